@@ -1,0 +1,5 @@
+"""The ``onhook`` command."""
+
+from onhook.cli.main import main
+
+__all__ = ["main"]

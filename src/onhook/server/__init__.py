@@ -1,0 +1,1 @@
+"""The process: settings, the HTTP API, calls and their wiring, health and metrics."""

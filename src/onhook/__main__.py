@@ -1,0 +1,5 @@
+"""``python -m onhook``."""
+
+from onhook.cli import main
+
+main()

@@ -1,0 +1,153 @@
+"""The vocabulary in which a block is declared."""
+
+import enum
+from dataclasses import dataclass
+
+from onhook.blocks import statuses
+
+MESSAGE_MAX = 1000
+"""Characters of ``msg``, counted as sent, markup included. The source of the hangup block says 1000
+at the parameter and 500 at the status; 500 stems from an older generation of the documentation."""
+
+TAG_MAX = 256
+NOTIFY_URL_MAX = 4000
+
+
+class Kind(enum.Enum):
+    """How the text of a parameter is read."""
+
+    CREDENTIAL = "credential"
+    SESSION = "session"
+    MESSAGE = "message"
+    TAG = "tag"
+    NOTIFY_URL = "notify_url"
+    SWITCH = "switch"
+    """On with the value ``enabled``; any other value counts as not given."""
+
+
+class Place(enum.Enum):
+    """Where in a session a block may stand: one Start, any number of Middle blocks, one End."""
+
+    START = "start"
+    MIDDLE = "middle"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter of a block: its name on the wire, how it is read, and what it means."""
+
+    name: str
+    kind: Kind
+    doc: str
+    required: bool = False
+    max_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a block's notification and when it is sent."""
+
+    name: str
+    doc: str
+    when: str = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block: what it takes, what it can answer, what it tells afterwards."""
+
+    name: str
+    """Value of ``ivr_block`` in its notification."""
+    place: Place
+    summary: str
+    doc: str
+    params: tuple[Param, ...]
+    own_statuses: tuple[str, ...]
+    """Session statuses and the block's own, in order of evaluation."""
+    fields: tuple[Field, ...]
+    hangs_up: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Path under ``/open/``."""
+        return f"ivr/{self.place.value}/{self.name}"
+
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """Every status of the block, in the order of evaluation, each once."""
+        kinds = {param.kind for param in self.params}
+        message = Kind.MESSAGE in kinds
+        notify = Kind.NOTIFY_URL in kinds
+        return (
+            *statuses.FIRST,
+            *(statuses.MESSAGE_SYNTAX if message else ()),
+            *(statuses.TAG if Kind.TAG in kinds else ()),
+            *(statuses.NOTIFY_SYNTAX if notify else ()),
+            *self.own_statuses,
+            *(statuses.NOTIFY_PREPARATION if notify else ()),
+            *(statuses.MESSAGE_PREPARATION if message else ()),
+            *statuses.LAST,
+        )
+
+
+APP_ID = Param("app_id", Kind.CREDENTIAL, "The application's id.", required=True)
+ACCESS_TOKEN = Param(
+    "access_token", Kind.CREDENTIAL, "The application's access token.", required=True
+)
+SESSION = Param("session", Kind.SESSION, "The session of the call to act on.", required=True)
+TAG = Param(
+    "tag",
+    Kind.TAG,
+    "Your own reference; it comes back in the notification.",
+    max_length=TAG_MAX,
+)
+
+
+def message(doc: str, *, required: bool = False) -> Param:
+    """The parameter ``msg`` of a block."""
+    return Param("msg", Kind.MESSAGE, doc, required=required, max_length=MESSAGE_MAX)
+
+
+def notify_url(doc: str, *, required: bool = False) -> Param:
+    """The parameter ``notify_url`` of a block."""
+    return Param("notify_url", Kind.NOTIFY_URL, doc, required=required, max_length=NOTIFY_URL_MAX)
+
+
+SESSION_STATUSES = (
+    "error_invalid_session",
+    "error_session_access_denied",
+    "error_session_ended",
+    "error_session_not_ready",
+)
+
+ALWAYS_FIELDS = (
+    Field("ivr_block", "Which block this notification is about."),
+    Field("session", "The session of the call."),
+    Field("txn_ref", "The reference of the call's transaction."),
+    Field("tag", "The tag of the request; empty when none was given."),
+    Field("from", "The caller's number, in E.164.", "for an incoming call"),
+    Field("to", "The number that was called, in E.164.", "for an incoming call"),
+)
+ENDED_FIELDS = (
+    Field("date", "When the call began, GMT+8, YYYY-MM-DD HH:mm:SS.", "when the call has ended"),
+    Field(
+        "duration",
+        "Minutes, each begun one counted whole; 0 if the call was never answered.",
+        "when the call has ended",
+    ),
+    Field("currency", "ISO 4217 code of rate and debit.", "when the call has ended"),
+    Field("rate", "Charge for a minute, three decimals.", "when the call has ended"),
+    Field("debit", "rate times duration, three decimals.", "when the call has ended"),
+    Field(
+        "ended_by",
+        "Who ended it: caller, application or system (beyond the original API).",
+        "when the call has ended",
+    ),
+    Field(
+        "cause",
+        "The reason in one word, e.g. hangup, cancelled, ring_timeout (beyond the original API).",
+        "when the call has ended",
+    ),
+)

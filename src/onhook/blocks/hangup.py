@@ -1,0 +1,72 @@
+"""The Hangup block: play a message, hang up, tell the application what the call came to.
+
+Source: the page of ``ivr/end/hangup`` in the documentation of the API that Onhook is compatible with.
+"""
+
+from onhook.blocks.declaration import (
+    ACCESS_TOKEN,
+    ALWAYS_FIELDS,
+    APP_ID,
+    ENDED_FIELDS,
+    SESSION,
+    TAG,
+    Block,
+    Field,
+    Kind,
+    Param,
+    Place,
+    message,
+    notify_url,
+)
+
+HANGUP = Block(
+    name="hangup",
+    place=Place.END,
+    summary="Hang up the call, after a message if one is given.",
+    doc=(
+        "Plays msg to its last sample, hangs up, then notifies notify_url. A call that still rings "
+        "is answered to play msg; without msg it is rejected. No other block can follow. With "
+        "force=enabled the call is hung up at once, at any moment of the session, whatever block "
+        "is in progress, and without a message."
+    ),
+    params=(
+        APP_ID,
+        ACCESS_TOKEN,
+        SESSION,
+        Param(
+            "force",
+            Kind.SWITCH,
+            "With the value enabled the call is hung up immediately, even in the middle of another "
+            "block; msg must not be given. Any other value counts as not given.",
+        ),
+        message("What to play before the call is hung up: text, <speech> and <url>."),
+        TAG,
+        notify_url(
+            "Where to send the notification once the call is over. Without it the call is hung up "
+            "after msg, and no notification is sent."
+        ),
+    ),
+    own_statuses=(
+        "error_invalid_session",
+        "error_session_access_denied",
+        "error_session_ended",
+        "error_hangup_already_in_progress",
+        "error_cannot_play_msg_with_force",
+        "error_session_not_ready",
+    ),
+    fields=(
+        *ALWAYS_FIELDS,
+        Field("dest", "The number that was dialled, in E.164.", "for an outgoing call"),
+        Field("call_state", "ended: no more requests can be sent for this call."),
+        *ENDED_FIELDS,
+    ),
+    hangs_up=True,
+    notes=(
+        "The limit of msg is 1000 characters. The original documentation says 1000 at the "
+        "parameter and 500 at the status error_msg_invalid_length; the 500 comes from an older "
+        "generation of it, and clients send up to 1000.",
+        "Of any number of parallel Hangups exactly one is accepted. A forced one is still accepted "
+        "once while the message of an earlier unforced one plays: it cuts the message short.",
+        "A request that is refused leaves the call exactly as it was.",
+    ),
+)

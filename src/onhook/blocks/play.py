@@ -1,0 +1,45 @@
+"""The Play block: play a message and tell the application when it was heard."""
+
+from onhook.blocks.declaration import (
+    ACCESS_TOKEN,
+    ALWAYS_FIELDS,
+    APP_ID,
+    ENDED_FIELDS,
+    SESSION,
+    SESSION_STATUSES,
+    TAG,
+    Block,
+    Field,
+    Place,
+    message,
+    notify_url,
+)
+
+PLAY = Block(
+    name="play",
+    place=Place.MIDDLE,
+    summary="Play a message.",
+    doc=(
+        "Answers the call if it still rings, plays msg to its last sample, then notifies "
+        "notify_url; the next block can be requested from then on. Without notify_url the call "
+        "is hung up after the message."
+    ),
+    params=(
+        APP_ID,
+        ACCESS_TOKEN,
+        SESSION,
+        message("What to play: text, <speech> and <url>.", required=True),
+        TAG,
+        notify_url(
+            "Where to send the notification once msg was heard. Without it the call is hung up "
+            "after msg, and no notification is sent."
+        ),
+    ),
+    own_statuses=SESSION_STATUSES,
+    fields=(
+        *ALWAYS_FIELDS,
+        Field("dest", "The number that was dialled, in E.164.", "for an outgoing call"),
+        Field("call_state", "ongoing, or ended when the other side hung up."),
+        *ENDED_FIELDS,
+    ),
+)

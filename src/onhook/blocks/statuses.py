@@ -1,0 +1,108 @@
+"""Every status that the API can answer with, and what a developer should do about it.
+
+The order inside the groups is the order of evaluation: the first rule that a request breaks
+decides its status. A ``%s`` stands for what only the moment knows (a limit, a name).
+"""
+
+from typing import Final
+
+SUCCESS: Final = "success_ok"
+
+SENTENCES: Final[dict[str, str]] = {
+    SUCCESS: "The request has been accepted.",
+    "error_invalid_http_method": "Only GET and POST are allowed here; send the request with one of them.",
+    "error_malformed_params": (
+        "The parameters cannot be read: they must be UTF-8, form-encoded, with complete percent escapes."
+    ),
+    "error_X_param_missing": "The required parameter %s is missing or empty; send it with a value.",
+    "error_invalid_access_token": (
+        "The access token is unknown, revoked, or belongs to another application; "
+        "check access_token and app_id together."
+    ),
+    "error_invalid_app_id": (
+        "No application has this app_id; check it against the output of 'onhook app create'."
+    ),
+    "error_rate_limit_exceeded": "Too many requests of this application; wait %s seconds and try again.",
+    "error_msg_invalid_length": "msg has %s characters; at most %s are allowed, markup included.",
+    "error_msg_invalid_xml": (
+        "The markup of msg is not well-formed or uses something else than <speech> and <url>."
+    ),
+    "error_msg_invalid_language": "msg asks for a language that no installed voice speaks.",
+    "error_msg_invalid_gender": "msg asks for a gender in which its language has no installed voice.",
+    "error_msg_invalid_url": "A <url> of msg is not an absolute http or https URL.",
+    "error_msg_cannot_convert_text": "The text of msg cannot be spoken by the chosen voice.",
+    "error_msg_download_failed": "The file of a <url> of msg could not be downloaded.",
+    "error_msg_invalid_file_format": (
+        "The file of a <url> of msg is not a .mp3, .wav or .gsm recording, or its ending does not fit."
+    ),
+    "error_msg_invalid_file_size": "The file of a <url> of msg is larger than 10 MB.",
+    "error_tag_invalid_length": "tag has %s characters; at most %s are allowed.",
+    "error_invalid_notify_url": "notify_url is not an absolute http or https URL of at most 4000 characters.",
+    "error_unable_to_resolve_notify_url": (
+        "The host of notify_url has no address that this server may call."
+    ),
+    "error_unable_to_complete_ssl_handshake_notify_url": (
+        "The TLS handshake with the host of notify_url failed; check its certificate and its chain."
+    ),
+    "error_invalid_session": "No call has this session, or it ended more than 24 hours ago.",
+    "error_session_access_denied": "This session belongs to another application.",
+    "error_session_ended": "The call of this session has ended; nothing more can be done with it.",
+    "error_hangup_already_in_progress": (
+        "A Hangup of this session was accepted or is being prepared; wait for its notification."
+    ),
+    "error_cannot_play_msg_with_force": (
+        "force=enabled hangs up at once, so no msg can be heard; leave out one of the two."
+    ),
+    "error_session_not_ready": (
+        "The previous request of this session is still being processed; "
+        "send the next one when its notification arrives."
+    ),
+    "error_internal_server_error": (
+        "Something unexpected went wrong here. Tell the operator the incident id %s."
+    ),
+}
+"""Status to the sentence of its ``detail`` field."""
+
+FIRST: Final = (
+    SUCCESS,
+    "error_invalid_http_method",
+    "error_malformed_params",
+    "error_X_param_missing",
+    "error_invalid_access_token",
+    "error_invalid_app_id",
+    "error_rate_limit_exceeded",
+)
+"""What every endpoint checks before it looks at its own parameters."""
+
+MESSAGE_SYNTAX: Final = (
+    "error_msg_invalid_length",
+    "error_msg_invalid_xml",
+    "error_msg_invalid_language",
+    "error_msg_invalid_gender",
+    "error_msg_invalid_url",
+)
+TAG: Final = ("error_tag_invalid_length",)
+NOTIFY_SYNTAX: Final = ("error_invalid_notify_url",)
+MESSAGE_PREPARATION: Final = (
+    "error_msg_cannot_convert_text",
+    "error_msg_download_failed",
+    "error_msg_invalid_file_format",
+    "error_msg_invalid_file_size",
+)
+NOTIFY_PREPARATION: Final = (
+    "error_unable_to_resolve_notify_url",
+    "error_unable_to_complete_ssl_handshake_notify_url",
+)
+LAST: Final = ("error_internal_server_error",)
+
+
+def detail(status: str, *values: object) -> str:
+    """The sentence of a status, with its blanks filled in; the bare sentence where none are given.
+
+    A missing parameter is named by its status, e.g. ``error_session_param_missing``.
+    """
+    if status not in SENTENCES and status.endswith("_param_missing"):
+        name = status.removeprefix("error_").removesuffix("_param_missing")
+        return SENTENCES["error_X_param_missing"] % name
+    sentence = SENTENCES[status]
+    return sentence % values if values else sentence

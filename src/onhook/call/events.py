@@ -1,0 +1,111 @@
+"""Everything that can happen to a call. Each event carries its time, in seconds of a monotonic clock."""
+
+from dataclasses import dataclass
+
+from onhook.call.model import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """An application asks for a block. ``job.speaks`` and ``job.force`` are as the request has them."""
+
+    at: float
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a reserved block needs is ready: message rendered, notify_url reachable."""
+
+    at: float
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreparationFailed:
+    """What a reserved block needs cannot be had; its request is refused by whoever prepared it."""
+
+    at: float
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The caller's ACK to our 200 arrived (RFC 3261, 13.3.1.4)."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unacknowledged:
+    """Our 200 was repeated for 64*T1 and never acknowledged; a BYE was sent (RFC 3261, 13.3.1.4)."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The last frame of a block's message left at ``at``."""
+
+    at: float
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The far end's BYE arrived."""
+
+    at: float
+    sip_cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The caller gave up while it rang (CANCEL)."""
+
+    at: float
+    sip_cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HangupDone:
+    """The transaction of our BYE, or of our rejection, is over: answered or timed out."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLost:
+    """No audio arrives any more, or the media plane cannot carry the call."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """The process ends: what it still has must not be left open."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The time that ``Call.due_at`` named has come."""
+
+    at: float
+
+
+Event = (
+    Requested
+    | Prepared
+    | PreparationFailed
+    | Acknowledged
+    | Unacknowledged
+    | Played
+    | HungUp
+    | Cancelled
+    | HangupDone
+    | MediaLost
+    | Shutdown
+    | Due
+)

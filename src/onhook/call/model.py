@@ -1,0 +1,120 @@
+"""What a call is, at one moment. Every value is immutable; times are seconds of one monotonic clock."""
+
+import enum
+from dataclasses import dataclass, field
+
+
+class State(enum.Enum):
+    """Where a call is in its life."""
+
+    RINGING = "ringing"
+    """An incoming call; 180 was sent, the application was told, nobody answered yet."""
+    WAITING = "waiting"
+    """Answered, no block in progress: the application is to say what comes next."""
+    PREPARING = "preparing"
+    """A block was reserved; its message and its notify_url are being prepared."""
+    RUNNING = "running"
+    """A Middle block does its work."""
+    ENDING = "ending"
+    """A Hangup was accepted; its message is heard, then the settle time passes."""
+    CLOSING = "closing"
+    """BYE, or the rejection of a ringing call, is on its way."""
+    ENDED = "ended"
+    """Over. The application was told, and nothing happens any more."""
+
+
+class EndedBy(enum.Enum):
+    """Who ended a call."""
+
+    CALLER = "caller"
+    APPLICATION = "application"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a call came to its end: who, when, and why in one word.
+
+    ``cause`` is one of ``hangup``, ``forced_hangup``, ``rejected``, ``cancelled``, ``ring_timeout``,
+    ``idle_timeout``, ``no_ack``, ``media_lost``, ``shutdown``. ``sip_cause`` is the far end's own reason for its
+    BYE or CANCEL (RFC 3326) where it gave one.
+    """
+
+    at: float
+    by: EndedBy
+    cause: str
+    sip_cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A block as the machine sees it: which one, for whose request, and what it needs of the call.
+
+    ``request_id`` tells requests of one call apart. ``speaks`` says that there is a message to play,
+    which a ringing call must be answered for. ``hangs_up`` marks the Hangup block.
+    """
+
+    request_id: int
+    block: str
+    notify_url: str | None = None
+    tag: str = ""
+    speaks: bool = False
+    hangs_up: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Who is told when the call ends: the block whose notify_url it is, and that request's tag."""
+
+    block: str
+    url: str
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a call may stay as it is, seconds; and how a ringing call is rejected."""
+
+    ringing_s: float = 60.0
+    """An incoming call on which the application does not act is rejected with 480 after this."""
+    idle_s: float = 900.0
+    """An answered call in which no block runs is hung up after this."""
+    settle_s: float = 0.1
+    """Between the last frame of the last message and the BYE, so that jitter buffers play out."""
+    reject_code: int = 603
+    """SIP response to a ringing call that the application hangs up: 603 or 480."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call at one moment. Only :func:`onhook.call.step` makes the next one."""
+
+    session: str
+    contact: Contact | None
+    """Whose notify_url gets the terminal notification; None when nobody is to be told."""
+    limits: Limits = field(default_factory=Limits)
+    state: State = State.RINGING
+    job: Job | None = None
+    """The block in progress or being prepared."""
+    forcing: Job | None = None
+    """A forced Hangup that is being prepared while the call goes on as it is."""
+    acknowledged: bool = False
+    """The caller's ACK arrived, so it is ready to hear."""
+    due_at: float | None = None
+    """When an event ``Due`` is wanted: the one timer that the present state has. After a preparation
+    that failed it may lie in the past; then the event is due at once."""
+    held_due_at: float | None = None
+    """While a block is being prepared: the ``due_at`` to go back to should its preparation fail."""
+    answered_at: float | None = None
+    end: End | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the call was answered: from then on it is billed, and ends with a BYE."""
+        return self.answered_at is not None
+
+    @property
+    def hangup_reserved(self) -> bool:
+        """Whether a Hangup is accepted or being prepared."""
+        return self.forcing is not None or (self.job is not None and self.job.hangs_up)

@@ -1,0 +1,81 @@
+"""What the command does to the data directory; a server may be running on it meanwhile."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import phonenumbers
+
+from onhook.notify.urls import UrlRefused, parse
+from onhook.store import Application, Keyring, KeyringError, Number, Store, StoreError
+from onhook.store.keyring import new_credential, new_webhook_secret, token_hash
+
+
+class AccountError(Exception):
+    """The command cannot be carried out; the message is one sentence for the operator."""
+
+
+async def create_application(data: Path, name: str) -> dict[str, str]:
+    """Creates an application. Returns its app_id, access_token and webhook_secret."""
+    async with _opened(data) as (store, keyring):
+        app_id, token, secret = new_credential(), new_credential(), new_webhook_secret()
+        await store.add_application(
+            Application(
+                app_id=app_id,
+                name=name,
+                token_hash=token_hash(token),
+                token_encrypted=keyring.encrypt(token),
+                webhook_secret_encrypted=keyring.encrypt(secret),
+                created_ms=_now_ms(),
+            )
+        )
+        return {"app_id": app_id, "access_token": token, "webhook_secret": secret}
+
+
+async def add_number(data: Path, number: str, app_id: str, forward_to: str) -> dict[str, str]:
+    """Gives a number to an application."""
+    e164 = _e164(number)
+    try:
+        parse(forward_to)
+    except UrlRefused as error:
+        raise AccountError(f"--forward-to cannot be used: {error.detail}.") from error
+    async with _opened(data) as (store, _):
+        if await store.application(app_id) is None:
+            raise AccountError(f"There is no application {app_id}; see 'onhook app create'.")
+        if not await store.add_number(Number(e164, app_id, forward_to, _now_ms())):
+            raise AccountError(f"The number {e164} is taken already.")
+    return {"number": e164, "app_id": app_id, "forward_to": forward_to}
+
+
+def _e164(number: str) -> str:
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException as error:
+        raise AccountError(
+            f"{number} is not a phone number in E.164, such as +6531234567."
+        ) from error
+    if not phonenumbers.is_possible_number(parsed):
+        raise AccountError(f"{number} has too many or too few digits for its country.")
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+@asynccontextmanager
+async def _opened(data: Path) -> AsyncIterator[tuple[Store, Keyring]]:
+    try:
+        keyring = Keyring.open(data)
+        store = await Store.open(data)
+    except OSError as error:
+        raise AccountError(
+            f"The data directory {data} cannot be used: {error.strerror}."
+        ) from error
+    except (KeyringError, StoreError) as error:
+        raise AccountError(str(error)) from error
+    try:
+        yield store, keyring
+    finally:
+        await store.close()
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)

@@ -1,0 +1,33 @@
+"""Identifiers that a stranger cannot guess, in the shapes that clients of the API know."""
+
+import secrets
+import string
+
+_ALPHABET = string.digits + string.ascii_letters
+_SESSION_CHARACTERS = 20
+"""119 bits; the API asks for 96."""
+
+
+def new_session() -> str:
+    """A session: ``S`` and twenty digits and letters."""
+    return "S" + "".join(secrets.choice(_ALPHABET) for _ in range(_SESSION_CHARACTERS))
+
+
+def is_session(text: str) -> bool:
+    """Whether the text has the shape of a session at all; what has not is never looked up."""
+    return len(text) == 1 + _SESSION_CHARACTERS and text.isascii() and text.isalnum()
+
+
+def new_txn_ref() -> str:
+    """A reference of a call: account prefix, ``C``, integer. Random, so that it tells nothing."""
+    return f"AA-C-{10**17 + secrets.randbelow(9 * 10**17)}"
+
+
+def new_notification_id() -> str:
+    """The id of a notification; receivers drop what they have seen by it."""
+    return "msg_" + secrets.token_hex(16)
+
+
+def new_incident() -> str:
+    """What an error reply and its log line have in common."""
+    return secrets.token_hex(6)

@@ -1,0 +1,102 @@
+"""What an operator watches, in the Prometheus text format at ``/metrics``."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60)
+
+
+class Metrics:
+    """The counters of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "onhook_requests",
+            "Requests by block and status.",
+            ["block", "status"],
+            registry=self.registry,
+        )
+        self._request_seconds = Histogram(
+            "onhook_request_seconds",
+            "From a request's arrival to its reply.",
+            ["block"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._hangup_seconds = Histogram(
+            "onhook_hangup_to_bye_seconds",
+            "From a forced Hangup's request to its BYE.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._attempts = Counter(
+            "onhook_notification_attempts",
+            "Tries to deliver a notification, by outcome.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._ended = Counter(
+            "onhook_calls_ended",
+            "Calls that ended, by who ended them and why.",
+            ["ended_by", "cause"],
+            registry=self.registry,
+        )
+
+    def request(self, block: str, status: str, seconds: float) -> None:
+        """A request was answered."""
+        self._requests.labels(block, status).inc()
+        self._request_seconds.labels(block).observe(seconds)
+
+    def forced_hangup(self, seconds: float) -> None:
+        """A forced Hangup's BYE (or rejection) left."""
+        self._hangup_seconds.observe(seconds)
+
+    def attempt(self, outcome: str) -> None:
+        """A notification was tried."""
+        self._attempts.labels(outcome).inc()
+
+    def ended(self, ended_by: str, cause: str) -> None:
+        """A call ended."""
+        self._ended.labels(ended_by, cause).inc()
+
+    def watch_calls(self, states: Iterable[str], count: Callable[[], Mapping[str, int]]) -> None:
+        """Adds a gauge of calls by state, counted when it is asked for."""
+        self.registry.register(_Calls(tuple(states), count))
+
+    def watch_sip(self, count: Callable[[], Mapping[str, int]]) -> None:
+        """Adds the counters of the SIP endpoint."""
+        self.registry.register(_Sip(count))
+
+    def text(self) -> bytes:
+        """Everything, in the Prometheus text format."""
+        return generate_latest(self.registry)
+
+
+class _Calls(Collector):
+    def __init__(self, states: tuple[str, ...], count: Callable[[], Mapping[str, int]]) -> None:
+        self._states = states
+        self._count = count
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauge, with a zero for every state in which there is no call."""
+        gauge = GaugeMetricFamily("onhook_calls", "Calls by state.", labels=["state"])
+        counts = self._count()
+        for state in self._states:
+            gauge.add_metric([state], counts.get(state, 0))
+        yield gauge
+
+
+class _Sip(Collector):
+    def __init__(self, count: Callable[[], Mapping[str, int]]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[Metric]:
+        """One counter by kind of event."""
+        counter = CounterMetricFamily("onhook_sip", "SIP messages by kind.", labels=["kind"])
+        for kind, value in self._count().items():
+            counter.add_metric([kind], value)
+        yield counter

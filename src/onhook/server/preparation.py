@@ -1,0 +1,143 @@
+"""What a request needs before it may begin: its notify_url reachable, its message ready to play."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onhook.blocks import BlockRequest, Refused
+from onhook.media.prompt import Prompt
+from onhook.notify import urls
+from onhook.notify.client import WebClient
+from onhook.notify.reachability import Reachability, Unreachable
+from onhook.notify.replies import DownloadError, DownloadRefused, DownloadTooLarge
+from onhook.notify.urls import UrlRefused, WebUrl
+from onhook.speech import fetch
+from onhook.speech.errors import SpeechError
+from onhook.speech.markup import Message
+from onhook.speech.renderer import Renderer
+
+if TYPE_CHECKING:
+    from onhook.speech.narrowband import Pcm
+
+Prompts = Sequence[Prompt]
+
+
+class RequestSyntax:
+    """The checks of ``msg`` and ``notify_url`` that need voices and web addresses (blocks.Syntax)."""
+
+    def __init__(self, renderer: Renderer[Prompt]) -> None:
+        self._renderer = renderer
+
+    def message(self, text: str) -> Message:
+        """Reads ``msg``."""
+        try:
+            return self._renderer.check(text)
+        except SpeechError as error:
+            raise Refused(error.status, error.detail) from error
+
+    def notify_url(self, text: str) -> WebUrl:
+        """Reads ``notify_url``."""
+        try:
+            return urls.parse(text)
+        except UrlRefused as error:
+            detail = f"notify_url cannot be used: {error.detail}."
+            raise Refused("error_invalid_notify_url", detail) from error
+
+
+class Preparation:
+    """Checks the notify_url's host and renders the message, side by side, within one deadline."""
+
+    def __init__(
+        self, reachability: Reachability, renderer: Renderer[Prompt], deadline_s: float
+    ) -> None:
+        self._reachability = reachability
+        self._renderer = renderer
+        self._deadline_s = deadline_s
+
+    async def prepare(self, request: BlockRequest, given_up: "asyncio.Future[None]") -> Prompts:
+        """The prompts of the request's message, once everything it needs is there.
+
+        Of two failures the notify_url's decides, as in the documented order. Returns early, with
+        nothing, when ``given_up`` is done: then the call went to its end. Raises :class:`Refused`.
+        """
+        target, message = request.notify_target, request.message
+        reachable = not isinstance(target, WebUrl) or self._reachability.known(target)
+        if reachable and not isinstance(message, tuple):
+            return ()
+        work = asyncio.ensure_future(self._work(None if reachable else target, message))
+        try:
+            await asyncio.wait((work, given_up), return_when=asyncio.FIRST_COMPLETED)
+            return work.result() if work.done() else ()
+        finally:
+            work.cancel()
+
+    async def _work(self, target: object, message: object) -> Prompts:
+        if not isinstance(target, WebUrl):
+            return await self._render(message)
+        rendering = asyncio.ensure_future(self._render(message))
+        try:
+            await self._reach(target)
+            return await rendering
+        finally:
+            rendering.cancel()
+            await asyncio.gather(rendering, return_exceptions=True)
+
+    async def _reach(self, target: WebUrl) -> None:
+        try:
+            await self._reachability.check(target)
+        except Unreachable as error:
+            raise Refused(error.status, f"notify_url cannot be called: {error.detail}.") from error
+
+    async def _render(self, message: object) -> Prompts:
+        if not isinstance(message, tuple):
+            return ()
+        try:
+            rendered = await self._renderer.render(message, deadline_s=self._deadline_s)
+        except SpeechError as error:
+            raise Refused(error.status, error.detail) from error
+        return rendered.prompts
+
+
+class PromptFiles:
+    """The prompts of the data directory (speech.PromptStore)."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def has(self, digest: str) -> bool:
+        """Whether the prompt is there, whole."""
+        return Prompt.exists(self._directory, digest)
+
+    def save(self, digest: str, pcm: "Pcm") -> None:
+        """Keeps 8 kHz audio under ``digest``."""
+        Prompt.write(self._directory, digest, pcm)
+
+    def open(self, digest: str) -> Prompt:
+        """The prompt, mapped."""
+        return Prompt.open(self._directory, digest)
+
+
+class CheckedFetcher:
+    """Downloads for speech, through the module that decides which addresses may be called."""
+
+    def __init__(self, client: WebClient) -> None:
+        self._client = client
+
+    async def fetch(self, url: str, *, limit_bytes: int, deadline_s: float) -> fetch.Download:
+        """The file at ``url``; raises what speech expects of its downloader."""
+        try:
+            target = urls.parse(url)
+        except UrlRefused as error:
+            raise fetch.UrlNotValid(f"A <url> of msg cannot be used: {error.detail}.") from error
+        try:
+            download = await self._client.download(target, limit_bytes, deadline_s)
+        except DownloadTooLarge as error:
+            raise fetch.TooLarge from error
+        except DownloadRefused as error:
+            raise fetch.FetchRefused(f"A <url> of msg may not be called: {error}.") from error
+        except DownloadError as error:
+            raise fetch.FetchFailed(
+                f"The file of a <url> of msg could not be downloaded: {error}."
+            ) from error
+        return fetch.Download(download.body)

@@ -1,0 +1,350 @@
+"""One process of Onhook: opens everything in order, serves, and comes to an orderly end.
+
+What cannot be opened raises :class:`StartError` with one sentence for the operator.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from onhook import __version__
+from onhook.billing import Rate
+from onhook.call import Limits, State
+from onhook.media.plane import MediaPlane
+from onhook.media.prompt import Prompt
+from onhook.notify.addresses import AddressPolicy
+from onhook.notify.client import WebClient
+from onhook.notify.notification import AppSecrets, Attempt, Outcome
+from onhook.notify.outbox import Outbox
+from onhook.notify.reachability import Reachability
+from onhook.notify.resolver import Resolver
+from onhook.notify.schedule import RetrySchedule
+from onhook.notify.tls import CaFileUnusable, client_context
+from onhook.phone.endpoint import SipEndpoint
+from onhook.server.api import Api, application
+from onhook.server.directory import Directory
+from onhook.server.live_call import Surroundings, outgoing
+from onhook.server.metrics import Metrics
+from onhook.server.preparation import CheckedFetcher, Preparation, PromptFiles, RequestSyntax
+from onhook.server.ratelimit import RateLimit
+from onhook.server.settings import Settings
+from onhook.server.switchboard import Switchboard
+from onhook.speech.english import EnglishVoice
+from onhook.speech.renderer import Renderer
+from onhook.speech.voices import Catalogue
+from onhook.store import (
+    AttemptRecord,
+    Keyring,
+    KeyringError,
+    NotificationOutcome,
+    Store,
+    StoreError,
+)
+from onhook.store.records import Writes
+
+log = structlog.get_logger()
+
+_LAST_BYES_S = 5.0
+_LAST_NOTIFICATIONS_S = 10.0
+_PROMPTS = "prompts"
+
+
+class StartError(Exception):
+    """The process cannot start; the message is one sentence that says why and what to do."""
+
+
+class Server:
+    """A running process. ``http`` and ``sip`` are the addresses it really listens on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._stop_now = asyncio.Event()
+        self._ready = False
+        self._metrics = Metrics()
+        self.http: tuple[str, int] = settings.http
+        self.sip: tuple[str, int] = settings.sip
+
+    async def run(self) -> None:
+        """Serves until SIGTERM or SIGINT, then drains. Raises :class:`StartError`."""
+        self._catch_signals()
+        async with AsyncExitStack() as stack:
+            listener = _listen(self._settings.http)
+            stack.callback(listener.close)
+            self.http = listener.getsockname()[:2]
+            store = await self._open_store(stack)
+            directory = Directory(store, _keyring(self._settings.data))
+            outbox, preparation, syntax = await self._open_web(stack, store, directory)
+            plane = await self._open_media(stack)
+            endpoint = SipEndpoint(
+                on_call=lambda leg: board.arrive(leg),
+                trusted_peers=self._settings.trusted_peers,
+                user_agent=f"Onhook/{__version__}",
+            )
+            board = Switchboard(
+                Surroundings(
+                    store=store,
+                    plane=plane,
+                    preparation=preparation,
+                    metrics=self._metrics,
+                    deliver=outbox.deliver,
+                    rate=Rate(self._settings.currency, self._settings.rate),
+                    local_ip=endpoint.local_address_towards,
+                ),
+                directory,
+                _limits(self._settings),
+                owner=f"{socket.gethostname()[:20]}-{secrets.token_hex(8)}",
+            )
+            for notification in await store.undelivered():
+                outbox.deliver(outgoing(notification))
+            await self._open_sip(stack, endpoint)
+            api = Api(
+                directory=directory,
+                syntax=syntax,
+                run=board.run,
+                rate_limit=RateLimit(self._settings.rate_limit),
+                metrics=self._metrics,
+            )
+            self._watch(board, endpoint)
+            await stack.enter_async_context(self._serve_http(api, listener))
+            self._ready = True
+            self._announce()
+            await self._stop.wait()
+            await self._wind_up(board, endpoint, outbox)
+
+    # Opening ------------------------------------------------------------------------------------
+
+    async def _open_store(self, stack: AsyncExitStack) -> Store:
+        data = self._settings.data
+        try:
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (data / _PROMPTS).mkdir(exist_ok=True)
+            if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError(13, "Permission denied")
+            store = await Store.open(data)
+        except OSError as error:
+            raise StartError(
+                f"The data directory {data} cannot be used: {error.strerror}; "
+                "give --data a directory that this user may read and write."
+            ) from error
+        except StoreError as error:
+            raise StartError(str(error)) from error
+        stack.push_async_callback(store.close)
+        return store
+
+    async def _open_web(
+        self, stack: AsyncExitStack, store: Store, directory: Directory
+    ) -> tuple[Outbox, Preparation, RequestSyntax]:
+        settings = self._settings
+        try:
+            tls = client_context(settings.ca_file)
+        except CaFileUnusable as error:
+            raise StartError(f"The setting --ca-file cannot be used: {error}.") from error
+        resolver = Resolver(AddressPolicy(settings.allowed_networks))
+        stack.callback(resolver.close)
+        client = await stack.enter_async_context(WebClient(resolver, tls))
+        outbox = Outbox(
+            _Attempts(store, self._metrics),
+            client,
+            _secrets_of(directory),
+            schedule=RetrySchedule(settings.retry_schedule),
+        )
+        stack.push_async_callback(outbox.close)
+        renderer: Renderer[Prompt] = Renderer(
+            catalogue=Catalogue([EnglishVoice()]),
+            store=PromptFiles(settings.data / _PROMPTS),
+            fetcher=CheckedFetcher(client),
+        )
+        stack.push_async_callback(renderer.close)
+        warming = asyncio.create_task(renderer.warm())
+        stack.callback(warming.cancel)
+        preparation = Preparation(Reachability(resolver, tls), renderer, settings.prepare_s)
+        return outbox, preparation, RequestSyntax(renderer)
+
+    async def _open_media(self, stack: AsyncExitStack) -> MediaPlane:
+        low, high = self._settings.rtp_ports
+        plane = MediaPlane(host=self._settings.sip[0], ports=range(low, high + 1))
+        try:
+            plane.start(asyncio.get_running_loop())
+            plane.reserve().release()
+        except OSError as error:
+            plane.close()
+            raise StartError(f"The media plane cannot start: {error.strerror}.") from error
+        stack.callback(plane.close)
+        return plane
+
+    async def _open_sip(self, stack: AsyncExitStack, endpoint: SipEndpoint) -> None:
+        host, port = self._settings.sip
+        try:
+            await endpoint.start(host, port)
+        except OSError as error:
+            raise StartError(_in_use("SIP", "--sip", (host, port), error)) from error
+        stack.push_async_callback(endpoint.close)
+        self.sip = endpoint.address
+
+    @asynccontextmanager
+    async def _serve_http(self, api: Api, listener: socket.socket) -> AsyncIterator[None]:
+        routes = [
+            *api.routes(),
+            Route("/healthz", self._healthz),
+            Route("/metrics", self._metrics_page),
+        ]
+        config = uvicorn.Config(
+            application(routes),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+        server = _HttpServer(config)
+        task = asyncio.create_task(server.serve([listener]))
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await task
+
+    # Serving ------------------------------------------------------------------------------------
+
+    async def _healthz(self, _request: Request) -> Response:
+        state = "ready" if self._ready and not self._stop.is_set() else "draining"
+        return JSONResponse({"status": state}, status_code=200 if state == "ready" else 503)
+
+    async def _metrics_page(self, _request: Request) -> Response:
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
+
+    def _watch(self, board: Switchboard, endpoint: SipEndpoint) -> None:
+        self._metrics.watch_calls([state.value for state in State], board.counts)
+        self._metrics.watch_sip(lambda: endpoint.counters)
+
+    def _announce(self) -> None:
+        """One line on standard output, for whoever started us with port 0."""
+        log.info("ready", http=_text(self.http), sip=_text(self.sip), version=__version__)
+        print(f"onhook ready http={_text(self.http)} sip={_text(self.sip)}", flush=True)
+
+    # Ending -------------------------------------------------------------------------------------
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        """The first asks for an end, the second does not want to wait for it."""
+        if self._stop.is_set():
+            self._stop_now.set()
+        self._stop.set()
+
+    async def _wind_up(self, board: Switchboard, endpoint: SipEndpoint, outbox: Outbox) -> None:
+        """No new calls; running ones may end; the rest is hung up; the last notifications leave."""
+        endpoint.draining = True
+        draining = asyncio.create_task(board.drain(self._settings.drain_s))
+        hurry = asyncio.create_task(self._stop_now.wait())
+        await asyncio.wait((draining, hurry), return_when=asyncio.FIRST_COMPLETED)
+        for task in (draining, hurry):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        board.hang_up_all()
+        await board.emptied(_LAST_BYES_S)
+        await outbox.drain(_LAST_NOTIFICATIONS_S)
+        log.info("stopped")
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn without its own signal handling: the process drains first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        """Leaves signals to the process."""
+        yield
+
+
+class _Attempts:
+    """Keeps what the outbox tried (notify.OutboxStore)."""
+
+    def __init__(self, store: Store, metrics: Metrics) -> None:
+        self._store = store
+        self._metrics = metrics
+
+    async def record_attempt(
+        self, notification_id: str, attempt: Attempt, outcome: Outcome, next_at: float | None
+    ) -> None:
+        """Writes the attempt and where the notification stands now."""
+        at_ms = round(attempt.at * 1000)
+        tried = AttemptRecord(
+            notification_id,
+            attempt.number,
+            at_ms,
+            round(attempt.duration_ms),
+            attempt.status,
+            attempt.error or "",
+        )
+        stands = NotificationOutcome(
+            notification_id,
+            "pending" if outcome is Outcome.FAILED else outcome.value,
+            attempt.number,
+            at_ms if attempt.number == 1 else None,
+            None if next_at is None else round(next_at * 1000),
+        )
+        await self._store.submit(Writes(attempts=(tried,), outcomes=(stands,)))
+        self._metrics.attempt(outcome.value)
+
+
+def _secrets_of(directory: Directory):  # type: ignore[no-untyped-def]
+    async def look_up(app_id: str) -> AppSecrets | None:
+        try:
+            found = await directory.secrets(app_id)
+        except LookupError:
+            return None
+        return AppSecrets(found.access_token, (found.webhook_secret,))
+
+    return look_up
+
+
+def _keyring(data: Path) -> Keyring:
+    try:
+        return Keyring.open(data)
+    except KeyringError as error:
+        raise StartError(str(error)) from error
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        ringing_s=settings.ringing_s,
+        idle_s=settings.idle_s,
+        settle_s=settings.settle_ms / 1000,
+        reject_code=settings.reject_code,
+    )
+
+
+def _listen(address: tuple[str, int]) -> socket.socket:
+    """The API's listening socket, bound here so that a port in use is one clear sentence."""
+    try:
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        return socket.create_server(address, family=family, backlog=2048)
+    except OSError as error:
+        raise StartError(_in_use("the API", "--http", address, error)) from error
+
+
+def _in_use(what: str, option: str, address: tuple[str, int], error: OSError) -> str:
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+    return f"{what} cannot listen on {_text(address)}: {reason}; choose another with {option}."
+
+
+def _text(address: tuple[str, int]) -> str:
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{host}:{address[1]}"

@@ -1,0 +1,39 @@
+"""A request on its way through a call: from its arrival to the reply."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from onhook.blocks import BlockRequest, Refused
+from onhook.call import Job
+from onhook.media.prompt import Prompt
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """What the call's owner keeps of a request until it is answered.
+
+    ``answer`` is done when the request may be answered with success_ok, and holds the
+    :class:`Refused` otherwise. ``prompts`` is its message, ready to be played.
+    """
+
+    job: Job
+    request: BlockRequest
+    arrived_s: float
+    answer: "asyncio.Future[None]"
+    prompts: Sequence[Prompt] = field(default=())
+
+    def refuse(self, status: str) -> None:
+        """Answers with an error, unless it is answered already."""
+        if not self.answer.done():
+            self.answer.set_exception(Refused(status))
+
+    def accept(self) -> None:
+        """Answers with success_ok, unless it is answered already."""
+        if not self.answer.done():
+            self.answer.set_result(None)
+
+    def fail(self, error: BaseException) -> None:
+        """Answers with an internal error: what was to be promised is not on disk."""
+        if not self.answer.done():
+            self.answer.set_exception(error)

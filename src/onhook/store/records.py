@@ -1,0 +1,109 @@
+"""What is stored, as plain values. Times are milliseconds since the epoch, money is decimal text."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A customer's application. The token is stored as its SHA-256 and, encrypted, as itself."""
+
+    app_id: str
+    name: str
+    token_hash: str
+    token_encrypted: str
+    webhook_secret_encrypted: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number that can be called, in E.164, its application, and the URL that is told of calls."""
+
+    number: str
+    app_id: str
+    forward_to: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A call as it is written after each change; the last one is the record of the call.
+
+    ``owner`` is the process that has the call. ``dialog`` is what it takes to send a BYE after a
+    restart (JSON). ``contact_*`` is who gets the terminal notification.
+    """
+
+    session: str
+    txn_ref: str
+    app_id: str
+    owner: str
+    state: str
+    from_number: str
+    to_number: str
+    began_ms: int
+    currency: str
+    rate: str
+    dialog: str = ""
+    answered_ms: int | None = None
+    ended_ms: int | None = None
+    duration_ms: int = 0
+    minutes: int = 0
+    debit: str = "0.000"
+    ended_by: str = ""
+    cause: str = ""
+    sip_cause: str = ""
+    contact_block: str = ""
+    contact_url: str = ""
+    contact_tag: str = ""
+    sequence: int = 0
+    """How many notifications the session has had."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationRecord:
+    """A notification to be delivered; ``fields`` is the JSON object of its parameters."""
+
+    notification_id: str
+    session: str
+    app_id: str
+    sequence: int
+    url: str
+    fields: str
+    created_ms: int
+    state: str = "pending"
+    attempts: int = 0
+    first_attempt_ms: int | None = None
+    next_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One try to deliver a notification: the receiver's status, or what went wrong instead."""
+
+    notification_id: str
+    number: int
+    at_ms: int
+    duration_ms: int
+    status: int | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationOutcome:
+    """Where a notification stands after a try: ``pending``, ``delivered`` or ``given_up``."""
+
+    notification_id: str
+    state: str
+    attempts: int
+    first_attempt_ms: int | None
+    next_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What belongs together: it is on disk whole or not at all."""
+
+    calls: tuple[CallRecord, ...] = ()
+    notifications: tuple[NotificationRecord, ...] = ()
+    attempts: tuple[AttemptRecord, ...] = ()
+    outcomes: tuple[NotificationOutcome, ...] = field(default=())

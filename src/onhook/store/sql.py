@@ -1,0 +1,185 @@
+"""The store on SQLAlchemy Core: one interface, SQLite (WAL) below it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, event, insert, select, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from onhook.store import schema
+from onhook.store.records import Application, CallRecord, NotificationRecord, Number, Writes
+from onhook.store.writer import Writer
+
+DATABASE_FILE = "onhook.db"
+_BUSY_TIMEOUT_MS = 10_000
+
+Record = TypeVar("Record")
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+class Store:
+    """Everything that survives a restart.
+
+    Reads run on connections of their own; writes of concurrent callers share transactions, see
+    :class:`onhook.store.writer.Writer`.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._writer = Writer(engine)
+
+    @classmethod
+    async def open(cls, directory: Path) -> "Store":
+        """Opens the database of a data directory and brings its schema up to date.
+
+        Raises :class:`StoreError`.
+        """
+        path = directory / DATABASE_FILE
+        engine = create_async_engine(
+            URL.create("sqlite+aiosqlite", database=str(path)),
+            hide_parameters=True,  # errors are logged; numbers and messages are not
+        )
+        event.listen(engine.sync_engine, "connect", _configure_sqlite)
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(_upgrade)
+        except SQLAlchemyError as error:
+            await engine.dispose()
+            reason = getattr(error, "orig", None) or error
+            raise StoreError(f"The database {path} cannot be opened: {reason}.") from error
+        except BaseException:
+            await engine.dispose()
+            raise
+        return cls(engine)
+
+    async def close(self) -> None:
+        """Writes what was submitted, then closes every connection."""
+        await self._writer.close()
+        await self._engine.dispose()
+
+    def submit(self, writes: Writes) -> asyncio.Future[None]:
+        """A future that is done once ``writes`` are on disk, all of them, or none if it fails.
+
+        Writes are committed in the order of their submission. A failure is an SQLAlchemyError.
+        """
+        return self._writer.submit(writes)
+
+    # Applications and numbers -----------------------------------------------------------------
+
+    async def add_application(self, application: Application) -> None:
+        """Stores a new application."""
+        async with self._engine.begin() as connection:
+            await connection.execute(insert(schema.applications), asdict(application))
+
+    async def add_number(self, number: Number) -> bool:
+        """Stores a new number; False if it is there already."""
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(schema.numbers), asdict(number))
+        except IntegrityError:
+            return False
+        return True
+
+    async def application(self, app_id: str) -> Application | None:
+        """The application with this id."""
+        table = schema.applications
+        return await self._one(Application, select(table).where(table.c.app_id == app_id))
+
+    async def application_by_token(self, token_hash: str) -> Application | None:
+        """The application whose access token has this SHA-256."""
+        table = schema.applications
+        return await self._one(Application, select(table).where(table.c.token_hash == token_hash))
+
+    async def number(self, number: str) -> Number | None:
+        """The number, in E.164."""
+        table = schema.numbers
+        return await self._one(Number, select(table).where(table.c.number == number))
+
+    # Calls and notifications ------------------------------------------------------------------
+
+    async def call(self, session: str) -> CallRecord | None:
+        """The record of a session, ended or not."""
+        table = schema.calls
+        return await self._one(CallRecord, select(table).where(table.c.session == session))
+
+    async def open_calls(self) -> Sequence[CallRecord]:
+        """Calls that are not over, oldest first."""
+        table = schema.calls
+        statement = select(table).where(table.c.state != "ended").order_by(table.c.began_ms)
+        return await self._all(CallRecord, statement)
+
+    async def undelivered(self) -> Sequence[NotificationRecord]:
+        """Notifications that are neither delivered nor given up, in order within their sessions."""
+        table = schema.notifications
+        statement = (
+            select(table)
+            .where(table.c.state == "pending")
+            .order_by(table.c.created_ms, table.c.session, table.c.sequence)
+        )
+        return await self._all(NotificationRecord, statement)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for queries that stand outside this interface (reports, exports)."""
+        async with self._engine.connect() as connection:
+            yield connection
+
+    async def _one(self, kind: type[Record], statement: Any) -> Record | None:
+        rows = await self._all(kind, statement)
+        return rows[0] if rows else None
+
+    async def _all(self, kind: type[Record], statement: Any) -> list[Record]:
+        try:
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(statement)).mappings().all()
+        except SQLAlchemyError as error:
+            raise StoreError(
+                f"The database refused a query: {error.__class__.__name__}."
+            ) from error
+        names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # all are dataclasses
+        return [kind(**{name: row[name] for name in names}) for row in rows]
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    """Durable on power loss (FULL), readers beside the writer (WAL), patient with other processes."""
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _upgrade(connection: Connection) -> None:
+    """A new database gets today's schema; an older one is migrated; a newer one is refused."""
+    connection.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num TEXT)"))
+    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if version == schema.REVISION:
+        return
+    if version is None:
+        schema.metadata.create_all(connection)
+        connection.execute(
+            text("INSERT INTO alembic_version VALUES (:version)"), {"version": schema.REVISION}
+        )
+        return
+    from onhook.store.migrations import migrate  # alembic costs a second to import
+
+    try:
+        migrate(connection)
+    except LookupError as error:
+        raise StoreError(
+            f"The database has version {version}, which this Onhook does not know; "
+            "start the version that wrote it, or a newer one."
+        ) from error

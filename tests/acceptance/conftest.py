@@ -1,0 +1,54 @@
+"""One server for all tests of a worker; each test has its own application, number, phone and receiver."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from acceptance.files import FileServer
+from acceptance.harness import Customer, Onhook
+from onhook.testing.phone import Phone
+from onhook.testing.receiver import Receiver
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Onhook]:
+    running = Onhook()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Onhook]]:
+    """Starts servers with settings of their own."""
+    started: list[Onhook] = []
+
+    def start_one(**settings: str) -> Onhook:
+        started.append(Onhook(settings))
+        return started[-1]
+
+    yield start_one
+    for one in started:
+        one.close()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver() as one:
+        yield one
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    async with Phone() as one:
+        yield one
+
+
+@pytest.fixture
+async def customer(server: Onhook, receiver: Receiver, phone: Phone) -> Customer:
+    return await Customer.make(server, receiver, phone)
+
+
+@pytest.fixture
+async def files() -> AsyncIterator[FileServer]:
+    async with FileServer() as one:
+        yield one

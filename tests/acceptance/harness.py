@@ -1,0 +1,151 @@
+"""A real server in a process of its own, driven from outside."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onhook.cli import accounts
+from onhook.testing.api_client import ApiClient
+from onhook.testing.phone import Phone
+from onhook.testing.phone_call import PhoneCall
+from onhook.testing.receiver import Notification, Receiver
+from onhook.testing.tones import silence, tone
+
+READY_S = 30.0
+_numbers = count(31_000_000)
+
+
+class ServerFailed(Exception):
+    """The server did not do what it was started for; the message holds its log."""
+
+
+@dataclass
+class Onhook:
+    """``onhook serve`` on free ports of loopback, with a data directory of its own."""
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    data: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="onhook-")))
+
+    def __post_init__(self) -> None:
+        environment = {
+            "ONHOOK_HTTP": "127.0.0.1:0",
+            "ONHOOK_SIP": "127.0.0.1:0",
+            "ONHOOK_RTP_PORTS": "20000-59999",
+            "ONHOOK_DATA": str(self.data),
+            "ONHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+            **{f"ONHOOK_{name.upper()}": value for name, value in self.settings.items()},
+        }
+        self.log_path = self.data.with_suffix(".log")
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "onhook", "serve"],
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        line = self._first_line()
+        if not line.startswith("onhook ready "):
+            self.process.kill()
+            raise ServerFailed(f"no ready line but {line!r}\n{self.log}")
+        where = dict(part.split("=") for part in line.split()[2:])
+        self.url = f"http://{where['http']}"
+        host, _, port = where["sip"].rpartition(":")
+        self.sip = (host, int(port))
+
+    def _first_line(self) -> str:
+        assert self.process.stdout is not None
+        stuck = threading.Timer(READY_S, self.process.kill)
+        stuck.start()
+        try:
+            return self.process.stdout.readline().decode()
+        finally:
+            stuck.cancel()
+
+    @property
+    def log(self) -> str:
+        """Everything that the server wrote to standard error."""
+        return self.log_path.read_text(errors="replace")
+
+    def stop(self, timeout_s: float = 60) -> int:
+        """SIGTERM; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise ServerFailed(f"it does not end\n{self.log}") from None
+
+    async def stopped(self, timeout_s: float = 60) -> int:
+        """Waits for the end of the process without blocking the loop; returns the exit code."""
+        return await asyncio.to_thread(self.process.wait, timeout_s)
+
+    def close(self) -> None:
+        """Ends the process whatever state it is in."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@dataclass
+class Customer:
+    """An application with a number, a web server, a phone that calls it, and an API client."""
+
+    server: Onhook
+    receiver: Receiver
+    phone: Phone
+    number: str
+    app_id: str
+    access_token: str
+    webhook_secret: str
+
+    @classmethod
+    async def make(cls, server: Onhook, receiver: Receiver, phone: Phone) -> Self:
+        """A new application with a new number on the server."""
+        made = await accounts.create_application(server.data, "test")
+        number = f"+65{next(_numbers)}"
+        await accounts.add_number(server.data, number, made["app_id"], receiver.url("/answer"))
+        return cls(server, receiver, phone, number, **made)
+
+    @property
+    def api(self) -> ApiClient:
+        """Requests with this application's credentials."""
+        return ApiClient(self.server.url, self.app_id, self.access_token)
+
+    async def call(self, **options: object) -> tuple[PhoneCall, Notification]:
+        """The phone calls the number; returns the call and the answer notification."""
+        call = await self.phone.call(self.number, server=self.server.sip, **options)  # type: ignore[arg-type]
+        told = await self.receiver.next(to=self.number, call_state="ringing")
+        return call, told
+
+    async def post(self, path: str, **params: str) -> dict[str, str]:
+        """One API request by POST; its JSON."""
+        async with self.api as api:
+            return dict(await api.post(path, **params))
+
+    async def hangup(self, session: str, **params: str) -> dict[str, str]:
+        """A Hangup request; its JSON."""
+        return await self.post("ivr/end/hangup", session=session, **params)
+
+
+def marked(seconds: float) -> NDArray[np.int16]:
+    """A message whose very first and very last samples are tones: 1000 Hz at its beginning, 1400 Hz
+    at its end, silence between."""
+    ends_ms = 100
+    middle = silence(seconds * 1000 - 2 * ends_ms)
+    return np.concatenate([tone(1000, ends_ms), middle, tone(1400, ends_ms)])

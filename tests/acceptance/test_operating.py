@@ -1,0 +1,219 @@
+"""What an operator does: start, configure, look, stop."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from acceptance.harness import Customer, Onhook
+from onhook.testing.call_log import How
+from onhook.testing.phone import Phone
+from onhook.testing.receiver import Receiver, Reply
+
+LONG = "This message takes a few seconds, and is heard to its very last word. Good bye."
+
+
+def onhook(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "onhook", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+async def get(url: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as http, http.get(url) as reply:
+        return reply.status, await reply.text()
+
+
+async def test_healthz_answers_once_everything_is_ready(server: Onhook) -> None:
+    assert await get(server.url + "/healthz") == (200, '{"status":"ready"}')
+
+
+async def test_applications_and_numbers_are_made_while_the_server_runs(
+    server: Onhook, receiver: Receiver, phone: Phone
+) -> None:
+    data = ["--data", str(server.data), "--json"]
+    made = await asyncio.to_thread(onhook, "app", "create", "shop", *data)
+    app = json.loads(made.stdout)
+    assert set(app) >= {"app_id", "access_token"}
+    number = "+6562220001"
+    where = ["--app", app["app_id"], "--forward-to", receiver.url("/answer")]
+    added = await asyncio.to_thread(onhook, "number", "add", number, *where, *data)
+    assert json.loads(added.stdout)["number"] == number
+    await phone.call(number, server=server.sip)
+    assert (await receiver.next(to=number))["call_state"] == "ringing"
+
+
+async def test_the_token_is_nowhere_in_the_clear(customer: Customer) -> None:
+    call, told = await customer.call()
+    await customer.hangup(told["session"], msg="Secret words.")
+    await call.ended(timeout_s=20)
+    for path in customer.server.data.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert customer.access_token.encode() not in content, path
+            assert customer.webhook_secret.encode() not in content, path
+    log = customer.server.log
+    for private in (customer.access_token, "Secret", customer.number, "+6598765432"):
+        assert private not in log
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["serve", "--http", "nonsense"], "--http"),
+        (["serve", "--http", "127.0.0.1:99999"], "--http"),
+        (["serve", "--rtp-ports", "9-1"], "--rtp-ports"),
+        (["serve", "--allowed-networks", "10.0.0.0/33"], "--allowed-networks"),
+        (["serve", "--config", "/nonexistent.toml"], "/nonexistent.toml"),
+        (["serve", "--data", "/proc/nowhere"], "/proc/nowhere"),
+        (["serve", "--data", "/dev/null"], "/dev/null"),
+        (["app", "create", "x", "--data", "/dev/null"], "/dev/null"),
+        (["number", "add", "12", "--app", "a", "--forward-to", "http://x/"], "12"),
+        (["number", "add", "+6562220002", "--app", "a", "--forward-to", "ftp://x/"], "forward-to"),
+    ],
+)
+def test_a_bad_setting_is_one_clear_sentence(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    ended = onhook(*arguments, ONHOOK_DATA=str(tmp_path))
+    assert ended.returncode != 0
+    assert ended.stderr.startswith("onhook: ")
+    assert sentence in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path, kind: socket.SocketKind) -> None:
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if kind is socket.SOCK_STREAM:
+            taken.listen()
+        port = taken.getsockname()[1]
+        option = "--http" if kind is socket.SOCK_STREAM else "--sip"
+        other = "--sip" if kind is socket.SOCK_STREAM else "--http"
+        where = [option, f"127.0.0.1:{port}", other, "127.0.0.1:0"]
+        ended = onhook("serve", *where, "--data", str(tmp_path))
+    assert ended.returncode != 0
+    sentences = [line for line in ended.stderr.splitlines() if line.startswith("onhook: ")]
+    assert len(sentences) == 1
+    assert f"127.0.0.1:{port}" in sentences[0]
+    assert option in sentences[0]
+    assert "Traceback" not in ended.stderr
+
+
+def test_settings_come_from_a_file_then_the_environment_then_options(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config = tmp_path / "onhook.toml"
+        config.write_text(f'http = "127.0.0.1:{port}"\ndata = "{tmp_path}"\n')
+        from_file = onhook("serve", "--config", str(config))
+        assert f"127.0.0.1:{port}" in from_file.stderr
+        config.write_text(f'http = "127.0.0.1:1"\ndata = "{tmp_path}"\n')
+        environment = onhook("serve", ONHOOK_CONFIG=str(config), ONHOOK_HTTP=f"127.0.0.1:{port}")
+        assert f"127.0.0.1:{port}" in environment.stderr
+        option = ["--http", f"127.0.0.1:{port}"]
+        assert f":{port}" in onhook("serve", *option, ONHOOK_HTTP="127.0.0.1:1").stderr
+
+
+async def test_an_unacted_call_stops_ringing(
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
+    customer = await Customer.make(start(ringing_s="0.5"), receiver, phone)
+    call, told = await customer.call()
+    ended = await call.ended()
+    assert (ended.how, ended.code) == (How.REJECTED, 480)
+    last = await receiver.next(session=told["session"])
+    assert (last["ivr_block"], last["cause"], last["debit"]) == ("answer", "ring_timeout", "0.000")
+
+
+async def test_sigterm_lets_a_running_message_finish(
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
+    server = start()
+    customer = await Customer.make(server, receiver, phone)
+    call, told = await customer.call()
+    await customer.hangup(told["session"], msg=LONG, notify_url=receiver.url("/end"))
+    await call.answered()
+    server.process.send_signal(signal.SIGTERM)
+    while (await get(server.url + "/healthz"))[0] != 503:
+        await asyncio.sleep(0.01)
+    late = await (await phone.call(customer.number, server=server.sip)).ended()
+    assert (late.how, late.code) == (How.REJECTED, 503)
+    assert (await call.ended(timeout_s=30)).how is How.BYE_RECEIVED
+    assert call.recording.heard_s > 3
+    last = await receiver.next(session=told["session"])
+    assert (last["call_state"], last["cause"]) == ("ended", "hangup")
+    assert await server.stopped() == 0
+
+
+async def test_a_second_sigterm_hangs_up_at_once(
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
+    server = start()
+    customer = await Customer.make(server, receiver, phone)
+    call, told = await customer.call()
+    await customer.hangup(told["session"], msg=LONG * 5, notify_url=receiver.url("/end"))
+    await call.answered()
+    ringing, told_ringing = await customer.call()
+    server.process.send_signal(signal.SIGTERM)
+    while (await get(server.url + "/healthz"))[0] != 503:
+        await asyncio.sleep(0.01)
+    server.process.send_signal(signal.SIGTERM)
+    assert (await call.ended()).how is How.BYE_RECEIVED
+    assert (await ringing.ended()).code == 503
+    for session in (told["session"], told_ringing["session"]):
+        last = await receiver.next(session=session)
+        assert (last["ended_by"], last["cause"]) == ("system", "shutdown")
+    assert await server.stopped() == 0
+
+
+async def test_a_notification_is_tried_again(
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
+    server = start(retry_schedule="0.1")
+    customer = await Customer.make(server, receiver, phone)
+    receiver.reply_with(Reply(status=500), Reply(status=302, headers={"Location": "/other"}))
+    call, told = await customer.call()
+    again = [await receiver.next(session=told["session"]) for _ in range(2)]
+    assert {n.body for n in again} == {told.body}
+    assert {n.headers["webhook-id"] for n in again} == {told.headers["webhook-id"]}
+    await customer.hangup(told["session"], notify_url=receiver.url("/end"))
+    await call.ended()
+    assert (await receiver.next(session=told["session"]))["call_state"] == "ended"
+    with sqlite3.connect(server.data / "onhook.db") as database:
+        tried = database.execute("SELECT status FROM attempts ORDER BY at_ms").fetchall()
+    assert [status for (status,) in tried][:3] == [500, 302, 200]
+
+
+async def test_what_was_not_delivered_goes_out_after_the_next_start(
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
+    server = start(retry_schedule="0.2")
+    customer = await Customer.make(server, receiver, phone)
+    call, told = await customer.call()
+    await receiver.close()
+    await call.cancel()
+    assert await asyncio.to_thread(server.stop) == 0
+    async with receiver:
+        next_server = Onhook({"retry_schedule": "0.2"}, data=server.data)
+        try:
+            last = await receiver.next(session=told["session"])
+        finally:
+            next_server.close()
+    assert (last["call_state"], last["cause"]) == ("ended", "cancelled")
+    assert last.headers["x-onhook-event"] == "2"

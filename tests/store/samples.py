@@ -1,0 +1,37 @@
+"""Records to store."""
+
+from dataclasses import replace
+
+from onhook.store import Application, CallRecord, NotificationRecord, Number
+
+APPLICATION = Application("a" * 16, "shop", "h" * 64, "encrypted", "encrypted too", 1)
+NUMBER = Number("+6531234567", APPLICATION.app_id, "http://example.com/", 2)
+
+
+def call(session: str = "S1", **changes: object) -> CallRecord:
+    record = CallRecord(
+        session=session,
+        txn_ref=f"AA-C-{session}",
+        app_id=APPLICATION.app_id,
+        owner="me",
+        state="ringing",
+        from_number="+6598765432",
+        to_number=NUMBER.number,
+        began_ms=1000,
+        currency="SGD",
+        rate="0.020",
+    )
+    return replace(record, **changes)  # type: ignore[arg-type]
+
+
+def notification(session: str, sequence: int, **changes: object) -> NotificationRecord:
+    record = NotificationRecord(
+        notification_id=f"msg_{session}_{sequence}",
+        session=session,
+        app_id=APPLICATION.app_id,
+        sequence=sequence,
+        url="http://example.com/",
+        fields='{"tag": "東京"}',
+        created_ms=1000 + sequence,
+    )
+    return replace(record, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,43 @@
+"""A database that was migrated is the one that is created new."""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, inspect
+
+from onhook.store import schema
+from onhook.store.migrations import migrate
+
+
+def _shape(connection: Connection) -> dict[str, object]:
+    inspector = inspect(connection)
+    return {
+        table: (
+            sorted(
+                (c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)
+            ),
+            sorted(inspector.get_pk_constraint(table)["constrained_columns"]),
+            sorted(tuple(k["constrained_columns"]) for k in inspector.get_foreign_keys(table)),
+            sorted(tuple(u["column_names"]) for u in inspector.get_unique_constraints(table)),
+            sorted(
+                (i["name"] or "", tuple(i["column_names"])) for i in inspector.get_indexes(table)
+            ),
+        )
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def test_migrations_and_schema_agree(tmp_path: Path) -> None:
+    created = create_engine(f"sqlite:///{tmp_path}/created.db")
+    migrated = create_engine(f"sqlite:///{tmp_path}/migrated.db")
+    with created.begin() as connection:
+        schema.metadata.create_all(connection)
+    with migrated.begin() as connection:
+        migrate(connection)
+    with created.connect() as one, migrated.connect() as other:
+        assert _shape(one) == _shape(other)
+    with migrated.connect() as connection:
+        version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    assert version == schema.REVISION
+    created.dispose()
+    migrated.dispose()
