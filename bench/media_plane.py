@@ -1,0 +1,254 @@
+"""How many calls the media plane plays to at once, and how evenly.
+
+    python bench/media_plane.py [--streams 500] [--seconds 10] [--talking]
+
+One process plays; another receives everything on one socket, with the kernel's receive time stamps
+(SO_TIMESTAMPNS), so that its own scheduling does not show in the gaps. It polls every 2 ms: a
+receiver that is woken for each packet would cost the machine more than the sender. With --talking
+every caller sends a packet each 20 ms as well (that costs the sender too, and so the machine).
+Loopback only. Prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import json
+import multiprocessing
+import resource
+import socket
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onhook.media import Codec, MediaPlane, Stream, StreamStats
+
+SO_TIMESTAMPNS = 35
+BATCH = 1024
+PACKET_BYTES = 192
+CONTROL_BYTES = 64
+POLL_S = 0.002
+MSG_DONTWAIT = 0x40
+PORTS = range(20000, 30000)
+FRAMES_A_SECOND = 50
+
+
+class MmsgHdr(ctypes.Structure):
+    """struct mmsghdr of a 64-bit Linux, flat."""
+
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("name_bytes", ctypes.c_uint32),
+        ("_pad1", ctypes.c_uint32),
+        ("vectors", ctypes.c_void_p),
+        ("vector_count", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_bytes", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+        ("_pad2", ctypes.c_int),
+        ("length", ctypes.c_uint),
+        ("_pad3", ctypes.c_uint),
+    )
+
+
+class Iovec(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+class Receiver:
+    """recvmmsg() into arrays; keeps (ssrc, sequence, time stamp in ns) of every packet."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._fd = sock.fileno()
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._packets = np.zeros((BATCH, PACKET_BYTES), np.uint8)
+        self._control = np.zeros((BATCH, CONTROL_BYTES), np.uint8)
+        self._vectors = (Iovec * BATCH)()
+        self._headers = (MmsgHdr * BATCH)()
+        for index in range(BATCH):
+            self._vectors[index] = Iovec(self._packets[index].ctypes.data, PACKET_BYTES)
+            header = self._headers[index]
+            header.vectors = ctypes.addressof(self._vectors[index])
+            header.vector_count = 1
+            header.control = self._control[index].ctypes.data
+        layout = np.dtype({"names": ["control_bytes"], "formats": [np.uint64],
+                           "offsets": [MmsgHdr.control_bytes.offset],
+                           "itemsize": ctypes.sizeof(MmsgHdr)})  # fmt: skip
+        self._control_bytes = np.frombuffer(memoryview(self._headers), layout)["control_bytes"]
+        self._ssrc: list[NDArray[np.uint32]] = []
+        self._sequence: list[NDArray[np.uint16]] = []
+        self._stamp: list[NDArray[np.int64]] = []
+
+    def take(self) -> int:
+        self._control_bytes[:] = CONTROL_BYTES
+        count: int = self._libc.recvmmsg(self._fd, self._headers, BATCH, MSG_DONTWAIT, None)
+        if count <= 0:
+            return 0
+        packets, control = self._packets[:count], self._control[:count]
+        self._sequence.append(packets[:, 2:4].copy().view(">u2")[:, 0].astype(np.uint16))
+        self._ssrc.append(packets[:, 8:12].copy().view(">u4")[:, 0].astype(np.uint32))
+        # a cmsghdr of 16 bytes, then a timespec
+        stamp = control[:, 16:32].copy().view(np.int64)
+        self._stamp.append(stamp[:, 0] * 10**9 + stamp[:, 1])
+        return count
+
+    def figures(self) -> dict[str, Any]:
+        ssrc = np.concatenate(self._ssrc)
+        order = np.argsort(ssrc, kind="stable")
+        sequence, stamp = np.concatenate(self._sequence)[order], np.concatenate(self._stamp)[order]
+        same = np.diff(ssrc[order].astype(np.int64)) == 0
+        step = np.diff(sequence.astype(np.int64))[same] % 65536
+        gaps_ms = np.diff(stamp)[same][step == 1] / 1e6
+        p50, p99, p999 = np.percentile(gaps_ms, [50, 99, 99.9])
+        return {
+            "packets": len(stamp),
+            "streams_heard": len(np.unique(ssrc)),
+            "lost": int((step - 1).sum()),
+            "gap_p50_ms": round(float(p50), 2),
+            "gap_p99_ms": round(float(p99), 2),
+            "gap_p999_ms": round(float(p999), 2),
+            "gap_max_ms": round(float(gaps_ms.max()), 2),
+        }
+
+
+def receive(results: Connection) -> None:
+    """The receiving process: until it is told to stop."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    force = getattr(socket, "SO_RCVBUFFORCE", 33)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, force, 64 << 20)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 20)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    sock.bind(("127.0.0.1", 0))
+    receiver = Receiver(sock)
+    results.send(sock.getsockname())
+    while not results.poll():
+        if not receiver.take():
+            time.sleep(POLL_S)
+    while receiver.take():
+        pass
+    results.send(receiver.figures())
+
+
+def talk(ports: list[int], results: Connection) -> None:
+    """The callers' side of --talking: a packet to every port each 20 ms, until told to stop."""
+    sockets = []
+    for port in ports:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.connect(("127.0.0.1", port))
+        sockets.append(sock)
+    results.send("ready")
+    sequence, due_s = 0, time.monotonic()
+    while not results.poll():
+        packet = b"\x80\x00" + sequence.to_bytes(2, "big") + bytes(168)
+        for sock in sockets:
+            sock.send(packet)
+        sequence = (sequence + 1) % 65536
+        due_s += 1 / FRAMES_A_SECOND
+        time.sleep(max(0.0, due_s - time.monotonic()))
+    results.send("done")
+
+
+class Clip:
+    def __init__(self, frames: int) -> None:
+        self._content = bytes(160 * frames)
+
+    def frames(self, codec: Codec) -> memoryview:
+        return memoryview(self._content)
+
+
+class Playing:
+    """One stream that plays to its end."""
+
+    def __init__(self) -> None:
+        self.done: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[StreamStats] = asyncio.get_running_loop().create_future()
+
+    def digit(self, digit: str) -> None: ...
+
+    def rtp_started(self) -> None: ...
+
+    def rtp_timeout(self) -> None: ...
+
+    def closed(self, stats: StreamStats) -> None:
+        self.ended.set_result(stats)
+
+
+async def play(count: int, seconds: int, remote: tuple[str, int], talking: bool) -> dict[str, Any]:
+    plane = MediaPlane(host="127.0.0.1", ports=PORTS)
+    plane.start(asyncio.get_running_loop())
+    clip = Clip(seconds * FRAMES_A_SECOND)
+    playing = [Playing() for _ in range(count)]
+    reservations = [plane.reserve() for _ in range(count)]
+    talker, ours = None, None
+    if talking:
+        ours, theirs = multiprocessing.Pipe()
+        ports = [reservation.port for reservation in reservations]
+        talker = multiprocessing.Process(target=talk, args=(ports, theirs))
+        talker.start()
+        ours.recv()
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    streams: list[Stream] = []
+    for one, reservation in zip(playing, reservations, strict=True):
+        # with --talking nobody is latched to: what is sent goes to the receiver
+        stream = plane.open(
+            reservation,
+            remote=remote,
+            codec=Codec.PCMA if talking else Codec.PCMU,
+            dtmf_payload_type=None,
+            listener=one,
+        )
+        stream.play([clip], one.done.set_result)
+        streams.append(stream)
+        if len(streams) % 50 == 0:
+            await asyncio.sleep(0.005)
+    for one in playing:
+        await one.done
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    if talker is not None and ours is not None:
+        ours.send("stop")
+        talker.join()
+    for stream in streams:
+        stream.close()
+    stats = [await one.ended for one in playing]
+    health = plane.health()
+    plane.close()
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {
+        "streams": count,
+        "seconds": seconds,
+        "talking": talking,
+        "sent": sum(figures.sent_packets for figures in stats),
+        "send_errors": sum(figures.send_errors for figures in stats),
+        "taken_in": sum(figures.foreign + figures.received_packets for figures in stats),
+        "cpu_s_per_call_minute": round(cpu_s / (count * seconds) * 60, 4),
+        "late_max_ms": round(health.late_max_s * 1000, 2),
+        "skipped_rounds": health.skipped_rounds,
+        "scheduling": health.scheduling,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--streams", type=int, default=500)
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--talking", action="store_true")
+    options = parser.parse_args()
+    multiprocessing.set_start_method("spawn")
+    ours, theirs = multiprocessing.Pipe()
+    receiver = multiprocessing.Process(target=receive, args=(theirs,))
+    receiver.start()
+    figures = asyncio.run(play(options.streams, options.seconds, ours.recv(), options.talking))
+    ours.send("stop")
+    figures |= ours.recv()
+    receiver.join()
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+/* Fuzzes what the media plane does with a datagram: the input is a series of datagrams to one
+ * call, each preceded by two bytes of length and a byte that says who sent it.
+ *
+ * With libFuzzer:
+ *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media fuzz/media_receive.c -lpthread
+ * Without it, with inputs of its own making (the argument is how many):
+ *   cc -g -DSTANDALONE -fsanitize=address,undefined -Isrc/onhook/media fuzz/media_receive.c -lpthread
+ */
+#include "plane.c"
+
+#include <stdio.h>
+
+enum { PEERS = 3, INPUT_BYTES = 16384 };
+
+/* No thread, no socket: connect() fails on fd -1, and the latch must work all the same. */
+static void check(const struct call *call)
+{
+    const struct plane_stats *stats = &call->stats;
+    if (call->digit_count > PENDING_DIGITS || stats->received_packets > (1u << 20) ||
+        (stats->received_packets && !call->latched) || call->connected)
+        abort();
+    for (unsigned i = 0; i < call->digit_count; i++)
+        if (!strchr("0123456789*#ABCD", call->digits[i]))
+            abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    static struct plane plane;
+    struct call call = {.fd = -1, .payload_type = 0, .event_payload_type = 101};
+    while (bytes >= 3) {
+        size_t length = (size_t)data[0] | (size_t)(data[1] & 7) << 8;
+        /* mostly the same one, so that one call hears enough */
+        uint16_t port = data[2] < 200 ? 1 : data[2] % PEERS;
+        struct sockaddr_in source = {.sin_family = AF_INET, .sin_port = htons(port)};
+        data += 3, bytes -= 3;
+        if (length > bytes)
+            length = bytes;
+        /* a copy of exactly this size, so that reading one byte too many is seen */
+        uint8_t *datagram = malloc(length ? length : 1);
+        if (!datagram)
+            abort();
+        memcpy(datagram, data, length);
+        receive_packet(&plane, &call, datagram, length, &source);
+        free(datagram);
+        plane.tick++;
+        check(&call);
+        data += length, bytes -= length;
+    }
+    return 0;
+}
+
+#ifdef STANDALONE
+static uint64_t state = 88172645463325252u;
+
+static uint64_t chance(void)
+{
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return state;
+}
+
+/* Datagrams that are nearly RTP: a plausible header, and everything else at random. */
+static size_t make_input(uint8_t *out)
+{
+    static const uint8_t first[] = {0x80, 0x80, 0x80, 0x90, 0xa0, 0xb0, 0x8f, 0x40};
+    static const uint8_t second[] = {0, 101, 101, 229, 128, 13, 72, 255};
+    size_t at = 0;
+    while (at + 64 < INPUT_BYTES) {
+        size_t length = chance() % 48;
+        out[at++] = (uint8_t)length, out[at++] = 0, out[at++] = (uint8_t)chance();
+        for (size_t i = 0; i < length; i++)
+            out[at + i] = (uint8_t)(chance() % 3 ? chance() % 4 : chance());
+        if (length)
+            out[at] = first[chance() % sizeof first];
+        if (length > 1)
+            out[at + 1] = second[chance() % sizeof second];
+        at += length;
+    }
+    return at;
+}
+
+int main(int count, char **arguments)
+{
+    uint8_t input[INPUT_BYTES];
+    long rounds = count > 1 ? atol(arguments[1]) : 100000;
+    for (long i = 0; i < rounds; i++)
+        LLVMFuzzerTestOneInput(input, make_input(input));
+    puts("ok");
+    return 0;
+}
+#endif

@@ -1,0 +1,55 @@
+"""Builds the media plane: `plane.c` and cffi's glue, as the extension module `_plane`.
+
+setuptools finds `ffibuilder` through `cffi_modules` and runs this file from the root of the
+repository. Run as a program, it builds the module in place, beside the sources.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from cffi import FFI
+
+HERE = Path(__file__).parent
+MODULE = "onhook.media._plane"
+
+
+def declarations(header: str) -> str:
+    """Return the part of `plane.h` that cffi is to know: what stands between its cdef marks."""
+    _, _, rest = header.partition("/* cdef: begin")
+    body, end, _ = rest.partition("/* cdef: end */")
+    if not end:
+        raise ValueError("plane.h has lost its cdef marks")
+    return body.partition("*/")[2]
+
+
+def builder(folder: Path) -> FFI:
+    """Describe the extension module; `folder` holds its sources, as the compiler shall see it."""
+    ffi = FFI()
+    ffi.cdef(declarations((HERE / "plane.h").read_text(encoding="utf-8")))
+    ffi.set_source(
+        MODULE,
+        '#include "plane.h"',
+        sources=[str(folder / "plane.c")],
+        depends=[str(folder / "plane.h")],
+        include_dirs=[str(folder)],
+        extra_compile_args=["-std=c11", "-O2", "-Wall", "-Wextra"],
+        libraries=["pthread"],
+        py_limited_api=True,
+    )
+    return ffi
+
+
+ffibuilder = builder(HERE)
+
+
+def build_in_place() -> Path:
+    """Compile in a scratch folder and move the result here; whoever has the old one keeps it."""
+    with tempfile.TemporaryDirectory(dir=HERE, prefix=".build-") as scratch:
+        built = Path(builder(HERE.resolve()).compile(tmpdir=scratch))
+        return built.replace(HERE / built.name)
+
+
+if __name__ == "__main__":
+    print(build_in_place())

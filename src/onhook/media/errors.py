@@ -1,0 +1,50 @@
+"""What can go wrong in this part.
+
+MediaError
+    NoPortLeft      no call can be added: ports or sockets are used up
+    BadRemote       not an address to send RTP to (also a ValueError)
+    StreamClosed    the stream was closed before
+    QueueFull       too much is waiting to be played on one stream
+    NotRunning      the plane was not started, or was closed
+    PromptError
+        PromptMissing   there is no such prompt
+        PromptDamaged   its files are not what was written
+"""
+
+from __future__ import annotations
+
+
+class MediaError(Exception):
+    """Something about the media of one call, or of all."""
+
+
+class NoPortLeft(MediaError):
+    """No call can be added: all ports are in use, or the system has no socket left."""
+
+
+class BadRemote(MediaError, ValueError):
+    """The peer's address is no dotted unicast IPv4 address with a port."""
+
+
+class StreamClosed(MediaError):
+    """The stream was closed, by `close()` or with the plane."""
+
+
+class QueueFull(MediaError):
+    """More prompts would wait on one stream than the plane will hold."""
+
+
+class NotRunning(MediaError):
+    """The plane was not started, or was closed."""
+
+
+class PromptError(MediaError):
+    """A prompt cannot be had."""
+
+
+class PromptMissing(PromptError):
+    """There is no prompt of this digest in the directory."""
+
+
+class PromptDamaged(PromptError):
+    """The files are there, but are not two files of the same number of frames."""

@@ -1,0 +1,1170 @@
+/* The media plane. plane.h says what it does for its caller; this is how.
+ *
+ * Time. A tick is 1 ms, on CLOCK_MONOTONIC; 20 ticks are a round. Each call stands in one of 20
+ * slots and is served once a round: at most one frame sent, and what has arrived taken in. A tick
+ * takes the commands, then serves its slot: first all frames are sent, then all sockets are read.
+ *
+ * Being late. A tick that begins late is made up for at once, and so are the ticks that it held
+ * up, in order: within 20 ms each call still gets one frame a round. When a whole round or more
+ * is behind (the machine stood still), whole rounds are left out, for all calls alike: the frames
+ * that were not sent are sent later, none is dropped and none is sent in a burst, and the RTP
+ * timestamp tells the receiver that the pause was one.
+ *
+ * RTP. The timestamp of a packet is that of its tick (8 samples each), so it follows the clock
+ * through silence. The marker bit is set when the timestamp does not follow on from the packet
+ * before: on the first, after silence, after a pause. A call that plays after silence moves to
+ * the next slot that has room, so that a prompt begins within a few ms, not 20.
+ *
+ * The peer. Before any RTP has arrived, frames go to the address of the SDP. The first valid
+ * packet with a payload type that was negotiated decides where they go from then on (the peer may
+ * be behind NAT), and the socket is connected to it. Nobody else is listened to afterwards.
+ *
+ * Digits (RFC 4733) are reported with the first packet of an event that arrives, whichever it is,
+ * so that a prompt stops when the key goes down; all packets with its timestamp are the same key.
+ *
+ * Who owns what. A call belongs to the caller until OPEN is taken and again once CLOSED is taken;
+ * in between only `generation`, `in_use`, `closing`, `queued` and `fd` are the caller's to look at
+ * (fd does not change). A segment belongs to the media thread from PLAY until its PLAYED or STOPPED
+ * is in the event ring. So the media thread neither allocates nor frees.
+ *
+ * When the event ring is full, what happened stays noted in the call (segments in their list,
+ * digits in a short queue, the rest in flags) and is reported in a later round. Only digits can be
+ * lost, beyond 32 that nobody took; they are counted. When the command ring is full, commands wait
+ * in a list of the caller's, in order.
+ */
+#define _GNU_SOURCE
+#include "plane.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    TICK_NS = 1000000,
+    SLOTS = PLANE_FRAME_MS,
+    SAMPLES_PER_TICK = 8,
+    RTP_HEADER_BYTES = 12,
+    RTP_MAX_BYTES = 1500,
+    RECEIVE_BATCH = 8,        /* packets taken of a call in a round: 8 times the normal rate */
+    RECEIVE_BUFFER = 32768,   /* bytes; the kernel doubles it: about 1.5 s of a normal stream */
+    COMMANDS_PER_TICK = 2048, /* so that a flood of commands does not stop the frames */
+    MAX_CALLS = 1 << 20,
+    MAX_RING = 1 << 20,
+    PENDING_DIGITS = 32,
+    EVENT_BYTES = 4,
+    SEQUENCE_RESTART = 3000,     /* a gap this wide is a new sequence (RFC 3550 A.1 MAX_DROPOUT) */
+    LATE_EVENT_SAMPLES = 16000,  /* an event up to 2 s older than the last one arrived late */
+    LONG_EVENT_SAMPLES = 0xffff, /* where an event is cut into segments (RFC 4733 2.5.1.3) */
+    FIFO_PRIORITY = 10,
+    NICE_LEVEL = -15,
+    TIMER_SLACK_NS = 1000,
+};
+
+enum { NO_EVENTS = 255 };
+enum segment_state { QUEUED, PLAYED, STOPPED };
+
+struct segment {
+    struct segment *next;
+    const uint8_t *frames;
+    uint64_t play_id;
+    int64_t done_ns;
+    uint32_t count;
+    uint32_t sent;
+    enum segment_state state;
+};
+
+/* What arrives at a call. */
+struct receiver {
+    bool started;  /* RTP has arrived */
+    bool tracking; /* ssrc, highest and seen are set */
+    uint32_t ssrc;
+    uint16_t highest;     /* sequence number */
+    uint64_t seen;        /* bit n: highest - n arrived */
+    uint64_t heard_tick;  /* of the last packet */
+    bool timed_out;
+    bool event_known;     /* the event_ fields are set */
+    bool event_ended;
+    uint8_t event_code;
+    uint32_t event_timestamp;
+};
+
+struct call {
+    /* the caller's */
+    uint32_t generation;
+    bool in_use;
+    bool closing;
+    bool closed;     /* CLOSED was taken */
+    uint32_t queued; /* segments not yet reported */
+    struct call *next_free;
+    /* the media thread's, once open */
+    int fd;
+    uint8_t payload_type;
+    uint8_t event_payload_type;
+    struct sockaddr_in signalled; /* by SDP */
+    struct sockaddr_in peer;      /* where frames go */
+    bool latched;
+    bool connected;
+    uint32_t ssrc;
+    uint32_t timestamp; /* of open_tick */
+    uint16_t sequence;
+    bool spoken;
+    uint64_t open_tick;
+    uint64_t sent_tick; /* of the last frame */
+    int slot;
+    struct call *previous, *next;                  /* in the slot */
+    struct segment *first, *playing, *last;        /* first: oldest not reported */
+    struct receiver rx;
+    char digits[PENDING_DIGITS];
+    unsigned digit_count;
+    bool owes_first, owes_timeout, owes_closed;
+    struct plane_stats stats;
+};
+
+enum command_kind { OPEN, PLAY, CUT, REMOTE, CLOSE };
+
+struct command {
+    enum command_kind kind;
+    struct call *call;
+    struct segment *segment;
+    struct sockaddr_in remote;
+};
+
+struct report {
+    enum plane_event_kind kind;
+    int32_t digit;
+    struct call *call;
+    struct segment *segment;
+    int64_t at_ns;
+};
+
+/* One producer, one consumer; head and tail count for ever and wrap with their type. */
+struct cursor {
+    _Alignas(64) _Atomic uint32_t value;
+};
+
+struct ring {
+    struct cursor head; /* the consumer's */
+    struct cursor tail; /* the producer's */
+    uint32_t size;
+};
+
+struct slot {
+    struct call *first;
+    uint32_t count;
+};
+
+struct plane {
+    struct plane_config config;
+    pthread_t thread;
+    int event_fd;
+    int wake_fd;
+    _Atomic bool stopping;
+    _Atomic bool idle;
+    struct ring commands;
+    struct command *command;
+    struct ring reports;
+    struct report *report;
+    struct call *calls;
+    /* the caller's */
+    struct call *free_calls;
+    struct command *held; /* waiting for room in the ring: held[held_first .. held_count) */
+    size_t held_first, held_count, held_room;
+    /* the media thread's */
+    uint64_t tick;
+    int64_t epoch_ns; /* of tick 0 */
+    int64_t now_ns;   /* when this tick began */
+    uint64_t timeout_ticks;
+    uint32_t open_calls;
+    struct slot slots[SLOTS];
+    bool reported; /* in this tick */
+    struct mmsghdr messages[RECEIVE_BATCH];
+    struct iovec vectors[RECEIVE_BATCH];
+    struct sockaddr_in sources[RECEIVE_BATCH];
+    uint8_t packets[RECEIVE_BATCH][RTP_MAX_BYTES];
+    /* for plane_health() */
+    _Atomic uint64_t seen_calls;
+    _Atomic uint64_t skipped_rounds;
+    _Atomic int64_t late_max_ns;
+    _Atomic int32_t scheduling;
+};
+
+/* ---- Rings ------------------------------------------------------------------------------- */
+
+static bool ring_has_room(struct ring *ring)
+{
+    return atomic_load(&ring->tail.value) - atomic_load(&ring->head.value) < ring->size;
+}
+
+static uint32_t ring_length(struct ring *ring)
+{
+    return atomic_load(&ring->tail.value) - atomic_load(&ring->head.value);
+}
+
+static uint32_t ring_put_at(struct ring *ring)
+{
+    return atomic_load(&ring->tail.value) & (ring->size - 1);
+}
+
+static uint32_t ring_take_at(struct ring *ring)
+{
+    return atomic_load(&ring->head.value) & (ring->size - 1);
+}
+
+static void ring_put(struct ring *ring)
+{
+    atomic_fetch_add(&ring->tail.value, 1);
+}
+
+static void ring_taken(struct ring *ring)
+{
+    atomic_fetch_add(&ring->head.value, 1);
+}
+
+/* ---- Clock ------------------------------------------------------------------------------- */
+
+static int64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void sleep_until(int64_t when_ns)
+{
+    struct timespec when = {.tv_sec = when_ns / 1000000000, .tv_nsec = when_ns % 1000000000};
+    /* EINTR only means that the loop looks at the clock again */
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL);
+}
+
+static void signal_fd(int fd)
+{
+    uint64_t one = 1;
+    /* cannot fail but by a counter at its top, and then the reader is awake anyway */
+    ssize_t written = write(fd, &one, sizeof one);
+    (void)written;
+}
+
+/* ---- Slots ------------------------------------------------------------------------------- */
+
+static void slot_insert(struct plane *p, struct call *call, int number)
+{
+    struct slot *slot = &p->slots[number];
+    call->slot = number;
+    call->previous = NULL;
+    call->next = slot->first;
+    if (slot->first)
+        slot->first->previous = call;
+    slot->first = call;
+    slot->count++;
+}
+
+static void slot_remove(struct plane *p, struct call *call)
+{
+    struct slot *slot = &p->slots[call->slot];
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        slot->first = call->next;
+    if (call->next)
+        call->next->previous = call->previous;
+    slot->count--;
+}
+
+static int emptiest_slot(const struct plane *p)
+{
+    int best = 0;
+    for (int i = 1; i < SLOTS; i++)
+        if (p->slots[i].count < p->slots[best].count)
+            best = i;
+    return best;
+}
+
+/* The soonest slot, beginning with this tick's, that is not fuller than an eighth above the
+ * average: one always exists. */
+static int soonest_slot(const struct plane *p)
+{
+    uint32_t quota = p->open_calls / SLOTS + p->open_calls / (SLOTS * 8) + 4;
+    for (uint64_t tick = p->tick; tick < p->tick + SLOTS; tick++)
+        if (p->slots[tick % SLOTS].count < quota)
+            return (int)(tick % SLOTS);
+    return emptiest_slot(p);
+}
+
+/* A call that begins to play: served as soon as possible, but never twice within 20 ms. */
+static void hasten(struct plane *p, struct call *call)
+{
+    if (call->spoken && p->tick - call->sent_tick < SLOTS)
+        return; /* its own next slot is exactly one frame after the last: gapless */
+    slot_remove(p, call);
+    slot_insert(p, call, soonest_slot(p));
+}
+
+/* ---- Reports: from the state of a call into the event ring ------------------------------- */
+
+static bool emit(struct plane *p, struct report report)
+{
+    if (!ring_has_room(&p->reports))
+        return false;
+    p->report[ring_put_at(&p->reports)] = report;
+    ring_put(&p->reports);
+    p->reported = true;
+    return true;
+}
+
+static bool emit_segments(struct plane *p, struct call *call)
+{
+    struct segment *segment;
+    while ((segment = call->first) && segment->state != QUEUED) {
+        struct segment *next = segment->next; /* emitted, the segment is not ours any more */
+        enum plane_event_kind kind = segment->state == PLAYED ? PLANE_PLAYED : PLANE_STOPPED;
+        if (!emit(p, (struct report){
+                .kind = kind, .call = call, .segment = segment, .at_ns = segment->done_ns}))
+            return false;
+        call->first = next;
+        if (!next)
+            call->last = NULL;
+    }
+    return true;
+}
+
+static bool emit_digits(struct plane *p, struct call *call)
+{
+    unsigned done = 0;
+    while (done < call->digit_count &&
+           emit(p, (struct report){.kind = PLANE_DIGIT,
+                                   .call = call,
+                                   .digit = call->digits[done],
+                                   .at_ns = p->now_ns}))
+        done++;
+    call->digit_count -= done;
+    memmove(call->digits, call->digits + done, call->digit_count);
+    return call->digit_count == 0;
+}
+
+static bool emit_flag(struct plane *p, struct call *call, bool *owed, enum plane_event_kind kind)
+{
+    if (*owed && emit(p, (struct report){.kind = kind, .call = call, .at_ns = p->now_ns}))
+        *owed = false;
+    return !*owed;
+}
+
+/* After CLOSED the call is the caller's, so it leaves its slot first. */
+static void emit_closed(struct plane *p, struct call *call)
+{
+    if (!ring_has_room(&p->reports))
+        return;
+    slot_remove(p, call);
+    p->open_calls--;
+    atomic_store(&p->seen_calls, p->open_calls);
+    emit(p, (struct report){.kind = PLANE_CLOSED, .call = call, .at_ns = p->now_ns});
+}
+
+/* Report what is owed, as far as there is room; the rest next round. The call may be gone after. */
+static void report(struct plane *p, struct call *call)
+{
+    if (emit_flag(p, call, &call->owes_first, PLANE_RTP_FIRST) && emit_digits(p, call) &&
+        emit_segments(p, call) && emit_flag(p, call, &call->owes_timeout, PLANE_RTP_TIMEOUT) &&
+        call->owes_closed)
+        emit_closed(p, call);
+}
+
+/* ---- Sending ----------------------------------------------------------------------------- */
+
+static void put_be16(uint8_t *at, uint16_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+static void put_be32(uint8_t *at, uint32_t value)
+{
+    put_be16(at, (uint16_t)(value >> 16));
+    put_be16(at + 2, (uint16_t)value);
+}
+
+/* The frame goes to the kernel from where it lies: no copy, and a prompt file that was cut short
+ * behind our back is an EFAULT here where touching it would be a SIGBUS. */
+static void send_packet(struct call *call, uint8_t *header, const uint8_t *frame)
+{
+    struct iovec parts[2] = {
+        {.iov_base = header, .iov_len = RTP_HEADER_BYTES},
+        {.iov_base = (void *)(uintptr_t)frame, .iov_len = PLANE_FRAME_BYTES},
+    };
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    if (!call->connected) {
+        message.msg_name = &call->peer;
+        message.msg_namelen = sizeof call->peer;
+    }
+    ssize_t sent = sendmsg(call->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno == ECONNREFUSED) /* about an earlier packet; this one was not tried */
+        sent = sendmsg(call->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0) {
+        call->stats.send_errors++;
+        return;
+    }
+    call->stats.sent_packets++;
+    call->stats.sent_bytes += (uint64_t)sent;
+}
+
+static void send_frame(struct plane *p, struct call *call)
+{
+    struct segment *segment = call->playing;
+    bool marker = !call->spoken || p->tick - call->sent_tick != SLOTS;
+    uint8_t header[RTP_HEADER_BYTES] = {0x80};
+    header[1] = (uint8_t)(call->payload_type | (marker ? 0x80 : 0));
+    put_be16(header + 2, call->sequence++);
+    put_be32(header + 4,
+             call->timestamp + (uint32_t)(p->tick - call->open_tick) * SAMPLES_PER_TICK);
+    put_be32(header + 8, call->ssrc);
+    send_packet(call, header, segment->frames + (size_t)segment->sent * PLANE_FRAME_BYTES);
+    call->spoken = true;
+    call->sent_tick = p->tick;
+    if (++segment->sent == segment->count) {
+        segment->state = PLAYED;
+        segment->done_ns = clock_ns();
+        call->playing = segment->next;
+    }
+}
+
+/* ---- Receiving --------------------------------------------------------------------------- */
+
+struct rtp {
+    bool marker;
+    uint8_t payload_type;
+    uint16_t sequence;
+    uint32_t timestamp;
+    uint32_t ssrc;
+    const uint8_t *payload;
+    size_t payload_bytes;
+};
+
+static uint16_t get_be16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static uint32_t get_be32(const uint8_t *at)
+{
+    return (uint32_t)get_be16(at) << 16 | get_be16(at + 2);
+}
+
+/* RFC 3550 section 5.1. False: not an RTP packet. */
+static bool parse_rtp(const uint8_t *data, size_t bytes, struct rtp *out)
+{
+    if (bytes < RTP_HEADER_BYTES || data[0] >> 6 != 2)
+        return false;
+    size_t start = RTP_HEADER_BYTES + (size_t)(data[0] & 0x0f) * 4; /* contributing sources */
+    if (data[0] & 0x10) {                                           /* a header extension */
+        if (bytes < start + 4)
+            return false;
+        start += 4 + (size_t)get_be16(data + start + 2) * 4;
+    }
+    if (bytes < start)
+        return false;
+    size_t end = bytes;
+    if (data[0] & 0x20) { /* padding: its last byte counts it */
+        size_t padding = data[bytes - 1];
+        if (padding == 0 || padding > bytes - start)
+            return false;
+        end -= padding;
+    }
+    *out = (struct rtp){
+        .marker = data[1] >> 7,
+        .payload_type = data[1] & 0x7f,
+        .sequence = get_be16(data + 2),
+        .timestamp = get_be32(data + 4),
+        .ssrc = get_be32(data + 8),
+        .payload = data + start,
+        .payload_bytes = end - start,
+    };
+    return true;
+}
+
+/* Count gaps and repetitions. A new source, or a jump too wide to be a gap, begins anew. */
+static void track_sequence(struct call *call, const struct rtp *rtp)
+{
+    struct receiver *rx = &call->rx;
+    int step = (int16_t)(rtp->sequence - rx->highest);
+    if (rx->tracking && rx->ssrc != rtp->ssrc)
+        rx->event_known = false;
+    if (!rx->tracking || rx->ssrc != rtp->ssrc || step > SEQUENCE_RESTART || step <= -64) {
+        rx->tracking = true;
+        rx->ssrc = rtp->ssrc;
+        rx->highest = rtp->sequence;
+        rx->seen = ~UINT64_C(0); /* what came before the first packet is not missing */
+        return;
+    }
+    if (step > 0) {
+        call->stats.lost += (uint64_t)step - 1;
+        rx->seen = step < 64 ? rx->seen << step | 1 : 1;
+        rx->highest = rtp->sequence;
+        return;
+    }
+    uint64_t bit = UINT64_C(1) << -step;
+    if (rx->seen & bit) {
+        call->stats.duplicated++;
+        return;
+    }
+    rx->seen |= bit; /* late, not lost */
+    if (call->stats.lost)
+        call->stats.lost--;
+}
+
+/* Does this packet belong to a key press that was reported before? */
+static bool known_event(const struct receiver *rx, const struct rtp *rtp, uint8_t code)
+{
+    if (!rx->event_known)
+        return false;
+    int32_t step = (int32_t)(rtp->timestamp - rx->event_timestamp);
+    if (step <= 0)
+        return step > -LATE_EVENT_SAMPLES;
+    /* the next segment of a key that is held for more than 8 s */
+    return step == LONG_EVENT_SAMPLES && code == rx->event_code && !rx->event_ended &&
+           !rtp->marker;
+}
+
+/* RFC 4733 section 2.3 */
+static void receive_event(struct call *call, const struct rtp *rtp)
+{
+    static const char keys[] = "0123456789*#ABCD";
+    struct receiver *rx = &call->rx;
+    if (rtp->payload_bytes < EVENT_BYTES) {
+        call->stats.malformed++;
+        return;
+    }
+    uint8_t code = rtp->payload[0];
+    bool ended = rtp->payload[1] >> 7;
+    bool known = known_event(rx, rtp, code);
+    if (known && (int32_t)(rtp->timestamp - rx->event_timestamp) < 0)
+        return; /* a straggler says nothing about the key that is down now */
+    rx->event_ended = ended || (known && rx->event_ended && rtp->timestamp == rx->event_timestamp);
+    rx->event_known = true;
+    rx->event_code = code;
+    rx->event_timestamp = rtp->timestamp;
+    if (known || code >= sizeof keys - 1)
+        return;
+    if (call->digit_count == PENDING_DIGITS) {
+        call->stats.dropped_digits++;
+        return;
+    }
+    call->digits[call->digit_count++] = keys[code];
+}
+
+static bool same_address(const struct sockaddr_in *a, const struct sockaddr_in *b)
+{
+    return a->sin_addr.s_addr == b->sin_addr.s_addr && a->sin_port == b->sin_port;
+}
+
+static void latch(struct call *call, const struct sockaddr_in *source)
+{
+    call->latched = true;
+    call->peer = *source;
+    /* if it cannot be connected, each packet is addressed, and strangers are told apart below */
+    call->connected =
+        connect(call->fd, (const struct sockaddr *)source, sizeof *source) == 0;
+}
+
+static void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
+                           const struct sockaddr_in *source)
+{
+    struct rtp rtp;
+    /* what was queued before the socket was connected may be anybody's, valid or not */
+    if (call->latched && !same_address(source, &call->peer)) {
+        call->stats.foreign++;
+        return;
+    }
+    if (!parse_rtp(data, bytes, &rtp)) {
+        call->stats.malformed++;
+        return;
+    }
+    if (!call->latched) {
+        bool negotiated = rtp.payload_type == call->payload_type ||
+                          rtp.payload_type == call->event_payload_type;
+        if (!negotiated || source->sin_port == 0) {
+            call->stats.foreign++;
+            return;
+        }
+        latch(call, source);
+    }
+    call->stats.received_packets++;
+    call->stats.received_bytes += bytes;
+    call->rx.heard_tick = p->tick;
+    call->rx.timed_out = false;
+    if (!call->rx.started) {
+        call->rx.started = true;
+        call->owes_first = true;
+    }
+    track_sequence(call, &rtp);
+    if (rtp.payload_type == call->event_payload_type)
+        receive_event(call, &rtp);
+}
+
+static void receive(struct plane *p, struct call *call)
+{
+    for (int i = 0; i < RECEIVE_BATCH; i++)
+        p->messages[i].msg_hdr.msg_namelen = sizeof p->sources[i];
+    int got = recvmmsg(call->fd, p->messages, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
+    if (got < 0 && errno == ECONNREFUSED) /* our own packets found nobody: not our affair */
+        got = recvmmsg(call->fd, p->messages, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < got; i++) {
+        if (p->messages[i].msg_hdr.msg_flags & MSG_TRUNC)
+            call->stats.malformed++;
+        else
+            receive_packet(p, call, p->packets[i], p->messages[i].msg_len, &p->sources[i]);
+    }
+}
+
+static void watch_silence(struct plane *p, struct call *call)
+{
+    if (!p->timeout_ticks || call->rx.timed_out ||
+        p->tick - call->rx.heard_tick < p->timeout_ticks)
+        return;
+    call->rx.timed_out = true;
+    call->owes_timeout = true;
+}
+
+/* ---- Commands, in the media thread ------------------------------------------------------- */
+
+static void open_call(struct plane *p, struct call *call)
+{
+    call->open_tick = p->tick;
+    call->rx.heard_tick = p->tick;
+    p->open_calls++;
+    atomic_store(&p->seen_calls, p->open_calls);
+    slot_insert(p, call, emptiest_slot(p));
+}
+
+static void append(struct plane *p, struct call *call, struct segment *segment)
+{
+    if (call->last)
+        call->last->next = segment;
+    else
+        call->first = segment;
+    call->last = segment;
+    if (call->playing)
+        return;
+    call->playing = segment;
+    hasten(p, call);
+}
+
+static void cut(struct plane *p, struct call *call)
+{
+    for (struct segment *segment = call->playing; segment; segment = segment->next) {
+        segment->state = STOPPED;
+        segment->done_ns = p->now_ns;
+    }
+    call->playing = NULL;
+}
+
+static void move_peer(struct call *call, const struct sockaddr_in *remote)
+{
+    if (same_address(remote, &call->signalled))
+        return; /* a session refresh is no reason to let a stranger in */
+    call->signalled = *remote;
+    call->peer = *remote;
+    call->latched = false;
+    if (call->connected) {
+        struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+        connect(call->fd, &nobody, sizeof nobody);
+        call->connected = false;
+    }
+}
+
+static void take_command(struct plane *p, const struct command *command)
+{
+    struct call *call = command->call;
+    switch (command->kind) {
+    case OPEN:
+        open_call(p, call);
+        return;
+    case PLAY:
+        append(p, call, command->segment);
+        return;
+    case CUT:
+        cut(p, call);
+        break;
+    case REMOTE:
+        move_peer(call, &command->remote);
+        return;
+    case CLOSE:
+        cut(p, call);
+        call->owes_closed = true;
+        break;
+    }
+    report(p, call);
+}
+
+static void take_commands(struct plane *p)
+{
+    uint32_t waiting = ring_length(&p->commands);
+    if (waiting > COMMANDS_PER_TICK)
+        waiting = COMMANDS_PER_TICK;
+    for (; waiting; waiting--) {
+        struct command command = p->command[ring_take_at(&p->commands)];
+        ring_taken(&p->commands);
+        take_command(p, &command);
+    }
+}
+
+/* ---- The thread -------------------------------------------------------------------------- */
+
+static void serve_slot(struct plane *p, struct slot *slot)
+{
+    struct call *next;
+    for (struct call *call = slot->first; call; call = call->next)
+        if (call->playing)
+            send_frame(p, call);
+    for (struct call *call = slot->first; call; call = next) {
+        next = call->next; /* a call that is reported closed is gone */
+        if (!call->owes_closed) {
+            receive(p, call);
+            watch_silence(p, call);
+        }
+        report(p, call);
+    }
+}
+
+/* Nothing is open: sleep until a command comes, and let time pass without counting it as late. */
+static void wait_for_command(struct plane *p)
+{
+    uint64_t count;
+    for (;;) {
+        /* first say so, then look: whoever puts a command in after the look sees it said */
+        atomic_store(&p->idle, true);
+        if (ring_length(&p->commands) || atomic_load(&p->stopping))
+            break;
+        if (read(p->wake_fd, &count, sizeof count) < 0 && errno != EINTR)
+            break;
+    }
+    atomic_store(&p->idle, false);
+    int64_t passed = (clock_ns() - p->epoch_ns) / TICK_NS;
+    if ((uint64_t)passed > p->tick)
+        p->tick = (uint64_t)passed;
+}
+
+/* Leave out whole rounds that cannot be made up for without sending bursts. */
+static void skip_rounds(struct plane *p, int64_t late_ns)
+{
+    int64_t rounds = late_ns / ((int64_t)TICK_NS * SLOTS);
+    if (late_ns > atomic_load(&p->late_max_ns))
+        atomic_store(&p->late_max_ns, late_ns);
+    if (!rounds)
+        return;
+    p->tick += (uint64_t)rounds * SLOTS;
+    atomic_fetch_add(&p->skipped_rounds, (uint64_t)rounds);
+}
+
+static void keep_time_well(struct plane *p)
+{
+    struct sched_param priority = {.sched_priority = FIFO_PRIORITY};
+    int32_t scheduling = PLANE_NORMAL;
+    prctl(PR_SET_NAME, "onhook-media");
+    prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
+    if (pthread_setschedparam(pthread_self(), SCHED_FIFO | SCHED_RESET_ON_FORK, &priority) == 0)
+        scheduling = PLANE_FIFO;
+    else if (setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE_LEVEL) == 0)
+        scheduling = PLANE_NICE;
+    atomic_store(&p->scheduling, scheduling);
+}
+
+static void *run(void *argument)
+{
+    struct plane *p = argument;
+    keep_time_well(p);
+    p->epoch_ns = clock_ns();
+    while (!atomic_load(&p->stopping)) {
+        if (!p->open_calls && !ring_length(&p->commands)) {
+            wait_for_command(p);
+            continue;
+        }
+        int64_t due_ns = p->epoch_ns + (int64_t)p->tick * TICK_NS;
+        p->now_ns = clock_ns();
+        if (p->now_ns < due_ns) {
+            sleep_until(due_ns);
+            continue;
+        }
+        skip_rounds(p, p->now_ns - due_ns);
+        take_commands(p);
+        serve_slot(p, &p->slots[p->tick % SLOTS]);
+        if (p->reported) {
+            p->reported = false;
+            signal_fd(p->event_fd);
+        }
+        p->tick++;
+    }
+    return NULL;
+}
+
+/* ---- The caller's side: starting and stopping -------------------------------------------- */
+
+static bool power_of_two(uint32_t value)
+{
+    return value && !(value & (value - 1));
+}
+
+static void free_plane(struct plane *p)
+{
+    if (p->event_fd >= 0)
+        close(p->event_fd);
+    if (p->wake_fd >= 0)
+        close(p->wake_fd);
+    free(p->command);
+    free(p->report);
+    free(p->calls);
+    free(p->held);
+    free(p);
+}
+
+static void prepare_receive(struct plane *p)
+{
+    for (int i = 0; i < RECEIVE_BATCH; i++) {
+        p->vectors[i] = (struct iovec){.iov_base = p->packets[i], .iov_len = RTP_MAX_BYTES};
+        p->messages[i].msg_hdr = (struct msghdr){
+            .msg_name = &p->sources[i], .msg_iov = &p->vectors[i], .msg_iovlen = 1};
+    }
+}
+
+static int allocate(struct plane *p)
+{
+    const struct plane_config *config = &p->config;
+    p->command = calloc(config->command_ring, sizeof *p->command);
+    p->report = calloc(config->event_ring, sizeof *p->report);
+    p->calls = calloc(config->max_calls, sizeof *p->calls);
+    if (!p->command || !p->report || !p->calls)
+        return -ENOMEM;
+    p->commands.size = config->command_ring;
+    p->reports.size = config->event_ring;
+    for (uint32_t i = config->max_calls; i-- > 0;) {
+        p->calls[i].generation = 1;
+        p->calls[i].next_free = p->free_calls;
+        p->free_calls = &p->calls[i];
+    }
+    p->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    p->wake_fd = p->event_fd < 0 ? -1 : eventfd(0, EFD_CLOEXEC);
+    return p->wake_fd < 0 ? -errno : 0;
+}
+
+/* Signals are the main thread's affair. */
+static int start_thread(struct plane *p)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&p->thread, NULL, run, p);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+int plane_start(plane **out, const struct plane_config *config)
+{
+    if (!power_of_two(config->command_ring) || !power_of_two(config->event_ring) ||
+        config->command_ring > MAX_RING || config->event_ring > MAX_RING ||
+        config->max_calls == 0 || config->max_calls > MAX_CALLS)
+        return -EINVAL;
+    struct plane *p = aligned_alloc(_Alignof(struct plane), sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    memset(p, 0, sizeof *p);
+    p->config = *config;
+    p->event_fd = p->wake_fd = -1;
+    p->timeout_ticks = config->rtp_timeout_ms;
+    prepare_receive(p);
+    int error = allocate(p);
+    if (!error)
+        error = start_thread(p);
+    if (error) {
+        free_plane(p);
+        return error;
+    }
+    *out = p;
+    return 0;
+}
+
+static void free_segments(struct segment *segment)
+{
+    while (segment) {
+        struct segment *next = segment->next;
+        free(segment);
+        segment = next;
+    }
+}
+
+/* A segment is in exactly one of: a command, a call, a report. The thread has ended. */
+static void free_all_segments(struct plane *p)
+{
+    for (; ring_length(&p->commands); ring_taken(&p->commands))
+        free(p->command[ring_take_at(&p->commands)].segment);
+    for (size_t i = p->held_first; i < p->held_count; i++)
+        free(p->held[i].segment);
+    for (uint32_t i = 0; i < p->config.max_calls; i++)
+        free_segments(p->calls[i].first);
+    for (; ring_length(&p->reports); ring_taken(&p->reports))
+        free(p->report[ring_take_at(&p->reports)].segment);
+}
+
+void plane_stop(plane *p)
+{
+    atomic_store(&p->stopping, true);
+    signal_fd(p->wake_fd);
+    pthread_join(p->thread, NULL);
+    free_all_segments(p);
+    for (uint32_t i = 0; i < p->config.max_calls; i++)
+        if (p->calls[i].in_use)
+            close(p->calls[i].fd);
+    free_plane(p);
+}
+
+int plane_event_fd(const plane *p)
+{
+    return p->event_fd;
+}
+
+void plane_health(const plane *p, struct plane_health *out)
+{
+    out->calls = atomic_load(&p->seen_calls);
+    out->skipped_rounds = atomic_load(&p->skipped_rounds);
+    out->late_max_ns = atomic_load(&p->late_max_ns);
+    out->scheduling = atomic_load(&p->scheduling);
+}
+
+/* ---- The caller's side: commands --------------------------------------------------------- */
+
+static bool read_address(const char *ip, uint16_t port, struct sockaddr_in *out)
+{
+    *out = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+    return ip && inet_pton(AF_INET, ip, &out->sin_addr) == 1;
+}
+
+/* Somewhere that RTP may be sent: not "this network", not multicast, not broadcast. */
+static bool read_remote(const char *ip, uint16_t port, struct sockaddr_in *out)
+{
+    if (!port || !read_address(ip, port, out))
+        return false;
+    uint32_t first = ntohl(out->sin_addr.s_addr) >> 24;
+    return first != 0 && first < 224;
+}
+
+int plane_bind(const char *ip, uint16_t port)
+{
+    struct sockaddr_in address;
+    if (!read_address(ip, port, &address))
+        return -EINVAL;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int buffer = RECEIVE_BUFFER, service = IPTOS_DSCP_EF; /* expedited forwarding (RFC 3246) */
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+    setsockopt(fd, IPPROTO_IP, IP_TOS, &service, sizeof service);
+    if (bind(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+static uint64_t handle_of(const struct plane *p, const struct call *call)
+{
+    return (uint64_t)call->generation << 32 | (uint64_t)(call - p->calls);
+}
+
+/* The call of a handle, or NULL when it was never given out or the call has been reaped. */
+static struct call *find(struct plane *p, uint64_t handle)
+{
+    uint32_t index = (uint32_t)handle;
+    if (index >= p->config.max_calls)
+        return NULL;
+    struct call *call = &p->calls[index];
+    return call->in_use && call->generation == handle >> 32 ? call : NULL;
+}
+
+static struct call *find_open(struct plane *p, uint64_t handle)
+{
+    struct call *call = find(p, handle);
+    return call && !call->closing ? call : NULL;
+}
+
+static void ring_command(struct plane *p, const struct command *command)
+{
+    p->command[ring_put_at(&p->commands)] = *command;
+    ring_put(&p->commands);
+    if (atomic_exchange(&p->idle, false))
+        signal_fd(p->wake_fd);
+}
+
+static int hold(struct plane *p, const struct command *command)
+{
+    if (p->held_count == p->held_room) {
+        size_t room = p->held_room ? p->held_room * 2 : 64;
+        struct command *held = realloc(p->held, room * sizeof *held);
+        if (!held)
+            return -ENOMEM;
+        p->held = held;
+        p->held_room = room;
+    }
+    p->held[p->held_count++] = *command;
+    return PLANE_HELD;
+}
+
+int plane_flush(plane *p)
+{
+    while (p->held_first < p->held_count && ring_has_room(&p->commands))
+        ring_command(p, &p->held[p->held_first++]);
+    if (p->held_first < p->held_count)
+        return PLANE_HELD;
+    p->held_first = p->held_count = 0;
+    return 0;
+}
+
+static int submit(struct plane *p, struct command command)
+{
+    if (plane_flush(p) == PLANE_HELD || !ring_has_room(&p->commands))
+        return hold(p, &command);
+    ring_command(p, &command);
+    return 0;
+}
+
+static void set_up(struct call *call, const struct plane_call *how,
+                   const struct sockaddr_in *remote)
+{
+    *call = (struct call){
+        .generation = call->generation,
+        .in_use = true,
+        .fd = how->fd,
+        .payload_type = how->payload_type,
+        .event_payload_type = how->event_payload_type == PLANE_NO_EVENTS
+                                  ? NO_EVENTS
+                                  : (uint8_t)how->event_payload_type,
+        .signalled = *remote,
+        .peer = *remote,
+        .ssrc = how->ssrc,
+        .timestamp = how->timestamp,
+        .sequence = how->sequence,
+    };
+}
+
+int plane_open(plane *p, const struct plane_call *how, uint64_t *handle)
+{
+    struct sockaddr_in remote;
+    struct call *call = p->free_calls;
+    if (how->fd < 0 || how->payload_type > 127 || how->event_payload_type < PLANE_NO_EVENTS ||
+        how->event_payload_type > 127 || !read_remote(how->remote_ip, how->remote_port, &remote))
+        return -EINVAL;
+    if (!call)
+        return -EUSERS;
+    struct call *next_free = call->next_free;
+    set_up(call, how, &remote);
+    int result = submit(p, (struct command){.kind = OPEN, .call = call});
+    if (result < 0) {
+        call->in_use = false;
+        call->next_free = next_free;
+        return result;
+    }
+    p->free_calls = next_free;
+    *handle = handle_of(p, call);
+    return result;
+}
+
+int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count)
+{
+    struct call *call = find_open(p, handle);
+    if (!call)
+        return -ENOENT;
+    if (!frames || !count)
+        return -EINVAL;
+    if (call->queued >= PLANE_MAX_SEGMENTS)
+        return -ENOBUFS;
+    struct segment *segment = malloc(sizeof *segment);
+    if (!segment)
+        return -ENOMEM;
+    *segment = (struct segment){.frames = frames, .count = count, .play_id = play_id};
+    int result = submit(p, (struct command){.kind = PLAY, .call = call, .segment = segment});
+    if (result < 0)
+        free(segment);
+    else
+        call->queued++;
+    return result;
+}
+
+int plane_cut(plane *p, uint64_t handle)
+{
+    struct call *call = find_open(p, handle);
+    return call ? submit(p, (struct command){.kind = CUT, .call = call}) : -ENOENT;
+}
+
+int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port)
+{
+    struct command command = {.kind = REMOTE, .call = find_open(p, handle)};
+    if (!command.call)
+        return -ENOENT;
+    if (!read_remote(ip, port, &command.remote))
+        return -EINVAL;
+    return submit(p, command);
+}
+
+int plane_close(plane *p, uint64_t handle)
+{
+    struct call *call = find_open(p, handle);
+    if (!call)
+        return -ENOENT;
+    int result = submit(p, (struct command){.kind = CLOSE, .call = call});
+    if (result >= 0)
+        call->closing = true;
+    return result;
+}
+
+/* ---- The caller's side: events ----------------------------------------------------------- */
+
+int plane_take_events(plane *p, struct plane_event *out, int max)
+{
+    int taken = 0;
+    for (; taken < max && ring_length(&p->reports); taken++) {
+        struct report report = p->report[ring_take_at(&p->reports)];
+        ring_taken(&p->reports);
+        out[taken] = (struct plane_event){
+            .call = handle_of(p, report.call),
+            .play_id = report.segment ? report.segment->play_id : 0,
+            .at_ns = report.at_ns,
+            .kind = (int32_t)report.kind,
+            .digit = report.digit,
+        };
+        if (report.segment) {
+            report.call->queued--;
+            free(report.segment);
+        }
+        if (report.kind == PLANE_CLOSED)
+            report.call->closed = true;
+    }
+    return taken;
+}
+
+int plane_reap(plane *p, uint64_t handle, struct plane_stats *out)
+{
+    struct call *call = find(p, handle);
+    if (!call || !call->closed)
+        return -ENOENT;
+    *out = call->stats;
+    close(call->fd);
+    call->in_use = false;
+    call->first = NULL;
+    if (++call->generation == 0) /* so that no handle is ever 0 */
+        call->generation = 1;
+    call->next_free = p->free_calls;
+    p->free_calls = call;
+    return 0;
+}

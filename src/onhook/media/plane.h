@@ -1,0 +1,125 @@
+/* The media plane: one thread that sends and receives the RTP of every call.
+ *
+ * Everything here is called from one thread, "the caller" (the event loop's); nothing blocks.
+ * The caller and the media thread share no lock: commands go in through one ring, events come
+ * out through another, and an eventfd says that there are some.
+ *
+ * A function that returns int gives 0 or a positive value when it worked, and a negative errno
+ * when it was refused, in which case nothing has happened.
+ */
+#ifndef ONHOOK_PLANE_H
+#define ONHOOK_PLANE_H
+
+#include <stdint.h>
+
+/* cdef: begin (build_plane.py hands what stands between these marks to cffi) */
+enum {
+    PLANE_FRAME_BYTES = 160, /* 20 ms of G.711 */
+    PLANE_FRAME_MS = 20,
+    PLANE_MAX_SEGMENTS = 4096, /* queued for one call and not yet reported */
+    PLANE_HELD = 1,            /* accepted, but the ring was full: call plane_flush() soon */
+    PLANE_NO_EVENTS = -1       /* plane_call.event_payload_type: none was negotiated */
+};
+
+enum plane_event_kind {
+    PLANE_PLAYED = 1,  /* the last frame of segment play_id left at at_ns */
+    PLANE_STOPPED = 2, /* segment play_id was cut off, or never began */
+    PLANE_DIGIT = 3,   /* digit: one of 0123456789*#ABCD */
+    PLANE_RTP_FIRST = 4,
+    PLANE_RTP_TIMEOUT = 5, /* once for each silence; armed again by the next packet */
+    PLANE_CLOSED = 6       /* nothing follows; plane_reap() is due */
+};
+
+enum plane_scheduling { PLANE_NORMAL = 0, PLANE_NICE = 1, PLANE_FIFO = 2 };
+
+typedef struct plane plane;
+
+struct plane_config {
+    uint32_t max_calls;
+    uint32_t rtp_timeout_ms; /* 0: never */
+    uint32_t command_ring;   /* a power of two */
+    uint32_t event_ring;     /* a power of two */
+};
+
+struct plane_call {
+    int fd;                 /* of plane_bind(); the plane's from a successful plane_open() on */
+    const char *remote_ip;  /* dotted IPv4; unicast */
+    uint16_t remote_port;   /* not 0 */
+    uint8_t payload_type;   /* of what is sent and received, 0..127 */
+    int event_payload_type; /* of telephone-event, or PLANE_NO_EVENTS */
+    uint32_t ssrc;          /* these three: random (RFC 3550 section 5.1) */
+    uint32_t timestamp;
+    uint16_t sequence;
+};
+
+struct plane_event {
+    uint64_t call;
+    uint64_t play_id; /* of PLAYED and STOPPED */
+    int64_t at_ns;    /* CLOCK_MONOTONIC */
+    int32_t kind;
+    int32_t digit;
+};
+
+struct plane_stats {
+    uint64_t sent_packets;
+    uint64_t sent_bytes; /* RTP headers included, as in received_bytes */
+    uint64_t send_errors;
+    uint64_t received_packets;
+    uint64_t received_bytes;
+    uint64_t lost;       /* gaps in the sequence numbers that were not filled later */
+    uint64_t duplicated; /* the same sequence number again */
+    uint64_t malformed;  /* not RTP, cut short, or too long */
+    uint64_t foreign;    /* RTP, but of another source or (before the latch) another payload type */
+    uint64_t dropped_digits; /* the caller did not take events while the peer kept dialling */
+};
+
+struct plane_health {
+    uint64_t calls;          /* open now */
+    uint64_t skipped_rounds; /* how often all calls were set back by a frame, being late */
+    int64_t late_max_ns;     /* the latest that a tick ever began */
+    int32_t scheduling;      /* enum plane_scheduling */
+};
+
+/* Start the thread. -EINVAL, -ENOMEM, -EMFILE, -EAGAIN. */
+int plane_start(plane **out, const struct plane_config *config);
+
+/* Join the thread, close every socket, free everything. No event follows. */
+void plane_stop(plane *p);
+
+/* Readable when there are events; the reader reads its counter away, then takes the events. */
+int plane_event_fd(const plane *p);
+
+/* How the thread keeps time. */
+void plane_health(const plane *p, struct plane_health *out);
+
+/* A non-blocking UDP socket bound to a dotted IPv4 address and a port (0: any). Returns the fd. */
+int plane_bind(const char *ip, uint16_t port);
+
+/* A new call; *handle names it. -EINVAL (address, payload type), -EUSERS (max_calls). */
+int plane_open(plane *p, const struct plane_call *how, uint64_t *handle);
+
+/* Append frames to what the call plays. The memory stays the caller's and must stay valid until
+ * PLAYED or STOPPED with this play_id was taken. -EINVAL, -ENOENT (no such call), -ENOBUFS. */
+int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count);
+
+/* Cut everything queued so far, at once. -ENOENT. */
+int plane_cut(plane *p, uint64_t handle);
+
+/* The peer moved (re-INVITE). The same address again changes nothing; another one undoes the
+ * latch. -EINVAL, -ENOENT. */
+int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port);
+
+/* Cut, then CLOSED. From now on the handle is good for plane_reap() alone. -ENOENT. */
+int plane_close(plane *p, uint64_t handle);
+
+/* After CLOSED: the call's figures; closes its socket and frees its place. -ENOENT. */
+int plane_reap(plane *p, uint64_t handle, struct plane_stats *out);
+
+/* Hand over commands that were held back. Returns 0, or PLANE_HELD when some still are. */
+int plane_flush(plane *p);
+
+/* Take up to max events, oldest first. Returns how many. */
+int plane_take_events(plane *p, struct plane_event *out, int max);
+/* cdef: end */
+
+#endif

@@ -1,0 +1,282 @@
+"""The media plane, for asyncio: ports, streams, and what happens on them.
+
+A `MediaPlane` owns a thread (`plane.c`) that sends and receives the RTP of every call. A `Stream`
+(`stream.py`) is one call's. All of it is used from the event loop's thread; every call returns within
+microseconds, and what comes of it is told to the stream's `StreamListener`, on the loop.
+
+    port = plane.reserve()                     # before the SDP is written
+    stream = plane.open(port, remote=("192.0.2.7", 4000), codec=Codec.PCMA,
+                        dtmf_payload_type=101, listener=listener)
+    stream.play([greeting, question], on_played)
+    stream.close()                             # then listener.closed(stats)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from onhook.media._plane import ffi, lib
+from onhook.media.errors import BadRemote, NoPortLeft, NotRunning, QueueFull, StreamClosed
+from onhook.media.g711 import Codec
+from onhook.media.ports import PortPool
+from onhook.media.stream import Stream, StreamListener, StreamStats, peer_address
+
+log = structlog.get_logger()
+
+_EVENTS_AT_ONCE = 256  # then the loop gets a turn
+_FLUSH_AFTER_S = 0.002  # the thread empties its command ring every millisecond
+_RING = 16384
+_NS = 1e-9
+_SCHEDULING = {lib.PLANE_FIFO: "fifo", lib.PLANE_NICE: "nice", lib.PLANE_NORMAL: "normal"}
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneHealth:
+    """How the media thread is doing."""
+
+    calls: int
+    skipped_rounds: int
+    """How often all calls were set back by 20 ms, because the thread was too late."""
+    late_max_s: float
+    """The latest that a tick of 1 ms ever began."""
+    scheduling: str
+    """`fifo` (real time), `nice` or `normal`: the best that the system permitted."""
+
+
+class PortReservation:
+    """A bound port that no stream uses yet. `release()` it, or give it to `MediaPlane.open()`."""
+
+    __slots__ = ("_descriptor", "_given_back", "port")
+
+    port: int
+    """The local port, for the SDP."""
+
+    def __init__(self, port: int, descriptor: int, given_back: Callable[[PortReservation], None]):
+        self.port = port
+        self._descriptor: int | None = descriptor
+        self._given_back = given_back
+
+    def release(self) -> None:
+        """Close the socket. Does nothing the second time, and once a stream has it."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+            self._given_back(self)
+
+    def _hand_over(self) -> None:
+        """The plane owns the socket now."""
+        self._descriptor = None
+
+
+class MediaPlane:
+    """The media of all calls of this process.
+
+    `host` is the dotted IPv4 address to bind (`0.0.0.0` for all), `ports` the range of which even
+    ones are used, `rtp_timeout_s` the silence after which a listener is told (0: never). Raises
+    `ValueError` for a range without an even port.
+    """
+
+    def __init__(
+        self, *, host: str, ports: range, rtp_timeout_s: float = 0, ring_size: int = _RING
+    ) -> None:
+        self._host = host.encode("ascii")
+        self._pool = PortPool(ports, bind=self._bind, start=secrets.randbelow(65536))
+        self._rtp_timeout_ms = round(rtp_timeout_s * 1000)
+        self._ring_size = ring_size
+        self._plane: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._streams: dict[int, Stream] = {}
+        self._reserved: set[PortReservation] = set()
+        self._events = ffi.new("struct plane_event[]", _EVENTS_AT_ONCE)
+
+    @property
+    def capacity(self) -> int:
+        """How many calls the port range has room for."""
+        return self._pool.capacity
+
+    @property
+    def ports_used(self) -> int:
+        """How many ports are reserved or have a stream."""
+        return self._pool.used
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the thread; events are told on `loop`. Raises `OSError`."""
+        if self._plane is not None:
+            raise RuntimeError("the media plane is running")
+        config = {
+            "max_calls": self._pool.capacity,
+            "rtp_timeout_ms": self._rtp_timeout_ms,
+            "command_ring": self._ring_size,
+            "event_ring": self._ring_size,
+        }
+        out = ffi.new("plane **")
+        _raise_for(lib.plane_start(out, ffi.new("struct plane_config *", config)))
+        self._plane = out[0]
+        self._loop = loop
+        loop.add_reader(lib.plane_event_fd(self._plane), self._on_readable)
+
+    def close(self) -> None:
+        """End the thread and close every socket. Listeners hear nothing more."""
+        if self._plane is not None and self._loop is not None:
+            self._loop.remove_reader(lib.plane_event_fd(self._plane))
+            if self._flush_timer is not None:
+                self._flush_timer.cancel()
+                self._flush_timer = None
+            lib.plane_stop(self._plane)
+            self._plane = None
+        for stream in self._streams.values():
+            stream.abandon()
+            self._pool.give_back(stream.port)
+        self._streams.clear()
+        for reservation in tuple(self._reserved):
+            reservation.release()
+
+    def reserve(self) -> PortReservation:
+        """Bind a port for a call to come. Raises `NoPortLeft`, and `OSError` for a bad host."""
+        port, descriptor = self._pool.take()
+        reservation = PortReservation(port, descriptor, self._on_released)
+        self._reserved.add(reservation)
+        return reservation
+
+    def open(
+        self,
+        reservation: PortReservation,
+        *,
+        remote: tuple[str, int],
+        codec: Codec,
+        dtmf_payload_type: int | None,
+        listener: StreamListener,
+    ) -> Stream:
+        """Make a stream of a reserved port. It begins to listen, and is silent until it plays.
+
+        `remote` is the address in the peer's SDP, in digits; `dtmf_payload_type` is what was
+        negotiated for telephone-event. Raises `BadRemote`, `NotRunning`, and `ValueError` for a
+        reservation that was released or used, or a payload type out of range; the reservation is
+        then still the caller's.
+        """
+        if reservation._descriptor is None:
+            raise ValueError("the reservation was released or used before")
+        if dtmf_payload_type is not None and not 0 <= dtmf_payload_type <= 127:
+            raise ValueError("a payload type is 0 to 127")
+        host, port = peer_address(remote)
+        address = ffi.new("char[]", host)  # must outlive the call below
+        events = lib.PLANE_NO_EVENTS if dtmf_payload_type is None else dtmf_payload_type
+        how = {
+            "fd": reservation._descriptor,
+            "remote_ip": address,
+            "remote_port": port,
+            "payload_type": int(codec),
+            "event_payload_type": events,
+            "ssrc": secrets.randbits(32),
+            "timestamp": secrets.randbits(32),
+            "sequence": secrets.randbits(16),
+        }
+        handle = ffi.new("uint64_t *")
+        self._ask(lib.plane_open, ffi.new("struct plane_call *", how), handle)
+        reservation._hand_over()
+        self._reserved.discard(reservation)
+        stream = Stream(
+            self._ask, handle=handle[0], port=reservation.port, codec=codec, listener=listener
+        )
+        self._streams[handle[0]] = stream
+        return stream
+
+    def health(self) -> PlaneHealth:
+        """How the thread is doing. Raises `NotRunning`."""
+        out = ffi.new("struct plane_health *")
+        lib.plane_health(self._running(), out)
+        return PlaneHealth(
+            calls=out.calls,
+            skipped_rounds=out.skipped_rounds,
+            late_max_s=out.late_max_ns * _NS,
+            scheduling=_SCHEDULING[out.scheduling],
+        )
+
+    def _running(self) -> Any:
+        if self._plane is None:
+            raise NotRunning("the media plane is not running")
+        return self._plane
+
+    def _bind(self, port: int) -> int:
+        descriptor: int = lib.plane_bind(self._host, port)
+        _raise_for(descriptor)
+        return descriptor
+
+    def _ask(self, command: Any, *arguments: Any) -> None:
+        """Give the thread a command."""
+        result = command(self._running(), *arguments)
+        if result == lib.PLANE_HELD:
+            self._flush_soon()
+        elif result == -errno.EINVAL:
+            raise BadRemote("not a dotted unicast IPv4 address with a port")
+        else:
+            _raise_for(result)
+
+    def _flush_soon(self) -> None:
+        if self._flush_timer is None and self._loop is not None:
+            self._flush_timer = self._loop.call_later(_FLUSH_AFTER_S, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_timer = None
+        if lib.plane_flush(self._plane) == lib.PLANE_HELD:
+            self._flush_soon()
+
+    def _on_released(self, reservation: PortReservation) -> None:
+        self._reserved.discard(reservation)
+        self._pool.give_back(reservation.port)
+
+    def _on_readable(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(lib.plane_event_fd(self._plane))
+        self._take_events()
+
+    def _take_events(self) -> None:
+        if self._plane is None:
+            return
+        count = lib.plane_take_events(self._plane, self._events, _EVENTS_AT_ONCE)
+        if count == _EVENTS_AT_ONCE and self._loop is not None:
+            self._loop.call_soon(self._take_events)
+        for index in range(count):
+            self._tell(self._events[index])
+            if self._plane is None:  # a listener closed the plane
+                return
+
+    def _tell(self, event: Any) -> None:
+        """Pass one event on. A listener that fails must not cost the others their events."""
+        stream = self._streams[event.call]
+        try:
+            if event.kind == lib.PLANE_CLOSED:
+                stream.on_closed(self._reap(event.call))
+            else:
+                stream.on_event(event.kind, event.play_id, event.at_ns, event.digit)
+        except Exception:
+            log.exception("media.listener_failed", kind=event.kind, port=stream.port)
+
+    def _reap(self, handle: int) -> StreamStats:
+        out = ffi.new("struct plane_stats *")
+        _raise_for(lib.plane_reap(self._running(), handle, out))
+        self._pool.give_back(self._streams.pop(handle).port)
+        return StreamStats(**{name: getattr(out, name) for name in StreamStats.__slots__})
+
+
+def _raise_for(result: int) -> None:
+    """Raise what a negative errno stands for."""
+    if result >= 0:
+        return
+    if result == -errno.EUSERS:
+        raise NoPortLeft("the media plane has no place for another call")
+    if result == -errno.ENOENT:
+        raise StreamClosed("the stream is closed")
+    if result == -errno.ENOBUFS:
+        raise QueueFull("too many prompts are waiting")
+    raise OSError(-result, os.strerror(-result))

@@ -1,0 +1,78 @@
+"""Which UDP port a call gets: an even one of a configured range (RFC 3550 section 11).
+
+Ports are taken in turn, from a random place on, so that a port that was just given back is the
+last to be used again: packets of the old call that are still on their way find nobody.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from onhook.media.errors import NoPortLeft
+
+Bind = Callable[[int], int]
+"""Binds a socket to a port and returns its descriptor; raises `OSError`."""
+
+# The port is somebody else's, or not ours to have: try the next.
+_TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
+# No other port would help.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class PortPool:
+    """The even ports of `ports` (1 to 65,535); `start` is any number and says where to begin.
+
+    Raises `ValueError` when the range has no even port or leaves the numbers of ports.
+    """
+
+    def __init__(self, ports: range, *, bind: Bind, start: int) -> None:
+        self._ports = tuple(port for port in ports if port % 2 == 0)
+        if not self._ports or min(self._ports) < 1 or max(self._ports) > 65535:
+            raise ValueError("the media ports must include an even one between 2 and 65534")
+        self._bind = bind
+        self._next = start % len(self._ports)
+        self._used: set[int] = set()
+
+    @property
+    def capacity(self) -> int:
+        """How many calls can have a port at once."""
+        return len(self._ports)
+
+    @property
+    def used(self) -> int:
+        """How many ports are taken."""
+        return len(self._used)
+
+    def take(self) -> tuple[int, int]:
+        """Bind the next free port; returns the port and the socket's descriptor.
+
+        Ports that other programs use are passed over. Raises `NoPortLeft`, and `OSError` when
+        binding fails for a reason that is not the port's (the address is not of this machine).
+        """
+        if len(self._used) < len(self._ports):
+            for _ in range(len(self._ports)):
+                port = self._advance()
+                if port not in self._used and (descriptor := self._try(port)) is not None:
+                    self._used.add(port)
+                    return port, descriptor
+        raise NoPortLeft(f"all {len(self._ports)} media ports are in use")
+
+    def give_back(self, port: int) -> None:
+        """The socket of `port` is closed. Raises `KeyError` when the port was not taken."""
+        self._used.remove(port)
+
+    def _advance(self) -> int:
+        port = self._ports[self._next]
+        self._next = (self._next + 1) % len(self._ports)
+        return port
+
+    def _try(self, port: int) -> int | None:
+        try:
+            return self._bind(port)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                return None
+            if error.errno in _EXHAUSTED:
+                raise NoPortLeft(f"no socket for another call: {error.strerror}") from error
+            raise

@@ -1,0 +1,231 @@
+"""One call's media: what is played on it, and what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from onhook.media._plane import ffi, lib
+from onhook.media.errors import BadRemote, QueueFull, StreamClosed
+from onhook.media.g711 import FRAME_BYTES, Codec
+
+_NS = 1e-9
+
+Ask = Callable[..., None]
+"""Gives the plane a command: a function of `plane.h`, and what it takes after the plane."""
+
+
+class Playable(Protocol):
+    """What a stream can play, such as a `Prompt`."""
+
+    def frames(self, codec: Codec) -> memoryview:
+        """Whole 20 ms frames, at least one; the memory does not change."""
+
+
+class StreamListener(Protocol):
+    """What a stream tells of its own accord."""
+
+    def digit(self, digit: str) -> None:
+        """A key went down: one of `0123456789*#ABCD` (RFC 4733)."""
+
+    def rtp_started(self) -> None:
+        """The first RTP packet arrived."""
+
+    def rtp_timeout(self) -> None:
+        """No RTP has arrived for the time set; once for each silence."""
+
+    def closed(self, stats: StreamStats) -> None:
+        """The last thing that a stream tells."""
+
+
+OnPlayed = Callable[[float], None]
+"""Hears when the last frame left, in the time of `time.monotonic()`; it lasts 20 ms longer."""
+
+OnStopped = Callable[[], None]
+"""Hears that a message was cut off, or never began."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStats:
+    """What one stream sent and received. Bytes count RTP headers and payload."""
+
+    sent_packets: int
+    sent_bytes: int
+    send_errors: int
+    received_packets: int
+    received_bytes: int
+    lost: int
+    """Gaps in the sequence numbers that were not filled later."""
+    duplicated: int
+    malformed: int
+    """Datagrams that are not RTP, and events that are cut short."""
+    foreign: int
+    """RTP that was not the peer's, or before its first packet not of a negotiated payload type."""
+    dropped_digits: int
+    """Digits beyond those that could be kept while the loop did not take them."""
+
+
+class _Message:
+    """Prompts that are being played, and so must stay in memory."""
+
+    __slots__ = ("cut", "frames", "on_played", "on_stopped", "waiting")
+
+    def __init__(
+        self, frames: list[Any], on_played: OnPlayed, on_stopped: OnStopped | None
+    ) -> None:
+        self.frames = frames  # cffi buffers; each keeps its prompt's memory alive
+        self.on_played = on_played
+        self.on_stopped = on_stopped
+        self.waiting = 0  # segments that the plane has not reported
+        self.cut = False
+
+
+class Stream:
+    """The media of one call; made by `MediaPlane.open()`."""
+
+    def __init__(
+        self,
+        ask: Ask,
+        *,
+        handle: int,
+        port: int,
+        codec: Codec,
+        listener: StreamListener,
+    ) -> None:
+        self.codec = codec
+        """What it sends and receives."""
+        self.port = port
+        """The local port."""
+        self.stats: StreamStats | None = None
+        """Known once it has closed."""
+        self._ask = ask
+        self._handle = handle
+        self._listener = listener
+        self._messages: dict[int, _Message] = {}
+        self._last_play_id = 0
+        self._queued = 0
+        self._open = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything can be asked of it."""
+        return self._open
+
+    @property
+    def playing(self) -> bool:
+        """Whether a message is playing or waiting, as far as it has been told."""
+        return bool(self._messages)
+
+    def play(
+        self,
+        prompts: Sequence[Playable],
+        on_played: OnPlayed,
+        on_stopped: OnStopped | None = None,
+    ) -> None:
+        """Play these prompts, one directly after another, when all before them has been played.
+
+        Exactly one of the two is called, later: `on_played` when the last frame of the last prompt
+        has left, `on_stopped` when `stop()` or `close()` came first. (Neither, when the whole plane
+        is closed.) Raises `StreamClosed`, `QueueFull` (nothing is played), and `ValueError` when
+        there is nothing to play or a prompt is not made of whole frames.
+        """
+        self._require_open()
+        if self._queued + len(prompts) > lib.PLANE_MAX_SEGMENTS:
+            raise QueueFull(f"more than {lib.PLANE_MAX_SEGMENTS} prompts would be waiting")
+        frames = [_frames(prompt, self.codec) for prompt in prompts]
+        if not frames:
+            raise ValueError("nothing to play")
+        self._last_play_id += 1
+        message = _Message(frames, on_played, on_stopped)
+        self._messages[self._last_play_id] = message
+        try:
+            for segment in frames:
+                self._play_segment(message, segment)
+        finally:
+            if not message.waiting:
+                del self._messages[self._last_play_id]
+
+    def stop(self) -> None:
+        """Cut off all that is playing or waiting: no frame leaves from about 1 ms from now on.
+
+        Does nothing when the stream is silent. Raises `StreamClosed`.
+        """
+        self._require_open()
+        if self._messages:
+            self._ask(lib.plane_cut, self._handle)
+
+    def set_remote(self, remote: tuple[str, int]) -> None:
+        """The peer's SDP names a new address. The same one again changes nothing.
+
+        Raises `BadRemote` and `StreamClosed`.
+        """
+        self._require_open()
+        self._ask(lib.plane_remote, self._handle, *peer_address(remote))
+
+    def close(self) -> None:
+        """Cut off what is playing and close the port. Does nothing the second time."""
+        if self._open:
+            self._open = False
+            self._ask(lib.plane_close, self._handle)
+
+    def _play_segment(self, message: _Message, frames: Any) -> None:
+        count = len(frames) // FRAME_BYTES
+        self._ask(lib.plane_play, self._handle, self._last_play_id, frames, count)
+        message.waiting += 1
+        self._queued += 1
+
+    def _require_open(self) -> None:
+        if not self._open:
+            raise StreamClosed("the stream is closed")
+
+    def _on_segment(self, play_id: int, sent_s: float, *, cut: bool) -> None:
+        message = self._messages[play_id]
+        message.waiting -= 1
+        message.cut |= cut
+        self._queued -= 1
+        if message.waiting:
+            return
+        del self._messages[play_id]
+        if not message.cut:
+            message.on_played(sent_s)
+        elif message.on_stopped is not None:
+            message.on_stopped()
+
+    def on_event(self, kind: int, play_id: int, at_ns: int, digit: int) -> None:
+        """For the plane: something happened (`enum plane_event_kind`)."""
+        if kind == lib.PLANE_PLAYED:
+            self._on_segment(play_id, at_ns * _NS, cut=False)
+        elif kind == lib.PLANE_STOPPED:
+            self._on_segment(play_id, at_ns * _NS, cut=True)
+        elif kind == lib.PLANE_DIGIT:
+            self._listener.digit(chr(digit))
+        elif kind == lib.PLANE_RTP_FIRST:
+            self._listener.rtp_started()
+        elif kind == lib.PLANE_RTP_TIMEOUT:
+            self._listener.rtp_timeout()
+
+    def on_closed(self, stats: StreamStats) -> None:
+        """For the plane: it closed."""
+        self.stats = stats
+        self._listener.closed(stats)
+
+    def abandon(self) -> None:
+        """For the plane: it is gone, and nothing of it touches the prompts any more."""
+        self._open = False
+        self._messages.clear()
+
+
+def peer_address(remote: tuple[str, int]) -> tuple[bytes, int]:
+    """An address as the plane takes it. Raises `BadRemote`."""
+    host, port = remote
+    if not host.isascii() or "\0" in host or not 0 < port < 65536:
+        raise BadRemote("not a dotted unicast IPv4 address with a port")
+    return host.encode("ascii"), port
+
+
+def _frames(prompt: Playable, codec: Codec) -> Any:
+    frames = prompt.frames(codec)
+    if not frames.nbytes or frames.nbytes % FRAME_BYTES:
+        raise ValueError("a prompt is made of whole frames, at least one")
+    return ffi.from_buffer("uint8_t[]", frames)

@@ -1,0 +1,194 @@
+/* Drives the media plane with real sockets on loopback, to be run under the sanitizers:
+ *   cc -std=c11 -fsanitize=address,undefined -Isrc/onhook/media tests/media/plane_drive.c \
+ *      src/onhook/media/plane.c -lpthread
+ * Ends with 0 and "ok" when all that was expected happened.
+ */
+#define _GNU_SOURCE
+#include "plane.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { CALLS = 24, FRAMES = 8, PATIENCE_MS = 20000 };
+
+static struct plane *media;
+static uint64_t handles[CALLS];
+static int peers[CALLS];
+static struct sockaddr_in planes[CALLS];
+static uint8_t frames[FRAMES * PLANE_FRAME_BYTES];
+static struct {
+    int played, stopped, digits, first, closed;
+    char last_digits[64];
+} seen[CALLS];
+
+static void expect_at(bool truth, const char *what, int line)
+{
+    if (truth)
+        return;
+    fprintf(stderr, "line %d: expected %s\n", line, what);
+    exit(1);
+}
+#define expect(truth) expect_at(truth, #truth, __LINE__)
+
+static struct sockaddr_in local_address(int fd)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+    expect(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
+
+static int call_of(uint64_t handle)
+{
+    for (int i = 0; i < CALLS; i++)
+        if (handles[i] == handle)
+            return i;
+    expect(!"a handle that was given out");
+    return -1;
+}
+
+static void note(const struct plane_event *event)
+{
+    int i = call_of(event->call);
+    expect(!seen[i].closed);
+    switch (event->kind) {
+    case PLANE_PLAYED: seen[i].played++; break;
+    case PLANE_STOPPED: seen[i].stopped++; break;
+    case PLANE_RTP_FIRST: seen[i].first++; break;
+    case PLANE_CLOSED: seen[i].closed++; break;
+    case PLANE_DIGIT:
+        seen[i].last_digits[seen[i].digits++ % 63] = (char)event->digit;
+        break;
+    default: expect(!"a known kind of event");
+    }
+}
+
+static void take_events(int timeout_ms)
+{
+    struct plane_event events[7]; /* few, so that taking goes on over several calls */
+    struct pollfd ready = {.fd = plane_event_fd(media), .events = POLLIN};
+    uint64_t counter;
+    int count;
+    plane_flush(media);
+    if (poll(&ready, 1, timeout_ms) == 1)
+        expect(read(ready.fd, &counter, sizeof counter) == sizeof counter);
+    while ((count = plane_take_events(media, events, 7)) > 0)
+        for (int i = 0; i < count; i++)
+            note(&events[i]);
+}
+
+/* Take events until a condition holds; fail after PATIENCE_MS. */
+#define await(condition)                                                                   \
+    for (int left = PATIENCE_MS; !(condition); left -= 5) {                                \
+        expect(left > 0);                                                                  \
+        take_events(5);                                                                    \
+    }
+
+static void open_calls(void)
+{
+    for (int i = 0; i < CALLS; i++) {
+        int fd = plane_bind("127.0.0.1", 0);
+        expect(fd >= 0);
+        peers[i] = plane_bind("127.0.0.1", 0);
+        planes[i] = local_address(fd);
+        struct plane_call how = {
+            .fd = fd, .remote_ip = "127.0.0.1",
+            .remote_port = ntohs(local_address(peers[i]).sin_port), .payload_type = 8,
+            .event_payload_type = i % 3 ? 101 : PLANE_NO_EVENTS, .ssrc = (uint32_t)i,
+            .timestamp = 0xfffffff0u, .sequence = 0xfffe};
+        expect(plane_open(media, &how, &handles[i]) >= 0);
+    }
+    struct plane_call bad = {.fd = 0, .remote_ip = "0.0.0.0", .remote_port = 4};
+    uint64_t handle;
+    expect(plane_open(media, &bad, &handle) == -EINVAL);
+}
+
+static void send_to(int i, const void *data, size_t bytes)
+{
+    sendto(peers[i], data, bytes, 0, (struct sockaddr *)&planes[i], sizeof planes[i]);
+}
+
+static void send_digit(int i, uint8_t code, uint16_t sequence, uint32_t timestamp)
+{
+    uint8_t packet[16] = {0x80, 101, (uint8_t)(sequence >> 8), (uint8_t)sequence,
+                          (uint8_t)(timestamp >> 24), (uint8_t)(timestamp >> 16),
+                          (uint8_t)(timestamp >> 8), (uint8_t)timestamp, 1, 2, 3, 4, code, 10, 0, 160};
+    for (int repeat = 0; repeat < 3; repeat++, packet[3]++)
+        send_to(i, packet, sizeof packet);
+}
+
+static void disturb(int i)
+{
+    static uint64_t state = 88172645463325252u;
+    uint8_t noise[1600];
+    for (size_t n = 0; n < sizeof noise; n++) {
+        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+        noise[n] = (uint8_t)state;
+    }
+    noise[0] = (uint8_t)((noise[0] & 0x3f) | (state & 0x700 ? 0x80 : 0));
+    send_to(i, noise, state % sizeof noise);
+}
+
+int main(void)
+{
+    /* rings so small that both are full all the time */
+    struct plane_config config = {
+        .max_calls = CALLS, .rtp_timeout_ms = 0, .command_ring = 4, .event_ring = 4};
+    struct plane_config odd = {.max_calls = 1, .command_ring = 3, .event_ring = 4};
+    memset(frames, 0x55, sizeof frames);
+    expect(plane_start(&media, &odd) == -EINVAL);
+    expect(plane_start(&media, &config) == 0);
+    open_calls();
+    for (int round = 0; round < 3; round++)
+        for (int i = 0; i < CALLS; i++)
+            expect(plane_play(media, handles[i], (uint64_t)round, frames, 1 + (uint32_t)(i % FRAMES)) >= 0);
+    for (int i = 0; i < CALLS; i++)
+        send_digit(i, (uint8_t)(i % 16), 100, 8000);
+    for (int i = 0; i < CALLS; i++)
+        await(seen[i].played == 3);
+    for (int i = 0; i < CALLS; i++)
+        if (i % 3) {
+            await(seen[i].first == 1 && seen[i].digits == 1);
+            expect(seen[i].last_digits[0] == "0123456789*#ABCD"[i % 16]);
+        }
+
+    for (int round = 0; round < 40; round++) {
+        for (int i = 0; i < CALLS; i++)
+            disturb(i);
+        take_events(2);
+    }
+    for (int i = 0; i < CALLS; i++) {
+        expect(plane_play(media, handles[i], 9, frames, FRAMES) >= 0);
+        expect(plane_play(media, handles[i], 10, frames, FRAMES) >= 0);
+        expect(plane_remote(media, handles[i], "127.0.0.2", 9) >= 0);
+        expect((i & 1 ? plane_cut(media, handles[i]) : plane_close(media, handles[i])) >= 0);
+    }
+    for (int i = 0; i < CALLS; i++) {
+        struct plane_stats stats;
+        await(seen[i].played + seen[i].stopped == 5 && (i & 1 || seen[i].closed));
+        expect(plane_reap(media, handles[i], &stats) == (i & 1 ? -ENOENT : 0));
+        expect(plane_reap(media, handles[i], &stats) == -ENOENT);
+        if (!(i & 1)) {
+            expect(plane_play(media, handles[i], 11, frames, 1) == -ENOENT);
+            expect(stats.sent_packets + stats.send_errors >= 3u * (1 + (unsigned)i % FRAMES));
+        }
+    }
+    /* stop with calls open, segments queued and events not taken */
+    for (int i = 1; i < CALLS; i += 2)
+        for (uint64_t n = 0; n < 20; n++)
+            expect(plane_play(media, handles[i], n, frames, FRAMES) >= 0);
+    plane_stop(media);
+    for (int i = 0; i < CALLS; i++)
+        close(peers[i]);
+    puts("ok");
+    return 0;
+}

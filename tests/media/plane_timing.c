@@ -1,0 +1,158 @@
+/* The pacing rules of the media plane, on a clock of this program's own: no thread runs, ticks are
+ * counted by hand, and rounds are left out at random. Ends with 0 and "ok".
+ */
+#include "plane.c"
+
+#include <stdio.h>
+
+enum { CALLS = 70, TICKS = 20000, LONGEST = 7 };
+
+static struct plane media;
+static struct call calls[CALLS];
+static int ears[CALLS];
+static uint64_t asked_at[CALLS];  /* the tick of a play that found silence, or 0 */
+static uint64_t rounds_skipped_at[CALLS];
+static uint64_t rounds_skipped;
+static uint64_t heard[CALLS];
+static uint64_t last_tick[CALLS];
+static uint16_t last_sequence[CALLS];
+static uint8_t frames[LONGEST * PLANE_FRAME_BYTES];
+static uint64_t state = 88172645463325252u;
+
+static void expect_at(bool truth, const char *what, int line)
+{
+    if (truth)
+        return;
+    fprintf(stderr, "line %d, tick %llu: expected %s\n", line, (unsigned long long)media.tick, what);
+    exit(1);
+}
+#define expect(truth) expect_at(truth, #truth, __LINE__)
+
+static uint64_t chance(uint64_t below)
+{
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return state % below;
+}
+
+static void open_all(void)
+{
+    for (int i = 0; i < CALLS; i++) {
+        int pair[2];
+        expect(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+        calls[i] = (struct call){.fd = pair[0], .payload_type = 8, .event_payload_type = NO_EVENTS,
+                                 .connected = true, .latched = true, .timestamp = 0xffffff00u};
+        ears[i] = pair[1];
+        take_command(&media, &(struct command){.kind = OPEN, .call = &calls[i]});
+    }
+}
+
+static void play(int i)
+{
+    struct segment *segment = malloc(sizeof *segment);
+    expect(segment != NULL);
+    *segment = (struct segment){.frames = frames, .count = 1 + (uint32_t)chance(LONGEST)};
+    if (!calls[i].playing) {
+        asked_at[i] = media.tick;
+        rounds_skipped_at[i] = rounds_skipped;
+    }
+    take_command(&media, &(struct command){.kind = PLAY, .call = &calls[i], .segment = segment});
+}
+
+/* What one call has sent in this tick: at most one frame, with the right numbers. */
+static void hear(int i)
+{
+    uint8_t packet[256];
+    ssize_t bytes = recv(ears[i], packet, sizeof packet, MSG_DONTWAIT);
+    if (bytes < 0)
+        return;
+    expect(bytes == RTP_HEADER_BYTES + PLANE_FRAME_BYTES);
+    expect(recv(ears[i], packet + 12, 1, MSG_DONTWAIT) < 0);
+    uint64_t since = media.tick - last_tick[i];
+    expect(!heard[i] || since >= SLOTS);
+    expect(packet[1] >> 7 == (!heard[i] || since != SLOTS));
+    expect(get_be32(packet + 4) == calls[i].timestamp + (uint32_t)media.tick * SAMPLES_PER_TICK);
+    expect(get_be16(packet + 2) == (uint16_t)(last_sequence[i] + (heard[i] ? 1 : 0)));
+    if (asked_at[i]) /* within a round, and the rounds that were left out meanwhile */
+        expect(media.tick - asked_at[i] <= SLOTS * (1 + rounds_skipped - rounds_skipped_at[i]));
+    asked_at[i] = 0;
+    heard[i]++;
+    last_tick[i] = media.tick;
+    last_sequence[i] = get_be16(packet + 2);
+}
+
+static void take_reports(void)
+{
+    for (; ring_length(&media.reports); ring_taken(&media.reports))
+        free(media.report[ring_take_at(&media.reports)].segment);
+}
+
+static void be_late(void)
+{
+    uint64_t before = media.tick;
+    skip_rounds(&media, (int64_t)(SLOTS * TICK_NS) - 1);
+    expect(media.tick == before);
+    uint64_t rounds = 1 + chance(5);
+    skip_rounds(&media, (int64_t)rounds * SLOTS * TICK_NS + (int64_t)chance(SLOTS) * TICK_NS);
+    expect(media.tick == before + rounds * SLOTS);
+    rounds_skipped += rounds;
+}
+
+/* A call that was silent is heard within a few ms when the slots are not full. */
+static void begin_soon(void)
+{
+    while (calls[0].playing || media.tick - calls[0].sent_tick < SLOTS) {
+        serve_slot(&media, &media.slots[media.tick % SLOTS]);
+        for (int i = 0; i < CALLS; i++)
+            hear(i);
+        take_reports();
+        media.tick++;
+    }
+    play(0);
+    expect((calls[0].slot + SLOTS - (int)(media.tick % SLOTS)) % SLOTS < 5);
+}
+
+int main(void)
+{
+    media.config.event_ring = media.reports.size = 1 << 10;
+    media.report = calloc(media.reports.size, sizeof *media.report);
+    expect(media.report != NULL);
+    prepare_receive(&media);
+    open_all();
+    for (int slot = 0; slot < SLOTS; slot++) /* a new call goes into the emptiest */
+        expect(media.slots[slot].count == CALLS / SLOTS ||
+               media.slots[slot].count == CALLS / SLOTS + 1);
+    media.tick = 1;
+    for (int n = 0; n < TICKS; n++, media.tick++) {
+        if (chance(3) == 0)
+            play((int)chance(CALLS));
+        if (chance(20) == 0)
+            take_command(&media, &(struct command){.kind = CUT, .call = &calls[chance(CALLS)]});
+        for (int i = 0; i < CALLS; i++) /* a cut takes the obligation away */
+            if (!calls[i].playing)
+                asked_at[i] = 0;
+        if (chance(500) == 0)
+            be_late();
+        serve_slot(&media, &media.slots[media.tick % SLOTS]);
+        for (int i = 0; i < CALLS; i++)
+            hear(i);
+        take_reports();
+        uint32_t total = 0;
+        for (int slot = 0; slot < SLOTS; slot++)
+            total += media.slots[slot].count;
+        expect(total == CALLS);
+    }
+    begin_soon();
+    uint64_t frames_heard = 0;
+    for (int i = 0; i < CALLS; i++) {
+        frames_heard += heard[i];
+        cut(&media, &calls[i]);
+        report(&media, &calls[i]);
+        take_reports();
+        close(calls[i].fd);
+        close(ears[i]);
+    }
+    expect(frames_heard > TICKS / 4);
+    free(media.report);
+    puts("ok");
+    return 0;
+}

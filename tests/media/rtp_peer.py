@@ -1,0 +1,182 @@
+"""The other side of a call: a socket that reads and writes RTP, and an ear for what is told."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+from dataclasses import dataclass, field
+from typing import Self
+
+from onhook.media import Codec, StreamStats
+
+PATIENCE_S = 20
+FRAME_BYTES = 160
+
+
+def free_ports(calls: int) -> range:
+    """A range with room for so many calls; what others use of it is passed over."""
+    first = random.randrange(20000, 50000, 2)
+    return range(first, first + 2 * calls)
+
+
+def tone(frame_count: int, seed: int = 1) -> bytes:
+    """Bytes of so many frames that no other seed and no other place has."""
+    return random.Random(seed).randbytes(frame_count * FRAME_BYTES)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Something to play: the same bytes whatever the codec."""
+
+    content: bytes
+
+    def frames(self, codec: Codec) -> memoryview:
+        return memoryview(self.content)
+
+
+@dataclass(frozen=True)
+class Packet:
+    marker: bool
+    payload_type: int
+    sequence: int
+    timestamp: int
+    ssrc: int
+    payload: bytes
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        first, second, sequence, timestamp, ssrc = struct.unpack_from("!BBHII", data)
+        assert first == 0x80
+        return cls(second >> 7 == 1, second & 0x7F, sequence, timestamp, ssrc, data[12:])
+
+    def encode(self) -> bytes:
+        second = self.payload_type | (0x80 if self.marker else 0)
+        fixed = struct.pack("!BBHII", 0x80, second, self.sequence, self.timestamp, self.ssrc)
+        return fixed + self.payload
+
+
+def rtp(sequence: int = 1, *, payload_type: int = 0, timestamp: int = 0, ssrc: int = 7) -> bytes:
+    return Packet(False, payload_type, sequence, timestamp, ssrc, b"\xff" * 160).encode()
+
+
+def event(
+    code: int, *, sequence: int, timestamp: int, end: bool = False, duration: int = 160
+) -> bytes:
+    payload = struct.pack("!BBH", code, 0x8A if end else 0x0A, duration)
+    return Packet(False, 101, sequence, timestamp, 7, payload).encode()
+
+
+class RtpPeer:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self._socket.bind((host, 0))
+        self._socket.setblocking(False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self._socket.getsockname()
+        return host, port
+
+    def send(self, data: bytes, port: int) -> None:
+        self._socket.sendto(data, ("127.0.0.1", port))
+
+    async def receive(self) -> Packet:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(PATIENCE_S):
+            return Packet.parse(await loop.sock_recv(self._socket, 2048))
+
+    async def receive_many(self, count: int) -> list[Packet]:
+        return [await self.receive() for _ in range(count)]
+
+    def waiting(self) -> list[Packet]:
+        """What has arrived and not been received."""
+        packets = []
+        while True:
+            try:
+                packets.append(Packet.parse(self._socket.recv(2048)))
+            except BlockingIOError:
+                return packets
+
+
+@dataclass
+class Ear:
+    """Hears what a stream tells."""
+
+    digits: str = ""
+    rtp_starts: int = 0
+    timeouts: int = 0
+    played: list[float] = field(default_factory=list)
+    stopped: int = 0
+    stats: StreamStats | None = None
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def digit(self, digit: str) -> None:
+        self.digits += digit
+        self._news.set()
+
+    def rtp_started(self) -> None:
+        self.rtp_starts += 1
+        self._news.set()
+
+    def rtp_timeout(self) -> None:
+        self.timeouts += 1
+        self._news.set()
+
+    def closed(self, stats: StreamStats) -> None:
+        assert self.stats is None
+        self.stats = stats
+        self._news.set()
+
+    def on_played(self, sent_s: float) -> None:
+        self.played.append(sent_s)
+        self._news.set()
+
+    def on_stopped(self) -> None:
+        self.stopped += 1
+        self._news.set()
+
+    async def _hear(self) -> None:
+        await self._news.wait()
+        self._news.clear()
+
+    async def until_played(self, count: int = 1) -> list[float]:
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.played) < count:
+                await self._hear()
+        return self.played
+
+    async def until_stopped(self, count: int = 1) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while self.stopped < count:
+                await self._hear()
+
+    async def until_digits(self, count: int) -> str:
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.digits) < count:
+                await self._hear()
+        return self.digits
+
+    async def until_rtp(self) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.rtp_starts:
+                await self._hear()
+
+    async def until_timeouts(self, count: int) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while self.timeouts < count:
+                await self._hear()
+
+    async def until_closed(self) -> StreamStats:
+        async with asyncio.timeout(PATIENCE_S):
+            while self.stats is None:
+                await self._hear()
+        return self.stats
