@@ -1,0 +1,292 @@
+"""The outbox: committed notifications leave here, in order, at least once.
+
+There is one lane for each session. In a lane only the head is ever attempted, and the next one becomes
+the head after it has been recorded that the head was delivered or given up. Lanes do not wait for one
+another, except for room (`slots`) when very many want to send at once.
+
+    deliver() -> waiting in a lane -> head -> attempt -> record ---> delivered, given up: next head
+                                       ^                    |
+                                       +--- timer <- failed +
+
+A lane exists while it has something to deliver. While it sends, it is a task; while it waits for the
+next attempt, it is a timer and nothing else; empty, it is gone.
+
+If an attempt was made and the store cannot record it, the lane stands still and tries again to record,
+not to send. If the process ends in between, the attempt is repeated after the next start: receivers
+tell duplicates by `webhook-id`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from onhook.notify.delivery import Delivery, Poster, Result, SecretsOf
+from onhook.notify.notification import Attempt, Notification, Outcome
+from onhook.notify.schedule import RetrySchedule
+from onhook.notify.slots import Slots
+from onhook.notify.urls import UrlRefused, parse
+
+log = structlog.get_logger()
+
+TRY_S = 15.0
+"""How long one attempt may take."""
+
+AT_ONCE = 256
+"""How many requests are under way at the same time."""
+
+AT_ONCE_PER_HOST = 64
+"""How many of them go to one host."""
+
+_TIMER_RESOLUTION_S = 0.001  # loops round to this; waking a trifle early is not slept over again
+_TROUBLE_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # between tries when the store does not work
+
+
+class OutboxStore(Protocol):
+    """Where attempts are recorded."""
+
+    async def record_attempt(
+        self, notification_id: str, attempt: Attempt, outcome: Outcome, next_at: float | None
+    ) -> None:
+        """Record an attempt durably; `next_at` is Unix time, None unless the outcome is `FAILED`.
+
+        May raise anything; it is called again until it returns, so it has to take the same attempt
+        twice.
+        """
+        ...
+
+
+class Timer(Protocol):
+    """What a `CallLater` returns."""
+
+    def cancel(self) -> None:
+        """Do not call."""
+        ...
+
+
+class CallLater(Protocol):
+    """Calls something after a number of seconds, like `loop.call_later`."""
+
+    def __call__(self, delay: float, callback: Callable[[], None], /) -> Timer:
+        """Arrange for `callback` to be called."""
+        ...
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A notification in a lane, and how far it has come."""
+
+    notification: Notification
+    attempts: int
+    first_at: float | None
+    due_at: float = 0.0
+    not_before: float = 0.0
+    unrecorded: Result | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    session: str
+    waiting: deque[_Pending] = field(default_factory=deque)
+    task: asyncio.Task[None] | None = None
+    timer: Timer | None = None
+    troubles: int = 0
+    stopped: bool = False
+    """Its one attempt of the last round has failed."""
+
+
+class Outbox:
+    """Delivers what it is handed. Use it on one event loop.
+
+    `clock` gives Unix time; `call_later` is the loop's by default. Both are replaced in tests, so that a
+    day of retries takes a moment.
+    """
+
+    def __init__(
+        self,
+        store: OutboxStore,
+        client: Poster,
+        secrets_of: SecretsOf,
+        *,
+        schedule: RetrySchedule | None = None,
+        try_s: float = TRY_S,
+        at_once: int = AT_ONCE,
+        at_once_per_host: int = AT_ONCE_PER_HOST,
+        clock: Callable[[], float] = time.time,
+        call_later: CallLater | None = None,
+    ) -> None:
+        self._store = store
+        self._delivery = Delivery(client, secrets_of, schedule or RetrySchedule(), clock)
+        self._try_s = try_s
+        self._slots = Slots(at_once, at_once_per_host)
+        self._clock = clock
+        self._call_later = call_later
+        self._lanes: dict[str, _Lane] = {}
+        self._drained_by: float | None = None  # loop time; set once the last round has begun
+        self._closed = False
+
+    def __len__(self) -> int:
+        """Return the number of notifications that are neither delivered nor given up."""
+        return sum(len(lane.waiting) for lane in self._lanes.values())
+
+    @property
+    def lanes(self) -> int:
+        """The number of sessions that have something to deliver."""
+        return len(self._lanes)
+
+    def deliver(self, notification: Notification) -> None:
+        """Take a committed notification; the first attempt starts in the next turn of the loop.
+
+        Those of one session leave in the order of the calls, so at start the undelivered ones are handed
+        in first, in their order. One that is waiting already is not taken twice. After `drain` or
+        `close` nothing is taken: the store has it, and hands it in after the next start.
+        """
+        if self._closed:
+            log.info("notification_left_for_next_start", notification=notification.id)
+            return
+        lane = self._lanes.get(notification.session)
+        if lane is None:
+            lane = self._lanes[notification.session] = _Lane(notification.session)
+        if any(pending.notification.id == notification.id for pending in lane.waiting):
+            return
+        next_at = notification.next_at or 0.0
+        lane.waiting.append(
+            _Pending(
+                notification, notification.attempts, notification.first_attempt_at, next_at, next_at
+            )
+        )
+        if lane.task is None and lane.timer is None and not lane.stopped:
+            self._start(lane)
+
+    async def drain(self, deadline_s: float) -> int:
+        """Attempt once what is waiting, then stop; returns how many were not delivered.
+
+        What waits for its next attempt is tried at once, unless the receiver asked for later
+        (Retry-After). A lane whose head fails stops there. Notifications handed in meanwhile still count.
+        """
+        loop = asyncio.get_running_loop()
+        self._drained_by = loop.time() + deadline_s
+        for lane in list(self._lanes.values()):
+            if lane.timer is not None:
+                lane.timer.cancel()
+                lane.timer = None
+                self._start(lane)
+        while tasks := self._tasks():
+            left_s = self._drained_by - loop.time()
+            if left_s <= 0:
+                break
+            await asyncio.wait(tasks, timeout=left_s)
+        left = len(self)
+        await self.close()
+        log.info("outbox_drained", undelivered=left)
+        return left
+
+    async def close(self) -> None:
+        """Stop at once. Attempts under way are cut off unrecorded, and made again after the next start."""
+        self._closed = True
+        for lane in self._lanes.values():
+            if lane.timer is not None:
+                lane.timer.cancel()
+        tasks = self._tasks()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._lanes.clear()
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [lane.task for lane in self._lanes.values() if lane.task is not None]
+
+    def _start(self, lane: _Lane) -> None:
+        lane.timer = None
+        lane.task = asyncio.get_running_loop().create_task(self._run(lane))
+
+    def _sleep(self, lane: _Lane, delay_s: float) -> None:
+        """Have the lane's task started again after a while; not in the last round."""
+        if self._closed or self._drained_by is not None:
+            lane.stopped = True
+            return
+        call_later = self._call_later or asyncio.get_running_loop().call_later
+        lane.timer = call_later(delay_s, lambda: self._start(lane))
+
+    async def _run(self, lane: _Lane) -> None:
+        """Work through a lane until it is empty, or has to wait."""
+        try:
+            while lane.waiting:
+                wait_s = await self._advance(lane)
+                lane.troubles = 0
+                if wait_s is not None:
+                    self._sleep(lane, wait_s)
+                    return
+            self._lanes.pop(lane.session, None)
+        except Exception:
+            # Not the receiver's doing: the store, or the lookup of secrets. Nothing is lost by waiting.
+            log.exception("outbox_lane_stands", notification=lane.waiting[0].notification.id)
+            self._sleep(lane, _TROUBLE_S[min(lane.troubles, len(_TROUBLE_S) - 1)])
+            lane.troubles += 1
+        finally:
+            lane.task = None
+
+    async def _advance(self, lane: _Lane) -> float | None:
+        """Bring the head one step on; return how long the lane has to wait, None to go on."""
+        head = lane.waiting[0]
+        result = head.unrecorded
+        if result is None:
+            wait_s = self._wait_s(head)
+            if wait_s > _TIMER_RESOLUTION_S:
+                return wait_s
+            result = head.unrecorded = await self._attempt(head)
+        await self._store.record_attempt(
+            head.notification.id, result.attempt, result.outcome, result.next_at
+        )
+        head.unrecorded = None
+        head.attempts = result.attempt.number
+        _log_result(head, result)
+        if result.outcome is not Outcome.FAILED:
+            lane.waiting.popleft()
+            return None
+        now = self._clock()
+        head.first_at = result.attempt.at if head.first_at is None else head.first_at
+        head.due_at = result.next_at or now
+        head.not_before = now + (result.retry_after_s or 0.0)
+        return max(0.0, head.due_at - now)
+
+    def _wait_s(self, head: _Pending) -> float:
+        due_at = head.due_at if self._drained_by is None else head.not_before
+        return due_at - self._clock()
+
+    async def _attempt(self, head: _Pending) -> Result:
+        async with self._slots.hold(_host_of(head.notification)):
+            try_s = self._try_s
+            if self._drained_by is not None:
+                # It should end by itself before it is cut off, so that it is recorded.
+                left_s = self._drained_by - asyncio.get_running_loop().time()
+                try_s = max(0.0, min(try_s, left_s * 0.9))
+            return await self._delivery.attempt(
+                head.notification, head.attempts + 1, head.first_at, try_s
+            )
+
+
+def _host_of(notification: Notification) -> str:
+    try:
+        return parse(notification.url).host
+    except UrlRefused:
+        return ""
+
+
+def _log_result(head: _Pending, result: Result) -> None:
+    event = log.warning if result.outcome is Outcome.GIVEN_UP else log.debug
+    event(
+        "notification_attempted",
+        notification=head.notification.id,
+        attempt=result.attempt.number,
+        status=result.attempt.status,
+        error=result.attempt.error,
+        outcome=result.outcome.value,
+        duration_ms=round(result.attempt.duration_ms, 1),
+    )

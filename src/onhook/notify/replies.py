@@ -1,0 +1,114 @@
+"""What a request to a customer's server came to, as values."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+from aiohttp.http import HttpProcessingError
+
+from onhook.notify.addresses import AddressRefused
+from onhook.notify.resolver import NotResolved
+from onhook.notify.tls import handshake_failure
+
+TRANSPORT_ERRORS = (
+    aiohttp.ClientError,
+    HttpProcessingError,
+    OSError,  # TimeoutError and the errors of TLS and sockets are among these
+    NotResolved,
+    AddressRefused,
+)
+"""Everything that another machine can cause a request to end with."""
+
+
+class DownloadError(Exception):
+    """A download did not succeed; `detail` is a sentence for a person."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class DownloadRefused(DownloadError):
+    """The URL's address may not be called."""
+
+
+class DownloadTooLarge(DownloadError):
+    """The file is larger than allowed."""
+
+
+class DownloadFailed(DownloadError):
+    """No connection, no reply in time, another status than 200, or an encoded body."""
+
+    def __init__(self, detail: str, status: int | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a POST came to: either a `status`, or an `error`."""
+
+    status: int | None
+    """The HTTP status, whatever came after it; None if there was no whole reply head."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """`content-type`, `date`, `location`, `retry-after`, `server`: those that came, lower-cased."""
+    retry_after_s: float | None = None
+    """What Retry-After asks for, in seconds from the reply."""
+    error: str | None = None
+    """Why there is no status: a sentence for a person, without the URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that came whole, or the news that it has not changed."""
+
+    status: int
+    """200, or 304 if the request was conditional."""
+    headers: Mapping[str, str]
+    """`content-length`, `content-type`, `date`, `etag`, `last-modified`: those that came, lower-cased."""
+    body: bytes = field(repr=False)
+    """Empty for a 304."""
+
+    @property
+    def not_modified(self) -> bool:
+        """Tell whether the copy that the request named is still good."""
+        return self.status == 304
+
+
+def describe(error: Exception, deadline_s: float) -> str:
+    """Say in a sentence why there was no reply; never with the URL or an address."""
+    if isinstance(error, NotResolved | AddressRefused):
+        return error.detail
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return describe_connect_error(error.certificate_error)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return describe_connect_error(error.os_error)
+    if isinstance(error, TimeoutError):
+        return f"no reply within {deadline_s:g} s"
+    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError):
+        return "the connection was closed before the reply was complete"
+    if isinstance(error, ssl.SSLError):
+        return handshake_failure(error)
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the reply ended before it was complete"
+    if isinstance(error, aiohttp.ClientOSError | OSError):
+        return "the connection failed"
+    return "the reply was not valid HTTP"
+
+
+def describe_connect_error(error: Exception) -> str:
+    """Say in a sentence why there is no connection. Takes what the event loop raises."""
+    if isinstance(error, ssl.SSLError):
+        return handshake_failure(error)
+    if isinstance(error, ssl.CertificateError):
+        return "the certificate was not accepted"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused"
+    if isinstance(error, ConnectionError):
+        return "the connection was closed during the TLS handshake"
+    if isinstance(error, TimeoutError):
+        return "the connection was not established in time"
+    return "the host was not reachable"

@@ -1,0 +1,71 @@
+"""Two signatures of a notification. Pure.
+
+- `X-Hoiio-Signature`, for clients of the IVR API: lower-case hex HMAC-SHA256 of the raw body, keyed
+  with the access token.
+- Standard Webhooks (the specification of that name, version 1): `webhook-id`, `webhook-timestamp` and
+  `webhook-signature`, an HMAC-SHA256 over the three parts `id.timestamp.body`, so that neither an old
+  body nor an old time can be replayed. During a rotation there is one signature for each secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+SECRET_PREFIX = "whsec_"
+"""Marks the text form of a Standard Webhooks secret."""
+
+
+class SecretUnusable(ValueError):
+    """A webhook secret is not `whsec_` followed by base64. The secret is not in the message."""
+
+
+def hoiio_signature(body: bytes, access_token: str) -> str:
+    """Return the value of `X-Hoiio-Signature` for a raw request body."""
+    return hmac.new(access_token.encode(), body, hashlib.sha256).hexdigest()
+
+
+def webhook_headers(
+    message_id: str, timestamp_s: int, body: bytes, secrets: Sequence[str]
+) -> dict[str, str]:
+    """Return the three Standard Webhooks headers.
+
+    `timestamp_s` is the Unix time of this attempt. With no secret there is nothing to sign with: the
+    id (the receiver's key against duplicates) and the time are sent all the same.
+    Raises `SecretUnusable`.
+    """
+    headers = {"webhook-id": message_id, "webhook-timestamp": str(timestamp_s)}
+    if secrets:
+        signed = b"%s.%d.%s" % (message_id.encode(), timestamp_s, body)
+        headers["webhook-signature"] = " ".join(
+            "v1," + base64.b64encode(hmac.digest(secret_key(secret), signed, "sha256")).decode()
+            for secret in secrets
+        )
+    return headers
+
+
+def secret_key(secret: str) -> bytes:
+    """Return the key in a `whsec_` secret; padding may be missing. Raises `SecretUnusable`."""
+    if not secret.startswith(SECRET_PREFIX):
+        raise SecretUnusable("a webhook secret starts with whsec_")
+    encoded = secret.removeprefix(SECRET_PREFIX).rstrip("=")
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise SecretUnusable("a webhook secret is whsec_ and base64") from None
+    if not key:
+        raise SecretUnusable("a webhook secret is not empty")
+    return key
+
+
+def format_secret(key: bytes) -> str:
+    """Return the text form of a key; the specification asks for 24 to 64 random bytes.
+
+    Raises `SecretUnusable` for another length.
+    """
+    if not 24 <= len(key) <= 64:
+        raise SecretUnusable("a webhook secret has 24 to 64 bytes")
+    return SECRET_PREFIX + base64.b64encode(key).decode()

@@ -1,0 +1,1 @@
+"""Notifications, and which URLs may be called."""
