@@ -1,0 +1,61 @@
+"""Any sound as the telephone carries it: 8000 samples a second, one channel, 16 bits."""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from onhook.speech.voices import Samples
+
+RATE_HZ: Final = 8000
+"""Samples a second of everything that becomes a prompt."""
+
+Pcm = npt.NDArray[np.int16]
+"""One channel at `RATE_HZ`, shape (n,), the full range of 16 bits."""
+
+
+class Narrowband:
+    """A converter that is fed a sound in chunks. Holds one chunk, however long the sound is.
+
+    At 8000 Hz samples pass as they are; from another rate they are low-passed and resampled. The
+    filter's delay is taken out, so that the first sample and the last one are both kept.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._stream: Any = None
+        self._pcm: list[Pcm] = []
+        if rate_hz != RATE_HZ:
+            import soxr  # here, because the process is ready sooner without it
+
+            self._stream = soxr.ResampleStream(rate_hz, RATE_HZ, 1, dtype="float32", quality="HQ")
+
+    def feed(self, samples: Samples) -> None:
+        """Add the next chunk. What is no number is silence, what is too loud is clipped."""
+        sound = np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+        self._keep(sound if self._stream is None else self._stream.resample_chunk(sound))
+
+    def finish(self) -> Pcm:
+        """All of it."""
+        if self._stream is not None:
+            self._keep(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
+        return np.concatenate(self._pcm) if self._pcm else np.zeros(0, np.int16)
+
+    def _keep(self, sound: Samples) -> None:
+        # 32768, so that 16-bit samples come out as they went in.
+        self._pcm.append(np.clip(np.rint(sound * 32768.0), -32768, 32767).astype(np.int16))
+
+
+def faded(pcm: Pcm, fade_ms: int = 5) -> Pcm:
+    """`pcm` with its first and last `fade_ms` rising from and falling to silence.
+
+    For synthesised speech, which may begin and end with a step that is heard as a click. A
+    recording is never faded: all of it is the customer's.
+    """
+    length = min(fade_ms * RATE_HZ // 1000, len(pcm) // 2)
+    if length == 0:
+        return pcm
+    ramp = np.linspace(0.0, 1.0, length, endpoint=False, dtype=np.float32)
+    shaped = pcm.astype(np.float32)
+    shaped[:length] *= ramp
+    shaped[-length:] *= ramp[::-1]
+    return np.rint(shaped).astype(np.int16)

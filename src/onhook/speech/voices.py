@@ -1,0 +1,131 @@
+"""Voices, and which of them speaks what: the catalogue that `<speech>` is looked up in."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from onhook.speech.errors import InvalidGender, InvalidLanguage
+
+Samples = npt.NDArray[np.float32]
+"""One channel of audio, shape (n,), nominally within -1 to 1."""
+
+
+class Gender(StrEnum):
+    """The genders that the API knows (source: "Languages and Gender" of its msg parameter)."""
+
+    FEMALE = "female"
+    MALE = "male"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    """A stretch of speech: `samples` at `rate_hz`."""
+
+    samples: Samples
+    rate_hz: int
+
+
+class Voice(Protocol):
+    """One speaker of one language.
+
+    `engine`, `version`, `name` and `language` are part of the address under which its speech is
+    kept: whatever changes how a text sounds must change `version`.
+    """
+
+    @property
+    def engine(self) -> str:
+        """The program that speaks."""
+
+    @property
+    def version(self) -> str:
+        """The version of the engine, its model, and the way it is driven."""
+
+    @property
+    def name(self) -> str:
+        """The speaker's name within the engine."""
+
+    @property
+    def language(self) -> str:
+        """What it speaks, as a language tag (RFC 5646), such as `en-US`."""
+
+    @property
+    def gender(self) -> Gender:
+        """How the speaker sounds."""
+
+    def warm(self) -> None:
+        """Load what the first synthesis would otherwise wait for. Blocks; called in a thread."""
+
+    def synthesise(self, text: str) -> Iterator[Sound]:
+        """Speak `text` piece by piece, all at one rate; equal text gives equal sound.
+
+        Blocks, and may be called from several threads at once. Yields nothing when the text came
+        to no sound. Raises `CannotConvertText`.
+        """
+
+
+class Catalogue:
+    """The voices of this installation. The first voice is the default.
+
+    A bare language (`en`) means the tag of the first voice of that language.
+    """
+
+    def __init__(self, voices: Iterable[Voice]) -> None:
+        self.voices = tuple(voices)
+        if not self.voices:
+            raise ValueError("a catalogue needs at least one voice")
+        self._by_tag: dict[str, dict[Gender, Voice]] = {}
+        self._by_language: dict[str, dict[Gender, Voice]] = {}
+        for voice in self.voices:
+            tag = voice.language.lower()
+            speakers = self._by_tag.setdefault(tag, {})
+            speakers.setdefault(voice.gender, voice)
+            self._by_language.setdefault(_primary(tag), speakers)
+
+    def find(self, language: str | None = None, gender: str | None = None) -> Voice:
+        """The voice for the attributes of a `<speech>`, either of which may be left out.
+
+        Both compare without case. The tag is looked up as it is, then the language alone (`en-GB`
+        is spoken by `en-US` as long as nobody speaks it better). Without a gender it is female,
+        or whoever speaks the language. Raises `InvalidLanguage` or `InvalidGender`.
+        """
+        speakers = self._speakers(self.voices[0].language if language is None else language)
+        if gender is None:
+            return speakers.get(Gender.FEMALE) or next(iter(speakers.values()))
+        try:
+            return speakers[Gender(gender.lower())]
+        except ValueError:
+            raise InvalidGender from None
+        except KeyError:
+            raise InvalidGender(_only(speakers)) from None
+
+    def languages(self) -> dict[str, tuple[Gender, ...]]:
+        """Every tag that is spoken, and by whom, in the order of the voices."""
+        return {
+            next(iter(speakers.values())).language: tuple(speakers)
+            for speakers in self._by_tag.values()
+        }
+
+    def _speakers(self, language: str) -> dict[Gender, Voice]:
+        tag = language.lower()
+        speakers = self._by_tag.get(tag) or self._by_language.get(_primary(tag))
+        if speakers is None:
+            spoken = ", ".join(self.languages())
+            raise InvalidLanguage(f"{InvalidLanguage.sentence} Spoken here: {spoken}.")
+        return speakers
+
+
+def _primary(tag: str) -> str:
+    """The language of a tag, without region or script (RFC 5646, section 2.2.1)."""
+    return tag.partition("-")[0]
+
+
+def _only(speakers: dict[Gender, Voice]) -> str:
+    voice = next(iter(speakers.values()))
+    return (
+        f"{voice.language} is spoken here by a {voice.gender} voice only: "
+        f"ask for {voice.gender}, or leave gender out."
+    )

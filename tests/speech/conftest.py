@@ -1,0 +1,15 @@
+import pytest
+
+from onhook.speech.english import EnglishVoice
+from onhook.speech.voices import Catalogue
+
+
+@pytest.fixture(scope="session")
+def english() -> EnglishVoice:
+    """The real voice; loaded by the first test that lets it speak."""
+    return EnglishVoice()
+
+
+@pytest.fixture(scope="session")
+def catalogue(english: EnglishVoice) -> Catalogue:
+    return Catalogue([english])

@@ -1,0 +1,81 @@
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from onhook.speech.english import EnglishVoice
+from onhook.speech.errors import InvalidGender, InvalidLanguage
+from onhook.speech.voices import Catalogue, Gender, Sound
+
+
+@dataclass(frozen=True)
+class Speaker:
+    language: str
+    gender: Gender = Gender.FEMALE
+    name: str = "somebody"
+    engine: str = "double"
+    version: str = "1"
+
+    def warm(self) -> None: ...
+
+    def synthesise(self, text: str) -> Iterator[Sound]:
+        yield from ()
+
+
+US = Speaker("en-US")
+US_MAN = Speaker("en-US", Gender.MALE)
+GB = Speaker("en-GB")
+CANTONESE_MAN = Speaker("zh-HK", Gender.MALE)
+MANY = Catalogue([US, US_MAN, GB, CANTONESE_MAN])
+
+
+@pytest.mark.parametrize(
+    ("language", "gender", "voice"),
+    [
+        (None, None, US),
+        (None, "male", US_MAN),
+        ("en", None, US),
+        ("EN-us", "MALE", US_MAN),
+        ("en-gb", None, GB),
+        ("en-AU", "male", US_MAN),
+        ("zh-HK", None, CANTONESE_MAN),
+        ("zh", "Male", CANTONESE_MAN),
+        ("zh-TW", None, CANTONESE_MAN),
+    ],
+)
+def test_the_tag_then_the_language_is_looked_up(
+    language: str | None, gender: str | None, voice: Speaker
+) -> None:
+    assert MANY.find(language, gender) is voice
+
+
+@pytest.mark.parametrize("language", ["", "e", "english", "en_US", "-US", "th", " en"])
+def test_a_language_that_nobody_speaks_is_refused(language: str) -> None:
+    with pytest.raises(InvalidLanguage, match="en-US, en-GB, zh-HK"):
+        MANY.find(language)
+
+
+def test_a_gender_that_the_language_lacks_is_refused_with_the_one_it_has() -> None:
+    with pytest.raises(InvalidGender, match="zh-HK is spoken here by a male voice only"):
+        MANY.find("zh-HK", "female")
+    with pytest.raises(InvalidGender, match="en-GB is spoken here by a female voice only"):
+        MANY.find("en-GB", "male")
+
+
+def test_a_gender_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(InvalidGender, match="not one of male and female"):
+        MANY.find("en", "robot")
+
+
+def test_the_catalogue_lists_what_can_be_spoken_and_nothing_else() -> None:
+    assert MANY.languages() == {
+        "en-US": (Gender.FEMALE, Gender.MALE),
+        "en-GB": (Gender.FEMALE,),
+        "zh-HK": (Gender.MALE,),
+    }
+    assert Catalogue([EnglishVoice()]).languages() == {"en-US": (Gender.FEMALE,)}
+
+
+def test_a_catalogue_without_a_voice_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="at least one voice"):
+        Catalogue([])
