@@ -1,0 +1,53 @@
+"""A virtual phone, a customer's web server and a virtual clock, for the users' tests and ours.
+
+`Phone` places real calls over UDP on loopback and records what it hears; `tone` and `find_tone`
+make a message measurable; `Receiver` is the web server that gets the notifications; `ApiClient`
+makes the requests; `VirtualClock` passes hours in a microsecond. None of it uses the parts of
+Onhook that it tests.
+"""
+
+from onhook.testing.api_client import ApiClient, ApiReply, ApiReplyError
+from onhook.testing.call_log import Ended, Event, How, SeenMessage
+from onhook.testing.clock import VirtualClock, VirtualHandle
+from onhook.testing.phone import Phone
+from onhook.testing.phone_call import CallNotAnswered, PhoneCall, PhoneError, PhoneTimeout
+from onhook.testing.receiver import Notification, Receiver, Reply, Then
+from onhook.testing.recording import Recording
+from onhook.testing.tones import (
+    Speech,
+    find_tone,
+    find_tones,
+    silence,
+    speech_like,
+    tone,
+    write_wav,
+)
+
+__all__ = [
+    "ApiClient",
+    "ApiReply",
+    "ApiReplyError",
+    "CallNotAnswered",
+    "Ended",
+    "Event",
+    "How",
+    "Notification",
+    "Phone",
+    "PhoneCall",
+    "PhoneError",
+    "PhoneTimeout",
+    "Receiver",
+    "Recording",
+    "Reply",
+    "SeenMessage",
+    "Speech",
+    "Then",
+    "VirtualClock",
+    "VirtualHandle",
+    "find_tone",
+    "find_tones",
+    "silence",
+    "speech_like",
+    "tone",
+    "write_wav",
+]
