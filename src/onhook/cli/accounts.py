@@ -7,13 +7,10 @@ from pathlib import Path
 
 import phonenumbers
 
+from onhook.cli.errors import CommandError
 from onhook.notify.urls import UrlRefused, parse
 from onhook.store import Application, Keyring, KeyringError, Number, Store, StoreError
 from onhook.store.keyring import new_credential, new_webhook_secret, token_hash
-
-
-class AccountError(Exception):
-    """The command cannot be carried out; the message is one sentence for the operator."""
 
 
 async def create_application(data: Path, name: str) -> dict[str, str]:
@@ -39,12 +36,12 @@ async def add_number(data: Path, number: str, app_id: str, forward_to: str) -> d
     try:
         parse(forward_to)
     except UrlRefused as error:
-        raise AccountError(f"--forward-to cannot be used: {error.detail}.") from error
+        raise CommandError(f"--forward-to cannot be used: {error.detail}.") from error
     async with _opened(data) as (store, _):
         if await store.application(app_id) is None:
-            raise AccountError(f"There is no application {app_id}; see 'onhook app create'.")
+            raise CommandError(f"There is no application {app_id}; see 'onhook app create'.")
         if not await store.add_number(Number(e164, app_id, forward_to, _now_ms())):
-            raise AccountError(f"The number {e164} is taken already.")
+            raise CommandError(f"The number {e164} is taken already.")
     return {"number": e164, "app_id": app_id, "forward_to": forward_to}
 
 
@@ -52,11 +49,11 @@ def _e164(number: str) -> str:
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException as error:
-        raise AccountError(
+        raise CommandError(
             f"{number} is not a phone number in E.164, such as +6531234567."
         ) from error
     if not phonenumbers.is_possible_number(parsed):
-        raise AccountError(f"{number} has too many or too few digits for its country.")
+        raise CommandError(f"{number} has too many or too few digits for its country.")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -66,11 +63,11 @@ async def _opened(data: Path) -> AsyncIterator[tuple[Store, Keyring]]:
         keyring = Keyring.open(data)
         store = await Store.open(data)
     except OSError as error:
-        raise AccountError(
+        raise CommandError(
             f"The data directory {data} cannot be used: {error.strerror}."
         ) from error
     except (KeyringError, StoreError) as error:
-        raise AccountError(str(error)) from error
+        raise CommandError(str(error)) from error
     try:
         yield store, keyring
     finally:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from onhook.cli import accounts
+from onhook.cli.errors import CommandError
 from onhook.server.settings import Settings, SettingsError, load
 
 Result = TypeVar("Result")
@@ -18,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 app_commands = typer.Typer(help="Applications.", no_args_is_help=True)
 number_commands = typer.Typer(help="Numbers that can be called.", no_args_is_help=True)
@@ -56,9 +57,9 @@ def serve(
     log_private: Annotated[bool | None, typer.Option(help=_doc("log_private"))] = None,
 ) -> None:
     """Run the server. Every option can also be given as ONHOOK_<NAME> or in a TOML file."""
-    from onhook.cli.serving import serve as run
+    settings = _settings(**locals())
+    from onhook.cli.serving import serve as run  # after the settings: a mistake is told at once
 
-    settings = _settings(**{name: value for name, value in locals().items() if name != "run"})
     message = run(settings)
     if message:
         _fail(message)
@@ -71,6 +72,8 @@ def create_app(
     as_json: Json = False,
 ) -> None:
     """Create an application; prints its app_id and its access_token, which is shown only now."""
+    from onhook.cli import accounts  # the store costs half a second to import
+
     made = _run(accounts.create_application(_settings(data=data).data, name))
     if as_json:
         print(json.dumps(made))
@@ -88,6 +91,8 @@ def add_number(
     as_json: Json = False,
 ) -> None:
     """Give a number to an application: calls to it are told to forward-to."""
+    from onhook.cli import accounts
+
     made = _run(accounts.add_number(_settings(data=data).data, number, application, forward_to))
     if as_json:
         print(json.dumps(made))
@@ -105,7 +110,7 @@ def _settings(**given: object) -> Settings:
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
     try:
         return asyncio.run(work)
-    except accounts.AccountError as error:
+    except CommandError as error:
         _fail(str(error))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onhook.blocks import BlockRequest, Refused
+from onhook.media.errors import PromptError
 from onhook.media.prompt import Prompt
 from onhook.notify import urls
 from onhook.notify.client import WebClient
@@ -106,8 +107,12 @@ class PromptFiles:
         self._directory = directory
 
     def has(self, digest: str) -> bool:
-        """Whether the prompt is there, whole."""
-        return Prompt.exists(self._directory, digest)
+        """Whether the prompt is there, whole; a damaged one is made anew."""
+        try:
+            Prompt.open(self._directory, digest)
+        except PromptError:
+            return False
+        return True
 
     def save(self, digest: str, pcm: "Pcm") -> None:
         """Keeps 8 kHz audio under ``digest``."""

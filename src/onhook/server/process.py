@@ -168,7 +168,7 @@ class Server:
             fetcher=CheckedFetcher(client),
         )
         stack.push_async_callback(renderer.close)
-        warming = asyncio.create_task(renderer.warm())
+        warming = asyncio.create_task(_warm(renderer))
         stack.callback(warming.cancel)
         preparation = Preparation(Reachability(resolver, tls), renderer, settings.prepare_s)
         return outbox, preparation, RequestSyntax(renderer)
@@ -313,6 +313,14 @@ def _secrets_of(directory: Directory):  # type: ignore[no-untyped-def]
         return AppSecrets(found.access_token, (found.webhook_secret,))
 
     return look_up
+
+
+async def _warm(renderer: Renderer[Prompt]) -> None:
+    """Loads the voices beside the first calls; a broken one fails the messages that need it."""
+    try:
+        await renderer.warm()
+    except Exception:  # the root of a background task
+        log.exception("voices_not_loaded")
 
 
 def _keyring(data: Path) -> Keyring:

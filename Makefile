@@ -1,0 +1,49 @@
+# Every target sets up what it needs and leaves nothing running.
+
+PY := .venv/bin/python
+SIPP := sipp=sip-tester
+
+.PHONY: help setup demo test check bench docs lock wheel clean
+
+help:  ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup:  ## create .venv and build the media plane
+	@scripts/set_up.sh
+
+demo:  ## one real call, from the first ring to the bill, in under a minute
+	@scripts/set_up.sh
+	@$(PY) scripts/demo.py
+
+test:  ## all tests
+	@scripts/set_up.sh $(SIPP)
+	@$(PY) -m pytest -q -n 2 --dist worksteal
+
+check:  ## style, types, directions of import
+	@scripts/set_up.sh
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+bench:  ## calls a second, packet gaps, CPU a call, hangup to BYE
+	@scripts/set_up.sh $(SIPP)
+	$(PY) bench/calls.py
+
+docs:  ## write what is generated from the code
+	@scripts/set_up.sh
+	$(PY) scripts/call_states.py
+
+lock:  ## pin the newest versions that pyproject.toml admits (needs uv)
+	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+	    pyproject.toml -o requirements.lock
+	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+	    --extra dev pyproject.toml -o requirements-dev.lock
+
+wheel:  ## an abi3 manylinux wheel, for machines without a C compiler
+	@scripts/set_up.sh
+	scripts/build_wheel.sh
+
+clean:  ## remove what was built
+	rm -rf .venv build dist out src/onhook/media/_plane.c src/onhook/media/_plane*.so
+	find src tests bench scripts examples -name __pycache__ -type d -exec rm -rf {} +

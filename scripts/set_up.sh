@@ -1,0 +1,42 @@
+#!/bin/sh
+# Creates .venv with every pinned dependency and builds the media plane; installs from Debian what is
+# missing for that. Run by make; a second run finds everything in place. Arguments: commands that
+# are needed besides, each as COMMAND=DEBIAN-PACKAGE.
+set -eu
+cd "$(dirname "$0")/.."
+PYTHON=${PYTHON:-python3}
+
+updated=
+apt_install() {
+    as=; [ "$(id -u)" = 0 ] || as=sudo
+    [ -n "$updated" ] || { $as apt-get update -q >/dev/null; updated=1; }
+    echo "Installing $* from Debian's packages …"
+    $as env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q \
+        --no-install-recommends "$@" >/dev/null
+}
+
+for need in "$@"; do
+    command -v "${need%%=*}" >/dev/null 2>&1 || apt_install "${need#*=}"
+done
+[ -x .venv/bin/python ] && [ .venv/installed -nt requirements-dev.lock ] \
+    && [ .venv/installed -nt pyproject.toml ] && [ .venv/installed -nt setup.py ] \
+    && [ .venv/installed -nt src/onhook/media/plane.c ] \
+    && [ .venv/installed -nt src/onhook/media/plane.h ] \
+    && [ .venv/installed -nt src/onhook/media/build_plane.py ] && exit 0
+
+command -v "$PYTHON" >/dev/null 2>&1 || apt_install python3
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "Onhook needs Python 3.11 or newer; name one with PYTHON=… make …" >&2; exit 1; }
+command -v gcc >/dev/null 2>&1 || apt_install gcc libc6-dev
+"$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
+"$PYTHON" -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || apt_install python3-dev
+
+[ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
+echo "Installing Onhook's dependencies into .venv …"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+    -r requirements-dev.lock
+echo "Building the media plane …"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+    --no-build-isolation --editable .
+touch .venv/installed
