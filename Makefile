@@ -39,6 +39,8 @@ lock:  ## pin the newest versions that pyproject.toml admits (needs uv)
 	    pyproject.toml -o requirements.lock
 	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
 	    --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+	    --extra wheel pyproject.toml -o requirements-wheel.lock
 
 wheel:  ## an abi3 manylinux wheel, for machines without a C compiler
 	@scripts/set_up.sh

@@ -1,0 +1,57 @@
+"""Why a call ended, as SIP tells it (RFC 3326, Q.850). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onhook.phone import grammar
+from onhook.phone.message import Request, Response
+from onhook.phone.reply import phrase_text
+
+
+@dataclass(frozen=True, slots=True)
+class SipCause:
+    """The end of a call.
+
+    `status` is a SIP status: of the peer's Reason header, or of the answer to our BYE. `q850` is the cause
+    of the telephone network, 16 being a normal end. Each is None when nobody said. `text` is the
+    peer's own words and may be empty; it is printable, on one line and at most 200 characters.
+    """
+
+    status: int | None = None
+    q850: int | None = None
+    text: str = ""
+
+
+def cause_of_request(request: Request) -> SipCause:
+    """The Reason header of a BYE; an empty cause when it has none that can be read."""
+    status = q850 = None
+    text = ""
+    try:
+        for value in request.values("reason"):
+            protocol, semicolon, rest = value.partition(";")
+            fields = grammar.parameters(semicolon + rest)
+            number = _number(fields.get("cause", ""))
+            if protocol.strip().upper() == "Q.850":
+                q850 = number
+            elif protocol.strip().upper() == "SIP":
+                status = number
+            text = text or phrase_text(fields.get("text", ""))
+    except ValueError:
+        return SipCause()
+    return SipCause(status, q850, text)
+
+
+def cause_of_response(response: Response | None) -> SipCause:
+    """How our BYE was answered; None means not at all, which is 408 (RFC 3261 8.1.3.1)."""
+    return SipCause(status=408 if response is None else response.status)
+
+
+def reason_header(text: str) -> tuple[str, str]:
+    """A Reason header for a normal end, with words of ours."""
+    quoted = phrase_text(text).replace("\\", "\\\\").replace('"', '\\"')
+    return "Reason", f'Q.850;cause=16;text="{quoted}"'
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else None

@@ -1,0 +1,163 @@
+"""A dialog in which we were called (RFC 3261 12), and what has to be kept to end it later. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from ipaddress import ip_address
+
+from onhook.phone import grammar
+from onhook.phone.message import Address, Request
+from onhook.phone.reply import HeaderLines
+from onhook.phone.routing import next_hop, request_uri_and_routes
+
+MAX_ROUTES = 20
+"""A longer Record-Route is refused: all of it goes into each request of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialogRecord:
+    """All that a BYE needs, also in another process, after a restart.
+
+    `local` and `remote` are complete header values, with their tags; `next_cseq` has not been used;
+    `routes` and `request_uri` are those of the message, `destination` is numeric.
+    """
+
+    call_id: str
+    local: str
+    remote: str
+    next_cseq: int
+    request_uri: str
+    routes: tuple[str, ...]
+    destination: Address
+
+    def as_dict(self) -> dict[str, object]:
+        """The record as JSON can hold it."""
+        return {**asdict(self), "routes": list(self.routes), "destination": [*self.destination]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> DialogRecord:
+        """The reverse of `as_dict`. Raises ValueError for anything else."""
+        match data:
+            case {
+                "call_id": str(call_id),
+                "local": str(local),
+                "remote": str(remote),
+                "next_cseq": int(next_cseq),
+                "request_uri": str(request_uri),
+                "routes": [*routes],
+                "destination": [str(host), int(port)],
+            }:
+                texts = tuple(route for route in routes if isinstance(route, str))
+                if len(texts) == len(routes) and 0 < port < 65536:
+                    where = (str(ip_address(host)), port)
+                    return cls(call_id, local, remote, next_cseq, request_uri, texts, where)
+        raise ValueError("not a dialog record")
+
+
+class Dialog:
+    """The state of one dialog. Raises ValueError for an INVITE that cannot make one."""
+
+    def __init__(self, invite: Request, local_tag: str) -> None:
+        self.call_id = invite.call_id
+        self.local_tag = local_tag
+        self.remote_tag = invite.from_tag
+        self.remote_cseq = invite.cseq
+        self.routes = _route_set(invite)
+        self.target = _contact(invite)
+        self._source = invite.source
+        self._local = f"{invite.first('to')};tag={local_tag}"
+        self._remote = invite.first("from")
+        self._next_cseq = 1
+
+    def matches(self, request: Request) -> bool:
+        """Whether a request with our Call-ID and our tag also has the peer's tag."""
+        return request.from_tag == self.remote_tag
+
+    def in_order(self, request: Request) -> bool:
+        """Check the CSeq and remember it (RFC 3261 12.2.2); False means answer 500."""
+        if request.cseq < self.remote_cseq:
+            return False
+        self.remote_cseq = request.cseq
+        return True
+
+    def refresh(self, request: Request) -> None:
+        """Take over the remote target of a re-INVITE or UPDATE, and where it came from.
+
+        Raises ValueError when there is a Contact that cannot be read; without one all stays.
+        """
+        if "contact" in request.headers:
+            self.target = _contact(request)
+        self._source = request.source
+
+    def record(self) -> DialogRecord:
+        """A snapshot from which this dialog can be ended."""
+        request_uri, routes = request_uri_and_routes(self.target, self.routes)
+        return DialogRecord(
+            call_id=self.call_id,
+            local=self._local,
+            remote=self._remote,
+            next_cseq=self._next_cseq,
+            request_uri=request_uri,
+            routes=routes,
+            destination=next_hop(self.target, self.routes, self._source),
+        )
+
+    def take_cseq(self) -> None:
+        """Mark `next_cseq` of the last record as used."""
+        self._next_cseq += 1
+
+
+def write_request(
+    record: DialogRecord,
+    method: str,
+    *,
+    branch: str,
+    sent_by: str,
+    user_agent: str,
+    headers: HeaderLines = (),
+) -> bytes:
+    """A request inside the dialog, with no body; `sent_by` is our host and port."""
+    routes = "".join([f"Route: {route}\r\n" for route in record.routes])
+    extra = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    return (
+        f"{method} {record.request_uri} SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP {sent_by};branch={branch};rport\r\n"
+        f"Max-Forwards: 70\r\n"
+        f"{routes}"
+        f"From: {record.local}\r\n"
+        f"To: {record.remote}\r\n"
+        f"Call-ID: {record.call_id}\r\n"
+        f"CSeq: {record.next_cseq} {method}\r\n"
+        f"User-Agent: {user_agent}\r\n"
+        f"{extra}"
+        f"Content-Length: 0\r\n\r\n"
+    ).encode("utf-8", "surrogateescape")
+
+
+def _contact(request: Request) -> str:
+    """The URI of the Contact, as written (RFC 3261 12.1.1)."""
+    if "contact" not in request.headers:
+        raise ValueError("Missing Contact Header Field")
+    try:
+        values = request.values("contact")
+        address = grammar.name_addr(values[0]) if len(values) == 1 else None
+    except ValueError:
+        address = None
+    if address is None or not address.uri[:5].lower().startswith(("sip:", "sips:")):
+        raise ValueError("Bad Contact Header Field")
+    return address.uri.partition("?")[0]
+
+
+def _route_set(invite: Request) -> tuple[str, ...]:
+    """The Record-Route values in their order, which is that of the callee (RFC 3261 12.1.1)."""
+    try:
+        routes = tuple(invite.values("record-route"))
+        addresses = [grammar.name_addr(route) for route in routes]
+    except ValueError as error:
+        raise ValueError("Bad Record-Route Header Field") from error
+    if len(routes) > MAX_ROUTES or any(
+        not address.uri[:5].lower().startswith(("sip:", "sips:")) for address in addresses
+    ):
+        raise ValueError("Bad Record-Route Header Field")
+    return routes

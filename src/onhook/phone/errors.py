@@ -1,0 +1,69 @@
+"""Everything that can be wrong with signalling, as one tree.
+
+    SipError
+      MessageError            a datagram that is not a usable SIP message
+        Unanswerable          too broken to reply to: dropped in silence
+        BadRequest            broken, but there is enough of it to reply 400
+      SdpError                a session description that cannot be read (400)
+        NoCommonCodec         readable, but nothing in it that we can talk (488)
+        UnsupportedAddress    readable, but its media address is not numeric IPv4 (488)
+      CallStateError          an operation that does not fit the state the call is in
+
+What a stranger sends ends in the first two branches and never leaves this package; only
+`CallStateError` and `ValueError` reach the callers of the package, for their own mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+class SipError(Exception):
+    """Root of the tree; `status` is the SIP status that the peer is answered with."""
+
+    status = 400
+
+
+class MessageError(SipError):
+    """A datagram that is not a usable SIP message."""
+
+
+class Unanswerable(MessageError):
+    """A message too broken to be answered; it is dropped in silence."""
+
+
+class BadRequest(MessageError):
+    """A request that is answered with 400; the text is the reason phrase (RFC 3261 21.4.1).
+
+    `method` and `headers` are what could be read of it, which is what the reply echoes.
+    """
+
+    def __init__(
+        self, reason: str, method: str = "", headers: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.method = method
+        self.headers = headers or {}
+
+
+class SdpError(SipError):
+    """A session description that cannot be read; the text says why."""
+
+
+class NoCommonCodec(SdpError):
+    """The offer holds no audio stream that we can take."""
+
+    status = 488
+
+
+class UnsupportedAddress(SdpError):
+    """The media address is a host name or not IPv4."""
+
+    status = 488
+
+
+class CallStateError(SipError):
+    """The operation does not fit the state the call is in, for instance answering it twice."""
+
+    status = 500

@@ -1,0 +1,165 @@
+"""Values of SIP header fields: lists, parameters, addresses, Via, URIs. Pure, and linear in time.
+
+URIs are read by `sipmessage`. The rest is read here, because what a user agent echoes (Via, From,
+To, Record-Route) has to come back byte for byte, and a typed value that is printed again does not:
+its quoted parameters come out percent-encoded. Parameter names are compared without regard to
+case, as RFC 3261 7.3.1 asks.
+
+Every function raises `ValueError`, and only that, for text that does not fit.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sipmessage import URI
+
+MAX_URI_CHARS = 512
+"""Longer URIs are refused: no telephone needs one, and the grammar should not have to chew it."""
+
+_SEPARATOR = re.compile(r'["<>,]')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_PARAMETER = re.compile(r';\s*([^\s;=,"]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?\s*')
+_ANY_URI = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"]+', re.ASCII)
+_TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+", re.ASCII)
+_VIA = re.compile(
+    r"SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*(?P<transport>[A-Z0-9-]+)[ \t]+"
+    r"(?P<host>\[[0-9A-F:.]+\]|[A-Z0-9._-]+)"
+    r"(?:[ \t]*:[ \t]*(?P<port>\d{1,5}))?[ \t]*(?P<parameters>;.*)?",
+    re.ASCII | re.IGNORECASE,
+)
+_CSEQ = re.compile(r"(\d{1,10})[ \t]+([A-Za-z0-9.!%*_+`'~-]+)", re.ASCII)
+_MAX_CSEQ = 2**31 - 1  # RFC 3261 8.1.1.5
+
+Parameters = dict[str, str]
+"""Parameters by lower-case name; a flag such as `lr` has the empty string as its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameAddr:
+    """A name-addr or addr-spec (RFC 3261 20.10): the URI as it was written, and the parameters."""
+
+    uri: str
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One Via value (RFC 3261 20.42). `port` is None where the sender named none."""
+
+    transport: str
+    host: str
+    port: int | None
+    parameters: Parameters
+
+    @property
+    def branch(self) -> str:
+        """The transaction's identifier, or the empty string."""
+        return self.parameters.get("branch", "")
+
+
+def is_token(text: str) -> bool:
+    """Whether `text` is a token of RFC 3261 25.1, as methods and header names are."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def split_list(text: str) -> list[str]:
+    """The values of a comma-separated header field, as written; quotes and <> protect commas."""
+    if "," not in text:
+        return [text.strip()]
+    values: list[str] = []
+    start = position = 0
+    in_brackets = False
+    while found := _SEPARATOR.search(text, position):
+        mark, position = found.group(), found.end()
+        if mark == '"' and not in_brackets:
+            quoted = _QUOTED.match(text, found.start())
+            if quoted is None:
+                raise ValueError("unbalanced quotes")
+            position = quoted.end()
+        elif mark == "<":
+            in_brackets = True
+        elif mark == ">":
+            in_brackets = False
+        elif mark == "," and not in_brackets:
+            values.append(text[start : found.start()].strip())
+            start = position
+    values.append(text[start:].strip())
+    return [value for value in values if value]
+
+
+def parameters(text: str) -> Parameters:
+    """Read `;name=value;flag`. The first of several equal names counts."""
+    result: Parameters = {}
+    position = 0
+    while position < len(text):
+        found = _PARAMETER.match(text, position)
+        if found is None:
+            raise ValueError("bad parameters")
+        name, value = found.group(1).lower(), found.group(2) or ""
+        if value.startswith('"'):
+            value = re.sub(r"\\(.)", r"\1", value[1:-1])
+        result.setdefault(name, value)
+        position = found.end()
+    return result
+
+
+def name_addr(text: str) -> NameAddr:
+    """Read one From, To, Contact, Route or Record-Route value."""
+    text = text.strip()
+    if text.startswith('"'):  # a quoted display name may hold any of the characters below
+        quoted = _QUOTED.match(text)
+        if quoted is None:
+            raise ValueError("unbalanced quotes")
+        text = text[quoted.end() :]
+    opening = text.find("<")
+    if opening >= 0:
+        closing = text.find(">", opening)
+        if closing < 0:
+            raise ValueError("no closing bracket")
+        address, rest = text[opening + 1 : closing], text[closing + 1 :].strip()
+    else:  # without brackets, parameters belong to the header field (RFC 3261 20.10)
+        address, semicolon, rest = text.partition(";")
+        address, rest = address.strip(), semicolon + rest
+    if len(address) > MAX_URI_CHARS or not _ANY_URI.fullmatch(address):
+        raise ValueError("bad URI")
+    return NameAddr(address, parameters(rest) if rest else {})
+
+
+def via(text: str) -> Via:
+    """Read one Via value."""
+    found = _VIA.fullmatch(text.strip())
+    if found is None:
+        raise ValueError("bad Via")
+    port = found.group("port")
+    return Via(
+        transport=found.group("transport").upper(),
+        host=found.group("host"),
+        port=int(port) if port else None,
+        parameters=parameters(found.group("parameters") or ""),
+    )
+
+
+def cseq(text: str) -> tuple[int, str]:
+    """Read a CSeq value: the number and the method."""
+    found = _CSEQ.fullmatch(text.strip())
+    if found is None or int(found.group(1)) > _MAX_CSEQ:
+        raise ValueError("bad CSeq")
+    return int(found.group(1)), found.group(2)
+
+
+def sip_uri(text: str) -> URI:
+    """Read a sip or sips URI.
+
+    Underscores in the host are let pass, although RFC 3261 25.1 has none: container networks name
+    their hosts so, and we never look a name up.
+    """
+    if len(text) > MAX_URI_CHARS or not text[:5].lower().startswith(("sip:", "sips:")):
+        raise ValueError("not a SIP URI")
+    scheme, _, rest = text.partition(":")
+    user, at, host = rest.rpartition("@")
+    try:
+        return URI.parse(f"{scheme.lower()}:{user}{at}{host.replace('_', '-')}")
+    except TypeError as error:  # a parameter called `self` collides inside sipmessage 0.7.1
+        raise ValueError("bad URI parameter") from error

@@ -1,0 +1,175 @@
+"""The transaction layer: finds the transaction that a message belongs to (RFC 3261 17.1.3, 17.2.3).
+
+No I/O: messages come in by `receive`, bytes go out through the `send` it was made with, and time
+is the clock it was given.
+
+How much it holds is bounded. Transactions that somebody waits for are bounded by their owner, who
+decides how many calls there may be. Those that only linger, to absorb repetitions for up to 32
+seconds, are bounded here: beyond the limit the oldest is forgotten, which costs at most a wrong
+answer to a very late repetition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from onhook.phone.message import Address, Request, Response, TransactionKey
+from onhook.phone.timers import Clock, Timers
+from onhook.phone.transactions import (
+    ClientNonInvite,
+    Event,
+    MergeKey,
+    Send,
+    ServerInvite,
+    ServerNonInvite,
+    State,
+    Transaction,
+    TransactionOwner,
+)
+
+
+class TransactionUser(Protocol):
+    """What stands above the layer: takes requests that belong to no transaction."""
+
+    def requested(self, request: Request) -> None:
+        """A new request, not an ACK."""
+
+    def acknowledged(self, request: Request) -> None:
+        """An ACK that belongs to no failed INVITE: it is for a 2xx, so for a dialog, or stray."""
+
+
+class TransactionLayer(TransactionOwner):
+    """All transactions of an endpoint."""
+
+    def __init__(
+        self,
+        send: Send,
+        user: TransactionUser,
+        clock: Clock,
+        timers: Timers,
+        *,
+        max_lingering: int,
+    ) -> None:
+        self._send = send
+        self._user = user
+        self._clock = clock
+        self._timers = timers
+        self._max_lingering = max_lingering
+        self._servers: dict[TransactionKey, ServerInvite | ServerNonInvite] = {}
+        self._clients: dict[TransactionKey, ClientNonInvite] = {}
+        self._lingering: dict[TransactionKey, Transaction] = {}
+        self._invites: dict[MergeKey, TransactionKey] = {}
+        self.retransmissions = 0
+        """Messages that were sent again, for whatever reason."""
+
+    def __len__(self) -> int:
+        return len(self._servers) + len(self._clients)
+
+    def receive(self, message: Request | Response) -> None:
+        """Give a message to its transaction, or to the user."""
+        if isinstance(message, Response):
+            client = self._clients.get((message.branch, message.method))
+            if client is not None:
+                client.receive(message)
+            return
+        server = self._servers.get(message.transaction_key)
+        if message.method == "ACK":
+            # Some old agents give the ACK of a 2xx the branch of its INVITE: that one goes up.
+            if server is not None and server.state in (State.COMPLETED, State.CONFIRMED):
+                server.handle(Event.ACK)
+            else:
+                self._user.acknowledged(message)
+        elif server is not None:
+            server.handle(Event.REQUEST)
+        else:
+            self._user.requested(message)
+
+    def serve_invite(self, request: Request) -> ServerInvite:
+        """Open the transaction of a received INVITE; answer through it."""
+        transaction = ServerInvite(
+            request.transaction_key,
+            request.source,
+            state=State.PROCEEDING,
+            send=self._send,
+            clock=self._clock,
+            timers=self._timers,
+            owner=self,
+        )
+        transaction.on_cancel = transaction.on_unacknowledged = None
+        self._servers[transaction.key] = transaction
+        transaction.merge_key = (request.call_id, request.from_tag, request.cseq)
+        self._invites[transaction.merge_key] = transaction.key
+        return transaction
+
+    def answer(self, request: Request, data: bytes) -> None:
+        """Answer any other request; if it is repeated, so is the answer."""
+        transaction = ServerNonInvite(
+            request.transaction_key,
+            request.source,
+            state=State.TRYING,
+            send=self._send,
+            clock=self._clock,
+            timers=self._timers,
+            owner=self,
+        )
+        self._servers[transaction.key] = transaction
+        transaction.respond(data)
+
+    def request(
+        self,
+        data: bytes,
+        destination: Address,
+        *,
+        branch: str,
+        method: str,
+        on_final: Callable[[Response | None], None],
+    ) -> None:
+        """Send a request of ours, not an INVITE, until it is answered."""
+        transaction = ClientNonInvite(
+            (branch, method),
+            destination,
+            state=State.TRYING,
+            send=self._send,
+            clock=self._clock,
+            timers=self._timers,
+            owner=self,
+        )
+        self._clients[transaction.key] = transaction
+        transaction.start(data, on_final)
+
+    def invite_of(self, cancel: Request) -> ServerInvite | None:
+        """The INVITE that a CANCEL is for (RFC 3261 9.2)."""
+        found = self._servers.get(cancel.key_of("INVITE"))
+        return found if isinstance(found, ServerInvite) else None
+
+    def is_merged(self, request: Request) -> bool:
+        """Whether this new INVITE is one we already have that took another path (RFC 8.2.2.2)."""
+        key = (request.call_id, request.from_tag, request.cseq)
+        return not request.to_tag and key in self._invites
+
+    def close(self) -> None:
+        """Forget everything and stop every timer."""
+        for transaction in [*self._servers.values(), *self._clients.values()]:
+            transaction.terminate()
+
+    def lingers(self, transaction: Transaction) -> None:
+        """From a transaction: nobody waits for it any more."""
+        self._lingering[transaction.key] = transaction
+        if len(self._lingering) > self._max_lingering:
+            self._lingering[next(iter(self._lingering))].terminate()
+
+    def terminated(self, transaction: Transaction) -> None:
+        """From a transaction: it is over."""
+        key = transaction.key
+        self._lingering.pop(key, None)
+        if isinstance(transaction, ClientNonInvite):
+            self._clients.pop(key, None)
+            return
+        self._servers.pop(key, None)
+        if isinstance(transaction, ServerInvite):
+            self._invites.pop(transaction.merge_key, None)
+
+    def repeated(self, transaction: Transaction) -> None:
+        """From a transaction: it sends something again."""
+        self.retransmissions += 1

@@ -1,0 +1,301 @@
+"""From a datagram to a request or a response. Pure; every header is read once.
+
+The bounds come first: `sipmessage.Message` stores headers in a list that it searches for every line
+added, so 9,000 headers in one datagram cost it 1.7 s. Here a header is a dictionary entry, and
+the datagram and the number of lines are bounded before anything is read.
+
+Text is decoded with `surrogateescape`, so that whatever bytes a peer put into the fields that a
+reply echoes go back unchanged.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from onhook.phone import grammar
+from onhook.phone.errors import BadRequest, Unanswerable
+from onhook.phone.grammar import NameAddr, Via
+
+MAX_DATAGRAM_BYTES = 16 * 1024
+"""Larger datagrams are dropped unread."""
+MAX_HEADER_LINES = 100
+"""A message with more header lines is refused with 400."""
+MAX_CALL_ID_CHARS = 256
+"""Longer Call-IDs are refused: they are kept, stored and logged."""
+
+Address = tuple[str, int]
+"""Numeric host and port of a peer."""
+Headers = dict[str, list[str]]
+"""Header values as written, by lower-case long name, in order of appearance."""
+TransactionKey = tuple[str, ...]
+"""What identifies a server transaction (RFC 3261 17.2.3)."""
+
+MAGIC_COOKIE = "z9hG4bK"
+
+# RFC 3261 7.3.3 and the extensions that carriers use.
+_COMPACT = {
+    "b": "referred-by", "c": "content-type", "e": "content-encoding", "f": "from",
+    "i": "call-id", "k": "supported", "l": "content-length", "m": "contact", "o": "event",
+    "r": "refer-to", "s": "subject", "t": "to", "u": "allow-events", "v": "via",
+    "x": "session-expires",
+}  # fmt: skip
+_FOLD = re.compile(r"\r\n[ \t]+")
+# Echoing these would let a peer write headers of its own choice into our messages.
+_CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\r\n")
+_SINGLE = ("from", "to", "call-id", "cseq")
+_CALL_ID = re.compile(r"[\x21-\x7e]+")
+_STATUS = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: .*)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request whose mandatory fields are present and readable.
+
+    `to_tag` is empty outside a dialog. `source` is where the datagram came from.
+    """
+
+    method: str
+    uri: str
+    headers: Headers = field(repr=False)
+    body: bytes = field(repr=False)
+    source: Address
+    via: Via
+    call_id: str
+    sender: NameAddr
+    recipient: NameAddr
+    cseq: int
+
+    @property
+    def from_tag(self) -> str:
+        """The tag of whoever sent the request."""
+        return self.sender.parameters.get("tag", "")
+
+    @property
+    def to_tag(self) -> str:
+        """Our tag, when the request belongs to a dialog; otherwise empty."""
+        return self.recipient.parameters.get("tag", "")
+
+    def first(self, name: str, default: str = "") -> str:
+        """The first value of a header, given by its lower-case long name."""
+        values = self.headers.get(name)
+        return values[0] if values else default
+
+    def values(self, name: str) -> list[str]:
+        """All values of a header, whether on one line or on many; ValueError when unreadable."""
+        return [value for line in self.headers.get(name, ()) for value in grammar.split_list(line)]
+
+    @cached_property
+    def echo(self) -> tuple[str, str]:
+        """What every response repeats: the lines before the To value, and those after it."""
+        return _echo(self.headers, self.via, self.source)
+
+    @cached_property
+    def transaction_key(self) -> TransactionKey:
+        """Identifies the server transaction (RFC 3261 17.2.3); an ACK has its INVITE's key."""
+        method = "INVITE" if self.method == "ACK" else self.method
+        return self.key_of(method)
+
+    def key_of(self, method: str) -> TransactionKey:
+        """The key of the transaction with this request's identifiers but another method."""
+        branch = self.via.branch
+        if branch.startswith(MAGIC_COOKIE):
+            return (branch, self.via.host.lower(), str(self.via.port), method)
+        # An agent older than RFC 3261: the To tag is left out, for its ACK has one and its INVITE
+        # has none; the rest is unique enough.
+        line = self.headers["via"][0]
+        return ("rfc2543", line, self.call_id, self.from_tag, str(self.cseq), method)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A response to one of our requests; `branch` and `method` find the transaction."""
+
+    status: int
+    branch: str
+    method: str
+    headers: Headers = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def parse(data: bytes, source: Address) -> Request | Response:
+    """Read one datagram.
+
+    Raises `Unanswerable` for what deserves silence (this includes every bad response) and
+    `BadRequest` for what deserves a 400.
+    """
+    start, lines, body = _split(data)
+    if start.startswith("SIP/"):
+        return _response(start, lines, body)
+    method, uri = _request_line(start)
+    headers, defect = _headers(lines)
+    try:
+        if defect:
+            raise ValueError(defect)
+        return _request(method, uri, headers, body, source)
+    except ValueError as error:
+        raise BadRequest(str(error), method, headers) from error
+
+
+def echo_of(headers: Headers, source: Address) -> tuple[str, str]:
+    """The echo for a reply to a request that `parse` refused; `Unanswerable` if that cannot be."""
+    if any(len(headers.get(name, ())) != 1 for name in _SINGLE) or "via" not in headers:
+        raise Unanswerable("not enough for a reply")
+    try:
+        top = grammar.via(grammar.split_list(headers["via"][0])[0])
+        return _echo(headers, top, source)
+    except (ValueError, IndexError) as error:
+        raise Unanswerable("no usable Via") from error
+
+
+def _split(data: bytes) -> tuple[str, list[str], bytes]:
+    if len(data) > MAX_DATAGRAM_BYTES:
+        raise Unanswerable("too large")
+    head, blank, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")  # RFC 3261 7.5
+    if not blank:
+        raise Unanswerable("no blank line")
+    breaks = head.count(b"\r\n")
+    if head.count(b"\r") != breaks or head.count(b"\n") != breaks:
+        raise Unanswerable("bare line break")
+    if len(head.translate(None, _CONTROLS)) != len(head):
+        raise Unanswerable("control character")
+    text = head.decode("utf-8", "surrogateescape")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    start, *lines = text.split("\r\n")
+    return start, lines, body
+
+
+def _request_line(start: str) -> tuple[str, str]:
+    method, _, rest = start.partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    if not grammar.is_token(method) or version.upper() != "SIP/2.0":
+        raise Unanswerable("not a request line")
+    return method, uri
+
+
+def _headers(lines: list[str]) -> tuple[Headers, str]:
+    """The headers that can be read, and what is wrong with the others (empty: nothing)."""
+    headers: Headers = {}
+    defect = ""
+    if len(lines) > MAX_HEADER_LINES:
+        lines = lines[:MAX_HEADER_LINES]
+        defect = "Too Many Header Fields"
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            defect = defect or "Header Field Without Colon"
+            continue
+        name = name.rstrip().lower()
+        headers.setdefault(_COMPACT.get(name, name), []).append(value.strip())
+    return headers, defect
+
+
+def _only(headers: Headers, name: str, label: str) -> str:
+    values = headers.get(name, ())
+    if len(values) != 1 or not values[0]:
+        raise ValueError(f"{'Repeated' if len(values) > 1 else 'Missing'} {label} Header Field")
+    return values[0]
+
+
+def _labelled(name: str, value: str) -> NameAddr:
+    try:
+        return grammar.name_addr(value)
+    except ValueError as error:
+        raise ValueError(f"Bad {name} Header Field") from error
+
+
+def _top_via(headers: Headers) -> Via:
+    try:
+        return grammar.via(grammar.split_list(headers["via"][0])[0])
+    except (ValueError, LookupError) as error:
+        raise ValueError("Bad Via Header Field") from error
+
+
+def _cseq(headers: Headers) -> tuple[int, str]:
+    value = _only(headers, "cseq", "CSeq")
+    try:
+        return grammar.cseq(value)
+    except ValueError as error:
+        raise ValueError("Bad CSeq Header Field") from error
+
+
+def _request(method: str, uri: str, headers: Headers, body: bytes, source: Address) -> Request:
+    if not uri or " " in uri or "\t" in uri:  # RFC 3261 16.3: never repaired, always refused
+        raise ValueError("Bad Request-URI")
+    top = _top_via(headers)
+    call_id = _only(headers, "call-id", "Call-ID")
+    if len(call_id) > MAX_CALL_ID_CHARS or not _CALL_ID.fullmatch(call_id):
+        raise ValueError("Bad Call-ID Header Field")
+    sender = _labelled("From", _only(headers, "from", "From"))
+    recipient = _labelled("To", _only(headers, "to", "To"))
+    if recipient.parameters.get("tag") == "":  # neither inside nor outside a dialog
+        raise ValueError("Bad To Header Field")
+    number, named = _cseq(headers)
+    if named != method:
+        raise ValueError("CSeq Method Does Not Match")
+    return Request(
+        method=method,
+        uri=uri,
+        headers=headers,
+        body=_body(headers, body),
+        source=source,
+        via=top,
+        call_id=call_id,
+        sender=sender,
+        recipient=recipient,
+        cseq=number,
+    )
+
+
+def _body(headers: Headers, body: bytes) -> bytes:
+    """The body as Content-Length bounds it (RFC 3261 18.3)."""
+    values = headers.get("content-length")
+    if not values:
+        return body
+    text = values[0]
+    if not (text.isascii() and text.isdigit() and len(text) <= 6) or len(set(values)) > 1:
+        raise ValueError("Bad Content-Length Header Field")
+    if int(text) > len(body):
+        raise ValueError("Body Shorter Than Content-Length")
+    return body[: int(text)]
+
+
+def _response(start: str, lines: list[str], body: bytes) -> Response:
+    found = _STATUS.fullmatch(start)
+    headers, defect = _headers(lines)
+    if found is None or defect:
+        raise Unanswerable(defect or "bad status line")
+    try:
+        top = _top_via(headers)
+        _, method = _cseq(headers)
+        body = _body(headers, body)
+    except ValueError as error:
+        raise Unanswerable(str(error)) from error
+    return Response(int(found.group(1)), top.branch, method, headers, body)
+
+
+_RECEIVED = re.compile(r';\s*received\s*=\s*[^;,\s"]*', re.IGNORECASE)
+_RPORT = re.compile(r";\s*rport\b(\s*=\s*\d*)?", re.IGNORECASE)
+
+
+def _echo(headers: Headers, top: Via, source: Address) -> tuple[str, str]:
+    first, *others = grammar.split_list(headers["via"][0])
+    lines = [_stamped(first, top, source), *others, *headers["via"][1:]]
+    vias = "".join(f"Via: {line}\r\n" for line in lines)
+    before = f"{vias}From: {headers['from'][0]}\r\nTo: {headers['to'][0]}"
+    return before, f"\r\nCall-ID: {headers['call-id'][0]}\r\nCSeq: {headers['cseq'][0]}\r\n"
+
+
+def _stamped(text: str, top: Via, source: Address) -> str:
+    """The top Via with the address it came from (RFC 3261 18.2.1, RFC 3581 4)."""
+    host, port = source
+    if "received" in top.parameters:  # whatever the sender wrote there is not for it to say
+        text = _RECEIVED.sub("", text)
+    if "rport" in top.parameters:
+        text = _RPORT.sub(f";rport={port}", text, count=1)
+        return f"{text};received={host}"
+    if top.host.strip("[]") != host:
+        return f"{text};received={host}"
+    return text

@@ -1,0 +1,42 @@
+"""Who may call us, and by which address of ours a peer reaches us.
+
+Both are asked for every message and answered from bounded caches; a stranger can make up addresses.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from onhook.phone.transport import address_towards
+
+_CACHED = 1024
+
+
+class Neighbours:
+    """The trusted networks, and the address that peers are told.
+
+    `contact_host` wins where it is set; else it is the address `bound` by the socket, or for a
+    wildcard the one that routes to the peer.
+    """
+
+    def __init__(
+        self, trusted: Sequence[IPv4Network | IPv6Network], contact_host: str | None
+    ) -> None:
+        self._trusted = tuple(trusted)
+        self._contact_host = contact_host
+        self.bound = ""
+        self.trusts = functools.lru_cache(maxsize=_CACHED)(self._trusts)
+        self.host_towards = functools.lru_cache(maxsize=_CACHED)(self._host_towards)
+
+    def _trusts(self, host: str) -> bool:
+        address = ip_address(host.partition("%")[0])
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        return any(address in network for network in self._trusted)
+
+    def _host_towards(self, peer: str) -> str:
+        if self._contact_host:
+            return self._contact_host
+        return address_towards(peer) if self.bound in ("0.0.0.0", "::") else self.bound

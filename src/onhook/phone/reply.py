@@ -1,0 +1,77 @@
+"""Responses as bytes, by direct formatting. Pure.
+
+Whatever a peer sent is echoed as it came; whatever the application hands in is checked here for
+line breaks, because a header value that holds one is two headers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from onhook.phone.errors import BadRequest
+from onhook.phone.grammar import is_token
+from onhook.phone.message import Address, Request, echo_of
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+"""The methods that we answer (RFC 3261 20.5)."""
+
+HeaderLines = Iterable[tuple[str, str]]
+"""Names and values of further headers."""
+
+PHRASES = {
+    100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 400: "Bad Request",
+    403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout",
+    415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
+    480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
+    483: "Too Many Hops", 486: "Busy Here", 487: "Request Terminated",
+    488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error",
+    501: "Not Implemented", 503: "Service Unavailable", 600: "Busy Everywhere", 603: "Decline",
+}  # fmt: skip
+"""Default reason phrases (RFC 3261 21)."""
+
+
+def phrase_text(text: str) -> str:
+    """`text` fit for a status line or a quoted string: printable, on one line, 200 characters."""
+    return "".join(char if char.isprintable() else " " for char in text[:200])
+
+
+def check_headers(headers: HeaderLines) -> tuple[tuple[str, str], ...]:
+    """The headers as a tuple; ValueError for a name or value that would break the message."""
+    checked = tuple(headers)
+    for name, value in checked:
+        if not is_token(name) or not value.isprintable():
+            raise ValueError(f"not a header: {name!r}")
+    return checked
+
+
+def response(
+    request: Request,
+    status: int,
+    phrase: str | None = None,
+    *,
+    to_tag: str = "",
+    headers: HeaderLines = (),
+    sdp: bytes = b"",
+) -> bytes:
+    """A response to `request`. `to_tag` is added to To unless the request already names a tag."""
+    before, after = request.echo
+    tag = f";tag={to_tag}" if to_tag and not request.to_tag else ""
+    return _assemble(status, phrase, before + tag + after, headers, sdp)
+
+
+def bad_request(error: BadRequest, source: Address, to_tag: str) -> bytes:
+    """The 400 for a request that could not be read; `Unanswerable` if there is too little of it."""
+    before, after = echo_of({k: list(v) for k, v in error.headers.items()}, source)
+    tagged = "tag=" in error.headers["to"][0].lower()
+    tag = "" if tagged else f";tag={to_tag}"
+    return _assemble(400, error.reason, before + tag + after, (), b"")
+
+
+def _assemble(
+    status: int, phrase: str | None, echo: str, headers: HeaderLines, sdp: bytes
+) -> bytes:
+    phrase = phrase or PHRASES.get(status, "Unknown")
+    extra = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    kind = "Content-Type: application/sdp\r\n" if sdp else ""
+    head = f"SIP/2.0 {status} {phrase}\r\n{echo}{extra}{kind}Content-Length: {len(sdp)}\r\n\r\n"
+    return head.encode("utf-8", "surrogateescape") + sdp

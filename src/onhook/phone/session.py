@@ -1,0 +1,65 @@
+"""Offer and answer of one call (RFC 3264): which codec was agreed, and what we said last. Pure."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+
+from onhook.phone import sdp
+from onhook.phone.sdp import Codec, LocalMedia, Offer, RemoteMedia
+
+Writer = Callable[[LocalMedia], bytes]
+"""Writes a description of our side."""
+
+
+class MediaSession:
+    """Our side of the negotiation.
+
+    The remote media that it hands out has the agreed codec first in `codecs`. Our description
+    changes only when the address or the agreement does, and its version counts those changes.
+    """
+
+    def __init__(self) -> None:
+        self._local: LocalMedia | None = None
+        self._codec: Codec | None = None
+        self._dtmf: int | None = sdp.DTMF_PAYLOAD_TYPE
+        self._last = b""
+
+    def open(self, ip: str, port: int) -> None:
+        """Name the numeric IPv4 address and the port where we listen."""
+        self._local = LocalMedia(ip, port, session_id=secrets.randbelow(2**31))
+
+    def answer(self, offer: Offer) -> tuple[bytes, RemoteMedia]:
+        """Answer the peer's offer; keeps the codec in use if it is still offered."""
+        media = self._agree(offer.media)
+        return self._written(lambda local: sdp.write_answer(offer, media.codecs[0], local)), media
+
+    def offer(self) -> bytes:
+        """Our own offer: everything at first, what is in use later on (RFC 3264 8)."""
+        if self._codec is None:
+            return self._written(sdp.write_offer)
+        codec, dtmf = self._codec, self._dtmf
+        return self._written(lambda local: sdp.write_offer(local, (codec,), dtmf))
+
+    def take_answer(self, body: bytes) -> RemoteMedia:
+        """Read the peer's answer to our offer; raises `SdpError`."""
+        return self._agree(sdp.parse(body).media)
+
+    def _agree(self, media: RemoteMedia) -> RemoteMedia:
+        codec = media.codecs[0]
+        if self._codec is not None and self._codec in media.codecs:
+            codec = self._codec
+        others = tuple(other for other in media.codecs if other is not codec)
+        self._codec, self._dtmf = codec, media.dtmf_payload_type
+        return replace(media, codecs=(codec, *others))
+
+    def _written(self, write: Writer) -> bytes:
+        if self._local is None:
+            raise ValueError("no local address yet")
+        body = write(self._local)
+        if self._last and body != self._last:
+            self._local = replace(self._local, version=self._local.version + 1)
+            body = write(self._local)
+        self._last = body
+        return body

@@ -1,0 +1,322 @@
+"""The state machines of RFC 3261 17 and RFC 6026, as tables: (state, event) -> (state, actions).
+
+An event that has no entry for the state a transaction is in does nothing; that is how late
+timers, repeated ACKs and stray responses are absorbed.
+
+Server INVITE. Two things are added to RFC 3261: Accepted (RFC 6026 7.1), which keeps the
+transaction after a 2xx, so that an INVITE repeated then is not taken for a new call; and the repeating
+of the 2xx itself (RFC 3261 13.3.1.4), which belongs to the user agent but runs on the same clock. A
+repeated INVITE gets the 2xx again until the ACK came; afterwards it is absorbed in silence.
+
+Client INVITE is not here yet: it comes with outgoing calls.
+
+The timers of the RFC and what they are here:
+
+    E, G        REPEAT      doubling from T1 up to T2 (F's Proceeding: T2 at once)
+    F, H, L     GIVE_UP     64*T1 with no answer, or no ACK
+    I, J, K, L  EXPIRED     the transaction has lingered long enough to absorb repetitions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from typing import ClassVar
+
+from onhook.phone.message import Address, Response, TransactionKey
+from onhook.phone.timers import Clock, TimerHandle, Timers
+
+
+class State(Enum):
+    """The states of all three machines."""
+
+    TRYING = auto()
+    PROCEEDING = auto()
+    ACCEPTED = auto()
+    """A 2xx was sent and is repeated until the ACK."""
+    ACKNOWLEDGED = auto()
+    """The ACK of the 2xx came; repeated INVITEs are absorbed."""
+    COMPLETED = auto()
+    CONFIRMED = auto()
+    TERMINATED = auto()
+
+
+class Event(Enum):
+    """What can happen to a transaction."""
+
+    REQUEST = auto()
+    """Server: the request came again."""
+    ACK = auto()
+    PROVISIONAL = auto()
+    """A 1xx: to be sent by a server, received by a client."""
+    SUCCESS = auto()
+    """A 2xx to be sent by a server INVITE transaction."""
+    FINAL = auto()
+    """Any final response; for a server INVITE transaction 300 to 699."""
+    REPEAT = auto()
+    GIVE_UP = auto()
+    EXPIRED = auto()
+
+
+Action = Callable[["Transaction"], None]
+Table = Mapping[tuple[State, Event], tuple[State, tuple[Action, ...]]]
+MergeKey = tuple[str, str, int]
+"""Call-ID, From tag and CSeq number."""
+Send = Callable[[bytes, Address], None]
+
+
+class TransactionOwner:
+    """What a transaction layer is told by its transactions; the base does nothing."""
+
+    def lingers(self, transaction: Transaction) -> None:
+        """Nobody waits for this transaction any more; it only absorbs repetitions."""
+
+    def terminated(self, transaction: Transaction) -> None:
+        """It is over and may be forgotten."""
+
+    def repeated(self, transaction: Transaction) -> None:
+        """It is sending something again."""
+
+
+class Transaction:
+    """What the three kinds have in common: a table, the last message, and the timers.
+
+    `peer` is where its messages go.
+    """
+
+    __slots__ = ("_clock", "_expiry", "_interval_s", "_message", "_owner", "_repeat", "_send",
+                 "_timers", "key", "peer", "state")  # fmt: skip
+    table: ClassVar[Table] = {}
+
+    def __init__(
+        self,
+        key: TransactionKey,
+        peer: Address,
+        *,
+        state: State,
+        send: Send,
+        clock: Clock,
+        timers: Timers,
+        owner: TransactionOwner,
+    ) -> None:
+        self.key = key
+        self.peer = peer
+        self.state = state
+        self._send = send
+        self._clock = clock
+        self._timers = timers
+        self._owner = owner
+        self._message = b""
+        self._interval_s = timers.t1_s
+        self._repeat: TimerHandle | None = None
+        self._expiry: TimerHandle | None = None
+
+    def handle(self, event: Event) -> None:
+        """Take the edge for `event`, if the table has one."""
+        edge = self.table.get((self.state, event))
+        if edge is not None:
+            self.state, actions = edge
+            for action in actions:
+                action(self)
+
+    def terminate(self) -> None:
+        """End it at once, without a word to anybody but the owner."""
+        self.state = State.TERMINATED
+        _terminate(self)
+
+    def _start_expiry(self, delay_s: float, event: Event) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._expiry = self._clock.call_later(delay_s, self.handle, event)
+
+
+# The actions. They run after the state has changed, in the order in which the table names them.
+
+
+def _send(transaction: Transaction) -> None:
+    if transaction._message:
+        transaction._send(transaction._message, transaction.peer)
+
+
+def _resend(transaction: Transaction) -> None:
+    if transaction._message:
+        transaction._owner.repeated(transaction)
+        _send(transaction)
+
+
+def _repeat_later(transaction: Transaction) -> None:
+    """Timers E and G, and the repeating of a 2xx: doubling, never above T2."""
+    interval_s = min(transaction._interval_s, transaction._timers.t2_s)
+    transaction._interval_s = 2 * interval_s
+    transaction._repeat = transaction._clock.call_later(
+        interval_s, transaction.handle, Event.REPEAT
+    )
+
+
+def _repeat_slowly(transaction: Transaction) -> None:
+    """Timer E in Proceeding: T2 (RFC 3261 17.1.2.2)."""
+    transaction._interval_s = transaction._timers.t2_s
+    _repeat_later(transaction)
+
+
+def _stop_repeating(transaction: Transaction) -> None:
+    if transaction._repeat is not None:
+        transaction._repeat.cancel()
+        transaction._repeat = None
+
+
+def _give_up_later(transaction: Transaction) -> None:
+    transaction._start_expiry(transaction._timers.give_up_s, Event.GIVE_UP)
+
+
+def _linger_long(transaction: Transaction) -> None:
+    """Timers J and L: 64*T1."""
+    transaction._start_expiry(transaction._timers.give_up_s, Event.EXPIRED)
+
+
+def _linger_briefly(transaction: Transaction) -> None:
+    """Timers I and K: T4."""
+    transaction._start_expiry(transaction._timers.t4_s, Event.EXPIRED)
+
+
+def _release(transaction: Transaction) -> None:
+    transaction._owner.lingers(transaction)
+
+
+def _forget_message(transaction: Transaction) -> None:
+    """It will never be sent again; nor does the transaction keep its user alive while it lingers."""
+    transaction._message = b""
+    if isinstance(transaction, ServerInvite):
+        transaction.on_cancel = transaction.on_unacknowledged = None
+
+
+def _terminate(transaction: Transaction) -> None:
+    for timer in (transaction._repeat, transaction._expiry):
+        if timer is not None:
+            timer.cancel()
+    transaction._repeat = transaction._expiry = None
+    transaction._owner.terminated(transaction)
+
+
+def _unacknowledged(transaction: Transaction) -> None:
+    if isinstance(transaction, ServerInvite) and transaction.on_unacknowledged is not None:
+        transaction.on_unacknowledged()
+
+
+def _answered(transaction: Transaction) -> None:
+    if isinstance(transaction, ClientNonInvite):
+        transaction.tell(transaction.response)
+
+
+def _unanswered(transaction: Transaction) -> None:
+    if isinstance(transaction, ClientNonInvite):
+        transaction.tell(None)
+
+
+class ServerInvite(Transaction):
+    """A received INVITE (RFC 3261 17.2.1, RFC 6026 7.1).
+
+    `on_unacknowledged` is called when no ACK came for a 2xx within 64*T1; `on_cancel` is for the
+    transaction user, who looks the transaction up when a CANCEL arrives. `merge_key` is what an
+    INVITE that came by another path has in common with this one (RFC 3261 8.2.2.2).
+    """
+
+    __slots__ = ("merge_key", "on_cancel", "on_unacknowledged")
+    table: ClassVar[Table] = {
+        (State.PROCEEDING, Event.REQUEST): (State.PROCEEDING, (_resend,)),
+        (State.PROCEEDING, Event.PROVISIONAL): (State.PROCEEDING, (_send,)),
+        (State.PROCEEDING, Event.SUCCESS): (
+            State.ACCEPTED, (_send, _repeat_later, _give_up_later)),
+        (State.PROCEEDING, Event.FINAL): (
+            State.COMPLETED, (_send, _repeat_later, _give_up_later, _release)),
+        (State.ACCEPTED, Event.REQUEST): (State.ACCEPTED, (_resend,)),
+        (State.ACCEPTED, Event.REPEAT): (State.ACCEPTED, (_resend, _repeat_later)),
+        (State.ACCEPTED, Event.ACK): (
+            State.ACKNOWLEDGED, (_stop_repeating, _forget_message, _linger_long, _release)),
+        (State.ACCEPTED, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unacknowledged)),
+        (State.ACKNOWLEDGED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
+        (State.COMPLETED, Event.REQUEST): (State.COMPLETED, (_resend,)),
+        (State.COMPLETED, Event.REPEAT): (State.COMPLETED, (_resend, _repeat_later)),
+        (State.COMPLETED, Event.ACK): (
+            State.CONFIRMED, (_stop_repeating, _forget_message, _linger_briefly)),
+        (State.COMPLETED, Event.GIVE_UP): (State.TERMINATED, (_terminate,)),
+        (State.CONFIRMED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
+    }  # fmt: skip
+
+    merge_key: MergeKey
+    on_cancel: Callable[[], None] | None
+    on_unacknowledged: Callable[[], None] | None
+
+    def respond(self, status: int, data: bytes) -> None:
+        """Send a response; it is what a repeated INVITE gets from now on."""
+        if self.state is not State.PROCEEDING:
+            return
+        self._message = data
+        if status < 200:
+            self.handle(Event.PROVISIONAL)
+        else:
+            self.handle(Event.SUCCESS if status < 300 else Event.FINAL)
+
+
+class ServerNonInvite(Transaction):
+    """Any other received request (RFC 3261 17.2.2). We answer at once, so it has no Proceeding."""
+
+    __slots__ = ()
+    table: ClassVar[Table] = {
+        (State.TRYING, Event.FINAL): (State.COMPLETED, (_send, _linger_long, _release)),
+        (State.COMPLETED, Event.REQUEST): (State.COMPLETED, (_resend,)),
+        (State.COMPLETED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
+    }
+
+    def respond(self, data: bytes) -> None:
+        """Send the final response."""
+        if self.state is State.TRYING:
+            self._message = data
+            self.handle(Event.FINAL)
+
+
+class ClientNonInvite(Transaction):
+    """A request of ours, such as BYE or OPTIONS (RFC 3261 17.1.2).
+
+    `on_final` gets the final response, or None when none came within 64*T1.
+    """
+
+    __slots__ = ("_on_final", "response")
+    table: ClassVar[Table] = {
+        (State.TRYING, Event.PROVISIONAL): (
+            State.PROCEEDING, (_stop_repeating, _repeat_slowly)),
+        (State.TRYING, Event.REPEAT): (State.TRYING, (_resend, _repeat_later)),
+        (State.PROCEEDING, Event.REPEAT): (State.PROCEEDING, (_resend, _repeat_slowly)),
+        (State.TRYING, Event.FINAL): (
+            State.COMPLETED, (_stop_repeating, _forget_message, _linger_briefly, _release,
+                              _answered)),
+        (State.PROCEEDING, Event.FINAL): (
+            State.COMPLETED, (_stop_repeating, _forget_message, _linger_briefly, _release,
+                              _answered)),
+        (State.TRYING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
+        (State.PROCEEDING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
+        (State.COMPLETED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
+    }  # fmt: skip
+
+    response: Response | None
+    _on_final: Callable[[Response | None], None] | None
+
+    def start(self, data: bytes, on_final: Callable[[Response | None], None]) -> None:
+        """Send the request and start its timers."""
+        self._message = data
+        self._on_final = on_final
+        self.response = None
+        _send(self)
+        _repeat_later(self)
+        _give_up_later(self)
+
+    def receive(self, response: Response) -> None:
+        """Take a response that belongs to this transaction."""
+        self.response = response
+        self.handle(Event.PROVISIONAL if response.status < 200 else Event.FINAL)
+
+    def tell(self, response: Response | None) -> None:
+        """Report the end, once."""
+        on_final, self._on_final, self.response = self._on_final, None, None
+        if on_final is not None:
+            on_final(response)

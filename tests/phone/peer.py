@@ -1,0 +1,345 @@
+"""The other side of the wire, by hand: a UDP socket, text, and a clock that moves when told."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, TypedDict, Unpack, cast
+
+from onhook.phone import IncomingCall, RemoteMedia, SipCause, SipEndpoint
+
+SDP = (
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
+    "m=audio 40000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
+    "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+)
+LOOPBACK = (IPv4Network("127.0.0.0/8"),)
+_numbers = itertools.count(1)
+
+
+class VirtualTimer:
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class VirtualClock:
+    """Runs timers in order when `advance` is called, and only then."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self._order = itertools.count()
+        self._heap: list[tuple[float, int, VirtualTimer, Callable[..., object], tuple[Any, ...]]]
+        self._heap = []
+
+    def call_later(
+        self, delay: float, callback: Callable[..., object], /, *args: Any
+    ) -> VirtualTimer:
+        timer = VirtualTimer()
+        heapq.heappush(self._heap, (self.now_s + delay, next(self._order), timer, callback, args))
+        return timer
+
+    def advance(self, seconds: float) -> None:
+        until = self.now_s + seconds
+        while self._heap and self._heap[0][0] <= until:
+            self.now_s, _, timer, callback, args = heapq.heappop(self._heap)
+            if not timer.cancelled:
+                callback(*args)
+        self.now_s = until
+
+    @property
+    def pending(self) -> int:
+        return sum(not timer.cancelled for _, _, timer, _, _ in self._heap)
+
+
+class Message:
+    """A SIP message, split without any of the code under test."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        head, _, self.body = data.decode().partition("\r\n\r\n")
+        self.start, *self.lines = head.split("\r\n")
+
+    def all(self, name: str) -> list[str]:
+        prefix = name.lower() + ":"
+        return [line[len(prefix) :].strip() for line in self.lines
+                if line.lower().startswith(prefix)]  # fmt: skip
+
+    def __getitem__(self, name: str) -> str:
+        return self.all(name)[0]
+
+    @property
+    def status(self) -> int:
+        return int(self.start.split()[1])
+
+    @property
+    def to_tag(self) -> str:
+        return self["To"].rpartition(";tag=")[2]
+
+
+class Peer(asyncio.DatagramProtocol):
+    """A UDP socket on loopback that keeps what it receives in order."""
+
+    transport: asyncio.DatagramTransport
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        self.server = server
+        self._inbox: asyncio.Queue[Message] = asyncio.Queue()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+        self.address: tuple[str, int] = transport.get_extra_info("sockname")
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._inbox.put_nowait(Message(data))
+
+    def send(self, message: str | bytes) -> None:
+        data = message if isinstance(message, bytes) else message.encode()
+        self.transport.sendto(data, self.server)
+
+    async def receive(self) -> Message:
+        return await asyncio.wait_for(self._inbox.get(), 5)
+
+    async def status(self, expected: int) -> Message:
+        """The next message, which must be a response with this status."""
+        message = await self.receive()
+        assert message.start.startswith(f"SIP/2.0 {expected} "), message.start
+        return message
+
+    async def request(self, method: str) -> Message:
+        """The next message, which must be this request."""
+        message = await self.receive()
+        assert message.start.startswith(method + " "), message.start
+        return message
+
+    async def until_quiet(self) -> list[Message]:
+        """All that was on its way when this was called, in both directions."""
+        branch = f"z9hG4bKprobe{next(_numbers)}"
+        self.send(self.text("OPTIONS", branch=branch))
+        seen: list[Message] = []
+        while True:
+            message = await self.receive()
+            if branch in message["Via"]:
+                return seen
+            seen.append(message)
+
+    async def quiet(self) -> None:
+        """All that was sent so far has been handled, and none of it was answered."""
+        assert [message.start for message in await self.until_quiet()] == []
+
+    def text(
+        self,
+        method: str,
+        *,
+        uri: str = "sip:+6531234567@onhook.example",
+        branch: str | None = None,
+        call_id: str = "probe@peer",
+        cseq: int = 1,
+        to_tag: str = "",
+        caller: str = "<sip:+6591234567@peer.example>",
+        headers: tuple[str, ...] = (),
+        body: str = "",
+        via: str | None = None,
+        content_type: str = "application/sdp",
+    ) -> str:
+        branch = branch or f"z9hG4bK{next(_numbers)}"
+        host, port = self.address
+        lines = [
+            f"{method} {uri} SIP/2.0",
+            via or f"Via: SIP/2.0/UDP {host}:{port};branch={branch}",
+            "Max-Forwards: 70",
+            f"From: {caller};tag=peer",
+            "To: <sip:+6531234567@onhook.example>" + (f";tag={to_tag}" if to_tag else ""),
+            f"Call-ID: {call_id}",
+            f"CSeq: {cseq} {method}",
+            *headers,
+            *([f"Content-Type: {content_type}"] if body else []),
+            f"Content-Length: {len(body)}",
+        ]
+        return "\r\n".join(lines) + "\r\n\r\n" + body
+
+    def answer(self, request: Message, status: int = 200) -> None:
+        names = ("via", "from", "to", "call-id", "cseq")
+        lines = [line for line in request.lines if line.split(":")[0].lower() in names]
+        self.send(f"SIP/2.0 {status} Whatever\r\n" + "\r\n".join(lines) + "\r\n\r\n")
+
+
+class Caller:
+    """One call of a peer: remembers what its messages have in common."""
+
+    def __init__(self, peer: Peer, contact: str | None = None) -> None:
+        self.peer = peer
+        self.number = next(_numbers)
+        self.call_id = f"call{self.number}@peer"
+        self.branch = f"z9hG4bKinvite{self.number}"
+        self.to_tag = ""
+        self.cseq = 1
+        self.contact = contact or f"<sip:peer@{peer.address[0]}:{peer.address[1]}>"
+
+    def invite(self, *, body: str = SDP, headers: tuple[str, ...] = (), **more: Any) -> str:
+        text = self.peer.text(
+            "INVITE", call_id=self.call_id, branch=self.branch, body=body,
+            headers=(f"Contact: {self.contact}", *headers), **more,
+        )  # fmt: skip
+        self.peer.send(text)
+        return text
+
+    async def ringing(self, **more: Any) -> str:
+        text = self.invite(**more)
+        await self.peer.status(100)
+        return text
+
+    async def answered(self, **more: Any) -> Message:
+        """For an owner that answers at once: the 200."""
+        await self.ringing(**more)
+        final = await self.peer.status(200)
+        self.to_tag = final.to_tag
+        return final
+
+    async def established(self, **more: Any) -> Message:
+        final = await self.answered(**more)
+        self.ack()
+        await self.peer.quiet()
+        return final
+
+    def ack(self, body: str = "", cseq: int | None = None, branch: str | None = None) -> None:
+        self.peer.send(
+            self.peer.text(
+                "ACK", call_id=self.call_id, to_tag=self.to_tag, cseq=cseq or self.cseq,
+                body=body, branch=branch,
+            )
+        )  # fmt: skip
+
+    def within(self, method: str, **more: Any) -> str:
+        """Send a request inside the dialog."""
+        if "cseq" not in more:
+            self.cseq += 1
+            more["cseq"] = self.cseq
+        headers = more.pop("headers", ())
+        if method in ("INVITE", "UPDATE"):
+            headers = (f"Contact: {self.contact}", *headers)
+        text = self.peer.text(
+            method, call_id=self.call_id, to_tag=self.to_tag, headers=headers, **more
+        )
+        self.peer.send(text)
+        return text
+
+    def cancel(self, branch: str | None = None) -> str:
+        text = self.peer.text("CANCEL", call_id=self.call_id, branch=branch or self.branch)
+        self.peer.send(text)
+        return text
+
+
+class Owner:
+    """A listener that notes what it hears."""
+
+    def __init__(self, call: IncomingCall) -> None:
+        self.call = call
+        self.heard: list[tuple[str, object]] = []
+        self._changed = asyncio.Event()
+
+    def _note(self, name: str, detail: object = None) -> None:
+        self.heard.append((name, detail))
+        self._changed.set()
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.heard]
+
+    async def until(self, name: str) -> object:
+        """The detail of the first event with this name."""
+        while name not in self.names:
+            self._changed.clear()
+            await asyncio.wait_for(self._changed.wait(), 5)
+        return dict(reversed(self.heard))[name]
+
+    def cancelled(self) -> None:
+        self._note("cancelled")
+
+    def acknowledged(self, answer: RemoteMedia | None) -> None:
+        self._note("acknowledged", answer)
+
+    def hung_up(self, cause: SipCause) -> None:
+        self._note("hung_up", cause)
+
+    def hangup_done(self, cause: SipCause) -> None:
+        self._note("hangup_done", cause)
+
+    def no_ack(self) -> None:
+        self._note("no_ack")
+
+    def media_moved(self, media: RemoteMedia) -> None:
+        self._note("media_moved", media)
+
+    def digit(self, digit: str) -> None:
+        self._note("digit", digit)
+
+
+class Settings(TypedDict, total=False):
+    trusted_peers: tuple[IPv4Network | IPv6Network, ...]
+    max_calls: int
+    contact_host: str
+    on_message: Callable[[str, bytes, tuple[str, int]], None]
+
+
+class Line:
+    """An endpoint, its owners, one peer, and the clock that both wait for."""
+
+    def __init__(self, then: Callable[[IncomingCall], None], **settings: Unpack[Settings]) -> None:
+        self.clock = VirtualClock()
+        self.owners: list[Owner] = []
+        self._then = then
+        merged: Settings = {"trusted_peers": LOOPBACK, **settings}
+        self.endpoint = SipEndpoint(on_call=self._on_call, clock=self.clock, **merged)
+        self.peer: Peer
+
+    def _on_call(self, call: IncomingCall) -> Owner:
+        owner = Owner(call)
+        self.owners.append(owner)
+        call.listener = owner
+        self._then(call)
+        return owner
+
+    @property
+    def owner(self) -> Owner:
+        """Of the only call."""
+        assert len(self.owners) == 1
+        return self.owners[0]
+
+    async def another_peer(self, host: str = "127.0.0.1") -> Peer:
+        loop = asyncio.get_running_loop()
+        server = (host, self.endpoint.address[1])
+        _, peer = await loop.create_datagram_endpoint(lambda: Peer(server), local_addr=(host, 0))
+        return peer
+
+
+def answer_at_once(call: IncomingCall) -> None:
+    call.answer(ip="127.0.0.1", port=20000)
+
+
+def leave_ringing(call: IncomingCall) -> None:
+    """Do nothing."""
+
+
+@asynccontextmanager
+async def line(
+    then: Callable[[IncomingCall], None] = answer_at_once,
+    *,
+    host: str = "127.0.0.1",
+    **settings: Unpack[Settings],
+) -> AsyncIterator[Line]:
+    made = Line(then, **settings)
+    await made.endpoint.start(host, 0)
+    made.peer = await made.another_peer()
+    try:
+        yield made
+    finally:
+        made.peer.transport.close()
+        await made.endpoint.close()
+    assert made.clock.pending == 0, "a timer outlived the endpoint"

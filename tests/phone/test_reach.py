@@ -1,0 +1,346 @@
+"""Where messages go and what is refused: NAT, routes, strangers, limits, requests outside a call."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+
+from onhook.phone import IncomingCall
+from onhook.phone.routing import next_hop, request_uri_and_routes
+from phone.peer import Caller, leave_ringing, line
+
+SOURCE = ("198.51.100.7", 40000)
+
+
+@pytest.mark.parametrize(
+    ("target", "routes", "expected"),
+    [
+        ("sip:a@9.9.9.9:5070", (), ("9.9.9.9", 5070)),
+        ("sip:a@9.9.9.9", (), ("9.9.9.9", 5060)),
+        ("sip:a@198.51.100.7:5070", (), ("198.51.100.7", 5070)),
+        ("sip:a@192.168.1.5:5070", (), SOURCE),
+        ("sip:a@100.64.0.1", (), SOURCE),
+        ("sip:a@127.0.0.1", (), SOURCE),
+        ("sip:a@0.0.0.0", (), SOURCE),
+        ("sip:a@224.0.0.1", (), SOURCE),
+        ("sip:a@pbx.example:5070", (), SOURCE),
+        ("sip:a@my_pbx", (), SOURCE),
+        ("sip:a@[2001:4860:4860::8888]", (), SOURCE),
+        ("sip:a@9.9.9.9:99999", (), SOURCE),
+        ("sip:a@9.9.9.9:0", (), ("9.9.9.9", 5060)),
+        ("sip:a@999.9.9.9", (), SOURCE),
+        ("sip:a@9.9.9.9;transport=tcp", (), SOURCE),
+        ("sip:a@9.9.9.9;transport=UDP", (), ("9.9.9.9", 5060)),
+        ("sips:a@9.9.9.9", (), SOURCE),
+        ("sip:a@9.9.9.9;self=1", (), SOURCE),
+        ("sip:a@9.9.9.9", ("<sip:8.8.4.4;lr>", "<sip:1.1.1.1;lr>"), ("8.8.4.4", 5060)),
+        ("sip:a@9.9.9.9", ("<sip:10.0.0.1;lr>",), SOURCE),
+    ],
+)
+def test_next_hop(target: str, routes: tuple[str, ...], expected: tuple[str, int]) -> None:
+    assert next_hop(target, routes, SOURCE) == expected
+
+
+def test_loose_and_strict_routes() -> None:
+    loose = ("<sip:p1;lr>", "<sip:p2>")
+    assert request_uri_and_routes("sip:a@b", loose) == ("sip:a@b", loose)
+    strict = ("<sip:p1;x=y>", "<sip:p2;lr>")
+    assert request_uri_and_routes("sip:a@b", strict) == (
+        "sip:p1;x=y",
+        ("<sip:p2;lr>", "<sip:a@b>"),
+    )
+    assert request_uri_and_routes("sip:a@b", ("<sip:p1;LR=on>",))[0] == "sip:a@b"
+
+
+async def test_record_route_is_echoed_and_followed() -> None:
+    async with line() as on:
+        host, port = on.peer.address
+        proxy = await on.another_peer()
+        first = f"<sip:127.0.0.1:{proxy.address[1]};lr>"
+        caller = Caller(on.peer, contact="<sip:me@203.0.113.1:5099>")
+        final = await caller.established(
+            headers=(f'Record-Route: {first}, "a, b" <sip:p2.example;lr>', "Record-Route: <sip:p3>")
+        )
+        assert final.all("Record-Route") == [f'{first}, "a, b" <sip:p2.example;lr>', "<sip:p3>"]
+        on.owner.call.hangup()
+        bye = await proxy.request("BYE")
+        assert bye.start == "BYE sip:me@203.0.113.1:5099 SIP/2.0"
+        assert bye.all("Route") == [first, '"a, b" <sip:p2.example;lr>', "<sip:p3>"]
+        assert (host, port) != proxy.address
+        proxy.transport.close()
+
+
+@pytest.mark.parametrize("contact", ["<sip:me@192.168.77.1:5060>", "sip:me@phone.invalid;x=1"])
+async def test_a_peer_behind_nat_gets_the_bye_where_it_called_from(contact: str) -> None:
+    async with line() as on:
+        caller = Caller(on.peer, contact=contact)
+        await caller.established()
+        on.owner.call.hangup()
+        bye = await on.peer.request("BYE")
+        assert bye.start.split()[1] == contact.strip("<>").partition(";")[0]
+
+
+async def test_rport_and_received() -> None:
+    async with line() as on:
+        host, port = on.peer.address
+        for sent, expected in (
+            ("10.9.9.9:5999;rport;branch=z9hG4bKa", f";rport={port};branch=z9hG4bKa;received={host}"),
+            ("10.9.9.9:5999;branch=z9hG4bKb", f";branch=z9hG4bKb;received={host}"),
+            (f"{host}:{port};branch=z9hG4bKc", ";branch=z9hG4bKc"),
+            (f"{host}:{port};RPORT;branch=z9hG4bKd",
+             f";rport={port};branch=z9hG4bKd;received={host}"),
+            ("h_1;received=1.2.3.4;branch=z9hG4bKe", f";branch=z9hG4bKe;received={host}"),
+        ):  # fmt: skip
+            sent_by = sent.partition(";")[0]
+            via = f"SIP/2.0/UDP {sent}"
+            on.peer.send(
+                on.peer.text("OPTIONS", via=f"Via: {via}, SIP/2.0/UDP p2;branch=x\r\nv: y")
+            )
+            reply = await on.peer.status(200)
+            assert reply.all("Via") == [
+                f"SIP/2.0/UDP {sent_by}{expected}",
+                "SIP/2.0/UDP p2;branch=x",
+                "y",
+            ]
+
+
+async def test_a_wildcard_socket_names_the_address_that_routes_to_the_peer() -> None:
+    async with line(host="0.0.0.0") as on:
+        on.peer.server = ("127.0.0.1", on.endpoint.address[1])
+        final = await Caller(on.peer).answered()
+        assert final["Contact"] == f"<sip:127.0.0.1:{on.endpoint.address[1]}>"
+        assert on.endpoint.local_address_towards("127.0.0.1") == "127.0.0.1"
+
+
+async def test_an_advertised_address() -> None:
+    async with line(contact_host="203.0.113.5") as on:
+        final = await Caller(on.peer).established()
+        assert final["Contact"] == f"<sip:203.0.113.5:{on.endpoint.address[1]}>"
+        on.owner.call.hangup()
+        assert "203.0.113.5" in (await on.peer.request("BYE"))["Via"]
+
+
+async def test_strangers_are_refused_without_a_trace() -> None:
+    async with line(trusted_peers=(IPv4Network("192.0.2.0/24"),)) as on:
+        caller = Caller(on.peer)
+        caller.invite()
+        refused = await on.peer.status(403)
+        assert refused.all("Server") == []
+        caller.to_tag = refused.to_tag
+        caller.ack()
+        caller.invite()
+        assert (await on.peer.status(403)).data == refused.data
+        for method in ("OPTIONS", "REGISTER", "CANCEL", "BYE"):
+            on.peer.send(on.peer.text(method))
+            await on.peer.status(403)
+        on.peer.send(on.peer.text("INVITE").replace("CSeq: 1", "CSeq: x"))  # silence
+        on.peer.send(on.peer.text("OPTIONS"))
+        await on.peer.status(403)
+        assert on.owners == []
+        assert on.endpoint.counters["refused"] == 7
+        assert on.endpoint.counters["malformed"] == 1
+
+
+async def test_the_peer_of_a_live_call_may_hang_up_from_elsewhere() -> None:
+    async with line(trusted_peers=(IPv4Network("127.0.0.1/32"),)) as on:
+        caller = Caller(on.peer)
+        await caller.established()
+        other = await on.another_peer("127.0.0.2")
+        other.server = on.peer.server
+        other.send(on.peer.text("BYE", call_id=caller.call_id, to_tag=caller.to_tag, cseq=2))
+        await other.status(200)
+        assert on.owner.names[-1] == "hung_up"
+        other.transport.close()
+
+
+async def test_options_and_methods_outside_a_call() -> None:
+    async with line() as on:
+        on.peer.send(on.peer.text("OPTIONS"))
+        reply = await on.peer.status(200)
+        assert "INVITE" in reply["Allow"]
+        assert reply["Accept"] == "application/sdp"
+        assert reply.to_tag
+        for method, status in (("REGISTER", 405), ("MESSAGE", 405), ("DANCE", 501)):
+            on.peer.send(on.peer.text(method))
+            assert "INVITE" in (await on.peer.status(status))["Allow"]
+        for method in ("INFO", "UPDATE", "BYE"):
+            on.peer.send(on.peer.text(method))
+            await on.peer.status(481)
+        on.peer.send(on.peer.text("ACK"))
+        await on.peer.quiet()
+
+
+async def test_invites_that_are_refused_at_the_door() -> None:
+    async with line() as on:
+        invites: list[tuple[int, dict[str, Any]]] = [
+            (416, {"uri": "tel:+6531234567"}),
+            (416, {"uri": "sips:+6531234567@onhook.example"}),
+            (420, {"headers": ("Require: 100rel, timer",)}),
+            (415, {"content_type": "multipart/mixed;boundary=x"}),
+            (415, {"headers": ("Content-Encoding: gzip",)}),
+            (400, {"uri": "sip:%00@onhook.example"}),
+            (400, {"uri": "sip:a b@onhook.example"}),
+            (400, {"uri": "sip:a@b;self=1"}),
+        ]
+        for status, more in invites:
+            Caller(on.peer).invite(**more)
+            reply = await on.peer.status(status)
+            if status == 420:
+                assert reply["Unsupported"] == "100rel, timer"
+        for old, new, status in (
+            ("Max-Forwards: 70", "Max-Forwards: 0", 483),
+            ("Max-Forwards: 70", "Max-Forwards: x", 400),
+            ("Contact:", "X-Contact:", 400),
+            ("<sip:peer@", "<mailto:peer@", 400),
+        ):
+            caller = Caller(on.peer)
+            contact = f"Contact: {caller.contact}"
+            text = on.peer.text("INVITE", call_id=caller.call_id, headers=(contact,))
+            on.peer.send(text.replace(old, new))
+            await on.peer.status(status)
+        assert on.owners == []
+        assert on.endpoint.live_calls == 0
+
+
+async def test_a_merged_invite() -> None:
+    async with line(leave_ringing) as on:
+        caller = Caller(on.peer)
+        await caller.ringing()
+        caller.branch = "z9hG4bKotherpath"
+        caller.invite()
+        await on.peer.status(482)
+        assert len(on.owners) == 1
+
+
+async def test_an_agent_older_than_rfc_3261() -> None:
+    async with line(lambda call: call.reject(404)) as on:
+        caller = Caller(on.peer)
+        caller.branch = "1"
+        await caller.ringing()
+        refused = await on.peer.status(404)
+        caller.invite()
+        assert (await on.peer.status(404)).data == refused.data
+        caller.to_tag = refused.to_tag
+        caller.ack(branch="1")
+        await on.peer.quiet()
+        on.clock.advance(2)
+        await on.peer.quiet()
+        assert len(on.owners) == 1
+
+
+async def test_draining() -> None:
+    async with line() as on:
+        caller = Caller(on.peer)
+        await caller.established()
+        on.endpoint.draining = True
+        Caller(on.peer).invite()
+        assert (await on.peer.status(503))["Retry-After"]
+        on.peer.send(on.peer.text("OPTIONS"))
+        await on.peer.status(503)
+        caller.within("BYE")
+        await on.peer.status(200)
+
+
+async def test_the_number_of_calls_is_bounded() -> None:
+    async with line(leave_ringing, max_calls=2) as on:
+        callers = [Caller(on.peer) for _ in range(2)]
+        for caller in callers:
+            await caller.ringing()
+        Caller(on.peer).invite()
+        assert (await on.peer.status(503))["Retry-After"]
+        assert len(on.owners) == 2
+        assert on.endpoint.counters["overloaded"] == 1
+        callers[0].cancel()
+        await on.peer.status(200)
+        await on.peer.status(487)
+        await Caller(on.peer).ringing()
+
+
+async def test_what_lingers_is_bounded() -> None:
+    async with line(lambda call: call.reject(404), max_calls=2) as on:
+        for _ in range(30):
+            await Caller(on.peer).ringing()
+            await on.peer.status(404)
+        assert on.clock.pending <= 2 * 8
+
+
+@pytest.mark.parametrize(
+    ("caller", "headers", "number", "user"),
+    [
+        ("<sip:+6591234567@p>", (), "+6591234567", "+6591234567"),
+        ("<sip:91234567@p>", (), "", "91234567"),
+        ('"A, <B>" <sip:+65-9123.4567;cpc=ordinary@p_1>', (), "+6591234567", "+6591234567"),
+        ("<sip:anonymous@anonymous.invalid>", (), "", ""),
+        ("<sip:1@p>", ("P-Asserted-Identity: <sip:+6598765432@p>",), "+6598765432", "+6598765432"),
+        (
+            "<sip:1@p>",
+            ('P-Asserted-Identity: "x" <tel:+6598765432>',),
+            "+6598765432",
+            "+6598765432",
+        ),
+        ("<sip:+1@p>", ("P-Asserted-Identity: <sip:+659@p>", "Privacy: id"), "", ""),
+        ("<sip:%2B6591234567@p>", (), "+6591234567", "+6591234567"),
+        ("<sip:p>", (), "", ""),
+        ("<sip:%00%FF@p>", (), "", ""),
+        ("<tel:+6591234567>", (), "+6591234567", "+6591234567"),
+    ],
+)
+async def test_who_calls(caller: str, headers: tuple[str, ...], number: str, user: str) -> None:
+    async with line(leave_ringing) as on:
+        await Caller(on.peer).ringing(caller=caller, headers=headers)
+        call = on.owner.call
+        assert (call.caller, call.caller_user) == (number, user)
+
+
+@pytest.mark.parametrize(
+    ("uri", "called"),
+    [
+        ("sip:+6531234567@h", "+6531234567"),
+        ("sip:6531234567;phone-context=x@h:5060;user=phone", "6531234567"),
+        ("sip:%2B65%201@h", "+65 1"),
+        ("sip:sales:secret@my_host_1", "sales"),
+        ("SIP:h", ""),
+    ],
+)
+async def test_who_is_called(uri: str, called: str) -> None:
+    async with line(leave_ringing) as on:
+        await Caller(on.peer).ringing(uri=uri)
+        assert on.owner.call.called == called
+
+
+async def test_the_trace_hook_sees_both_directions() -> None:
+    seen: list[tuple[str, bytes]] = []
+
+    def trace(direction: str, data: bytes, peer: tuple[str, int]) -> None:
+        seen.append((direction, data[:7]))
+
+    async with line(on_message=trace) as on:
+        on.peer.send(on.peer.text("OPTIONS"))
+        await on.peer.status(200)
+    assert seen == [("in", b"OPTIONS"), ("out", b"SIP/2.0")]
+
+
+async def test_counters() -> None:
+    def ring(call: IncomingCall) -> None:
+        call.ring()
+
+    async with line(ring) as on:
+        caller = Caller(on.peer)
+        await caller.ringing()
+        await on.peer.status(180)
+        caller.invite()
+        await on.peer.status(180)
+        counters = on.endpoint.counters
+        assert counters["requests.INVITE"] == 2
+        assert counters["responses.1xx"] == 3
+        assert counters["retransmissions"] == 1
+
+
+async def test_a_port_in_use_is_the_callers_affair() -> None:
+    async with line() as on:
+        with pytest.raises(OSError, match=r"(?i)in use"):
+            await type(on.endpoint)(on_call=lambda call: None, trusted_peers=()).start(
+                "127.0.0.1", on.endpoint.address[1]
+            )

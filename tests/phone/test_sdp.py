@@ -1,0 +1,168 @@
+"""Session descriptions: what is read, what is written, and that nothing else ever escapes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onhook.phone import sdp
+from onhook.phone.errors import NoCommonCodec, SdpError, UnsupportedAddress
+from onhook.phone.sdp import Codec, Direction, LocalMedia
+from onhook.phone.session import MediaSession
+from phone.peer import SDP
+
+LOCAL = LocalMedia("198.51.100.1", 20000, session_id=7)
+
+
+def media(text: str) -> sdp.RemoteMedia:
+    return sdp.parse(text.encode()).media
+
+
+def test_an_ordinary_offer() -> None:
+    assert media(SDP) == sdp.RemoteMedia(
+        ip="192.0.2.9",
+        port=40000,
+        codecs=(Codec.PCMA, Codec.PCMU),
+        dtmf_payload_type=101,
+        ptime_ms=20,
+        direction=Direction.SENDRECV,
+    )
+
+
+def test_static_payload_types_need_no_rtpmap_and_line_feeds_will_do() -> None:
+    text = "v=0\nc=IN IP4 192.0.2.1\nm=audio 5000 RTP/AVP 18 0 8 0 3\na=inactive\n"
+    found = media(text)
+    assert found.codecs == (Codec.PCMU, Codec.PCMA)
+    assert found.dtmf_payload_type is None
+    assert found.ptime_ms is None
+    assert found.on_hold
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ("RTP/AVP 8 0 101", "RTP/AVP 18 101", NoCommonCodec),
+        ("RTP/AVP", "RTP/SAVP", NoCommonCodec),
+        ("m=audio", "m=video", NoCommonCodec),
+        ("audio 40000", "audio 0", NoCommonCodec),
+        ("RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000",
+         "RTP/AVP 0\r\na=rtpmap:0 PCMU/16000", NoCommonCodec),
+        ("c=IN IP4 192.0.2.9", "c=IN IP6 2001:db8::1", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 phone.example", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 224.2.1.1", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 192.0.2.9/24", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9\r\n", "", SdpError),
+        ("audio 40000", "audio 70000", SdpError),
+        ("audio 40000", "audio", SdpError),
+        ("v=0", "v=1", SdpError),
+        ("s=-", "s", SdpError),
+        ("t=0 0", "\r\n".join(["a=x"] * 400), SdpError),
+        ("t=0 0", "\r\n".join(["m=audio 1 RTP/AVP 0"] * 20), SdpError),
+        ("s=-", "s=" + "x" * 9000, SdpError),
+        ("s=-", "s=\x00", SdpError),
+    ],
+)  # fmt: skip
+def test_what_is_refused(old: str, new: str, error: type[SdpError]) -> None:
+    assert old in SDP
+    with pytest.raises(error) as raised:
+        media(SDP.replace(old, new))
+    assert type(raised.value) is error
+
+
+def test_several_streams_are_all_answered() -> None:
+    text = SDP + "m=video 5000 RTP/AVP 96\r\nm=audio 6000/2 RTP/AVP 0\r\nc=IN IP4 192.0.2.7\r\n"
+    offer = sdp.parse(text.encode())
+    answer = sdp.write_answer(offer, Codec.PCMU, LOCAL).decode()
+    assert [line for line in answer.split("\r\n") if line.startswith("m=")] == [
+        "m=audio 20000 RTP/AVP 0 101",
+        "m=video 0 RTP/AVP 96",
+        "m=audio 0 RTP/AVP 0",
+    ]
+
+
+def test_a_stream_further_down_is_taken_with_its_own_address() -> None:
+    text = "v=0\r\nm=audio 1 RTP/SAVP 0\r\nm=audio 6000 RTP/AVP 0\r\nc=IN IP4 192.0.2.7\r\n"
+    offer = sdp.parse(text.encode())
+    assert (offer.taken, offer.media.ip, offer.media.port) == (1, "192.0.2.7", 6000)
+    answer = sdp.write_answer(offer, Codec.PCMU, LOCAL)
+    assert b"m=audio 0 RTP/SAVP 0\r\nm=audio 20000 RTP/AVP 0\r\n" in answer
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered", "on_hold"),
+    [
+        ("sendrecv", "sendrecv", False),
+        ("sendonly", "recvonly", True),
+        ("recvonly", "sendonly", False),
+        ("inactive", "inactive", True),
+    ],
+)
+def test_directions(offered: str, answered: str, on_hold: bool) -> None:
+    offer = sdp.parse(SDP.replace("sendrecv", offered).encode())
+    assert offer.media.on_hold is on_hold
+    assert f"a={answered}\r\n" in sdp.write_answer(offer, Codec.PCMA, LOCAL).decode()
+
+
+def test_the_old_way_to_hold() -> None:
+    offer = sdp.parse(SDP.replace("IP4 192.0.2.9\r\nt", "IP4 0.0.0.0\r\nt").encode())
+    assert offer.media.on_hold
+    assert b"a=recvonly" in sdp.write_answer(offer, Codec.PCMA, LOCAL)
+
+
+def test_our_own_descriptions_can_be_read() -> None:
+    ours = sdp.parse(sdp.write_offer(LOCAL)).media
+    assert (ours.ip, ours.port, ours.codecs) == (LOCAL.ip, LOCAL.port, (Codec.PCMU, Codec.PCMA))
+    assert ours.dtmf_payload_type == sdp.DTMF_PAYLOAD_TYPE
+
+
+def test_the_version_counts_changes_only() -> None:
+    session = MediaSession()
+    session.open("198.51.100.1", 20000)
+    offer = sdp.parse(SDP.encode())
+    first, agreed = session.answer(offer)
+    assert agreed.codecs == (Codec.PCMA, Codec.PCMU)
+    assert session.answer(offer)[0] == first
+    only_pcmu = sdp.parse(SDP.replace("8 0 101", "0 101").encode())
+    second, agreed = session.answer(only_pcmu)
+    assert agreed.codecs == (Codec.PCMU,)
+    assert origin(second) == (origin(first)[0], b"2")
+    assert session.offer() == second
+
+
+def origin(body: bytes) -> tuple[bytes, bytes]:
+    """The session id and the version of the o= line."""
+    words = body.split(b"o=")[1].split()
+    return words[1], words[2]
+
+
+lines = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [*SDP.split("\r\n"), "m=audio 1 RTP/AVP 0", "c=IN IP4", "a=rtpmap:0 /", "="]
+        ),
+        st.text(max_size=30),
+    ),
+    max_size=30,
+)
+
+
+@given(lines)
+def test_nothing_but_an_sdp_error_escapes_from_lines(parts: list[str]) -> None:
+    read_and_answer("\r\n".join(["v=0", *parts]).encode("utf-8", "surrogatepass"))
+
+
+@given(st.binary(max_size=200))
+def test_nothing_but_an_sdp_error_escapes_from_bytes(data: bytes) -> None:
+    read_and_answer(b"v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 9 RTP/AVP 0\r\n" + data)
+
+
+def read_and_answer(body: bytes) -> None:
+    try:
+        offer = sdp.parse(body)
+    except SdpError:
+        return
+    answer = sdp.write_answer(offer, offer.media.codecs[0], LOCAL)
+    again = sdp.parse(answer)
+    assert again.media.port == LOCAL.port
+    assert len(again.streams) == len(offer.streams)

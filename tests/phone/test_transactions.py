@@ -1,0 +1,294 @@
+"""The state machines by themselves: every edge of every table, then the timers' exact times."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onhook.phone.layer import TransactionLayer
+from onhook.phone.lifecycle import MOVES, CallEvent, CallState
+from onhook.phone.message import Request, Response, parse
+from onhook.phone.timers import Timers
+from onhook.phone.transactions import (
+    ClientNonInvite,
+    Event,
+    ServerInvite,
+    ServerNonInvite,
+    State,
+    Transaction,
+    TransactionOwner,
+)
+from phone.peer import VirtualClock
+
+PEER = ("192.0.2.1", 5060)
+
+
+class Wire(TransactionOwner):
+    """Stands below and above a transaction, and notes what it does."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.sent: list[tuple[float, bytes]] = []
+        self.told: list[str] = []
+
+    def send(self, data: bytes, peer: tuple[str, int]) -> None:
+        assert peer == PEER
+        self.sent.append((self.clock.now_s, data))
+
+    def lingers(self, transaction: Transaction) -> None:
+        self.told.append("lingers")
+
+    def terminated(self, transaction: Transaction) -> None:
+        self.told.append("terminated")
+
+
+def server_invite(wire: Wire) -> ServerInvite:
+    made = ServerInvite(
+        ("k",), PEER, state=State.PROCEEDING, send=wire.send, clock=wire.clock,
+        timers=Timers(), owner=wire,
+    )  # fmt: skip
+    made.on_cancel = None
+    made.on_unacknowledged = lambda: wire.told.append("unacknowledged")
+    return made
+
+
+def server_other(wire: Wire) -> ServerNonInvite:
+    return ServerNonInvite(
+        ("k",), PEER, state=State.TRYING, send=wire.send, clock=wire.clock,
+        timers=Timers(), owner=wire,
+    )  # fmt: skip
+
+
+def client(wire: Wire) -> ClientNonInvite:
+    made = ClientNonInvite(
+        ("k",), PEER, state=State.TRYING, send=wire.send, clock=wire.clock,
+        timers=Timers(), owner=wire,
+    )  # fmt: skip
+    made.start(b"BYE", lambda final: wire.told.append(f"final {final.status if final else None}"))
+    return made
+
+
+def at(transaction: Transaction, state: State) -> bool:
+    return transaction.state is state
+
+
+def final(status: int) -> Response:
+    return Response(status, "b", "BYE", {}, b"")
+
+
+def test_server_invite_accepted_then_acknowledged() -> None:
+    wire = Wire()
+    transaction = server_invite(wire)
+    transaction.respond(180, b"180")
+    transaction.handle(Event.REQUEST)
+    transaction.respond(200, b"200")
+    transaction.respond(486, b"too late")
+    assert at(transaction, State.ACCEPTED)
+    wire.clock.advance(1.6)
+    transaction.handle(Event.REQUEST)
+    transaction.handle(Event.ACK)
+    assert at(transaction, State.ACKNOWLEDGED)
+    transaction.handle(Event.REQUEST)
+    transaction.handle(Event.ACK)
+    assert wire.sent == [
+        (0, b"180"), (0, b"180"), (0, b"200"), (0.5, b"200"), (1.5, b"200"), (1.6, b"200"),
+    ]  # fmt: skip
+    assert wire.told == ["lingers"]
+    wire.clock.advance(31.9)
+    assert at(transaction, State.ACKNOWLEDGED)
+    wire.clock.advance(0.2)
+    assert wire.told == ["lingers", "terminated"]
+    assert wire.clock.pending == 0
+
+
+def test_server_invite_accepted_and_never_acknowledged() -> None:
+    wire = Wire()
+    transaction = server_invite(wire)
+    transaction.respond(200, b"200")
+    wire.clock.advance(100)
+    assert [at for at, _ in wire.sent] == [
+        0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5,
+    ]  # fmt: skip
+    assert wire.told == ["terminated", "unacknowledged"]
+    assert wire.clock.pending == 0
+
+
+def test_server_invite_refused() -> None:
+    wire = Wire()
+    transaction = server_invite(wire)
+    transaction.respond(404, b"404")
+    wire.clock.advance(0.6)
+    transaction.handle(Event.REQUEST)
+    transaction.handle(Event.ACK)
+    assert at(transaction, State.CONFIRMED)
+    transaction.handle(Event.REQUEST)
+    wire.clock.advance(4.9)
+    assert at(transaction, State.CONFIRMED)
+    wire.clock.advance(0.2)
+    assert [at for at, _ in wire.sent] == [0, 0.5, 0.6]
+    assert wire.told == ["lingers", "terminated"]
+
+
+def test_server_invite_refused_and_never_acknowledged() -> None:
+    wire = Wire()
+    server = server_invite(wire)
+    server.respond(404, b"404")
+    wire.clock.advance(100)
+    assert len(wire.sent) == 11
+    assert wire.told == ["lingers", "terminated"]
+
+
+def test_server_other() -> None:
+    wire = Wire()
+    transaction = server_other(wire)
+    transaction.handle(Event.REQUEST)
+    transaction.respond(b"200")
+    transaction.respond(b"500")
+    wire.clock.advance(31.9)
+    transaction.handle(Event.REQUEST)
+    wire.clock.advance(0.2)
+    assert [data for _, data in wire.sent] == [b"200", b"200"]
+    assert wire.told == ["lingers", "terminated"]
+
+
+def test_client_answered() -> None:
+    wire = Wire()
+    transaction = client(wire)
+    wire.clock.advance(0.6)
+    transaction.receive(final(200))
+    transaction.receive(final(500))
+    wire.clock.advance(100)
+    assert [at for at, _ in wire.sent] == [0, 0.5]
+    assert wire.told == ["lingers", "final 200", "terminated"]
+
+
+def test_client_goes_on_at_t2_after_a_provisional_response() -> None:
+    wire = Wire()
+    transaction = client(wire)
+    wire.clock.advance(0.6)
+    transaction.receive(final(100))
+    transaction.receive(final(100))
+    wire.clock.advance(9)
+    assert [at for at, _ in wire.sent] == [0, 0.5, 4.6, 8.6]
+    transaction.receive(final(481))
+    assert transaction.state is State.COMPLETED
+    assert wire.told == ["lingers", "final 481"]
+
+
+@pytest.mark.parametrize("provisional", [True, False])
+def test_client_unanswered(provisional: bool) -> None:
+    wire = Wire()
+    transaction = client(wire)
+    if provisional:
+        transaction.receive(final(100))
+    wire.clock.advance(100)
+    assert wire.told == ["terminated", "final None"]
+    assert wire.sent[-1][0] < 32
+
+
+MACHINES = {"invite": server_invite, "other": server_other, "client": client}
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_edge_can_be_walked_and_ends(name: str) -> None:
+    table = MACHINES[name](Wire()).table
+    for (state, event), (following, _) in table.items():
+        wire = Wire()
+        transaction = MACHINES[name](wire)
+        transaction.state = state
+        transaction.handle(event)
+        assert transaction.state is following
+    reached = {following for following, _ in table.values()}
+    starts = {State.TRYING, State.PROCEEDING}
+    assert {state for state, _ in table} <= reached | starts
+    assert State.TERMINATED in reached
+    assert not [state for state, _ in table if state is State.TERMINATED]
+
+
+@given(st.sampled_from(sorted(MACHINES)), st.lists(st.sampled_from(list(Event)), max_size=12))
+def test_any_order_of_events_leaves_no_timer_and_tells_once(name: str, events: list[Event]) -> None:
+    wire = Wire()
+    transaction = MACHINES[name](wire)
+    for event in events:
+        if not (isinstance(transaction, ServerInvite) and event is Event.PROVISIONAL):
+            transaction.handle(event)
+        wire.clock.advance(0.3)
+    wire.clock.advance(1000)
+    assert wire.told.count("terminated") <= 1
+    assert wire.told.count("unacknowledged") <= 1
+    assert len([told for told in wire.told if told.startswith("final")]) <= 1
+    if transaction.state is State.TERMINATED:
+        assert wire.clock.pending == 0
+
+
+def test_the_calls_table_lets_every_call_end() -> None:
+    """From every state there is a way to ENDED, and from ENDED there is none."""
+    ends = {CallState.ENDED}
+    for _ in CallState:
+        ends |= {state for (state, _), following in MOVES.items() if following in ends}
+    assert ends == set(CallState)
+    assert all(state is not CallState.ENDED for state, _ in MOVES)
+    used = {event for _, event in MOVES}
+    assert used == set(CallEvent)
+
+
+class User:
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.acks: list[Request] = []
+
+    def requested(self, request: Request) -> None:
+        self.requests.append(request)
+
+    def acknowledged(self, request: Request) -> None:
+        self.acks.append(request)
+
+
+def request(method: str, branch: str, sent_by: str = "h:5060") -> Request:
+    text = (
+        f"{method} sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP {sent_by};branch={branch}\r\n"
+        f"From: <sip:c@d>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: x\r\nCSeq: 1 {method}\r\n\r\n"
+    )
+    parsed = parse(text.encode(), PEER)
+    assert isinstance(parsed, Request)
+    return parsed
+
+
+def test_matching() -> None:
+    wire, user = Wire(), User()
+    layer = TransactionLayer(wire.send, user, wire.clock, Timers(), max_lingering=3)
+    invite = request("INVITE", "z9hG4bK1")
+    layer.receive(invite)
+    transaction = layer.serve_invite(invite)
+    layer.receive(request("INVITE", "z9hG4bK1"))
+    layer.receive(request("INVITE", "z9hG4bK1", "H:5060"))  # hosts have no case
+    layer.receive(request("ACK", "z9hG4bK1"))  # not failed, so it is for the dialog
+    assert [len(user.requests), len(user.acks)] == [1, 1]
+    assert layer.invite_of(request("CANCEL", "z9hG4bK1")) is transaction
+    assert layer.invite_of(request("CANCEL", "z9hG4bK2")) is None
+    layer.receive(request("INVITE", "z9hG4bK1", "h:5061"))
+    layer.receive(request("BYE", "z9hG4bK1"))
+    assert len(user.requests) == 3
+    assert layer.is_merged(user.requests[1])
+    transaction.respond(404, b"404")
+    layer.receive(request("ACK", "z9hG4bK1"))
+    assert transaction.state is State.CONFIRMED
+    assert len(user.acks) == 1
+    wire.clock.advance(6)
+    assert len(layer) == 0
+    assert not layer.is_merged(invite)
+
+
+def test_lingering_transactions_are_bounded_and_the_oldest_goes_first() -> None:
+    wire, user = Wire(), User()
+    layer = TransactionLayer(wire.send, user, wire.clock, Timers(), max_lingering=3)
+    for number in range(10):
+        layer.answer(request("BYE", f"z9hG4bK{number}"), b"200")
+    assert len(layer) == 3
+    layer.receive(request("BYE", "z9hG4bK9"))
+    assert user.requests == []
+    layer.receive(request("BYE", "z9hG4bK0"))
+    assert len(user.requests) == 1
+    layer.close()
+    assert wire.clock.pending == 0

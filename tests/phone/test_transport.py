@@ -1,0 +1,67 @@
+"""The socket: both event loops, and sends that the kernel refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+import uvloop
+
+from onhook.phone.message import Address
+from onhook.phone.transport import UdpTransport, address_towards
+from phone.peer import Caller, line
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def runner(request: pytest.FixtureRequest) -> asyncio.Runner:
+    factory: Callable[[], asyncio.AbstractEventLoop] = request.param
+    return asyncio.Runner(loop_factory=factory)
+
+
+async def a_call() -> None:
+    async with line() as on:
+        caller = Caller(on.peer)
+        await caller.established()
+        on.owner.call.hangup()
+        on.peer.answer(await on.peer.request("BYE"))
+        await on.owner.until("hangup_done")
+
+
+def test_a_call_on_either_loop(runner: asyncio.Runner) -> None:
+    with runner:
+        runner.run(a_call())
+
+
+async def bad_sends() -> None:
+    arrived: asyncio.Queue[tuple[bytes, Address]] = asyncio.Queue()
+    receiver = UdpTransport(lambda data, source: arrived.put_nowait((data, source)))
+    sender = UdpTransport(lambda data, source: None)
+    sender.send(b"not open yet", ("127.0.0.1", 9))
+    await receiver.open("127.0.0.1", 0)
+    await sender.open("127.0.0.1", 0)
+    for data, address in (
+        (b"x", ("127.0.0.1", 0)),
+        (b"x", ("127.0.0.1", 70000)),
+        (b"x", ("no address", 9)),
+        (b"x", ("::1", 9)),
+        (b"x" * 70000, receiver.address),
+    ):
+        sender.send(data, address)
+    sender.send(b"fine", receiver.address)
+    data, source = await asyncio.wait_for(arrived.get(), 5)
+    assert (data, source) == (b"fine", sender.address)
+    await sender.close()
+    sender.send(b"closed", receiver.address)
+    assert sender.dropped >= 2
+    await sender.close()
+    await receiver.close()
+
+
+def test_what_cannot_be_sent_is_dropped(runner: asyncio.Runner) -> None:
+    with runner:
+        runner.run(bad_sends())
+
+
+def test_the_address_towards_a_peer() -> None:
+    assert address_towards("127.0.0.1") == "127.0.0.1"
