@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from onhook.store import Application, CallRecord, NotificationRecord, Number
+from onhook.store import Account, Application, CallRecord, NotificationRecord, Number
 
+ACCOUNT = Account("main", "main", "AA", "SGD", 1)
 APPLICATION = Application("a" * 16, "shop", "h" * 64, "encrypted", "encrypted too", 1)
 NUMBER = Number("+6531234567", APPLICATION.app_id, "http://example.com/", 2)
 

@@ -41,3 +41,20 @@ def test_migrations_and_schema_agree(tmp_path: Path) -> None:
     assert version == schema.REVISION
     created.dispose()
     migrated.dispose()
+
+
+def test_what_was_stored_before_there_were_accounts_is_kept(tmp_path: Path) -> None:
+    database = create_engine(f"sqlite:///{tmp_path}/old.db")
+    with database.begin() as connection:
+        migrate(connection, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO applications VALUES ('a', 'shop', 'hash', 'token', 'secret', 7)"
+        )
+        connection.exec_driver_sql("INSERT INTO numbers VALUES ('+651', 'a', 'http://x/', 8)")
+        migrate(connection)
+        accounts = connection.exec_driver_sql("SELECT account_id, currency FROM accounts").all()
+        assert [tuple(row) for row in accounts] == [("main", "SGD")]
+        apps = connection.exec_driver_sql("SELECT app_id, account_id, name FROM applications").all()
+        assert [tuple(row) for row in apps] == [("a", "main", "shop")]
+        assert connection.exec_driver_sql("SELECT count(*) FROM numbers").scalar() == 1
+    database.dispose()

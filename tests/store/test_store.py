@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.store import AttemptRecord, NotificationOutcome, Store, StoreError, Writes
 from onhook.store.sql import DATABASE_FILE
-from store.samples import APPLICATION, NUMBER, call, notification
+from store.samples import ACCOUNT, APPLICATION, NUMBER, call, notification
 
 
 async def test_applications_and_numbers(store: Store) -> None:
@@ -25,6 +25,7 @@ async def test_applications_and_numbers(store: Store) -> None:
 
 async def test_a_call_and_its_notifications_outlive_the_process(tmp_path: Path) -> None:
     first = await Store.open(tmp_path)
+    await first.add_account(ACCOUNT)
     await first.add_application(APPLICATION)
     await first.submit(Writes(calls=(call(),), notifications=(notification("S1", 1),)))
     await first.submit(Writes(calls=(call(state="ended", ended_ms=5),)))
@@ -102,6 +103,7 @@ async def test_one_broken_write_does_not_take_its_neighbours_along(store: Store)
 
 async def test_closing_writes_what_was_submitted(tmp_path: Path) -> None:
     store = await Store.open(tmp_path)
+    await store.add_account(ACCOUNT)
     await store.add_application(APPLICATION)
     written = store.submit(Writes(calls=(call(),)))
     await store.close()

@@ -36,7 +36,8 @@ class End:
     """How a call came to its end: who, when, and why in one word.
 
     ``cause`` is one of ``hangup``, ``forced_hangup``, ``rejected``, ``cancelled``, ``ring_timeout``,
-    ``idle_timeout``, ``no_ack``, ``media_lost``, ``shutdown``. ``sip_cause`` is the far end's own reason for its
+    ``idle_timeout``, ``no_ack``, ``media_lost``,
+    ``shutdown``. ``sip_cause`` is the far end's own reason for its
     BYE or CANCEL (RFC 3326) where it gave one.
     """
 

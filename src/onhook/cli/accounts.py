@@ -9,13 +9,24 @@ import phonenumbers
 
 from onhook.cli.errors import CommandError
 from onhook.notify.urls import UrlRefused, parse
-from onhook.store import Application, Keyring, KeyringError, Number, Store, StoreError
+from onhook.server.settings import load
+from onhook.store import (
+    MAIN_ACCOUNT,
+    Account,
+    Application,
+    Keyring,
+    KeyringError,
+    Number,
+    Store,
+    StoreError,
+)
 from onhook.store.keyring import new_credential, new_webhook_secret, token_hash
 
 
 async def create_application(data: Path, name: str) -> dict[str, str]:
     """Creates an application. Returns its app_id, access_token and webhook_secret."""
     async with _opened(data) as (store, keyring):
+        await _ensure_main_account(store)
         app_id, token, secret = new_credential(), new_credential(), new_webhook_secret()
         await store.add_application(
             Application(
@@ -43,6 +54,13 @@ async def add_number(data: Path, number: str, app_id: str, forward_to: str) -> d
         if not await store.add_number(Number(e164, app_id, forward_to, _now_ms())):
             raise CommandError(f"The number {e164} is taken already.")
     return {"number": e164, "app_id": app_id, "forward_to": forward_to}
+
+
+async def _ensure_main_account(store: Store) -> None:
+    """The first application brings the account ``main`` with it."""
+    if await store.account(MAIN_ACCOUNT) is None:
+        currency = load().currency
+        await store.add_account(Account(MAIN_ACCOUNT, MAIN_ACCOUNT, "AA", currency, _now_ms()))
 
 
 def _e164(number: str) -> str:

@@ -33,8 +33,6 @@ def screen(request: Request) -> Refusal | None:
     hops = request.first("max-forwards", "70")
     if not (hops.isascii() and hops.isdigit() and len(hops) <= 3):
         return Refusal(400, "Bad Max-Forwards Header Field")
-    if int(hops) == 0:
-        return Refusal(483)
     return screen_extensions(request)
 
 

@@ -5,26 +5,40 @@ SQLite in WAL mode in the data directory is the default.
 
 from onhook.store.keyring import Keyring, KeyringError
 from onhook.store.records import (
+    MAIN_ACCOUNT,
+    Account,
     Application,
     AttemptRecord,
     CallRecord,
+    Debit,
+    IdempotentReply,
+    LedgerEntry,
     NotificationOutcome,
     NotificationRecord,
     Number,
+    RateRecord,
+    WorkerAlive,
     Writes,
 )
 from onhook.store.sql import Store, StoreError
 
 __all__ = [
+    "MAIN_ACCOUNT",
+    "Account",
     "Application",
     "AttemptRecord",
     "CallRecord",
+    "Debit",
+    "IdempotentReply",
     "Keyring",
     "KeyringError",
+    "LedgerEntry",
     "NotificationOutcome",
     "NotificationRecord",
     "Number",
+    "RateRecord",
     "Store",
     "StoreError",
+    "WorkerAlive",
     "Writes",
 ]

@@ -1,6 +1,32 @@
 """What is stored, as plain values. Times are milliseconds since the epoch, money is decimal text."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+MAIN_ACCOUNT = "main"
+"""The account of whoever names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who pays. Amounts are millionths of the currency's unit (micros).
+
+    A prepaid account's calls are refused, and ended, when points and bonus are used up; it becomes
+    prepaid when it is first credited.
+    """
+
+    account_id: str
+    name: str
+    prefix: str
+    """The first letters of its calls' txn_ref."""
+    currency: str
+    created_ms: int
+    mobile_number: str = ""
+    email: str = ""
+    country: str = "SG"
+    time_zone: str = "Asia/Singapore"
+    prepaid: bool = False
+    points_micros: int = 0
+    bonus_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +39,7 @@ class Application:
     token_encrypted: str
     webhook_secret_encrypted: str
     created_ms: int
+    account_id: str = MAIN_ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +84,13 @@ class CallRecord:
     contact_tag: str = ""
     sequence: int = 0
     """How many notifications the session has had."""
+    account_id: str = MAIN_ACCOUNT
+    direction: str = "in"
+    tag: str = ""
+    """The tag of the last accepted request."""
+    initial_s: int = 60
+    increment_s: int = 60
+    billed_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +134,71 @@ class NotificationOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class RateRecord:
+    """What a minute costs towards (``out``) or at (``in``) numbers that begin with ``prefix``."""
+
+    direction: str
+    prefix: str
+    currency: str
+    per_minute_micros: int
+    initial_s: int
+    increment_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One change of one purse (``points`` or ``bonus``) of an account; the entries sum to the balance.
+
+    ``entry_id`` makes writing an entry twice harmless.
+    """
+
+    entry_id: str
+    account_id: str
+    at_ms: int
+    purse: str
+    kind: str
+    amount_micros: int
+    session: str | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Debit:
+    """What a call takes from its account, bonus first; it becomes one or two ledger entries."""
+
+    session: str
+    account_id: str
+    at_ms: int
+    amount_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentReply:
+    """The reply to a request that carried an idempotency key, and the digest of that request."""
+
+    app_id: str
+    key: str
+    digest: str
+    reply: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerAlive:
+    """When a worker last said that it was alive."""
+
+    owner: str
+    alive_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Writes:
     """What belongs together: it is on disk whole or not at all."""
 
     calls: tuple[CallRecord, ...] = ()
     notifications: tuple[NotificationRecord, ...] = ()
     attempts: tuple[AttemptRecord, ...] = ()
-    outcomes: tuple[NotificationOutcome, ...] = field(default=())
+    outcomes: tuple[NotificationOutcome, ...] = ()
+    debits: tuple[Debit, ...] = ()
+    replies: tuple[IdempotentReply, ...] = ()
+    alive: WorkerAlive | None = None

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -13,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a database that says so needs none."""
 
 metadata = MetaData(
@@ -25,6 +26,23 @@ metadata = MetaData(
     }
 )
 
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account_id", String(16), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("prefix", String(4), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("mobile_number", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("time_zone", Text, nullable=False),
+    Column("prepaid", Boolean, nullable=False),
+    Column("points_micros", BigInteger, nullable=False),
+    Column("bonus_micros", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+)
+
 applications = Table(
     "applications",
     metadata,
@@ -34,6 +52,7 @@ applications = Table(
     Column("token_encrypted", Text, nullable=False),
     Column("webhook_secret_encrypted", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
 )
 
 numbers = Table(
@@ -71,7 +90,14 @@ calls = Table(
     Column("contact_url", Text, nullable=False),
     Column("contact_tag", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
+    Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
+    Column("direction", String(3), nullable=False),
+    Column("tag", Text, nullable=False),
+    Column("initial_s", Integer, nullable=False),
+    Column("increment_s", Integer, nullable=False),
+    Column("billed_s", BigInteger, nullable=False),
     Index(None, "state"),
+    Index(None, "account_id", "began_ms"),
 )
 
 notifications = Table(
@@ -105,4 +131,47 @@ attempts = Table(
     Column("duration_ms", Integer, nullable=False),
     Column("status", Integer),
     Column("error", Text, nullable=False),
+)
+
+rates = Table(
+    "rates",
+    metadata,
+    Column("direction", String(3), primary_key=True),
+    Column("prefix", String(16), primary_key=True),
+    Column("currency", String(3), primary_key=True),
+    Column("per_minute_micros", BigInteger, nullable=False),
+    Column("initial_s", Integer, nullable=False),
+    Column("increment_s", Integer, nullable=False),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("entry_id", String(64), primary_key=True),
+    Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("purse", String(8), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("session", ForeignKey("calls.session")),
+    Column("note", Text, nullable=False),
+    Index(None, "account_id", "at_ms"),
+)
+
+idempotent_replies = Table(
+    "idempotent_replies",
+    metadata,
+    Column("app_id", ForeignKey("applications.app_id"), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("reply", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Index(None, "created_ms"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("owner", String(40), primary_key=True),
+    Column("alive_ms", BigInteger, nullable=False),
 )

@@ -7,13 +7,20 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event, insert, select, text
+from sqlalchemy import Connection, Table, event, insert, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from onhook.store import schema
-from onhook.store.records import Application, CallRecord, NotificationRecord, Number, Writes
+from onhook.store.records import (
+    Account,
+    Application,
+    CallRecord,
+    NotificationRecord,
+    Number,
+    Writes,
+)
 from onhook.store.writer import Writer
 
 DATABASE_FILE = "onhook.db"
@@ -73,7 +80,16 @@ class Store:
         """
         return self._writer.submit(writes)
 
-    # Applications and numbers -----------------------------------------------------------------
+    # Accounts, applications and numbers -----------------------------------------------------------------
+
+    async def add_account(self, account: Account) -> bool:
+        """Stores a new account; False if it is there already."""
+        return await self._add(schema.accounts, account)
+
+    async def account(self, account_id: str) -> Account | None:
+        """The account with this id."""
+        table = schema.accounts
+        return await self._one(Account, select(table).where(table.c.account_id == account_id))
 
     async def add_application(self, application: Application) -> None:
         """Stores a new application."""
@@ -82,9 +98,12 @@ class Store:
 
     async def add_number(self, number: Number) -> bool:
         """Stores a new number; False if it is there already."""
+        return await self._add(schema.numbers, number)
+
+    async def _add(self, table: Table, record: Account | Number) -> bool:
         try:
             async with self._engine.begin() as connection:
-                await connection.execute(insert(schema.numbers), asdict(number))
+                await connection.execute(insert(table), asdict(record))
         except IntegrityError:
             return False
         return True
@@ -123,7 +142,7 @@ class Store:
         statement = (
             select(table)
             .where(table.c.state == "pending")
-            .order_by(table.c.created_ms, table.c.session, table.c.sequence)
+            .order_by(table.c.session, table.c.sequence)
         )
         return await self._all(NotificationRecord, statement)
 
