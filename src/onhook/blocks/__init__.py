@@ -5,7 +5,8 @@ evaluated, and the fields of its notification, declared once. Parsing, the reply
 document and the reference page are all read off the declaration.
 """
 
-from onhook.blocks.declaration import Block, Field, Kind, Param, Place
+from onhook.blocks.answer import ANSWER
+from onhook.blocks.declaration import Block, Field, Kind, Notice, Param, Place
 from onhook.blocks.hangup import HANGUP
 from onhook.blocks.play import PLAY
 from onhook.blocks.request import BlockRequest, Refused, Syntax, check_present, parse
@@ -13,14 +14,20 @@ from onhook.blocks.request import BlockRequest, Refused, Syntax, check_present, 
 BLOCKS: tuple[Block, ...] = (PLAY, HANGUP)
 """Every block that the API serves, in the order of the reference."""
 
+NOTICES: tuple[Notice, ...] = (ANSWER,)
+"""Every notification that is sent without a request having asked for it."""
+
 __all__ = [
+    "ANSWER",
     "BLOCKS",
     "HANGUP",
+    "NOTICES",
     "PLAY",
     "Block",
     "BlockRequest",
     "Field",
     "Kind",
+    "Notice",
     "Param",
     "Place",
     "Refused",

@@ -42,15 +42,38 @@ class Param:
     doc: str
     required: bool = False
     max_length: int | None = None
+    example: str = ""
+    """A value for the examples of the reference; without one they leave the parameter out."""
+
+
+ALWAYS = "always"
+INCOMING = "for an incoming call"
+OUTGOING = "for an outgoing call"
+ENDED = "when the call has ended"
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a block's notification and when it is sent."""
+    """One field of a notification and when it is sent."""
 
     name: str
     doc: str
-    when: str = "always"
+    when: str = ALWAYS
+    values: tuple[str, ...] = ()
+    """Every value it can have, in the order in which a call meets them; empty if they are open."""
+    example: str = ""
+    """A value for the examples of the reference; without one they leave the field out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notification that no request asked for: what happened, and what it tells."""
+
+    name: str
+    """Its value of ``ivr_block``."""
+    summary: str
+    doc: str
+    fields: tuple[Field, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +115,58 @@ class Block:
         )
 
 
-APP_ID = Param("app_id", Kind.CREDENTIAL, "The application's id.", required=True)
-ACCESS_TOKEN = Param(
-    "access_token", Kind.CREDENTIAL, "The application's access token.", required=True
+APP_ID = Param(
+    "app_id",
+    Kind.CREDENTIAL,
+    "The application's id.",
+    required=True,
+    example="Lf3xqVb9TzK2mW7c",
 )
-SESSION = Param("session", Kind.SESSION, "The session of the call to act on.", required=True)
+ACCESS_TOKEN = Param(
+    "access_token",
+    Kind.CREDENTIAL,
+    "The application's access token.",
+    required=True,
+    example="n8RtY4hDs6PjX1aZ",
+)
+SESSION = Param(
+    "session",
+    Kind.SESSION,
+    "The session of the call to act on.",
+    required=True,
+    example="S5kT0cWq8vJm3XyB7dRgL",
+)
 TAG = Param(
     "tag",
     Kind.TAG,
     "Your own reference; it comes back in the notification.",
     max_length=TAG_MAX,
+    example="order 1042",
 )
 
 
 def message(doc: str, *, required: bool = False) -> Param:
     """The parameter ``msg`` of a block."""
-    return Param("msg", Kind.MESSAGE, doc, required=required, max_length=MESSAGE_MAX)
+    return Param(
+        "msg",
+        Kind.MESSAGE,
+        doc,
+        required=required,
+        max_length=MESSAGE_MAX,
+        example="Thank you for calling. Good bye.",
+    )
 
 
 def notify_url(doc: str, *, required: bool = False) -> Param:
     """The parameter ``notify_url`` of a block."""
-    return Param("notify_url", Kind.NOTIFY_URL, doc, required=required, max_length=NOTIFY_URL_MAX)
+    return Param(
+        "notify_url",
+        Kind.NOTIFY_URL,
+        doc,
+        required=required,
+        max_length=NOTIFY_URL_MAX,
+        example="https://app.example.com/calls",
+    )
 
 
 SESSION_STATUSES = (
@@ -124,30 +178,48 @@ SESSION_STATUSES = (
 
 ALWAYS_FIELDS = (
     Field("ivr_block", "Which block this notification is about."),
-    Field("session", "The session of the call."),
-    Field("txn_ref", "The reference of the call's transaction."),
-    Field("tag", "The tag of the request; empty when none was given."),
-    Field("from", "The caller's number, in E.164.", "for an incoming call"),
-    Field("to", "The number that was called, in E.164.", "for an incoming call"),
+    Field("session", "The session of the call.", example=SESSION.example),
+    Field(
+        "txn_ref", "The reference of the call's transaction.", example="AA-C-482913305716620481"
+    ),
+    Field("tag", "The tag of the request; empty when none was given.", example=TAG.example),
+    Field("from", "The caller's number, in E.164.", INCOMING, example="+6598765432"),
+    Field("to", "The number that was called, in E.164.", INCOMING, example="+6531234567"),
 )
+DEST = Field("dest", "The number that was dialled, in E.164.", OUTGOING, example="+6591112222")
 ENDED_FIELDS = (
-    Field("date", "When the call began, GMT+8, YYYY-MM-DD HH:mm:SS.", "when the call has ended"),
+    Field(
+        "date",
+        "When the call began, GMT+8, YYYY-MM-DD HH:mm:SS.",
+        ENDED,
+        example="2026-03-14 17:05:09",
+    ),
     Field(
         "duration",
         "Minutes, each begun one counted whole; 0 if the call was never answered.",
-        "when the call has ended",
+        ENDED,
+        example="2",
     ),
-    Field("currency", "ISO 4217 code of rate and debit.", "when the call has ended"),
-    Field("rate", "Charge for a minute, three decimals.", "when the call has ended"),
-    Field("debit", "rate times duration, three decimals.", "when the call has ended"),
+    Field("currency", "ISO 4217 code of rate and debit.", ENDED, example="SGD"),
+    Field("rate", "Charge for a minute, three decimals.", ENDED, example="0.020"),
+    Field("debit", "rate times duration, three decimals.", ENDED, example="0.040"),
     Field(
         "ended_by",
         "Who ended it: caller, application or system (beyond the original API).",
-        "when the call has ended",
+        ENDED,
+        values=("caller", "application", "system"),
+        example="application",
     ),
     Field(
         "cause",
         "The reason in one word, e.g. hangup, cancelled, ring_timeout (beyond the original API).",
-        "when the call has ended",
+        ENDED,
+        example="hangup",
+    ),
+    Field(
+        "sip_cause",
+        "The other side's own words for why it hung up, from its SIP Reason header (beyond the "
+        "original API).",
+        "when the other side ended the call and gave a reason",
     ),
 )

@@ -7,6 +7,7 @@ from onhook.blocks.declaration import (
     ACCESS_TOKEN,
     ALWAYS_FIELDS,
     APP_ID,
+    DEST,
     ENDED_FIELDS,
     SESSION,
     TAG,
@@ -38,6 +39,7 @@ HANGUP = Block(
             Kind.SWITCH,
             "With the value enabled the call is hung up immediately, even in the middle of another "
             "block; msg must not be given. Any other value counts as not given.",
+            example="enabled",
         ),
         message("What to play before the call is hung up: text, <speech> and <url>."),
         TAG,
@@ -56,8 +58,13 @@ HANGUP = Block(
     ),
     fields=(
         *ALWAYS_FIELDS,
-        Field("dest", "The number that was dialled, in E.164.", "for an outgoing call"),
-        Field("call_state", "ended: no more requests can be sent for this call."),
+        DEST,
+        Field(
+            "call_state",
+            "ended: no more requests can be sent for this call.",
+            values=("ended",),
+            example="ended",
+        ),
         *ENDED_FIELDS,
     ),
     hangs_up=True,

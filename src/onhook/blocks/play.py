@@ -4,6 +4,7 @@ from onhook.blocks.declaration import (
     ACCESS_TOKEN,
     ALWAYS_FIELDS,
     APP_ID,
+    DEST,
     ENDED_FIELDS,
     SESSION,
     SESSION_STATUSES,
@@ -38,8 +39,14 @@ PLAY = Block(
     own_statuses=SESSION_STATUSES,
     fields=(
         *ALWAYS_FIELDS,
-        Field("dest", "The number that was dialled, in E.164.", "for an outgoing call"),
-        Field("call_state", "ongoing, or ended when the other side hung up."),
+        DEST,
+        Field(
+            "call_state",
+            "ongoing once msg was heard; ended when the call is over before that, or later while "
+            "no other block was accepted.",
+            values=("ongoing", "ended"),
+            example="ongoing",
+        ),
         *ENDED_FIELDS,
     ),
 )

@@ -1,0 +1,35 @@
+"""The notification of an incoming call: how an application learns that there is something to steer.
+
+There is no request behind it. It goes to the URL of the called number, and it is the application's
+turn: the first block that plays a message answers the call, a Hangup without one rejects it.
+"""
+
+from onhook.blocks.declaration import ALWAYS_FIELDS, ENDED_FIELDS, INCOMING, Field, Notice
+
+_NEVER_TAGGED = {"tag": Field("tag", "Empty: there was no request.")}
+_ALWAYS_INCOMING = {
+    field.name: Field(field.name, field.doc, example=field.example)
+    for field in ALWAYS_FIELDS
+    if field.when == INCOMING
+}
+
+ANSWER = Notice(
+    name="answer",
+    summary="A call came in.",
+    doc=(
+        "Sent to the forward_to of the called number as soon as its phone rings. Steer the call "
+        "with the session that it carries: Play answers it, Hangup with a msg answers it and plays "
+        "that, Hangup without one rejects it. A second one with call_state=ended, and the "
+        "bill, is sent when the call is over before any block was accepted."
+    ),
+    fields=(
+        *({**_NEVER_TAGGED, **_ALWAYS_INCOMING}.get(field.name, field) for field in ALWAYS_FIELDS),
+        Field(
+            "call_state",
+            "ringing, or ended when the caller gave up or nobody acted in time.",
+            values=("ringing", "ended"),
+            example="ringing",
+        ),
+        *ENDED_FIELDS,
+    ),
+)

@@ -1,0 +1,331 @@
+"""Every edge of the table: the complete matrix, what each edge does, and that the rest does nothing."""
+
+import itertools
+from dataclasses import dataclass
+from typing import get_args
+
+import pytest
+
+from call.edges import ALREADY, EDGES, SESSION_ENDED, SPOKEN, Edge
+from call.lives import (
+    CLOSING,
+    ENDED,
+    ENDING,
+    ENDING_UNHEARD,
+    FORWARD,
+    LAST_PLAY,
+    LIMITS,
+    NEXT,
+    PREPARING,
+    PREPARING_LATER,
+    REJECTING,
+    RINGING,
+    RUNNING,
+    SETTLING,
+    UNHEARD,
+    WAITING,
+    Life,
+    Path,
+    forced,
+    forcing,
+    hangup,
+)
+from onhook.call import (
+    TABLE,
+    Acknowledged,
+    Cancelled,
+    Due,
+    Event,
+    HangupDone,
+    HungUp,
+    MediaLost,
+    Notify,
+    Played,
+    PreparationFailed,
+    Prepared,
+    Refuse,
+    Requested,
+    Shutdown,
+    State,
+    Unacknowledged,
+    arrive,
+)
+from onhook.call.table import ignore
+
+NOT_READY = "error_session_not_ready"
+NO_MESSAGE = "error_cannot_play_msg_with_force"
+
+MUTE = hangup(3)
+FORCED_WITH_MESSAGE = forced(3, speaks=True)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A request that may not run, and the status that says so."""
+
+    what: str
+    path: Path
+    event: Requested
+    status: str
+
+    def __str__(self) -> str:
+        return self.what
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Something that finds nothing to do in this particular call, though its row is not ``ignore``."""
+
+    what: str
+    path: Path
+    event: Event
+
+    def __str__(self) -> str:
+        return self.what
+
+
+# fmt: off
+REFUSALS: list[Refusal] = [
+    Refusal("ringing: no message with force",
+            RINGING, Requested(1.0, FORCED_WITH_MESSAGE), NO_MESSAGE),
+    Refusal("ringing, forcing: no second forced hangup",
+            forcing(RINGING), Requested(7.0, forced(3)), ALREADY),
+    Refusal("ringing, forcing: already comes before the message",
+            forcing(RINGING), Requested(7.0, FORCED_WITH_MESSAGE), ALREADY),
+    Refusal("ringing, forcing: no hangup",
+            forcing(RINGING), Requested(7.0, MUTE), ALREADY),
+    Refusal("ringing, forcing: no play",
+            forcing(RINGING), Requested(7.0, NEXT), NOT_READY),
+    Refusal("waiting: no message with force",
+            WAITING, Requested(5.0, FORCED_WITH_MESSAGE), NO_MESSAGE),
+    Refusal("waiting, forcing: no hangup",
+            forcing(WAITING), Requested(7.0, MUTE), ALREADY),
+    Refusal("waiting, forcing: no play",
+            forcing(WAITING), Requested(7.0, NEXT), NOT_READY),
+    Refusal("preparing a play: no other play",
+            PREPARING, Requested(2.0, NEXT), NOT_READY),
+    Refusal("preparing a play: a hangup waits its turn",
+            PREPARING, Requested(2.0, MUTE), NOT_READY),
+    Refusal("preparing a play: no message with force",
+            PREPARING, Requested(2.0, FORCED_WITH_MESSAGE), NO_MESSAGE),
+    Refusal("preparing a play, forcing: no second forced hangup",
+            forcing(PREPARING), Requested(7.0, forced(3)), ALREADY),
+    Refusal("preparing a hangup: no other one",
+            PREPARING_LATER, Requested(6.0, MUTE), ALREADY),
+    Refusal("preparing a hangup: no forced one either",
+            PREPARING_LATER, Requested(6.0, forced(3)), ALREADY),
+    Refusal("preparing a hangup: no play",
+            PREPARING_LATER, Requested(6.0, NEXT), NOT_READY),
+    Refusal("running: no other play",
+            RUNNING, Requested(4.0, NEXT), NOT_READY),
+    Refusal("running: a hangup waits its turn",
+            RUNNING, Requested(4.0, SPOKEN), NOT_READY),
+    Refusal("running: no message with force",
+            RUNNING, Requested(4.0, FORCED_WITH_MESSAGE), NO_MESSAGE),
+    Refusal("running, forcing: no second forced hangup",
+            forcing(RUNNING), Requested(7.0, forced(3)), ALREADY),
+    Refusal("running, forcing: no hangup",
+            forcing(RUNNING), Requested(7.0, MUTE), ALREADY),
+    Refusal("running, forcing: no play",
+            forcing(RUNNING), Requested(7.0, NEXT), NOT_READY),
+    Refusal("ending: no other hangup",
+            ENDING, Requested(6.5, MUTE), ALREADY),
+    Refusal("ending: no play",
+            ENDING, Requested(6.5, NEXT), NOT_READY),
+    Refusal("ending: no message with force",
+            ENDING, Requested(6.5, FORCED_WITH_MESSAGE), NO_MESSAGE),
+    Refusal("ending, forcing: force succeeds once",
+            forcing(ENDING), Requested(7.0, forced(3)), ALREADY),
+    Refusal("ending, forcing: already comes before the message",
+            forcing(ENDING), Requested(7.0, FORCED_WITH_MESSAGE), ALREADY),
+    Refusal("closing: no hangup",
+            CLOSING, Requested(7.7, MUTE), ALREADY),
+    Refusal("closing: no forced hangup",
+            CLOSING, Requested(7.7, forced(3)), ALREADY),
+    Refusal("closing: no play",
+            CLOSING, Requested(7.7, NEXT), NOT_READY),
+    Refusal("rejecting: no hangup",
+            REJECTING, Requested(2.5, MUTE), ALREADY),
+    Refusal("ended: no hangup",
+            ENDED, Requested(9.0, MUTE), SESSION_ENDED),
+    Refusal("ended: no forced hangup",
+            ENDED, Requested(9.0, forced(3)), SESSION_ENDED),
+    Refusal("ended: no play",
+            ENDED, Requested(9.0, NEXT), SESSION_ENDED),
+]
+
+NOTHINGS: list[Nothing] = [
+    # Prepared
+    Nothing("preparing: an unknown request's preparation means nothing",
+            PREPARING, Prepared(2.0, 77)),
+    Nothing("ringing: nothing was reserved",
+            RINGING, Prepared(7.0, 9)),
+    Nothing("waiting: nothing was reserved",
+            WAITING, Prepared(7.0, 9)),
+    Nothing("running: the block was prepared before",
+            RUNNING, Prepared(7.0, 1)),
+    Nothing("running, forcing: another one's preparation means nothing",
+            forcing(RUNNING), Prepared(7.0, 77)),
+    Nothing("ending: the hangup was prepared before",
+            ENDING, Prepared(7.0, 2)),
+    # PreparationFailed
+    Nothing("preparing: an unknown request's failure means nothing",
+            PREPARING, PreparationFailed(2.0, 77)),
+    # Acknowledged
+    Nothing("running: a repeated ACK means nothing",
+            RUNNING, Acknowledged(3.5)),
+    Nothing("ending: a repeated ACK means nothing",
+            ENDING, Acknowledged(6.5)),
+    Nothing("waiting: a repeated ACK means nothing",
+            WAITING, Acknowledged(4.5)),
+    Nothing("preparing, answered: a repeated ACK means nothing",
+            PREPARING_LATER, Acknowledged(5.5)),
+    Nothing("preparing, ringing: an ACK of nothing means nothing",
+            PREPARING, Acknowledged(1.5)),
+    # Unacknowledged
+    Nothing("preparing, ringing: there is nothing to acknowledge",
+            PREPARING, Unacknowledged(34.0)),
+    # Played
+    Nothing("running: an earlier block's end means nothing",
+            (*WAITING, Requested(5.0, NEXT), Prepared(6.0, 3)), Played(6.0, 1)),
+    Nothing("ending: an earlier block's end means nothing",
+            ENDING, Played(7.0, 1)),
+    Nothing("settling: told twice is heard once",
+            SETTLING, Played(7.25, 2)),
+    # Cancelled
+    Nothing("preparing, answered: CANCEL comes too late",
+            PREPARING_LATER, Cancelled(5.5)),
+    Nothing("closing, answered: CANCEL comes too late",
+            CLOSING, Cancelled(7.7)),
+    # MediaLost
+    Nothing("preparing, ringing: there is no media to lose",
+            PREPARING, MediaLost(2.0)),
+    # Due
+    Nothing("ringing: too early",
+            RINGING, Due(59.9)),
+    Nothing("waiting: the timer of the ringing",
+            WAITING, Due(60.0)),
+    Nothing("ending: no timer while the last words play",
+            ENDING, Due(904.0)),
+    Nothing("settling: too early",
+            SETTLING, Due(7.4)),
+]
+# fmt: on
+
+
+PATHS: dict[State, tuple[Path, ...]] = {
+    State.RINGING: (RINGING, forcing(RINGING), (*PREPARING, PreparationFailed(2.0, 1))),
+    State.WAITING: (WAITING, forcing(WAITING), (*PREPARING_LATER, PreparationFailed(6.0, 2))),
+    State.PREPARING: (PREPARING, PREPARING_LATER, forcing(PREPARING)),
+    State.RUNNING: (UNHEARD, RUNNING, LAST_PLAY, forcing(RUNNING)),
+    State.ENDING: (
+        ENDING,
+        ENDING_UNHEARD,
+        SETTLING,
+        forcing(ENDING),
+        (*LAST_PLAY, Played(4.0, 1)),
+    ),
+    State.CLOSING: (CLOSING, REJECTING, (*RINGING, Due(60.0)), (*RUNNING, MediaLost(4.0))),
+    State.ENDED: (
+        ENDED,
+        (HungUp(1.0),),
+        (Cancelled(1.0),),
+        (*RUNNING, HungUp(4.0)),
+        (*REJECTING, HangupDone(3.0)),
+    ),
+}
+"""Several lives that lead to each state."""
+
+EVENTS: dict[type, tuple[Event, ...]] = {
+    Requested: (Requested(1000.0, NEXT),),
+    Prepared: (Prepared(1000.0, 1), Prepared(1000.0, 2), Prepared(1000.0, 9)),
+    PreparationFailed: tuple(PreparationFailed(1000.0, number) for number in (1, 2, 9)),
+    Acknowledged: (Acknowledged(1000.0),),
+    Unacknowledged: (Unacknowledged(1000.0),),
+    Played: (Played(1000.0, 1), Played(1000.0, 2), Played(1000.0, 9)),
+    HungUp: (HungUp(1000.0, "Q.850;cause=16"),),
+    Cancelled: (Cancelled(1000.0, "SIP;cause=200"),),
+    HangupDone: (HangupDone(1000.0),),
+    MediaLost: (MediaLost(1000.0),),
+    Shutdown: (Shutdown(1000.0),),
+    Due: (Due(0.0), Due(1000.0)),
+}
+
+IGNORED = [
+    pytest.param(path, event, id=f"{state.value}-{number}-{event}")
+    for (state, kind), transition in TABLE.items()
+    if transition is ignore
+    for number, path in enumerate(PATHS[state])
+    for event in EVENTS[kind]
+]
+
+
+def test_the_table_has_a_row_for_every_state_and_event() -> None:
+    assert set(TABLE) == set(itertools.product(State, get_args(Event)))
+
+
+def test_every_edge_that_does_something_is_walked_here() -> None:
+    lines: list[Edge | Refusal | Nothing] = [*EDGES, *REFUSALS, *NOTHINGS]
+    walked = {(Life(line.path).call.state, type(line.event)) for line in lines}
+
+    assert walked == {pair for pair, transition in TABLE.items() if transition is not ignore}
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_paths_lead_where_they_say(state: State) -> None:
+    assert {Life(path).call.state for path in PATHS[state]} == {state}
+
+
+def test_a_call_begins_by_ringing_and_telling_the_application() -> None:
+    call, effects = arrive("S1", FORWARD.url, LIMITS, 5.0)
+
+    assert call.state is State.RINGING
+    assert call.due_at == 65.0
+    assert not call.answered
+    assert effects == (Notify(FORWARD, "ringing"),)
+
+
+@pytest.mark.parametrize("edge", EDGES, ids=str)
+def test_edge(edge: Edge) -> None:
+    life = Life(edge.path)
+
+    effects = life.then(edge.event)
+
+    assert effects == edge.effects
+    assert life.call.state is edge.state
+    assert life.call.due_at == edge.due_at
+    end = life.call.end
+    assert (end and (end.by, end.cause)) == edge.end
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=str)
+def test_a_refused_request_leaves_the_call_as_it_was(refusal: Refusal) -> None:
+    life = Life(refusal.path)
+    before = life.call
+
+    effects = life.then(refusal.event)
+
+    assert effects == (Refuse(refusal.event.job.request_id, refusal.status),)
+    assert life.call is before
+
+
+@pytest.mark.parametrize("nothing", NOTHINGS, ids=str)
+def test_what_finds_nothing_to_do_changes_nothing(nothing: Nothing) -> None:
+    life = Life(nothing.path)
+    before = life.call
+
+    effects = life.then(nothing.event)
+
+    assert effects == ()
+    assert life.call is before
+
+
+@pytest.mark.parametrize(("path", "event"), IGNORED)
+def test_what_is_ignored_changes_nothing(path: Path, event: Event) -> None:
+    life = Life(path)
+    before = life.call
+
+    effects = life.then(event)
+
+    assert life.call is before
+    assert effects == ()
