@@ -1,0 +1,253 @@
+"""A caller that is its own application, for latencies: one thread, sockets with kernel time stamps.
+
+It places calls over UDP, gets their notifications as a web server, and makes API requests on warm
+HTTP/1.1 connections. What a call goes through is a script, a generator that yields what it waits for:
+
+    def script(caller: Caller) -> Script:
+        call = caller.place(number)
+        yield lambda: bool(call.session)        # the notification has come
+        request = caller.request("ivr/end/hangup", session=call.session, force="enabled")
+        yield lambda: "BYE" in call.times_ns
+        times.append(call.times_ns["BYE"] - request.sent_ns)
+
+    caller.perform([script(caller) for _ in range(100)], at_once=1)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+import time
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self, TypeAlias
+from urllib.parse import urlencode
+
+from bench import sip_text
+from bench.rig import Account, Server
+from bench.stamped import HttpStream, receive, stamped_udp
+
+Script: TypeAlias = Generator[Callable[[], bool], None, None]
+
+_STEP_S = 0.002  # a script may wait for a moment, so they are asked this often at the latest
+_PATIENCE_S = 10.0
+_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A call, and when what happened to it, in nanoseconds since the epoch."""
+
+    call_id: str
+    caller: str
+    """A number of its own, by which its notifications are recognised."""
+    session: str = ""
+    media_port: int = 0
+    """Where the server's audio comes from; 0 before the 200."""
+    times_ns: dict[str, int] = field(default_factory=dict)
+    """The first of each: `200`, `BYE`, `BYE answered`, `audio`, `ringing`, `ongoing`, `ended`."""
+    last_audio_ns: int = 0
+
+    def stamp(self, what: str, at_ns: int) -> None:
+        """Keeps the first of equal events."""
+        self.times_ns.setdefault(what, at_ns)
+
+
+@dataclass(slots=True, eq=False)
+class ApiRequest:
+    """A request on its way; `status` is empty until the reply is here."""
+
+    sent_ns: int
+    status: str = ""
+    replied_ns: int = 0
+
+
+class Caller:
+    """Use it with `with`; its number has to be told to `url`."""
+
+    def __init__(self, server: Server, account: Account) -> None:
+        self._server = server
+        self._who = {"app_id": account.app_id, "access_token": account.access_token}
+        self._selector = selectors.DefaultSelector()
+        self._sip, self._audio = stamped_udp(), stamped_udp()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._listener.setblocking(False)
+        self._watch(self._sip, self._on_sip)
+        self._watch(self._audio, self._on_audio)
+        self._watch(self._listener, self._on_connection)
+        self._me: tuple[str, int] = self._sip.getsockname()
+        self._idle: list[HttpStream] = []
+        self._calls: dict[str, Call] = {}
+        self._by_number: dict[str, Call] = {}
+        self._by_media_port: dict[int, Call] = {}
+        self._placed = 0
+        self.failures: list[str] = []
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for connection in self._idle:
+            connection.sock.close()
+        for key in list(self._selector.get_map().values()):
+            self._selector.unregister(key.fileobj)
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+        self._selector.close()
+
+    # What a script does -------------------------------------------------------------------------
+
+    def place(self, number: str) -> Call:
+        """Sends an INVITE."""
+        self._placed += 1
+        call = Call(f"b{os.getpid()}x{self._placed}", f"+6590{self._placed:06d}")
+        self._calls[call.call_id] = self._by_number[call.caller] = call
+        host, port = self._server.sip
+        uri = f"sip:{number}@{host}:{port}"
+        body = sip_text.offer(self._audio.getsockname()[1])
+        self._send(self._request("INVITE", uri, call, f"<{uri}>", body))
+        return call
+
+    def request(self, block: str, **params: str) -> ApiRequest:
+        """Sends an API request on a connection on which no other waits for its reply."""
+        connection = self._connection()
+        body = urlencode({**self._who, **params}).encode()
+        host, port = self._server.http
+        head = (
+            f"POST /open/{block} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        request = ApiRequest(connection.send(head.encode() + body))
+        self._watch(connection.sock, lambda: self._on_reply(connection, request))
+        return request
+
+    def perform(self, scripts: Iterable[Script], at_once: int = 1, every_s: float = 0.0) -> None:
+        """Runs the scripts to their ends; one that waits in vain is given up, and counted.
+
+        At most `at_once` run at the same time, and `every_s` at the earliest one begins.
+        """
+        coming = iter(scripts)
+        running: list[tuple[Script, Callable[[], bool], float]] = []
+        more, next_s = True, 0.0
+        while more or running:
+            while more and len(running) < at_once and time.monotonic() >= next_s:
+                script = next(coming, None)
+                more = script is not None
+                next_s = time.monotonic() + every_s
+                if script is not None:
+                    self._resume(script, running)
+            self._turn()
+            now_s = time.monotonic()
+            for waiting in list(running):
+                script, ready, deadline_s = waiting
+                if ready():
+                    running.remove(waiting)
+                    self._resume(script, running)
+                elif now_s > deadline_s:
+                    running.remove(waiting)
+                    self.failures.append("a call did not get what it waited for")
+
+    @staticmethod
+    def _resume(script: Script, running: list[tuple[Script, Callable[[], bool], float]]) -> None:
+        try:
+            ready = next(script)
+        except StopIteration:
+            return
+        running.append((script, ready, time.monotonic() + _PATIENCE_S))
+
+    # What comes in ------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        for key, _ in self._selector.select(_STEP_S):
+            key.data()
+
+    def _watch(self, sock: socket.socket, act: Callable[[], None]) -> None:
+        self._selector.register(sock, selectors.EVENT_READ, act)
+
+    def _send(self, data: bytes) -> None:
+        self._sip.sendto(data, self._server.sip)
+
+    def _request(self, method: str, uri: str, call: Call, to: str, body: str = "") -> bytes:
+        return sip_text.request(
+            method, uri, me=self._me, caller=call.caller, call_id=call.call_id, to=to, body=body
+        )
+
+    def _on_sip(self) -> None:
+        while (received := receive(self._sip)) is not None:
+            data, at_ns, _ = received
+            message = data.decode("latin-1")
+            call = self._calls.get(sip_text.header(message, "Call-ID"))
+            if call is None:
+                continue
+            if message.startswith("BYE "):
+                call.stamp("BYE", at_ns)
+                self._send(sip_text.ok(message))
+                call.stamp("BYE answered", time.time_ns())
+            elif message.startswith("SIP/2.0 2"):
+                self._on_answered(call, message, at_ns)
+            elif message[8:9] in "3456":
+                self.failures.append(message.split("\r\n")[0])
+
+    def _on_answered(self, call: Call, message: str, at_ns: int) -> None:
+        uri, to = sip_text.target(message), sip_text.header(message, "To")
+        self._send(self._request("ACK", uri, call, to))
+        call.stamp("200", at_ns)
+        call.media_port = sip_text.audio_port(message)
+        self._by_media_port[call.media_port] = call
+
+    def _on_audio(self) -> None:
+        while (received := receive(self._audio)) is not None:
+            _, at_ns, (_, port) = received
+            call = self._by_media_port.get(port)
+            if call is not None:
+                call.stamp("audio", at_ns)
+                call.last_audio_ns = at_ns
+
+    def _on_connection(self) -> None:
+        connection = HttpStream.over(self._listener.accept()[0])
+        self._watch(connection.sock, lambda: self._on_notification(connection))
+
+    def _on_notification(self, connection: HttpStream) -> None:
+        for message in connection.read():
+            told = message.form
+            call = self._by_number[told["from"]]
+            call.session = told["session"]
+            call.stamp(told["call_state"], message.at_ns)
+            connection.send(_OK)
+        self._drop_if_closed(connection)
+
+    def _on_reply(self, connection: HttpStream, request: ApiRequest) -> None:
+        for message in connection.read():
+            request.status = str(json.loads(message.body)["status"])
+            request.replied_ns = message.at_ns
+            if request.status != "success_ok":
+                self.failures.append(request.status)
+            self._selector.unregister(connection.sock)
+            self._idle.append(connection)
+            return
+        self._drop_if_closed(connection)
+
+    def _drop_if_closed(self, connection: HttpStream) -> None:
+        if connection.closed:
+            self._selector.unregister(connection.sock)
+            connection.sock.close()
+
+    def _connection(self) -> HttpStream:
+        """A warm connection if there is one; the server closes those that idle for long."""
+        while self._idle:
+            connection = self._idle.pop()
+            connection.read()
+            if not connection.closed:
+                return connection
+            connection.sock.close()
+        return HttpStream.over(socket.create_connection(self._server.http))

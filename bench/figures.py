@@ -1,0 +1,58 @@
+"""What is made of many measurements: percentiles, and the table at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+Figure: TypeAlias = float | int | str | bool | None
+Figures: TypeAlias = dict[str, object]
+"""The figures of a part, as they go into the JSON."""
+
+Row: TypeAlias = tuple[str, str]
+"""What was measured, and its figure for a person."""
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The value below which `share` (0 to 1) of them are, by nearest rank; None without any."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * (len(ordered) - 1) + 0.5))]
+
+
+def spread(name: str, values: Sequence[float]) -> Figures:
+    """`n`, and the p50, p99 and maximum of times in milliseconds, under names that begin alike."""
+    shares = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+    found = {f"{name}_{label}_ms": percentile(values, share) for label, share in shares.items()}
+    rounded = {key: None if value is None else round(value, 3) for key, value in found.items()}
+    return {f"{name}_n": len(values), **rounded}
+
+
+def pair(figures: Mapping[str, object], name: str) -> str:
+    """`p50 / p99 ms` of what `spread` made."""
+    return f"{number(figures[f'{name}_p50_ms'])} / {number(figures[f'{name}_p99_ms'])} ms"
+
+
+def number(value: object) -> str:
+    """A figure with three significant digits, or a dash."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return str(value)
+
+
+def table(title: str, rows: Sequence[Row]) -> str:
+    """The rows below a title, in two columns."""
+    width = max((len(what) for what, _ in rows), default=0)
+    lines = [f"  {what:<{width}}  {figure}" for what, figure in rows]
+    return "\n".join([title, *lines])
+
+
+def save(path: Path, figures: Mapping[str, object]) -> None:
+    """Writes the JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(figures, indent=1) + "\n")

@@ -1,0 +1,90 @@
+"""What processes cost, and how busy the machine was besides."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process with all its threads, kernel included; 0 if it is gone.
+
+    The kernel scales these from the exact run times, so paced work that runs in step with the tick
+    is not misjudged (the first line of /proc/stat would be).
+    """
+    fields = _stat(str(pid))
+    return (fields[11] + fields[12]) / _TICKS_A_SECOND if fields else 0.0
+
+
+def everyone_cpu_s() -> float:
+    """CPU seconds of all processes of the machine, with those of their reaped children."""
+    pids = [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return sum(sum(_stat(pid)[11:15]) for pid in pids) / _TICKS_A_SECOND
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process, what it maps included; 0 if it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
+    except OSError:
+        return 0
+
+
+def _stat(pid: str) -> list[int]:
+    """The fields of /proc/PID/stat from the third on (man proc); the state, a letter, is 0."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return []
+    return [0, *map(int, fields[1:])]
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What was used between the start and the stop of a meter."""
+
+    seconds: float
+    cpu_s: Mapping[str, float]
+    """By the names that the meter was given."""
+    busy: float
+    """Share of all cores that was in use, 0 to 1."""
+    others: float
+    """Share of all cores that processes used which are not ours: above 0.1, measure again."""
+
+
+class Meter:
+    """Measures named processes from its making to `stop`."""
+
+    def __init__(self, **pids: int) -> None:
+        self._pids = pids
+        self._began_s = time.monotonic()
+        self._everyone_s = everyone_cpu_s()
+        self._before = {name: cpu_s(pid) for name, pid in pids.items()}
+        self._own_s = time.process_time()
+
+    def stop(self) -> Costs:
+        """The costs up to now; may be asked again later."""
+        cores = os.cpu_count() or 1
+        used = {name: cpu_s(pid) - self._before[name] for name, pid in self._pids.items()}
+        own_s = time.process_time() - self._own_s
+        everyone_s = everyone_cpu_s() - self._everyone_s
+        seconds = time.monotonic() - self._began_s
+        return Costs(
+            seconds=round(seconds, 2),
+            cpu_s={name: round(value, 3) for name, value in used.items()},
+            busy=round(everyone_s / seconds / cores, 3),
+            others=round(max(0.0, everyone_s - own_s - sum(used.values())) / seconds / cores, 3),
+        )
+
+
+def busy_now(for_s: float = 1.0) -> float:
+    """Share of all cores in use during the next second or so."""
+    meter = Meter()
+    time.sleep(for_s)
+    return meter.stop().busy
