@@ -2,7 +2,7 @@
 
 import pytest
 
-from onhook.blocks import BLOCKS, Refused, statuses
+from onhook.blocks import BLOCKS, ENDPOINTS, Block, Endpoint, Refused, statuses
 
 VALUES: dict[str, tuple[object, ...]] = {
     "error_X_param_missing": ("session",),
@@ -30,8 +30,9 @@ def test_what_needs_values_is_known(status: str) -> None:
     assert statuses.SENTENCES[status].count("%s") == len(VALUES.get(status, ()))
 
 
-def test_every_sentence_belongs_to_a_status_that_a_block_can_answer() -> None:
-    answered = {status for block in BLOCKS for status in block.statuses}
+def test_every_sentence_belongs_to_a_status_that_can_be_answered() -> None:
+    everything: tuple[Block | Endpoint, ...] = (*BLOCKS, *ENDPOINTS)
+    answered = {status for declared in everything for status in declared.statuses}
 
     assert answered == statuses.SENTENCES.keys()
 

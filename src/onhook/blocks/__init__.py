@@ -5,11 +5,13 @@ evaluated, and the fields of its notification, declared once. Parsing, the reply
 document and the reference page are all read off the declaration.
 """
 
+from onhook.blocks.account import ENDPOINTS
 from onhook.blocks.answer import ANSWER
 from onhook.blocks.declaration import Block, Field, Kind, Notice, Param, Place
+from onhook.blocks.endpoint import Endpoint
 from onhook.blocks.hangup import HANGUP
 from onhook.blocks.play import PLAY
-from onhook.blocks.request import BlockRequest, Refused, Syntax, check_present, parse
+from onhook.blocks.request import BlockRequest, Refused, RequestKey, Syntax, check_present, parse
 
 BLOCKS: tuple[Block, ...] = (PLAY, HANGUP)
 """Every block that the API serves, in the order of the reference."""
@@ -20,17 +22,20 @@ NOTICES: tuple[Notice, ...] = (ANSWER,)
 __all__ = [
     "ANSWER",
     "BLOCKS",
+    "ENDPOINTS",
     "HANGUP",
     "NOTICES",
     "PLAY",
     "Block",
     "BlockRequest",
+    "Endpoint",
     "Field",
     "Kind",
     "Notice",
     "Param",
     "Place",
     "Refused",
+    "RequestKey",
     "Syntax",
     "check_present",
     "parse",

@@ -17,16 +17,17 @@ ANSWER = Notice(
     name="answer",
     summary="A call came in.",
     doc=(
-        "Sent to the forward_to of the called number as soon as its phone rings. Steer the call "
+        "Sent to the forward_to of the called number as soon as the call rings. Steer the call "
         "with the session that it carries: Play answers it, Hangup with a msg answers it and plays "
         "that, Hangup without one rejects it. A second one with call_state=ended, and the "
-        "bill, is sent when the call is over before any block was accepted."
+        "bill, is sent when the call is over before any block was accepted. Of a call that the "
+        "account cannot pay for, only that one is sent."
     ),
     fields=(
         *({**_NEVER_TAGGED, **_ALWAYS_INCOMING}.get(field.name, field) for field in ALWAYS_FIELDS),
         Field(
             "call_state",
-            "ringing, or ended when the caller gave up or nobody acted in time.",
+            "`ringing`, or `ended` when the caller gave up, nobody acted in time, or the credit is used up.",
             values=("ringing", "ended"),
             example="ringing",
         ),

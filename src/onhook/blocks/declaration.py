@@ -23,6 +23,14 @@ class Kind(enum.Enum):
     NOTIFY_URL = "notify_url"
     SWITCH = "switch"
     """On with the value ``enabled``; any other value counts as not given."""
+    IDEMPOTENCY_KEY = "idempotency_key"
+    TXN_REF = "txn_ref"
+    DATE = "date"
+    """``YYYY-MM-DD HH:mm:SS`` in GMT+8."""
+    PAGE = "page"
+    NUMBER = "number"
+    """A phone number in E.164."""
+    FORWARD_TO = "forward_to"
 
 
 class Place(enum.Enum):
@@ -62,7 +70,7 @@ class Field:
     values: tuple[str, ...] = ()
     """Every value it can have, in the order in which a call meets them; empty if they are open."""
     example: str = ""
-    """A value for the examples of the reference; without one they leave the field out."""
+    """A value for the examples of the reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +187,7 @@ SESSION_STATUSES = (
 ALWAYS_FIELDS = (
     Field("ivr_block", "Which block this notification is about."),
     Field("session", "The session of the call.", example=SESSION.example),
-    Field(
-        "txn_ref", "The reference of the call's transaction.", example="AA-C-482913305716620481"
-    ),
+    Field("txn_ref", "The reference of the call's transaction.", example="AA-C-482913305716620481"),
     Field("tag", "The tag of the request; empty when none was given.", example=TAG.example),
     Field("from", "The caller's number, in E.164.", INCOMING, example="+6598765432"),
     Field("to", "The number that was called, in E.164.", INCOMING, example="+6531234567"),
@@ -200,19 +206,25 @@ ENDED_FIELDS = (
         ENDED,
         example="2",
     ),
-    Field("currency", "ISO 4217 code of rate and debit.", ENDED, example="SGD"),
+    Field("currency", "ISO 4217 code of `rate` and `debit`.", ENDED, example="SGD"),
     Field("rate", "Charge for a minute, three decimals.", ENDED, example="0.020"),
-    Field("debit", "rate times duration, three decimals.", ENDED, example="0.040"),
+    Field(
+        "debit",
+        "`rate` times `duration` (times the billed seconds, where the operator bills by other steps than "
+        "minutes), three decimals.",
+        ENDED,
+        example="0.040",
+    ),
     Field(
         "ended_by",
-        "Who ended it: caller, application or system (beyond the original API).",
+        "Who ended it: `caller`, `application` or `system` (beyond the original API).",
         ENDED,
         values=("caller", "application", "system"),
         example="application",
     ),
     Field(
         "cause",
-        "The reason in one word, e.g. hangup, cancelled, ring_timeout (beyond the original API).",
+        "The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original API).",
         ENDED,
         example="hangup",
     ),

@@ -37,7 +37,7 @@ HANGUP = Block(
         Param(
             "force",
             Kind.SWITCH,
-            "With the value enabled the call is hung up immediately, even in the middle of another "
+            "With the value `enabled` the call is hung up immediately, even in the middle of another "
             "block; msg must not be given. Any other value counts as not given.",
             example="enabled",
         ),
@@ -61,7 +61,7 @@ HANGUP = Block(
         DEST,
         Field(
             "call_state",
-            "ended: no more requests can be sent for this call.",
+            "`ended`: no more requests can be sent for this call.",
             values=("ended",),
             example="ended",
         ),
@@ -74,6 +74,5 @@ HANGUP = Block(
         "generation of it, and clients send up to 1000.",
         "Of any number of parallel Hangups exactly one is accepted. A forced one is still accepted "
         "once while the message of an earlier unforced one plays: it cuts the message short.",
-        "A request that is refused leaves the call exactly as it was.",
     ),
 )

@@ -42,7 +42,7 @@ PLAY = Block(
         DEST,
         Field(
             "call_state",
-            "ongoing once msg was heard; ended when the call is over before that, or later while "
+            "`ongoing` once msg was heard; `ended` when the call is over before that, or later while "
             "no other block was accepted.",
             values=("ongoing", "ended"),
             example="ongoing",

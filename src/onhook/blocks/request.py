@@ -6,6 +6,7 @@ from typing import Protocol
 
 from onhook.blocks import statuses
 from onhook.blocks.declaration import Block, Kind, Param
+from onhook.blocks.endpoint import Endpoint
 
 
 class Refused(Exception):
@@ -35,6 +36,14 @@ class Syntax(Protocol):
         """Reads ``notify_url``; the result is handed on as ``BlockRequest.notify_target``."""
 
 
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """The idempotency key of a request, and the SHA-256 of what is asked for under it, in hex."""
+
+    key: str
+    digest: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockRequest:
     """A request whose parameters are all in order."""
@@ -47,11 +56,13 @@ class BlockRequest:
     message: object = None
     """What ``msg`` says, read by the injected syntax; None without msg."""
     force: bool = False
+    key: RequestKey | None = None
+    """The idempotency key under which the reply is kept, if the request came with one."""
 
 
-def check_present(block: Block, given: Mapping[str, str]) -> None:
+def check_present(declared: Block | Endpoint, given: Mapping[str, str]) -> None:
     """Refuses the first required parameter, in declared order, that is absent or empty."""
-    for param in block.params:
+    for param in declared.params:
         if param.required and not given.get(param.name):
             raise Refused(f"error_{param.name}_param_missing")
 

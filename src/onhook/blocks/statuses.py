@@ -23,6 +23,10 @@ SENTENCES: Final[dict[str, str]] = {
         "No application has this app_id; check it against the output of 'onhook app create'."
     ),
     "error_rate_limit_exceeded": "Too many requests of this application; wait %s seconds and try again.",
+    "error_idempotency_key_reused": (
+        "Another request was made under this idempotency key within 24 hours; "
+        "send each request with a key of its own."
+    ),
     "error_msg_invalid_length": "msg has %s characters; at most %s are allowed, markup included.",
     "error_msg_invalid_xml": (
         "The markup of msg is not well-formed or uses something else than <speech> and <url>."
@@ -57,6 +61,19 @@ SENTENCES: Final[dict[str, str]] = {
         "The previous request of this session is still being processed; "
         "send the next one when its notification arrives."
     ),
+    "error_invalid_txn_ref": "No call has this txn_ref; it is in the notifications of the call.",
+    "error_txn_ref_access_denied": "The call of this txn_ref belongs to another account.",
+    "error_from_invalid": "from is not a date and time as in 2026-01-31 13:05:59 (GMT+8).",
+    "error_to_invalid": "to is not a date and time as in 2026-01-31 13:05:59 (GMT+8).",
+    "error_to_before_from": "to is earlier than from; exchange the two.",
+    "error_page_invalid": "page is not a whole number from 1.",
+    "error_dest1_invalid": "dest1 is not a phone number in E.164, such as +6531234567.",
+    "error_dest2_invalid": "dest2 is not a phone number in E.164, such as +6531234567.",
+    "error_number_invalid": "number is not a phone number in E.164, such as +6531234567.",
+    "error_number_not_assigned": "This number does not belong to the account; see number/get_active.",
+    "error_forward_to_invalid": (
+        "forward_to is not an absolute http or https URL of at most 4000 characters."
+    ),
     "error_internal_server_error": (
         "Something unexpected went wrong here. Tell the operator the incident id %s."
     ),
@@ -71,6 +88,7 @@ FIRST: Final = (
     "error_invalid_access_token",
     "error_invalid_app_id",
     "error_rate_limit_exceeded",
+    "error_idempotency_key_reused",
 )
 """What every endpoint checks before it looks at its own parameters."""
 

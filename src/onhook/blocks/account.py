@@ -1,0 +1,212 @@
+"""The endpoints around the blocks: an account, its calls, its rates and its numbers.
+
+Source: reference, sections 2, 6 and 7. They answer at once and, but for one, change nothing.
+"""
+
+from onhook.blocks.declaration import ACCESS_TOKEN, APP_ID, ENDED, Field, Kind, Param
+from onhook.blocks.endpoint import Endpoint
+
+PAGE_ENTRIES = 100
+"""Entries of one page of a history."""
+
+CALL_STATUSES = ("ongoing", "answered", "unanswered", "failed", "busy")
+"""What can have become of a call, the one that is not over first (reference, section 5, dial_status)."""
+
+_WHOSE = (APP_ID, ACCESS_TOKEN)
+_TXN_REF = "AA-C-482913305716620481"
+_NUMBER = "+6531234567"
+_CALLER = "+6598765432"
+_FORWARD_TO = "https://shop.example.com/calls"
+_DATE = "2026-01-31 13:05:59"
+
+
+def _status(name: str, doc: str) -> Field:
+    return Field(name, doc, values=CALL_STATUSES, example="answered")
+
+
+_CALL = (
+    Field("txn_ref", "The reference of the call.", example=_TXN_REF),
+    Field("tag", "The tag of the last accepted request that acted on the call; may be empty."),
+    Field("dest1", "The caller's number, in E.164, of an incoming call.", example=_CALLER),
+    Field("dest2", "The number that was called, in E.164.", example=_NUMBER),
+    _status("call_status_dest1", "What became of the call, as seen from dest1."),
+    _status("call_status_dest2", "What became of the call, as seen from dest2."),
+    _status("call_status_dest_1", "The same as call_status_dest1, as some clients spell it."),
+    _status("call_status_dest_2", "The same as call_status_dest2, as some clients spell it."),
+    Field("date", "When the call began, GMT+8, YYYY-MM-DD HH:mm:SS.", ENDED, example=_DATE),
+    Field(
+        "duration",
+        "Minutes, each begun one counted whole; 0 if the call was never answered.",
+        ENDED,
+        example="1",
+    ),
+    Field("currency", "ISO 4217 code of rate and debit.", ENDED, example="SGD"),
+    Field("rate", "Charge for a minute, three decimals.", ENDED, example="0.020"),
+    Field("debit", "What the call cost, three decimals.", ENDED, example="0.020"),
+)
+_ONE_LEG = (
+    "An incoming call has one leg, so dest1 and dest2 have the same status: ongoing until it is over; "
+    "then answered if it ever was; busy if the application rejected it; unanswered if the caller gave "
+    "up or nobody acted in time; failed for any other end."
+)
+
+GET_BALANCE = Endpoint(
+    path="user/get_balance",
+    summary="The balance of the account.",
+    doc="Amounts have three decimals. The balance is the sum of points and bonus; bonus is used first.",
+    params=_WHOSE,
+    fields=(
+        Field("currency", "ISO 4217 code of the amounts.", example="SGD"),
+        Field("balance", "What the account can spend: points and bonus.", example="12.400"),
+        Field("points", "What was paid in and not yet used.", example="10.000"),
+        Field("bonus", "What was given and not yet used.", example="2.400"),
+    ),
+    notes=(
+        "The balance of an account that pays afterwards is what it owes, and negative.",
+        "While calls are in progress, what they will cost is not yet taken.",
+    ),
+)
+
+GET_INFO = Endpoint(
+    path="user/get_info",
+    summary="Whose account this is.",
+    doc="What the operator keeps of the account; what is not known is empty.",
+    params=_WHOSE,
+    fields=(
+        Field("uid", "The account's id.", example="main"),
+        Field("name", "Its name.", example="Shop Ltd"),
+        Field("mobile_number", "A number to reach its owner, in E.164.", example=_CALLER),
+        Field("email", "An address to write to.", example="owner@shop.example.com"),
+        Field("country", "ISO 3166-1 alpha-2 code of its country.", example="SG"),
+        Field("prefix", "The beginning of the references of its calls.", example="AA"),
+        Field("currency", "ISO 4217 code of its charges.", example="SGD"),
+        Field("time_zone", "Its time zone, as the IANA names it.", example="Asia/Singapore"),
+    ),
+)
+
+QUERY_STATUS = Endpoint(
+    path="voice/query_status",
+    summary="What became of a call, or how it stands.",
+    doc=(
+        "txn_ref is the reference that the call's notifications carry. Every application of the "
+        "account may ask. While the call goes on, there is no bill yet: date, duration, currency, "
+        "rate and debit are left out."
+    ),
+    params=(
+        *_WHOSE,
+        Param("txn_ref", Kind.TXN_REF, "The call's reference.", required=True, example=_TXN_REF),
+    ),
+    own_statuses=("error_invalid_txn_ref", "error_txn_ref_access_denied"),
+    fields=_CALL,
+    notes=(_ONE_LEG,),
+)
+
+GET_HISTORY = Endpoint(
+    path="voice/get_history",
+    summary="The calls of the account.",
+    doc=(
+        f"The newest call first, {PAGE_ENTRIES} on a page; calls in progress are among them. The times "
+        "are those at which calls began, in GMT+8."
+    ),
+    params=(
+        *_WHOSE,
+        Param(
+            "from",
+            Kind.DATE,
+            "The earliest beginning, YYYY-MM-DD HH:mm:SS in GMT+8; without it, since ever.",
+            example="2026-01-01 00:00:00",
+        ),
+        Param(
+            "to",
+            Kind.DATE,
+            "The latest beginning, this second included, YYYY-MM-DD HH:mm:SS in GMT+8; without it, "
+            "until now.",
+            example="2026-01-31 23:59:59",
+        ),
+        Param("page", Kind.PAGE, "Which page, from 1; without it, the first.", example="1"),
+    ),
+    own_statuses=(
+        "error_from_invalid",
+        "error_to_invalid",
+        "error_to_before_from",
+        "error_page_invalid",
+    ),
+    fields=(
+        Field("total_entries_count", "How many calls there are on all pages.", example="123"),
+        Field("entries_count", "How many of them are on this page.", example="100"),
+    ),
+    entry=_CALL,
+    notes=(
+        _ONE_LEG,
+        "New calls move the older ones to later pages. Give to when you read several pages.",
+        "A page behind the last is empty.",
+    ),
+)
+
+GET_RATE = Endpoint(
+    path="voice/get_rate",
+    summary="What a call between two numbers costs.",
+    doc="The charge for a minute of a call to dest1 that is joined to a call to dest2.",
+    params=(
+        *_WHOSE,
+        Param("dest1", Kind.NUMBER, "A number, in E.164.", required=True, example=_CALLER),
+        Param("dest2", Kind.NUMBER, "Another, in E.164.", required=True, example=_NUMBER),
+    ),
+    own_statuses=("error_dest1_invalid", "error_dest2_invalid"),
+    fields=(
+        Field("currency", "ISO 4217 code of the rate.", example="SGD"),
+        Field(
+            "rate", "Charge for a minute, the sum of both legs, three decimals.", example="0.040"
+        ),
+        Field("talktime", "How many whole minutes the balance pays for.", example="310"),
+    ),
+    notes=(
+        "Where the balance sets no limit, because the account pays afterwards or the call is free, "
+        "talktime is 240: no call lasts longer.",
+    ),
+)
+
+GET_ACTIVE = Endpoint(
+    path="number/get_active",
+    summary="The numbers of the account.",
+    doc="Every number that can be called, and where its calls are told.",
+    params=_WHOSE,
+    fields=(Field("entries_count", "How many numbers there are.", example="1"),),
+    entry=(
+        Field("number", "The number, in E.164.", example=_NUMBER),
+        Field("forward_to", "The URL that is told of calls to it.", example=_FORWARD_TO),
+    ),
+)
+
+UPDATE_FORWARDING = Endpoint(
+    path="number/update_forwarding",
+    summary="Change the URL that is told of calls to a number.",
+    doc="Takes effect with the next call to the number; a call in progress keeps to the old URL.",
+    params=(
+        *_WHOSE,
+        Param("number", Kind.NUMBER, "A number of the account.", required=True, example=_NUMBER),
+        Param(
+            "forward_to",
+            Kind.FORWARD_TO,
+            "The URL, absolute, http or https. Without it the number stays as it is.",
+            max_length=4000,
+            example=_FORWARD_TO,
+        ),
+    ),
+    own_statuses=(
+        "error_number_invalid",
+        "error_forward_to_invalid",
+        "error_number_not_assigned",
+    ),
+)
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    GET_BALANCE,
+    GET_INFO,
+    QUERY_STATUS,
+    GET_HISTORY,
+    GET_RATE,
+    GET_ACTIVE,
+    UPDATE_FORWARDING,
+)
+"""Every endpoint that the API serves beside the blocks, in the order of the reference."""

@@ -1,0 +1,108 @@
+"""Schemathesis attacks a running server through the server's own OpenAPI document.
+
+It sends what the document allows and what it forbids: every parameter present, absent, empty, too
+long, of another type, twice; bodies that are none; methods that nobody documented. Whatever comes
+back has to be what the document says. Sessions are made up, so no request gets as far as a call or
+another server.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import jsonschema_rs
+
+from acceptance.harness import Customer, Onhook
+from onhook.cli import accounts
+from onhook.testing.receiver import Notification
+
+TESTS = Path(__file__).resolve().parents[1]
+EXCLUDED = (
+    "unsupported_method",  # by contract 200 with error_invalid_http_method: see the hooks
+    "negative_data_rejection",  # by contract 200 with an error status
+)
+DEADLINE_S = 120
+
+
+def attack(server: Onhook, directory: Path, phases: str, paths: str, **environment: str) -> None:
+    """Runs Schemathesis on the paths that match; fails with what it said when it found anything."""
+    report = directory / "report.json"
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"),
+            *("--phases", phases, "--max-examples", "8", "--generation-deterministic"),
+            *("--workers", "1", "--request-timeout", "30", "--warnings", "off", "--no-color"),
+            *("--include-path-regex", paths, "--exclude-checks", ",".join(EXCLUDED)),
+            *("--report", "json", "--report-json-path", str(report)),
+        ],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")])),
+            "SCHEMATHESIS_HOOKS": "acceptance.schemathesis_hooks",
+            **environment,
+        },
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    came_to: dict[str, Any] = json.loads(report.read_text())
+    assert came_to["operations"]["tested"] == came_to["operations"]["selected"] > 4
+    assert came_to["test_cases"]["generated"] > 200
+
+
+def test_a_stranger_gets_documented_replies_and_nothing_done(
+    server: Onhook, tmp_path: Path
+) -> None:
+    # Whoever is a stranger to one request is one to all, so the blocks stand for the others.
+    attack(server, tmp_path, "examples,coverage", "^/open/ivr/|^/(?!open/)")
+
+
+def test_an_application_gets_documented_replies(server: Onhook, tmp_path: Path) -> None:
+    made = asyncio.run(accounts.create_application(server.data, "schemathesis"))
+    attack(
+        server,
+        tmp_path,
+        "examples,coverage,fuzzing",
+        "^/open/",
+        ONHOOK_TEST_APP_ID=made["app_id"],
+        ONHOOK_TEST_ACCESS_TOKEN=made["access_token"],
+    )
+
+
+def undocumented(document: dict[str, Any], title: str, told: Notification) -> list[str]:
+    """What is wrong with a notification by the document, which is to name every field of it."""
+    schema = document["components"]["schemas"][f"{title}Notification"]
+    strict = {**schema, "additionalProperties": False}
+    validator = jsonschema_rs.Draft202012Validator(strict)
+    return [error.message for error in validator.iter_errors(told.form)]
+
+
+async def test_the_notifications_of_a_call_are_as_documented(customer: Customer) -> None:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{customer.server.url}/openapi.json") as reply,
+    ):
+        document = await reply.json()
+    call, rang = await customer.call()
+    session = rang["session"]
+    url = customer.receiver.url("/told")
+    played = await customer.post("ivr/middle/play", session=session, msg="One.", notify_url=url)
+    assert played == {"status": "success_ok"}
+    heard = await customer.receiver.next(session=session, ivr_block="play")
+    await customer.hangup(session, notify_url=url, tag="7")
+    over = await customer.receiver.next(session=session, ivr_block="hangup")
+    await call.ended(timeout_s=20)
+
+    assert undocumented(document, "Answer", rang) == []
+    assert undocumented(document, "Play", heard) == []
+    assert undocumented(document, "Hangup", over) == []
+    assert undocumented(document, "Hangup", rang)
