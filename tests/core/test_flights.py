@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from onhook.speech.flights import Flights
+from onhook.flights import Flights
 
 
 class Work:

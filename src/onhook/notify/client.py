@@ -46,6 +46,8 @@ _READ_REPLY_S = 1.0  # the status is known by then; a slow body must not hold up
 _MAX_HEADER_BYTES = 16 * 1024
 _KEEP_IDLE_S = 15.0
 _NEXT_ADDRESS_AFTER_S = 3.0  # a silent address must not use up the time of the others
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)  # deadlines are ours
+_NEXT_ADDRESS_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=_NEXT_ADDRESS_AFTER_S)
 _MAX_DOWNLOADS = 32  # bodies held in memory at once
 _CHUNK_BYTES = 64 * 1024
 
@@ -156,7 +158,7 @@ class WebClient:
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            timeout=_NO_TIMEOUT,
             auto_decompress=False,
             trust_env=False,
             headers={"Accept-Encoding": "identity"},
@@ -175,14 +177,14 @@ class WebClient:
             # accepted does not: it is the customer's to repair.
             try:
                 return await self._send_fresh_if_stale(
-                    method, url, address, headers, body, _NEXT_ADDRESS_AFTER_S
+                    method, url, address, headers, body, hurried=True
                 )
             except aiohttp.ClientConnectorError as error:
                 if isinstance(error, aiohttp.ClientSSLError):
                     raise
             except aiohttp.ConnectionTimeoutError:
                 pass
-        return await self._send_fresh_if_stale(method, url, last, headers, body, None)
+        return await self._send_fresh_if_stale(method, url, last, headers, body, hurried=False)
 
     async def _send_fresh_if_stale(
         self,
@@ -191,7 +193,7 @@ class WebClient:
         address: IPAddress,
         headers: Mapping[str, str],
         body: bytes | None,
-        connect_s: float | None,
+        hurried: bool,
     ) -> aiohttp.ClientResponse:
         """Send, and once more on a fresh connection if a reused one turned out to be closed.
 
@@ -202,13 +204,13 @@ class WebClient:
             raise aiohttp.ClientConnectionError("the client is closed")
         trace = SimpleNamespace(reused=False)
         try:
-            return await _send(self._pooled, method, url, address, headers, body, connect_s, trace)
+            return await _send(self._pooled, method, url, address, headers, body, hurried, trace)
         except aiohttp.ClientConnectionError as error:
             never_sent = isinstance(error, aiohttp.ClientConnectorError | TimeoutError)
             if not trace.reused or never_sent:
                 raise
         log.debug("stale_connection_replaced")
-        return await _send(self._unpooled, method, url, address, headers, body, connect_s, trace)
+        return await _send(self._unpooled, method, url, address, headers, body, hurried, trace)
 
 
 async def _send(
@@ -218,7 +220,7 @@ async def _send(
     address: IPAddress,
     headers: Mapping[str, str],
     body: bytes | None,
-    connect_s: float | None,
+    hurried: bool,
     trace: SimpleNamespace,
 ) -> aiohttp.ClientResponse:
     return await session.request(
@@ -229,7 +231,7 @@ async def _send(
         # With plain http this only keeps the pools of two names at one address apart.
         server_hostname=url.host,
         allow_redirects=False,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_s),
+        timeout=_NEXT_ADDRESS_TIMEOUT if hurried else _NO_TIMEOUT,
         trace_request_ctx=trace,
     )
 

@@ -1,12 +1,10 @@
-"""What is remembered for a while, and what several wait for together."""
+"""What is remembered for a while."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Hashable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -44,42 +42,3 @@ class TimedMemory(Generic[K, V]):
             del self._entries[key]
             return None
         return value
-
-
-@dataclass(slots=True)
-class _Flight(Generic[V]):
-    task: asyncio.Task[V]
-    waiting: int = 0
-
-
-class Flights(Generic[K, V]):
-    """Work under way, one piece a key, shared by all who ask meanwhile.
-
-    The work is cancelled when the last of them has stopped waiting, so there is never more of it
-    than there are callers.
-    """
-
-    def __init__(self) -> None:
-        self._flights: dict[K, _Flight[V]] = {}
-
-    def __len__(self) -> int:
-        return len(self._flights)
-
-    async def join(self, key: K, start: Callable[[], Coroutine[Any, Any, V]]) -> V:
-        """Wait for the work of `key`, starting it if nobody has. What it raises, all get."""
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = _Flight(asyncio.create_task(start()))
-            self._flights[key] = flight
-        flight.waiting += 1
-        try:
-            return await asyncio.shield(flight.task)
-        finally:
-            flight.waiting -= 1
-            if flight.waiting == 0 or flight.task.done():
-                self._land(key, flight)
-
-    def _land(self, key: K, flight: _Flight[V]) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
-        flight.task.cancel()  # nothing happens if it is done

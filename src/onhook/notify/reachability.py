@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
+from onhook.flights import Flights
 from onhook.notify.addresses import AddressRefused, IPAddress
-from onhook.notify.memory import Flights, TimedMemory
+from onhook.notify.memory import TimedMemory
 from onhook.notify.replies import describe_connect_error
 from onhook.notify.resolver import NotResolved, Resolver
 from onhook.notify.urls import WebUrl
@@ -69,7 +70,7 @@ class Reachability:
         self._reached: TimedMemory[tuple[str, str, int], bool] = TimedMemory(
             REMEMBER_S, _REMEMBER_HOSTS, clock
         )
-        self._flights: Flights[tuple[str, str, int], Unreachable | None] = Flights()
+        self._flights: Flights[Unreachable | None] = Flights()
 
     def known(self, url: WebUrl) -> bool:
         """Tell without waiting whether the URL's host was reached within the last minute."""

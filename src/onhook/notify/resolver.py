@@ -16,8 +16,9 @@ from typing import TypeAlias
 
 import structlog
 
+from onhook.flights import Flights
 from onhook.notify.addresses import AddressPolicy, AddressRefused, IPAddress, canonical
-from onhook.notify.memory import Flights, TimedMemory
+from onhook.notify.memory import TimedMemory
 from onhook.notify.urls import WebUrl
 
 log = structlog.get_logger()
@@ -81,7 +82,7 @@ class Resolver:
         self._remembered: TimedMemory[str, tuple[IPAddress, ...]] = TimedMemory(
             _REMEMBER_S, _REMEMBER_NAMES, clock
         )
-        self._flights: Flights[str, _Result] = Flights()
+        self._flights: Flights[_Result] = Flights()
 
     async def resolve(self, url: WebUrl) -> tuple[IPAddress, ...]:
         """Return the allowed addresses of a URL's host: at least one, best first, at most eight.

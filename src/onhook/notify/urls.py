@@ -25,6 +25,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from urllib.parse import quote
 
@@ -103,6 +104,11 @@ def parse(url: str, max_length: int = MAX_LENGTH) -> WebUrl:
     """
     if len(url) > max_length:
         raise UrlRefused(f"the URL is longer than {max_length} characters")
+    return _taken_apart(url)
+
+
+@lru_cache(maxsize=1024)  # an application names the same few URLs in every request
+def _taken_apart(url: str) -> WebUrl:
     _refuse_characters(url)
     scheme, separator, rest = url.partition("://")
     scheme = scheme.lower()

@@ -6,11 +6,12 @@ import json
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, Generic, Protocol, TypeVar
 
 import structlog
 
+from onhook.flights import Flights
 from onhook.speech import audio, markup
 from onhook.speech.errors import (
     CannotConvertText,
@@ -27,7 +28,6 @@ from onhook.speech.fetch import (
     TooLarge,
     UrlNotValid,
 )
-from onhook.speech.flights import Flights
 from onhook.speech.markup import Fetch, Message, Part, Say
 from onhook.speech.narrowband import Narrowband, Pcm, faded
 from onhook.speech.voices import Catalogue, Voice
@@ -111,6 +111,7 @@ class Renderer(Generic[P]):
         opened_limit: int = 2048,
     ) -> None:
         self._catalogue = catalogue
+        self._parse = lru_cache(maxsize=1024)(partial(markup.parse, voices=catalogue))
         self._store = store
         self._fetcher = fetcher
         self._synthesis = Workers(synthesis_threads, "speech")
@@ -124,7 +125,7 @@ class Renderer(Generic[P]):
 
     def check(self, msg: str) -> Message:
         """Read `msg` without rendering it: pure and cheap. Raises a leaf of `MarkupError`."""
-        return markup.parse(msg, self._catalogue)
+        return self._parse(msg)
 
     async def render(self, message: Message, *, deadline_s: float) -> Rendered[P]:
         """Make every part of `message` into a prompt, all at the same time.
