@@ -117,9 +117,11 @@ class Customer:
     @classmethod
     async def make(cls, server: Onhook, receiver: Receiver, phone: Phone) -> Self:
         """A new application with a new number on the server."""
-        made = await accounts.create_application(server.data, "test")
+        where = server.settings.get("database_url", "")
+        made = await accounts.create_application(server.data, "test", database_url=where)
         number = f"+65{next(_numbers)}"
-        await accounts.add_number(server.data, number, made["app_id"], receiver.url("/answer"))
+        url = receiver.url("/answer")
+        await accounts.add_number(server.data, number, made["app_id"], url, database_url=where)
         return cls(server, receiver, phone, number, **made)
 
     @property

@@ -1,0 +1,146 @@
+"""Requests byte for byte, and what a request did (or did not do) to a call."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from acceptance.files import LONG, FileServer
+from acceptance.harness import Customer, Onhook
+from onhook.testing.call_log import How
+from onhook.testing.phone_call import PhoneCall
+from onhook.testing.receiver import Notification
+from onhook.testing.sip_text import response
+
+HANGUP = "/open/ivr/end/hangup"
+FORM = "application/x-www-form-urlencoded"
+OK = {"status": "success_ok"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP response as it came over the wire."""
+
+    http_status: int
+    headers: Mapping[str, str]
+    """By name in lower case."""
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The JSON object of the body."""
+        found = json.loads(self.body)
+        assert isinstance(found, dict)
+        return found
+
+
+async def ask(
+    server: Onhook,
+    method: str,
+    *,
+    query: str = "",
+    body: bytes = b"",
+    content_type: str = FORM,
+    path: str = HANGUP,
+) -> Answer:
+    """Sends one request on a connection of its own, exactly as given, and reads to the end."""
+    where = urlsplit(server.url)
+    target = f"{path}?{query}" if query else path
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {where.netloc}", "Connection: close"]
+    if body:
+        lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    try:
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        async with asyncio.timeout(10):
+            reply = await reader.read()
+    finally:
+        writer.close()
+    head, _, rest = reply.partition(b"\r\n\r\n")
+    first, *others = head.decode().split("\r\n")
+    fields = (line.partition(": ") for line in others)
+    headers = {name.lower(): value for name, _, value in fields}
+    return Answer(int(first.split()[1]), headers, rest)
+
+
+def credentials(customer: Customer) -> dict[str, str]:
+    """The two parameters that every request needs."""
+    return {"app_id": customer.app_id, "access_token": customer.access_token}
+
+
+def form(customer: Customer, **params: str) -> str:
+    """Credentials and parameters, form-encoded."""
+    return urlencode({**credentials(customer), **params})
+
+
+async def assert_refused(customer: Customer, status: str, **params: str) -> str:
+    """A Hangup with these parameters is refused with this status, and the call is as it was.
+
+    Returns the sentence that came beside the status.
+    """
+    call, told = await customer.call()
+    reply = await customer.post("ivr/end/hangup", **{"session": told["session"], **params})
+    assert reply["status"] == status
+    await assert_untouched(customer, call, told)
+    return sentence(reply)
+
+
+def sentence(reply: Mapping[str, str]) -> str:
+    """The detail of an error reply, which holds nothing else beside its status."""
+    assert set(reply) == {"status", "detail"}
+    detail = reply["detail"]
+    assert len(detail) > 20
+    assert detail.endswith(".")
+    return detail
+
+
+async def assert_untouched(customer: Customer, call: PhoneCall, told: Notification) -> None:
+    """The call still rings, nothing was answered or told, and the next proper request works."""
+    assert not call.is_over()
+    assert call.log.received(200) == []
+    assert customer.receiver.waiting() == []
+    assert await customer.hangup(told["session"]) == OK
+    assert (await call.ended()).how is How.REJECTED
+
+
+def rows(server: Onhook, query: str, *values: object) -> list[tuple[Any, ...]]:
+    """What a query finds in the server's database."""
+    database = sqlite3.connect(server.data / "onhook.db", timeout=10)
+    try:
+        with database:
+            return database.execute(query, values).fetchall()
+    finally:
+        database.close()
+
+
+def answer_the_bye(customer: Customer, call: PhoneCall) -> None:
+    """What a phone that was told not to answer a BYE does in the end: its 200."""
+    bye = call.log.received("BYE")[-1].message
+    customer.phone.send_raw(response(bye, 200, "OK").to_bytes(), customer.server.sip)
+
+
+async def notifications_after_the_end(server: Onhook, session: str) -> int:
+    """How many notifications the session came to, once its end is on disk.
+
+    The end and its notification are one transaction, so the number is final.
+    """
+    async with asyncio.timeout(10):
+        while rows(server, "SELECT state FROM calls WHERE session = ?", session) != [("ended",)]:
+            await asyncio.sleep(0.01)
+    query = "SELECT count(*) FROM notifications WHERE session = ?"
+    return int(rows(server, query, session)[0][0])
+
+
+async def playing(
+    customer: Customer, files: FileServer, **options: object
+) -> tuple[PhoneCall, Notification]:
+    """A call on which a Play has begun that takes half a minute."""
+    call, told = await customer.call(**options)
+    params = {"msg": f"<url>{files.serve('long.wav', LONG)}</url>"}
+    params["notify_url"] = customer.receiver.url("/played")
+    assert await customer.post("ivr/middle/play", session=told["session"], **params) == OK
+    await call.answered()
+    return call, told

@@ -1,0 +1,192 @@
+"""What can be wrong with ``msg``. Each refusal leaves the call ringing: nothing was answered for it."""
+
+import asyncio
+import socket
+
+import pytest
+
+from acceptance.asking import OK, assert_refused, assert_untouched
+from acceptance.files import BEEP, FileServer
+from acceptance.harness import Customer
+from onhook.testing.call_log import How
+from onhook.testing.tones import find_tones
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "msg",
+    [
+        "Fish & chips < 5",
+        "<speech>unclosed",
+        "<b>bold</b>",
+        "<speech><url>http://127.0.0.1/a.wav</url></speech>",
+        '<speech voice="x">a</speech>',
+        '<url title="x">http://127.0.0.1/a.wav</url>',
+        '<!DOCTYPE x [<!ENTITY e "e">]><speech>&e;</speech>',
+        "<?xml version='1.0'?>a",
+        "a\x07b",
+    ],
+)
+async def test_error_msg_invalid_xml(customer: Customer, msg: str) -> None:
+    await assert_refused(customer, "error_msg_invalid_xml", msg=msg)
+
+
+@pytest.mark.parametrize("language", ["xx", "tlh-KX", "", "english"])
+async def test_error_msg_invalid_language(customer: Customer, language: str) -> None:
+    msg = f'<speech language="{language}">Good bye.</speech>'
+    await assert_refused(customer, "error_msg_invalid_language", msg=msg)
+
+
+@pytest.mark.parametrize("gender", ["robot", "", "f"])
+async def test_error_msg_invalid_gender(customer: Customer, gender: str) -> None:
+    msg = f'<speech gender="{gender}">Good bye.</speech>'
+    await assert_refused(customer, "error_msg_invalid_gender", msg=msg)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "good-bye.wav",
+        "ftp://example.com/a.wav",
+        "file:///etc/passwd",
+        "http:///a.wav",
+        "http://exa mple.com/a.wav",
+        "http://user:secret@example.com/a.wav",
+        "http://0x7f000001/a.wav",
+        "http://2130706433/a.wav",
+        "http://example.com:0/a.wav",
+        "http://example.com:99999/a.wav",
+        "http://[::1/a.wav",
+    ],
+)
+async def test_error_msg_invalid_url(customer: Customer, url: str) -> None:
+    await assert_refused(customer, "error_msg_invalid_url", msg=f"<url>{url}</url>")
+
+
+async def test_error_msg_invalid_url_comes_before_the_session(customer: Customer) -> None:
+    """It is seen in the text; nobody has to be asked for it."""
+    params = {"session": "S1", "msg": "<url>http://0x7f000001/a.wav</url>"}
+    await assert_refused(customer, "error_msg_invalid_url", **params)
+
+
+@pytest.mark.parametrize(
+    "msg",
+    [
+        "   ",
+        "!?",
+        "<speech>...</speech>",
+        "\N{CJK UNIFIED IDEOGRAPH-8ACB}\N{CJK UNIFIED IDEOGRAPH-7A0D}",  # not English
+    ],
+)
+async def test_error_msg_cannot_convert_text(customer: Customer, msg: str) -> None:
+    await assert_refused(customer, "error_msg_cannot_convert_text", msg=msg)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (404, {}),
+        (403, {}),
+        (500, {}),
+        (204, {}),
+        (302, {"Location": "/good.wav"}),
+        (200, {"Content-Encoding": "gzip"}),
+    ],
+)
+async def test_error_msg_download_failed(
+    customer: Customer, files: FileServer, status: int, headers: dict[str, str]
+) -> None:
+    files.serve("good.wav", BEEP)
+    body = b"" if status == 204 else BEEP
+    url = files.serve("bad.wav", body, status, headers)
+    await assert_refused(customer, "error_msg_download_failed", msg=f"<url>{url}</url>")
+    assert files.requests == ["/bad.wav"]
+
+
+async def test_error_msg_download_failed_when_nobody_listens(customer: Customer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    msg = f"<url>http://127.0.0.1:{port}/a.wav</url>"
+    await assert_refused(customer, "error_msg_download_failed", msg=msg)
+
+
+@pytest.mark.parametrize(
+    "host", ["no-such-host.invalid", "10.0.0.1", "169.254.169.254", "[::1]", "0.0.0.0"]
+)
+async def test_error_msg_download_failed_where_nobody_may_be_called(
+    customer: Customer, host: str
+) -> None:
+    msg = f"<url>http://{host}/a.wav</url>"
+    await assert_refused(customer, "error_msg_download_failed", msg=msg)
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("good-bye.txt", BEEP),
+        ("good-bye", BEEP),
+        ("good-bye.ogg", BEEP),
+        ("good-bye.mp3", BEEP),  # a wav
+        ("good-bye.gsm", BEEP),
+        ("good-bye.wav", b"<html>Log in first</html>"),
+        ("good-bye.wav", b""),
+        ("good-bye.wav", BEEP[:40]),
+    ],
+)
+async def test_error_msg_invalid_file_format(
+    customer: Customer, files: FileServer, name: str, body: bytes
+) -> None:
+    url = files.serve(name, body)
+    await assert_refused(customer, "error_msg_invalid_file_format", msg=f"<url>{url}</url>")
+
+
+async def test_error_msg_invalid_file_size(customer: Customer, files: FileServer) -> None:
+    url = files.serve("long.wav", BEEP.ljust(10 * MEGABYTE + 1, b"\0"))
+    await assert_refused(customer, "error_msg_invalid_file_size", msg=f"<url>{url}</url>")
+
+
+async def test_a_file_of_exactly_10_mb_is_not_too_large(
+    customer: Customer, files: FileServer
+) -> None:
+    url = files.serve("long.wav", BEEP.ljust(10 * MEGABYTE, b"\0"))
+    call, told = await customer.call()
+    assert await customer.hangup(told["session"], msg=f"<url>{url}</url>") == OK
+    assert (await call.ended()).how is How.BYE_RECEIVED
+
+
+async def test_of_two_bad_parts_the_first_is_reported(
+    customer: Customer, files: FileServer
+) -> None:
+    slow = files.serve("slow.wav", b"", 404)
+    released = files.hold("slow.wav")
+    quick = files.serve("quick.txt", b"")
+    call, told = await customer.call()
+    msg = f"<url>{slow}</url><url>{quick}</url>"
+    asked = asyncio.create_task(customer.hangup(told["session"], msg=msg))
+    await files.asked_for("slow.wav")
+    released.set()
+    assert (await asked)["status"] == "error_msg_download_failed"
+    await assert_untouched(customer, call, told)
+
+
+async def test_a_bare_ampersand_is_accepted(customer: Customer, files: FileServer) -> None:
+    """A client in the wild sends one in a <url>."""
+    url = files.serve("beep.wav", BEEP)
+    call, told = await customer.call()
+    msg = f"<url>{url}?a=1&b=2</url>"
+    assert await customer.hangup(told["session"], msg=msg) == OK
+    assert (await call.ended()).how is How.BYE_RECEIVED
+
+
+async def test_parts_are_heard_in_their_order(customer: Customer, files: FileServer) -> None:
+    url = files.serve("beep.wav", BEEP)
+    call, told = await customer.call()
+    msg = f'<url>{url}</url><speech language="en" gender="female">Hi.</speech><url>{url}</url>'
+    assert await customer.hangup(told["session"], msg=msg) == OK
+    assert (await call.ended()).how is How.BYE_RECEIVED
+    beeps = find_tones(call.recording.pcm(), 1000)
+    assert len(beeps) == 2
+    assert beeps[0][1] < beeps[1][0]
+    assert call.recording.lost == 0

@@ -1,0 +1,204 @@
+"""Hangups that meet other Hangups, other blocks, and the caller's own end of the call."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from acceptance.asking import (
+    OK,
+    answer_the_bye,
+    assert_untouched,
+    notifications_after_the_end,
+    playing,
+)
+from acceptance.files import BEEP, LONG, FileServer
+from acceptance.harness import Customer
+from onhook.testing.call_log import How
+
+ALREADY = "error_hangup_already_in_progress"
+ENDED = "error_session_ended"
+TOGETHER = 20
+
+
+async def hang_up_together(customer: Customer, session: str, **params: str) -> Counter[str]:
+    """Many equal Hangups at the same time; how often each status came back."""
+    asked = [customer.hangup(session, **params) for _ in range(TOGETHER)]
+    return Counter(reply["status"] for reply in await asyncio.gather(*asked))
+
+
+# Hangup against Hangup -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("force", ["", "enabled"])
+async def test_of_20_parallel_hangups_of_a_ringing_call_one_succeeds(
+    customer: Customer, force: str
+) -> None:
+    """The others are told that it is in progress, however quickly the call was over."""
+    call, told = await customer.call()
+    notify_url = customer.receiver.url("/end")
+    statuses = await hang_up_together(customer, told["session"], force=force, notify_url=notify_url)
+    assert statuses == {"success_ok": 1, ALREADY: TOGETHER - 1}
+    assert (await call.ended()).how is How.REJECTED
+    assert await notifications_after_the_end(customer.server, told["session"]) == 2
+
+
+async def test_of_20_parallel_hangups_with_a_message_one_succeeds(
+    customer: Customer, files: FileServer
+) -> None:
+    """The message is being prepared, then plays; nobody else is accepted all the while."""
+    files.serve("long.wav", LONG)
+    released = files.hold("long.wav")
+    call, told = await customer.call()
+    msg = f"<url>{files.serve('long.wav', LONG)}</url>"
+    asked = asyncio.create_task(hang_up_together(customer, told["session"], msg=msg))
+    await files.asked_for("long.wav")
+    released.set()
+    assert await asked == {"success_ok": 1, ALREADY: TOGETHER - 1}
+    await call.answered()
+    assert call.log.received(200) != []
+    assert files.requests == ["/long.wav"]
+    assert await hang_up_together(customer, told["session"], msg=msg) == {ALREADY: TOGETHER}
+
+
+@pytest.mark.parametrize("answer_bye", [True, False])
+async def test_of_20_parallel_forced_hangups_of_a_playing_call_one_succeeds(
+    customer: Customer, files: FileServer, answer_bye: bool
+) -> None:
+    """Whether the call is over at once, or stays on its way out."""
+    call, told = await playing(customer, files, answer_bye=answer_bye)
+    statuses = await hang_up_together(customer, told["session"], force="enabled")
+    assert statuses == {"success_ok": 1, ALREADY: TOGETHER - 1}
+    assert (await call.ended()).how is How.BYE_RECEIVED
+    assert len({seen.message.branch for seen in call.log.received("BYE")}) == 1
+
+
+async def test_a_forced_hangup_waits_for_one_that_is_being_prepared(
+    customer: Customer, files: FileServer
+) -> None:
+    """If that one fails, the call is as it was before, and the next one is accepted."""
+    url = files.serve("missing.wav", b"", 404)
+    released = files.hold("missing.wav")
+    call, told = await customer.call()
+    first = asyncio.create_task(customer.hangup(told["session"], msg=f"<url>{url}</url>"))
+    await files.asked_for("missing.wav")
+    for params in ({}, {"force": "enabled"}, {"msg": "Hi."}, {"force": "enabled", "msg": "Hi."}):
+        assert (await customer.hangup(told["session"], **params))["status"] == ALREADY
+    released.set()
+    assert (await first)["status"] == "error_msg_download_failed"
+    await assert_untouched(customer, call, told)
+
+
+# Hangup against another block that is being prepared -------------------------------------------
+
+
+async def test_an_unforced_hangup_while_a_play_is_being_prepared(
+    customer: Customer, files: FileServer
+) -> None:
+    url = files.serve("beep.wav", BEEP)
+    released = files.hold("beep.wav")
+    call, told = await customer.call()
+    params = {"session": told["session"], "msg": f"<url>{url}</url>"}
+    play = asyncio.create_task(customer.post("ivr/middle/play", **params))
+    await files.asked_for("beep.wav")
+    reply = await customer.hangup(told["session"])
+    assert reply["status"] == "error_session_not_ready"
+    assert call.log.received(200) == []
+    released.set()
+    assert await play == OK
+    assert (await call.ended()).how is How.BYE_RECEIVED
+    assert call.recording.heard_s == pytest.approx(0.1)
+
+
+async def test_a_forced_hangup_while_a_play_is_being_prepared(
+    customer: Customer, files: FileServer
+) -> None:
+    """It does not wait for the download; the Play is told that the call is over."""
+    url = files.serve("beep.wav", BEEP)
+    files.hold("beep.wav")
+    call, told = await customer.call()
+    params = {"session": told["session"], "msg": f"<url>{url}</url>"}
+    play = asyncio.create_task(customer.post("ivr/middle/play", **params))
+    await files.asked_for("beep.wav")
+    assert await customer.hangup(told["session"], force="enabled") == OK
+    ended = await call.ended()
+    assert (ended.how, ended.code) == (How.REJECTED, 603)
+    assert (await play)["status"] == ENDED
+    assert call.log.received(200) == []
+
+
+# Hangup against the caller ---------------------------------------------------------------------
+
+
+async def test_the_caller_gives_up_while_a_message_is_being_prepared(
+    customer: Customer, files: FileServer
+) -> None:
+    """The request is told at once, and the notification is the answer block's: no other ran."""
+    url = files.serve("beep.wav", BEEP)
+    files.hold("beep.wav")
+    call, told = await customer.call()
+    params = {"msg": f"<url>{url}</url>", "notify_url": customer.receiver.url("/end")}
+    asked = asyncio.create_task(customer.hangup(told["session"], **params))
+    await files.asked_for("beep.wav")
+    assert (await call.cancel()).how is How.CANCELLED
+    assert (await asked)["status"] == ENDED
+    last = await customer.receiver.next(session=told["session"])
+    assert (last.path, last["ivr_block"], last["cause"]) == ("/answer", "answer", "cancelled")
+    assert await notifications_after_the_end(customer.server, told["session"]) == 2
+
+
+@pytest.mark.parametrize("turn", range(10))
+async def test_a_hangup_that_meets_a_cancel(customer: Customer, turn: int) -> None:
+    """Whoever comes first ends the call; the caller is told so, and the application once."""
+    call, told = await customer.call()
+    session, notify_url = told["session"], customer.receiver.url("/end")
+    hangup = customer.hangup(session, force="enabled" if turn % 2 else "", notify_url=notify_url)
+    if turn < 5:
+        reply, ended = await asyncio.gather(hangup, call.cancel())
+    else:
+        ended, reply = await asyncio.gather(call.cancel(), hangup)
+    assert ended.how in (How.REJECTED, How.CANCELLED)
+    last = await customer.receiver.next(session=session)
+    if reply == OK:
+        assert (ended.code, last.path, last["ended_by"]) == (603, "/end", "application")
+    else:
+        assert reply["status"] == ENDED
+        assert (ended.code, last.path, last["ended_by"]) == (487, "/answer", "caller")
+    assert (last["call_state"], last["debit"]) == ("ended", "0.000")
+    assert await notifications_after_the_end(customer.server, session) == 2
+    assert call.complaints == []
+
+
+@pytest.mark.parametrize("turn", range(10))
+async def test_a_hangup_that_meets_a_bye(customer: Customer, files: FileServer, turn: int) -> None:
+    """The same while a Play plays: the bill is the same whoever was first."""
+    call, told = await playing(customer, files)
+    session, notify_url = told["session"], customer.receiver.url("/end")
+    hangup = customer.hangup(session, force="enabled", notify_url=notify_url)
+    if turn % 2:
+        reply, _ = await asyncio.gather(hangup, call.hang_up())
+    else:
+        _, reply = await asyncio.gather(call.hang_up(), hangup)
+    last = await customer.receiver.next(session=session)
+    if reply == OK:
+        assert (last["ivr_block"], last["ended_by"]) == ("hangup", "application")
+    else:
+        assert reply["status"] == ENDED
+        assert (last["ivr_block"], last["ended_by"]) == ("play", "caller")
+    assert (last["call_state"], last["debit"]) == ("ended", "0.020")
+    assert await notifications_after_the_end(customer.server, session) == 2
+    assert call.complaints == []
+
+
+async def test_the_callers_bye_crosses_ours(customer: Customer, files: FileServer) -> None:
+    """Both are answered, and whoever was accepted first has ended the call."""
+    call, told = await playing(customer, files, answer_bye=False)
+    params = {"force": "enabled", "notify_url": customer.receiver.url("/end")}
+    assert await customer.hangup(told["session"], **params) == OK
+    await call.ended()
+    answer = await call.request("BYE")
+    assert answer.status == 200
+    answer_the_bye(customer, call)
+    last = await customer.receiver.next(session=told["session"])
+    assert (last["ended_by"], last["cause"]) == ("application", "forced_hangup")
+    assert await notifications_after_the_end(customer.server, told["session"]) == 2
