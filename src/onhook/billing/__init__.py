@@ -1,5 +1,43 @@
-"""What a call costs: rates, rounding, the bill. Money is Decimal, never float."""
+"""What a call costs: rates, rounding, the bill, credit. Money is Decimal or whole micros, never float."""
 
-from onhook.billing.rating import Bill, Rate, bill, money
+from onhook.billing.amounts import (
+    FinerThanMicro,
+    MoneyError,
+    NotAnAmount,
+    amount,
+    exact,
+    from_micros,
+    micros,
+    money,
+)
+from onhook.billing.credit import Holds, covers
+from onhook.billing.ratefile import RateFileInvalid, RateInvalid, rate_row, read_rates
+from onhook.billing.rating import Bill, LegsDiffer, Rate, StepsInvalid, bill, bill_ms, sum_of
+from onhook.billing.tariff import Leg, RateRow, Tariff
 
-__all__ = ["Bill", "Rate", "bill", "money"]
+__all__ = [
+    "Bill",
+    "FinerThanMicro",
+    "Holds",
+    "Leg",
+    "LegsDiffer",
+    "MoneyError",
+    "NotAnAmount",
+    "Rate",
+    "RateFileInvalid",
+    "RateInvalid",
+    "RateRow",
+    "StepsInvalid",
+    "Tariff",
+    "amount",
+    "bill",
+    "bill_ms",
+    "covers",
+    "exact",
+    "from_micros",
+    "micros",
+    "money",
+    "rate_row",
+    "read_rates",
+    "sum_of",
+]

@@ -1,32 +1,32 @@
 """What the command does to the data directory; a server may be running on it meanwhile."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import phonenumbers
 
 from onhook.cli.errors import CommandError
+from onhook.cli.opening import opened
 from onhook.notify.urls import UrlRefused, parse
 from onhook.server.settings import load
 from onhook.store import (
     MAIN_ACCOUNT,
     Account,
     Application,
-    Keyring,
-    KeyringError,
     Number,
     Store,
-    StoreError,
 )
 from onhook.store.keyring import new_credential, new_webhook_secret, token_hash
 
 
-async def create_application(data: Path, name: str) -> dict[str, str]:
+async def create_application(
+    data: Path, name: str, account_id: str = MAIN_ACCOUNT, *, database_url: str | None = None
+) -> dict[str, str]:
     """Creates an application. Returns its app_id, access_token and webhook_secret."""
-    async with _opened(data) as (store, keyring):
-        await _ensure_main_account(store)
+    async with opened(data, database_url) as (store, keyring):
+        await ensure_main_account(store)
+        if await store.account(account_id) is None:
+            raise CommandError(f"There is no account {account_id}; see 'onhook account create'.")
         app_id, token, secret = new_credential(), new_credential(), new_webhook_secret()
         await store.add_application(
             Application(
@@ -36,19 +36,22 @@ async def create_application(data: Path, name: str) -> dict[str, str]:
                 token_encrypted=keyring.encrypt(token),
                 webhook_secret_encrypted=keyring.encrypt(secret),
                 created_ms=_now_ms(),
+                account_id=account_id,
             )
         )
         return {"app_id": app_id, "access_token": token, "webhook_secret": secret}
 
 
-async def add_number(data: Path, number: str, app_id: str, forward_to: str) -> dict[str, str]:
+async def add_number(
+    data: Path, number: str, app_id: str, forward_to: str, *, database_url: str | None = None
+) -> dict[str, str]:
     """Gives a number to an application."""
     e164 = _e164(number)
     try:
         parse(forward_to)
     except UrlRefused as error:
         raise CommandError(f"--forward-to cannot be used: {error.detail}.") from error
-    async with _opened(data) as (store, _):
+    async with opened(data, database_url) as (store, _):
         if await store.application(app_id) is None:
             raise CommandError(f"There is no application {app_id}; see 'onhook app create'.")
         if not await store.add_number(Number(e164, app_id, forward_to, _now_ms())):
@@ -56,8 +59,8 @@ async def add_number(data: Path, number: str, app_id: str, forward_to: str) -> d
     return {"number": e164, "app_id": app_id, "forward_to": forward_to}
 
 
-async def _ensure_main_account(store: Store) -> None:
-    """The first application brings the account ``main`` with it."""
+async def ensure_main_account(store: Store) -> None:
+    """Whoever first looks for an account finds ``main``."""
     if await store.account(MAIN_ACCOUNT) is None:
         currency = load().currency
         await store.add_account(Account(MAIN_ACCOUNT, MAIN_ACCOUNT, "AA", currency, _now_ms()))
@@ -73,23 +76,6 @@ def _e164(number: str) -> str:
     if not phonenumbers.is_possible_number(parsed):
         raise CommandError(f"{number} has too many or too few digits for its country.")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-
-
-@asynccontextmanager
-async def _opened(data: Path) -> AsyncIterator[tuple[Store, Keyring]]:
-    try:
-        keyring = Keyring.open(data)
-        store = await Store.open(data)
-    except OSError as error:
-        raise CommandError(
-            f"The data directory {data} cannot be used: {error.strerror}."
-        ) from error
-    except (KeyringError, StoreError) as error:
-        raise CommandError(str(error)) from error
-    try:
-        yield store, keyring
-    finally:
-        await store.close()
 
 
 def _now_ms() -> int:

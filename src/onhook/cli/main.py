@@ -1,17 +1,13 @@
-"""``onhook serve``, ``onhook app create``, ``onhook number add``."""
+"""The ``onhook`` command: ``serve``, and what looks after its data while it runs."""
 
-import asyncio
 import json
-from collections.abc import Coroutine
-from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated
 
 import typer
 
-from onhook.cli.errors import CommandError
-from onhook.server.settings import Settings, SettingsError, load
-
-Result = TypeVar("Result")
+from onhook.cli import account_commands, rate_commands
+from onhook.cli.listing import call_commands, notification_commands
+from onhook.cli.running import Data, Json, doc, fail, run, settings_of
 
 app = typer.Typer(
     help="Onhook, a self-hosted voice API.",
@@ -24,57 +20,61 @@ app_commands = typer.Typer(help="Applications.", no_args_is_help=True)
 number_commands = typer.Typer(help="Numbers that can be called.", no_args_is_help=True)
 app.add_typer(app_commands, name="app")
 app.add_typer(number_commands, name="number")
+app.add_typer(account_commands.commands, name="account")
+app.add_typer(rate_commands.commands, name="rate")
+app.add_typer(call_commands, name="calls")
+app.add_typer(notification_commands, name="notifications")
 
-
-def _doc(name: str) -> str:
-    return Settings.model_fields[name].description or ""
-
-
-Data = Annotated[Path | None, typer.Option("--data", help=_doc("data"))]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Database = Annotated[str | None, typer.Option("--database-url", help=doc("database_url"))]
 
 
 @app.command()
 def serve(
-    http: Annotated[str | None, typer.Option(help=_doc("http"))] = None,
-    sip: Annotated[str | None, typer.Option(help=_doc("sip"))] = None,
-    rtp_ports: Annotated[str | None, typer.Option(help=_doc("rtp_ports"))] = None,
+    http: Annotated[str | None, typer.Option(help=doc("http"))] = None,
+    sip: Annotated[str | None, typer.Option(help=doc("sip"))] = None,
+    rtp_ports: Annotated[str | None, typer.Option(help=doc("rtp_ports"))] = None,
     data: Data = None,
-    config: Annotated[str | None, typer.Option(help=_doc("config"))] = None,
-    allowed_networks: Annotated[str | None, typer.Option(help=_doc("allowed_networks"))] = None,
-    trusted_peers: Annotated[str | None, typer.Option(help=_doc("trusted_peers"))] = None,
-    ca_file: Annotated[str | None, typer.Option(help=_doc("ca_file"))] = None,
-    currency: Annotated[str | None, typer.Option(help=_doc("currency"))] = None,
-    rate: Annotated[str | None, typer.Option(help=_doc("rate"))] = None,
-    rate_limit: Annotated[str | None, typer.Option(help=_doc("rate_limit"))] = None,
-    settle_ms: Annotated[str | None, typer.Option(help=_doc("settle_ms"))] = None,
-    ringing_s: Annotated[str | None, typer.Option(help=_doc("ringing_s"))] = None,
-    idle_s: Annotated[str | None, typer.Option(help=_doc("idle_s"))] = None,
-    reject_code: Annotated[str | None, typer.Option(help=_doc("reject_code"))] = None,
-    prepare_s: Annotated[str | None, typer.Option(help=_doc("prepare_s"))] = None,
-    drain_s: Annotated[str | None, typer.Option(help=_doc("drain_s"))] = None,
-    retry_schedule: Annotated[str | None, typer.Option(help=_doc("retry_schedule"))] = None,
-    log_private: Annotated[bool | None, typer.Option(help=_doc("log_private"))] = None,
+    database_url: Database = None,
+    config: Annotated[str | None, typer.Option(help=doc("config"))] = None,
+    worker: Annotated[str | None, typer.Option(help=doc("worker"))] = None,
+    allowed_networks: Annotated[str | None, typer.Option(help=doc("allowed_networks"))] = None,
+    trusted_peers: Annotated[str | None, typer.Option(help=doc("trusted_peers"))] = None,
+    ca_file: Annotated[str | None, typer.Option(help=doc("ca_file"))] = None,
+    currency: Annotated[str | None, typer.Option(help=doc("currency"))] = None,
+    rate: Annotated[str | None, typer.Option(help=doc("rate"))] = None,
+    rate_limit: Annotated[str | None, typer.Option(help=doc("rate_limit"))] = None,
+    status_rate_limit: Annotated[str | None, typer.Option(help=doc("status_rate_limit"))] = None,
+    settle_ms: Annotated[str | None, typer.Option(help=doc("settle_ms"))] = None,
+    ringing_s: Annotated[str | None, typer.Option(help=doc("ringing_s"))] = None,
+    idle_s: Annotated[str | None, typer.Option(help=doc("idle_s"))] = None,
+    session_s: Annotated[str | None, typer.Option(help=doc("session_s"))] = None,
+    silence_s: Annotated[str | None, typer.Option(help=doc("silence_s"))] = None,
+    reject_code: Annotated[str | None, typer.Option(help=doc("reject_code"))] = None,
+    prepare_s: Annotated[str | None, typer.Option(help=doc("prepare_s"))] = None,
+    drain_s: Annotated[str | None, typer.Option(help=doc("drain_s"))] = None,
+    retry_schedule: Annotated[str | None, typer.Option(help=doc("retry_schedule"))] = None,
+    log_private: Annotated[bool | None, typer.Option(help=doc("log_private"))] = None,
 ) -> None:
     """Run the server. Every option can also be given as ONHOOK_<NAME> or in a TOML file."""
-    settings = _settings(**locals())
-    from onhook.cli.serving import serve as run  # after the settings: a mistake is told at once
+    settings = settings_of(**locals())
+    from onhook.cli.serving import serve as start  # after the settings: a mistake is told at once
 
-    message = run(settings)
+    message = start(settings)
     if message:
-        _fail(message)
+        fail(message)
 
 
 @app_commands.command("create")
 def create_app(
     name: Annotated[str, typer.Argument(help="A name for people.")],
+    account: Annotated[str, typer.Option(help="The account that pays for its calls.")] = "main",
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Create an application; prints its app_id and its access_token, which is shown only now."""
     from onhook.cli import accounts  # the store costs half a second to import
 
-    made = _run(accounts.create_application(_settings(data=data).data, name))
+    made = run(accounts.create_application(settings_of(data=data).data, name, account))
     if as_json:
         print(json.dumps(made))
         return
@@ -93,30 +93,11 @@ def add_number(
     """Give a number to an application: calls to it are told to forward-to."""
     from onhook.cli import accounts
 
-    made = _run(accounts.add_number(_settings(data=data).data, number, application, forward_to))
+    made = run(accounts.add_number(settings_of(data=data).data, number, application, forward_to))
     if as_json:
         print(json.dumps(made))
         return
     print(f"{made['number']} rings for application {made['app_id']}.")
-
-
-def _settings(**given: object) -> Settings:
-    try:
-        return load(**given)
-    except SettingsError as error:
-        _fail(str(error))
-
-
-def _run(work: Coroutine[Any, Any, Result]) -> Result:
-    try:
-        return asyncio.run(work)
-    except CommandError as error:
-        _fail(str(error))
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"onhook: {message}", err=True)
-    raise typer.Exit(1)
 
 
 def main() -> None:

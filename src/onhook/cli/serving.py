@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 import uvloop
@@ -32,6 +33,27 @@ def _configure_logs() -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Unfailing(sys.stderr))),
         cache_logger_on_first_use=True,
     )
+
+
+class _Unfailing:
+    """Standard error that never fails: a log on a full disk must not end the calls it is about."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes, or loses, a line."""
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):  # a full disk, a pipe that nobody reads; a closed stream
+            return len(text)
+
+    def flush(self) -> None:
+        """Passes on what was written, or loses it."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            return

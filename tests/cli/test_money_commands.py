@@ -1,0 +1,89 @@
+"""The commands about accounts and rates."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from onhook.cli.main import app
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command on a data directory that is not there yet; returns what it said."""
+    monkeypatch.setenv("ONHOOK_DATA", str(tmp_path / "data"))
+
+    def invoke(*arguments: str, ok: bool = True) -> str:
+        ended = CliRunner().invoke(app, arguments)
+        assert ended.exception is None or isinstance(ended.exception, SystemExit)
+        assert (ended.exit_code == 0) == ok, ended.stderr
+        if ok:
+            return ended.stdout
+        assert ended.stderr.startswith("onhook: ")
+        assert len(ended.stderr.strip().splitlines()) == 1
+        return ended.stderr
+
+    return invoke
+
+
+def test_accounts(run: Run) -> None:
+    created = json.loads(run("account", "create", "shop", "--currency", "USD", "--json"))
+    assert (created["currency"], created["balance"]) == ("USD", "0.000")
+    assert "shop" in run("account", "create", "shop", ok=False)
+    assert "nobody" in run("app", "create", "x", "--account", "nobody", ok=False)
+    assert "app_id" in json.loads(run("app", "create", "x", "--account", "shop", "--json"))
+    credited = run("account", "credit", "shop", "12.5", "--bonus", "--note", "a gift", "--json")
+    assert json.loads(credited)["bonus"] == "12.500"
+    assert "1e5" in run("account", "credit", "shop", "1e5", ok=False)
+    assert [one["account"] for one in json.loads(run("account", "list", "--json"))] == [
+        "main",
+        "shop",
+    ]
+    assert "a gift" in run("account", "show", "shop")
+
+
+@pytest.mark.parametrize("amount", ["0", "0.0000001", "1e5", "x", "1000000000"])
+def test_an_amount_that_cannot_be_credited(run: Run, amount: str) -> None:
+    assert "The amount cannot be used" in run("account", "credit", "main", amount, ok=False)
+    assert json.loads(run("account", "show", "main", "--json"))["pays"] == "afterwards"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("Shop",),
+        ("a" * 17,),
+        ("shop", "--currency", "usd"),
+        ("shop", "--prefix", "A1"),
+        ("shop", "--country", "SGP"),
+        ("shop", "--email", "nobody"),
+        ("shop", "--mobile-number", "12"),
+        ("shop", "--time-zone", "Nowhere/Else"),
+        ("shop", "--name", "x\n"),
+    ],
+)
+def test_an_account_that_cannot_be_made(run: Run, given: tuple[str, ...]) -> None:
+    assert (given[1] if len(given) > 1 else given[0]) in run("account", "create", *given, ok=False)
+
+
+def test_rates(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "rates.csv"
+    good = "direction,prefix,currency,per_minute,initial_s,increment_s\nin,65,SGD,0.5,60,60\n"
+    file.write_text(good + "in,66,SGD,0.0000001,60,60\n")
+    said = run("rate", "import", str(file), ok=False)
+    assert f"{file}, line 3: " in said
+    assert json.loads(run("rate", "list", "--json")) == []
+    file.write_text(good)
+    run("rate", "import", str(file))
+    run("rate", "set", "out", "*", "SGD", "1", "--initial-s", "30", "--increment-s", "6")
+    prices = {
+        (one["direction"], one["prefix"]): one for one in json.loads(run("rate", "list", "--json"))
+    }
+    assert prices["in", "65"]["per_minute"] == "0.500"
+    assert (prices["out", "*"]["initial_s"], prices["out", "*"]["increment_s"]) == (30, 6)
+    run("rate", "remove", "out", "*", "SGD")
+    assert "out" not in run("rate", "list")
