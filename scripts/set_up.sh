@@ -1,7 +1,7 @@
 #!/bin/sh
 # Creates .venv with every pinned dependency and builds the media plane; installs from Debian what is
 # missing for that. Run by make; a second run finds everything in place. Arguments: commands that
-# are needed besides, each as COMMAND=DEBIAN-PACKAGE.
+# are needed besides, each as COMMAND=DEBIAN-PACKAGE; a command may be a path with wildcards.
 set -eu
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
@@ -15,8 +15,28 @@ apt_install() {
         --no-install-recommends "$@" >/dev/null
 }
 
+present() {
+    for found in $1; do  # unquoted: a wildcard becomes the paths that it matches
+        command -v "$found" >/dev/null 2>&1 && return 0
+    done
+    return 1
+}
+
+# Only PostgreSQL's programs are wanted, not the server that Debian would create and start with them.
+postgresql_install() {
+    apt_install postgresql-common
+    as=; [ "$(id -u)" = 0 ] || as=sudo
+    $as sed -i 's/^#* *create_main_cluster *=.*/create_main_cluster = false/' \
+        /etc/postgresql-common/createcluster.conf
+    apt_install postgresql
+}
+
 for need in "$@"; do
-    command -v "${need%%=*}" >/dev/null 2>&1 || apt_install "${need#*=}"
+    present "${need%%=*}" && continue
+    case ${need#*=} in
+        postgresql) postgresql_install ;;
+        *) apt_install "${need#*=}" ;;
+    esac
 done
 [ -x .venv/bin/python ] && [ .venv/installed -nt requirements-dev.lock ] \
     && [ .venv/installed -nt pyproject.toml ] && [ .venv/installed -nt setup.py ] \

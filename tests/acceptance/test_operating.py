@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,8 @@ import aiohttp
 import pytest
 
 from acceptance.harness import Customer, Onhook
+from onhook.cli.opening import opened_store
+from onhook.store.reports import call_report
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver, Reply
@@ -195,9 +196,10 @@ async def test_a_notification_is_tried_again(
     await customer.hangup(told["session"], notify_url=receiver.url("/end"))
     await call.ended()
     assert (await receiver.next(session=told["session"]))["call_state"] == "ended"
-    with sqlite3.connect(server.data / "onhook.db") as database:
-        tried = database.execute("SELECT status FROM attempts ORDER BY at_ms").fetchall()
-    assert [status for (status,) in tried][:3] == [500, 302, 200]
+    async with opened_store(server.data, server.settings.get("database_url", "")) as store:
+        report = await call_report(store, told["session"])
+    assert report is not None
+    assert [tried.status for tried in report.notifications[0].attempts] == [500, 302, 200]
 
 
 async def test_what_was_not_delivered_goes_out_after_the_next_start(
@@ -210,7 +212,7 @@ async def test_what_was_not_delivered_goes_out_after_the_next_start(
     await call.cancel()
     assert await asyncio.to_thread(server.stop) == 0
     async with receiver:
-        next_server = Onhook({"retry_schedule": "0.2"}, data=server.data)
+        next_server = Onhook(server.settings, data=server.data)
         try:
             last = await receiver.next(session=told["session"])
         finally:

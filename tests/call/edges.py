@@ -40,6 +40,7 @@ from onhook.call import (
     HungUp,
     MediaLost,
     Notify,
+    OutOfCredit,
     Overtake,
     Play,
     Played,
@@ -48,6 +49,7 @@ from onhook.call import (
     Reject,
     Requested,
     Reserve,
+    SessionExpired,
     Shutdown,
     State,
     StopMedia,
@@ -83,6 +85,8 @@ NO_ACK = (EndedBy.SYSTEM, "no_ack")
 MEDIA_LOST = (EndedBy.SYSTEM, "media_lost")
 RING_TIMEOUT = (EndedBy.SYSTEM, "ring_timeout")
 SHUTDOWN = (EndedBy.SYSTEM, "shutdown")
+EXPIRED = (EndedBy.SYSTEM, "session_timeout")
+NO_CREDIT = (EndedBy.SYSTEM, "insufficient_credit")
 IDLE_TIMEOUT = (EndedBy.SYSTEM, "idle_timeout")
 
 BYE = (StopMedia(), HangUp())
@@ -282,6 +286,46 @@ EDGES: list[Edge] = [
          ENDING, Shutdown(6.5), State.CLOSING, BYE, end=SHUTDOWN),
     Edge("settling: the process ends",
          SETTLING, Shutdown(7.2), State.CLOSING, BYE, end=SHUTDOWN),
+    # SessionExpired
+    Edge("ringing: the session's time is over",
+         RINGING, SessionExpired(50.0), State.CLOSING, (Reject(480),), end=EXPIRED),
+    Edge("ringing, forcing: the session's time is over",
+         forcing(RINGING), SessionExpired(50.0),
+         State.CLOSING, (Reject(480), Overtake(9, SESSION_ENDED)), end=EXPIRED),
+    Edge("waiting: the session's time is over",
+         WAITING, SessionExpired(500.0), State.CLOSING, BYE, end=EXPIRED),
+    Edge("preparing, ringing: the session's time is over",
+         PREPARING, SessionExpired(50.0),
+         State.CLOSING, (Reject(480), Overtake(1, SESSION_ENDED)), end=EXPIRED),
+    Edge("preparing, answered: the session's time is over",
+         PREPARING_LATER, SessionExpired(50.0),
+         State.CLOSING, (*BYE, Overtake(2, SESSION_ENDED)), end=EXPIRED),
+    Edge("running: the session's time is over",
+         RUNNING, SessionExpired(50.0), State.CLOSING, BYE, end=EXPIRED),
+    Edge("ending: the session's time is over, the last words are cut",
+         ENDING, SessionExpired(50.0), State.CLOSING, BYE, end=EXPIRED),
+    Edge("settling: the session's time is over",
+         SETTLING, SessionExpired(7.2), State.CLOSING, BYE, end=EXPIRED),
+    # OutOfCredit
+    Edge("ringing: no credit",
+         RINGING, OutOfCredit(1.0), State.CLOSING, (Reject(480),), end=NO_CREDIT),
+    Edge("ringing, forcing: no credit",
+         forcing(RINGING), OutOfCredit(7.0),
+         State.CLOSING, (Reject(480), Overtake(9, SESSION_ENDED)), end=NO_CREDIT),
+    Edge("waiting: the credit runs out",
+         WAITING, OutOfCredit(5.0), State.CLOSING, BYE, end=NO_CREDIT),
+    Edge("preparing, ringing: no credit",
+         PREPARING, OutOfCredit(2.0),
+         State.CLOSING, (Reject(480), Overtake(1, SESSION_ENDED)), end=NO_CREDIT),
+    Edge("preparing, answered: the credit runs out",
+         PREPARING_LATER, OutOfCredit(6.0),
+         State.CLOSING, (*BYE, Overtake(2, SESSION_ENDED)), end=NO_CREDIT),
+    Edge("running: the credit runs out",
+         RUNNING, OutOfCredit(4.0), State.CLOSING, BYE, end=NO_CREDIT),
+    Edge("ending: the credit runs out, the last words are cut",
+         ENDING, OutOfCredit(6.5), State.CLOSING, BYE, end=NO_CREDIT),
+    Edge("settling: the credit runs out",
+         SETTLING, OutOfCredit(7.2), State.CLOSING, BYE, end=NO_CREDIT),
     # Due
     Edge("ringing: the application did not act",
          RINGING, Due(60.0), State.CLOSING, (Reject(480),), end=RING_TIMEOUT),

@@ -40,11 +40,13 @@ from onhook.call import (
     HungUp,
     MediaLost,
     Notify,
+    OutOfCredit,
     Played,
     PreparationFailed,
     Prepared,
     Refuse,
     Requested,
+    SessionExpired,
     Shutdown,
     State,
     Unacknowledged,
@@ -248,6 +250,8 @@ EVENTS: dict[type, tuple[Event, ...]] = {
     HangupDone: (HangupDone(1000.0),),
     MediaLost: (MediaLost(1000.0),),
     Shutdown: (Shutdown(1000.0),),
+    SessionExpired: (SessionExpired(1000.0),),
+    OutOfCredit: (OutOfCredit(1000.0),),
     Due: (Due(0.0), Due(1000.0)),
 }
 
@@ -281,6 +285,7 @@ def test_a_call_begins_by_ringing_and_telling_the_application() -> None:
 
     assert call.state is State.RINGING
     assert call.due_at == 65.0
+    assert call.expires_at == 5.0 + LIMITS.session_s
     assert not call.answered
     assert effects == (Notify(FORWARD, "ringing"),)
 

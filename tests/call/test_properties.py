@@ -20,12 +20,14 @@ from onhook.call import (
     Job,
     MediaLost,
     Notify,
+    OutOfCredit,
     Played,
     PreparationFailed,
     Prepared,
     Refuse,
     Requested,
     Reserve,
+    SessionExpired,
     Shutdown,
     State,
     Unacknowledged,
@@ -33,7 +35,16 @@ from onhook.call import (
     step,
 )
 
-Ending = HungUp | Cancelled | MediaLost | Shutdown | Unacknowledged | HangupDone
+Ending = (
+    HungUp
+    | Cancelled
+    | MediaLost
+    | Shutdown
+    | SessionExpired
+    | OutOfCredit
+    | Unacknowledged
+    | HangupDone
+)
 ENDINGS: tuple[type[Ending], ...] = get_args(Ending)
 
 URLS = st.sampled_from(

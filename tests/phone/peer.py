@@ -285,6 +285,7 @@ class Settings(TypedDict, total=False):
     trusted_peers: tuple[IPv4Network | IPv6Network, ...]
     max_calls: int
     contact_host: str
+    trying: bool
     on_message: Callable[[str, bytes, tuple[str, int]], None]
 
 

@@ -1,11 +1,14 @@
 """A database that was migrated is the one that is created new."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, inspect
 
 from onhook.store import schema
+from onhook.store.database import connect
 from onhook.store.migrations import migrate
+from store.postgresql import PostgreSQL
 
 
 def _shape(connection: Connection) -> dict[str, object]:
@@ -58,3 +61,19 @@ def test_what_was_stored_before_there_were_accounts_is_kept(tmp_path: Path) -> N
         assert [tuple(row) for row in apps] == [("a", "main", "shop")]
         assert connection.exec_driver_sql("SELECT count(*) FROM numbers").scalar() == 1
     database.dispose()
+
+
+async def test_migrations_and_schema_agree_on_postgresql(
+    tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    shapes: list[dict[str, object]] = []
+    for make in (schema.metadata.create_all, migrate):
+        database = connect(tmp_path, postgresql.new_database())
+
+        def note(connection: Connection, make: Callable[[Connection], None] = make) -> None:
+            make(connection)
+            shapes.append(_shape(connection))
+
+        await database.migrate(note)
+        await database.close()
+    assert shapes[0] == shapes[1]

@@ -1,14 +1,16 @@
 """What is written can be read again, by this process and by the next."""
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from onhook.store import AttemptRecord, NotificationOutcome, Store, StoreError, Writes
-from onhook.store.sql import DATABASE_FILE
+from onhook.store import AttemptRecord, NotificationOutcome, Number, Store, StoreError, Writes
+from onhook.store.database import connect
+from onhook.store.migrations import migrate
+from onhook.store.sqlite import DATABASE_FILE
 from store.samples import ACCOUNT, APPLICATION, NUMBER, call, notification
 
 
@@ -23,18 +25,20 @@ async def test_applications_and_numbers(store: Store) -> None:
     assert await store.number("+650") is None
 
 
-async def test_a_call_and_its_notifications_outlive_the_process(tmp_path: Path) -> None:
-    first = await Store.open(tmp_path)
+async def test_a_call_and_its_notifications_outlive_the_process(
+    tmp_path: Path, database_url: str
+) -> None:
+    first = await Store.open(tmp_path, database_url)
     await first.add_account(ACCOUNT)
     await first.add_application(APPLICATION)
     await first.submit(Writes(calls=(call(),), notifications=(notification("S1", 1),)))
     await first.submit(Writes(calls=(call(state="ended", ended_ms=5),)))
     await first.submit(Writes(calls=(call("S2"),), notifications=(notification("S2", 1),)))
     await first.close()
-    second = await Store.open(tmp_path)
+    second = await Store.open(tmp_path, database_url)
     assert await second.call("S1") == call(state="ended", ended_ms=5)
     assert [open_call.session for open_call in await second.open_calls()] == ["S2"]
-    assert list(await second.undelivered()) == [notification("S1", 1), notification("S2", 1)]
+    assert list(await second.undelivered("me")) == [notification("S1", 1), notification("S2", 1)]
     await second.close()
 
 
@@ -46,10 +50,10 @@ async def test_an_outcome_ends_a_notification(store: Store) -> None:
     tried = AttemptRecord("msg_S1_1", 1, 7, 30, 500, "")
     await store.submit(Writes(attempts=(tried,), outcomes=(failed,)))
     again = notification("S1", 1, attempts=1, first_attempt_ms=7, next_ms=9)
-    assert list(await store.undelivered()) == [again, notification("S1", 2)]
+    assert list(await store.undelivered("me")) == [again, notification("S1", 2)]
     delivered = NotificationOutcome("msg_S1_1", "delivered", 2, None, None)
     await store.submit(Writes(outcomes=(delivered,)))
-    assert list(await store.undelivered()) == [notification("S1", 2)]
+    assert list(await store.undelivered("me")) == [notification("S1", 2)]
 
 
 async def test_the_first_attempt_is_not_forgotten_by_later_ones(store: Store) -> None:
@@ -57,7 +61,7 @@ async def test_the_first_attempt_is_not_forgotten_by_later_ones(store: Store) ->
     await store.submit(Writes(calls=(call(),), notifications=(notification("S1", 1),)))
     await store.submit(Writes(outcomes=(NotificationOutcome("msg_S1_1", "pending", 1, 7, 9),)))
     await store.submit(Writes(outcomes=(NotificationOutcome("msg_S1_1", "pending", 2, None, 19),)))
-    [waiting] = await store.undelivered()
+    [waiting] = await store.undelivered("me")
     assert (waiting.attempts, waiting.first_attempt_ms, waiting.next_ms) == (2, 7, 19)
 
 
@@ -70,7 +74,7 @@ async def test_writes_of_many_calls_share_a_transaction(store: Store) -> None:
         ]
     )
     assert len(await store.open_calls()) == 500
-    assert len(await store.undelivered()) == 500
+    assert len(await store.undelivered("me")) == 500
 
 
 async def test_a_later_state_of_a_call_wins_within_one_transaction(store: Store) -> None:
@@ -101,19 +105,22 @@ async def test_one_broken_write_does_not_take_its_neighbours_along(store: Store)
     assert len(await store.open_calls()) == 3
 
 
-async def test_closing_writes_what_was_submitted(tmp_path: Path) -> None:
-    store = await Store.open(tmp_path)
+async def test_closing_writes_what_was_submitted(tmp_path: Path, database_url: str) -> None:
+    store = await Store.open(tmp_path, database_url)
     await store.add_account(ACCOUNT)
     await store.add_application(APPLICATION)
     written = store.submit(Writes(calls=(call(),)))
     await store.close()
     assert written.done()
-    with sqlite3.connect(tmp_path / DATABASE_FILE) as database:
-        assert database.execute("SELECT session FROM calls").fetchall() == [("S1",)]
+    another = await Store.open(tmp_path, database_url)
+    assert await another.call("S1") == call()
+    await another.close()
 
 
-async def test_two_processes_use_one_database(store: Store, tmp_path: Path) -> None:
-    other = await Store.open(tmp_path)
+async def test_two_processes_use_one_database(
+    store: Store, tmp_path: Path, database_url: str
+) -> None:
+    other = await Store.open(tmp_path, database_url)
     await other.add_application(APPLICATION)
     assert await store.application(APPLICATION.app_id) == APPLICATION
     await other.close()
@@ -125,9 +132,67 @@ async def test_a_file_that_is_no_database_is_one_clear_sentence(tmp_path: Path) 
         await Store.open(tmp_path)
 
 
-async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    await (await Store.open(tmp_path)).close()
-    with sqlite3.connect(tmp_path / DATABASE_FILE) as database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
+async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path, database_url: str) -> None:
+    store = await Store.open(tmp_path, database_url)
+    newer = text("UPDATE alembic_version SET version_num = '9999'")
+    await store.database.transact(lambda connection: connection.execute(newer).rowcount)
+    await store.close()
     with pytest.raises(StoreError, match="version 9999"):
-        await Store.open(tmp_path)
+        await Store.open(tmp_path, database_url)
+
+
+async def test_a_write_may_be_made_twice(store: Store) -> None:
+    """After a connection was lost in a commit, nobody knows whether it came about."""
+    await store.add_application(APPLICATION)
+    tried = AttemptRecord("msg_S1_1", 1, 7, 30, 200, "")
+    stands = NotificationOutcome("msg_S1_1", "delivered", 1, 7, None)
+    told = Writes((call(),), (notification("S1", 1),), (tried,), (stands,))
+    await store.submit(told)
+    await store.submit(told)
+    assert await store.call("S1") == call()
+    assert list(await store.undelivered("me")) == []
+
+
+async def test_a_number_of_an_event_is_given_once(store: Store) -> None:
+    await store.add_application(APPLICATION)
+    await store.submit(Writes(calls=(call(),), notifications=(notification("S1", 1),)))
+    other = notification("S1", 1, notification_id="another")
+    with pytest.raises(SQLAlchemyError):
+        await store.submit(Writes(notifications=(other,)))
+
+
+async def test_many_processes_may_start_at_once(tmp_path: Path, database_url: str) -> None:
+    stores = await asyncio.gather(*[Store.open(tmp_path, database_url) for _ in range(8)])
+    assert await stores[0].add_account(ACCOUNT)
+    assert [await store.account(ACCOUNT.account_id) for store in stores] == [ACCOUNT] * 8
+    for store in stores:
+        await store.close()
+
+
+async def test_an_old_database_is_brought_up_to_date(tmp_path: Path, database_url: str) -> None:
+    database = connect(tmp_path, database_url)
+    insert = "INSERT INTO applications VALUES ('a', 'shop', 'hash', 'token', 'secret', 7)"
+    number = "INSERT INTO numbers VALUES ('+651', 'a', 'http://x/', 8)"
+
+    def old(connection: Connection) -> None:
+        migrate(connection, "0001")
+        connection.execute(text(insert))
+        connection.execute(text(number))
+
+    await database.migrate(old)
+    await database.close()
+    store = await Store.open(tmp_path, database_url)
+    assert await store.number("+651") == Number("+651", "a", "http://x/", 8)
+    application = await store.application("a")
+    assert application is not None
+    assert application.account_id == "main"
+    await store.close()
+
+
+async def test_a_worker_is_given_the_notifications_of_its_own_calls_only(store: Store) -> None:
+    await store.add_application(APPLICATION)
+    mine, others = call("S1"), call("S2", owner="another")
+    told = (notification("S1", 1), notification("S2", 1))
+    await store.submit(Writes(calls=(mine, others), notifications=told))
+    assert list(await store.undelivered("me")) == [notification("S1", 1)]
+    assert list(await store.undelivered("another")) == [notification("S2", 1)]

@@ -89,6 +89,20 @@ class Shutdown:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionExpired:
+    """The call has lasted as long as any call may: the time that ``Call.expires_at`` named has come."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfCredit:
+    """The account's credit does not cover the next step of the call: ``at`` is where it runs out."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """The time that ``Call.due_at`` named has come."""
 
@@ -107,5 +121,7 @@ Event = (
     | HangupDone
     | MediaLost
     | Shutdown
+    | SessionExpired
+    | OutOfCredit
     | Due
 )

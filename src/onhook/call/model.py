@@ -36,9 +36,9 @@ class End:
     """How a call came to its end: who, when, and why in one word.
 
     ``cause`` is one of ``hangup``, ``forced_hangup``, ``rejected``, ``cancelled``, ``ring_timeout``,
-    ``idle_timeout``, ``no_ack``, ``media_lost``,
-    ``shutdown``. ``sip_cause`` is the far end's own reason for its
-    BYE or CANCEL (RFC 3326) where it gave one.
+    ``idle_timeout``, ``session_timeout``, ``no_ack``, ``media_lost``, ``insufficient_credit``,
+    ``shutdown``, and ``crash`` for what a process left behind that did not end properly.
+    ``sip_cause`` is the far end's own reason for its BYE or CANCEL (RFC 3326) where it gave one.
     """
 
     at: float
@@ -81,6 +81,8 @@ class Limits:
     """An incoming call on which the application does not act is rejected with 480 after this."""
     idle_s: float = 900.0
     """An answered call in which no block runs is hung up after this."""
+    session_s: float = 14400.0
+    """No call lasts longer than this in all, from the first ring."""
     settle_s: float = 0.1
     """Between the last frame of the last message and the BYE, so that jitter buffers play out."""
     reject_code: int = 603
@@ -107,6 +109,8 @@ class Call:
     that failed it may lie in the past; then the event is due at once."""
     held_due_at: float | None = None
     """While a block is being prepared: the ``due_at`` to go back to should its preparation fail."""
+    expires_at: float | None = None
+    """When an event ``SessionExpired`` is wanted; it never changes."""
     answered_at: float | None = None
     end: End | None = None
 

@@ -46,7 +46,8 @@ def step(call: Call, event: ev.Event) -> Step:
 def arrive(session: str, forward_to: str, limits: Limits, at: float) -> Step:
     """An incoming call begins to ring, and the application of its number is told."""
     contact = Contact("answer", forward_to)
-    call = Call(session, contact, limits, due_at=at + limits.ringing_s)
+    due_at, expires_at = at + limits.ringing_s, at + limits.session_s
+    call = Call(session, contact, limits, due_at=due_at, expires_at=expires_at)
     return call, (Notify(contact, "ringing"),)
 
 
@@ -227,6 +228,20 @@ def shut_down(call: Call, event: ev.Shutdown) -> Step:
     return _close(call, End(event.at, EndedBy.SYSTEM, "shutdown"), reject_code=503)
 
 
+def expire(call: Call, event: ev.SessionExpired) -> Step:
+    """Any state before CLOSING: no call lasts for ever, whatever keeps it going."""
+    return _close(call, End(event.at, EndedBy.SYSTEM, "session_timeout"), reject_code=480)
+
+
+def out_of_credit(call: Call, event: ev.OutOfCredit) -> Step:
+    """Any state before CLOSING: nobody pays for more, so the call is hung up, or rejected with 480.
+
+    480 and not 402, which no phone explains to its user, nor 503, upon which a trunk sends the call
+    elsewhere and us no further ones for a while (RFC 3261, 21.4.18, 21.4.3, 21.5.4).
+    """
+    return _close(call, End(event.at, EndedBy.SYSTEM, "insufficient_credit"), reject_code=480)
+
+
 # What the media plane and the clock say -------------------------------------------------------
 
 
@@ -381,6 +396,16 @@ def _table() -> dict[tuple[State, type], Transition]:
             shut_down,
             shut_down,
             shut_down,
+            ignore,
+            ignore,
+        ),
+        ev.SessionExpired: (expire, expire, expire, expire, expire, ignore, ignore),
+        ev.OutOfCredit: (
+            out_of_credit,
+            out_of_credit,
+            out_of_credit,
+            out_of_credit,
+            out_of_credit,
             ignore,
             ignore,
         ),

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 
 from onhook.phone import grammar
 from onhook.phone.message import Address, Request
+from onhook.phone.pending import PendingInvite
 from onhook.phone.reply import HeaderLines
 from onhook.phone.routing import next_hop, request_uri_and_routes
 
@@ -20,7 +21,8 @@ class DialogRecord:
     """All that a BYE needs, also in another process, after a restart.
 
     `local` and `remote` are complete header values, with their tags; `next_cseq` has not been used;
-    `routes` and `request_uri` are those of the message, `destination` is numeric.
+    `routes` and `request_uri` are those of the message, `destination` is numeric. `pending` is the
+    INVITE for as long as the caller may still be waiting for its final response.
     """
 
     call_id: str
@@ -30,6 +32,12 @@ class DialogRecord:
     request_uri: str
     routes: tuple[str, ...]
     destination: Address
+    pending: PendingInvite | None = None
+
+    @property
+    def local_tag(self) -> str:
+        """Our tag, with which `local` ends."""
+        return self.local.rpartition(";tag=")[2]
 
     def as_dict(self) -> dict[str, object]:
         """The record as JSON can hold it."""
@@ -51,7 +59,8 @@ class DialogRecord:
                 texts = tuple(route for route in routes if isinstance(route, str))
                 if len(texts) == len(routes) and 0 < port < 65536:
                     where = (str(ip_address(host)), port)
-                    return cls(call_id, local, remote, next_cseq, request_uri, texts, where)
+                    kept = _pending(data.get("pending"))
+                    return cls(call_id, local, remote, next_cseq, request_uri, texts, where, kept)
         raise ValueError("not a dialog record")
 
 
@@ -90,7 +99,7 @@ class Dialog:
             self.target = _contact(request)
         self._source = request.source
 
-    def record(self) -> DialogRecord:
+    def record(self, pending: PendingInvite | None = None) -> DialogRecord:
         """A snapshot from which this dialog can be ended."""
         request_uri, routes = request_uri_and_routes(self.target, self.routes)
         return DialogRecord(
@@ -101,6 +110,7 @@ class Dialog:
             request_uri=request_uri,
             routes=routes,
             destination=next_hop(self.target, self.routes, self._source),
+            pending=pending,
         )
 
     def take_cseq(self) -> None:
@@ -133,6 +143,14 @@ def write_request(
         f"{extra}"
         f"Content-Length: 0\r\n\r\n"
     ).encode("utf-8", "surrogateescape")
+
+
+def _pending(data: object) -> PendingInvite | None:
+    if data is None:
+        return None
+    if not isinstance(data, dict):
+        raise ValueError("not a dialog record")
+    return PendingInvite.from_dict(data)
 
 
 def _contact(request: Request) -> str:

@@ -35,9 +35,10 @@ from onhook.phone.layer import TransactionLayer
 from onhook.phone.lifecycle import CallListener, CallState
 from onhook.phone.message import MAGIC_COOKIE, Address, Request, parse
 from onhook.phone.neighbours import Neighbours
+from onhook.phone.pending import refuse_pending
 from onhook.phone.reply import ALLOW, HeaderLines, bad_request, response
 from onhook.phone.screening import Refusal, refuse_method, screen
-from onhook.phone.timers import Clock, Timers
+from onhook.phone.timers import Clock, TimerHandle, Timers
 from onhook.phone.transactions import ServerInvite
 from onhook.phone.transport import UdpTransport
 
@@ -59,7 +60,10 @@ class SipEndpoint:
     is bound to, or for 0.0.0.0 the one that routes to the peer. `max_calls` bounds the calls held
     at once; beyond it new ones get 503. An empty `trusted_peers` trusts nobody. `clock` is the
     event loop unless a test says otherwise. `draining` may be set at any time: new
-    calls and the probes of a dispatcher (OPTIONS) get 503 then, live calls go on.
+    calls and the probes of a dispatcher (OPTIONS) get 503 then, live calls go on. Without `trying`
+    no 100 is sent: an owner that first stores a call lets the caller repeat its INVITE until then,
+    so that one which nobody knows of yet is not lost with the process; it has to ring, answer or
+    reject within 200 ms as a rule (RFC 3261 17.2.1).
     """
 
     def __init__(
@@ -71,11 +75,13 @@ class SipEndpoint:
         contact_host: str | None = None,
         max_calls: int = 5000,
         retry_after_s: int = 30,
+        trying: bool = True,
         timers: Timers | None = None,
         clock: Clock | None = None,
         on_message: OnMessage | None = None,
     ) -> None:
         self.user_agent = user_agent
+        self.trying = trying
         self.draining = False
         self.on_message = on_message
         self._on_call = on_call
@@ -87,6 +93,7 @@ class SipEndpoint:
         self._transport = UdpTransport(self._received)
         self._layer: TransactionLayer | None = None
         self._calls: dict[tuple[str, str], IncomingCall] = {}
+        self._orphan_timers: list[TimerHandle] = []
         self._counters: Counter[str] = Counter()
         self._secret = secrets.token_bytes(16)
 
@@ -129,6 +136,9 @@ class SipEndpoint:
         if self._layer is not None:
             self._layer.close()
             self._layer = None
+        for timer in self._orphan_timers:
+            timer.cancel()
+        self._orphan_timers.clear()
         for call in self._calls.values():
             call.abandon()
         self._calls.clear()
@@ -143,7 +153,30 @@ class SipEndpoint:
 
         A number is left out of the sequence, in case the last BYE of that process was sent and lost.
         """
-        self.send_bye(replace(record, next_cseq=record.next_cseq + 1), (), on_done)
+        self.send_within(replace(record, next_cseq=record.next_cseq + 1), "BYE", (), on_done)
+
+    def reject_orphan(
+        self, record: DialogRecord, status: int, on_told: Callable[[bool], None]
+    ) -> None:
+        """Send the final response that a process before this one owes, until the ACK.
+
+        `on_told` hears after 2*T1 whether the ACK came. It does not when that process had sent
+        another final response: after a 2xx there is a call, so a BYE has to follow. Raises
+        ValueError for a record whose INVITE is not pending, or cannot be read.
+        """
+        if record.pending is None:
+            raise ValueError("the INVITE of this record is not pending")
+        timer = refuse_pending(
+            self._running,
+            self._clock or asyncio.get_running_loop(),
+            record.pending,
+            status=status,
+            local_tag=record.local_tag,
+            user_agent=self.user_agent,
+            wait_s=2 * self._timers.t1_s,
+            on_told=on_told,
+        )
+        self._orphan_timers.append(timer)
 
     # For the transactions (TransactionUser).
 
@@ -196,14 +229,18 @@ class SipEndpoint:
         data = response(request, status, phrase, to_tag=self._tag(request), headers=headers)
         self._send(data, request.source)
 
-    def send_bye(
-        self, record: DialogRecord, headers: HeaderLines, on_done: Callable[[SipCause], None]
+    def send_within(
+        self,
+        record: DialogRecord,
+        method: str,
+        headers: HeaderLines,
+        on_done: Callable[[SipCause], None],
     ) -> None:
-        """Send a BYE until it is answered."""
+        """Send a request within a dialog until it is answered."""
         branch = MAGIC_COOKIE + secrets.token_hex(8)
         data = write_request(
             record,
-            "BYE",
+            method,
             branch=branch,
             sent_by=self._sent_by(record.destination),
             user_agent=self.user_agent,
@@ -213,7 +250,7 @@ class SipEndpoint:
             data,
             record.destination,
             branch=branch,
-            method="BYE",
+            method=method,
             on_final=lambda final: on_done(cause_of_response(final)),
         )
 

@@ -18,6 +18,7 @@ from onhook.phone.errors import CallStateError, SdpError
 from onhook.phone.identity import called_user, caller_user, e164
 from onhook.phone.lifecycle import MOVES, CallEvent, CallListener, CallState
 from onhook.phone.message import Address, Request
+from onhook.phone.pending import PendingInvite
 from onhook.phone.reply import ALLOW, HeaderLines, check_headers, phrase_text, response
 from onhook.phone.screening import info_digit, refuse_method, screen_extensions
 from onhook.phone.sdp import Offer, RemoteMedia
@@ -29,6 +30,7 @@ class Signalling(Protocol):
     """What a call needs of its endpoint."""
 
     user_agent: str
+    trying: bool
 
     def contact_for(self, peer: Address) -> str:
         """Our Contact value as `peer` can reach it."""
@@ -42,10 +44,14 @@ class Signalling(Protocol):
     def refuse(self, request: Request, status: int, headers: HeaderLines = ()) -> None:
         """Answer a request without keeping anything of it."""
 
-    def send_bye(
-        self, record: DialogRecord, headers: HeaderLines, on_done: Callable[[SipCause], None]
+    def send_within(
+        self,
+        record: DialogRecord,
+        method: str,
+        headers: HeaderLines,
+        on_done: Callable[[SipCause], None],
     ) -> None:
-        """Send a BYE until it is answered."""
+        """Send a request within a dialog until it is answered."""
 
     def forget(self, call: IncomingCall) -> None:
         """The call is over."""
@@ -83,6 +89,7 @@ class IncomingCall:
         self.dialog = dialog
         self.state = CallState.OFFERED
         self._invite: Request | None = invite
+        self._pending: PendingInvite | None = PendingInvite.of(invite)
         self._offer = offer
         self._signalling = signalling
         self._session = MediaSession()
@@ -91,7 +98,8 @@ class IncomingCall:
         # Last, because what is above raises ValueError for an INVITE that makes no call.
         self._transaction = signalling.serve_invite(invite)
         self._transaction.on_cancel = self._withdrawn
-        self._transaction.respond(100, response(invite, 100))
+        if signalling.trying:
+            self._transaction.respond(100, response(invite, 100))
 
     # What the owner does.
 
@@ -143,9 +151,27 @@ class IncomingCall:
         if state is CallState.CLOSING:
             self._bye()
 
+    def probe(self, on_result: Callable[[SipCause], None]) -> bool:
+        """Ask the peer by OPTIONS whether it still has this call; False if it is not established.
+
+        The status that `on_result` hears is 481 when the peer does not know the call, 408 when it
+        did not answer (RFC 3261 12.2.1.2); with any other the peer and the call are there.
+        """
+        if self.state is not CallState.ESTABLISHED:
+            return False
+        record = self.dialog.record()
+        self.dialog.take_cseq()
+        headers = (("Accept", "application/sdp"),)
+        self._signalling.send_within(record, "OPTIONS", headers, on_result)
+        return True
+
     def record(self) -> DialogRecord:
-        """A snapshot from which `SipEndpoint.hangup_orphan` can end this call after a restart."""
-        return self.dialog.record()
+        """A snapshot from which `SipEndpoint` can end this call after a restart.
+
+        With `hangup_orphan`; and until the ACK came, the caller may still wait for the final
+        response: for that there is `reject_orphan`.
+        """
+        return self.dialog.record(self._pending)
 
     def abandon(self) -> None:
         """Forget the call without a word to anybody, because the endpoint closes."""
@@ -172,6 +198,7 @@ class IncomingCall:
         if waiting is None or waiting.cseq != ack.cseq:
             return
         self._settle()
+        self._pending = None
         media, unusable = self._answer_in(ack) if waiting.offered else (None, False)
         if self.state is CallState.ESTABLISHED:  # of a re-INVITE: without an answer all stays
             if media and self.listener:
@@ -306,7 +333,7 @@ class IncomingCall:
     def _bye(self) -> None:
         record = self.dialog.record()
         self.dialog.take_cseq()
-        self._signalling.send_bye(record, self._bye_headers, self._bye_done)
+        self._signalling.send_within(record, "BYE", self._bye_headers, self._bye_done)
 
     def _bye_done(self, cause: SipCause) -> None:
         if self._happens(CallEvent.BYE_DONE):
@@ -322,7 +349,7 @@ class IncomingCall:
 
     def _end(self) -> None:
         self._settle()
-        self._invite = self._offer = None
+        self._invite = self._offer = self._pending = None
         self._signalling.forget(self)
 
     def _dialog_headers(self, request: Request) -> tuple[tuple[str, str], ...]:

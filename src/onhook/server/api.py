@@ -3,40 +3,62 @@
 An API error is an HTTP 200 with a status in its JSON, as clients of the API expect.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from onhook.blocks import (
     BLOCKS,
+    ENDPOINTS,
     Block,
     BlockRequest,
+    Endpoint,
     Refused,
     Syntax,
     check_present,
+    idempotency,
     parse,
     statuses,
 )
+from onhook.blocks.account import UPDATE_FORWARDING
 from onhook.server import clock, params
+from onhook.server.account_api import AccountApi, Asked
+from onhook.server.answer import Answer, refusal, success
 from onhook.server.directory import Directory
+from onhook.server.idempotency import KeptReplies
 from onhook.server.identifiers import new_incident
 from onhook.server.metrics import Metrics
 from onhook.server.ratelimit import RateLimit
 
 log = structlog.get_logger()
 
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+RunBlock = Callable[[str, BlockRequest, float], Awaitable[Mapping[str, object]]]
+"""Runs a request of the application with this id; what it returns joins the reply. The number is
+the moment of the request's arrival, on the monotonic clock."""
 
-RunBlock = Callable[[str, BlockRequest], Awaitable[Mapping[str, object]]]
-"""Runs a request of the application with this id; what it returns joins the reply."""
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """How requests at one path are answered, once it is known who makes them."""
+
+    declared: Block | Endpoint
+    rate_limit: RateLimit
+    act: Callable[[Asked, float], Awaitable[Mapping[str, object]]]
+    keeps: bool
+    """Whether ``act`` keeps the reply of a success under the request's key itself."""
 
 
 class Api:
-    """Answers the requests of applications."""
+    """Answers the requests of applications.
+
+    ``rate_limit`` is for blocks, ``status_rate_limit`` for the endpoints around them.
+    """
 
     def __init__(
         self,
@@ -46,47 +68,65 @@ class Api:
         run: RunBlock,
         rate_limit: RateLimit,
         metrics: Metrics,
+        account: AccountApi,
+        status_rate_limit: RateLimit,
+        replies: KeptReplies,
     ) -> None:
         self._directory = directory
         self._syntax = syntax
         self._run = run
-        self._rate_limit = rate_limit
         self._metrics = metrics
-
-    def routes(self) -> list[Route]:
-        """One route a block."""
-        return [
-            Route(f"/open/{block.path}", self._endpoint(block), methods=_METHODS)
-            for block in BLOCKS
+        self._account = account
+        self._replies = replies
+        self._services = [
+            *(_Service(block, rate_limit, self._block(block), True) for block in BLOCKS),
+            *(
+                _Service(one, status_rate_limit, self._ask(one), one is UPDATE_FORWARDING)
+                for one in ENDPOINTS
+            ),
         ]
 
-    def _endpoint(self, block: Block) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            began_s = clock.now_s()
-            body, headers = await self._answer(block, request)
-            status = str(body["status"])
-            self._metrics.request(block.name, status, clock.now_s() - began_s)
-            return JSONResponse(body, headers=headers)
+    def services(self) -> dict[str, ASGIApp]:
+        """One for each block and endpoint, by its path."""
+        return {
+            f"/open/{service.declared.path}": self._endpoint(service) for service in self._services
+        }
+
+    def _block(self, block: Block) -> Callable[[Asked, float], Awaitable[Mapping[str, object]]]:
+        async def run(asked: Asked, arrived_s: float) -> Mapping[str, object]:
+            wanted = replace(parse(block, asked.given, self._syntax), key=asked.key)
+            return await self._run(asked.application.app_id, wanted, arrived_s)
+
+        return run
+
+    def _ask(self, endpoint: Endpoint) -> Callable[[Asked, float], Awaitable[Mapping[str, object]]]:
+        async def ask(asked: Asked, _arrived_s: float) -> Mapping[str, object]:
+            return await self._account.answer(endpoint, asked)
+
+        return ask
+
+    def _endpoint(self, service: _Service) -> ASGIApp:
+        async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+            arrived_s = clock.now_s()
+            answer = await self._answer(service, Request(scope, receive), arrived_s)
+            name = service.declared.name
+            self._metrics.request(name, answer.status, clock.now_s() - arrived_s)
+            await JSONResponse(answer.body, headers=answer.headers)(scope, receive, send)
 
         return endpoint
 
-    async def _answer(
-        self, block: Block, request: Request
-    ) -> tuple[Mapping[str, object], Mapping[str, str]]:
+    async def _answer(self, service: _Service, request: Request, arrived_s: float) -> Answer:
         try:
-            reply = await self._handle(block, request)
+            return await self._handle(service, request, arrived_s)
         except Refused as refused:
-            return {"status": refused.status, "detail": refused.detail}, refused.headers
-        except (
-            Exception
-        ):  # the root of a request: logged with an incident id, never a trace outside
+            return refusal(refused)
+        except Exception:  # the root of a request: its cause is logged, and never told outside
             incident = new_incident()
-            log.exception("request_failed", incident=incident, block=block.name)
+            log.exception("request_failed", incident=incident, block=service.declared.name)
             status = "error_internal_server_error"
-            return {"status": status, "detail": statuses.detail(status, incident)}, {}
-        return {"status": statuses.SUCCESS, **reply}, {}
+            return refusal(Refused(status, statuses.detail(status, incident)))
 
-    async def _handle(self, block: Block, request: Request) -> Mapping[str, object]:
+    async def _handle(self, service: _Service, request: Request, arrived_s: float) -> Answer:
         """The documented order of evaluation; the first rule that is broken decides."""
         if request.method not in ("GET", "POST"):
             raise Refused("error_invalid_http_method")
@@ -95,11 +135,20 @@ class Api:
             await _body(request),
             request.headers.get("content-type", ""),
         )
-        check_present(block, given)
+        key = idempotency.read_key(request.headers.getlist(idempotency.HEADER), given)
+        check_present(service.declared, given)
         application = await self._directory.authenticate(given)
-        self._rate_limit.take(application.app_id)
-        wanted = parse(block, given, self._syntax)
-        return await self._run(application.app_id, wanted)
+        service.rate_limit.take(application.app_id)
+        if key is None:
+            return success(await service.act(Asked(application, given), arrived_s))
+        named = idempotency.request_key(key, service.declared.path, given)
+        asked = Asked(application, given, named)
+        return await self._replies.once(
+            application.app_id,
+            named,
+            lambda: service.act(asked, arrived_s),
+            act_keeps=service.keeps,
+        )
 
 
 async def _body(request: Request) -> bytes:
@@ -117,6 +166,18 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def application(routes: list[Route]) -> Starlette:
-    """The ASGI application of these routes; anything else is a plain 404."""
-    return Starlette(routes=routes)
+class Application:
+    """The ASGI application: ``services`` by their exact path, for every method, and ``routes``.
+
+    A request of the API goes past the router and its middleware: it needs neither, since it answers
+    every method itself and lets no error out, and it is what a call waits for.
+    """
+
+    def __init__(self, services: Mapping[str, ASGIApp], routes: Sequence[Route]) -> None:
+        self._services = services
+        self._others = Starlette(routes=routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        service = self._services.get(scope["path"]) if scope["type"] == "http" else None
+        await (service or self._others)(scope, receive, send)

@@ -4,15 +4,21 @@ Applications and numbers are made by another process (the ``onhook`` command) wh
 what was found is believed for a second only, and what was not found is not remembered at all.
 """
 
+import asyncio
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+import structlog
 
 from onhook.blocks import Refused
+from onhook.flights import Flights
 from onhook.server import clock
-from onhook.store import Application, Keyring, Number, Store
+from onhook.store import Account, Application, Keyring, Number, Store
 from onhook.store.keyring import token_hash
+
+log = structlog.get_logger()
 
 _BELIEVED_S = 1.0
 _REMEMBERED = 10_000
@@ -28,20 +34,47 @@ class Secrets:
     webhook_secret: str
 
 
-class _Memory(Generic[Value]):
-    """Values by key, each believed for a second."""
+class _Believed(Generic[Value]):
+    """Values by key. Those of one key are looked up once, however many wait for them, and a value in
+    use is looked up anew before it expires, so that nobody has to wait for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, look_up: Callable[[str], Coroutine[Any, Any, Value | None]]) -> None:
+        self._look_up = look_up
         self._values: dict[str, tuple[float, Value]] = {}
+        self._flights: Flights[Value | None] = Flights()
+        self._refreshing: set[asyncio.Task[Value | None]] = set()
 
-    def get(self, key: str) -> Value | None:
+    async def get(self, key: str) -> Value | None:
+        """The value; None if there is none. Raises what the look-up raises."""
         found = self._values.get(key)
-        return found[1] if found and clock.now_s() - found[0] < _BELIEVED_S else None
+        age_s = clock.now_s() - found[0] if found else _BELIEVED_S
+        if found is None or age_s >= _BELIEVED_S:
+            return await self._flights.join(key, lambda: self._fetch(key))
+        if age_s >= _BELIEVED_S / 2 and not self._refreshing:
+            task = asyncio.create_task(self._flights.join(key, lambda: self._fetch(key)))
+            self._refreshing.add(task)
+            task.add_done_callback(self._refreshed)
+        return found[1]
 
-    def put(self, key: str, value: Value) -> None:
+    def forget(self, key: str) -> None:
+        """The value is known to have changed."""
+        self._values.pop(key, None)
+
+    async def _fetch(self, key: str) -> Value | None:
+        asked_s = clock.now_s()
+        value = await self._look_up(key)
+        if value is None:
+            self._values.pop(key, None)
+            return None
         if len(self._values) >= _REMEMBERED:
             self._values.clear()
-        self._values[key] = (clock.now_s(), value)
+        self._values[key] = (asked_s, value)
+        return value
+
+    def _refreshed(self, task: "asyncio.Task[Value | None]") -> None:
+        self._refreshing.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("refresh_failed", error=type(task.exception()).__name__)
 
 
 class Directory:
@@ -50,19 +83,17 @@ class Directory:
     def __init__(self, store: Store, keyring: Keyring) -> None:
         self._store = store
         self._keyring = keyring
-        self._by_token: _Memory[Application] = _Memory()
-        self._numbers: _Memory[Number] = _Memory()
-        self._secrets: _Memory[Secrets] = _Memory()
+        self._by_token = _Believed(store.application_by_token)
+        self._numbers = _Believed(store.number)
+        self._accounts = _Believed(store.money.account_of)
+        self._secrets = _Believed(self._decrypted)
 
     async def authenticate(self, given: Mapping[str, str]) -> Application:
         """The application that ``app_id`` and ``access_token`` name together, or :class:`Refused`."""
         digest = token_hash(given["access_token"])
-        application = self._by_token.get(digest)
-        if application is None:
-            application = await self._store.application_by_token(digest)
-            if application is None or not hmac.compare_digest(application.token_hash, digest):
-                raise Refused("error_invalid_access_token")
-            self._by_token.put(digest, application)
+        application = await self._by_token.get(digest)
+        if application is None or not hmac.compare_digest(application.token_hash, digest):
+            raise Refused("error_invalid_access_token")
         if application.app_id != given["app_id"]:
             known = await self._store.application(given["app_id"])
             raise Refused("error_invalid_access_token" if known else "error_invalid_app_id")
@@ -70,23 +101,31 @@ class Directory:
 
     async def number(self, number: str) -> Number | None:
         """The number, in E.164, if it is configured."""
-        found = self._numbers.get(number)
-        if found is None:
-            found = await self._store.number(number)
-            if found is not None:
-                self._numbers.put(number, found)
-        return found
+        return await self._numbers.get(number)
+
+    def forget_number(self, number: str) -> None:
+        """The number was changed by this process: the next call is to see it as it is now."""
+        self._numbers.forget(number)
+
+    async def account_of(self, app_id: str) -> Account:
+        """Who pays for an application; its balance is not of now. Raises LookupError."""
+        return _found(await self._accounts.get(app_id), app_id)
 
     async def secrets(self, app_id: str) -> Secrets:
         """What signs the notifications of an application. Raises LookupError if it is gone."""
-        found = self._secrets.get(app_id)
-        if found is None:
-            application = await self._store.application(app_id)
-            if application is None:
-                raise LookupError(f"no application {app_id}")
-            found = Secrets(
-                self._keyring.decrypt(application.token_encrypted),
-                self._keyring.decrypt(application.webhook_secret_encrypted),
-            )
-            self._secrets.put(app_id, found)
-        return found
+        return _found(await self._secrets.get(app_id), app_id)
+
+    async def _decrypted(self, app_id: str) -> Secrets | None:
+        application = await self._store.application(app_id)
+        if application is None:
+            return None
+        return Secrets(
+            self._keyring.decrypt(application.token_encrypted),
+            self._keyring.decrypt(application.webhook_secret_encrypted),
+        )
+
+
+def _found(value: Value | None, app_id: str) -> Value:
+    if value is None:
+        raise LookupError(f"no application {app_id}")
+    return value

@@ -18,9 +18,9 @@ def is_session(text: str) -> bool:
     return len(text) == 1 + _SESSION_CHARACTERS and text.isascii() and text.isalnum()
 
 
-def new_txn_ref() -> str:
+def new_txn_ref(prefix: str) -> str:
     """A reference of a call: account prefix, ``C``, integer. Random, so that it tells nothing."""
-    return f"AA-C-{10**17 + secrets.randbelow(9 * 10**17)}"
+    return f"{prefix}-C-{10**17 + secrets.randbelow(9 * 10**17)}"
 
 
 def new_notification_id() -> str:

@@ -14,7 +14,7 @@ from itertools import count
 import structlog
 
 from onhook import call as machine
-from onhook.billing import Bill, Rate, bill, money
+from onhook.billing import Bill, bill
 from onhook.blocks import BlockRequest
 from onhook.call import Call, Contact, Effect, Event, Job, State
 from onhook.media.errors import NoPortLeft
@@ -25,14 +25,20 @@ from onhook.notify.notification import Notification
 from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.sdp import RemoteMedia
-from onhook.server import clock, notices
+from onhook.server import bills, clock, idempotency, notices
+from onhook.server.credit import Meter
 from onhook.server.identifiers import new_notification_id
+from onhook.server.journal import Journal
 from onhook.server.metrics import Metrics
 from onhook.server.preparation import Preparation
+from onhook.server.pricing import Pricing
+from onhook.server.silence import SilenceWatch
 from onhook.server.ticket import Ticket
 from onhook.store import CallRecord, NotificationRecord, Store, Writes
 
 log = structlog.get_logger()
+
+_RETRY_LATER = (("Retry-After", "10"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +46,16 @@ class Surroundings:
     """What every call of a process uses."""
 
     store: Store
+    journal: Journal
     plane: MediaPlane
     preparation: Preparation
     metrics: Metrics
     deliver: Callable[[Notification], None]
-    rate: Rate
+    pricing: Pricing
     local_ip: Callable[[str], str]
     """The address of ours to which a peer is to send audio."""
+    silence_s: float
+    """How long a caller may send no audio before it is asked whether it is still there."""
 
 
 class LiveCall:
@@ -59,16 +68,24 @@ class LiveCall:
         leg: IncomingCall,
         around: Surroundings,
         on_over: Callable[["LiveCall"], None],
+        meter: Meter,
     ) -> None:
         self.record = record
         self._call = call
         self._leg = leg
         self._around = around
         self._on_over = on_over
+        self._meter = meter
         self._loop = asyncio.get_running_loop()
         self._tickets: dict[int, Ticket] = {}
         self._request_ids = count(1)
         self._timer: asyncio.TimerHandle | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self._silence = SilenceWatch(leg.probe, self._gone, around.silence_s)
+        self._dialog_changed = True
+        self._known = False
+        """Its first state is on disk: a call that nobody knows of is turned away, not kept."""
+        self._abandoned = False
         self._port: PortReservation | None = None
         self._stream: Stream | None = None
         self._log = log.bind(session=record.session)
@@ -78,11 +95,28 @@ class LiveCall:
         """Where the call is in its life."""
         return self._call.state
 
+    @property
+    def hung_up_by_application(self) -> bool:
+        """Whether the call is over, or on its way out, because the application hung it up."""
+        end = self._call.end
+        return end is not None and end.by is machine.EndedBy.APPLICATION
+
     def begin(self, effects: Sequence[Effect]) -> None:
-        """Rings, and performs the effects of the call's arrival."""
-        self._leg.ring()
-        self._log.info("call_ringing", txn_ref=self.record.txn_ref)
+        """Performs the effects of the call's arrival; it rings as soon as that is on disk.
+
+        Until then the caller hears nothing, and repeats its INVITE: should this process die, then to
+        the next one, for which it is a new call. So no caller waits on a call that is forgotten.
+        """
+        if self._call.expires_at is not None:
+            delay_s = max(0.0, self._call.expires_at - clock.now_s())
+            self._expiry = self._loop.call_later(
+                delay_s, lambda: self._feed(machine.SessionExpired(clock.now_s()))
+            )
         self._perform_all(effects, before=None)
+
+    def turn_away(self) -> None:
+        """Rejects the call, which its account cannot pay for; the application is told of its end only."""
+        self.out_of_credit(clock.now_s())
 
     # Requests ---------------------------------------------------------------------------------
 
@@ -94,8 +128,15 @@ class LiveCall:
                 await self._prepare(ticket)
             await ticket.answer
         finally:
-            if ticket.answer.done() and ticket.job != self._call.job:
-                self._tickets.pop(ticket.job.request_id, None)
+            self._drop_answered()
+
+    def _drop_answered(self) -> None:
+        """Of the answered requests only the one whose block is in progress is still needed."""
+        self._tickets = {
+            request_id: ticket
+            for request_id, ticket in self._tickets.items()
+            if not ticket.answer.done() or ticket.job == self._call.job
+        }
 
     def _admit(self, request: BlockRequest, arrived_s: float) -> Ticket:
         job = Job(
@@ -144,6 +185,7 @@ class LiveCall:
 
     def acknowledged(self, answer: RemoteMedia | None) -> None:
         """The ACK to our 200; with the SDP answer if the INVITE had no offer."""
+        self._dialog_changed = True
         if answer is not None and self._stream is None:
             self._open_stream(answer)
         self._feed(machine.Acknowledged(clock.now_s()))
@@ -162,6 +204,7 @@ class LiveCall:
 
     def media_moved(self, media: RemoteMedia) -> None:
         """A re-INVITE gave another address for the audio."""
+        self._dialog_changed = True
         if self._stream is not None:
             self._stream.set_remote((media.ip, media.port))
 
@@ -174,7 +217,15 @@ class LiveCall:
         """The caller's first audio arrived."""
 
     def rtp_timeout(self) -> None:
-        """No audio arrives. Callers may be silent (they need not send), so this alone ends nothing."""
+        """No audio arrives. Callers may be silent (they need not send), so the phone is asked."""
+        if self._silence.silent():
+            self._log.info("caller_silent")
+            self._dialog_changed = True  # the question took a number of the dialog
+            self._write((), ())
+
+    def _gone(self) -> None:
+        """The phone does not know the call any more, or there is no phone."""
+        self._feed(machine.MediaLost(clock.now_s()))
 
     def closed(self, stats: StreamStats) -> None:
         """The stream is gone; what it carried goes into the log."""
@@ -185,6 +236,10 @@ class LiveCall:
             lost=stats.lost,
             send_errors=stats.send_errors,
         )
+
+    def out_of_credit(self, at_s: float) -> None:
+        """The account's credit covers the call until ``at_s`` (credit.MeterListener)."""
+        self._feed(machine.OutOfCredit(at_s))
 
     def shut_down(self) -> None:
         """The process ends."""
@@ -210,8 +265,12 @@ class LiveCall:
                     told.append(effect)
                 case _:
                     self._perform(effect)
+        for ticket in accepted:
+            self._measure(ticket)
         self._arm(before)
+        self._meter.follow(self._call, self)
         if self._call.state in (State.CLOSING, State.ENDED):
+            self._stop_watching()
             self._close_media()
         self._write(accepted, told)
 
@@ -233,6 +292,14 @@ class LiveCall:
                     self._stream.stop()
             case machine.HangUp():
                 self._leg.hangup()
+
+    def _measure(self, ticket: Ticket) -> None:
+        """How long a forced Hangup took, its BYE or rejection having left in this very step.
+
+        Before the ACK, the BYE has to wait for the caller (RFC 3261, 15): that time is not ours.
+        """
+        if ticket.job.force and (self._call.acknowledged or not self._call.answered):
+            self._around.metrics.forced_hangup(clock.now_s() - ticket.arrived_s)
 
     def _answer(self) -> None:
         if self._port is None:
@@ -277,6 +344,12 @@ class LiveCall:
                 delay_s, lambda: self._feed(machine.Due(max(due_at, clock.now_s())))
             )
 
+    def _stop_watching(self) -> None:
+        self._silence.stop()
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+
     def _close_media(self) -> None:
         if self._stream is not None:
             self._stream.close()
@@ -289,40 +362,70 @@ class LiveCall:
 
     def _write(self, accepted: Sequence[Ticket], told: Sequence[machine.Notify]) -> None:
         record = self._record(len(told))
-        if record == self.record and not accepted and not told:
+        if accepted:
+            record = replace(record, tag=accepted[-1].request.tag)
+        if self._abandoned or (record == self.record and not accepted and not told):
             return
         first = self.record.sequence + 1
-        self.record = record
+        self.record = record = replace(record, written_ms=clock.wall_ms(clock.now_s()))
         notifications = [
             self._notification(effect, sequence) for sequence, effect in enumerate(told, first)
         ]
-        writes = Writes(calls=(record,), notifications=tuple(notifications))
-        written = self._around.store.submit(writes)
-        written.add_done_callback(
-            lambda future: self._written(future, accepted, notifications, record.state)
+        replies = tuple(
+            reply
+            for ticket in accepted
+            for reply in idempotency.accepted(record.app_id, ticket.request.key)
         )
+        writes = Writes(
+            calls=(record,),
+            notifications=tuple(notifications),
+            debits=bills.debits(record) if self._call.state is State.ENDED else (),
+            replies=replies,
+        )
+        first_try = self._around.journal.write(
+            record.session, writes, lambda: self._on_disk(notifications, record.state)
+        )
+        first_try.add_done_callback(lambda future: self._tried(future, accepted))
 
-    def _written(
-        self,
-        future: "asyncio.Future[None]",
-        accepted: Sequence[Ticket],
-        notifications: Sequence[NotificationRecord],
-        state: str,
-    ) -> None:
-        """It is on disk: now requests get their reply and notifications leave."""
+    def _tried(self, future: "asyncio.Future[None]", accepted: Sequence[Ticket]) -> None:
+        """Requests get their reply: what could not be written at once was not accepted."""
         error = future.exception()
-        if error is not None:
-            self._log.error("write_failed", error=type(error).__name__)
         for ticket in accepted:
             if error is None:
                 ticket.accept()
             else:
                 ticket.fail(error)
-        if error is None:
-            for notification in notifications:
-                self._around.deliver(outgoing(notification))
+        if error is not None and not self._known and not self._abandoned:
+            self._abandon()
+
+    def _on_disk(self, notifications: Sequence[NotificationRecord], state: str) -> None:
+        """It is written, and everything before it: now a new call rings, and notifications leave."""
+        if not self._known:
+            self._known = True
+            self._ring()
+        for notification in notifications:
+            self._around.deliver(outgoing(notification))
         if state == State.ENDED.value:
+            self._meter.release()
             self._on_over(self)
+
+    def _ring(self) -> None:
+        if self._call.state is State.RINGING:
+            self._leg.ring()
+            self._log.info("call_ringing", txn_ref=self.record.txn_ref)
+
+    def _abandon(self) -> None:
+        """Nothing can be written, and nobody was told of the call: it is as if it never came."""
+        self._abandoned = True
+        self._log.error("call_abandoned")
+        self._around.journal.forget(self.record.session)
+        if self._call.state is State.RINGING:
+            self._leg.reject(503, headers=_RETRY_LATER)
+        self._stop_watching()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._meter.release()
+        self._on_over(self)
 
     def _record(self, told: int) -> CallRecord:
         """The call as it is to be stored. A reservation is not: it does not survive a restart."""
@@ -340,7 +443,10 @@ class LiveCall:
             contact_tag=contact.tag,
             sequence=self.record.sequence + told,
         )
-        if call.answered and not record.dialog:
+        if state is State.ENDED:
+            record = replace(record, dialog="")  # nothing is left to be ended at the phone
+        elif self._dialog_changed:
+            self._dialog_changed = False
             record = replace(record, dialog=json.dumps(self._leg.record().as_dict()))
         if call.end is None or record.ended_ms is not None:
             return record
@@ -354,11 +460,8 @@ class LiveCall:
         )
         self._around.metrics.ended(call.end.by.value, call.end.cause)
         return replace(
-            record,
+            bills.billed(record, came_to),
             ended_ms=clock.wall_ms(call.end.at),
-            duration_ms=came_to.duration_ms,
-            minutes=came_to.minutes,
-            debit=money(came_to.debit),
             ended_by=call.end.by.value,
             cause=call.end.cause,
             sip_cause=call.end.sip_cause,
@@ -372,7 +475,8 @@ class LiveCall:
     def _bill(self) -> Bill:
         if self._call.end is None:
             raise AssertionError("only a call that ended has a bill")
-        return bill(self._around.rate, self._call.answered_at, self._call.end.at)
+        rate = bills.rate_of(self.record)
+        return bill(rate, self._call.answered_at, self._call.end.at)
 
     def _notification(self, effect: machine.Notify, sequence: int) -> NotificationRecord:
         fields = notices.fields(self.record, effect.contact, effect.call_state)

@@ -10,12 +10,17 @@ from onhook.media.errors import PromptError
 from onhook.media.prompt import Prompt
 from onhook.notify import urls
 from onhook.notify.client import WebClient
-from onhook.notify.reachability import Reachability, Unreachable
+from onhook.notify.reachability import (
+    Reachability,
+    UnableToCompleteHandshake,
+    UnableToResolve,
+    Unreachable,
+)
 from onhook.notify.replies import DownloadError, DownloadRefused, DownloadTooLarge
 from onhook.notify.urls import UrlRefused, WebUrl
 from onhook.speech import fetch
-from onhook.speech.errors import SpeechError
-from onhook.speech.markup import Message
+from onhook.speech.errors import RefusedUrl, SpeechError
+from onhook.speech.markup import Fetch, Message
 from onhook.speech.renderer import Renderer
 
 if TYPE_CHECKING:
@@ -33,9 +38,13 @@ class RequestSyntax:
     def message(self, text: str) -> Message:
         """Reads ``msg``."""
         try:
-            return self._renderer.check(text)
+            message = self._renderer.check(text)
         except SpeechError as error:
             raise Refused(error.status, error.detail) from error
+        for part in message:
+            if isinstance(part, Fetch):
+                _check_download(part.url)
+        return message
 
     def notify_url(self, text: str) -> WebUrl:
         """Reads ``notify_url``."""
@@ -44,6 +53,15 @@ class RequestSyntax:
         except UrlRefused as error:
             detail = f"notify_url cannot be used: {error.detail}."
             raise Refused("error_invalid_notify_url", detail) from error
+
+
+def _check_download(url: str) -> None:
+    """What the downloader would refuse unseen is a fault of the text, so it counts as one."""
+    try:
+        urls.parse(url)
+    except UrlRefused as error:
+        detail = f"A <url> of msg cannot be used: {error.detail}."
+        raise Refused(RefusedUrl.status, detail) from error
 
 
 class Preparation:
@@ -86,9 +104,14 @@ class Preparation:
 
     async def _reach(self, target: WebUrl) -> None:
         try:
-            await self._reachability.check(target)
+            async with asyncio.timeout(self._deadline_s):
+                await self._reachability.check(target)
         except Unreachable as error:
             raise Refused(error.status, f"notify_url cannot be called: {error.detail}.") from error
+        except TimeoutError:
+            late = UnableToCompleteHandshake if target.scheme == "https" else UnableToResolve
+            detail = f"its host was not reached within {self._deadline_s:g} s"
+            raise Refused(late.status, f"notify_url cannot be called: {detail}.") from None
 
     async def _render(self, message: object) -> Prompts:
         if not isinstance(message, tuple):

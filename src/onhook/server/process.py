@@ -6,21 +6,20 @@ What cannot be opened raises :class:`StartError` with one sentence for the opera
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import structlog
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from onhook import __version__
-from onhook.billing import Rate
 from onhook.call import Limits, State
 from onhook.media.plane import MediaPlane
 from onhook.media.prompt import Prompt
@@ -33,12 +32,23 @@ from onhook.notify.resolver import Resolver
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.tls import CaFileUnusable, client_context
 from onhook.phone.endpoint import SipEndpoint
-from onhook.server.api import Api, application
+from onhook.server.account_api import AccountApi
+from onhook.server.api import Api, Application
+from onhook.server.charging import Charging
+from onhook.server.credit import Credit
 from onhook.server.directory import Directory
+from onhook.server.heartbeat import beat
+from onhook.server.idempotency import KeptReplies
+from onhook.server.journal import Journal
 from onhook.server.live_call import Surroundings, outgoing
 from onhook.server.metrics import Metrics
+from onhook.server.occupancy import Occupied, occupied
+from onhook.server.pages import routes as reference_routes
 from onhook.server.preparation import CheckedFetcher, Preparation, PromptFiles, RequestSyntax
+from onhook.server.pricing import Pricing
 from onhook.server.ratelimit import RateLimit
+from onhook.server.recovery import PhoneRecovery, settle
+from onhook.server.replays import hand_over_replays
 from onhook.server.settings import Settings
 from onhook.server.switchboard import Switchboard
 from onhook.speech.english import EnglishVoice
@@ -46,6 +56,7 @@ from onhook.speech.renderer import Renderer
 from onhook.speech.voices import Catalogue
 from onhook.store import (
     AttemptRecord,
+    CallRecord,
     Keyring,
     KeyringError,
     NotificationOutcome,
@@ -85,37 +96,52 @@ class Server:
             stack.callback(listener.close)
             self.http = listener.getsockname()[:2]
             store = await self._open_store(stack)
+            journal = Journal(store)
+            stack.callback(journal.close)
             directory = Directory(store, _keyring(self._settings.data))
             outbox, preparation, syntax = await self._open_web(stack, store, directory)
             plane = await self._open_media(stack)
             endpoint = SipEndpoint(
                 on_call=lambda leg: board.arrive(leg),
                 trusted_peers=self._settings.trusted_peers,
+                trying=False,  # a call rings once it is on disk, see LiveCall.begin
                 user_agent=f"Onhook/{__version__}",
             )
+            charging = Charging(store.money, self._settings.rate)
             board = Switchboard(
                 Surroundings(
                     store=store,
+                    journal=journal,
                     plane=plane,
                     preparation=preparation,
                     metrics=self._metrics,
                     deliver=outbox.deliver,
-                    rate=Rate(self._settings.currency, self._settings.rate),
+                    pricing=Pricing(directory, charging, Credit(store.money)),
                     local_ip=endpoint.local_address_towards,
+                    silence_s=self._settings.silence_s,
                 ),
                 directory,
                 _limits(self._settings),
-                owner=f"{socket.gethostname()[:20]}-{secrets.token_hex(8)}",
+                owner=self._settings.worker,
             )
-            for notification in await store.undelivered():
+            left = await self._settle(store)
+            for notification in await store.undelivered(self._settings.worker):
                 outbox.deliver(outgoing(notification))
             await self._open_sip(stack, endpoint)
+            self._watch_over(stack, store, journal, board)
+            _in_background(stack, PhoneRecovery(store, endpoint).run(left))
+            _in_background(stack, hand_over_replays(store, outbox.deliver))
+            replies = KeptReplies(store)
+            _in_background(stack, replies.forget_old())
             api = Api(
                 directory=directory,
                 syntax=syntax,
                 run=board.run,
                 rate_limit=RateLimit(self._settings.rate_limit),
                 metrics=self._metrics,
+                account=AccountApi(store, directory, charging.tariff),
+                status_rate_limit=RateLimit(self._settings.status_rate_limit),
+                replies=replies,
             )
             self._watch(board, endpoint)
             await stack.enter_async_context(self._serve_http(api, listener))
@@ -133,16 +159,33 @@ class Server:
             (data / _PROMPTS).mkdir(exist_ok=True)
             if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
-            store = await Store.open(data)
+            stack.enter_context(occupied(data))
+            store = await Store.open(data, self._settings.database_url.get_secret_value())
         except OSError as error:
             raise StartError(
                 f"The data directory {data} cannot be used: {error.strerror}; "
                 "give --data a directory that this user may read and write."
             ) from error
-        except StoreError as error:
+        except (StoreError, Occupied) as error:
             raise StartError(str(error)) from error
         stack.push_async_callback(store.close)
         return store
+
+    async def _settle(self, store: Store) -> Sequence[CallRecord]:
+        """Ends on disk what a crash of this worker left behind; see onhook.server.recovery."""
+        try:
+            return await settle(store, self._settings.worker)
+        except (StoreError, SQLAlchemyError) as error:
+            reason = getattr(error, "orig", None) or error
+            raise StartError(
+                f"The calls that an earlier run left behind cannot be written: {reason}."
+            ) from error
+
+    def _watch_over(
+        self, stack: AsyncExitStack, store: Store, journal: Journal, board: Switchboard
+    ) -> None:
+        owner = self._settings.worker
+        _in_background(stack, beat(store, journal, owner, lambda: bool(board.counts())))
 
     async def _open_web(
         self, stack: AsyncExitStack, store: Store, directory: Directory
@@ -175,7 +218,11 @@ class Server:
 
     async def _open_media(self, stack: AsyncExitStack) -> MediaPlane:
         low, high = self._settings.rtp_ports
-        plane = MediaPlane(host=self._settings.sip[0], ports=range(low, high + 1))
+        plane = MediaPlane(
+            host=self._settings.sip[0],
+            ports=range(low, high + 1),
+            rtp_timeout_s=self._settings.silence_s,
+        )
         try:
             plane.start(asyncio.get_running_loop())
             plane.reserve().release()
@@ -197,16 +244,17 @@ class Server:
     @asynccontextmanager
     async def _serve_http(self, api: Api, listener: socket.socket) -> AsyncIterator[None]:
         routes = [
-            *api.routes(),
             Route("/healthz", self._healthz),
             Route("/metrics", self._metrics_page),
+            *reference_routes(),
         ]
         config = uvicorn.Config(
-            application(routes),
+            Application(api.services(), routes),
             log_config=None,
             access_log=False,
             lifespan="off",
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
         server = _HttpServer(config)
@@ -304,6 +352,18 @@ class _Attempts:
         self._metrics.attempt(outcome.value)
 
 
+def _in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
+    """Runs until it is done or the process ends; what goes wrong is logged, and ends nothing else."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_log_failure)
+    stack.callback(task.cancel)
+
+
+def _log_failure(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("background_task_failed", exc_info=task.exception())
+
+
 def _secrets_of(directory: Directory):  # type: ignore[no-untyped-def]
     async def look_up(app_id: str) -> AppSecrets | None:
         try:
@@ -334,6 +394,7 @@ def _limits(settings: Settings) -> Limits:
     return Limits(
         ringing_s=settings.ringing_s,
         idle_s=settings.idle_s,
+        session_s=settings.session_s,
         settle_s=settings.settle_ms / 1000,
         reject_code=settings.reject_code,
     )

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -49,10 +49,17 @@ def _comma_list(value: object) -> object:
     return value
 
 
+def _number(value: object) -> object:
+    """Text from the environment as the number that a choice of numbers compares it with."""
+    is_number = isinstance(value, str) and value.isascii() and value.isdigit()
+    return int(str(value)) if is_number else value
+
+
 HostPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
 PortRange = Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_comma_list)]
 Seconds = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_comma_list)]
+RejectCode = Annotated[Literal[480, 603], BeforeValidator(_number)]
 
 
 class Settings(BaseSettings):
@@ -66,7 +73,17 @@ class Settings(BaseSettings):
         (20000, 29999), description="UDP ports for audio, LOW-HIGH; even ones are used, one a call."
     )
     data: Path = Field(Path("onhook-data"), description="The data directory.")
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="postgresql://USER:PASSWORD@HOST:PORT/DATABASE; without it, SQLite in the data "
+        "directory. Best given as a variable: options can be seen by other users.",
+    )
     config: Path | None = Field(None, description="A TOML file with any of these settings.")
+    worker: str = Field(
+        "main",
+        pattern="^[A-Za-z0-9_.-]{1,40}$",
+        description="The name of this process. A restart under it recovers the calls of the last.",
+    )
     allowed_networks: Networks = Field(
         (), description="CIDRs that customers' URLs may reach besides public addresses."
     )
@@ -76,12 +93,23 @@ class Settings(BaseSettings):
     ca_file: Path | None = Field(
         None, description="More roots (PEM) to check customers' certificates against."
     )
-    currency: str = Field("SGD", pattern="^[A-Z]{3}$", description="ISO 4217 code of the charges.")
+    currency: str = Field(
+        "SGD", pattern="^[A-Z]{3}$", description="ISO 4217 code of new accounts' money."
+    )
     rate: Decimal = Field(
-        Decimal("0.020"), ge=0, max_digits=12, decimal_places=3, description="Charge for a minute."
+        Decimal("0.020"),
+        ge=0,
+        max_digits=15,
+        decimal_places=6,
+        description="Charge for a minute where the rate table has no row.",
     )
     rate_limit: int = Field(
         0, ge=0, description="Block requests a minute for an application; 0 is no limit."
+    )
+    status_rate_limit: int = Field(
+        60,
+        ge=0,
+        description="Account and status requests a minute for an application; 0 is no limit.",
     )
     settle_ms: int = Field(
         100, ge=0, le=5000, description="From the last frame of the last message to the BYE."
@@ -95,7 +123,17 @@ class Settings(BaseSettings):
     idle_s: float = Field(
         900, gt=0, description="An answered call without a block is hung up after this."
     )
-    reject_code: Literal[480, 603] = Field(
+    session_s: float = Field(
+        14400, gt=0, description="No call lasts longer than this in all, from its first ring."
+    )
+    silence_s: float = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="A caller from whom no audio comes for this long is asked by SIP whether it is "
+        "still there, and hung up if not; 0 never asks.",
+    )
+    reject_code: RejectCode = Field(
         603, description="SIP response to a ringing call that is hung up: 603 or 480."
     )
     prepare_s: float = Field(

@@ -1,30 +1,33 @@
 """Every call of this process: where incoming calls arrive and where requests find theirs."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from onhook import call as machine
-from onhook.billing import money
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Limits
 from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallListener
 from onhook.phone.sdp import RemoteMedia
-from onhook.server import clock, numbers
+from onhook.server import bills, clock, numbers
 from onhook.server.directory import Directory
 from onhook.server.identifiers import is_session, new_session, new_txn_ref
 from onhook.server.live_call import LiveCall, Surroundings
+from onhook.server.pricing import Terms
 from onhook.store import CallRecord, Number, StoreError
 
 log = structlog.get_logger()
 
 _REMEMBERED_MS = 24 * 3600 * 1000
 """An ended session is remembered for this long, then it is unknown (reference, section 3)."""
+
+_PARALLEL_S = 10.0
+"""No request takes longer than this from its arrival to its call."""
 
 
 @dataclass(slots=True)
@@ -68,6 +71,8 @@ class Switchboard:
         self._limits = limits
         self._owner = owner
         self._calls: dict[str, LiveCall] = {}
+        self._hung_up: OrderedDict[str, float] = OrderedDict()
+        """Calls that an application just hung up: when that was on disk, in this order."""
         self._arrivals: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -87,60 +92,100 @@ class Switchboard:
         return arrival
 
     async def _arrive(self, leg: IncomingCall, arrival: _Arrival) -> None:
+        session = new_session()
         try:
             called = numbers.e164(leg.called)
             number = await self._directory.number(called) if called else None
-        except StoreError:
+            terms = await self._around.pricing.incoming(session, number) if number else None
+        except (StoreError, LookupError):
             log.exception("number_lookup_failed")
-            leg.reject(500)
+            if not arrival.given_up:
+                leg.reject(500)
             return
         if arrival.given_up:
+            if terms is not None:
+                terms.meter.release()
             return
-        if number is None:
+        if number is None or terms is None:
             log.info("call_refused", reason="unknown number")
             leg.reject(404)
             return
-        self._begin(leg, number)
+        self._begin(leg, session, number, terms)
 
-    def _begin(self, leg: IncomingCall, number: Number) -> None:
+    def _begin(self, leg: IncomingCall, session: str, number: Number, terms: Terms) -> None:
         now_s = clock.now_s()
-        rate = self._around.rate
         record = CallRecord(
-            session=new_session(),
-            txn_ref=new_txn_ref(),
+            session=session,
+            txn_ref=new_txn_ref(terms.account.prefix),
             app_id=number.app_id,
             owner=self._owner,
             state="",
             from_number=leg.caller,
             to_number=number.number,
             began_ms=clock.wall_ms(now_s),
-            currency=rate.currency,
-            rate=money(rate.per_minute),
+            currency="",
+            rate="",
+            account_id=terms.account.account_id,
         )
+        record = bills.priced(record, terms.rate)
         call, effects = machine.arrive(record.session, number.forward_to, self._limits, now_s)
-        live = LiveCall(record, call, leg, self._around, self._over)
+        live = LiveCall(record, call, leg, self._around, self._over, terms.meter)
         leg.listener = live
         self._calls[record.session] = live
         self._empty.clear()
-        live.begin(effects)
+        if terms.covered:
+            live.begin(effects)
+        else:
+            live.turn_away()
 
     def _over(self, call: LiveCall) -> None:
         self._calls.pop(call.record.session, None)
         if not self._calls:
             self._empty.set()
+        if call.hung_up_by_application:
+            self._remember_hung_up(call.record.session)
+
+    def _remember_hung_up(self, session: str) -> None:
+        """For as long as a parallel request may take to get here; the oldest come first."""
+        now_s = clock.now_s()
+        while self._hung_up and next(iter(self._hung_up.values())) < now_s - _PARALLEL_S:
+            self._hung_up.popitem(last=False)
+        self._hung_up[session] = now_s
 
     # Requests -----------------------------------------------------------------------------------
 
-    async def run(self, app_id: str, request: BlockRequest) -> Mapping[str, object]:
+    async def run(
+        self, app_id: str, request: BlockRequest, arrived_s: float
+    ) -> Mapping[str, object]:
         """Runs a request of an application on the call of its session. Raises :class:`Refused`."""
-        arrived_s = clock.now_s()
+        try:
+            await self._run(app_id, request, arrived_s)
+        except Refused as refused:
+            if refused.status == "error_session_ended" and self._is_parallel(request, arrived_s):
+                raise Refused("error_hangup_already_in_progress") from refused
+            raise
+        return {}
+
+    async def _run(self, app_id: str, request: BlockRequest, arrived_s: float) -> None:
         call = self._calls.get(request.session)
         if call is None:
             raise Refused(await self._why_not(app_id, request.session))
         if call.record.app_id != app_id:
             raise Refused("error_session_access_denied")
         await call.run(request, arrived_s)
-        return {}
+
+    def _is_parallel(self, request: BlockRequest, arrived_s: float) -> bool:
+        """Whether this is a Hangup that arrived before another one's end of the call was on disk.
+
+        A call may be over within a millisecond; of parallel Hangups all but the accepted one are
+        still told that one is in progress, and not by chance (reference, section 9).
+        """
+        if not request.block.hangs_up:
+            return False
+        call = self._calls.get(request.session)
+        if call is not None:
+            return call.hung_up_by_application
+        return arrived_s < self._hung_up.get(request.session, 0.0)
 
     async def _why_not(self, app_id: str, session: str) -> str:
         """The status for a session that has no call here."""

@@ -3,7 +3,9 @@
 SQLite in WAL mode in the data directory is the default.
 """
 
+from onhook.store.database import StoreError
 from onhook.store.keyring import Keyring, KeyringError
+from onhook.store.money import Money
 from onhook.store.records import (
     MAIN_ACCOUNT,
     Account,
@@ -20,7 +22,7 @@ from onhook.store.records import (
     WorkerAlive,
     Writes,
 )
-from onhook.store.sql import Store, StoreError
+from onhook.store.sql import Store
 
 __all__ = [
     "MAIN_ACCOUNT",
@@ -33,6 +35,7 @@ __all__ = [
     "Keyring",
     "KeyringError",
     "LedgerEntry",
+    "Money",
     "NotificationOutcome",
     "NotificationRecord",
     "Number",

@@ -56,8 +56,9 @@ class Number:
 class CallRecord:
     """A call as it is written after each change; the last one is the record of the call.
 
-    ``owner`` is the process that has the call. ``dialog`` is what it takes to send a BYE after a
-    restart (JSON). ``contact_*`` is who gets the terminal notification.
+    ``owner`` is the worker that has the call. ``dialog`` is what it takes to end the call at the phone
+    after a restart (JSON), and empty once there is nothing to end. ``contact_*`` is who gets the
+    terminal notification.
     """
 
     session: str
@@ -91,6 +92,8 @@ class CallRecord:
     initial_s: int = 60
     increment_s: int = 60
     billed_s: int = 0
+    written_ms: int = 0
+    """When this state was written: the call was known to its worker then."""
 
 
 @dataclass(frozen=True, slots=True)

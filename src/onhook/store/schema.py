@@ -1,6 +1,7 @@
 """The tables. A migration must accompany every change here; a test holds the two together."""
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
 )
 
 REVISION = "0002"
@@ -96,8 +98,16 @@ calls = Table(
     Column("initial_s", Integer, nullable=False),
     Column("increment_s", Integer, nullable=False),
     Column("billed_s", BigInteger, nullable=False),
+    Column("written_ms", BigInteger, nullable=False),
     Index(None, "state"),
     Index(None, "account_id", "began_ms"),
+)
+# Holds only calls that are going on, or have to be ended at the phone: what a start looks for. Written
+# out, since SQLAlchemy's own way imports every dialect that it names, and each costs 0.1 s of the start.
+event.listen(
+    calls,
+    "after_create",
+    DDL("CREATE INDEX ix_calls_with_dialog ON calls (owner) WHERE dialog <> ''"),  # type: ignore[no-untyped-call]
 )
 
 notifications = Table(
@@ -142,6 +152,13 @@ rates = Table(
     Column("per_minute_micros", BigInteger, nullable=False),
     Column("initial_s", Integer, nullable=False),
     Column("increment_s", Integer, nullable=False),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("subject", String(16), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
 )
 
 ledger = Table(

@@ -7,12 +7,13 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, event, insert, select, text
-from sqlalchemy.engine import URL
+from sqlalchemy import Connection, Table, insert, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onhook.store import schema
+from onhook.store.database import Database, DatabaseUnreachable, StoreError, connect
+from onhook.store.money import Money
 from onhook.store.records import (
     Account,
     Application,
@@ -23,14 +24,7 @@ from onhook.store.records import (
 )
 from onhook.store.writer import Writer
 
-DATABASE_FILE = "onhook.db"
-_BUSY_TIMEOUT_MS = 10_000
-
 Record = TypeVar("Record")
-
-
-class StoreError(Exception):
-    """The database cannot be used; the message says why and what to do."""
 
 
 class Store:
@@ -40,38 +34,38 @@ class Store:
     :class:`onhook.store.writer.Writer`.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._writer = Writer(engine)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._engine = database.engine
+        self._writer = Writer(database)
+        self.money = Money(database)
+        """Accounts, rates and the ledger."""
 
     @classmethod
-    async def open(cls, directory: Path) -> "Store":
-        """Opens the database of a data directory and brings its schema up to date.
+    async def open(cls, directory: Path, database_url: str = "") -> "Store":
+        """Opens the database of a data directory, or of a URL, and brings its schema up to date.
 
         Raises :class:`StoreError`.
         """
-        path = directory / DATABASE_FILE
-        engine = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=str(path)),
-            hide_parameters=True,  # errors are logged; numbers and messages are not
-        )
-        event.listen(engine.sync_engine, "connect", _configure_sqlite)
+        database = connect(directory, database_url)
         try:
-            async with engine.begin() as connection:
-                await connection.run_sync(_upgrade)
+            await database.migrate(_upgrade)
+        except DatabaseUnreachable as error:
+            await database.close()
+            raise StoreError(f"The database {database.name} cannot be reached: {error}.") from error
         except SQLAlchemyError as error:
-            await engine.dispose()
-            reason = getattr(error, "orig", None) or error
-            raise StoreError(f"The database {path} cannot be opened: {reason}.") from error
+            await database.close()
+            reason = str(getattr(error, "orig", None) or error).rstrip(".")
+            raise StoreError(f"The database {database.name} cannot be opened: {reason}.") from error
         except BaseException:
-            await engine.dispose()
+            await database.close()
             raise
-        return cls(engine)
+        return cls(database)
 
     async def close(self) -> None:
         """Writes what was submitted, then closes every connection."""
         await self._writer.close()
-        await self._engine.dispose()
+        await self._database.close()
 
     def submit(self, writes: Writes) -> asyncio.Future[None]:
         """A future that is done once ``writes`` are on disk, all of them, or none if it fails.
@@ -92,20 +86,26 @@ class Store:
         return await self._one(Account, select(table).where(table.c.account_id == account_id))
 
     async def add_application(self, application: Application) -> None:
-        """Stores a new application."""
-        async with self._engine.begin() as connection:
-            await connection.execute(insert(schema.applications), asdict(application))
+        """Stores a new application. Raises :class:`StoreError`."""
+        if not await self._add(schema.applications, application):
+            raise StoreError(
+                f"The application {application.app_id} is there, or its account is not."
+            )
 
     async def add_number(self, number: Number) -> bool:
         """Stores a new number; False if it is there already."""
         return await self._add(schema.numbers, number)
 
-    async def _add(self, table: Table, record: Account | Number) -> bool:
+    async def _add(self, table: Table, record: Account | Application | Number) -> bool:
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(insert(table), asdict(record))
         except IntegrityError:
             return False
+        except SQLAlchemyError as error:
+            raise StoreError(
+                f"The database refused a change: {error.__class__.__name__}."
+            ) from error
         return True
 
     async def application(self, app_id: str) -> Application | None:
@@ -136,12 +136,16 @@ class Store:
         statement = select(table).where(table.c.state != "ended").order_by(table.c.began_ms)
         return await self._all(CallRecord, statement)
 
-    async def undelivered(self) -> Sequence[NotificationRecord]:
-        """Notifications that are neither delivered nor given up, in order within their sessions."""
-        table = schema.notifications
+    async def undelivered(self, owner: str) -> Sequence[NotificationRecord]:
+        """Notifications of a worker's calls that are neither delivered nor given up.
+
+        Those of a session are in their order.
+        """
+        table, calls = schema.notifications, schema.calls
         statement = (
             select(table)
-            .where(table.c.state == "pending")
+            .join(calls, calls.c.session == table.c.session)
+            .where(table.c.state == "pending", calls.c.owner == owner)
             .order_by(table.c.session, table.c.sequence)
         )
         return await self._all(NotificationRecord, statement)
@@ -151,6 +155,15 @@ class Store:
         """A connection for queries that stand outside this interface (reports, exports)."""
         async with self._engine.connect() as connection:
             yield connection
+
+    @property
+    def database(self) -> Database:
+        """The database, for the modules beside this one that have transactions of their own."""
+        return self._database
+
+    async def records(self, kind: type[Record], statement: Any) -> list[Record]:
+        """What a query of those modules finds, as records. Raises :class:`StoreError`."""
+        return await self._all(kind, statement)
 
     async def _one(self, kind: type[Record], statement: Any) -> Record | None:
         rows = await self._all(kind, statement)
@@ -166,19 +179,6 @@ class Store:
             ) from error
         names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # all are dataclasses
         return [kind(**{name: row[name] for name in names}) for row in rows]
-
-
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    """Durable on power loss (FULL), readers beside the writer (WAL), patient with other processes."""
-    cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout={_BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
 
 
 def _upgrade(connection: Connection) -> None:

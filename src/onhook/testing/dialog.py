@@ -138,7 +138,12 @@ class Dialog:
             self.ringing.set_result(message)
 
     def _on_refusal(self, message: SipMessage, at_s: float) -> None:
-        """Acknowledge a 3xx to 6xx within the transaction (RFC 3261 17.1.1.3), each time."""
+        """Acknowledge a 3xx to 6xx within the transaction (RFC 3261 17.1.1.3), each time.
+
+        After a 2xx there is no transaction that could take it (RFC 6026 8.4).
+        """
+        if self.answered.done() and self.answered.result() is not None:
+            return
         self._send(routing.ack_of_refusal(self._invite, message), self._server)
         how = How.CANCELLED if self._cancelling and message.status == 487 else How.REJECTED
         self._finish(Ended(how, at_s, message.status, _reason_of(message) or message.reason))

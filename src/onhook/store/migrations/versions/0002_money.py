@@ -37,9 +37,19 @@ def upgrade() -> None:
         sa.Column("initial_s", sa.Integer, nullable=False, server_default="60"),
         sa.Column("increment_s", sa.Integer, nullable=False, server_default="60"),
         sa.Column("billed_s", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("written_ms", sa.BigInteger, nullable=False, server_default="0"),
         references="accounts",
     )
     op.create_index("ix_calls_account_id_began_ms", "calls", ["account_id", "began_ms"])
+    op.execute("UPDATE calls SET dialog = '' WHERE state = 'ended'")
+    with_dialog = sa.text("dialog <> ''")
+    op.create_index(
+        "ix_calls_with_dialog",
+        "calls",
+        ["owner"],
+        sqlite_where=with_dialog,
+        postgresql_where=with_dialog,
+    )
     op.create_table(
         "rates",
         sa.Column("direction", sa.String(3), primary_key=True),
@@ -48,6 +58,11 @@ def upgrade() -> None:
         sa.Column("per_minute_micros", sa.BigInteger, nullable=False),
         sa.Column("initial_s", sa.Integer, nullable=False),
         sa.Column("increment_s", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "revisions",
+        sa.Column("subject", sa.String(16), primary_key=True),
+        sa.Column("revision", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "ledger",

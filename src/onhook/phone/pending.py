@@ -1,0 +1,80 @@
+"""An INVITE that waits for its final response, as it is kept for a process after this one. Pure.
+
+A caller whose INVITE was answered with 180 only waits for the final response, however long that takes.
+If the process that owes it dies, the next one sends it: all that it needs is what every response
+repeats (RFC 3261 8.2.6.2), and the address the INVITE came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from onhook.phone.errors import MessageError
+from onhook.phone.layer import TransactionLayer
+from onhook.phone.message import Address, Request, parse
+from onhook.phone.reply import response
+from onhook.phone.timers import Clock, TimerHandle
+from onhook.phone.transactions import State
+
+_ECHOED = ("via", "from", "to", "call-id", "cseq")
+
+
+@dataclass(frozen=True, slots=True)
+class PendingInvite:
+    """`head` is the INVITE without anything but what a response repeats; `source` is numeric."""
+
+    head: str
+    source: Address
+
+    @classmethod
+    def of(cls, invite: Request) -> PendingInvite:
+        """What has to be kept of an INVITE."""
+        lines = [f"{name}: {value}" for name in _ECHOED for value in invite.headers[name]]
+        head = "\r\n".join([f"INVITE {invite.uri} SIP/2.0", *lines])
+        return cls(head, invite.source)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> PendingInvite:
+        """The reverse of `dataclasses.asdict`, through JSON. Raises ValueError for anything else."""
+        match data:
+            case {"head": str(head), "source": [str(host), int(port)]} if 0 < port < 65536:
+                return cls(head, (str(ip_address(host)), port))
+        raise ValueError("not a record of a pending INVITE")
+
+    def request(self) -> Request:
+        """The INVITE again, as far as it was kept. Raises ValueError if it cannot be read."""
+        try:
+            read = parse(f"{self.head}\r\n\r\n".encode("utf-8", "surrogateescape"), self.source)
+        except MessageError as error:
+            raise ValueError("not a record of a pending INVITE") from error
+        if not isinstance(read, Request) or read.method != "INVITE":
+            raise ValueError("not a record of a pending INVITE")
+        return read
+
+
+def refuse_pending(
+    layer: TransactionLayer,
+    clock: Clock,
+    pending: PendingInvite,
+    *,
+    status: int,
+    local_tag: str,
+    user_agent: str,
+    wait_s: float,
+    on_told: Callable[[bool], None],
+) -> TimerHandle:
+    """Send the final response until the ACK; after `wait_s`, `on_told` hears whether one came.
+
+    Without one the response is repeated all the same, for as long as RFC 3261 17.2.1 has it. A
+    caller that repeated its INVITE meanwhile has a new call, and is not refused. The timer returned is
+    the one of that wait. Raises ValueError if the record cannot be read.
+    """
+    invite = pending.request()
+    if layer.invite_of(invite) is not None:  # repeated to us before we got here: a new call
+        return clock.call_later(0, lambda: on_told(True))
+    data = response(invite, status, to_tag=local_tag, headers=(("Server", user_agent),))
+    transaction = layer.serve_invite(invite)
+    transaction.respond(status, data)
+    return clock.call_later(wait_s, lambda: on_told(transaction.state is not State.COMPLETED))

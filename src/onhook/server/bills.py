@@ -1,0 +1,55 @@
+"""What a call's record says about money, read and written. Pure.
+
+A bill can be recomputed from the record alone, which is how a call is billed after a crash: rate,
+steps, and from when to when it was answered.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from onhook.billing import Bill, Rate, bill_ms, exact, micros
+from onhook.store import CallRecord, Debit
+
+
+def priced(record: CallRecord, rate: Rate) -> CallRecord:
+    """The record of a call that is charged by this rate, whatever the rate table says later."""
+    return replace(
+        record,
+        currency=rate.currency,
+        rate=exact(rate.per_minute),
+        initial_s=rate.initial_s,
+        increment_s=rate.increment_s,
+    )
+
+
+def rate_of(record: CallRecord) -> Rate:
+    """The rate that the call began with."""
+    return Rate(record.currency, Decimal(record.rate), record.initial_s, record.increment_s)
+
+
+def billed(record: CallRecord, bill: Bill) -> CallRecord:
+    """The record with what the call came to."""
+    return replace(
+        record,
+        duration_ms=bill.duration_ms,
+        billed_s=bill.billed_s,
+        minutes=bill.minutes,
+        debit=exact(bill.debit),
+    )
+
+
+def bill_of(record: CallRecord) -> Bill:
+    """The bill of a call that ended, computed anew from its record."""
+    answered = record.answered_ms is not None
+    return bill_ms(rate_of(record), record.duration_ms if answered else None)
+
+
+def debits(record: CallRecord) -> tuple[Debit, ...]:
+    """What a call that ended takes from its account, for the transaction that says it has ended.
+
+    Nothing, while it goes on or if it cost nothing. Writing it again changes nothing.
+    """
+    amount_micros = micros(Decimal(record.debit))
+    if record.ended_ms is None or amount_micros == 0:
+        return ()
+    return (Debit(record.session, record.account_id, record.ended_ms, amount_micros),)

@@ -1,0 +1,47 @@
+"""A call as ``voice/query_status`` and ``voice/get_history`` show it. Pure."""
+
+from decimal import Decimal
+
+from onhook.billing import money
+from onhook.server.clock import api_date
+from onhook.store import CallRecord
+
+_ENDED = "ended"
+_NEVER_ANSWERED = {"rejected": "busy", "cancelled": "unanswered", "ring_timeout": "unanswered"}
+"""What a call that was never answered came to, by the cause of its end; any other cause is a failure."""
+
+
+def call_status(record: CallRecord) -> str:
+    """What became of a call, in the words of dial_status (reference, section 5).
+
+    It is ongoing until its end, its bill and its last notification are written, all three together.
+    """
+    if record.state != _ENDED:
+        return "ongoing"
+    if record.answered_ms is not None:
+        return "answered"
+    return _NEVER_ANSWERED.get(record.cause, "failed")
+
+
+def call_fields(record: CallRecord) -> dict[str, str]:
+    """The fields of a call; those of its bill once it is over."""
+    status = call_status(record)
+    fields = {
+        "txn_ref": record.txn_ref,
+        "tag": record.tag,
+        "dest1": record.from_number,
+        "dest2": record.to_number,
+        "call_status_dest1": status,
+        "call_status_dest2": status,
+        "call_status_dest_1": status,
+        "call_status_dest_2": status,
+    }
+    if record.state != _ENDED:
+        return fields
+    return fields | {
+        "date": api_date(record.began_ms),
+        "duration": str(record.minutes),
+        "currency": record.currency,
+        "rate": money(Decimal(record.rate)),
+        "debit": money(Decimal(record.debit)),
+    }

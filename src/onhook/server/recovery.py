@@ -1,0 +1,180 @@
+"""After a crash: the calls that a worker left behind are ended, billed and told of.
+
+First on disk, then to anybody: a call's end, its debit and its terminal notification are one
+transaction, and only afterwards a BYE or a notification leaves. The record keeps its ``dialog`` until
+the call is ended at the phone too. So a crash during recovery costs nothing: the next start finds
+what is still to be done, and does that and no more.
+
+======================  ==================================================  ==========================
+the record says         what may be true at the phone                       what the phone gets
+======================  ==================================================  ==========================
+ringing                 it rings; or our 200 left and was not yet recorded  480; a BYE if no ACK comes
+answered, pending       it talks; or our 200 was lost and it rings          BYE, and 480 beside it
+answered                it talks                                            BYE
+closing, or ended       our BYE or rejection may be lost                    the same once more
+======================  ==================================================  ==========================
+
+A call that was going on is billed to the last moment at which it is known to have done so, the later
+of its own last write and the worker's last heartbeat, and never beyond.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from onhook.billing import bill_ms
+from onhook.call import Contact, End, EndedBy, State
+from onhook.phone.cause import SipCause
+from onhook.phone.dialog import DialogRecord
+from onhook.phone.endpoint import SipEndpoint
+from onhook.server import bills, clock, notices
+from onhook.server.identifiers import new_notification_id
+from onhook.store import CallRecord, NotificationRecord, Store, Writes
+from onhook.store.orphans import last_alive_ms, orphans
+
+log = structlog.get_logger()
+
+CAUSE = "crash"
+_UNAVAILABLE = 480
+_TOGETHER = 200
+"""Calls whose ends share a transaction."""
+_AT_ONCE = 20
+_PAUSE_S = 0.02
+"""So many calls are ended at the phone, then the others get a turn: 1,000 calls a second."""
+
+
+async def settle(store: Store, owner: str) -> Sequence[CallRecord]:
+    """Writes the ends of what this worker left behind; nothing leaves yet.
+
+    Returns the calls that are still to be ended at the phone. Raises StoreError or SQLAlchemyError.
+    """
+    left = await orphans(store, owner)
+    alive_ms = await last_alive_ms(store, owner) if left else None
+    now_ms = clock.wall_ms(clock.now_s())
+    open_calls = [record for record in left if record.state != State.ENDED.value]
+    settled = [ended(record, alive_ms, now_ms) for record in open_calls]
+    settled += [(record, ()) for record in left if record.state == State.ENDED.value]
+    settled = [(_renumbered(record), told) for record, told in settled]
+    for start in range(0, len(settled), _TOGETHER):
+        part = settled[start : start + _TOGETHER]
+        notified = [notification for _, told in part for notification in told]
+        await store.submit(
+            Writes(
+                calls=tuple(record for record, _ in part),
+                notifications=tuple(notified),
+                debits=tuple(debit for record, _ in part for debit in bills.debits(record)),
+            )
+        )
+    if left:
+        log.warning("calls_recovered", ended=len(open_calls), to_hang_up=len(left))
+    return [record for record, _ in settled]
+
+
+def ended(
+    record: CallRecord, alive_ms: int | None, now_ms: int
+) -> tuple[CallRecord, tuple[NotificationRecord, ...]]:
+    """How a call that was going on is recorded to have ended, and the notification of it, if any. Pure.
+
+    ``dialog`` stays: it is still to be ended at the phone. A call that was on its way out keeps the
+    end that it had.
+    """
+    if record.ended_ms is None:
+        record = _crashed(record, alive_ms, now_ms)
+    record = replace(record, state=State.ENDED.value, written_ms=now_ms)
+    if not record.contact_url:
+        return record, ()
+    record = replace(record, sequence=record.sequence + 1)
+    return record, (_terminal(record, now_ms),)
+
+
+def _crashed(record: CallRecord, alive_ms: int | None, now_ms: int) -> CallRecord:
+    last_ms = min(max(alive_ms or 0, record.written_ms, record.began_ms), now_ms)
+    answered_ms = record.answered_ms
+    duration_ms = None if answered_ms is None else max(0, last_ms - answered_ms)
+    record = bills.billed(record, bill_ms(bills.rate_of(record), duration_ms))
+    return replace(record, ended_ms=last_ms, ended_by=EndedBy.SYSTEM.value, cause=CAUSE)
+
+
+def _terminal(record: CallRecord, now_ms: int) -> NotificationRecord:
+    contact = Contact(record.contact_block, record.contact_url, record.contact_tag)
+    end = End(0.0, EndedBy(record.ended_by), record.cause, record.sip_cause)
+    fields = notices.fields(record, contact, "ended")
+    fields |= notices.ended_fields(record, bills.bill_of(record), end)
+    return NotificationRecord(
+        notification_id=new_notification_id(),
+        session=record.session,
+        app_id=record.app_id,
+        sequence=record.sequence,
+        url=contact.url,
+        fields=json.dumps(fields, ensure_ascii=False),
+        created_ms=now_ms,
+    )
+
+
+def _renumbered(record: CallRecord) -> CallRecord:
+    """Leaves a number of the dialog to this start: the BYE of the one before may have been sent, and
+    numbers only rise (RFC 3261, 12.2.1.1)."""
+    try:
+        dialog = json.loads(record.dialog)
+    except ValueError:  # told of when the phone's turn comes
+        return record
+    match dialog:
+        case {"next_cseq": int(number), **others}:
+            return replace(record, dialog=json.dumps({**others, "next_cseq": number + 1}))
+    return record
+
+
+class PhoneRecovery:
+    """Ends recovered calls at their phones, and notes in their records that this was done."""
+
+    def __init__(self, store: Store, endpoint: SipEndpoint) -> None:
+        self._store = store
+        self._endpoint = endpoint
+
+    async def run(self, calls: Sequence[CallRecord]) -> None:
+        """Sends what each phone has to get, some at a time; repetitions go on afterwards."""
+        for number, record in enumerate(calls):
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(_PAUSE_S)
+            try:
+                self._end(record, DialogRecord.from_dict(json.loads(record.dialog)))
+            except ValueError:
+                log.exception("dialog_not_readable", session=record.session)
+                self._done(record)
+
+    def _end(self, record: CallRecord, dialog: DialogRecord) -> None:
+        def hang_up() -> None:
+            self._endpoint.hangup_orphan(dialog, lambda cause: self._hung_up(record, cause))
+
+        if dialog.pending is None:
+            hang_up()
+        elif record.answered_ms is not None:
+            hang_up()
+            self._endpoint.reject_orphan(dialog, _UNAVAILABLE, lambda _: None)
+        else:
+            self._endpoint.reject_orphan(
+                dialog,
+                _UNAVAILABLE,
+                lambda acknowledged: self._done(record) if acknowledged else hang_up(),
+            )
+
+    def _hung_up(self, record: CallRecord, cause: SipCause) -> None:
+        log.info("orphan_hung_up", session=record.session, status=cause.status)
+        self._done(record)
+
+    def _done(self, record: CallRecord) -> None:
+        """If this cannot be written, the phone gets its BYE once more after the next start."""
+        record = replace(record, dialog="", written_ms=clock.wall_ms(clock.now_s()))
+        try:
+            written = self._store.submit(Writes(calls=(record,)))
+        except RuntimeError:  # the store is closed: the process ends
+            return
+        written.add_done_callback(_note_failure)
+
+
+def _note_failure(written: "asyncio.Future[None]") -> None:
+    if not written.cancelled() and written.exception() is not None:
+        log.warning("orphan_not_noted", error=type(written.exception()).__name__)

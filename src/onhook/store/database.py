@@ -1,0 +1,71 @@
+"""Which database it is: SQLite in the data directory, or PostgreSQL where a URL names one.
+
+What the two do differently is in :mod:`onhook.store.sqlite` and :mod:`onhook.store.postgresql`; each is
+imported when it is used, since drivers and dialects take their time to import.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
+    from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+
+    Insertion: TypeAlias = SqliteInsert | PostgresqlInsert
+
+Result = TypeVar("Result")
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why and what to do. It holds no password."""
+
+
+class DatabaseUnreachable(SQLAlchemyError):
+    """There is no connection to the database now; later there may be one again."""
+
+
+class Database(Protocol):
+    """A database that is open. ``engine`` is for queries and for single small changes."""
+
+    engine: AsyncEngine
+    name: str
+    """What the operator calls it: a path, or host, port and name. Never a password."""
+
+    def insert(self, table: Table) -> "Insertion":
+        """An INSERT that can say what is to happen on a conflict."""
+        ...
+
+    async def transact(self, work: Callable[[Connection], Result]) -> Result:
+        """Runs ``work`` in a transaction that is on disk when this returns; one at a time.
+
+        ``work`` may run in another thread, and once more if the connection was lost: what it writes
+        must be harmless when it is written twice. Raises SQLAlchemyError.
+        """
+        ...
+
+    async def migrate(self, work: Callable[[Connection], None]) -> None:
+        """Runs ``work``, which changes the schema, while no other process does the same."""
+        ...
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        ...
+
+
+def connect(directory: Path, database_url: str) -> Database:
+    """The database of a data directory, or that of ``database_url`` if it is not empty.
+
+    Connections are made when they are needed. Raises :class:`StoreError` for a URL that cannot be used.
+    """
+    if database_url:
+        from onhook.store.postgresql import Postgresql
+
+        return Postgresql(database_url)
+    from onhook.store.sqlite import Sqlite
+
+    return Sqlite(directory)

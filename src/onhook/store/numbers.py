@@ -1,0 +1,41 @@
+"""The numbers of an account, and where their calls are told."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select, update
+
+from onhook.store import replies, schema
+from onhook.store.records import IdempotentReply, Number
+
+if TYPE_CHECKING:
+    from onhook.store.sql import Store
+
+
+async def numbers_of(store: "Store", account_id: str) -> Sequence[Number]:
+    """The numbers of every application of the account, in order."""
+    table = schema.numbers
+    owned = select(schema.applications.c.app_id).where(
+        schema.applications.c.account_id == account_id
+    )
+    statement = select(table).where(table.c.app_id.in_(owned)).order_by(table.c.number)
+    return await store.records(Number, statement)
+
+
+async def forward(
+    store: "Store", number: str, forward_to: str, kept: Sequence[IdempotentReply] = ()
+) -> None:
+    """Has the calls of a number told to ``forward_to`` from now on.
+
+    The replies are ``kept`` in the same transaction.
+    """
+    table = schema.numbers
+    changed = update(table).where(table.c.number == number).values(forward_to=forward_to)
+
+    def write(connection: Connection) -> None:
+        connection.execute(changed)
+        for reply in kept:
+            connection.execute(replies.keep(store.database), asdict(reply))
+
+    await store.database.transact(write)

@@ -1,0 +1,358 @@
+"""Kills a server at random moments, starts it again, and keeps the books of what became of the calls.
+
+The server is a real process on one data directory and the same ports; phones and the customer's web
+server are real and outlive it. What a call does is drawn by lot, so that at the moment of a kill there
+are calls in every state. Afterwards the phones, the receiver's log and the database have to agree.
+"""
+
+import asyncio
+import random
+import socket
+import sqlite3
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from acceptance.harness import Customer, Onhook
+from onhook.testing.api_client import ApiClient, ApiReplyError
+from onhook.testing.phone import Phone
+from onhook.testing.phone_call import PhoneCall, PhoneError
+from onhook.testing.receiver import Notification, Receiver, Reply
+
+SHORT = "Good bye."
+LONG = "This message takes a while, so that a server can be killed in the middle of it."
+MINUTE_MS = 60_000
+MICROS_A_MINUTE = 20_000
+
+PLANS = ("ring", "play", "wait", "last_words", "reject", "force", "caller", "play_then_last_words")
+"""What an application, or the caller, does with a call."""
+
+
+@dataclass
+class Verdict:
+    """What was counted over all kills; everything but the first lines should be zero."""
+
+    kills: int = 0
+    calls: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    """Calls by the state that was on disk when the process was killed."""
+    recovered: int = 0
+    """Calls that ended by a crash."""
+    repeated: int = 0
+    """Deliveries made again after a kill, under the same webhook-id: the documented case."""
+    unbilled_ms: int = 0
+    """The most that any recovered call was billed short of the kill: at most a heartbeat and a bit."""
+    told_s: float = 0.0
+    """The longest from the start of a process to a terminal notification of what the last left."""
+    lost: int = 0
+    doubled: int = 0
+    out_of_order: int = 0
+    left_open: int = 0
+    cents_off: int = 0
+    billed_beyond: int = 0
+    trouble: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing went wrong."""
+        bad = self.lost, self.doubled, self.out_of_order, self.left_open, self.cents_off
+        return not any((*bad, self.billed_beyond, self.trouble))
+
+    def __str__(self) -> str:
+        states = ", ".join(f"{number} {state}" for state, number in self.states.most_common())
+        return (
+            f"{self.kills} kills, {self.calls} calls ({states} when killed), "
+            f"{self.recovered} ended by a crash, {self.repeated} deliveries repeated with their id, "
+            f"{self.unbilled_ms} ms the most left unbilled, told within {self.told_s:.1f} s of the start\n"
+            f"lost {self.lost}, doubled {self.doubled}, out of order {self.out_of_order}, "
+            f"left open {self.left_open}, cents off {self.cents_off}, "
+            f"billed beyond the crash {self.billed_beyond}"
+            + "".join(f"\n  {line}" for line in self.trouble[:20])
+        )
+
+
+@dataclass(slots=True)
+class _Kill:
+    """A crash: the wall clock before and after it, in milliseconds."""
+
+    before_ms: float
+    after_ms: float
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    """A port of loopback that is free now: a server has to come back to the same one."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class CrashRig:
+    """A server to be killed, and everybody who has to do with it. Use it with ``async with``."""
+
+    def __init__(self, seed: int) -> None:
+        self.verdict = Verdict()
+        self._random = random.Random(seed)
+        self._callers = count(91_000_000)
+        self._receiver = Receiver(self._application)
+        self._phone = Phone()
+        self._calls: list[PhoneCall] = []
+        self._plans: dict[str, str] = {}
+        self._kills: list[_Kill] = []
+        self._work: set[asyncio.Task[None]] = set()
+        self._checked: set[str] = set()
+        self._starts_s: list[float] = []
+        self._settings = {
+            "http": f"127.0.0.1:{free_port(socket.SOCK_STREAM)}",
+            "sip": f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}",
+            "retry_schedule": "0.2,0.5",
+            "ringing_s": "3",
+            "idle_s": "3",
+        }
+        self._data = Path(tempfile.mkdtemp(prefix="onhook-crash-"))
+        self.server: Onhook
+        self._customer: Customer
+
+    async def __aenter__(self) -> Self:
+        await self._receiver.__aenter__()
+        await self._phone.__aenter__()
+        await self._start()
+        self._customer = await Customer.make(self.server, self._receiver, self._phone)
+        await self._warm()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for task in self._work:
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+        self.server.close()
+        await self._phone.close()
+        await self._receiver.close()
+
+    async def _start(self) -> None:
+        self._starts_s.append(time.monotonic())
+        self.server = await asyncio.to_thread(Onhook, self._settings, self._data)
+
+    async def _warm(self) -> None:
+        """Speaks every message once, so that later ones do not have to be rendered."""
+        for text in (LONG, SHORT):
+            self._plans["+6590000000"] = "warm"
+            call = await self._phone.call(
+                self._customer.number, server=self.server.sip, caller="+6590000000"
+            )
+            told = await self._receiver.next(to=self._customer.number, call_state="ringing")
+            await self._customer.hangup(told["session"], msg=text)
+            await call.answered(30)
+            await call.hang_up()
+
+    # One crash ----------------------------------------------------------------------------------
+
+    async def crash(self, calls: int, span_s: float, *, then_settle: bool) -> None:
+        """Places calls within ``span_s``, kills the server at some moment of that, starts it again.
+
+        With ``then_settle`` waits until nothing is left to be done, and checks; without, the next kill
+        may come in the middle of the recovery from this one.
+        """
+        moment_s = self._random.uniform(0.0, span_s)
+        for _ in range(calls):
+            self._spawn(self._place(self._random.uniform(0.0, span_s * 0.8)))
+        await asyncio.sleep(moment_s)
+        before_ms = time.time() * 1000
+        self.server.process.kill()
+        await asyncio.to_thread(self.server.process.wait)
+        self._kills.append(_Kill(before_ms, time.time() * 1000))
+        self.server.close()
+        self.verdict.kills += 1
+        self.verdict.states.update(state for (state,) in self._rows("SELECT state FROM calls"
+                                   " WHERE state <> 'ended' OR dialog <> ''"))  # fmt: skip
+        await self._start()
+        if then_settle:
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Waits until every call is over and everything is told, then checks."""
+        await asyncio.gather(*self._work)
+        deadline_s = time.monotonic() + 30
+        while self._unfinished() and time.monotonic() < deadline_s:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)  # what is delivered twice, or too late, arrives meanwhile
+        self._check()
+
+    def _unfinished(self) -> bool:
+        if not all(call.is_over() for call in self._calls):
+            return True
+        [(left,)] = self._rows(
+            "SELECT (SELECT count(*) FROM calls WHERE state <> 'ended' OR dialog <> '')"
+            " + (SELECT count(*) FROM notifications WHERE state = 'pending')"
+        )
+        return bool(left)
+
+    # Callers and their application ----------------------------------------------------------------
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _place(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        caller = f"+65{next(self._callers)}"
+        plan = self._plans[caller] = self._random.choice(PLANS)
+        call = await self._phone.call(self._customer.number, server=self.server.sip, caller=caller)
+        self._calls.append(call)
+        self.verdict.calls += 1
+        if plan == "caller":
+            await asyncio.sleep(self._random.uniform(0.0, 1.0))
+            try:
+                await (call.hang_up(timeout_s=20) if call.is_up() else call.cancel(timeout_s=20))
+            except PhoneError:
+                return  # it was ended, or crossed, meanwhile
+
+    async def _application(self, told: Notification) -> Reply:
+        plan = self._plans.get(told["from"], "ring")
+        if plan != "warm":
+            self._spawn(self._act(plan, told))
+        slow = self._random.random() < 0.3
+        return Reply(delay_s=self._random.uniform(0.0, 0.3) if slow else 0.0)
+
+    async def _act(self, plan: str, told: Notification) -> None:
+        """What the application does next; a server that is gone does not answer."""
+        try:
+            async with self._customer.api as api:
+                await self._ask(api, plan, told)
+        except (aiohttp.ClientError, ApiReplyError, TimeoutError):
+            return
+
+    async def _ask(self, api: ApiClient, plan: str, told: Notification) -> None:
+        session, state = told["session"], told["call_state"]
+        end = {"session": session, "notify_url": self._receiver.url("/end")}
+        play = {"session": session, "notify_url": self._receiver.url("/played")}
+        if state == "ringing":
+            if plan in ("play", "force", "caller"):
+                await api.post("ivr/middle/play", msg=LONG, **play)
+            elif plan in ("wait", "play_then_last_words"):
+                await api.post("ivr/middle/play", msg=SHORT, **play)
+            elif plan == "last_words":
+                await api.post("ivr/end/hangup", msg=SHORT, **end)
+            elif plan == "reject":
+                await api.post("ivr/end/hangup", **end)
+            if plan == "force":
+                await asyncio.sleep(self._random.uniform(0.0, 1.5))
+                await api.post("ivr/end/hangup", force="enabled", **end)
+        elif state == "ongoing" and plan == "play_then_last_words":
+            await api.post("ivr/end/hangup", msg=SHORT, **end)
+
+    # The books ------------------------------------------------------------------------------------
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        database = sqlite3.connect(self._data / "onhook.db", timeout=10)
+        try:
+            return database.execute(query).fetchall()
+        finally:
+            database.close()
+
+    def _check(self) -> None:
+        told = self._told()
+        records = self._rows(
+            "SELECT session, state, sequence, contact_url, cause, answered_ms, ended_ms, duration_ms,"
+            " minutes, debit, began_ms, dialog FROM calls"
+        )
+        ledger = dict(self._rows("SELECT session, sum(amount_micros) FROM ledger GROUP BY session"))
+        for record in records:
+            if record[0] not in self._checked:
+                self._checked.add(record[0])
+                self._check_notifications(record, told.pop(record[0], []))
+                self._check_bill(record, -ledger.get(record[0], 0))
+        for session in told.keys() - self._checked:
+            self._count("lost", f"{session}: told, and not on disk")
+        self._check_phones()
+        [(balance, entries)] = self._rows(
+            "SELECT (SELECT sum(points_micros + bonus_micros) FROM accounts),"
+            " (SELECT coalesce(sum(amount_micros), 0) FROM ledger)"
+        )
+        if balance != entries:
+            self._count("cents_off", f"the balance is {balance}, the entries sum to {entries}")
+
+    def _told(self) -> dict[str, list[Notification]]:
+        told: defaultdict[str, list[Notification]] = defaultdict(list)
+        for notification in self._receiver.notifications:
+            told[notification["session"]].append(notification)
+        return told
+
+    def _check_notifications(self, record: Sequence[Any], arrived: list[Notification]) -> None:
+        session, state, sequence, contact_url = record[:4]
+        first: dict[int, str] = {}
+        order: list[int] = []
+        for notification in arrived:
+            number = int(notification.headers["x-onhook-event"])
+            identity = notification.headers["webhook-id"]
+            if number not in first:
+                first[number] = identity
+                order.append(number)
+            elif first[number] == identity:
+                self.verdict.repeated += 1
+            else:
+                self._count("doubled", f"{session}: event {number} under two ids")
+        if order != sorted(order):
+            self._count("out_of_order", f"{session}: {order}")
+        if missing := set(range(1, sequence + 1)) - first.keys():
+            self._count("lost", f"{session}: {state}, events {sorted(missing)} of {sequence}")
+        terminal = {
+            (one.headers["x-onhook-event"], one.headers["webhook-id"])
+            for one in arrived
+            if one["call_state"] == "ended"
+        }
+        for one in arrived:
+            if one.get("cause") == "crash":
+                since_s = one.at_s - max(start for start in self._starts_s if start <= one.at_s)
+                self.verdict.told_s = max(self.verdict.told_s, since_s)
+        if len(terminal) > 1:
+            self._count("doubled", f"{session}: {len(terminal)} terminal notifications")
+        elif bool(terminal) != bool(contact_url):
+            self._count("lost", f"{session}: {len(terminal)} terminal notifications")
+        elif terminal and {number for number, _ in terminal} != {str(sequence)}:
+            self._count("out_of_order", f"{session}: the terminal notification is not the last")
+
+    def _check_bill(self, record: Sequence[Any], debited: int) -> None:
+        session, cause, answered_ms, ended_ms = record[0], *record[4:7]
+        duration_ms, minutes, debit, began_ms = record[7:11]
+        expected = 0 if answered_ms is None else max(1, -(-duration_ms // MINUTE_MS))
+        micros = round(float(debit) * 1_000_000)
+        owed = expected * MICROS_A_MINUTE
+        if minutes != expected or {micros, debited} != {owed}:
+            self._count("cents_off", f"{session}: {minutes} of {expected} min, {debit}, {debited}")
+        if cause != "crash":
+            return
+        self.verdict.recovered += 1
+        # It began after one kill, and the next one is that which ended it.
+        kill = next(kill for kill in self._kills if kill.after_ms > began_ms)
+        if ended_ms > kill.after_ms or duration_ms > kill.after_ms - (answered_ms or ended_ms):
+            self._count("billed_beyond", f"{session}: {ended_ms - kill.after_ms:.0f} ms")
+        self.verdict.unbilled_ms = max(
+            self.verdict.unbilled_ms, round(kill.before_ms - ended_ms) if answered_ms else 0
+        )
+
+    def _check_phones(self) -> None:
+        for call in self._calls:
+            if not call.is_over():
+                self._count("left_open", call.log.ladder())
+                call.vanish()
+            elif call.complaints:
+                self.verdict.trouble.append(f"{call.complaints[0]}\n{call.log.ladder()}")
+        self._calls.clear()
+
+    def _count(self, what: str, line: str) -> None:
+        setattr(self.verdict, what, getattr(self.verdict, what) + 1)
+        self.verdict.trouble.append(f"{what}: {line}")

@@ -1,0 +1,66 @@
+"""The heartbeat vouches only for what is on disk before it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from onhook.server.heartbeat import beat
+from onhook.server.journal import Journal
+from onhook.store import Store, Writes
+from onhook.store.orphans import last_alive_ms
+from store.samples import ACCOUNT, APPLICATION, call
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await Store.open(tmp_path)
+    await opened.add_account(ACCOUNT)
+    await opened.add_application(APPLICATION)
+    yield opened
+    await opened.close()
+
+
+async def beats_until(store: Store, journal: Journal, busy: bool, rounds: asyncio.Event) -> None:
+    asked = 0
+
+    def is_busy() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            rounds.set()
+        return busy
+
+    task = asyncio.create_task(beat(store, journal, "me", is_busy, every_s=0.001))
+    await asyncio.wait_for(rounds.wait(), 5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("busy", [True, False])
+async def test_it_is_written_while_there_are_calls(store: Store, busy: bool) -> None:
+    await beats_until(store, Journal(store), busy, asyncio.Event())
+    assert (await last_alive_ms(store, "me") is not None) is busy
+
+
+async def test_not_while_a_call_owes_something(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(store)
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "submit", _refuse)
+        with pytest.raises(OperationalError):
+            await journal.write("S1", Writes(calls=(call(state="ended"),)), lambda: None)
+    await beats_until(store, journal, True, asyncio.Event())
+    journal.close()
+    assert await last_alive_ms(store, "me") is None
+
+
+def _refuse(_: Writes) -> "asyncio.Future[None]":
+    future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(
+        future.set_exception, OperationalError("INSERT", None, Exception("disk full"))
+    )
+    return future

@@ -1,0 +1,105 @@
+"""How a call that a crash cut off is recorded to have ended."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onhook.server.recovery import ended, settle
+from onhook.store import Store, WorkerAlive, Writes
+from onhook.store.orphans import last_alive_ms, orphans
+from store.samples import ACCOUNT, APPLICATION, call
+
+CONTACT = {"contact_block": "play", "contact_url": "http://a.example/", "contact_tag": "t"}
+MS = st.integers(0, 10_000_000)
+
+
+@given(MS, MS, MS | st.none(), MS | st.none(), MS)
+def test_never_beyond_the_last_moment_known(
+    began_ms: int, written_ms: int, answered_ms: int | None, alive_ms: int | None, now_ms: int
+) -> None:
+    record = call(
+        began_ms=began_ms, written_ms=written_ms, answered_ms=answered_ms, state="running"
+    )
+    record, _ = ended(record, alive_ms, now_ms)
+    assert record.ended_ms is not None
+    assert record.ended_ms <= now_ms
+    assert record.ended_ms <= max(began_ms, written_ms, alive_ms or 0)
+    if answered_ms is None:
+        assert (record.duration_ms, record.minutes, record.debit) == (0, 0, "0.000")
+    else:
+        assert record.duration_ms == max(0, record.ended_ms - answered_ms)
+        assert record.minutes == max(1, -(-record.duration_ms // 60_000))
+        assert Decimal(record.debit) == Decimal("0.020") * record.minutes
+    assert (record.state, record.ended_by, record.cause) == ("ended", "system", "crash")
+
+
+def test_the_heartbeat_counts_and_so_does_the_calls_own_last_write() -> None:
+    record = call(state="running", answered_ms=2000, written_ms=5000)
+    assert ended(record, 4000, 99_000)[0].duration_ms == 3000
+    assert ended(record, 70_000, 99_000)[0].minutes == 2
+    assert ended(record, None, 99_000)[0].duration_ms == 3000
+
+
+def test_a_call_on_its_way_out_keeps_its_own_end() -> None:
+    record = call(
+        state="closing", answered_ms=1000, written_ms=9000, ended_ms=8000, duration_ms=7000,
+        billed_s=60, minutes=1, debit="0.020", ended_by="application", cause="hangup", **CONTACT,
+    )  # fmt: skip
+    after, told = ended(record, 60_000_000, 70_000_000)
+    assert (after.ended_ms, after.duration_ms, after.cause) == (8000, 7000, "hangup")
+    [notification] = told
+    fields = json.loads(notification.fields)
+    assert (fields["ended_by"], fields["cause"]) == ("application", "hangup")
+    assert (fields["duration"], fields["debit"]) == ("1", "0.020")
+
+
+def test_who_is_told() -> None:
+    record = call(state="running", dialog="{}", sequence=3, **CONTACT)
+    after, [told] = ended(record, None, 5000)
+    assert (told.sequence, after.sequence, told.url) == (4, 4, "http://a.example/")
+    fields = json.loads(told.fields)
+    assert (fields["ivr_block"], fields["tag"], fields["call_state"]) == ("play", "t", "ended")
+    assert after.dialog == "{}"  # it is still to be ended at the phone
+    assert ended(call(state="running"), None, 5000)[1] == ()
+
+
+async def test_every_start_has_a_number_of_the_dialog_to_itself(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    await store.add_account(ACCOUNT)
+    await store.add_application(APPLICATION)
+    dialog = json.dumps({"next_cseq": 5, "call_id": "x"})
+    await store.submit(Writes(calls=(call("S1", state="running", dialog=dialog),)))
+    for expected in (6, 7):
+        [record] = await settle(store, "me")
+        assert json.loads(record.dialog) == {"next_cseq": expected, "call_id": "x"}
+        assert await store.call("S1") == record
+    await store.close()
+
+
+async def test_settling_twice_is_settling_once(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    await store.add_account(ACCOUNT)
+    await store.add_application(APPLICATION)
+    live = call("S1", state="running", dialog="{}", answered_ms=1000, written_ms=3000, **CONTACT)
+    others = call("S2", owner="another", state="running", dialog="{}")
+    over = call("S3", state="ended", ended_ms=1)
+    alive = WorkerAlive("me", 61_500)
+    await store.submit(Writes(calls=(live, others, over), alive=alive))
+    await store.submit(Writes(alive=WorkerAlive("another", 1)))
+    assert await last_alive_ms(store, "me") == 61_500
+    assert await last_alive_ms(store, "nobody") is None
+    for _ in range(2):
+        assert [record.session for record in await settle(store, "me")] == ["S1"]
+        record = await store.call("S1")
+        assert record is not None
+        assert (record.state, record.duration_ms, record.debit) == ("ended", 60_500, "0.040")
+        assert [told.sequence for told in await store.undelivered("me")] == [1]
+        async with store.reading() as connection:
+            ledger = (await connection.exec_driver_sql("SELECT amount_micros FROM ledger")).all()
+        assert [tuple(row) for row in ledger] == [(-40_000,)]
+    assert await store.call("S2") == others
+    assert [record.session for record in await orphans(store, "another")] == ["S2"]
+    await store.close()
