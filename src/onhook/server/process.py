@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -85,6 +85,7 @@ class Server:
         self._stop_now = asyncio.Event()
         self._ready = False
         self._metrics = Metrics()
+        self._warm_voices: Callable[[], None] = lambda: None
         self.http: tuple[str, int] = settings.http
         self.sip: tuple[str, int] = settings.sip
 
@@ -147,6 +148,7 @@ class Server:
             await stack.enter_async_context(self._serve_http(api, listener))
             self._ready = True
             self._announce()
+            self._warm_voices()  # not before: loading them holds up the rest
             await self._stop.wait()
             await self._wind_up(board, endpoint, outbox)
 
@@ -211,8 +213,7 @@ class Server:
             fetcher=CheckedFetcher(client),
         )
         stack.push_async_callback(renderer.close)
-        warming = asyncio.create_task(_warm(renderer))
-        stack.callback(warming.cancel)
+        self._warm_voices = lambda: _in_background(stack, _warm(renderer))
         preparation = Preparation(Reachability(resolver, tls), renderer, settings.prepare_s)
         return outbox, preparation, RequestSyntax(renderer)
 

@@ -1,16 +1,17 @@
 """Any sound as the telephone carries it: 8000 samples a second, one channel, 16 bits."""
 
-from typing import Any, Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from onhook.speech.voices import Samples
+
+if TYPE_CHECKING:  # at run time numpy is imported where it computes: the process is ready sooner
+    import numpy as np
+    import numpy.typing as npt
 
 RATE_HZ: Final = 8000
 """Samples a second of everything that becomes a prompt."""
 
-Pcm = npt.NDArray[np.int16]
+Pcm: TypeAlias = "npt.NDArray[np.int16]"
 """One channel at `RATE_HZ`, shape (n,), the full range of 16 bits."""
 
 
@@ -31,16 +32,22 @@ class Narrowband:
 
     def feed(self, samples: Samples) -> None:
         """Add the next chunk. What is no number is silence, what is too loud is clipped."""
+        import numpy as np
+
         sound = np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
         self._keep(sound if self._stream is None else self._stream.resample_chunk(sound))
 
     def finish(self) -> Pcm:
         """All of it."""
+        import numpy as np
+
         if self._stream is not None:
             self._keep(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
         return np.concatenate(self._pcm) if self._pcm else np.zeros(0, np.int16)
 
     def _keep(self, sound: Samples) -> None:
+        import numpy as np
+
         # 32768, so that 16-bit samples come out as they went in.
         self._pcm.append(np.clip(np.rint(sound * 32768.0), -32768, 32767).astype(np.int16))
 
@@ -51,6 +58,8 @@ def faded(pcm: Pcm, fade_ms: int = 5) -> Pcm:
     For synthesised speech, which may begin and end with a step that is heard as a click. A
     recording is never faded: all of it is the customer's.
     """
+    import numpy as np
+
     length = min(fade_ms * RATE_HZ // 1000, len(pcm) // 2)
     if length == 0:
         return pcm
