@@ -29,13 +29,17 @@ def rate_of(record: CallRecord) -> Rate:
 
 def billed(record: CallRecord, bill: Bill) -> CallRecord:
     """The record with what the call came to."""
-    return replace(
-        record,
-        duration_ms=bill.duration_ms,
-        billed_s=bill.billed_s,
-        minutes=bill.minutes,
-        debit=exact(bill.debit),
-    )
+    return replace(record, **came_to(bill))  # type: ignore[arg-type]  # names of its fields
+
+
+def came_to(bill: Bill) -> dict[str, object]:
+    """What a bill puts into the record, by the names of its fields."""
+    return {
+        "duration_ms": bill.duration_ms,
+        "billed_s": bill.billed_s,
+        "minutes": bill.minutes,
+        "debit": exact(bill.debit),
+    }
 
 
 def bill_of(record: CallRecord) -> Bill:

@@ -14,9 +14,8 @@ from itertools import count
 import structlog
 
 from onhook import call as machine
-from onhook.billing import Bill, bill
 from onhook.blocks import BlockRequest
-from onhook.call import Call, Contact, Effect, Event, Job, State
+from onhook.call import Call, Effect, Event, Job, State
 from onhook.media.errors import NoPortLeft
 from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PortReservation
@@ -25,9 +24,8 @@ from onhook.notify.notification import Notification
 from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.sdp import RemoteMedia
-from onhook.server import bills, clock, idempotency, notices
+from onhook.server import bills, call_record, clock, idempotency, notices
 from onhook.server.credit import Meter
-from onhook.server.identifiers import new_notification_id
 from onhook.server.journal import Journal
 from onhook.server.metrics import Metrics
 from onhook.server.preparation import Preparation
@@ -361,15 +359,18 @@ class LiveCall:
     # What is written ----------------------------------------------------------------------------
 
     def _write(self, accepted: Sequence[Ticket], told: Sequence[machine.Notify]) -> None:
-        record = self._record(len(told))
-        if accepted:
-            record = replace(record, tag=accepted[-1].request.tag)
-        if self._abandoned or (record == self.record and not accepted and not told):
+        dialog = self._dialog() if self._dialog_changed else None
+        record = call_record.advanced(self.record, self._call, told=len(told), dialog=dialog)
+        if self._abandoned or (record is self.record and not accepted and not told):
             return
+        self._note_end(record)
+        tag = accepted[-1].request.tag if accepted else record.tag
         first = self.record.sequence + 1
-        self.record = record = replace(record, written_ms=clock.wall_ms(clock.now_s()))
+        record = replace(record, tag=tag, written_ms=clock.wall_ms(clock.now_s()))
+        self.record = record
         notifications = [
-            self._notification(effect, sequence) for sequence, effect in enumerate(told, first)
+            notices.notification(record, effect.contact, effect.call_state, sequence)
+            for sequence, effect in enumerate(told, first)
         ]
         replies = tuple(
             reply
@@ -386,6 +387,24 @@ class LiveCall:
             record.session, writes, lambda: self._on_disk(notifications, record.state)
         )
         first_try.add_done_callback(lambda future: self._tried(future, accepted))
+
+    def _dialog(self) -> str:
+        """What it takes to end the call at the phone after a restart."""
+        self._dialog_changed = False
+        return json.dumps(self._leg.record().as_dict())
+
+    def _note_end(self, record: CallRecord) -> None:
+        """The end is logged and counted when it is first recorded."""
+        if record.ended_ms is None or self.record.ended_ms is not None:
+            return
+        self._log.info(
+            "call_ended",
+            txn_ref=record.txn_ref,
+            ended_by=record.ended_by,
+            cause=record.cause,
+            duration_ms=record.duration_ms,
+        )
+        self._around.metrics.ended(record.ended_by, record.cause)
 
     def _tried(self, future: "asyncio.Future[None]", accepted: Sequence[Ticket]) -> None:
         """Requests get their reply: what could not be written at once was not accepted."""
@@ -404,7 +423,7 @@ class LiveCall:
             self._known = True
             self._ring()
         for notification in notifications:
-            self._around.deliver(outgoing(notification))
+            self._around.deliver(notices.outgoing(notification))
         if state == State.ENDED.value:
             self._meter.release()
             self._on_over(self)
@@ -426,87 +445,3 @@ class LiveCall:
             self._timer.cancel()
         self._meter.release()
         self._on_over(self)
-
-    def _record(self, told: int) -> CallRecord:
-        """The call as it is to be stored. A reservation is not: it does not survive a restart."""
-        call = self._call
-        state = call.state
-        if state is State.PREPARING:
-            state = State.WAITING if call.answered else State.RINGING
-        contact = call.contact or Contact("", "")
-        record = replace(
-            self.record,
-            state=state.value,
-            answered_ms=self._wall_ms(self.record.answered_ms, call.answered_at),
-            contact_block=contact.block,
-            contact_url=contact.url,
-            contact_tag=contact.tag,
-            sequence=self.record.sequence + told,
-        )
-        if state is State.ENDED:
-            record = replace(record, dialog="")  # nothing is left to be ended at the phone
-        elif self._dialog_changed:
-            self._dialog_changed = False
-            record = replace(record, dialog=json.dumps(self._leg.record().as_dict()))
-        if call.end is None or record.ended_ms is not None:
-            return record
-        came_to = self._bill()
-        self._log.info(
-            "call_ended",
-            txn_ref=record.txn_ref,
-            ended_by=call.end.by.value,
-            cause=call.end.cause,
-            duration_ms=came_to.duration_ms,
-        )
-        self._around.metrics.ended(call.end.by.value, call.end.cause)
-        return replace(
-            bills.billed(record, came_to),
-            ended_ms=clock.wall_ms(call.end.at),
-            ended_by=call.end.by.value,
-            cause=call.end.cause,
-            sip_cause=call.end.sip_cause,
-        )
-
-    @staticmethod
-    def _wall_ms(known_ms: int | None, at_s: float | None) -> int | None:
-        """Translated once: the wall clock may be set while the call goes on."""
-        return known_ms if known_ms is not None or at_s is None else clock.wall_ms(at_s)
-
-    def _bill(self) -> Bill:
-        if self._call.end is None:
-            raise AssertionError("only a call that ended has a bill")
-        rate = bills.rate_of(self.record)
-        return bill(rate, self._call.answered_at, self._call.end.at)
-
-    def _notification(self, effect: machine.Notify, sequence: int) -> NotificationRecord:
-        fields = notices.fields(self.record, effect.contact, effect.call_state)
-        if self._call.state is State.ENDED and self._call.end is not None:
-            fields |= notices.ended_fields(self.record, self._bill(), self._call.end)
-        return NotificationRecord(
-            notification_id=new_notification_id(),
-            session=self.record.session,
-            app_id=self.record.app_id,
-            sequence=sequence,
-            url=effect.contact.url,
-            fields=json.dumps(fields, ensure_ascii=False),
-            created_ms=clock.wall_ms(clock.now_s()),
-        )
-
-
-def outgoing(record: NotificationRecord) -> Notification:
-    """A stored notification as the outbox takes it."""
-    return Notification(
-        id=record.notification_id,
-        session=record.session,
-        sequence=record.sequence,
-        app_id=record.app_id,
-        url=record.url,
-        fields=json.loads(record.fields),
-        first_attempt_at=_seconds(record.first_attempt_ms),
-        attempts=record.attempts,
-        next_at=_seconds(record.next_ms),
-    )
-
-
-def _seconds(ms: int | None) -> float | None:
-    return None if ms is None else ms / 1000

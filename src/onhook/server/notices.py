@@ -1,9 +1,13 @@
-"""The fields of a notification, as the API writes them. Pure."""
+"""Notifications: their fields as the API writes them, as they are stored, and as they are sent."""
 
-from onhook.billing import Bill, money
-from onhook.call import Contact, End
-from onhook.server.clock import api_date
-from onhook.store import CallRecord
+import json
+
+from onhook.billing import money
+from onhook.call import Contact, State
+from onhook.notify.notification import Notification
+from onhook.server import bills, clock
+from onhook.server.identifiers import new_notification_id
+from onhook.store import CallRecord, NotificationRecord
 
 
 def fields(record: CallRecord, contact: Contact, call_state: str) -> dict[str, str]:
@@ -19,15 +23,53 @@ def fields(record: CallRecord, contact: Contact, call_state: str) -> dict[str, s
     }
 
 
-def ended_fields(record: CallRecord, bill: Bill, end: End) -> dict[str, str]:
-    """What the terminal notification carries besides."""
+def ended_fields(record: CallRecord) -> dict[str, str]:
+    """What the terminal notification carries besides, read off the record of a call that ended."""
+    bill = bills.bill_of(record)
     return {
-        "date": api_date(record.began_ms),
+        "date": clock.api_date(record.began_ms),
         "duration": str(bill.minutes),
         "currency": bill.rate.currency,
         "rate": money(bill.rate.per_minute),
         "debit": money(bill.debit),
-        "ended_by": end.by.value,
-        "cause": end.cause,
-        **({"sip_cause": end.sip_cause} if end.sip_cause else {}),
+        "ended_by": record.ended_by,
+        "cause": record.cause,
+        **({"sip_cause": record.sip_cause} if record.sip_cause else {}),
     }
+
+
+def notification(
+    record: CallRecord, contact: Contact, call_state: str, sequence: int
+) -> NotificationRecord:
+    """What is to be told of a call, as it is stored. ``record`` is of the same moment."""
+    told = fields(record, contact, call_state)
+    if record.state == State.ENDED.value:
+        told |= ended_fields(record)
+    return NotificationRecord(
+        notification_id=new_notification_id(),
+        session=record.session,
+        app_id=record.app_id,
+        sequence=sequence,
+        url=contact.url,
+        fields=json.dumps(told, ensure_ascii=False),
+        created_ms=record.written_ms,
+    )
+
+
+def outgoing(record: NotificationRecord) -> Notification:
+    """A stored notification as the outbox takes it."""
+    return Notification(
+        id=record.notification_id,
+        session=record.session,
+        sequence=record.sequence,
+        app_id=record.app_id,
+        url=record.url,
+        fields=json.loads(record.fields),
+        first_attempt_at=_seconds(record.first_attempt_ms),
+        attempts=record.attempts,
+        next_at=_seconds(record.next_ms),
+    )
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000

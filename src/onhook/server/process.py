@@ -40,8 +40,9 @@ from onhook.server.directory import Directory
 from onhook.server.heartbeat import beat
 from onhook.server.idempotency import KeptReplies
 from onhook.server.journal import Journal
-from onhook.server.live_call import Surroundings, outgoing
+from onhook.server.live_call import Surroundings
 from onhook.server.metrics import Metrics
+from onhook.server.notices import outgoing
 from onhook.server.occupancy import Occupied, occupied
 from onhook.server.pages import routes as reference_routes
 from onhook.server.preparation import CheckedFetcher, Preparation, PromptFiles, RequestSyntax

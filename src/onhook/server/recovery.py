@@ -26,12 +26,11 @@ from dataclasses import replace
 import structlog
 
 from onhook.billing import bill_ms
-from onhook.call import Contact, End, EndedBy, State
+from onhook.call import Contact, EndedBy, State
 from onhook.phone.cause import SipCause
 from onhook.phone.dialog import DialogRecord
 from onhook.phone.endpoint import SipEndpoint
 from onhook.server import bills, clock, notices
-from onhook.server.identifiers import new_notification_id
 from onhook.store import CallRecord, NotificationRecord, Store, Writes
 from onhook.store.orphans import last_alive_ms, orphans
 
@@ -87,7 +86,8 @@ def ended(
     if not record.contact_url:
         return record, ()
     record = replace(record, sequence=record.sequence + 1)
-    return record, (_terminal(record, now_ms),)
+    contact = Contact(record.contact_block, record.contact_url, record.contact_tag)
+    return record, (notices.notification(record, contact, "ended", record.sequence),)
 
 
 def _crashed(record: CallRecord, alive_ms: int | None, now_ms: int) -> CallRecord:
@@ -96,22 +96,6 @@ def _crashed(record: CallRecord, alive_ms: int | None, now_ms: int) -> CallRecor
     duration_ms = None if answered_ms is None else max(0, last_ms - answered_ms)
     record = bills.billed(record, bill_ms(bills.rate_of(record), duration_ms))
     return replace(record, ended_ms=last_ms, ended_by=EndedBy.SYSTEM.value, cause=CAUSE)
-
-
-def _terminal(record: CallRecord, now_ms: int) -> NotificationRecord:
-    contact = Contact(record.contact_block, record.contact_url, record.contact_tag)
-    end = End(0.0, EndedBy(record.ended_by), record.cause, record.sip_cause)
-    fields = notices.fields(record, contact, "ended")
-    fields |= notices.ended_fields(record, bills.bill_of(record), end)
-    return NotificationRecord(
-        notification_id=new_notification_id(),
-        session=record.session,
-        app_id=record.app_id,
-        sequence=record.sequence,
-        url=contact.url,
-        fields=json.dumps(fields, ensure_ascii=False),
-        created_ms=now_ms,
-    )
 
 
 def _renumbered(record: CallRecord) -> CallRecord:

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.notify.notification import Notification
-from onhook.server.live_call import outgoing
+from onhook.server.notices import outgoing
 from onhook.store import Store, StoreError
 from onhook.store.reports import claim_replays
 

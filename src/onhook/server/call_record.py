@@ -1,0 +1,54 @@
+"""What is stored of a call, read off its state as it is now."""
+
+from dataclasses import replace
+
+from onhook.billing import bill
+from onhook.call import Call, Contact, State
+from onhook.server import bills, clock
+from onhook.store import CallRecord
+
+_NOBODY = Contact("", "")
+
+
+def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -> CallRecord:
+    """The record after something happened: the very same object if nothing of it is to be stored.
+
+    ``told`` counts the notifications that it caused; ``dialog`` is new, or None if it is as before.
+    """
+    contact = call.contact or _NOBODY
+    facts: dict[str, object] = {
+        "state": _stored_state(call).value,
+        "contact_block": contact.block,
+        "contact_url": contact.url,
+        "contact_tag": contact.tag,
+        "sequence": record.sequence + told,
+    }
+    if call.answered_at is not None and record.answered_ms is None:
+        facts["answered_ms"] = clock.wall_ms(call.answered_at)  # once: the wall clock may be set
+    if call.state is State.ENDED:
+        facts["dialog"] = ""  # nothing is left to be ended at the phone
+    elif dialog is not None:
+        facts["dialog"] = dialog
+    if call.end is not None and record.ended_ms is None:
+        facts |= _ending(record, call)
+    changes = {name: value for name, value in facts.items() if getattr(record, name) != value}
+    return replace(record, **changes) if changes else record  # type: ignore[arg-type]  # its fields
+
+
+def _stored_state(call: Call) -> State:
+    """A reservation is not stored: it does not survive a restart."""
+    if call.state is not State.PREPARING:
+        return call.state
+    return State.WAITING if call.answered else State.RINGING
+
+
+def _ending(record: CallRecord, call: Call) -> dict[str, object]:
+    if call.end is None:
+        return {}
+    return {
+        "ended_ms": clock.wall_ms(call.end.at),
+        "ended_by": call.end.by.value,
+        "cause": call.end.cause,
+        "sip_cause": call.end.sip_cause,
+        **bills.came_to(bill(bills.rate_of(record), call.answered_at, call.end.at)),
+    }
