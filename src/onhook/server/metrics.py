@@ -71,6 +71,10 @@ class Metrics:
         """Adds the counters of the SIP endpoint."""
         self.registry.register(_Sip(count))
 
+    def watch_media(self, look: Callable[[], Mapping[str, float]]) -> None:
+        """Adds one gauge a figure of the media plane; ``look`` gives them by name and unit."""
+        self.registry.register(_Media(look))
+
     def text(self) -> bytes:
         """Everything, in the Prometheus text format."""
         return generate_latest(self.registry)
@@ -100,3 +104,13 @@ class _Sip(Collector):
         for kind, value in self._count().items():
             counter.add_metric([kind], value)
         yield counter
+
+
+class _Media(Collector):
+    def __init__(self, look: Callable[[], Mapping[str, float]]) -> None:
+        self._look = look
+
+    def collect(self) -> Iterator[Metric]:
+        """What the media thread says of itself."""
+        for name, value in self._look().items():
+            yield GaugeMetricFamily(f"onhook_media_{name}", "Of the media plane.", value=value)

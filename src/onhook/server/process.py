@@ -146,7 +146,7 @@ class Server:
                 status_rate_limit=RateLimit(self._settings.status_rate_limit),
                 replies=replies,
             )
-            self._watch(board, endpoint)
+            self._watch(board, endpoint, plane)
             await stack.enter_async_context(self._serve_http(api, listener))
             self._ready = True
             self._announce()
@@ -277,9 +277,10 @@ class Server:
     async def _metrics_page(self, _request: Request) -> Response:
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
 
-    def _watch(self, board: Switchboard, endpoint: SipEndpoint) -> None:
+    def _watch(self, board: Switchboard, endpoint: SipEndpoint, plane: MediaPlane) -> None:
         self._metrics.watch_calls([state.value for state in State], board.counts)
         self._metrics.watch_sip(lambda: endpoint.counters)
+        self._metrics.watch_media(lambda: _media_figures(plane))
 
     def _announce(self) -> None:
         """One line on standard output, for whoever started us with port 0."""
@@ -376,6 +377,18 @@ def _secrets_of(directory: Directory):  # type: ignore[no-untyped-def]
         return AppSecrets(found.access_token, (found.webhook_secret,))
 
     return look_up
+
+
+def _media_figures(plane: MediaPlane) -> dict[str, float]:
+    """What an operator wants to see of the media plane: trouble shows in the last two."""
+    health = plane.health()
+    return {
+        "streams": health.calls,
+        "ports_used": plane.ports_used,
+        "ports": plane.capacity,
+        "skipped_rounds": health.skipped_rounds,
+        "late_max_seconds": health.late_max_s,
+    }
 
 
 async def _warm(renderer: Renderer[Prompt]) -> None:
