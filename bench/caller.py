@@ -44,11 +44,14 @@ class Call:
     call_id: str
     caller: str
     """A number of its own, by which its notifications are recognised."""
+    uri: str = ""
+    """Who is called."""
     session: str = ""
     media_port: int = 0
     """Where the server's audio comes from; 0 before the 200."""
     times_ns: dict[str, int] = field(default_factory=dict)
-    """The first of each: `200`, `BYE`, `BYE answered`, `audio`, `ringing`, `ongoing`, `ended`."""
+    """The first of each: `180`, `200`, `BYE`, `BYE answered`, `CANCEL`, `487`, `audio`; `ringing`,
+    `ongoing`, `ended`."""
     last_audio_ns: int = 0
 
     def stamp(self, what: str, at_ns: int) -> None:
@@ -109,13 +112,22 @@ class Caller:
     def place(self, number: str) -> Call:
         """Sends an INVITE."""
         self._placed += 1
-        call = Call(f"b{os.getpid()}x{self._placed}", f"+6590{self._placed:06d}")
-        self._calls[call.call_id] = self._by_number[call.caller] = call
         host, port = self._server.sip
-        uri = f"sip:{number}@{host}:{port}"
+        call = Call(
+            f"b{os.getpid()}x{self._placed}",
+            f"+6590{self._placed:06d}",
+            f"sip:{number}@{host}:{port}",
+        )
+        self._calls[call.call_id] = self._by_number[call.caller] = call
         body = sip_text.offer(self._audio.getsockname()[1])
-        self._send(self._request("INVITE", uri, call, f"<{uri}>", body))
+        self._send(self._request("INVITE", call.uri, call, f"<{call.uri}>", body))
         return call
+
+    def cancel(self, call: Call) -> None:
+        """Sends a CANCEL, which has to follow the 180; its moment is the one just before."""
+        request = self._request("CANCEL", call.uri, call, f"<{call.uri}>", in_invite=True)
+        call.stamp("CANCEL", time.time_ns())
+        self._send(request)
 
     def request(self, block: str, **params: str) -> ApiRequest:
         """Sends an API request on a connection on which no other waits for its reply."""
@@ -131,7 +143,13 @@ class Caller:
         self._watch(connection.sock, lambda: self._on_reply(connection, request))
         return request
 
-    def perform(self, scripts: Iterable[Script], at_once: int = 1, every_s: float = 0.0) -> None:
+    def perform(
+        self,
+        scripts: Iterable[Script],
+        at_once: int = 1,
+        every_s: float = 0.0,
+        patience_s: float = _PATIENCE_S,
+    ) -> None:
         """Runs the scripts to their ends; one that waits in vain is given up, and counted.
 
         At most `at_once` run at the same time, and `every_s` at the earliest one begins.
@@ -145,25 +163,29 @@ class Caller:
                 more = script is not None
                 next_s = time.monotonic() + every_s
                 if script is not None:
-                    self._resume(script, running)
+                    self._resume(script, running, patience_s)
             self._turn()
             now_s = time.monotonic()
             for waiting in list(running):
                 script, ready, deadline_s = waiting
                 if ready():
                     running.remove(waiting)
-                    self._resume(script, running)
+                    self._resume(script, running, patience_s)
                 elif now_s > deadline_s:
                     running.remove(waiting)
                     self.failures.append("a call did not get what it waited for")
 
     @staticmethod
-    def _resume(script: Script, running: list[tuple[Script, Callable[[], bool], float]]) -> None:
+    def _resume(
+        script: Script,
+        running: list[tuple[Script, Callable[[], bool], float]],
+        patience_s: float,
+    ) -> None:
         try:
             ready = next(script)
         except StopIteration:
             return
-        running.append((script, ready, time.monotonic() + _PATIENCE_S))
+        running.append((script, ready, time.monotonic() + patience_s))
 
     # What comes in ------------------------------------------------------------------------------
 
@@ -177,10 +199,19 @@ class Caller:
     def _send(self, data: bytes) -> None:
         self._sip.sendto(data, self._server.sip)
 
-    def _request(self, method: str, uri: str, call: Call, to: str, body: str = "") -> bytes:
+    def _request(
+        self,
+        method: str,
+        uri: str,
+        call: Call,
+        to: str,
+        body: str = "",
+        in_invite: bool = False,
+    ) -> bytes:
         return sip_text.request(
-            method, uri, me=self._me, caller=call.caller, call_id=call.call_id, to=to, body=body
-        )
+            method, uri, me=self._me, caller=call.caller, call_id=call.call_id, to=to, body=body,
+            in_invite=in_invite,
+        )  # fmt: skip
 
     def _on_sip(self) -> None:
         while (received := receive(self._sip)) is not None:
@@ -193,10 +224,21 @@ class Caller:
                 call.stamp("BYE", at_ns)
                 self._send(sip_text.ok(message))
                 call.stamp("BYE answered", time.time_ns())
-            elif message.startswith("SIP/2.0 2"):
-                self._on_answered(call, message, at_ns)
-            elif message[8:9] in "3456":
-                self.failures.append(message.split("\r\n")[0])
+            elif sip_text.header(message, "CSeq").endswith("INVITE"):
+                self._on_response(call, message, at_ns)
+
+    def _on_response(self, call: Call, message: str, at_ns: int) -> None:
+        code = message[8:11]
+        if code.startswith("2"):
+            self._on_answered(call, message, at_ns)
+            return
+        call.stamp(code, at_ns)
+        if code.startswith("1"):
+            return
+        to = sip_text.header(message, "To")
+        self._send(self._request("ACK", call.uri, call, to, in_invite=True))
+        if (code, "CANCEL" in call.times_ns) != ("487", True):
+            self.failures.append(message.split("\r\n")[0])
 
     def _on_answered(self, call: Call, message: str, at_ns: int) -> None:
         uri, to = sip_text.target(message), sip_text.header(message, "To")

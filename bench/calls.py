@@ -2,6 +2,7 @@
 
     python bench/calls.py                       everything, in under four minutes on two cores
     python bench/calls.py rates --step 10       one part, with options (--help)
+    python bench/calls.py rates --database postgresql
     python bench/calls.py playing --calls 3000
 
 The load generator, the audio's receiver and the application run on the same machine, over loopback. The
@@ -11,6 +12,7 @@ callers are silent. Figures are printed as a table, and written as JSON to bench
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
 import signal
@@ -24,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench import latency, playing, rates, starting
 from bench.figures import Figures, Row, save, table
 from bench.machine import busy_now
+from bench.postgresql import postgresql
 from bench.rig import OUT, BenchError, raise_file_limit
 
 BEGAN_S = time.monotonic()
@@ -67,7 +70,10 @@ def run_playing(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
 def run_rates(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
     """Part 1."""
     search = rates.Search(options.start, options.step, options.top, options.level, options.budget)
-    figures = rates.complete_calls(search, tell)
+    with contextlib.ExitStack() as stack:
+        wanted = options.database == "postgresql"
+        database = stack.enter_context(postgresql()) if wanted else None
+        figures = rates.complete_calls(search, tell, database)
     return figures, rates.rows(figures)
 
 
@@ -99,6 +105,12 @@ def parse() -> argparse.Namespace:
     add("--top", type=int, default=1000, help="rates: the last")
     add("--level", type=float, default=4, help="rates: seconds of load a level")
     add("--budget", type=float, default=60, help="rates: seconds for the search")
+    add(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="rates: where calls are kept; a PostgreSQL server is started for it",
+    )
     add("--calls", type=int, nargs="+", default=[500, 1000, 2000], help="playing: how many")
     add("--window", type=float, default=5, help="playing: seconds that are measured")
     add("--hangups", type=int, default=500, help="hangup: calls, idle and loaded")

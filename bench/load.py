@@ -24,6 +24,10 @@ _GRACE_S = 10
 _SOURCE, _PROGRAM = HERE / "rtpsink.c", OUT / "rtpsink"
 
 
+class NotStarted(BenchError):
+    """SIPp placed no call: mostly somebody took one of its ports just before it did. Try again."""
+
+
 def _compiled_sink() -> Path:
     """`rtpsink`, compiled on first use. BenchError without a compiler."""
     if _PROGRAM.exists() and _PROGRAM.stat().st_mtime > _SOURCE.stat().st_mtime:
@@ -132,14 +136,17 @@ class Callers:
         return self.process.poll() is None
 
     def result(self) -> Outcome:
-        """Waits for the end, for a bounded time, then reads what SIPp wrote."""
+        """Waits for the end, for a bounded time, then reads what SIPp wrote. May raise NotStarted."""
         left_s = self.bound_s - (time.monotonic() - self._began_s)
         try:
             self.process.wait(max(0.1, left_s))
         except subprocess.TimeoutExpired:
             end(self.process)
         took_s = time.monotonic() - self._began_s
-        return _read(self._folder, took_s)
+        outcome = _read(self._folder, took_s)
+        if not outcome.created:
+            raise NotStarted(f"SIPp ended with {self.process.returncode} and placed no call")
+        return outcome
 
 
 def _command(load: Load, bound_s: float) -> list[str]:

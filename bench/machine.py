@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -20,6 +21,16 @@ def cpu_s(pid: int) -> float:
     """
     fields = _stat(str(pid))
     return (fields[11] + fields[12]) / _TICKS_A_SECOND if fields else 0.0
+
+
+def family_cpu_s(pid: int) -> float:
+    """CPU seconds of a process and of its children, those included that have ended; 0 if it is gone."""
+    parent = _stat(str(pid))
+    if not parent:
+        return 0.0
+    stats = (_stat(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    children = sum(sum(fields[11:13]) for fields in stats if fields and fields[1] == pid)
+    return (sum(parent[11:15]) + children) / _TICKS_A_SECOND
 
 
 def everyone_cpu_s() -> float:
@@ -59,19 +70,22 @@ class Costs:
 
 
 class Meter:
-    """Measures named processes from its making to `stop`."""
+    """Measures named processes from its making to `stop`; those in `families` with their children."""
 
-    def __init__(self, **pids: int) -> None:
-        self._pids = pids
+    def __init__(self, *, families: Collection[str] = (), **pids: int) -> None:
+        self._measures = {
+            name: partial(family_cpu_s if name in families else cpu_s, pid)
+            for name, pid in pids.items()
+        }
         self._began_s = time.monotonic()
         self._everyone_s = everyone_cpu_s()
-        self._before = {name: cpu_s(pid) for name, pid in pids.items()}
+        self._before = {name: measure() for name, measure in self._measures.items()}
         self._own_s = time.process_time()
 
     def stop(self) -> Costs:
         """The costs up to now; may be asked again later."""
         cores = os.cpu_count() or 1
-        used = {name: cpu_s(pid) - self._before[name] for name, pid in self._pids.items()}
+        used = {name: measure() - self._before[name] for name, measure in self._measures.items()}
         own_s = time.process_time() - self._own_s
         everyone_s = everyone_cpu_s() - self._everyone_s
         seconds = time.monotonic() - self._began_s

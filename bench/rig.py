@@ -63,6 +63,9 @@ def first_line(process: subprocess.Popen[bytes]) -> str:
     stuck.start()
     try:
         line = process.stdout.readline().decode().strip()
+    except BaseException:  # SIGTERM ends us here, before anybody else knows of the process
+        end(process, signal.SIGKILL)
+        raise
     finally:
         stuck.cancel()
     if not line:
@@ -129,16 +132,22 @@ class Account:
     data: Path
     app_id: str
     access_token: str
+    database_url: str | None = None
+    """Empty for SQLite; None for what the environment says."""
 
     @classmethod
-    def make(cls, data: Path) -> Self:
+    def make(cls, data: Path, database_url: str | None = None) -> Self:
         """A new one."""
-        made = asyncio.run(accounts.create_application(data, "bench"))
-        return cls(data, made["app_id"], made["access_token"])
+        made = asyncio.run(accounts.create_application(data, "bench", database_url=database_url))
+        return cls(data, made["app_id"], made["access_token"], database_url)
 
     def add_number(self, number: str, forward_to: str) -> None:
         """Tell calls to `number` to `forward_to`."""
-        asyncio.run(accounts.add_number(self.data, number, self.app_id, forward_to))
+        asyncio.run(
+            accounts.add_number(
+                self.data, number, self.app_id, forward_to, database_url=self.database_url
+            )
+        )
 
 
 class Application:
@@ -178,19 +187,26 @@ class Rig:
 
 
 @contextlib.contextmanager
-def rig(prompts: Path | None = None) -> Iterator[Rig]:
+def rig(
+    prompts: Path | None = None,
+    *,
+    database_url: str = "",
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Rig]:
     """A fresh server and application; both are ended, whatever happens.
 
-    `prompts` is a folder of prompts that another server made, so that this one need not.
+    `prompts` is a folder of prompts that another server made, so that this one need not. Without
+    `database_url` it is SQLite, whatever the environment says. `settings` are more of the server's, by
+    the names of their variables.
     """
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(data_directory())
         if prompts is not None:
             shutil.copytree(prompts, data / PROMPTS)
-        server = Server(data)
+        server = Server(data, {"ONHOOK_DATABASE_URL": database_url, **(settings or {})})
         # SIGTERM would wait for calls that still play.
         stack.callback(end, server.process, signal.SIGKILL)
-        account = Account.make(data)
+        account = Account.make(data, database_url)
         application = Application(server, account)
         stack.callback(end, application.process)
         yield Rig(server, account, application)

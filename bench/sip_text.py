@@ -21,14 +21,27 @@ def offer(port: int) -> str:
 
 
 def request(
-    method: str, uri: str, *, me: Address, caller: str, call_id: str, to: str, body: str = ""
+    method: str,
+    uri: str,
+    *,
+    me: Address,
+    caller: str,
+    call_id: str,
+    to: str,
+    body: str = "",
+    in_invite: bool = False,
 ) -> bytes:
-    """A request of a caller that makes one INVITE and its ACK a call."""
+    """A request of a caller that makes one INVITE a call, and its ACK or CANCEL.
+
+    `in_invite`: it belongs to the transaction of the INVITE, as a CANCEL does (RFC 3261, 9.1), and the
+    ACK to a refusal (17.1.1.3).
+    """
     host, port = me
+    transaction = "INVITE" if in_invite else method
     kind = "Content-Type: application/sdp\r\n" if body else ""
     return (
         f"{method} {uri} SIP/2.0\r\n"
-        f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{call_id}{method}\r\n"
+        f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{call_id}{transaction}\r\n"
         f"From: <sip:{caller}@{host}:{port}>;tag=f{call_id}\r\n"
         f"To: {to}\r\nCall-ID: {call_id}\r\nCSeq: 1 {method}\r\n"
         f"Contact: <sip:{caller}@{host}:{port}>\r\nMax-Forwards: 70\r\n"

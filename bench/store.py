@@ -34,12 +34,10 @@ from onhook.store import (
     Writes,
 )
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.figures import Figures, save, spread, table  # noqa: E402
-
-from store.postgresql import PostgreSQL  # noqa: E402
+from bench.figures import Figures, save, spread, table
+from bench.postgresql import postgresql
 
 OUT = Path(__file__).resolve().parent / "out" / "store.json"
 APPLICATION = Application("a" * 16, "bench", "h" * 64, "token", "secret", 1)
@@ -166,7 +164,7 @@ def main() -> None:
     found = {"SQLite": uvloop.run(run("", writers, given.seconds))}
     show("SQLite", found["SQLite"])
     if given.postgresql:
-        with PostgreSQL() as server:
+        with postgresql() as server:
             found["PostgreSQL"] = uvloop.run(run(server.new_database(), writers, given.seconds))
         show("PostgreSQL", found["PostgreSQL"])
     save(OUT, found)
