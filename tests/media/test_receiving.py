@@ -130,15 +130,34 @@ async def test_a_re_invite_moves_the_stream(stream: Stream, peer: RtpPeer, ear: 
 async def test_a_re_invite_with_the_same_address_leaves_the_latch(
     stream: Stream, peer: RtpPeer, ear: Ear
 ) -> None:
-    with RtpPeer() as source:
+    with RtpPeer() as source, RtpPeer() as stranger:
         source.send(rtp(), stream.port)
         await ear.until_rtp()
         stream.set_remote(peer.address)
-        peer.send(event(7, sequence=1, timestamp=1), stream.port)
+        stranger.send(event(7, sequence=1, timestamp=1), stream.port)
         stream.play([Clip(tone(1))], ear.on_played)
         await ear.until_played()
         assert len(source.waiting()) == 1
+        assert not peer.waiting()
     assert not ear.digits
+
+
+async def test_whoever_was_quicker_than_the_peer_loses_the_stream_to_it(
+    stream: Stream, peer: RtpPeer, ear: Ear
+) -> None:
+    """One packet from anywhere, before the caller has spoken, must not cost it the whole call."""
+    with RtpPeer() as stranger:
+        stranger.send(rtp(), stream.port)
+        await ear.until_rtp()
+        peer.send(event(1, sequence=1, timestamp=1), stream.port)
+        await ear.until_digits(1)
+        stranger.send(event(2, sequence=2, timestamp=9000), stream.port)
+        stream.play([Clip(tone(2))], ear.on_played)
+        await ear.until_played()
+        assert len(peer.waiting()) == 2
+        assert not stranger.waiting()
+    await close(stream, ear)
+    assert ear.digits == "1"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from notify.loops import on_both_loops
 from notify.servers import (
     LOOPBACK,
+    Connection,
     Received,
     raw_server,
     read_request,
@@ -367,6 +369,46 @@ async def test_half_a_download_is_none(body: bytes) -> None:
     async with raw_server(saying(b"HTTP/1.1 200 OK\r\n" + body)) as port, web_client() as client:
         with pytest.raises(DownloadFailed):
             await client.download(url_of(port), 1000, 10)
+
+
+def pouring(begin: bytes, more: bytes) -> Connection:
+    """A server that says `more` for as long as somebody listens."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(begin)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(more)
+                await writer.drain()
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 1000),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a=bbbbbbb;" * 9000),
+    ],
+    ids=["100", "103", "extensions"],
+)
+async def test_a_reply_without_end_is_not_parsed_until_the_deadline(
+    begin: bytes, more: bytes
+) -> None:
+    """Interim replies once kept the event loop busy for seconds; nothing else happened meanwhile."""
+    async with raw_server(pouring(begin, more)) as port, web_client() as client:
+        with pytest.raises(DownloadFailed) as raised:
+            await client.download(url_of(port), 1_000_000, 3600)
+    assert "no reply within" not in raised.value.detail
+
+
+async def test_an_interim_reply_is_passed_over() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    real = b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n" + b"HTTP/1.1 " * 333 + b"abc"
+    async with raw_server(saying(hints * 2, real)) as port, web_client() as client:
+        assert (await client.download(url_of(port), 3000, 10)).body.endswith(b"abc")
 
 
 async def test_a_closed_client_answers_with_an_error() -> None:

@@ -17,7 +17,9 @@
  *
  * The peer. Before any RTP has arrived, frames go to the address of the SDP. The first valid
  * packet with a payload type that was negotiated decides where they go from then on (the peer may
- * be behind NAT), and the socket is connected to it. Nobody else is listened to afterwards.
+ * be behind NAT). Nobody else is listened to afterwards, but for the address of the SDP itself:
+ * whoever was quicker than the peer that we were told of loses the call to it. The socket is
+ * connected to that address once it has spoken.
  *
  * Digits (RFC 4733) are reported with the first packet of an event that arrives, whichever it is,
  * so that a prompt stops when the key goes down; all packets with its timestamp are the same key.
@@ -574,17 +576,17 @@ static void latch(struct call *call, const struct sockaddr_in *source)
 {
     call->latched = true;
     call->peer = *source;
-    /* if it cannot be connected, each packet is addressed, and strangers are told apart below */
-    call->connected =
-        connect(call->fd, (const struct sockaddr *)source, sizeof *source) == 0;
+    /* unless it is connected, each packet is addressed, and strangers are told apart below */
+    call->connected = same_address(source, &call->signalled) &&
+                      connect(call->fd, (const struct sockaddr *)source, sizeof *source) == 0;
 }
 
 static void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
                            const struct sockaddr_in *source)
 {
     struct rtp rtp;
-    /* what was queued before the socket was connected may be anybody's, valid or not */
-    if (call->latched && !same_address(source, &call->peer)) {
+    bool chosen = call->latched && same_address(source, &call->peer);
+    if (call->latched && !chosen && !same_address(source, &call->signalled)) {
         call->stats.foreign++;
         return;
     }
@@ -592,7 +594,7 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
         call->stats.malformed++;
         return;
     }
-    if (!call->latched) {
+    if (!chosen) {
         bool negotiated = rtp.payload_type == call->payload_type ||
                           rtp.payload_type == call->event_payload_type;
         if (!negotiated || source->sin_port == 0) {

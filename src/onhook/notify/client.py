@@ -36,6 +36,7 @@ from onhook.notify.replies import (
 from onhook.notify.resolver import Resolver
 from onhook.notify.schedule import parse_retry_after
 from onhook.notify.urls import WebUrl
+from onhook.notify.wire import BoundedConnector
 
 log = structlog.get_logger()
 
@@ -79,12 +80,12 @@ class WebClient:
     async def open(self) -> None:
         """Prepare the connection pool; needs the running loop."""
         self._pooled = self._session(
-            aiohttp.TCPConnector(
+            BoundedConnector(
                 limit=0, ssl=self._tls, use_dns_cache=False, keepalive_timeout=_KEEP_IDLE_S
             )
         )
         self._unpooled = self._session(
-            aiohttp.TCPConnector(limit=0, ssl=self._tls, use_dns_cache=False, force_close=True)
+            BoundedConnector(limit=0, ssl=self._tls, use_dns_cache=False, force_close=True)
         )
 
     async def close(self) -> None:
@@ -152,7 +153,7 @@ class WebClient:
         except TRANSPORT_ERRORS as error:
             raise DownloadFailed(describe(error, deadline_s)) from error
 
-    def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    def _session(self, connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()
         trace.on_connection_reuseconn.append(_note_reuse)
         return aiohttp.ClientSession(

@@ -324,7 +324,7 @@ class SipEndpoint:
 
     def _invited(self, invite: Request) -> None:
         try:
-            offer = sdp.parse(invite.body) if invite.body else None
+            offer = sdp.parse_first(invite.body) if invite.body else None
             dialog = Dialog(invite, self._tag(invite))
             key = (dialog.call_id, dialog.local_tag)
             if key in self._calls:  # repeated so late that its transaction is gone

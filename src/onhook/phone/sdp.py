@@ -26,6 +26,8 @@ MAX_FORMATS = 64
 
 DTMF_PAYLOAD_TYPE = 101
 """The payload type for telephone-event in our own offers."""
+NOBODY = "0.0.0.0"
+"""The address of a peer that does not listen at present (RFC 3264 8.4)."""
 PTIME_MS = 20
 """The packet time that we send and ask for."""
 
@@ -73,7 +75,7 @@ class RemoteMedia:
     def on_hold(self) -> bool:
         """The peer does not listen at present (RFC 3264 8.4, and 0.0.0.0 of RFC 2543)."""
         silent = self.direction in (Direction.SENDONLY, Direction.INACTIVE)
-        return silent or self.ip == "0.0.0.0"
+        return silent or self.ip == NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,10 @@ class _Section:
 _PORT = re.compile(r"(\d{1,5})(?:/\d{1,3})?", re.ASCII)
 _RTPMAP = re.compile(r"rtpmap:(\d{1,3})[ \t]+([^ \t/]+)/(\d{1,6})(?:/(\d{1,2}))?[ \t]*", re.ASCII)
 _PTIME = re.compile(r"ptime:[ \t]*(\d{1,4})(?:\.\d+)?[ \t]*", re.ASCII)
-_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+_NO_HOSTS = tuple(
+    ipaddress.IPv4Network(network)
+    for network in ("0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4")  # RFC 6890; broadcast is the last
+)
 _FORMAT = re.compile(r"\d{1,3}", re.ASCII)
 
 
@@ -130,6 +135,18 @@ def parse(body: bytes) -> Offer:
             continue
         return Offer(media, tuple(section.media for section in sections), index)
     raise refusal
+
+
+def parse_first(body: bytes) -> Offer:
+    """Read the first description of a call: its author has to listen somewhere.
+
+    Later on 0.0.0.0 holds the call; in the beginning there is nowhere to send what is to be heard.
+    Raises `SdpError` as `parse` does, and `UnsupportedAddress` for 0.0.0.0.
+    """
+    offer = parse(body)
+    if offer.media.ip == NOBODY:
+        raise UnsupportedAddress("nobody listens to the audio")
+    return offer
 
 
 def write_answer(
@@ -275,13 +292,14 @@ def _address(connection: str) -> str:
         address = ipaddress.IPv4Address(words[2])
     except ValueError as error:
         raise UnsupportedAddress("media address is not numeric IPv4") from error
-    if words[1] != "IP4" or address.is_multicast or address == _BROADCAST:
+    nowhere = any(address in network for network in _NO_HOSTS) and str(address) != NOBODY
+    if words[1] != "IP4" or nowhere:
         raise UnsupportedAddress("media address is not a single IPv4 host")
     return str(address)
 
 
 def _answered_direction(media: RemoteMedia) -> Direction:
-    if media.ip == "0.0.0.0" and media.direction is Direction.SENDRECV:
+    if media.ip == NOBODY and media.direction is Direction.SENDRECV:
         return Direction.RECVONLY  # the old way to hold: it does not listen (RFC 3264 8.4)
     return media.direction.mirrored
 

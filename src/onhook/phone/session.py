@@ -44,7 +44,8 @@ class MediaSession:
 
     def take_answer(self, body: bytes) -> RemoteMedia:
         """Read the peer's answer to our offer; raises `SdpError`."""
-        return self._agree(sdp.parse(body).media)
+        read = sdp.parse_first if self._codec is None else sdp.parse
+        return self._agree(read(body).media)
 
     def _agree(self, media: RemoteMedia) -> RemoteMedia:
         codec = media.codecs[0]

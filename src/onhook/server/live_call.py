@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 
 import structlog
@@ -23,7 +24,8 @@ from onhook.media.stream import Stream, StreamStats
 from onhook.notify.notification import Notification
 from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
-from onhook.phone.sdp import RemoteMedia
+from onhook.phone.lifecycle import CallState
+from onhook.phone.sdp import NOBODY, RemoteMedia
 from onhook.server import bills, call_record, clock, idempotency, notices
 from onhook.server.credit import Meter
 from onhook.server.journal import Journal
@@ -185,7 +187,7 @@ class LiveCall:
         """The ACK to our 200; with the SDP answer if the INVITE had no offer."""
         self._dialog_changed = True
         if answer is not None and self._stream is None:
-            self._open_stream(answer)
+            self._guarded(lambda: self._open_stream(answer))
         self._feed(machine.Acknowledged(clock.now_s()))
 
     def hung_up(self, cause: SipCause) -> None:
@@ -201,9 +203,12 @@ class LiveCall:
         self._feed(machine.Unacknowledged(clock.now_s()))
 
     def media_moved(self, media: RemoteMedia) -> None:
-        """A re-INVITE gave another address for the audio."""
+        """A re-INVITE gave another address for the audio.
+
+        One that holds the call by 0.0.0.0 gives none: what plays goes on to where it went.
+        """
         self._dialog_changed = True
-        if self._stream is not None:
+        if self._stream is not None and media.ip != NOBODY:
             self._stream.set_remote((media.ip, media.port))
 
     def digit(self, digit: str) -> None:
@@ -262,7 +267,7 @@ class LiveCall:
                 case machine.Notify():
                     told.append(effect)
                 case _:
-                    self._perform(effect)
+                    self._guarded(partial(self._perform, effect))
         for ticket in accepted:
             self._measure(ticket)
         self._arm(before)
@@ -290,6 +295,23 @@ class LiveCall:
                     self._stream.stop()
             case machine.HangUp():
                 self._leg.hangup()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Does what the machine takes for done. If it cannot be, the call ends: nothing else of it
+        would ever happen, no message would be through and no hangup."""
+        try:
+            work()
+        except Exception:  # noqa: BLE001  # whatever it is, it is logged and ends the call
+            self._log.exception("call_broken", state=self._call.state.value)
+            self._loop.call_soon(self._break_off)
+
+    def _break_off(self) -> None:
+        unanswered = self._leg.state is CallState.OFFERED
+        if unanswered:
+            self._leg.reject(500)
+        self._feed(machine.MediaLost(clock.now_s()))
+        if unanswered:
+            self._feed(machine.HangupDone(clock.now_s()))
 
     def _measure(self, ticket: Ticket) -> None:
         """How long a forced Hangup took, its BYE or rejection having left in this very step.

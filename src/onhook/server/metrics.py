@@ -39,6 +39,11 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self._http_refused = Counter(
+            "onhook_http_refused",
+            "Connections that were cut off or answered 400: not HTTP, too large, too slow, too many.",
+            registry=self.registry,
+        )
         self._ended = Counter(
             "onhook_calls_ended",
             "Calls that ended, by who ended them and why.",
@@ -58,6 +63,10 @@ class Metrics:
     def attempt(self, outcome: str) -> None:
         """A notification was tried."""
         self._attempts.labels(outcome).inc()
+
+    def http_refused(self) -> None:
+        """A connection to the HTTP port was cut off before it came to a request."""
+        self._http_refused.inc()
 
     def ended(self, ended_by: str, cause: str) -> None:
         """A call ended."""

@@ -39,6 +39,7 @@ from onhook.server.charging import Charging
 from onhook.server.credit import Credit
 from onhook.server.directory import Directory
 from onhook.server.heartbeat import beat
+from onhook.server.http_guard import guarded
 from onhook.server.idempotency import KeptReplies
 from onhook.server.journal import Journal
 from onhook.server.live_call import Surroundings
@@ -253,6 +254,8 @@ class Server:
         ]
         config = uvicorn.Config(
             Application(api.services(), routes),
+            http=guarded(self._metrics.http_refused),
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",

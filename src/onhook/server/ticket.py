@@ -23,6 +23,10 @@ class Ticket:
     answer: "asyncio.Future[None]"
     prompts: Sequence[Prompt] = field(default=())
 
+    def __post_init__(self) -> None:
+        # Who fails a request in its preparation raises the same, and nobody awaits the answer.
+        self.answer.add_done_callback(_seen)
+
     def refuse(self, status: str) -> None:
         """Answers with an error, unless it is answered already."""
         if not self.answer.done():
@@ -37,3 +41,9 @@ class Ticket:
         """Answers with an internal error: what was to be promised is not on disk."""
         if not self.answer.done():
             self.answer.set_exception(error)
+
+
+def _seen(answer: "asyncio.Future[None]") -> None:
+    """Keeps asyncio from logging an exception that was told elsewhere."""
+    if not answer.cancelled():
+        answer.exception()
