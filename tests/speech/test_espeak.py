@@ -1,5 +1,6 @@
 """Workers of the formant engine that die, hang and talk nonsense; and that they end."""
 
+import importlib.util
 import os
 import signal
 import sys
@@ -162,7 +163,7 @@ def test_an_engine_that_cannot_be_started_is_the_installations_fault(command: li
 
 
 def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(espeak_module.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(EngineUnavailable, match="espeakng-loader"):
         Espeak(1).warm()
 
