@@ -8,7 +8,7 @@ trap 'rm -rf "$tools"' EXIT
 .venv/bin/python -m venv "$tools/venv"
 "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
     -r requirements-wheel.lock
-cp -r pyproject.toml setup.py README.md LICENSE src "$tools/"
+cp -r pyproject.toml setup.py README.md LICENSE LICENSES src "$tools/"
 find "$tools/src" -name '*.so' -o -name '_plane.c' | xargs rm -f
 (
     cd "$tools"

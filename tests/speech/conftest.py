@@ -1,6 +1,9 @@
+from collections.abc import Iterator
+
 import pytest
 
 from onhook.speech.english import EnglishVoice
+from onhook.speech.installed import installed_voices
 from onhook.speech.voices import Catalogue
 
 
@@ -13,3 +16,10 @@ def english() -> EnglishVoice:
 @pytest.fixture(scope="session")
 def catalogue(english: EnglishVoice) -> Catalogue:
     return Catalogue([english])
+
+
+@pytest.fixture(scope="session")
+def installed() -> Iterator[Catalogue]:
+    """All real voices."""
+    with installed_voices() as voices:
+        yield voices

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from onhook.cli import account_commands, rate_commands
+from onhook.cli import account_commands, rate_commands, voice_commands
 from onhook.cli.listing import call_commands, notification_commands
 from onhook.cli.running import Data, Json, doc, fail, run, settings_of
 
@@ -24,6 +24,8 @@ app.add_typer(account_commands.commands, name="account")
 app.add_typer(rate_commands.commands, name="rate")
 app.add_typer(call_commands, name="calls")
 app.add_typer(notification_commands, name="notifications")
+app.command("voices")(voice_commands.list_voices)
+app.command("say")(voice_commands.say)
 
 Database = Annotated[str | None, typer.Option("--database-url", help=doc("database_url"))]
 

@@ -54,9 +54,8 @@ from onhook.server.recovery import PhoneRecovery, settle
 from onhook.server.replays import hand_over_replays
 from onhook.server.settings import Settings
 from onhook.server.switchboard import Switchboard
-from onhook.speech.english import EnglishVoice
+from onhook.speech.installed import installed_voices
 from onhook.speech.renderer import Renderer
-from onhook.speech.voices import Catalogue
 from onhook.store import (
     AttemptRecord,
     CallRecord,
@@ -211,7 +210,7 @@ class Server:
         )
         stack.push_async_callback(outbox.close)
         renderer: Renderer[Prompt] = Renderer(
-            catalogue=Catalogue([EnglishVoice()]),
+            catalogue=stack.enter_context(installed_voices()),
             store=PromptFiles(settings.data / _PROMPTS),
             fetcher=CheckedFetcher(client),
         )

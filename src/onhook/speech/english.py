@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from onhook.speech.errors import CannotConvertText
 from onhook.speech.pieces import pieces
+from onhook.speech.scripts import LATIN, readable
 from onhook.speech.voices import Gender, Samples, Sound
 
 _RECIPE: Final = 1  # raise it when this module changes how an equal text sounds
@@ -116,7 +117,7 @@ def _phonemes(synthesiser: Synthesiser, piece: str) -> list[str]:
 def _prepared(text: str) -> str:
     """`text` without what the engine would stumble over; raises for what it would leave out."""
     text = "".join(character for character in text if unicodedata.category(character) != "Cf")
-    if not all(map(_readable, set(text))):
+    if not readable(text, (LATIN,)):
         raise CannotConvertText(
             "Text in msg is in a script that the English voice cannot read: "
             'choose its language, as in <speech language="...">.'
@@ -131,15 +132,3 @@ def _prepared(text: str) -> str:
 
 def _spelled(number: "re.Match[str]") -> str:
     return " ".join(number[0].replace(",", ""))
-
-
-def _readable(character: str) -> bool:
-    """Whether the engine can be left with `character`: it reads Latin letters, and nonsense else."""
-    if character.isascii() or not character.isalpha() or character == "\u00b5":  # micro, a unit
-        return True
-    plain = unicodedata.normalize("NFKC", character)
-    return all(
-        not letter.isalpha()
-        or unicodedata.name(letter, "").startswith(("LATIN ", "MODIFIER LETTER "))
-        for letter in plain
-    )

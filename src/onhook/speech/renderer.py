@@ -206,7 +206,7 @@ class Renderer(Generic[P]):
         self, voice: Voice, text: str, digest: str, checkpoint: Checkpoint
     ) -> RenderedPart[P]:
         if not self._store.has(digest):
-            self._store.save(digest, _speech(voice, text, checkpoint))
+            self._store.save(digest, speech(voice, text, checkpoint))
         return self._open(digest)
 
     def _keep_file(
@@ -249,7 +249,7 @@ class Renderer(Generic[P]):
         return part
 
 
-def _speech(voice: Voice, text: str, checkpoint: Checkpoint) -> Pcm:
+def speech(voice: Voice, text: str, checkpoint: Checkpoint = lambda: None) -> Pcm:
     """`text` in `voice` as telephone audio. Raises `CannotConvertText`, also for no sound at all."""
     narrowband: Narrowband | None = None
     for sound in voice.synthesise(text):

@@ -1,0 +1,54 @@
+"""What ``onhook voices`` and ``onhook say`` do."""
+
+import logging
+import wave
+from pathlib import Path
+
+import structlog
+
+from onhook.cli.errors import CommandError
+from onhook.media.g711 import Codec, decode, encode
+from onhook.speech.errors import SpeechError
+from onhook.speech.espeak import EngineUnavailable
+from onhook.speech.installed import installed_voices, quality
+from onhook.speech.markup import normalised
+from onhook.speech.narrowband import RATE_HZ
+from onhook.speech.renderer import speech
+
+
+def listed() -> list[dict[str, str]]:
+    """The voices, one row each, the default first."""
+    with installed_voices() as catalogue:
+        return [
+            {
+                "language": voice.language,
+                "gender": voice.gender.value,
+                "engine": voice.engine,
+                "quality": quality(voice),
+            }
+            for voice in catalogue.voices
+        ]
+
+
+def say(text: str, out: Path, language: str | None, gender: str | None) -> tuple[float, str]:
+    """Speak `text` into the wav file `out`; how long it is in seconds, and who speaks.
+
+    The samples have been through G.711, as on the telephone. Raises `CommandError`.
+    """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    try:
+        with installed_voices() as catalogue:
+            voice = catalogue.find(language, gender)
+            pcm = speech(voice, normalised(text))
+    except SpeechError as error:
+        raise CommandError(f"{error.status}: {error.detail}") from error
+    except EngineUnavailable as error:
+        raise CommandError(str(error)) from error
+    heard = decode(encode(pcm, Codec.PCMU), Codec.PCMU)
+    try:
+        with out.open("wb") as target, wave.open(target, "wb") as file:
+            file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
+            file.writeframes(heard.astype("<i2").tobytes())
+    except OSError as error:
+        raise CommandError(f"{out} cannot be written: {error.strerror}.") from error
+    return len(heard) / RATE_HZ, f"{voice.engine}, {voice.language}, {voice.gender}"

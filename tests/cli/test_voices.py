@@ -1,0 +1,55 @@
+"""``onhook voices`` and ``onhook say``."""
+
+import json
+import wave
+from pathlib import Path
+
+import numpy as np
+from typer.testing import CliRunner
+
+from onhook.cli.main import app
+
+RUN = CliRunner()
+
+
+def test_the_voices_are_listed() -> None:
+    rows = json.loads(RUN.invoke(app, ["voices", "--json"]).stdout)
+    assert rows[0] == {
+        "language": "en-US",
+        "gender": "female",
+        "engine": "hibari",
+        "quality": "neural",
+    }
+    assert {(row["language"], row["gender"]) for row in rows} >= {
+        ("en-US", "male"),
+        ("zh-HK", "female"),
+        ("zh-HK", "male"),
+    }
+    table = RUN.invoke(app, ["voices"]).stdout
+    assert len(table.splitlines()) == len(rows) + 1
+
+
+def test_a_text_is_spoken_into_a_file(tmp_path: Path) -> None:
+    out = tmp_path / "out.wav"
+    said = RUN.invoke(
+        app, ["say", "唔該你等一陣", "--language", "zh-HK", "--gender", "male", str(out)]
+    )
+    assert said.exit_code == 0, said.output
+    assert "zh-HK, male" in said.stdout
+    with wave.open(str(out)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8000, 1, 2)
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    assert 0.5 < len(samples) / 8000 < 5
+    assert np.abs(samples.astype(np.int32)).max() > 2000
+
+
+def test_what_cannot_be_said_is_one_sentence(tmp_path: Path) -> None:
+    out = tmp_path / "out.wav"
+    refused = RUN.invoke(app, ["say", "hello", str(out), "--language", "th"])
+    assert refused.exit_code == 1
+    assert "error_msg_invalid_language" in refused.stderr
+    assert not out.exists()
+    nowhere = tmp_path / "missing" / "out.wav"
+    refused = RUN.invoke(app, ["say", "bonjour", str(nowhere), "--language", "fr"])
+    assert refused.exit_code == 1
+    assert "cannot be written" in refused.stderr
