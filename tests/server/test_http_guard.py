@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -58,6 +58,12 @@ class Guarded:
             writer.close()
 
 
+class Served(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 @asynccontextmanager
 async def listening(progress_s: float = 60.0) -> AsyncIterator[Guarded]:
     one = Guarded(0)
@@ -71,8 +77,7 @@ async def listening(progress_s: float = 60.0) -> AsyncIterator[Guarded]:
         lifespan="off",
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
-    server.capture_signals = asyncio_runs_it  # type: ignore[method-assign]
+    server = Served(config)
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
@@ -82,11 +87,6 @@ async def listening(progress_s: float = 60.0) -> AsyncIterator[Guarded]:
     finally:
         server.should_exit = True
         await task
-
-
-class asyncio_runs_it:  # noqa: N801  # stands for a method
-    def __enter__(self) -> None: ...
-    def __exit__(self, *_: object) -> None: ...
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,6 @@ from onhook.speech.audio import FileKind
 from onhook.speech.errors import InvalidFileFormat, InvalidFileSize, RenderError
 from onhook.speech.narrowband import Pcm
 from onhook.speech.voices import Samples
-from onhook.speech.workers import Abandoned
 
 
 def ends(rate_hz: int, seconds: float = 3.0) -> Samples:
@@ -216,17 +215,6 @@ def test_an_hour_is_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(audio.decode(exact, FileKind.WAV)) == 16_000
     with pytest.raises(InvalidFileSize):
         audio.decode(written(ends(8_000, 2.001), 8_000), FileKind.WAV)
-
-
-def test_work_that_nobody_waits_for_ends_between_two_chunks() -> None:
-    steps = iter([None, None])
-
-    def checkpoint() -> None:
-        if next(steps, steps) is steps:
-            raise Abandoned
-
-    with pytest.raises(Abandoned):
-        audio.decode(written(ends(8_000, 60.0), 8_000), FileKind.WAV, checkpoint)
 
 
 @pytest.mark.parametrize(

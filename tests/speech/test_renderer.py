@@ -1,14 +1,11 @@
 """From msg to prompts, with the real voice where it matters and doubles where order does."""
 
 import asyncio
-import io
 import threading
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import soundfile
 
 from onhook.speech.english import EnglishVoice
 from onhook.speech.errors import (
@@ -21,90 +18,21 @@ from onhook.speech.errors import (
     RenderError,
 )
 from onhook.speech.fetch import (
-    Download,
     FetchError,
     FetchFailed,
     FetchRefused,
     TooLarge,
+    TryLater,
     UrlNotValid,
 )
 from onhook.speech.markup import Say
-from onhook.speech.narrowband import Pcm
-from onhook.speech.renderer import Rendered, Renderer
+from onhook.speech.prompts import Rendered
+from onhook.speech.recordings import Recordings
+from onhook.speech.renderer import Renderer
 from onhook.speech.voices import Catalogue, Gender, Sound
+from speech.doubles import Opened, Shelf, Web, wav
 
 PLENTY_S = 60.0
-
-
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """A prompt of the store below: one object for each time it was opened."""
-
-    pcm: Pcm
-
-    @property
-    def duration_ms(self) -> int:
-        return len(self.pcm) // 8
-
-
-class Shelf:
-    """A store of prompts in memory that counts what is done to it."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Pcm] = {}
-        self.saved: list[str] = []
-        self.opened: list[str] = []
-        self.full = False
-
-    def has(self, digest: str) -> bool:
-        return digest in self.kept
-
-    def save(self, digest: str, pcm: Pcm) -> None:
-        assert threading.current_thread() is not threading.main_thread()
-        if self.full:
-            raise OSError("no space left on device")
-        self.saved.append(digest)
-        self.kept[digest] = pcm
-
-    def open(self, digest: str) -> Opened:
-        assert threading.current_thread() is not threading.main_thread()
-        self.opened.append(digest)
-        return Opened(self.kept[digest])
-
-
-class Web:
-    """A downloader whose files are in memory; a file may be an error, or an event to wait for."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes | FetchError | asyncio.Event] = {}
-        self.asked: list[str] = []
-        self.given_up: list[str] = []
-        self._noted = asyncio.Event()
-
-    async def noted(self, log: list[str], count: int = 1) -> None:
-        """Wait until `asked` or `given_up` has `count` entries."""
-        async with asyncio.timeout(30):
-            while len(log) < count:
-                self._noted.clear()
-                await self._noted.wait()
-
-    async def fetch(self, url: str, *, limit_bytes: int, deadline_s: float) -> Download:
-        assert limit_bytes == 10 * 1024 * 1024 and deadline_s > 0
-        self.asked.append(url)
-        self._noted.set()
-        file = self.files[url]
-        if isinstance(file, asyncio.Event):
-            try:
-                await file.wait()
-            except asyncio.CancelledError:
-                self.given_up.append(url)
-                self._noted.set()
-                raise
-            file = self.files[url + "#then"]
-        if isinstance(file, FetchError):
-            raise file
-        assert isinstance(file, bytes)
-        return Download(file)
 
 
 class Scripted:
@@ -138,12 +66,6 @@ class Scripted:
                 yield Sound(wave.astype(np.float32), 24_000)
 
 
-def wav(level: float, seconds: float = 0.5) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, np.full(round(8_000 * seconds), level), 8_000, format="WAV")
-    return file.getvalue()
-
-
 @pytest.fixture
 def shelf() -> Shelf:
     return Shelf()
@@ -164,7 +86,7 @@ def voice() -> Iterator[Scripted]:
 @pytest.fixture
 async def renderer(shelf: Shelf, web: Web, voice: Scripted) -> AsyncIterator[Renderer[Opened]]:
     renderer: Renderer[Opened] = Renderer(
-        catalogue=Catalogue([voice]), store=shelf, fetcher=web, opened_limit=4
+        catalogue=Catalogue([voice]), store=shelf, recordings=Recordings(shelf, web), opened_limit=4
     )
     yield renderer
     voice.go.set()
@@ -176,7 +98,9 @@ async def speaking(
     shelf: Shelf, web: Web, english: EnglishVoice
 ) -> AsyncIterator[Renderer[Opened]]:
     """A renderer with the real voice."""
-    renderer: Renderer[Opened] = Renderer(catalogue=Catalogue([english]), store=shelf, fetcher=web)
+    renderer: Renderer[Opened] = Renderer(
+        catalogue=Catalogue([english]), store=shelf, recordings=Recordings(shelf, web)
+    )
     yield renderer
     await renderer.close()
 
@@ -214,7 +138,9 @@ async def test_the_real_voice_refuses_what_it_cannot_read(speaking: Renderer[Ope
 async def test_the_real_voice_makes_equal_prompts_of_equal_text(
     speaking: Renderer[Opened], english: EnglishVoice, web: Web
 ) -> None:
-    other: Renderer[Opened] = Renderer(catalogue=Catalogue([english]), store=Shelf(), fetcher=web)
+    other: Renderer[Opened] = Renderer(
+        catalogue=Catalogue([english]), store=Shelf(), recordings=Recordings(Shelf(), web)
+    )
     first, second = await render(speaking, "Hello."), await render(other, "Hello.")
     assert digests(first) == digests(second)
     np.testing.assert_array_equal(first.prompts[0].pcm, second.prompts[0].pcm)
@@ -224,12 +150,12 @@ async def test_the_real_voice_makes_equal_prompts_of_equal_text(
 async def test_speech_begins_and_ends_without_a_click(renderer: Renderer[Opened]) -> None:
     (prompt,) = (await render(renderer, "click")).prompts
     assert np.abs(np.diff(prompt.pcm.astype(int), prepend=0, append=0)).max() < 1_000
-    assert prompt.pcm[400] == pytest.approx(16_384, abs=50)
+    assert prompt.pcm[400] == pytest.approx(4_115, abs=50)  # 12 dB below what it was
 
 
 async def test_the_order_of_the_message_is_kept(renderer: Renderer[Opened], web: Web) -> None:
-    web.files = {"http://a/1.wav": asyncio.Event(), "http://a/2.wav": wav(0.25, 0.2)}
-    web.files["http://a/1.wav#then"] = wav(0.5, 0.4)
+    web.files = {"http://a/1.wav": asyncio.Event(), "http://a/2.wav": wav(0.3, 0.2)}
+    web.files["http://a/1.wav#then"] = wav(0.9, 0.4)
     task = asyncio.create_task(
         render(renderer, "One <url>http://a/1.wav</url> two words <url>http://a/2.wav</url>")
     )
@@ -240,8 +166,9 @@ async def test_the_order_of_the_message_is_kept(renderer: Renderer[Opened], web:
     rendered = await task
     assert [part.duration_ms for part in rendered.parts] == [100, 400, 200, 200]
     assert rendered.duration_ms == 900
-    assert set(rendered.prompts[1].pcm) == {16384}  # a recording is not faded
-    assert set(rendered.prompts[3].pcm) == {8192}
+    first_pcm, second_pcm = rendered.prompts[1].pcm, rendered.prompts[3].pcm
+    assert len(set(first_pcm)) == len(set(second_pcm)) == 1  # a recording is not faded
+    assert 0 < second_pcm[0] < first_pcm[0] < 16384  # both were louder than they are now
 
 
 async def test_no_parts_are_no_prompts(renderer: Renderer[Opened]) -> None:
@@ -281,7 +208,9 @@ async def test_after_a_restart_the_files_are_used(
     renderer: Renderer[Opened], voice: Scripted, shelf: Shelf, web: Web
 ) -> None:
     before = await render(renderer, "Hello")
-    restarted: Renderer[Opened] = Renderer(catalogue=Catalogue([voice]), store=shelf, fetcher=web)
+    restarted: Renderer[Opened] = Renderer(
+        catalogue=Catalogue([voice]), store=shelf, recordings=Recordings(shelf, web)
+    )
     after = await render(restarted, "Hello")
     assert digests(after) == digests(before)
     assert voice.spoken == ["Hello"] and len(shelf.saved) == 1
@@ -305,7 +234,9 @@ async def test_the_address_has_everything_that_shapes_the_sound(
 ) -> None:
     other_voice = Scripted()
     setattr(other_voice, attribute, "x")
-    other: Renderer[Opened] = Renderer(catalogue=Catalogue([other_voice]), store=shelf, fetcher=web)
+    other: Renderer[Opened] = Renderer(
+        catalogue=Catalogue([other_voice]), store=shelf, recordings=Recordings(shelf, web)
+    )
     one, two = await render(renderer, "Hello"), await render(other, "Hello")
     assert digests(one) != digests(two)
     assert digests(one) != digests(await render(renderer, "hello"))
@@ -333,7 +264,7 @@ async def test_a_recording_is_kept_by_what_is_heard(
     one = await render(renderer, "<url>http://a/1.wav</url>")
     two = await render(renderer, "<url>http://b/other.wav</url>")
     assert one.prompts == two.prompts and len(shelf.saved) == 1
-    web.files["http://a/1.wav"] = wav(0.25)
+    web.files["http://a/1.wav"] = wav(0.1)
     changed = await render(renderer, "<url>http://a/1.wav</url>")
     assert digests(changed) != digests(one)
 
@@ -388,7 +319,9 @@ async def test_a_download_that_nobody_waits_for_is_given_up(
 
 async def test_only_so_many_downloads_at_once(shelf: Shelf, web: Web, voice: Scripted) -> None:
     renderer: Renderer[Opened] = Renderer(
-        catalogue=Catalogue([voice]), store=shelf, fetcher=web, downloads_limit=2
+        catalogue=Catalogue([voice]),
+        store=shelf,
+        recordings=Recordings(shelf, web, downloads_limit=2),
     )
     gate = asyncio.Event()
     for number in range(5):
@@ -413,6 +346,7 @@ async def test_only_so_many_downloads_at_once(shelf: Shelf, web: Web, voice: Scr
     [
         (FetchFailed("The server said 404."), DownloadFailed, "The server said 404."),
         (FetchFailed(), DownloadFailed, DownloadFailed.sentence),
+        (TryLater("It is down."), DownloadFailed, "It is down."),
         (FetchRefused("It is a private address."), DownloadFailed, "It is a private address."),
         (UrlNotValid("It has a password."), RefusedUrl, "It has a password."),
         (TooLarge("11 MB"), InvalidFileSize, InvalidFileSize.sentence),

@@ -53,6 +53,8 @@ def serve(
     silence_s: Annotated[str | None, typer.Option(help=doc("silence_s"))] = None,
     reject_code: Annotated[str | None, typer.Option(help=doc("reject_code"))] = None,
     prepare_s: Annotated[str | None, typer.Option(help=doc("prepare_s"))] = None,
+    stale_s: Annotated[str | None, typer.Option(help=doc("stale_s"))] = None,
+    prompt_cache_mb: Annotated[str | None, typer.Option(help=doc("prompt_cache_mb"))] = None,
     drain_s: Annotated[str | None, typer.Option(help=doc("drain_s"))] = None,
     retry_schedule: Annotated[str | None, typer.Option(help=doc("retry_schedule"))] = None,
     log_private: Annotated[bool | None, typer.Option(help=doc("log_private"))] = None,

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 _DIGEST = re.compile(r"[0-9a-f]{16,128}", re.ASCII)
-_SUFFIX = {Codec.PCMU: ".ulaw", Codec.PCMA: ".alaw"}
+SUFFIXES = {Codec.PCMU: ".ulaw", Codec.PCMA: ".alaw"}
+"""What the names of a prompt's files end in."""
+
+_SCRATCH = ".prompt-"
 # All of it is read in now: a page that is missing later is fetched by the media thread, and every
 # call waits for the disk.
 _MAP_FLAGS = mmap.MAP_SHARED | mmap.MAP_POPULATE
@@ -32,7 +35,7 @@ _MAP_FLAGS = mmap.MAP_SHARED | mmap.MAP_POPULATE
 class Prompt:
     """An open prompt. Its memory lives as long as it, or a view of it, does."""
 
-    __slots__ = ("_views", "digest", "frame_count")
+    __slots__ = ("__weakref__", "_views", "digest", "frame_count")
 
     digest: str
     """What the prompt is called."""
@@ -88,10 +91,15 @@ class Prompt:
         return cls.open(directory, digest)
 
 
+def is_scratch(path: Path) -> bool:
+    """Whether `path` is of a prompt that is being written, or never was written to its end."""
+    return path.name.startswith(_SCRATCH)
+
+
 def _path(directory: Path, digest: str, codec: Codec) -> Path:
     if not _DIGEST.fullmatch(digest):
         raise ValueError("a digest is 16 to 128 lower-case hexadecimal digits")
-    return directory / (digest + _SUFFIX[codec])
+    return directory / (digest + SUFFIXES[codec])
 
 
 def _map(path: Path) -> memoryview:
@@ -111,7 +119,7 @@ def _map(path: Path) -> memoryview:
 
 def _write(path: Path, content: bytes) -> None:
     """Write all of it under another name, wait for the disk, then rename."""
-    descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=".prompt-")
+    descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=_SCRATCH)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

@@ -1,12 +1,9 @@
 """What a request needs before it may begin: its notify_url reachable, its message ready to play."""
 
 import asyncio
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from onhook.blocks import BlockRequest, Refused
-from onhook.media.errors import PromptError
 from onhook.media.prompt import Prompt
 from onhook.notify import urls
 from onhook.notify.client import WebClient
@@ -16,16 +13,19 @@ from onhook.notify.reachability import (
     UnableToResolve,
     Unreachable,
 )
-from onhook.notify.replies import DownloadError, DownloadRefused, DownloadTooLarge
+from onhook.notify.replies import (
+    DownloadError,
+    DownloadFailed,
+    DownloadRefused,
+    DownloadTooLarge,
+)
 from onhook.notify.urls import UrlRefused, WebUrl
 from onhook.speech import fetch
 from onhook.speech.errors import RefusedUrl, SpeechError
 from onhook.speech.markup import Fetch, Message
 from onhook.speech.renderer import Renderer
 
-if TYPE_CHECKING:
-    from onhook.speech.narrowband import Pcm
-
+_PASSING = frozenset({408, 425, 429})  # besides 5xx: the server says nothing about the file
 Prompts = Sequence[Prompt]
 
 
@@ -123,49 +123,40 @@ class Preparation:
         return rendered.prompts
 
 
-class PromptFiles:
-    """The prompts of the data directory (speech.PromptStore)."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def has(self, digest: str) -> bool:
-        """Whether the prompt is there, whole; a damaged one is made anew."""
-        try:
-            Prompt.open(self._directory, digest)
-        except PromptError:
-            return False
-        return True
-
-    def save(self, digest: str, pcm: "Pcm") -> None:
-        """Keeps 8 kHz audio under ``digest``."""
-        Prompt.write(self._directory, digest, pcm)
-
-    def open(self, digest: str) -> Prompt:
-        """The prompt, mapped."""
-        return Prompt.open(self._directory, digest)
-
-
 class CheckedFetcher:
     """Downloads for speech, through the module that decides which addresses may be called."""
 
     def __init__(self, client: WebClient) -> None:
         self._client = client
 
-    async def fetch(self, url: str, *, limit_bytes: int, deadline_s: float) -> fetch.Download:
+    async def fetch(
+        self,
+        url: str,
+        *,
+        limit_bytes: int,
+        deadline_s: float,
+        conditions: Mapping[str, str] | None = None,
+    ) -> fetch.Download:
         """The file at ``url``; raises what speech expects of its downloader."""
         try:
             target = urls.parse(url)
         except UrlRefused as error:
             raise fetch.UrlNotValid(f"A <url> of msg cannot be used: {error.detail}.") from error
         try:
-            download = await self._client.download(target, limit_bytes, deadline_s)
+            download = await self._client.download(target, limit_bytes, deadline_s, conditions)
         except DownloadTooLarge as error:
             raise fetch.TooLarge from error
         except DownloadRefused as error:
             raise fetch.FetchRefused(f"A <url> of msg may not be called: {error}.") from error
         except DownloadError as error:
-            raise fetch.FetchFailed(
-                f"The file of a <url> of msg could not be downloaded: {error}."
-            ) from error
-        return fetch.Download(download.body)
+            failed = fetch.TryLater if _passing(error) else fetch.FetchFailed
+            raise failed(f"The file of a <url> of msg could not be downloaded: {error}.") from error
+        return fetch.Download(download.body, download.headers, download.not_modified)
+
+
+def _passing(error: DownloadError) -> bool:
+    """Whether the failure says nothing about the file: no whole answer, or a trouble of the server."""
+    if not isinstance(error, DownloadFailed):
+        return False
+    status = error.status
+    return status is None or status >= 500 or status in _PASSING

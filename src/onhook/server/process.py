@@ -47,15 +47,19 @@ from onhook.server.metrics import Metrics
 from onhook.server.notices import outgoing
 from onhook.server.occupancy import Occupied, occupied
 from onhook.server.pages import routes as reference_routes
-from onhook.server.preparation import CheckedFetcher, Preparation, PromptFiles, RequestSyntax
+from onhook.server.preparation import CheckedFetcher, Preparation, RequestSyntax
 from onhook.server.pricing import Pricing
+from onhook.server.prompt_files import PromptFiles
 from onhook.server.ratelimit import RateLimit
 from onhook.server.recovery import PhoneRecovery, settle
 from onhook.server.replays import hand_over_replays
 from onhook.server.settings import Settings
 from onhook.server.switchboard import Switchboard
+from onhook.speech.copies import Copies
 from onhook.speech.installed import installed_voices
+from onhook.speech.recordings import Recordings
 from onhook.speech.renderer import Renderer
+from onhook.speech.voices import Catalogue
 from onhook.store import (
     AttemptRecord,
     CallRecord,
@@ -72,6 +76,9 @@ log = structlog.get_logger()
 _LAST_BYES_S = 5.0
 _LAST_NOTIFICATIONS_S = 10.0
 _PROMPTS = "prompts"
+_COPIES = "downloads.db"
+_PROMPT_BYTES_S = 2 * 8000  # both laws
+_OPEN_SHARE = 4  # a quarter of the prompts that are kept may be held open
 
 
 class StartError(Exception):
@@ -209,15 +216,33 @@ class Server:
             schedule=RetrySchedule(settings.retry_schedule),
         )
         stack.push_async_callback(outbox.close)
-        renderer: Renderer[Prompt] = Renderer(
-            catalogue=stack.enter_context(installed_voices()),
-            store=PromptFiles(settings.data / _PROMPTS),
-            fetcher=CheckedFetcher(client),
-        )
+        catalogue = stack.enter_context(installed_voices())
+        renderer, files = self._renderer(client, catalogue)
         stack.push_async_callback(renderer.close)
-        self._warm_voices = lambda: _in_background(stack, _warm(renderer))
+        self._warm_voices = lambda: _in_background(stack, _warm(renderer, files))
         preparation = Preparation(Reachability(resolver, tls), renderer, settings.prepare_s)
         return outbox, preparation, RequestSyntax(renderer)
+
+    def _renderer(
+        self, client: WebClient, catalogue: Catalogue
+    ) -> tuple[Renderer[Prompt], PromptFiles]:
+        settings = self._settings
+        limit_bytes = settings.prompt_cache_mb * 1024 * 1024
+        files = PromptFiles(settings.data / _PROMPTS, limit_bytes)
+        recordings = Recordings(
+            files,
+            CheckedFetcher(client),
+            copies=Copies(settings.data / _COPIES),
+            patience_s=settings.prepare_s / 2,
+            stale_s=settings.stale_s,
+        )
+        renderer = Renderer(
+            catalogue=catalogue,
+            store=files,
+            recordings=recordings,
+            opened_s=limit_bytes / _OPEN_SHARE / _PROMPT_BYTES_S,
+        )
+        return renderer, files
 
     async def _open_media(self, stack: AsyncExitStack) -> MediaPlane:
         low, high = self._settings.rtp_ports
@@ -393,9 +418,10 @@ def _media_figures(plane: MediaPlane) -> dict[str, float]:
     }
 
 
-async def _warm(renderer: Renderer[Prompt]) -> None:
+async def _warm(renderer: Renderer[Prompt], files: PromptFiles) -> None:
     """Loads the voices beside the first calls; a broken one fails the messages that need it."""
     try:
+        await asyncio.to_thread(files.scan)
         await renderer.warm()
         # What is there now stays. Without it a full collection would stop all calls for 0.1 s.
         gc.collect()

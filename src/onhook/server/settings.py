@@ -139,6 +139,17 @@ class Settings(BaseSettings):
     prepare_s: float = Field(
         15, gt=0, le=60, description="Deadline for preparing a request: names, TLS, speech, files."
     )
+    stale_s: float = Field(
+        3600,
+        ge=0,
+        le=86400,
+        description="A <url> whose server does not answer is played as it was up to this long ago.",
+    )
+    prompt_cache_mb: int = Field(
+        2048,
+        ge=64,
+        description="MiB on disk for speech and recordings; the least recently used go first.",
+    )
     drain_s: float = Field(
         30, ge=0, description="After SIGTERM, running messages may go on for this long."
     )

@@ -13,7 +13,6 @@ from urllib.parse import unquote, urlsplit
 from onhook.speech.errors import InvalidFileFormat, InvalidFileSize
 from onhook.speech.narrowband import Narrowband, Pcm
 from onhook.speech.voices import Samples
-from onhook.speech.workers import Checkpoint
 
 MAX_DURATION_S: Final = 60 * 60
 """Longest recording. Ten megabytes of mp3 can be hours."""
@@ -56,10 +55,10 @@ def content_kind(body: bytes) -> FileKind | None:
     return None
 
 
-def decode(body: bytes, named: FileKind, checkpoint: Checkpoint = lambda: None) -> Pcm:
+def decode(body: bytes, named: FileKind) -> Pcm:
     """The whole sound of a recording, resampled and mixed down, from its first sample to its last.
 
-    `named` is what its name claims. `checkpoint` is called between chunks. Blocks: for threads.
+    `named` is what its name claims. Runs in a process of its own: see `decoding`.
     Raises `InvalidFileFormat`, or `InvalidFileSize` when it plays for more than `MAX_DURATION_S`.
     """
     kind = content_kind(body)
@@ -75,17 +74,16 @@ def decode(body: bytes, named: FileKind, checkpoint: Checkpoint = lambda: None) 
 
     with Decoder(body, kind) as decoder:
         _check(decoder.rate_hz, decoder.channels)
-        pcm = _convert(decoder.read, decoder.rate_hz, checkpoint)
+        pcm = _convert(decoder.read, decoder.rate_hz)
     if len(pcm) == 0:
         raise InvalidFileFormat("There is no sound in the file of a <url> in msg.")
     return pcm
 
 
-def _convert(read: Callable[[], Samples], rate_hz: int, checkpoint: Checkpoint) -> Pcm:
+def _convert(read: Callable[[], Samples], rate_hz: int) -> Pcm:
     narrowband = Narrowband(rate_hz)
     left = MAX_DURATION_S * rate_hz
     while len(samples := read()):
-        checkpoint()
         left -= len(samples)
         if left < 0:
             raise InvalidFileSize(

@@ -3,10 +3,12 @@
 FetchError
   UrlNotValid       the address cannot be asked for at all
   FetchRefused      a rule forbids to ask for it (a private address, say)
-  FetchFailed       no answer, no 200, an encoded or half body, too late
+  FetchFailed       no 200, an encoded body
+    TryLater        no whole answer in time, or one that speaks of a passing trouble
   TooLarge          more bytes than the limit
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -34,22 +36,38 @@ class FetchFailed(FetchError):
     """The file was asked for and did not arrive."""
 
 
+class TryLater(FetchFailed):
+    """No whole answer came in time, or one that says nothing about the file (429, 5xx)."""
+
+
 class TooLarge(FetchError):
     """The file has more bytes than the limit; the rest was not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that arrived whole."""
+    """A file that arrived whole, or the news that the copy which was asked about is still good."""
 
     body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the reply, by lower-case name; `etag` and `last-modified` are looked at."""
+    not_modified: bool = False
+    """304: there is no body."""
 
 
 class Fetcher(Protocol):
     """Downloads a file without trusting who named it."""
 
-    async def fetch(self, url: str, *, limit_bytes: int, deadline_s: float) -> Download:
+    async def fetch(
+        self,
+        url: str,
+        *,
+        limit_bytes: int,
+        deadline_s: float,
+        conditions: Mapping[str, str] | None = None,
+    ) -> Download:
         """The file at `url`, whole, within `deadline_s` seconds from now.
 
-        Raises a leaf of `FetchError`, and stops reading after `limit_bytes`.
+        `conditions` are request headers (`If-None-Match`, `If-Modified-Since`): only with them is a
+        304 an answer. Raises a leaf of `FetchError`, and stops reading after `limit_bytes`.
         """

@@ -5,89 +5,28 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 import structlog
 
 from onhook.flights import Flights
-from onhook.speech import audio, markup
-from onhook.speech.errors import (
-    CannotConvertText,
-    DownloadFailed,
-    InvalidFileSize,
-    RefusedUrl,
-    RenderError,
-)
-from onhook.speech.fetch import (
-    MAX_FILE_BYTES,
-    Download,
-    Fetcher,
-    FetchError,
-    TooLarge,
-    UrlNotValid,
-)
+from onhook.speech import markup
+from onhook.speech.errors import CannotConvertText, DownloadFailed, RenderError
+from onhook.speech.level import levelled
 from onhook.speech.markup import Fetch, Message, Part, Say
 from onhook.speech.narrowband import Narrowband, Pcm, faded
+from onhook.speech.prompts import Playable, PromptStore, Rendered, RenderedPart
+from onhook.speech.recordings import Recordings
 from onhook.speech.voices import Catalogue, Voice
 from onhook.speech.workers import Checkpoint, Workers
 
 log = structlog.get_logger()
 
-_RECIPE: Final = "speech 1"  # raise it when speech is resampled or faded in another way
-_FILE_RECIPE: Final = b"file 1\n"
-
-
-class Playable(Protocol):
-    """What is needed of an opened prompt."""
-
-    @property
-    def duration_ms(self) -> int:
-        """How long it plays."""
+_RECIPE: Final = "speech 2"  # raise it when speech is resampled, levelled or faded in another way
 
 
 P = TypeVar("P", bound=Playable)
-P_co = TypeVar("P_co", bound=Playable, covariant=True)
-
-
-class PromptStore(Protocol[P_co]):
-    """Where prompts are kept, by digest. Its methods block and are called from several threads."""
-
-    def has(self, digest: str) -> bool:
-        """Whether the prompt is there, whole."""
-
-    def save(self, digest: str, pcm: Pcm) -> None:
-        """Keep 8 kHz audio under `digest`. Atomic; saving what is there already does no harm."""
-
-    def open(self, digest: str) -> P_co:
-        """The prompt, ready to be played."""
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedPart(Generic[P]):
-    """One prompt: the address of its content, how long it plays, and itself."""
-
-    digest: str
-    duration_ms: int
-    prompt: P
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered(Generic[P]):
-    """A message as prompts, in the order in which they are heard."""
-
-    parts: tuple[RenderedPart[P], ...]
-
-    @property
-    def prompts(self) -> tuple[P, ...]:
-        """The prompts alone, ready to be queued."""
-        return tuple(part.prompt for part in self.parts)
-
-    @property
-    def duration_ms(self) -> int:
-        """How long the whole message plays."""
-        return sum(part.duration_ms for part in self.parts)
 
 
 class Renderer(Generic[P]):
@@ -95,7 +34,7 @@ class Renderer(Generic[P]):
 
     A prompt is kept under the hash of what shaped it: engine, version, voice, language and text of
     speech, the decoded audio of a download. The prompts used last stay open (`opened_limit` of
-    them), and are shared by all who play them.
+    them, which play for `opened_s` seconds), and are shared by all who play them.
     """
 
     def __init__(
@@ -103,24 +42,20 @@ class Renderer(Generic[P]):
         *,
         catalogue: Catalogue,
         store: PromptStore[P],
-        fetcher: Fetcher,
+        recordings: Recordings[P],
         synthesis_threads: int = 2,
-        decoding_threads: int = 2,
-        downloads_limit: int = 32,
-        download_deadline_s: float = 60.0,
         opened_limit: int = 2048,
+        opened_s: float = 4 * 3600.0,
     ) -> None:
         self._catalogue = catalogue
         self._parse = lru_cache(maxsize=1024)(partial(markup.parse, voices=catalogue))
         self._store = store
-        self._fetcher = fetcher
+        self._recordings = recordings
         self._synthesis = Workers(synthesis_threads, "speech")
-        self._decoding = Workers(decoding_threads, "decode")
-        # Bounds the memory that downloads take until they are decoded.
-        self._downloads = asyncio.Semaphore(downloads_limit)
-        self._download_deadline_s = download_deadline_s
         self._opened_limit = opened_limit
+        self._opened_limit_ms = opened_s * 1000
         self._opened: OrderedDict[str, RenderedPart[P]] = OrderedDict()
+        self._opened_ms = 0
         self._flights: Flights[RenderedPart[P]] = Flights()
 
     def check(self, msg: str) -> Message:
@@ -150,14 +85,14 @@ class Renderer(Generic[P]):
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def warm(self) -> None:
-        """Load every voice and decoder, so that the first message need not wait for them."""
+        """Load every voice and a decoder, so that the first message need not wait for them."""
         voices = [self._synthesis.run(partial(_warm, voice)) for voice in self._catalogue.voices]
-        await asyncio.gather(self._decoding.run(_warm_decoder), *voices)
+        await asyncio.gather(self._recordings.warm(), *voices)
 
     async def close(self) -> None:
-        """Give up what is being made, and end the threads."""
+        """Give up what is being made, and end the threads, those of `recordings` too."""
         await self._flights.close()
-        await asyncio.gather(self._synthesis.close(), self._decoding.close())
+        await asyncio.gather(self._synthesis.close(), self._recordings.close())
 
     async def _part(
         self, part: Part, ready: RenderedPart[P] | None, deadline: float
@@ -173,7 +108,8 @@ class Renderer(Generic[P]):
     async def _make(self, part: Part) -> RenderedPart[P]:
         if isinstance(part, Fetch):
             key: Hashable = ("url", part.url)
-            return self._remember(await self._flights.join(key, partial(self._fetch, part.url)))
+            begin = partial(self._recordings.prompt, part.url)
+            return self._remember(await self._flights.join(key, begin))
         voice, text, digest = self._address(part)
         made = await self._flights.join(digest, partial(self._speak, voice, text, digest))
         return self._remember(made)
@@ -181,46 +117,15 @@ class Renderer(Generic[P]):
     async def _speak(self, voice: Voice, text: str, digest: str) -> RenderedPart[P]:
         return await self._synthesis.run(partial(self._keep_speech, voice, text, digest))
 
-    async def _fetch(self, url: str) -> RenderedPart[P]:
-        kind = audio.named_kind(url)
-        async with self._downloads:
-            download = await self._download(url)
-            return await self._decoding.run(partial(self._keep_file, download.body, kind))
-
-    async def _download(self, url: str) -> Download:
-        try:
-            # Whoever waits has a deadline of its own; this one is for a downloader that hangs.
-            return await self._fetcher.fetch(
-                url, limit_bytes=MAX_FILE_BYTES, deadline_s=self._download_deadline_s
-            )
-        except TooLarge:
-            raise InvalidFileSize from None
-        except UrlNotValid as error:
-            raise RefusedUrl(error.detail) from None
-        except FetchError as error:
-            raise DownloadFailed(error.detail) from None
-
     # In threads
 
     def _keep_speech(
         self, voice: Voice, text: str, digest: str, checkpoint: Checkpoint
     ) -> RenderedPart[P]:
-        if not self._store.has(digest):
-            self._store.save(digest, speech(voice, text, checkpoint))
-        return self._open(digest)
-
-    def _keep_file(
-        self, body: bytes, kind: audio.FileKind, checkpoint: Checkpoint
-    ) -> RenderedPart[P]:
-        pcm = audio.decode(body, kind, checkpoint)
-        digest = _file_digest(pcm)
-        if not self._store.has(digest):
-            self._store.save(digest, pcm)
-        return self._open(digest)
-
-    def _open(self, digest: str) -> RenderedPart[P]:
-        prompt = self._store.open(digest)
-        return RenderedPart(digest, prompt.duration_ms, prompt)
+        prompt = self._store.find(digest)
+        if prompt is None:
+            prompt = self._store.save(digest, speech(voice, text, checkpoint))
+        return RenderedPart.of(digest, prompt)
 
     # On the loop
 
@@ -242,11 +147,15 @@ class Renderer(Generic[P]):
 
     def _remember(self, part: RenderedPart[P]) -> RenderedPart[P]:
         """Keep `part` open, or give the one that is open already, so that memory is shared."""
-        part = self._opened.setdefault(part.digest, part)
+        found = self._opened.get(part.digest)
+        if found is None:
+            found = self._opened[part.digest] = part
+            self._opened_ms += part.duration_ms
         self._opened.move_to_end(part.digest)
-        while len(self._opened) > self._opened_limit:
-            self._opened.popitem(last=False)
-        return part
+        while len(self._opened) > self._opened_limit or self._opened_ms > self._opened_limit_ms:
+            _, oldest = self._opened.popitem(last=False)
+            self._opened_ms -= oldest.duration_ms
+        return found
 
 
 def speech(voice: Voice, text: str, checkpoint: Checkpoint = lambda: None) -> Pcm:
@@ -262,23 +171,11 @@ def speech(voice: Voice, text: str, checkpoint: Checkpoint = lambda: None) -> Pc
             "The voice that was chosen finds nothing in the text of msg that it can speak."
         )
     log.debug("speech_synthesised", voice=voice.name, samples=len(pcm))
-    return faded(pcm)
-
-
-def _file_digest(pcm: Pcm) -> str:
-    digest = hashlib.sha256(_FILE_RECIPE)
-    digest.update(pcm.astype("<i2", copy=False).data)
-    return digest.hexdigest()
+    return faded(levelled(pcm))
 
 
 def _warm(voice: Voice, _checkpoint: Checkpoint) -> None:
     voice.warm()
-
-
-def _warm_decoder(_checkpoint: Checkpoint) -> None:
-    import soxr  # noqa: F401
-
-    import onhook.speech.decoder  # noqa: F401
 
 
 def _too_late(part: Part) -> RenderError:
