@@ -71,7 +71,7 @@ async def test_a_call_outlives_a_restart_of_the_database(receiver: Receiver, pho
 
 async def test_the_data_directory_holds_no_database(customer: Customer) -> None:
     assert customer.server.settings["database_url"]
-    assert not list(customer.server.data.rglob("*.db*"))
+    assert not list(customer.server.data.glob("onhook.db*"))
 
 
 def test_a_database_that_is_away_is_one_clear_sentence(tmp_path: os.PathLike[str]) -> None:

@@ -1,5 +1,6 @@
 """Secrets are never in the clear on disk."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,10 @@ def test_credentials_have_the_shape_that_clients_know() -> None:
     assert len(made) == 100
     assert all(len(text) == 16 and text.isalnum() and text.isascii() for text in made)
     assert len(token_hash("x")) == 64
+
+
+def test_what_a_killed_process_left_behind_is_in_nobodys_way(tmp_path: Path) -> None:
+    """In a container, every process has the same number."""
+    (tmp_path / f"{KEY_FILE}.{os.getpid()}").write_bytes(b"half a ke")
+    sealed = Keyring.open(tmp_path).encrypt("s3cret")
+    assert Keyring.open(tmp_path).decrypt(sealed) == "s3cret"

@@ -38,11 +38,11 @@ log = structlog.get_logger()
 TRY_S = 15.0
 """How long one attempt may take."""
 
-AT_ONCE = 256
-"""How many requests are under way at the same time."""
+AT_ONCE = 4096
+"""How many requests are under way at the same time: a stalled receiver keeps one for `TRY_S`."""
 
-AT_ONCE_PER_HOST = 64
-"""How many of them go to one host."""
+AT_ONCE_PER_HOST = 256
+"""How many of them go to one server, which is a host and a port."""
 
 _TIMER_RESOLUTION_S = 0.001  # loops round to this; waking a trifle early is not slept over again
 _TROUBLE_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # between tries when the store does not work
@@ -261,7 +261,7 @@ class Outbox:
         return due_at - self._clock()
 
     async def _attempt(self, head: _Pending) -> Result:
-        async with self._slots.hold(_host_of(head.notification)):
+        async with self._slots.hold(_server_of(head.notification)):
             try_s = self._try_s
             if self._drained_by is not None:
                 # It should end by itself before it is cut off, so that it is recorded.
@@ -272,11 +272,13 @@ class Outbox:
             )
 
 
-def _host_of(notification: Notification) -> str:
+def _server_of(notification: Notification) -> str:
+    """Whom it goes to: of two servers on one machine, one may be dead and the other well."""
     try:
-        return parse(notification.url).host
+        url = parse(notification.url)
     except UrlRefused:
         return ""
+    return f"{url.host}:{url.port}"
 
 
 def _log_result(head: _Pending, result: Result) -> None:

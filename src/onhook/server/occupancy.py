@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LOCK_FILE = "server.lock"
+_OPENING = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW  # it is written to
 
 
 class Occupied(Exception):
@@ -19,7 +20,7 @@ class Occupied(Exception):
 @contextmanager
 def occupied(data: Path) -> Iterator[None]:
     """Takes the data directory for this process. Raises :class:`Occupied`, and OSError."""
-    descriptor = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(data / LOCK_FILE, _OPENING, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

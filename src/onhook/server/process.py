@@ -167,7 +167,7 @@ class Server:
         data = self._settings.data
         try:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (data / _PROMPTS).mkdir(exist_ok=True)
+            (data / _PROMPTS).mkdir(exist_ok=True, mode=0o700)
             if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
             stack.enter_context(occupied(data))

@@ -5,6 +5,7 @@ import hashlib
 import os
 import secrets
 import string
+import tempfile
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -67,8 +68,9 @@ def _create(path: Path) -> None:
     """Writes a new key unless there is one; of two processes exactly one wins."""
     if path.exists():
         return
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    # A name of its own: in a container every process has the number of one that was killed here.
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    draft = Path(name)
     try:
         os.write(descriptor, Fernet.generate_key())
         os.fsync(descriptor)

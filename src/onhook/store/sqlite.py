@@ -6,6 +6,8 @@ nothing in between (measured with ten writers: 39 us of the loop's time for a re
 """
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +30,7 @@ class Sqlite:
     def __init__(self, directory: Path) -> None:
         self._path = directory / DATABASE_FILE
         self.name = str(self._path)
+        _make_private(self._path)
         self.engine = create_async_engine(
             URL.create("sqlite+aiosqlite", database=self.name),
             hide_parameters=True,  # errors are logged; numbers and messages are not
@@ -80,6 +83,13 @@ class Sqlite:
                 return work(connection)
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
+
+
+def _make_private(path: Path) -> None:
+    """A new database is for its owner alone, whatever the umask and the directory; SQLite gives the
+    files beside it the same mode. What is wrong with the place, SQLite will say."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _begin(connection: Connection) -> None:
