@@ -23,7 +23,7 @@ class Line:
         self._server = customer.server.sip
         self._number = customer.number
         self._socket = sock
-        self._call_id = secrets.token_hex(8)
+        self.call_id = secrets.token_hex(8)
         self._tag = ""
 
     def send(self, method: str, cseq: int, media_ip: str = "", media_port: int = 40000) -> None:
@@ -40,7 +40,7 @@ class Line:
             "Max-Forwards: 70",
             f"From: <sip:+6591110000@{host}>;tag=x",
             f"To: <sip:{self._number}@x>{self._tag}",
-            f"Call-ID: {self._call_id}",
+            f"Call-ID: {self.call_id}",
             f"CSeq: {cseq} {method}",
             f"Contact: <sip:x@{host}:{port}>",
             "Content-Type: application/sdp",
@@ -75,6 +75,11 @@ async def line_of(customer: Customer) -> AsyncIterator[Line]:
         yield Line(customer, sock)
 
 
+def logged(server: Onhook, event: str) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in server.log.splitlines()]
+    return [line for line in lines if line["event"] == event]
+
+
 @pytest.mark.parametrize("media_ip", ["0.0.0.0", "0.1.2.3", "224.0.0.5", "240.0.0.1"])
 async def test_a_call_that_cannot_be_spoken_to_is_refused(
     customer: Customer, receiver: Receiver, media_ip: str
@@ -83,6 +88,8 @@ async def test_a_call_that_cannot_be_spoken_to_is_refused(
     async with line_of(customer) as line:
         line.send("INVITE", 1, media_ip)
         await line.until("SIP/2.0 488")
+        refusals = logged(customer.server, "sip.invite_refused")
+        assert [one["status"] for one in refusals if one["sip_call_id"] == line.call_id] == [488]
     assert not receiver.notifications
 
 
@@ -145,3 +152,12 @@ async def test_the_log_is_lines_of_json_and_strangers_do_not_write_it(
     lines = [json.loads(line) for line in server.log.splitlines()]
     assert {line["level"] for line in lines} == {"info"}
     assert "call_ended" in {line["event"] for line in lines}
+    [rang] = logged(server, "call_ringing")  # from a trunk's complaint to the call
+    assert (rang["session"], rang["sip_call_id"]) == (told["session"], call.call_id)
+
+
+def test_what_a_server_keeps_is_not_for_other_users(start: Callable[..., Onhook]) -> None:
+    """Also in a directory that others may look into, as packages make them."""
+    server = start()
+    kept = [path for path in server.data.rglob("*") if path.stat().st_mode & 0o077]
+    assert not kept

@@ -1,5 +1,6 @@
 """Downloads for speech, from a real web server."""
 
+import asyncio
 from ipaddress import ip_network
 
 import pytest
@@ -9,7 +10,7 @@ from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
 from onhook.notify.resolver import Resolver
 from onhook.notify.tls import client_context
-from onhook.server.preparation import CheckedFetcher
+from onhook.server.preparation import CheckedFetcher, download_room
 from onhook.speech.fetch import Download, FetchFailed, FetchRefused, TryLater
 
 DATE = "Mon, 01 Jan 2024 00:00:00 GMT"
@@ -65,3 +66,21 @@ async def test_an_answer_about_the_file_is_final(status: int) -> None:
 async def test_a_rule_is_no_passing_trouble() -> None:
     with pytest.raises(FetchRefused):
         await _fetch("file", allowed="192.0.2.0/24")
+
+
+async def test_a_server_that_hangs_does_not_take_all_the_room() -> None:
+    """Otherwise nobody's recordings would be downloaded until its deadlines have passed."""
+    room = download_room(total=4, per_server=2)
+    never = asyncio.Event()
+
+    async def hang(number: int) -> None:
+        async with room(f"http://192.0.2.1/{number}.wav"):
+            await never.wait()
+
+    hanging = [asyncio.create_task(hang(number)) for number in range(50)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10), room("http://192.0.2.2/a.wav"), room("not a URL"):
+        pass
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)

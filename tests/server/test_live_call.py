@@ -27,6 +27,7 @@ class Leg:
 
     offer = RemoteMedia("127.0.0.1", 4000, (Codec.PCMU,))
     source = ("127.0.0.1", 5060)
+    sip_call_id = "a@b"
     listener: LiveCall
 
     def __init__(self) -> None:

@@ -285,6 +285,7 @@ def _log_result(head: _Pending, result: Result) -> None:
     event = log.warning if result.outcome is Outcome.GIVEN_UP else log.debug
     event(
         "notification_attempted",
+        session=head.notification.session,
         notification=head.notification.id,
         attempt=result.attempt.number,
         status=result.attempt.status,

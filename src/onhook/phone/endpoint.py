@@ -314,7 +314,9 @@ class SipEndpoint:
         if refusal is None and request.method == "INVITE" and len(self._calls) >= self._max_calls:
             self._counters["overloaded"] += 1
             refusal = Refusal(503, headers=self._retry_after)
-        if refusal is not None:
+        if refusal is not None and request.method == "INVITE":
+            self._refuse_invite(request, refusal)
+        elif refusal is not None:
             self.refuse(request, refusal.status, refusal.headers, refusal.phrase)
         elif request.method == "OPTIONS":
             headers = (("Allow", ALLOW), ("Accept", "application/sdp"), ("Server", self.user_agent))
@@ -328,18 +330,29 @@ class SipEndpoint:
             dialog = Dialog(invite, self._tag(invite))
             key = (dialog.call_id, dialog.local_tag)
             if key in self._calls:  # repeated so late that its transaction is gone
-                self.refuse(invite, 482)
+                self._refuse_invite(invite, Refusal(482))
                 return
             call = IncomingCall(invite, dialog, offer, self)
         except SdpError as error:
             phrase = None if error.status != 400 else f"Bad SDP: {error}"
-            self.refuse(invite, error.status, phrase=phrase)
+            self._refuse_invite(invite, Refusal(error.status, phrase), str(error))
             return
         except ValueError as error:
-            self.refuse(invite, 400, phrase=str(error))
+            self._refuse_invite(invite, Refusal(400, str(error)))
             return
         self._calls[key] = call
         self._offer_to_owner(call)
+
+    def _refuse_invite(self, invite: Request, refusal: Refusal, why: str = "") -> None:
+        """A trusted peer's call that nobody hears of; its operator will ask why."""
+        log.info(
+            "sip.invite_refused",
+            status=refusal.status,
+            why=why or refusal.phrase or "",
+            sip_call_id=invite.call_id,
+            peer=invite.source[0],
+        )
+        self.refuse(invite, refusal.status, refusal.headers, refusal.phrase)
 
     def _offer_to_owner(self, call: IncomingCall) -> None:
         try:

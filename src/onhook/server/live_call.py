@@ -453,7 +453,12 @@ class LiveCall:
     def _ring(self) -> None:
         if self._call.state is State.RINGING:
             self._leg.ring()
-            self._log.info("call_ringing", txn_ref=self.record.txn_ref)
+            self._log.info(
+                "call_ringing",
+                txn_ref=self.record.txn_ref,
+                sip_call_id=self._leg.sip_call_id,
+                peer=self._leg.source[0],
+            )
 
     def _abandon(self) -> None:
         """Nothing can be written, and nobody was told of the call: it is as if it never came."""

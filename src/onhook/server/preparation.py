@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from onhook.blocks import BlockRequest, Refused
 from onhook.media.prompt import Prompt
@@ -19,12 +20,16 @@ from onhook.notify.replies import (
     DownloadRefused,
     DownloadTooLarge,
 )
+from onhook.notify.slots import Slots
 from onhook.notify.urls import UrlRefused, WebUrl
 from onhook.speech import fetch
 from onhook.speech.errors import RefusedUrl, SpeechError
 from onhook.speech.markup import Fetch, Message
+from onhook.speech.recordings import Room
 from onhook.speech.renderer import Renderer
 
+_DOWNLOADS = 32  # each may take 10 MB until it is decoded
+_DOWNLOADS_PER_SERVER = 8
 _PASSING = frozenset({408, 425, 429})  # besides 5xx: the server says nothing about the file
 Prompts = Sequence[Prompt]
 
@@ -121,6 +126,23 @@ class Preparation:
         except SpeechError as error:
             raise Refused(error.status, error.detail) from error
         return rendered.prompts
+
+
+def download_room(total: int = _DOWNLOADS, per_server: int = _DOWNLOADS_PER_SERVER) -> Room:
+    """Room for downloads that go on at the same time, which no single server can take up.
+
+    A server that hangs keeps each place until a deadline: the messages of other customers, whose
+    recordings are elsewhere, would not be ready in time.
+    """
+    slots = Slots(total, per_server)
+
+    def hold(url: str) -> AbstractAsyncContextManager[None]:
+        try:
+            return slots.hold(urls.parse(url).host_header)
+        except UrlRefused:
+            return slots.hold("")  # it will be refused when it is asked for
+
+    return hold
 
 
 class CheckedFetcher:

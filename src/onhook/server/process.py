@@ -47,7 +47,12 @@ from onhook.server.metrics import Metrics
 from onhook.server.notices import outgoing
 from onhook.server.occupancy import Occupied, occupied
 from onhook.server.pages import routes as reference_routes
-from onhook.server.preparation import CheckedFetcher, Preparation, RequestSyntax
+from onhook.server.preparation import (
+    CheckedFetcher,
+    Preparation,
+    RequestSyntax,
+    download_room,
+)
 from onhook.server.pricing import Pricing
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.ratelimit import RateLimit
@@ -232,6 +237,7 @@ class Server:
         recordings = Recordings(
             files,
             CheckedFetcher(client),
+            room=download_room(),
             copies=Copies(settings.data / _COPIES),
             patience_s=settings.prepare_s / 2,
             stale_s=settings.stale_s,

@@ -107,7 +107,12 @@ class Switchboard:
                 terms.meter.release()
             return
         if number is None or terms is None:
-            log.info("call_refused", reason="unknown number")
+            log.info(
+                "call_refused",
+                reason="unknown number",
+                sip_call_id=leg.sip_call_id,
+                peer=leg.source[0],
+            )
             leg.reject(404)
             return
         self._begin(leg, session, number, terms)

@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 import structlog
 
@@ -34,6 +35,9 @@ STALE_S: Final = 3600.0
 
 _RECIPE: Final = b"file 2\n"  # raise it when files are decoded or levelled in another way
 
+Room: TypeAlias = Callable[[str], AbstractAsyncContextManager[None]]
+"""Waits for a place to download and decode the file at a URL in, and holds it."""
+
 P = TypeVar("P", bound=Playable)
 
 
@@ -49,7 +53,9 @@ class Recordings(Generic[P]):
     """Makes prompts of URLs. Belongs to one event loop; `close` it there.
 
     A copy is asked about within `patience_s` as long as it may stand in for its server, so that a
-    server which hangs is noticed while somebody still waits. `clock` is Unix time.
+    server which hangs is noticed while somebody still waits. `clock` is Unix time. `room` bounds the
+    memory that downloads take until they are decoded; without it there are `downloads_limit` places,
+    and whoever comes first gets one.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class Recordings(Generic[P]):
         decoders: Decoders | None = None,
         threads: int = 2,
         downloads_limit: int = 32,
+        room: Room | None = None,
         deadline_s: float = 60.0,
         patience_s: float = 10.0,
         stale_s: float = STALE_S,
@@ -72,8 +79,7 @@ class Recordings(Generic[P]):
         self._decoders = decoders or Decoders()
         self._decoding = Workers(threads, "decode")
         self._looking_up = Workers(1, "copies")  # never behind a file that takes long
-        # Bounds the memory that downloads take until they are decoded.
-        self._downloads = asyncio.Semaphore(downloads_limit)
+        self._room = room or _first_come(downloads_limit)
         self._deadline_s = deadline_s
         self._patience_s = patience_s
         self._stale_s = stale_s
@@ -85,7 +91,7 @@ class Recordings(Generic[P]):
         Raises a leaf of `RenderError`, or `DecoderNotStarted`.
         """
         kind = audio.named_kind(url)
-        async with self._downloads:
+        async with self._room(url):
             held = await self._looking_up.run(partial(self._held, url))
             may_stand_in = held is not None and self._is_fresh(held.copy)
             patience_s = self._patience_s if may_stand_in else self._deadline_s
@@ -165,6 +171,17 @@ class Recordings(Generic[P]):
         digest = _digest(pcm)
         prompt = self._store.find(digest)
         return RenderedPart.of(digest, self._store.save(digest, pcm) if prompt is None else prompt)
+
+
+def _first_come(places: int) -> Room:
+    free = asyncio.Semaphore(places)
+
+    @asynccontextmanager
+    async def hold(_url: str) -> AsyncIterator[None]:
+        async with free:
+            yield
+
+    return hold
 
 
 def _digest(pcm: Pcm) -> str:
