@@ -2,14 +2,24 @@
 
 import json
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
+import structlog
 from typer.testing import CliRunner
 
 from onhook.cli.main import app
 
 RUN = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """The command silences the log of its process, which here is that of all tests."""
+    yield
+    structlog.reset_defaults()
 
 
 def test_the_voices_are_listed() -> None:
