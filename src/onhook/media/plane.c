@@ -399,13 +399,28 @@ static void put_be32(uint8_t *at, uint32_t value)
     put_be16(at + 2, (uint16_t)value);
 }
 
-/* The frame goes to the kernel from where it lies: no copy, and a prompt file that was cut short
+/* A packet that leaves. */
+struct outgoing {
+    uint8_t payload_type;
+    bool marker;
+    uint16_t sequence;
+    uint32_t timestamp;
+    const uint8_t *payload;
+    size_t bytes;
+};
+
+/* The payload goes to the kernel from where it lies: no copy, and a prompt file that was cut short
  * behind our back is an EFAULT here where touching it would be a SIGBUS. */
-static void send_packet(struct call *call, uint8_t *header, const uint8_t *frame)
+static bool send_packet(struct call *call, const struct outgoing *packet)
 {
+    uint8_t header[RTP_HEADER_BYTES] = {0x80};
+    header[1] = (uint8_t)(packet->payload_type | (packet->marker ? 0x80 : 0));
+    put_be16(header + 2, packet->sequence);
+    put_be32(header + 4, packet->timestamp);
+    put_be32(header + 8, call->ssrc);
     struct iovec parts[2] = {
         {.iov_base = header, .iov_len = RTP_HEADER_BYTES},
-        {.iov_base = (void *)(uintptr_t)frame, .iov_len = PLANE_FRAME_BYTES},
+        {.iov_base = (void *)(uintptr_t)packet->payload, .iov_len = packet->bytes},
     };
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     if (!call->connected) {
@@ -417,24 +432,36 @@ static void send_packet(struct call *call, uint8_t *header, const uint8_t *frame
         sent = sendmsg(call->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0) {
         call->stats.send_errors++;
-        return;
+        return false;
     }
     call->stats.sent_packets++;
     call->stats.sent_bytes += (uint64_t)sent;
+    return true;
+}
+
+/* What a peer hears passes here, all of it. */
+static void transmit(struct call *call, const struct outgoing *audio)
+{
+    send_packet(call, audio);
+    call->spoken = true;
+}
+
+static uint32_t timestamp_now(const struct plane *p, const struct call *call)
+{
+    return call->timestamp + (uint32_t)(p->tick - call->open_tick) * SAMPLES_PER_TICK;
 }
 
 static void send_frame(struct plane *p, struct call *call)
 {
     struct segment *segment = call->playing;
-    bool marker = !call->spoken || p->tick - call->sent_tick != SLOTS;
-    uint8_t header[RTP_HEADER_BYTES] = {0x80};
-    header[1] = (uint8_t)(call->payload_type | (marker ? 0x80 : 0));
-    put_be16(header + 2, call->sequence++);
-    put_be32(header + 4,
-             call->timestamp + (uint32_t)(p->tick - call->open_tick) * SAMPLES_PER_TICK);
-    put_be32(header + 8, call->ssrc);
-    send_packet(call, header, segment->frames + (size_t)segment->sent * PLANE_FRAME_BYTES);
-    call->spoken = true;
+    transmit(call, &(struct outgoing){
+        .payload_type = call->payload_type,
+        .marker = !call->spoken || p->tick - call->sent_tick != SLOTS,
+        .sequence = call->sequence++,
+        .timestamp = timestamp_now(p, call),
+        .payload = segment->frames + (size_t)segment->sent * PLANE_FRAME_BYTES,
+        .bytes = PLANE_FRAME_BYTES,
+    });
     call->sent_tick = p->tick;
     if (++segment->sent == segment->count) {
         segment->state = PLAYED;
@@ -581,6 +608,20 @@ static void latch(struct call *call, const struct sockaddr_in *source)
                       connect(call->fd, (const struct sockaddr *)source, sizeof *source) == 0;
 }
 
+/* What a peer says passes here, all of it, once it is known to be the peer who says it. */
+static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
+{
+    call->rx.heard_tick = p->tick;
+    call->rx.timed_out = false;
+    if (!call->rx.started) {
+        call->rx.started = true;
+        call->owes_first = true;
+    }
+    track_sequence(call, rtp);
+    if (rtp->payload_type == call->event_payload_type)
+        receive_event(call, rtp);
+}
+
 static void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
                            const struct sockaddr_in *source)
 {
@@ -605,15 +646,7 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
     }
     call->stats.received_packets++;
     call->stats.received_bytes += bytes;
-    call->rx.heard_tick = p->tick;
-    call->rx.timed_out = false;
-    if (!call->rx.started) {
-        call->rx.started = true;
-        call->owes_first = true;
-    }
-    track_sequence(call, &rtp);
-    if (rtp.payload_type == call->event_payload_type)
-        receive_event(call, &rtp);
+    take_in(p, call, &rtp);
 }
 
 static void receive(struct plane *p, struct call *call)
