@@ -9,11 +9,15 @@ from onhook.media.errors import (
     PromptError,
     PromptMissing,
     QueueFull,
+    RoomClosed,
+    RoomFull,
     StreamClosed,
 )
 from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PlaneHealth, PortReservation
 from onhook.media.prompt import Prompt
+from onhook.media.room import Room
+from onhook.media.sounds import Sound
 from onhook.media.stream import Playable, Stream, StreamListener, StreamStats
 
 __all__ = [
@@ -31,6 +35,10 @@ __all__ = [
     "PromptError",
     "PromptMissing",
     "QueueFull",
+    "Room",
+    "RoomClosed",
+    "RoomFull",
+    "Sound",
     "Stream",
     "StreamClosed",
     "StreamListener",
