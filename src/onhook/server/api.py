@@ -109,7 +109,7 @@ class Api:
         async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
             arrived_s = clock.now_s()
             answer = await self._answer(service, Request(scope, receive), arrived_s)
-            name = service.declared.name
+            name = service.declared.slug
             self._metrics.request(name, answer.status, clock.now_s() - arrived_s)
             await JSONResponse(answer.body, headers=answer.headers)(scope, receive, send)
 
@@ -122,7 +122,7 @@ class Api:
             return refusal(refused)
         except Exception:  # the root of a request: its cause is logged, and never told outside
             incident = new_incident()
-            log.exception("request_failed", incident=incident, block=service.declared.name)
+            log.exception("request_failed", incident=incident, block=service.declared.slug)
             status = "error_internal_server_error"
             return refusal(Refused(status, statuses.detail(status, incident)))
 

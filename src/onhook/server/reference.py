@@ -96,6 +96,10 @@ class Tells(Protocol):
         """The value of ``ivr_block``."""
 
     @property
+    def slug(self) -> str:
+        """Its name in documents."""
+
+    @property
     def summary(self) -> str:
         """What happened, or what was asked for, in a sentence."""
 
@@ -172,7 +176,10 @@ def curl(asked: Asked, server_url: str = DEFAULT_URL) -> str:
 def limits(param: Param) -> str:
     """What a parameter has to keep to, in words for a table: ``required, at most 256 characters``."""
     most = f"at most {param.max_length} characters" if param.max_length is not None else ""
-    return ", ".join(part for part in ("required" if param.required else "optional", most) if part)
+    span = f"{param.low} to {param.high}" if param.kind is Kind.WHOLE else ""
+    default = f"default {param.default}" if param.default else ""
+    need = "required" if param.required else "optional"
+    return ", ".join(part for part in (need, most, span, default) if part)
 
 
 def spans(text: str) -> Iterator[tuple[bool, str]]:
@@ -207,7 +214,7 @@ def _refusal(status: str, sentence: str) -> Reply:
 def _answer(asked: Asked) -> dict[str, Any]:
     """What an example of an accepted request's reply carries beside its status."""
     if isinstance(asked, Block):
-        return {}
+        return {field.name: field.example for field in asked.reply}
     answer: dict[str, Any] = {field.name: field.example for field in asked.fields}
     if asked.entry:
         answer["entries"] = [{field.name: field.example for field in asked.entry}]
