@@ -53,7 +53,7 @@ from onhook.call.events import (
     Unreached,
 )
 from onhook.call.model import Call, Contact, End, EndedBy, Job, Limits, State
-from onhook.call.table import TABLE, arrive, dial, step
+from onhook.call.table import TABLE, arrive, dial, last_contacts, step
 from onhook.call.work import Fields, Over, Then, Turn, Work
 
 __all__ = [
@@ -116,5 +116,6 @@ __all__ = [
     "Work",
     "arrive",
     "dial",
+    "last_contacts",
     "step",
 ]

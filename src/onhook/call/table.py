@@ -476,16 +476,16 @@ def _finish(call: Call, end: End, *effects: Effect) -> Step:
     call = replace(
         call, state=State.ENDED, end=end, due_at=None, held_due_at=None, forcing=None, job=None
     )
-    return call, (*effects, *overtaken, *_last_notices(call))
+    told = last_contacts(call.contact, call.monitor)
+    return call, (*effects, *overtaken, *(Notify(contact, "ended") for contact in told))
 
 
-def _last_notices(call: Call) -> Effects:
-    """The terminal notification, and the monitor's own: one, if it is the same that gets both."""
-    contact, monitor = call.contact, call.monitor
+def last_contacts(contact: Contact | None, monitor: Contact | None) -> tuple[Contact, ...]:
+    """Who gets a terminal notification: whoever is to be told, and the monitor's; once, if they are one."""
     if contact and monitor and replace(contact, fields=()) == replace(monitor, fields=()):
         contact = replace(contact, fields=(*contact.fields, *monitor.fields))
         monitor = None
-    return tuple(Notify(told, "ended") for told in (contact, monitor) if told is not None)
+    return tuple(told for told in (contact, monitor) if told is not None)
 
 
 def _row(**transitions: Transition) -> tuple[Transition, ...]:

@@ -83,6 +83,10 @@ class Work:
         """The block's own fields of the terminal notification, should the call end now."""
         return ()
 
+    def known(self) -> Fields:
+        """What of :meth:`parting` is worth writing down while the block goes on, in case of a crash."""
+        return self.parting()
+
     def monitor(self, job: Job) -> Contact | None:
         """Who is to be told of the recording of the whole call, if this work begins one."""
         return None

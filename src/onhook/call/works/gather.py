@@ -49,6 +49,10 @@ class Gathering(Work):
         """What was typed so far."""
         return (("digits", self.digits),)
 
+    def known(self) -> Fields:
+        """Not each digit."""
+        return (("digits", ""),)
+
     def _ask(self, job: Job, at: float) -> Turn:
         if not job.speaks:
             return self._listening(at)._turn()
