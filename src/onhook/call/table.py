@@ -178,7 +178,8 @@ def force(call: Call, event: ev.Prepared) -> Step:
         return call, ()
     cut_hangup = call.state is State.ENDING
     # Without a notify_url of its own, a forced Hangup leaves the earlier Hangup's in place.
-    contact = _contact(job) or (call.contact if cut_hangup else None)
+    keeps = cut_hangup or _work(job).keeps_contact
+    contact = _contact(job) or (call.contact if keeps else None)
     cause = "forced_hangup" if call.answered else "rejected"
     end = End(event.at, EndedBy.APPLICATION, cause)
     cut = None if call.state is State.RUNNING else call.job

@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from onhook.blocks import (
     BLOCKS,
     ENDPOINTS,
+    HANG_UP_CALL,
+    MODERATE,
     Block,
     BlockRequest,
     Endpoint,
@@ -41,6 +43,10 @@ log = structlog.get_logger()
 RunBlock = Callable[[str, BlockRequest, float], Awaitable[Mapping[str, object]]]
 """Runs a request of the application with this id; what it returns joins the reply. The number is
 the moment of the request's arrival, on the monotonic clock."""
+
+
+_UNKEPT = (HANG_UP_CALL, MODERATE)
+"""Those whose reply is not written with what they do: another application's call may be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,10 @@ class Api:
         self._account = account
         self._replies = replies
         self._services = [
-            *(_Service(block, rate_limit, self._block(block), True) for block in BLOCKS),
+            *(
+                _Service(block, rate_limit, self._block(block), block not in _UNKEPT)
+                for block in BLOCKS
+            ),
             *(
                 _Service(one, status_rate_limit, self._ask(one), one is UPDATE_FORWARDING)
                 for one in ENDPOINTS

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from onhook.billing import Rate
-from onhook.blocks import BlockRequest, Destination
+from onhook.billing import LegsDiffer, Rate
+from onhook.blocks import BlockRequest, Destination, Refused
 from onhook.media.prompt import Prompt
 from onhook.server.callees import Callee, Callees
 from onhook.server.directory import Directory
@@ -78,8 +78,20 @@ class Arrangements:
             callers_own=record.from_number if record.direction == "in" else "",
         )
         try:
-            arranged.rate = await self._pricing.with_leg(record, dest.number, account)
+            arranged.rate = await dearer(self._pricing, record, dest.number)
         except BaseException:
             arranged.release()
             raise
         return arranged
+
+
+async def dearer(pricing: Pricing, record: CallRecord, dest: str) -> Rate:
+    """What a minute of the call costs once ``dest`` is joined to it. Raises :class:`Refused` where the
+    two could not be billed as one."""
+    try:
+        return await pricing.with_leg(record, dest)
+    except LegsDiffer as error:
+        detail = (
+            "The number in dest is charged in other steps than this call, so they cannot be joined."
+        )
+        raise Refused("error_dest_not_supported", detail) from error

@@ -36,9 +36,8 @@ def facts_of(record: CallRecord) -> Facts:
         found = json.loads(record.facts or "{}")
     except ValueError:
         return Facts()
+    monitor: Contact | None = None
     match found.get("monitor"):
         case [str(block), str(url), str(tag), dict(fields)]:
             monitor = Contact(block, url, tag, tuple(fields.items()))
-        case _:
-            monitor = None
     return Facts(found.get("always", {}), tuple(found.get("fields", {}).items()), monitor)

@@ -5,15 +5,16 @@ a process that dies in between leaves no call that nobody knows of.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from onhook import call as machine
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Job, Limits
 from onhook.server import bills, clock
-from onhook.server.arrangements import Arranged
+from onhook.server.arrangements import Arranged, dearer
 from onhook.server.callees import Callee, Callees
+from onhook.server.credit import Meter
 from onhook.server.directory import Directory
 from onhook.server.facts import Facts
 from onhook.server.identifiers import new_session, new_txn_ref
@@ -23,9 +24,6 @@ from onhook.server.preparation import Preparation
 from onhook.server.ticket import Ticket
 from onhook.server.works import RING_S, work_of
 from onhook.store import Account, CallRecord
-
-Register = Callable[[LiveCall], Callable[[LiveCall], None]]
-"""Makes a call known; what it returns makes it unknown again."""
 
 _REQUEST_ID = 1
 
@@ -87,7 +85,9 @@ class Placing:
         first = request.text("dest1") or account.mobile_number
         second = request.text("dest2")
         if not first:
-            detail = "dest1 was not given, and the account has no registered number to call instead."
+            detail = (
+                "dest1 was not given, and the account has no registered number to call instead."
+            )
             raise Refused("error_dest1_invalid", detail)
         callee = await self._found(account, request, first)
         try:
@@ -106,7 +106,7 @@ class Placing:
         self, app_id: str, request: BlockRequest, arrived_s: float
     ) -> Mapping[str, object]:
         """Places a call to each number, all for one room. Raises :class:`Refused`."""
-        arranged, account = await self._prepared(app_id, request)
+        _, account = await self._prepared(app_id, request)
         dests = request.options["dest"]
         if not isinstance(dests, tuple):
             raise AssertionError("the syntax of dest makes a tuple of it")
@@ -115,8 +115,10 @@ class Placing:
             room = request.text("room")
             for dest in dests:
                 seated = Arranged(seat=self._around.rooms.seat(account.account_id, room))
-                room = seated.reply["room"]
-                members.append(await self._member(app_id, account, request, dest, arrived_s, seated))
+                room = str(seated.reply["room"])
+                members.append(
+                    await self._member(app_id, account, request, dest, arrived_s, seated)
+                )
         except BaseException:
             for live, ticket in members:
                 live.unrecorded()
@@ -172,7 +174,7 @@ class Placing:
         terms = await self._around.pricing.outgoing(session, order.app_id, [number])
         if not terms.covered:
             raise Refused("error_insufficient_credit")
-        now_s, request = clock.now_s(), order.request
+        now_s = clock.now_s()
         record = bills.priced(
             CallRecord(
                 session=session,
@@ -194,12 +196,47 @@ class Placing:
         )
         try:
             if order.second:
-                arranged.rate = await self._around.pricing.with_leg(
-                    record, order.second, terms.account
-                )
+                arranged.rate = await dearer(self._around.pricing, record, order.second)
             live, ticket = self._assembled(record, order, arranged, terms.meter, now_s)
             live.reserve()
         except BaseException:
             terms.meter.release()
             raise
         return live, ticket
+
+    def _assembled(
+        self, record: CallRecord, order: _Order, arranged: Arranged, meter: Meter, now_s: float
+    ) -> tuple[LiveCall, Ticket]:
+        request, callee = order.request, order.callee
+        job = Job(
+            request_id=_REQUEST_ID,
+            block=request.block.name,
+            notify_url=request.notify_url,
+            tag=request.tag,
+            speaks=request.message is not None,
+            work=work_of(request, self._around.means),
+        )
+        longest_s = request.whole("max_duration", 0)
+        call, _ = machine.dial(
+            record.session,
+            job,
+            self._limits,
+            now_s,
+            ring_s=request.whole("ring_time", RING_S),
+            max_s=longest_s or None,
+        )
+        leg = PlacedLeg(callee, self._around.outbound)
+
+        def over(live: LiveCall) -> None:
+            callee.release()
+            self._on_over(live)
+
+        live = LiveCall(record, call, leg, self._around, over, meter)
+        answer = asyncio.get_running_loop().create_future()
+        return live, Ticket(job, request, order.arrived_s, answer, arranged)
+
+    async def _begin(self, live: LiveCall, ticket: Ticket) -> None:
+        """Returns when the call is on disk; its callee's phone rings from then on."""
+        self._register(live)
+        live.begin((), placed=ticket)
+        await ticket.answer

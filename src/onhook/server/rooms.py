@@ -70,7 +70,9 @@ class Seat:
 
 
 class _Room:
-    def __init__(self, name: str, open_mix: Callable[[], Mix], on_empty: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, open_mix: Callable[[], Mix], on_empty: Callable[[], None]
+    ) -> None:
         self.name = name
         self.seats: set[Seat] = set()
         self._open_mix = open_mix

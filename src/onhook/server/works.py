@@ -9,6 +9,7 @@ from onhook.call.work import Work
 from onhook.call.works import (
     Gathering,
     Holding,
+    Leaving,
     Meeting,
     Monitoring,
     Recording,
@@ -96,6 +97,10 @@ def _conference(request: BlockRequest, means: Means) -> Work:
     return Meeting(field="dial_status")
 
 
+def _voice_hangup(request: BlockRequest, means: Means) -> Work:
+    return Leaving()
+
+
 _WORKS: dict[str, Callable[[BlockRequest, Means], Work]] = {
     "dial": _dial,
     "gather": _gather,
@@ -105,6 +110,7 @@ _WORKS: dict[str, Callable[[BlockRequest, Means], Work]] = {
     "unhold": _unhold,
     "transfer": _transfer,
     "voice_call": _call,
+    "voice_hangup": _voice_hangup,
     "voice_conference": _conference,
     "conference_call": _conference,
 }
