@@ -10,7 +10,15 @@ from contextlib import asynccontextmanager
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, TypedDict, Unpack, cast
 
-from onhook.phone import IncomingCall, RemoteMedia, SipCause, SipEndpoint
+from onhook.phone import (
+    CallerId,
+    IncomingCall,
+    OutgoingCall,
+    RemoteMedia,
+    SipCause,
+    SipEndpoint,
+    Trunk,
+)
 
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
@@ -87,6 +95,7 @@ class Peer(asyncio.DatagramProtocol):
     """A UDP socket on loopback that keeps what it receives in order."""
 
     transport: asyncio.DatagramTransport
+    transport_name = "UDP"
 
     def __init__(self, server: tuple[str, int]) -> None:
         self.server = server
@@ -236,11 +245,10 @@ class Caller:
         return text
 
 
-class Owner:
-    """A listener that notes what it hears."""
+class Heard:
+    """Notes what a call tells its owner."""
 
-    def __init__(self, call: IncomingCall) -> None:
-        self.call = call
+    def __init__(self) -> None:
         self.heard: list[tuple[str, object]] = []
         self._changed = asyncio.Event()
 
@@ -259,26 +267,123 @@ class Owner:
             await asyncio.wait_for(self._changed.wait(), 5)
         return dict(reversed(self.heard))[name]
 
-    def cancelled(self) -> None:
-        self._note("cancelled")
-
-    def acknowledged(self, answer: RemoteMedia | None) -> None:
-        self._note("acknowledged", answer)
-
     def hung_up(self, cause: SipCause) -> None:
         self._note("hung_up", cause)
 
     def hangup_done(self, cause: SipCause) -> None:
         self._note("hangup_done", cause)
 
-    def no_ack(self) -> None:
-        self._note("no_ack")
-
     def media_moved(self, media: RemoteMedia) -> None:
         self._note("media_moved", media)
 
     def digit(self, digit: str) -> None:
         self._note("digit", digit)
+
+
+class Owner(Heard):
+    """A listener of a call to us."""
+
+    def __init__(self, call: IncomingCall) -> None:
+        super().__init__()
+        self.call = call
+
+    def cancelled(self) -> None:
+        self._note("cancelled")
+
+    def acknowledged(self, answer: RemoteMedia | None) -> None:
+        self._note("acknowledged", answer)
+
+    def no_ack(self) -> None:
+        self._note("no_ack")
+
+
+class Dialler(Heard):
+    """A listener of a call of ours, and that call."""
+
+    call: OutgoingCall
+
+    def progressed(self, code: int, media: RemoteMedia | None) -> None:
+        self._note("progressed", (code, media))
+
+    def answered(self, media: RemoteMedia) -> None:
+        self._note("answered", media)
+
+    def failed(self, cause: SipCause) -> None:
+        self._note("failed", cause)
+
+
+class Callee:
+    """The far side of one call of ours: a phone that answers an INVITE by hand."""
+
+    def __init__(self, peer: Peer, invite: Message, tag: str = "callee") -> None:
+        self.peer = peer
+        self.invite = invite
+        self.tag = tag
+        self.cseq = 0
+        self.call_id = invite["Call-ID"]
+        self.contact = f"<sip:callee@{peer.address[0]}:{peer.address[1]}>"
+
+    def respond(
+        self,
+        status: int,
+        body: str = "",
+        *,
+        headers: tuple[str, ...] = (),
+        tag: str | None = None,
+        contact: str | None = None,
+        to: str | None = None,
+        cseq: str | None = None,
+    ) -> str:
+        """Answer the INVITE; above 100 with our tag and Contact."""
+        tag = self.tag if tag is None else tag
+        to = to or self.invite["To"] + (f";tag={tag}" if tag and status > 100 else "")
+        contact = f"Contact: {self.contact}" if contact is None else contact
+        lines = [
+            f"SIP/2.0 {status} Whatever",
+            *(f"Via: {via}" for via in self.invite.all("Via")),
+            *(f"Record-Route: {route}" for route in self.invite.all("Record-Route")),
+            f"From: {self.invite['From']}",
+            f"To: {to}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {cseq or self.invite['CSeq']}",
+            *([contact] if contact and 100 < status < 300 else []),
+            *headers,
+            *(["Content-Type: application/sdp"] if body else []),
+            f"Content-Length: {len(body)}",
+        ]
+        text = "\r\n".join(lines) + "\r\n\r\n" + body
+        self.peer.send(text)
+        return text
+
+    async def answer(self, body: str = SDP, **more: Any) -> Message:
+        """Send 200; the ACK that comes for it."""
+        self.respond(200, body, **more)
+        return await self.peer.request("ACK")
+
+    def within(
+        self, method: str, *, cseq: int | None = None, headers: tuple[str, ...] = (),
+        body: str = "", content_type: str = "application/sdp", tag: str | None = None,
+    ) -> str:  # fmt: skip
+        """Send a request inside the dialog."""
+        self.cseq += 1
+        host, port = self.peer.address
+        to = f"{self.invite['To']};tag={self.tag if tag is None else tag}"
+        lines = [
+            f"{method} {self.invite['Contact'].strip('<>')} SIP/2.0",
+            f"Via: SIP/2.0/{self.peer.transport_name} {host}:{port};branch=z9hG4bK{next(_numbers)}",
+            "Max-Forwards: 70",
+            f"From: {to}",
+            f"To: {self.invite['From']}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {self.cseq if cseq is None else cseq} {method}",
+            *([f"Contact: {self.contact}"] if method in ("INVITE", "UPDATE") else []),
+            *headers,
+            *([f"Content-Type: {content_type}"] if body else []),
+            f"Content-Length: {len(body)}",
+        ]
+        text = "\r\n".join(lines) + "\r\n\r\n" + body
+        self.peer.send(text)
+        return text
 
 
 class Settings(TypedDict, total=False):
@@ -312,6 +417,32 @@ class Line:
         """Of the only call."""
         assert len(self.owners) == 1
         return self.owners[0]
+
+    def dial(
+        self, called: str = "+6591112222", caller: CallerId | None = None, *,
+        at_once: bool = True, **trunk: Any,
+    ) -> Dialler:  # fmt: skip
+        """Call the peer, or what `trunk` names instead."""
+        host, port = self.peer.address
+        dialler = Dialler()
+        dialler.call = self.endpoint.dial(
+            Trunk(**{"host": host, "port": port, **trunk}), called,
+            caller or CallerId("+6531234567"), ip="127.0.0.1", port=20000, listener=dialler,
+            at_once=at_once,
+        )  # fmt: skip
+        return dialler
+
+    async def dialled(self, **more: Any) -> tuple[Dialler, Callee]:
+        """A call of ours whose INVITE has arrived."""
+        dialler = self.dial(**more)
+        return dialler, Callee(self.peer, await self.peer.request("INVITE"))
+
+    async def talking(self, **more: Any) -> tuple[Dialler, Callee]:
+        """A call of ours that was answered."""
+        dialler, callee = await self.dialled(**more)
+        await callee.answer()
+        await dialler.until("answered")
+        return dialler, callee
 
     async def another_peer(self, host: str = "127.0.0.1") -> Peer:
         loop = asyncio.get_running_loop()
