@@ -62,10 +62,13 @@ class Audio:
         """What was received, on either socket."""
         self.sent: list[RtpPacket] = []
         """The last packets sent, at most 500, each with the time at which it was sent."""
+        self.talk = talk
+        """Send silence when there is nothing to say; what `start` and `say` wake looks at it."""
         self._loop = asyncio.get_running_loop()
-        self._receiver = self._open(host)
-        self._sender = self._open(host) if other_port else self._receiver
-        self._talk = talk
+        self._host = host
+        self._receiver = self._open()
+        self._sender = self._open() if other_port else self._receiver
+        self._left: list[DatagramSocket] = []
         self._sound: deque[_Frame] = deque()
         self._keys: deque[_Frame] = deque()
         self._route: AudioRoute | None = None
@@ -98,7 +101,7 @@ class Audio:
         self._route = route
         if self._started_s is None:
             self._started_s = self._loop.time()
-            self._wake()
+        self._wake()
 
     def say(self, pcm: Pcm) -> asyncio.Future[None]:
         """Queue samples behind what is queued; the future is done when the last one has left."""
@@ -122,12 +125,23 @@ class Audio:
             self._keys.extend(_Frame(b"") for _ in range(math.ceil(gap_ms / FRAME_MS)))
         return self._when_sent(self._keys)
 
-    def stop(self) -> None:
-        """Send nothing more; what is received is still recorded."""
+    def move(self) -> None:
+        """Receive on a new port, and send from it. What still comes to the old one is recorded."""
+        self._left.append(self._receiver)
+        if self._sender is not self._receiver:
+            self._left.append(self._sender)
+        self._receiver = self._sender = self._open()
+
+    def pause(self) -> None:
+        """Send nothing until `start`; what is queued waits."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._route = None
+
+    def stop(self) -> None:
+        """Send nothing more; what is received is still recorded."""
+        self.pause()
         for frame in (*self._sound, *self._keys):
             frame.left()
         self._sound.clear()
@@ -136,16 +150,16 @@ class Audio:
     def close(self) -> None:
         """Free the ports."""
         self.stop()
-        self._receiver.close()
-        self._sender.close()
+        for socket in (self._receiver, self._sender, *self._left):
+            socket.close()
 
-    def _open(self, host: str) -> DatagramSocket:
+    def _open(self) -> DatagramSocket:
         opened: list[DatagramSocket] = []
 
         def receive(data: bytes, at_s: float, source: Address) -> None:
             self.recording.add_datagram(data, at_s, source, opened[0].address[1])
 
-        opened.append(DatagramSocket.open(host, receive, even=True))
+        opened.append(DatagramSocket.open(self._host, receive, even=True))
         return opened[0]
 
     def _when_sent(self, queue: deque[_Frame]) -> asyncio.Future[None]:
@@ -161,7 +175,7 @@ class Audio:
         """Set the timer of the next frame, unless it is set or there is nothing to send."""
         if self._timer is not None or self._route is None or self._started_s is None:
             return
-        if not (self._talk or self._sound or self._keys):
+        if not (self.talk or self._sound or self._keys):
             return
         now = (self._loop.time() - self._started_s) / _FRAME_S
         if now - self._frame > _LATE_FRAMES:
@@ -179,7 +193,7 @@ class Audio:
         sound = self._sound.popleft() if self._sound else _Frame(b"")
         if key.starts_event is not None:
             self._send_event(route, key)
-        elif sound.payload or self._talk:
+        elif sound.payload or self.talk:
             silent = bytes([g711.SILENCE[route.law]]) * FRAME_SAMPLES
             self._send(route, route.payload_type, self._frame, sound.payload or silent)
         else:

@@ -60,6 +60,7 @@ def write(
     payload_types: Mapping[str, int],
     *,
     session_id: int,
+    version: int = 1,
     direction: str = "sendrecv",
 ) -> bytes:
     """Write an offer or an answer with one audio stream, 20 ms a packet.
@@ -71,7 +72,7 @@ def write(
     numbers = [payload_types[name] for name in codecs]
     lines = [
         "v=0",
-        f"o=- {session_id} 1 IN IP4 {host}",
+        f"o=- {session_id} {version} IN IP4 {host}",
         "s=-",
         f"c=IN IP4 {host}",
         "t=0 0",
