@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from onhook.cli import accounts
+from onhook.cli import accounts, trunks
 from onhook.testing.api_client import ApiClient
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
@@ -140,9 +140,29 @@ class Customer:
         async with self.api as api:
             return dict(await api.post(path, **params))
 
+    async def block(self, path: str, session: str, **params: str) -> dict[str, str]:
+        """A block that is accepted, and tells this customer's receiver at ``/PATH``; its JSON."""
+        url = self.receiver.url("/" + path.rpartition("/")[2])
+        reply = await self.post(f"ivr/{path}", **{"session": session, "notify_url": url, **params})
+        assert reply["status"] == "success_ok", reply
+        return reply
+
     async def hangup(self, session: str, **params: str) -> dict[str, str]:
         """A Hangup request; its JSON."""
         return await self.post("ivr/end/hangup", session=session, **params)
+
+
+async def add_trunk(server: Onhook, callee: Phone, *, prefix: str = "", **options: str) -> None:
+    """A trunk of the server whose other end is this phone, for numbers with this prefix."""
+    host, port = callee.address
+    await trunks.add_trunk(
+        server.data,
+        f"t{next(_numbers)}",
+        proxy=f"{host}:{port}",
+        prefix=prefix,
+        database_url=server.settings.get("database_url", ""),
+        **options,
+    )
 
 
 def marked(seconds: float) -> NDArray[np.int16]:
