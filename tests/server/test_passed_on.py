@@ -66,6 +66,19 @@ def test_what_a_call_came_to_is_held_at_the_sum_before_it_is_passed_on() -> None
     run_swiftly(life())
 
 
+def test_a_step_that_begins_while_the_other_phone_rings_is_held_at_the_sum() -> None:
+    async def life() -> None:
+        credit, meter, _, _ = await begun(Purse(10 * CENT))
+        await asyncio.sleep(15)
+        assert await meter.reserve(DEARER)
+        await asyncio.sleep(10)  # a third step
+        assert await credit.hold("main", "S2", 1 * CENT)
+        assert not await credit.hold("main", "S3", 1)
+        meter.release()
+
+    run_swiftly(life())
+
+
 def test_a_call_whose_past_is_too_dear_at_the_sum_is_not_passed_on_and_goes_on() -> None:
     async def life() -> None:
         _, meter, listener, began = await begun(Purse(5 * CENT))

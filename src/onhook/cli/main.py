@@ -47,6 +47,7 @@ def serve(
     rate: Annotated[str | None, typer.Option(help=doc("rate"))] = None,
     rate_limit: Annotated[str | None, typer.Option(help=doc("rate_limit"))] = None,
     status_rate_limit: Annotated[str | None, typer.Option(help=doc("status_rate_limit"))] = None,
+    max_calls: Annotated[str | None, typer.Option(help=doc("max_calls"))] = None,
     settle_ms: Annotated[str | None, typer.Option(help=doc("settle_ms"))] = None,
     ringing_s: Annotated[str | None, typer.Option(help=doc("ringing_s"))] = None,
     idle_s: Annotated[str | None, typer.Option(help=doc("idle_s"))] = None,
