@@ -9,7 +9,8 @@ import pytest
 from onhook.blocks import Refused
 from onhook.phone.trunk import CallerId
 from onhook.server import clock
-from onhook.server.callees import Callees, dialable
+from onhook.server.callees import Callees
+from onhook.server.numbers import dialable
 from onhook.server.concurrency import Legs
 from onhook.server.directory import Directory
 from onhook.server.trunks import leading_to, ways_out

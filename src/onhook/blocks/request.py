@@ -186,7 +186,10 @@ def _apart(part: str) -> str:
 
 
 def _caller_id(param: Param, text: str, syntax: Syntax) -> str:
-    return PRIVATE if text.lower() == PRIVATE else _callee(param, text, syntax)
+    """What is a number at all; whose it is, the account knows."""
+    if text.strip().lower() == PRIVATE:
+        return PRIVATE
+    return syntax.number(f"+{text.lstrip()}") or _callee(param, text, syntax)
 
 
 def _destination(param: Param, text: str, syntax: Syntax) -> Destination:

@@ -1,7 +1,7 @@
 """What a request needs before its block may begin: URLs that answer, a message, whom to call, a seat."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from onhook.billing import LegsDiffer, Rate
@@ -24,6 +24,8 @@ class Arranged:
     rate: Rate | None = None
     """What a minute of the call costs once the callee has answered."""
     seat: Seat | None = None
+    on_release: Callable[[], None] | None = None
+    """Gives back what was held of the account for it."""
 
     @property
     def reply(self) -> Mapping[str, object]:
@@ -36,6 +38,9 @@ class Arranged:
             self.seat.leave()
         if self.callee is not None:
             self.callee.release()
+        if self.on_release is not None:
+            self.on_release()
+            self.on_release = None
 
 
 class Arrangements:

@@ -62,8 +62,12 @@ class CallBook:
         accepted: Sequence[Ticket],
         told: Sequence[machine.Notify],
         dialog: str | None,
+        then: Callable[[], None] | None = None,
     ) -> None:
-        """Submits the call as it is now; ``dialog`` is None if nothing of it changed."""
+        """Submits the call as it is now; ``dialog`` is None if nothing of it changed.
+
+        ``then`` is called when it is on disk.
+        """
         record = call_record.advanced(self.record, call, told=len(told), dialog=dialog)
         if self._abandoned or (record is self.record and not accepted and not told):
             return
@@ -88,7 +92,7 @@ class CallBook:
             replies=replies,
         )
         first_try = self._journal.write(
-            record.session, writes, lambda: self._on_disk(notifications, record.state)
+            record.session, writes, lambda: self._on_disk(notifications, record.state, then)
         )
         first_try.add_done_callback(lambda future: self._tried(future, accepted))
 
@@ -122,11 +126,18 @@ class CallBook:
         if error is not None and not self._known and not self._abandoned:
             self._abandon()
 
-    def _on_disk(self, notifications: Sequence[NotificationRecord], state: str) -> None:
+    def _on_disk(
+        self,
+        notifications: Sequence[NotificationRecord],
+        state: str,
+        then: Callable[[], None] | None,
+    ) -> None:
         """It is written, and everything before it: now others are told."""
         if not self._known:
             self._known = True
             self._owner.recorded()
+        if then is not None:
+            then()
         for notification in notifications:
             self._deliver(notices.outgoing(notification))
         if state == State.ENDED.value:

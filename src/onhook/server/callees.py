@@ -17,8 +17,6 @@ trunk the same number, and asks it to keep it from the callee.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import phonenumbers
-
 from onhook.blocks import Refused
 from onhook.phone.trunk import CallerId, Trunk
 from onhook.server import numbers
@@ -96,7 +94,7 @@ class Callees:
         the parameter that ``dest`` comes from, for what is said about it. Raises :class:`Refused`,
         and StoreError if the database cannot be read.
         """
-        number = dialable(dest)
+        number = numbers.dialable(dest)
         if number is None:
             raise _refused("error_dest_invalid", name)
         ways = await self._directory.ways_out()
@@ -138,22 +136,6 @@ class Callees:
         ):
             raise _refused("error_caller_id_invalid")
         return number
-
-
-def dialable(text: str) -> str | None:
-    """A number to be called, in E.164; None for what is none.
-
-    It has to say its country: a leading ``+``, the blank that an unescaped ``+`` becomes, or ``00``. One
-    without would ring somewhere, but not where it was meant to.
-    """
-    number = numbers.e164(text)
-    if number is None or not text.startswith(("+", " ", "00")):
-        return None
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        return None
-    return number if phonenumbers.is_possible_number(parsed) else None
 
 
 def _refused(status: str, *values: str) -> Refused:

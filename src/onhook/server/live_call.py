@@ -96,6 +96,8 @@ class LiveCall:
         self._silence = SilenceWatch(leg.probe, self._gone, around.silence_s)
         self._media = CallMedia(around.plane, around.spools, _Ears(self))
         self._peer: Peer | None = None
+        self._launch: Callable[[], None] | None = None
+        """Sends the INVITE that is waiting for its record to be written."""
         self._dialog_changed = True
         self._log = log.bind(session=record.session)
 
@@ -129,6 +131,8 @@ class LiveCall:
         if placed is not None:
             self._tickets[placed.job.request_id] = placed
             next(self._request_ids)
+        if isinstance(self._leg, PlacedLeg):
+            self._leg.prepare(self._media.port, self)
         self._perform_all(effects, before=None, accepted=[placed] if placed else [])
 
     def turn_away(self) -> None:
@@ -199,6 +203,7 @@ class LiveCall:
                 ticket.request, self.record, ticket.answer
             )
             ticket.reply = ticket.arranged.reply
+            await self._afford(ticket)
         except BaseException as error:
             # Whatever went wrong, the reservation must not outlive its request.
             self._feed(machine.PreparationFailed(clock.now_s(), request_id))
@@ -206,6 +211,15 @@ class LiveCall:
             raise
         if not ticket.answer.done():
             self._feed(machine.Prepared(clock.now_s(), request_id))
+
+    async def _afford(self, ticket: Ticket) -> None:
+        """Whom the call is passed on to makes it dearer: the account must be able to pay for that."""
+        rate = ticket.arranged.rate
+        if rate is None:
+            return
+        if not await self._meter.reserve(rate):
+            raise Refused("error_insufficient_credit")
+        ticket.arranged.on_release = self._meter.drop
 
     # What the phone says (phone.CallListener, phone.OutgoingListener) ------------------------------
 
@@ -219,6 +233,11 @@ class LiveCall:
         if answer is not None:
             self._guarded(lambda: self._media.open(answer))
         self._feed(machine.Acknowledged(clock.now_s()))
+
+    def trunk_changed(self) -> None:
+        """Another trunk is tried; its INVITE leaves when it could be taken back after a crash."""
+        self._dialog_changed = True
+        self._save(then=self._place)
 
     def progressed(self, code: int, media: RemoteMedia | None) -> None:
         """The callee's phone rings. What can be heard of it is heard by nobody."""
@@ -294,10 +313,11 @@ class LiveCall:
 
     def peer_answered(self) -> None:
         """It answered: from now on both legs are charged."""
-        rate = self._running_ticket().arranged.rate
-        if rate is not None:
-            self._book.record = bills.priced(self.record, rate)
-            self._meter.reprice(rate)
+        arranged = self._running_ticket().arranged
+        if arranged.rate is not None:
+            self._book.record = bills.priced(self.record, arranged.rate)
+            self._meter.reprice(arranged.rate)
+            arranged.on_release = None
         self._feed(machine.PeerAnswered(clock.now_s()))
 
     def peer_failed(self, outcome: str, sip_code: int | None) -> None:
@@ -310,10 +330,10 @@ class LiveCall:
         """It hung up."""
         self._feed(machine.PeerLeft(clock.now_s(), sip_cause))
 
-    def peer_changed(self) -> None:
-        """What it takes to end it is another now."""
+    def peer_changed(self, then: Callable[[], None] | None = None) -> None:
+        """What it takes to end it is another now; ``then`` is called when that is on disk."""
         self._dialog_changed = True
-        self._save()
+        self._save(then)
 
     # What others say ------------------------------------------------------------------------------
 
@@ -353,7 +373,9 @@ class LiveCall:
         self._meter.follow(self._call, self)
         if self._call.state in (State.CLOSING, State.ENDED):
             self._leave()
-        self._book.write(self._call, taken, told, self._dialog())
+        then, self._launch = self._launch, None
+        self._book.write(self._call, taken, told, self._dialog(), then)
+        self._drop_answered()
 
     def _perform(self, effect: Effect) -> None:
         perform = _PERFORM.get(type(effect))
@@ -380,10 +402,7 @@ class LiveCall:
         self._loop.call_soon(lambda: self._feed(machine.HangupDone(clock.now_s())))
 
     def _hang_up(self, effect: machine.HangUp) -> None:
-        if isinstance(self._leg, IncomingCall):
-            self._leg.hangup()
-        else:
-            self._leg.hangup(self.hangup_done)
+        self._leg.hangup()
 
     def _play(self, effect: machine.Play) -> None:
         request_id = effect.request_id
@@ -425,6 +444,7 @@ class LiveCall:
         )
         self._peer.reach(self._around.outbound)
         self._dialog_changed = True
+        self._launch = self._peer.launch
 
     def _bridge(self, effect: machine.Bridge) -> None:
         if self._peer is not None:
@@ -503,15 +523,14 @@ class LiveCall:
         self._expiry = self._set(self._expiry, None, machine.SessionExpired)
         if self._peer is not None:
             self._peer.drop()
-        self._drop_answered()
         for ticket in self._tickets.values():
             ticket.arranged.release()
         self._media.close()
 
     # What is written (BookOwner) ----------------------------------------------------------------
 
-    def _save(self) -> None:
-        self._book.write(self._call, (), (), self._dialog())
+    def _save(self, then: Callable[[], None] | None = None) -> None:
+        self._book.write(self._call, (), (), self._dialog(), then)
 
     def _dialog(self) -> str | None:
         """What it takes to end the call at the phones after a restart; None if nothing changed."""
@@ -525,6 +544,7 @@ class LiveCall:
         """Its beginning is on disk: now it rings, here or at the callee's."""
         if self._call.state is State.DIALLING:
             self._guarded(self._place)
+            self._log.info("call_placed", txn_ref=self.record.txn_ref)
         elif self._call.state is State.RINGING:
             leg = self._caller()
             leg.ring()
@@ -536,12 +556,8 @@ class LiveCall:
             )
 
     def _place(self) -> None:
-        if not isinstance(self._leg, PlacedLeg):
-            raise AssertionError("only what we place dials")
-        self._leg.place(self._media.port, self)
-        self._log.info("call_placed", txn_ref=self.record.txn_ref)
-        self._dialog_changed = True
-        self._save()
+        if isinstance(self._leg, PlacedLeg):
+            self._leg.launch()
 
     def closed_book(self) -> None:
         """Its end is on disk."""

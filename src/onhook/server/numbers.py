@@ -25,9 +25,13 @@ def e164(text: str) -> str | None:
 
 
 def dialable(text: str) -> str | None:
-    """The number of somebody to be called, in E.164; None for what no country has numbers like."""
+    """A number to be called, in E.164; None for what is none.
+
+    It has to say its country: a leading ``+``, the blank that an unescaped ``+`` becomes, or ``00``. One
+    without would ring somewhere, but not where it was meant to.
+    """
     number = e164(text)
-    if number is None:
+    if number is None or not text.startswith(("+", " ", "00")):
         return None
     try:
         parsed = phonenumbers.parse(number)

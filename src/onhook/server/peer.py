@@ -1,5 +1,6 @@
 """The second leg of a call: whom it is transferred to."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -34,8 +35,8 @@ class PeerOwner(Protocol):
     def peer_left(self, sip_cause: str) -> None:
         """It hung up, or is not there any more."""
 
-    def peer_changed(self) -> None:
-        """What it takes to end it is another now."""
+    def peer_changed(self, then: Callable[[], None] | None = None) -> None:
+        """What it takes to end it is another now; ``then`` is to be called when that is on disk."""
 
 
 class Peer:
@@ -61,9 +62,19 @@ class Peer:
         self.media = CallMedia(plane, spools, self)
 
     def reach(self, outbound: Outbound) -> None:
-        """Calls it. Raises RuntimeError if no port is left for its audio."""
+        """Calls it; no INVITE leaves before :meth:`launch`. Raises RuntimeError if no port is left."""
         self.media.reserve()
-        self._leg = outbound.dial(self._callee, port=self.media.port, listener=self)
+        self._leg = outbound.dial(
+            self._callee,
+            port=self.media.port,
+            listener=self,
+            on_next=lambda: self._owner.peer_changed(self.launch),
+        )
+
+    def launch(self) -> None:
+        """The INVITE leaves, of this trunk or of the next one."""
+        if self._leg is not None and not self._dropped:
+            self._leg.launch()
 
     def drop(self) -> None:
         """Hangs it up, or stops calling it; its owner hears nothing more."""

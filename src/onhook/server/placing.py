@@ -89,9 +89,9 @@ class Placing:
                 "dest1 was not given, and the account has no registered number to call instead."
             )
             raise Refused("error_dest1_invalid", detail)
-        callee = await self._found(account, request, first)
+        callee = await self._found(account, request, first, "dest1")
         try:
-            arranged.callee = await self._found(account, request, second)
+            arranged.callee = await self._found(account, request, second, "dest2")
         except BaseException:
             callee.release()
             raise
@@ -157,8 +157,10 @@ class Placing:
         prompts = await self._preparation.prepare(request, never)
         return Arranged(prompts=prompts), await self._directory.account_of(app_id)
 
-    async def _found(self, account: Account, request: BlockRequest, dest: str) -> Callee:
-        return await self._callees.find(account, dest, request.text("caller_id"))
+    async def _found(
+        self, account: Account, request: BlockRequest, dest: str, name: str = "dest"
+    ) -> Callee:
+        return await self._callees.find(account, dest, request.text("caller_id"), name=name)
 
     async def _made(self, order: _Order, arranged: Arranged) -> tuple[LiveCall, Ticket]:
         """The call, which nobody knows of yet. What it holds is given back if it cannot be made."""

@@ -215,10 +215,10 @@ def _refusal(status: str, sentence: str) -> Reply:
 def _answer(asked: Asked) -> dict[str, Any]:
     """What an example of an accepted request's reply carries beside its status."""
     if isinstance(asked, Block):
-        answer = {field.name: field.example for field in asked.reply}
+        reply: dict[str, Any] = {field.name: field.example for field in asked.reply}
         if asked.at == "conference/call":
-            return {**answer, "txn_refs": [answer["txn_refs"]]}
-        return answer
+            reply["txn_refs"] = [reply["txn_refs"]]
+        return reply
     answer: dict[str, Any] = {field.name: field.example for field in asked.fields}
     if asked.entry:
         answer["entries"] = [{field.name: field.example for field in asked.entry}]

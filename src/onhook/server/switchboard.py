@@ -15,6 +15,7 @@ from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallListener
 from onhook.phone.sdp import RemoteMedia
 from onhook.server import bills, clock, numbers
+from onhook.server.concurrency import Legs
 from onhook.server.directory import Directory
 from onhook.server.identifiers import is_session, new_session, new_txn_ref
 from onhook.server.live_call import LiveCall, Surroundings
@@ -77,9 +78,11 @@ class Switchboard:
         directory: Directory,
         limits: Limits,
         owner: str,
+        legs: Legs,
         placing: Callable[[Known, Known], Placing],
     ) -> None:
         self._around = around
+        self._legs = legs
         self._placing = placing(self._register, self._over)
         self._directory = directory
         self._limits = limits
@@ -157,7 +160,13 @@ class Switchboard:
         )
         record = bills.priced(record, terms.rate)
         call, effects = machine.arrive(record.session, number.forward_to, self._limits, now_s)
-        live = LiveCall(record, call, leg, self._around, self._over, terms.meter)
+        place = self._legs.came_in(record.account_id)
+
+        def over(call: LiveCall) -> None:
+            place.release()
+            self._over(call)
+
+        live = LiveCall(record, call, leg, self._around, over, terms.meter)
         leg.listener = live
         self._register(live)
         if terms.covered:
