@@ -4,12 +4,12 @@ import asyncio
 
 import numpy as np
 
-from acceptance.asking import OK, sentence
+from acceptance.asking import OK, heard, sentence, span_s
 from acceptance.files import BEEP, FileServer, wav
 from acceptance.harness import Customer
 from onhook.testing.call_log import How
 from onhook.testing.phone_call import PhoneCall
-from onhook.testing.tones import find_tone, tone
+from onhook.testing.tones import tone
 
 
 async def held(customer: Customer, **params: str) -> tuple[PhoneCall, str]:
@@ -23,7 +23,7 @@ async def held(customer: Customer, **params: str) -> tuple[PhoneCall, str]:
 
 async def test_music_is_heard_until_the_call_is_taken_off_hold(customer: Customer) -> None:
     call, session = await held(customer)
-    await call.received(100)
+    await heard(call, 100)
     assert np.abs(call.recording.pcm().astype(int)).max() > 500
     assert call.recording.lost == 0
     url = customer.receiver.url("/unheld")
@@ -31,17 +31,17 @@ async def test_music_is_heard_until_the_call_is_taken_off_hold(customer: Custome
     assert reply == OK
     told = await customer.receiver.next()
     assert (told["ivr_block"], told["call_state"], told["tag"]) == ("unhold", "ongoing", "back")
-    heard = len(call.recording.audio)
+    before = len(call.recording.audio)
     await asyncio.sleep(0.2)
-    assert len(call.recording.audio) <= heard + 2, "it plays on"
+    assert len(call.recording.audio) <= before + 2, "it plays on"
 
 
 async def test_a_message_is_repeated_without_a_gap(customer: Customer, files: FileServer) -> None:
     url = files.serve("tone.wav", wav(tone(1000, 400)))
     call, _ = await held(customer, msg=f"<url>{url}</url>")
-    await call.received(100)
+    await heard(call, 100)
     recording = call.recording
-    start, end = find_tone(recording.pcm(), 1000)
+    start, end = span_s(recording.pcm(), 1000)
     assert end - start > 1.8, "longer than the message, so again and again"
     assert recording.lost == 0
 
@@ -70,7 +70,7 @@ async def test_the_last_block_is_told_when_the_caller_leaves(
     await customer.block("middle/play", told["session"], msg=msg, tag="before")
     await customer.receiver.next(ivr_block="play", call_state="ongoing")
     assert await customer.post("ivr/middle/hold", session=told["session"]) == OK
-    await call.received(20)
+    await heard(call, 20)
     await call.hang_up()
     over = await customer.receiver.next()
     assert (over["ivr_block"], over["call_state"], over["tag"]) == ("play", "ended", "before")

@@ -18,7 +18,6 @@ import structlog
 from onhook import call as machine
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Call, Effect, Event, Job, State
-from onhook.media import sounds
 from onhook.media.plane import MediaPlane
 from onhook.media.stream import StreamStats
 from onhook.notify.notification import Notification
