@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from onhook.phone import grammar
 from onhook.phone.invite import SentInvite, listed, transport_of, unlisted
@@ -44,12 +45,16 @@ class DialogRecord:
 
     def as_dict(self) -> dict[str, object]:
         """The record as JSON can hold it."""
-        sent = self.pending_out
         return {
-            **asdict(self),
+            "call_id": self.call_id,
+            "local": self.local,
+            "remote": self.remote,
+            "next_cseq": self.next_cseq,
+            "request_uri": self.request_uri,
             "routes": list(self.routes),
             "destination": listed(self.destination),
-            "pending_out": sent.as_dict() if sent else None,
+            "pending": self.pending.as_dict() if self.pending else None,
+            "pending_out": self.pending_out.as_dict() if self.pending_out else None,
         }
 
     @classmethod
@@ -127,22 +132,19 @@ class Dialog:
         A Contact that is missing or of no use is replaced by where the INVITE went: a call that was
         answered has to be acknowledged. Raises ValueError for a Record-Route that cannot be read.
         """
-        routes = _route_set(response)[::-1]
-        try:
-            target = _contact(response)
-        except ValueError:
-            target = sent.request_uri
-        return cls._ours(sent, response, target, routes)
+        return cls._ours(sent, response, _route_set(response)[::-1])
 
     @classmethod
     def without_routes(cls, sent: SentInvite, response: Response | None = None) -> Dialog:
         """Of a call of ours that nobody answered yet, or in a way that cannot be read."""
-        return cls._ours(sent, response, sent.request_uri, ())
+        return cls._ours(sent, response, ())
 
     @classmethod
-    def _ours(
-        cls, sent: SentInvite, response: Response | None, target: str, routes: tuple[str, ...]
-    ) -> Dialog:
+    def _ours(cls, sent: SentInvite, response: Response | None, routes: tuple[str, ...]) -> Dialog:
+        target = sent.request_uri
+        if response is not None:
+            with contextlib.suppress(ValueError):
+                target = _contact(response)
         return cls(
             call_id=sent.call_id,
             local=sent.local,

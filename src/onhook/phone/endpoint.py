@@ -43,8 +43,9 @@ from onhook.phone.pending import refuse_pending
 from onhook.phone.reply import ALLOW, HeaderLines, bad_request, response
 from onhook.phone.resolver import Resolver
 from onhook.phone.screening import Refusal, refuse_method, screen
+from onhook.phone.tcp import TcpTransport
 from onhook.phone.timers import Clock, TimerHandle, Timers
-from onhook.phone.transactions import ClientInvite, InviteUser, ServerInvite
+from onhook.phone.transactions import ClientInvite, Event, InviteUser, ServerInvite
 from onhook.phone.transport import UdpTransport
 from onhook.phone.trunk import CallerId, Trunk, is_numeric
 from onhook.phone.withdrawal import withdraw
@@ -57,6 +58,8 @@ a call that is left without either is rejected with 480."""
 OnMessage = Callable[[str, bytes, Address], None]
 """Sees every datagram: "in" or "out", the bytes, the peer's address. For traces; must be quick."""
 
+_ATTEMPTS = 10
+"""To find a port that is free for UDP and TCP, when any will do."""
 _METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER"))
 
 
@@ -98,6 +101,12 @@ class SipEndpoint:
         self._timers = timers or Timers()
         self._clock = clock
         self._transport = UdpTransport(self._received)
+        self._tcp = TcpTransport(
+            self._received,
+            on_refused=lambda peer: self._disconnected(peer, Event.UNREACHABLE),
+            on_lost=lambda peer: self._disconnected(peer, Event.LOST),
+            trusts=self._neighbours.trusts,
+        )
         self._resolver = Resolver()
         self._layer: TransactionLayer | None = None
         self._calls: dict[tuple[str, str], Leg] = {}
@@ -123,19 +132,29 @@ class SipEndpoint:
         (from outside the trusted peers), `overloaded`, `retransmissions`, `unsent`, `keepalives`.
         """
         repeated = self._layer.retransmissions if self._layer else 0
-        own = {"retransmissions": repeated, "unsent": self._transport.dropped}
+        unsent = self._transport.dropped + self._tcp.dropped
+        own = {"retransmissions": repeated, "unsent": unsent}
         return {**self._counters, **own}
 
     async def start(self, host: str, port: int) -> None:
-        """Bind and listen; port 0 picks one, see `address`. OSError passes through."""
+        """Bind and listen, over UDP and TCP; port 0 picks one, see `address`. OSError passes through."""
+        clock = self._clock or asyncio.get_running_loop()
         self._layer = TransactionLayer(
             self._send,
             self,
-            self._clock or asyncio.get_running_loop(),
+            clock,
             self._timers,
             max_lingering=4 * self._max_calls,
         )
-        await self._transport.open(host, port)
+        for attempt in range(_ATTEMPTS):
+            await self._transport.open(host, port)
+            try:
+                await self._tcp.open(*self.address, clock)
+                break
+            except OSError:
+                await self._transport.close()
+                if port or attempt == _ATTEMPTS - 1:
+                    raise
         self._neighbours.bound = self.address[0]
         log.info("sip.listening", host=self.address[0], port=self.address[1])
 
@@ -151,6 +170,7 @@ class SipEndpoint:
             call.abandon()
         self._calls.clear()
         self._resolver.close()
+        await self._tcp.close()
         await self._transport.close()
 
     def local_address_towards(self, peer: str) -> str:
@@ -431,7 +451,17 @@ class SipEndpoint:
             self.on_message("out", data, destination)
         if data.startswith(b"SIP/2.0 "):
             self._counters[f"responses.{data[8:9].decode()}xx"] += 1
-        self._transport.send(data, destination)
+        if isinstance(destination, TcpAddress):  # responses only the way their request came
+            self._tcp.send(data, destination, connect=not data.startswith(b"SIP/2.0 "))
+        else:
+            self._transport.send(data, destination)
+
+    def _disconnected(self, peer: Address, event: Event) -> None:
+        try:
+            if self._layer is not None:
+                self._layer.disconnected(peer, event)
+        except Exception:  # the root of what a lost connection sets off
+            log.exception("sip.disconnect_failed")
 
     # Requests outside a dialog.
 

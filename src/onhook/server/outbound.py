@@ -25,6 +25,7 @@ from onhook.phone.lifecycle import CallState, OutgoingListener
 from onhook.phone.message import Address
 from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.sdp import RemoteMedia
+from onhook.phone.timers import Clock, TimerHandle
 from onhook.phone.trunk import CallerId, Trunk, is_numeric
 from onhook.server import clock
 from onhook.server.callees import Callee, Route
@@ -68,12 +69,10 @@ class Dialler(Protocol):
 class Outbound:
     """Places calls through the trunks of a callee."""
 
-    def __init__(
-        self, dialler: Dialler, *, patience_s: float = PATIENCE_S, rest_s: float = REST_S
-    ) -> None:
+    def __init__(self, dialler: Dialler, timers: Clock | None = None) -> None:
+        """``timers`` are those of the event loop unless a test says otherwise."""
         self.dialler = dialler
-        self.patience_s = patience_s
-        self._rest_s = rest_s
+        self.timers: Clock = timers or asyncio.get_running_loop()
         self._resting: dict[str, float] = {}
 
     def dial(
@@ -98,7 +97,7 @@ class Outbound:
 
     def note_absent(self, route: Route) -> None:
         """The trunk was not there."""
-        self._resting[route.name] = clock.now_s() + self._rest_s
+        self._resting[route.name] = clock.now_s() + REST_S
 
     def note_present(self, route: Route) -> None:
         """The trunk took a call."""
@@ -162,7 +161,7 @@ class OutboundLeg:
     def launch(self) -> None:
         """Sends the INVITE, if that was left to the owner and is still wanted."""
         if self._attempt is not None:
-            self._attempt.launch()
+            self._attempt.launch(patient=not self._left)
 
     def hangup(self, reason: str | None = None) -> None:
         """CANCEL until the answer, BYE afterwards; ``failed`` or ``hangup_done`` follows. No other
@@ -215,8 +214,7 @@ class OutboundLeg:
         return False
 
     def _dialled(self, route: Route, ip: str) -> "_Attempt":
-        patience_s = self._outbound.patience_s if self._left else None
-        attempt = _Attempt(route, self._outbound, self._listener, self._unanswered, patience_s)
+        attempt = _Attempt(route, self._outbound, self._listener, self._unanswered)
         attempt.call = self._outbound.dialler.dial(
             route.trunk,
             self._number,
@@ -227,7 +225,7 @@ class OutboundLeg:
             at_once=False,
         )
         if self._on_next is None:
-            attempt.launch()
+            attempt.launch(patient=not self._left)
         return attempt
 
     def _fail(self, cause: SipCause) -> None:
@@ -246,23 +244,20 @@ class _Attempt:
         outbound: Outbound,
         owner: OutgoingListener,
         on_unanswered: Callable[["_Attempt", SipCause], None],
-        patience_s: float | None,
     ) -> None:
         self.route = route
         self.rang = False
         self._outbound = outbound
         self._owner = owner
         self._on_unanswered = on_unanswered
-        self._patience_s = patience_s
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: TimerHandle | None = None
         self._over = False
 
-    def launch(self) -> None:
-        """The INVITE leaves; from now on it is waited for."""
+    def launch(self, *, patient: bool) -> None:
+        """The INVITE leaves; it is waited for as long as it takes if that is ``patient``."""
         self._outbound.dialler.launch(self.call)
-        if self._patience_s is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._patience_s, self._impatient)
+        if not patient:
+            self._timer = self._outbound.timers.call_later(PATIENCE_S, self._impatient)
 
     def _impatient(self) -> None:
         """If there was no answer at all, it is taken back; should it come late, the phone ends it."""
@@ -271,8 +266,16 @@ class _Attempt:
             self.call.hangup()
             self._on_unanswered(self, SipCause(408, None, "the trunk says nothing"))
 
+    def _took_it(self) -> None:
+        self.rang = True
+        self._outbound.note_present(self.route)
+        self._stop_timer()
+
     def _end(self) -> None:
         self._over = True
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
@@ -282,16 +285,14 @@ class _Attempt:
         """It rings: this trunk has the call."""
         if self._over:
             return
-        self.rang = True
-        self._outbound.note_present(self.route)
+        self._took_it()
         self._owner.progressed(code, media)
 
     def answered(self, media: RemoteMedia) -> None:
         """Somebody answered."""
         if self._over:
             return
-        self.rang = True
-        self._outbound.note_present(self.route)
+        self._took_it()
         self._owner.answered(media)
 
     def failed(self, cause: SipCause) -> None:
