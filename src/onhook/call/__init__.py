@@ -19,6 +19,7 @@ from onhook.call.effects import (
 )
 from onhook.call.events import (
     Acknowledged,
+    BrokenOff,
     Cancelled,
     Due,
     Event,
@@ -42,6 +43,7 @@ __all__ = [
     "Accept",
     "Acknowledged",
     "Answer",
+    "BrokenOff",
     "Call",
     "Cancelled",
     "Contact",

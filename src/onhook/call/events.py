@@ -52,6 +52,14 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokenOff:
+    """A later part of a block's message could not be made; what there was of it has been heard."""
+
+    at: float
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """The far end's BYE arrived."""
 
@@ -116,6 +124,7 @@ Event = (
     | Acknowledged
     | Unacknowledged
     | Played
+    | BrokenOff
     | HungUp
     | Cancelled
     | HangupDone

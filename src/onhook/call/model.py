@@ -36,8 +36,9 @@ class End:
     """How a call came to its end: who, when, and why in one word.
 
     ``cause`` is one of ``hangup``, ``forced_hangup``, ``rejected``, ``cancelled``, ``ring_timeout``,
-    ``idle_timeout``, ``session_timeout``, ``no_ack``, ``media_lost``, ``insufficient_credit``,
-    ``shutdown``, and ``crash`` for what a process left behind that did not end properly.
+    ``idle_timeout``, ``session_timeout``, ``no_ack``, ``media_lost``, ``message_incomplete``,
+    ``insufficient_credit``, ``shutdown``, and ``crash`` for what a process left behind that did not end
+    properly.
     ``sip_cause`` is the far end's own reason for its BYE or CANCEL (RFC 3326) where it gave one.
     """
 

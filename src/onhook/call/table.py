@@ -36,6 +36,7 @@ from onhook.call.model import Call, Contact, End, EndedBy, Job, Limits, State
 Effects = tuple[Effect, ...]
 Step = tuple[Call, Effects]
 Transition = Callable[[Call, Any], Step]
+_OfRequest = ev.Prepared | ev.PreparationFailed | ev.Played | ev.BrokenOff
 
 
 def step(call: Call, event: ev.Event) -> Step:
@@ -270,6 +271,13 @@ def heard_last(call: Call, event: ev.Played) -> Step:
     return replace(call, due_at=event.at + call.limits.settle_s), ()
 
 
+def broken_off(call: Call, event: ev.BrokenOff) -> Step:
+    """RUNNING, ENDING: the message cannot go on, so the call is hung up after what was heard of it."""
+    if not _is(call.job, event) or call.due_at is not None:
+        return call, ()
+    return _close(call, End(event.at, EndedBy.SYSTEM, "message_incomplete"))
+
+
 def ring_timeout(call: Call, event: ev.Due) -> Step:
     """RINGING: the application did not act."""
     if not _is_due(call, event):
@@ -294,7 +302,7 @@ def settled(call: Call, event: ev.Due) -> Step:
 # Shared steps ---------------------------------------------------------------------------------
 
 
-def _is(job: Job | None, event: ev.Prepared | ev.PreparationFailed | ev.Played) -> bool:
+def _is(job: Job | None, event: _OfRequest) -> bool:
     return job is not None and job.request_id == event.request_id
 
 
@@ -378,6 +386,7 @@ def _table() -> dict[tuple[State, type], Transition]:
             ignore,
         ),
         ev.Played: (ignore, ignore, ignore, heard, heard_last, ignore, ignore),
+        ev.BrokenOff: (ignore, ignore, ignore, broken_off, broken_off, ignore, ignore),
         ev.HungUp: (
             far_end_left,
             far_end_left,

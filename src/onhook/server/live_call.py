@@ -33,6 +33,7 @@ from onhook.server.metrics import Metrics
 from onhook.server.preparation import Preparation
 from onhook.server.pricing import Pricing
 from onhook.server.silence import SilenceWatch
+from onhook.server.speaking import Speaking
 from onhook.server.ticket import Ticket
 from onhook.store import CallRecord, NotificationRecord, Store, Writes
 
@@ -88,6 +89,7 @@ class LiveCall:
         self._abandoned = False
         self._port: PortReservation | None = None
         self._stream: Stream | None = None
+        self._speaking: Speaking | None = None
         self._log = log.bind(session=record.session)
 
     @property
@@ -158,13 +160,15 @@ class LiveCall:
         request_id = ticket.job.request_id
         try:
             self._take_port(ticket.job)
-            ticket.prompts = await self._around.preparation.prepare(ticket.request, ticket.answer)
+            ticket.message = await self._around.preparation.prepare(ticket.request, ticket.answer)
         except BaseException as error:
             # Whatever went wrong, the reservation must not outlive its request.
             self._feed(machine.PreparationFailed(clock.now_s(), request_id))
             ticket.fail(error)
             raise
-        if not ticket.answer.done():
+        if ticket.answer.done():
+            ticket.message.close()
+        else:
             self._feed(machine.Prepared(clock.now_s(), request_id))
 
     def _take_port(self, job: Job) -> None:
@@ -291,6 +295,8 @@ class LiveCall:
             case machine.Play(request_id):
                 self._play(request_id)
             case machine.StopMedia():
+                if self._speaking is not None:
+                    self._speaking.forget()
                 if self._stream is not None:
                     self._stream.stop()
             case machine.HangUp():
@@ -344,9 +350,11 @@ class LiveCall:
     def _play(self, request_id: int) -> None:
         if self._stream is None:
             return
-        self._stream.play(
-            self._tickets[request_id].prompts,
-            lambda sent_s: self._feed(machine.Played(sent_s, request_id)),
+        self._speaking = Speaking(
+            self._stream,
+            self._tickets[request_id].message,
+            on_played=lambda sent_s: self._feed(machine.Played(sent_s, request_id)),
+            on_failed=lambda _: self._feed(machine.BrokenOff(clock.now_s(), request_id)),
         )
 
     def _arm(self, before: Call | None) -> None:
@@ -371,6 +379,9 @@ class LiveCall:
             self._expiry = None
 
     def _close_media(self) -> None:
+        if self._speaking is not None:
+            self._speaking.forget()
+            self._speaking = None
         if self._stream is not None:
             self._stream.close()
             self._stream = None

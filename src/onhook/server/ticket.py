@@ -1,12 +1,11 @@
 """A request on its way through a call: from its arrival to the reply."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Job
-from onhook.media.prompt import Prompt
+from onhook.server.speaking import NOTHING, PreparedMessage
 
 
 @dataclass(slots=True, eq=False)
@@ -14,14 +13,14 @@ class Ticket:
     """What the call's owner keeps of a request until it is answered.
 
     ``answer`` is done when the request may be answered with success_ok, and holds the
-    :class:`Refused` otherwise. ``prompts`` is its message, ready to be played.
+    :class:`Refused` otherwise. ``message`` is ready to be played.
     """
 
     job: Job
     request: BlockRequest
     arrived_s: float
     answer: "asyncio.Future[None]"
-    prompts: Sequence[Prompt] = field(default=())
+    message: PreparedMessage = field(default=NOTHING)
 
     def __post_init__(self) -> None:
         # Who fails a request in its preparation raises the same, and nobody awaits the answer.
