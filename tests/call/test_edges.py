@@ -33,6 +33,7 @@ from call.lives import (
 from onhook.call import (
     TABLE,
     Acknowledged,
+    MessageBroken,
     Cancelled,
     Due,
     Event,
@@ -194,6 +195,13 @@ NOTHINGS: list[Nothing] = [
             ENDING, Played(7.0, 1)),
     Nothing("settling: told twice is heard once",
             SETTLING, Played(7.25, 2)),
+    # MessageBroken
+    Nothing("running: an earlier block's message means nothing",
+            (*WAITING, Requested(5.0, NEXT), Prepared(6.0, 3)), MessageBroken(6.0, 1)),
+    Nothing("ending: an earlier block's message means nothing",
+            ENDING, MessageBroken(7.0, 1)),
+    Nothing("settling: what was heard to its end was not broken off",
+            SETTLING, MessageBroken(7.25, 2)),
     # Cancelled
     Nothing("preparing, answered: CANCEL comes too late",
             PREPARING_LATER, Cancelled(5.5)),
@@ -245,6 +253,7 @@ EVENTS: dict[type, tuple[Event, ...]] = {
     Acknowledged: (Acknowledged(1000.0),),
     Unacknowledged: (Unacknowledged(1000.0),),
     Played: (Played(1000.0, 1), Played(1000.0, 2), Played(1000.0, 9)),
+    MessageBroken: (MessageBroken(1000.0, 1), MessageBroken(1000.0, 2), MessageBroken(1000.0, 9)),
     HungUp: (HungUp(1000.0, "Q.850;cause=16"),),
     Cancelled: (Cancelled(1000.0, "SIP;cause=200"),),
     HangupDone: (HangupDone(1000.0),),

@@ -17,6 +17,7 @@ from onhook.phone.lifecycle import CallState
 from onhook.phone.sdp import Codec, RemoteMedia
 from onhook.server import clock
 from onhook.server.live_call import LiveCall
+from onhook.server.speaking import NOTHING, PreparedMessage
 from onhook.store import CallRecord
 
 REQUEST = BlockRequest(block=HANGUP, session="S", message=("a message",))
@@ -84,8 +85,8 @@ def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
         asyncio.get_running_loop().call_soon(on_disk)
         return done
 
-    async def prepare(*_: object) -> tuple[()]:
-        return ()
+    async def prepare(*_: object) -> PreparedMessage:
+        return NOTHING
 
     told: list[str] = []
     around = SimpleNamespace(

@@ -1,17 +1,17 @@
 """What a request needs before its block may begin: URLs that answer, a message, whom to call, a seat."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from onhook.billing import LegsDiffer, Rate
 from onhook.blocks import BlockRequest, Destination, Refused
-from onhook.media.prompt import Prompt
 from onhook.server.callees import Callee, Callees
 from onhook.server.directory import Directory
 from onhook.server.preparation import Preparation
 from onhook.server.pricing import Pricing
 from onhook.server.rooms import Rooms, Seat
+from onhook.server.speaking import NOTHING, PreparedMessage
 from onhook.store import CallRecord
 
 
@@ -19,7 +19,7 @@ from onhook.store import CallRecord
 class Arranged:
     """What was got ready for a block. ``release()`` gives back what others could use."""
 
-    prompts: Sequence[Prompt] = ()
+    message: PreparedMessage = NOTHING
     callee: Callee | None = None
     rate: Rate | None = None
     """What a minute of the call costs once the callee has answered."""
@@ -34,6 +34,7 @@ class Arranged:
 
     def release(self) -> None:
         """The block did not begin, or is over."""
+        self.message.close()
         if self.seat is not None:
             self.seat.leave()
         if self.callee is not None:
@@ -68,13 +69,23 @@ class Arrangements:
         Returns early, with what there is, when ``given_up`` is done: then the call went to its end.
         Raises :class:`Refused`.
         """
-        arranged = Arranged(prompts=await self._preparation.prepare(request, given_up))
+        arranged = Arranged(message=await self._preparation.prepare(request, given_up))
         dest = request.options.get("dest")
         if given_up.done() or not isinstance(dest, Destination):
             return arranged
+        try:
+            await self._add(arranged, dest, request, record)
+        except BaseException:
+            arranged.release()
+            raise
+        return arranged
+
+    async def _add(
+        self, arranged: Arranged, dest: Destination, request: BlockRequest, record: CallRecord
+    ) -> None:
         if dest.room is not None:
             arranged.seat = self._rooms.seat(record.account_id, dest.room)
-            return arranged
+            return
         account = await self._directory.account_of(record.app_id)
         arranged.callee = await self._callees.find(
             account,
@@ -82,12 +93,7 @@ class Arrangements:
             request.text("caller_id"),
             callers_own=record.from_number if record.direction == "in" else "",
         )
-        try:
-            arranged.rate = await dearer(self._pricing, record, dest.number)
-        except BaseException:
-            arranged.release()
-            raise
-        return arranged
+        arranged.rate = await dearer(self._pricing, record, dest.number)
 
 
 async def dearer(pricing: Pricing, record: CallRecord, dest: str) -> Rate:

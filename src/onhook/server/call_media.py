@@ -10,6 +10,7 @@ from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PortReservation
 from onhook.media.stream import Playable, Stream, StreamListener
 from onhook.phone.sdp import NOBODY, RemoteMedia
+from onhook.server.speaking import PreparedMessage, Speaking
 
 log = structlog.get_logger()
 
@@ -33,6 +34,7 @@ class CallMedia:
         self._listener = listener
         self._port: PortReservation | None = None
         self._recorders: dict[str, Callable[[], None]] = {}
+        self._speaking: Speaking | None = None
         self.stream: Stream | None = None
 
     @property
@@ -80,10 +82,22 @@ class CallMedia:
         if self.stream is not None and media.ip != NOBODY:
             self.stream.set_remote((media.ip, media.port))
 
-    def play(self, prompts: Sequence[Playable], on_played: Callable[[float], None]) -> None:
-        """Plays these, one after another."""
-        if self.stream is not None:
-            self.stream.play(prompts, on_played)
+    def say(
+        self,
+        message: PreparedMessage,
+        on_said: Callable[[float, Sequence[Playable]], None],
+        on_failed: Callable[[], None],
+    ) -> None:
+        """Says a message; ``on_said`` is told when its end left, and what was played for it."""
+        if self.stream is None:
+            return
+        speaking = Speaking(
+            self.stream,
+            message,
+            on_played=lambda at_s: on_said(at_s, speaking.said),
+            on_failed=lambda _: on_failed(),
+        )
+        self._speaking = speaking
 
     def loop(self, prompts: Sequence[Playable]) -> None:
         """Plays these again and again."""
@@ -92,8 +106,14 @@ class CallMedia:
 
     def stop_playing(self) -> None:
         """Cuts off what plays."""
+        self._forget()
         if self.stream is not None:
             self.stream.stop()
+
+    def _forget(self) -> None:
+        if self._speaking is not None:
+            self._speaking.forget()
+            self._speaking = None
 
     def join(self, other: "CallMedia") -> None:
         """The two hear one another."""
@@ -120,6 +140,7 @@ class CallMedia:
 
     def close(self) -> None:
         """No frame leaves any more; recordings are completed. Does nothing the second time."""
+        self._forget()
         if self.stream is not None:
             self.stream.close()
             self.stream = None

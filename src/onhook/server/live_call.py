@@ -18,8 +18,9 @@ import structlog
 from onhook import call as machine
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Call, Effect, Event, Job, State
+from onhook.media import sounds
 from onhook.media.plane import MediaPlane
-from onhook.media.stream import StreamStats
+from onhook.media.stream import Playable, StreamStats
 from onhook.notify.notification import Notification
 from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
@@ -39,6 +40,7 @@ from onhook.server.peer import Peer, digits_after
 from onhook.server.pricing import Pricing
 from onhook.server.rooms import Rooms, Seat
 from onhook.server.silence import SilenceWatch
+from onhook.server.speaking import NOTHING, PreparedMessage
 from onhook.server.ticket import Ticket
 from onhook.server.works import Means, work_of
 from onhook.store import CallRecord, Store
@@ -404,18 +406,48 @@ class LiveCall:
         self._leg.hangup()
 
     def _play(self, effect: machine.Play) -> None:
-        request_id = effect.request_id
-        prompts = [*self._tickets[request_id].arranged.prompts]
-        if effect.beep:
-            prompts.append(sounds.beep())
-        if not prompts:
-            self._loop.call_soon(lambda: self._feed(machine.Played(clock.now_s(), request_id)))
-            return
-        self._media.play(prompts, lambda at_s: self._feed(machine.Played(at_s, request_id)))
+        beep = (sounds.beep(),) if effect.beep else ()
+        arranged = self._tickets[effect.request_id].arranged
+
+        def said(at_s: float, prompts: Sequence[Playable]) -> None:
+            arranged.message = PreparedMessage(prompts)  # complete, should it be said again
+            if beep and arranged.message.first:
+                self._say(effect.request_id, PreparedMessage(beep), through)
+            else:
+                through(at_s)
+
+        def through(at_s: float, _: object = None) -> None:
+            self._feed(machine.Played(at_s, effect.request_id))
+
+        if arranged.message.first:
+            self._say(effect.request_id, arranged.message, said)
+        elif beep:
+            self._say(effect.request_id, PreparedMessage(beep), through)
+        else:
+            self._loop.call_soon(lambda: through(clock.now_s()))
+
+    def _say(
+        self,
+        request_id: int,
+        message: PreparedMessage,
+        on_said: Callable[[float, Sequence[Playable]], None],
+    ) -> None:
+        self._media.say(
+            message,
+            on_said,
+            on_failed=lambda: self._feed(machine.MessageBroken(clock.now_s(), request_id)),
+        )
 
     def _loop_message(self, effect: machine.Loop) -> None:
-        prompts = self._tickets[effect.request_id].arranged.prompts
-        self._media.loop(prompts or (sounds.hold_music(),))
+        """What is not ready to its end is said once before it is repeated."""
+        arranged = self._tickets[effect.request_id].arranged
+        message, arranged.message = arranged.message, NOTHING  # it outlives its request
+        if not message.first:
+            self._media.loop((sounds.hold_music(),))
+        elif message.rest is None:
+            self._media.loop(message.first)
+        else:
+            self._say(effect.request_id, message, lambda _, said: self._media.loop(said))
 
     def _ring_back(self, effect: machine.RingBack) -> None:
         self._media.loop((sounds.ringback(),))

@@ -70,7 +70,11 @@ class Placing:
     ) -> Mapping[str, object]:
         """Places one call. Raises :class:`Refused`."""
         arranged, account = await self._prepared(app_id, request)
-        callee = await self._found(account, request, request.text("dest"))
+        try:
+            callee = await self._found(account, request, request.text("dest"))
+        except BaseException:
+            arranged.release()
+            raise
         order = _Order(request, app_id, account, callee, arrived_s, {})
         live, ticket = await self._made(order, arranged)
         ticket.reply = {"txn_ref": live.record.txn_ref, "session": live.record.session}
@@ -154,8 +158,8 @@ class Placing:
 
     async def _prepared(self, app_id: str, request: BlockRequest) -> tuple[Arranged, Account]:
         never = asyncio.get_running_loop().create_future()
-        prompts = await self._preparation.prepare(request, never)
-        return Arranged(prompts=prompts), await self._directory.account_of(app_id)
+        message = await self._preparation.prepare(request, never)
+        return Arranged(message=message), await self._directory.account_of(app_id)
 
     async def _found(
         self, account: Account, request: BlockRequest, dest: str, name: str = "dest"

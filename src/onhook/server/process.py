@@ -49,15 +49,15 @@ from onhook.server.live_call import Surroundings
 from onhook.server.metrics import Metrics
 from onhook.server.notices import outgoing
 from onhook.server.occupancy import Occupied, occupied
+from onhook.server.outbound import Outbound
 from onhook.server.pages import routes as reference_routes
+from onhook.server.placing import Placing
 from onhook.server.preparation import (
     CheckedFetcher,
     Preparation,
     RequestSyntax,
     download_room,
 )
-from onhook.server.outbound import Outbound
-from onhook.server.placing import Placing
 from onhook.server.pricing import Pricing
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.ratelimit import RateLimit
@@ -129,12 +129,11 @@ class Server:
                 trying=False,  # a call rings once it is on disk, see LiveCall.begin
                 user_agent=f"Onhook/{__version__}",
             )
-            recordings = type('R',(),{'new':staticmethod(lambda: type('L',(),{'name':'x','url':'http://x/'})()),'open_spool':None,'finish':None})()
             charging = Charging(store.money, self._settings.rate)
             pricing = Pricing(directory, charging, Credit(store.money))
             legs = Legs(self._settings.max_calls)
             callees = Callees(directory, legs)
-            rooms = Rooms(lambda: None)
+            rooms = Rooms(plane.open_room)
             around = Surroundings(
                 store=store,
                 journal=journal,
@@ -146,7 +145,7 @@ class Server:
                 outbound=Outbound(endpoint),
                 rooms=rooms,
                 spools=recordings,
-                means=Means(recordings.new, beep=False),
+                means=Means(recordings.new, beep=self._settings.record_beep),
                 local_ip=endpoint.local_address_towards,
                 silence_s=self._settings.silence_s,
             )
