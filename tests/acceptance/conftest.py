@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from acceptance.files import FileServer
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import Callee, Customer, Onhook
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 
@@ -46,6 +46,15 @@ async def phone() -> AsyncIterator[Phone]:
 @pytest.fixture
 async def customer(server: Onhook, receiver: Receiver, phone: Phone) -> Customer:
     return await Customer.make(server, receiver, phone)
+
+
+@pytest.fixture
+async def callee(server: Onhook) -> AsyncIterator[Callee]:
+    """Somebody behind a trunk of the server, with numbers that nobody else has."""
+    async with Phone() as one:
+        made = await Callee.make(server, one)
+        yield made
+        await made.close()
 
 
 @pytest.fixture

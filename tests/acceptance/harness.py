@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onhook.cli import accounts
+from onhook.cli import trunks
 from onhook.testing.api_client import ApiClient
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
@@ -140,9 +141,52 @@ class Customer:
         async with self.api as api:
             return dict(await api.post(path, **params))
 
+    async def block(self, path: str, session: str, **params: str) -> dict[str, str]:
+        """A block that is accepted, and tells this customer's receiver at ``/PATH``; its JSON."""
+        url = self.receiver.url("/" + path.rpartition("/")[2])
+        reply = await self.post(f"ivr/{path}", **{"session": session, "notify_url": url, **params})
+        assert reply["status"] == "success_ok", reply
+        return reply
+
     async def hangup(self, session: str, **params: str) -> dict[str, str]:
         """A Hangup request; its JSON."""
         return await self.post("ivr/end/hangup", session=session, **params)
+
+
+@dataclass
+class Callee:
+    """A phone behind a trunk of its own; ``number`` leads to it, and so do those that ``another`` makes."""
+
+    server: Onhook
+    phone: Phone
+    prefix: str
+    trunk: str
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    @classmethod
+    async def make(cls, server: Onhook, phone: Phone, **options: str) -> Self:
+        """Adds the trunk."""
+        prefix = f"+65{next(_numbers) % 10_000_000 // 10}"
+        return cls(server, phone, prefix, await add_trunk(server, phone, prefix=prefix, **options))
+
+    def another(self) -> str:
+        """A number that was not called before, in E.164."""
+        digits = 11 - len(self.prefix)
+        return f"{self.prefix}{next(self._numbers):0{digits}d}"
+
+    async def close(self) -> None:
+        """Removes the trunk."""
+        where = self.server.settings.get("database_url", "")
+        await trunks.remove(self.server.data, self.trunk, where)
+
+
+async def add_trunk(server: Onhook, callee: Phone, *, prefix: str = "*", **options: str) -> str:
+    """A trunk of the server whose other end is this phone, for numbers with this prefix; its name."""
+    host, port = callee.address
+    name = f"t{next(_numbers)}"
+    given = trunks.Given(name, f"{host}:{port}", prefix=prefix, **options)
+    await trunks.add(server.data, given, server.settings.get("database_url", ""))
+    return name
 
 
 def marked(seconds: float) -> NDArray[np.int16]:

@@ -36,6 +36,7 @@
  */
 #define _GNU_SOURCE
 #include "plane.h"
+#include "recorder.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -75,6 +76,7 @@ enum {
     FIFO_PRIORITY = 10,
     NICE_LEVEL = -15,
     TIMER_SLACK_NS = 1000,
+    LONGEST_WAIT_NS = 2000000000, /* of a packet in its socket */
 };
 
 enum { NO_EVENTS = 255 };
@@ -112,6 +114,7 @@ struct call {
     bool closing;
     bool closed;     /* CLOSED was taken */
     uint32_t queued; /* segments not yet reported */
+    uint32_t recordings; /* likewise */
     struct call *next_free;
     /* the media thread's, once open */
     int fd;
@@ -131,18 +134,20 @@ struct call {
     struct call *previous, *next;                  /* in the slot */
     struct segment *first, *playing, *last;        /* first: oldest not reported */
     struct receiver rx;
+    struct recorder recorder;
     char digits[PENDING_DIGITS];
     unsigned digit_count;
     bool owes_first, owes_timeout, owes_closed;
     struct plane_stats stats;
 };
 
-enum command_kind { OPEN, PLAY, CUT, REMOTE, CLOSE };
+enum command_kind { OPEN, PLAY, CUT, REMOTE, RECORD, RECORD_STOP, CLOSE };
 
 struct command {
     enum command_kind kind;
     struct call *call;
     struct segment *segment;
+    recording *recording;
     struct sockaddr_in remote;
 };
 
@@ -182,6 +187,7 @@ struct plane {
     struct ring reports;
     struct report *report;
     struct call *calls;
+    struct recorders *recorders;
     /* the caller's */
     struct call *free_calls;
     struct command *held; /* waiting for room in the ring: held[held_first .. held_count) */
@@ -198,6 +204,8 @@ struct plane {
     struct iovec vectors[RECEIVE_BATCH];
     struct sockaddr_in sources[RECEIVE_BATCH];
     uint8_t packets[RECEIVE_BATCH][RTP_MAX_BYTES];
+    _Alignas(struct cmsghdr) uint8_t stamps[RECEIVE_BATCH][CMSG_SPACE(sizeof(struct timespec))];
+    int64_t arrived; /* the packet that is being received, in samples: see sample_clock() */
     /* for plane_health() */
     _Atomic uint64_t seen_calls;
     _Atomic uint64_t skipped_rounds;
@@ -239,11 +247,22 @@ static void ring_taken(struct ring *ring)
 
 /* ---- Clock ------------------------------------------------------------------------------- */
 
+static int64_t ns_of(const struct timespec *time)
+{
+    return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
 static int64_t clock_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return ns_of(&now);
+}
+
+/* This tick, in samples: where the frames begin that are sent in it. */
+static int64_t sample_clock(const struct plane *p)
+{
+    return (int64_t)p->tick * SAMPLES_PER_TICK;
 }
 
 static void sleep_until(int64_t when_ns)
@@ -401,7 +420,7 @@ static void put_be32(uint8_t *at, uint32_t value)
 
 /* The frame goes to the kernel from where it lies: no copy, and a prompt file that was cut short
  * behind our back is an EFAULT here where touching it would be a SIGBUS. */
-static void send_packet(struct call *call, uint8_t *header, const uint8_t *frame)
+static bool send_packet(struct call *call, uint8_t *header, const uint8_t *frame)
 {
     struct iovec parts[2] = {
         {.iov_base = header, .iov_len = RTP_HEADER_BYTES},
@@ -417,10 +436,11 @@ static void send_packet(struct call *call, uint8_t *header, const uint8_t *frame
         sent = sendmsg(call->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0) {
         call->stats.send_errors++;
-        return;
+        return false;
     }
     call->stats.sent_packets++;
     call->stats.sent_bytes += (uint64_t)sent;
+    return true;
 }
 
 static void send_frame(struct plane *p, struct call *call)
@@ -433,7 +453,10 @@ static void send_frame(struct plane *p, struct call *call)
     put_be32(header + 4,
              call->timestamp + (uint32_t)(p->tick - call->open_tick) * SAMPLES_PER_TICK);
     put_be32(header + 8, call->ssrc);
-    send_packet(call, header, segment->frames + (size_t)segment->sent * PLANE_FRAME_BYTES);
+    const uint8_t *frame = segment->frames + (size_t)segment->sent * PLANE_FRAME_BYTES;
+    if (send_packet(call, header, frame) && call->recorder.count)
+        recorder_sent(&call->recorder, call->payload_type, frame, PLANE_FRAME_BYTES,
+                      sample_clock(p));
     call->spoken = true;
     call->sent_tick = p->tick;
     if (++segment->sent == segment->count) {
@@ -497,8 +520,9 @@ static bool parse_rtp(const uint8_t *data, size_t bytes, struct rtp *out)
     return true;
 }
 
-/* Count gaps and repetitions. A new source, or a jump too wide to be a gap, begins anew. */
-static void track_sequence(struct call *call, const struct rtp *rtp)
+/* Count gaps and repetitions. A new source, or a jump too wide to be a gap, begins anew. False: it
+ * was here before. */
+static bool track_sequence(struct call *call, const struct rtp *rtp)
 {
     struct receiver *rx = &call->rx;
     int step = (int16_t)(rtp->sequence - rx->highest);
@@ -509,22 +533,23 @@ static void track_sequence(struct call *call, const struct rtp *rtp)
         rx->ssrc = rtp->ssrc;
         rx->highest = rtp->sequence;
         rx->seen = ~UINT64_C(0); /* what came before the first packet is not missing */
-        return;
+        return true;
     }
     if (step > 0) {
         call->stats.lost += (uint64_t)step - 1;
         rx->seen = step < 64 ? rx->seen << step | 1 : 1;
         rx->highest = rtp->sequence;
-        return;
+        return true;
     }
     uint64_t bit = UINT64_C(1) << -step;
     if (rx->seen & bit) {
         call->stats.duplicated++;
-        return;
+        return false;
     }
     rx->seen |= bit; /* late, not lost */
     if (call->stats.lost)
         call->stats.lost--;
+    return true;
 }
 
 /* Does this packet belong to a key press that was reported before? */
@@ -581,6 +606,19 @@ static void latch(struct call *call, const struct sockaddr_in *source)
                       connect(call->fd, (const struct sockaddr *)source, sizeof *source) == 0;
 }
 
+static void record_heard(struct plane *p, struct call *call, const struct rtp *rtp)
+{
+    recorder_heard(&call->recorder, &(struct heard){
+        .payload = rtp->payload,
+        .bytes = rtp->payload_bytes,
+        .payload_type = rtp->payload_type,
+        .marker = rtp->marker,
+        .ssrc = rtp->ssrc,
+        .timestamp = rtp->timestamp,
+        .arrived = p->arrived,
+    });
+}
+
 static void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
                            const struct sockaddr_in *source)
 {
@@ -611,19 +649,47 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
         call->rx.started = true;
         call->owes_first = true;
     }
-    track_sequence(call, &rtp);
+    bool fresh = track_sequence(call, &rtp);
     if (rtp.payload_type == call->event_payload_type)
         receive_event(call, &rtp);
+    else if (fresh && call->recorder.count)
+        record_heard(p, call, &rtp);
+}
+
+/* How long ago a packet arrived, in ns, by the kernel's time stamp. Calls are read every 20 ms: what
+ * is recorded would be out of time by as much. 0: not known, or the wall clock was set. */
+static int64_t waited_ns(struct msghdr *message, int64_t wall_ns)
+{
+    struct cmsghdr *control = CMSG_FIRSTHDR(message);
+    struct timespec stamp;
+    if (!control || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_TIMESTAMPNS)
+        return 0;
+    memcpy(&stamp, CMSG_DATA(control), sizeof stamp);
+    int64_t waited = wall_ns - ns_of(&stamp);
+    return waited < 0 || waited > LONGEST_WAIT_NS ? 0 : waited;
+}
+
+static void stamp_arrival(struct plane *p, struct msghdr *message)
+{
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    int64_t arrived_ns = clock_ns() - waited_ns(message, ns_of(&wall));
+    p->arrived = (arrived_ns - p->epoch_ns) * SAMPLES_PER_TICK / TICK_NS;
 }
 
 static void receive(struct plane *p, struct call *call)
 {
-    for (int i = 0; i < RECEIVE_BATCH; i++)
+    for (int i = 0; i < RECEIVE_BATCH; i++) {
         p->messages[i].msg_hdr.msg_namelen = sizeof p->sources[i];
+        p->messages[i].msg_hdr.msg_control = p->stamps[i];
+        p->messages[i].msg_hdr.msg_controllen = call->recorder.count ? sizeof p->stamps[i] : 0;
+    }
     int got = recvmmsg(call->fd, p->messages, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
     if (got < 0 && errno == ECONNREFUSED) /* our own packets found nobody: not our affair */
         got = recvmmsg(call->fd, p->messages, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < got; i++) {
+        if (call->recorder.count)
+            stamp_arrival(p, &p->messages[i].msg_hdr);
         if (p->messages[i].msg_hdr.msg_flags & MSG_TRUNC)
             call->stats.malformed++;
         else
@@ -703,8 +769,15 @@ static void take_command(struct plane *p, const struct command *command)
     case REMOTE:
         move_peer(call, &command->remote);
         return;
+    case RECORD:
+        recorder_add(&call->recorder, command->recording, sample_clock(p));
+        return;
+    case RECORD_STOP:
+        recorder_remove(&call->recorder, command->recording, sample_clock(p));
+        return;
     case CLOSE:
         cut(p, call);
+        recorder_end(&call->recorder, sample_clock(p));
         call->owes_closed = true;
         break;
     }
@@ -737,6 +810,8 @@ static void serve_slot(struct plane *p, struct slot *slot)
             receive(p, call);
             watch_silence(p, call);
         }
+        if (call->recorder.count)
+            recorder_advance(&call->recorder, sample_clock(p));
         report(p, call);
     }
 }
@@ -888,8 +963,12 @@ int plane_start(plane **out, const struct plane_config *config)
     prepare_receive(p);
     int error = allocate(p);
     if (!error)
+        error = recorders_start(&p->recorders, p->event_fd);
+    if (!error)
         error = start_thread(p);
     if (error) {
+        if (p->recorders)
+            recorders_stop(p->recorders);
         free_plane(p);
         return error;
     }
@@ -924,6 +1003,10 @@ void plane_stop(plane *p)
     atomic_store(&p->stopping, true);
     signal_fd(p->wake_fd);
     pthread_join(p->thread, NULL);
+    for (uint32_t i = 0; i < p->config.max_calls; i++)
+        if (p->calls[i].in_use)
+            recorder_end(&p->calls[i].recorder, sample_clock(p));
+    recorders_stop(p->recorders);
     free_all_segments(p);
     for (uint32_t i = 0; i < p->config.max_calls; i++)
         if (p->calls[i].in_use)
@@ -1119,6 +1202,38 @@ int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port)
     return submit(p, command);
 }
 
+int plane_record(plane *p, uint64_t handle, int fd, plane_recording **out)
+{
+    struct call *call = find_open(p, handle);
+    int on = 1;
+    if (!call)
+        return -ENOENT;
+    if (fd < 0)
+        return -EINVAL;
+    if (call->recordings >= PLANE_MAX_RECORDINGS)
+        return -ENOBUFS;
+    recording *recording = recording_new(p->recorders, fd, handle);
+    if (!recording)
+        return -ENOMEM;
+    setsockopt(call->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    int result = submit(p, (struct command){.kind = RECORD, .call = call, .recording = recording});
+    if (result < 0) {
+        recording_free(recording, false);
+        return result;
+    }
+    recorders_add(p->recorders, recording);
+    call->recordings++;
+    *out = recording;
+    return result;
+}
+
+int plane_record_stop(plane *p, uint64_t handle, const plane_recording *recording)
+{
+    struct command command = {.kind = RECORD_STOP, .call = find_open(p, handle)};
+    command.recording = (plane_recording *)(uintptr_t)recording;
+    return command.call ? submit(p, command) : -ENOENT;
+}
+
 int plane_close(plane *p, uint64_t handle)
 {
     struct call *call = find_open(p, handle);
@@ -1132,9 +1247,28 @@ int plane_close(plane *p, uint64_t handle)
 
 /* ---- The caller's side: events ----------------------------------------------------------- */
 
-int plane_take_events(plane *p, struct plane_event *out, int max)
+static int take_recorded(plane *p, struct plane_event *out, int max)
 {
     int taken = 0;
+    recording *recording;
+    for (; taken < max && (recording = recorders_take_done(p->recorders)); taken++) {
+        uint64_t handle = recording_owner(recording);
+        struct call *call = find(p, handle);
+        if (call)
+            call->recordings--;
+        out[taken] = (struct plane_event){
+            .call = handle,
+            .play_id = (uint64_t)(uintptr_t)recording,
+            .at_ns = clock_ns(),
+            .kind = PLANE_RECORDED,
+        };
+    }
+    return taken;
+}
+
+int plane_take_events(plane *p, struct plane_event *out, int max)
+{
+    int taken = take_recorded(p, out, max);
     for (; taken < max && ring_length(&p->reports); taken++) {
         struct report report = p->report[ring_take_at(&p->reports)];
         ring_taken(&p->reports);
@@ -1169,4 +1303,11 @@ int plane_reap(plane *p, uint64_t handle, struct plane_stats *out)
     call->next_free = p->free_calls;
     p->free_calls = call;
     return 0;
+}
+
+void plane_reap_recording(plane *p, plane_recording *recording, struct plane_recorded *out)
+{
+    (void)p;
+    recording_read(recording, out);
+    recording_free(recording, true);
 }

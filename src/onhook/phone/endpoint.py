@@ -29,18 +29,26 @@ import structlog
 from onhook.phone import sdp
 from onhook.phone.cause import SipCause, cause_of_response
 from onhook.phone.dialog import Dialog, DialogRecord, write_request
+from onhook.phone.digest import Authenticator
 from onhook.phone.errors import BadRequest, SdpError, Unanswerable
 from onhook.phone.incoming import IncomingCall
+from onhook.phone.invite import Outline, SentInvite
 from onhook.phone.layer import TransactionLayer
-from onhook.phone.lifecycle import CallListener, CallState
-from onhook.phone.message import MAGIC_COOKIE, Address, Request, parse
+from onhook.phone.leg import Leg
+from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
+from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, TcpAddress, parse
 from onhook.phone.neighbours import Neighbours
+from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.pending import refuse_pending
 from onhook.phone.reply import ALLOW, HeaderLines, bad_request, response
+from onhook.phone.resolver import Resolver
 from onhook.phone.screening import Refusal, refuse_method, screen
+from onhook.phone.tcp import TcpTransport
 from onhook.phone.timers import Clock, TimerHandle, Timers
-from onhook.phone.transactions import ServerInvite
+from onhook.phone.transactions import ClientInvite, Event, InviteUser, ServerInvite
 from onhook.phone.transport import UdpTransport
+from onhook.phone.trunk import CallerId, Trunk, is_numeric
+from onhook.phone.withdrawal import withdraw
 
 log = structlog.get_logger()
 
@@ -50,11 +58,13 @@ a call that is left without either is rejected with 480."""
 OnMessage = Callable[[str, bytes, Address], None]
 """Sees every datagram: "in" or "out", the bytes, the peer's address. For traces; must be quick."""
 
+_ATTEMPTS = 10
+"""To find a port that is free for UDP and TCP, when any will do."""
 _METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER"))
 
 
 class SipEndpoint:
-    """Incoming calls over UDP.
+    """Calls to us and calls of ours, over UDP and TCP.
 
     `contact_host` is the address that peers are told to reach us at, by default the one the socket
     is bound to, or for 0.0.0.0 the one that routes to the peer. `max_calls` bounds the calls held
@@ -91,8 +101,15 @@ class SipEndpoint:
         self._timers = timers or Timers()
         self._clock = clock
         self._transport = UdpTransport(self._received)
+        self._tcp = TcpTransport(
+            self._received,
+            on_refused=lambda peer: self._disconnected(peer, Event.UNREACHABLE),
+            on_lost=lambda peer: self._disconnected(peer, Event.LOST),
+            trusts=self._neighbours.trusts,
+        )
+        self._resolver = Resolver()
         self._layer: TransactionLayer | None = None
-        self._calls: dict[tuple[str, str], IncomingCall] = {}
+        self._calls: dict[tuple[str, str], Leg] = {}
         self._orphan_timers: list[TimerHandle] = []
         self._counters: Counter[str] = Counter()
         self._secret = secrets.token_bytes(16)
@@ -115,19 +132,29 @@ class SipEndpoint:
         (from outside the trusted peers), `overloaded`, `retransmissions`, `unsent`, `keepalives`.
         """
         repeated = self._layer.retransmissions if self._layer else 0
-        own = {"retransmissions": repeated, "unsent": self._transport.dropped}
+        unsent = self._transport.dropped + self._tcp.dropped
+        own = {"retransmissions": repeated, "unsent": unsent}
         return {**self._counters, **own}
 
     async def start(self, host: str, port: int) -> None:
-        """Bind and listen; port 0 picks one, see `address`. OSError passes through."""
+        """Bind and listen, over UDP and TCP; port 0 picks one, see `address`. OSError passes through."""
+        clock = self._clock or asyncio.get_running_loop()
         self._layer = TransactionLayer(
             self._send,
             self,
-            self._clock or asyncio.get_running_loop(),
+            clock,
             self._timers,
             max_lingering=4 * self._max_calls,
         )
-        await self._transport.open(host, port)
+        for attempt in range(_ATTEMPTS):
+            await self._transport.open(host, port)
+            try:
+                await self._tcp.open(*self.address, clock)
+                break
+            except OSError:
+                await self._transport.close()
+                if port or attempt == _ATTEMPTS - 1:
+                    raise
         self._neighbours.bound = self.address[0]
         log.info("sip.listening", host=self.address[0], port=self.address[1])
 
@@ -142,18 +169,94 @@ class SipEndpoint:
         for call in self._calls.values():
             call.abandon()
         self._calls.clear()
+        self._resolver.close()
+        await self._tcp.close()
         await self._transport.close()
 
     def local_address_towards(self, peer: str) -> str:
         """The address of ours that `peer` (numeric) is told; OSError when there is no route."""
         return self._neighbours.host_towards(peer)
 
+    def dial(
+        self,
+        trunk: Trunk,
+        called: str,
+        caller: CallerId,
+        *,
+        ip: str,
+        port: int,
+        listener: OutgoingListener,
+        at_once: bool = True,
+    ) -> OutgoingCall:
+        """Place a call through a trunk; our audio is at `ip` (numeric IPv4) and `port`.
+
+        `called` is the user part of the Request-URI, for instance a number with its `+`. `listener`
+        hears nothing before this has returned. Unless `at_once`, the INVITE leaves with `launch`: an
+        owner that writes a call's record first leaves no phone ringing for nobody. ValueError for
+        what cannot be dialled.
+        """
+        outline = Outline(
+            trunk,
+            called,
+            caller,
+            call_id=secrets.token_hex(16),
+            tag=secrets.token_hex(8),
+            token=secrets.token_hex(8),
+        )
+        credentials = Authenticator(trunk.username, trunk.password)
+        full = len(self._calls) >= self._max_calls
+        call = OutgoingCall(outline, credentials, listener, self, ip=ip, port=port)
+        self._calls[call.dialog.call_id, call.dialog.local_tag] = call
+        if full:
+            self._counters["overloaded"] += 1
+            self._soon(call.fail, SipCause(503, None, "too many calls"))
+        elif at_once:
+            self.launch(call)
+        return call
+
+    def launch(self, call: OutgoingCall) -> None:
+        """Send the INVITE of a call that was not dialled at once, as soon as its trunk is found."""
+        host, port = call.destination
+
+        def found(address: str | None) -> None:
+            if address is None:
+                call.fail(SipCause(503, None, "the host of the trunk is not known"))
+            elif call.state is CallState.DIALLING:
+                call.aim(_like(call.destination, address, port))
+                call.start()
+
+        if is_numeric(host):
+            call.start()
+        else:
+            self._resolver.resolve(host, found)
+
     def hangup_orphan(self, record: DialogRecord, on_done: Callable[[SipCause], None]) -> None:
         """End a call that a process before this one left behind.
 
         A number is left out of the sequence, in case the last BYE of that process was sent and lost.
+        A call of ours that was not answered is cancelled, and hung up should it be answered by now.
         """
-        self.send_within(replace(record, next_cseq=record.next_cseq + 1), "BYE", (), on_done)
+        record = replace(record, next_cseq=record.next_cseq + 1)
+        sent = record.pending_out
+        if sent is None:
+            self._bye(record, on_done)
+            return
+        host, port = sent.destination
+
+        def found(address: str | None) -> None:
+            if address is None:
+                on_done(SipCause(503, None, "the host of the trunk is not known"))
+            else:
+                there = sent.towards(_like(sent.destination, address, port))
+                withdraw(there, record, self, on_done)
+
+        if is_numeric(host):
+            found(host)
+        else:
+            self._resolver.resolve(host, found)
+
+    def _bye(self, record: DialogRecord, on_done: Callable[[SipCause], None]) -> None:
+        self.send_within(record, "BYE", (), lambda final: on_done(cause_of_response(final)))
 
     def reject_orphan(
         self, record: DialogRecord, status: int, on_told: Callable[[bool], None]
@@ -208,7 +311,16 @@ class SipEndpoint:
 
     def contact_for(self, peer: Address) -> str:
         """Our Contact value for this peer."""
-        return f"<sip:{self._sent_by(peer)}>"
+        transport = ";transport=tcp" if isinstance(peer, TcpAddress) else ""
+        return f"<sip:{self.sent_by(peer)}{transport}>"
+
+    def sent_by(self, peer: Address) -> str:
+        """Our host and port as this peer can reach them; the trunk's name need not be known yet."""
+        try:
+            host = self._neighbours.host_towards(peer[0])
+        except OSError:  # no route: what is sent will be lost, but a name it must have
+            host = self.address[0]
+        return f"{f'[{host}]' if ':' in host else host}:{self.address[1]}"
 
     def serve_invite(self, request: Request) -> ServerInvite:
         """Open the transaction of an INVITE."""
@@ -234,29 +346,67 @@ class SipEndpoint:
         record: DialogRecord,
         method: str,
         headers: HeaderLines,
-        on_done: Callable[[SipCause], None],
+        on_final: Callable[[Response | None], None],
+        body: bytes = b"",
     ) -> None:
         """Send a request within a dialog until it is answered."""
         branch = MAGIC_COOKIE + secrets.token_hex(8)
-        data = write_request(
+        data = self._written(record, method, branch, headers, body)
+        self._running.request(
+            data, record.destination, branch=branch, method=method, on_final=on_final
+        )
+
+    def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> bytes:
+        """Send the ACK of a 2xx, to which nobody answers; what was sent."""
+        branch = MAGIC_COOKIE + secrets.token_hex(8)
+        data = self._written(record, "ACK", branch, headers, b"")
+        self._send(data, record.destination)
+        return data
+
+    def repeat(self, data: bytes, destination: Address) -> None:
+        """Send something once more that is sent without a transaction."""
+        self._running.retransmissions += 1
+        self._send(data, destination)
+
+    def send_invite(self, sent: SentInvite, data: bytes, user: InviteUser) -> ClientInvite:
+        """Send an INVITE of ours."""
+        return self._running.invite(sent, data, user)
+
+    def resume_invite(self, sent: SentInvite, user: InviteUser) -> ClientInvite:
+        """Take up an INVITE that a process before this one sent."""
+        return self._running.resume_invite(sent, user)
+
+    def send_cancel(
+        self,
+        sent: SentInvite,
+        headers: HeaderLines = (),
+        on_final: Callable[[Response | None], None] = lambda final: None,
+    ) -> None:
+        """Send the CANCEL of an INVITE until it is answered."""
+        self._running.request(
+            sent.cancel(headers),
+            sent.destination,
+            branch=sent.branch,
+            method="CANCEL",
+            on_final=on_final,
+        )
+
+    def forget(self, call: Leg) -> None:
+        """The call is over."""
+        self._calls.pop((call.dialog.call_id, call.dialog.local_tag), None)
+
+    def _written(
+        self, record: DialogRecord, method: str, branch: str, headers: HeaderLines, body: bytes
+    ) -> bytes:
+        return write_request(
             record,
             method,
             branch=branch,
-            sent_by=self._sent_by(record.destination),
+            sent_by=self.sent_by(record.destination),
             user_agent=self.user_agent,
             headers=headers,
+            body=body,
         )
-        self._running.request(
-            data,
-            record.destination,
-            branch=branch,
-            method=method,
-            on_final=lambda final: on_done(cause_of_response(final)),
-        )
-
-    def forget(self, call: IncomingCall) -> None:
-        """The call is over."""
-        self._calls.pop((call.dialog.call_id, call.dialog.local_tag), None)
 
     # Datagrams.
 
@@ -301,7 +451,17 @@ class SipEndpoint:
             self.on_message("out", data, destination)
         if data.startswith(b"SIP/2.0 "):
             self._counters[f"responses.{data[8:9].decode()}xx"] += 1
-        self._transport.send(data, destination)
+        if isinstance(destination, TcpAddress):  # responses only the way their request came
+            self._tcp.send(data, destination, connect=not data.startswith(b"SIP/2.0 "))
+        else:
+            self._transport.send(data, destination)
+
+    def _disconnected(self, peer: Address, event: Event) -> None:
+        try:
+            if self._layer is not None:
+                self._layer.disconnected(peer, event)
+        except Exception:  # the root of what a lost connection sets off
+            log.exception("sip.disconnect_failed")
 
     # Requests outside a dialog.
 
@@ -327,7 +487,7 @@ class SipEndpoint:
     def _invited(self, invite: Request) -> None:
         try:
             offer = sdp.parse_first(invite.body) if invite.body else None
-            dialog = Dialog(invite, self._tag(invite))
+            dialog = Dialog.of_invite(invite, self._tag(invite))
             key = (dialog.call_id, dialog.local_tag)
             if key in self._calls:  # repeated so late that its transaction is gone
                 self._refuse_invite(invite, Refusal(482))
@@ -392,12 +552,12 @@ class SipEndpoint:
             raise RuntimeError("the endpoint is not started, or closed")
         return self._layer
 
-    def _call_of(self, request: Request) -> IncomingCall | None:
+    def _call_of(self, request: Request) -> Leg | None:
         """The call of the dialog that a request belongs to (RFC 3261 12.2.2)."""
         if not request.to_tag:
             return None
         call = self._calls.get((request.call_id, request.to_tag))
-        return call if call is not None and call.dialog.matches(request) else None
+        return call if call is not None and call.knows(request) else None
 
     def _tag(self, request: Request) -> str:
         """Our tag for a request: the same whenever the request is repeated, and for its CANCEL."""
@@ -405,9 +565,10 @@ class SipEndpoint:
         data = text.encode("utf-8", "surrogateescape")
         return blake2b(data, key=self._secret, digest_size=8).hexdigest()
 
-    def _sent_by(self, peer: Address) -> str:
-        try:
-            host = self._neighbours.host_towards(peer[0])
-        except OSError:  # no route: what is sent will be lost, but a name it must have
-            host = self.address[0]
-        return f"{f'[{host}]' if ':' in host else host}:{self.address[1]}"
+    def _soon(self, callback: Callable[..., None], *args: object) -> None:
+        (self._clock or asyncio.get_running_loop()).call_later(0, callback, *args)
+
+
+def _like(address: Address, host: str, port: int) -> Address:
+    """A host and port, over the transport of another address."""
+    return TcpAddress(host, port) if isinstance(address, TcpAddress) else (host, port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +28,8 @@ class MediaSession:
         self._last = b""
 
     def open(self, ip: str, port: int) -> None:
-        """Name the numeric IPv4 address and the port where we listen."""
+        """Name the numeric IPv4 address and the port where we listen; ValueError if it is none."""
+        check_address(ip, port)
         self._local = LocalMedia(ip, port, session_id=secrets.randbelow(2**31))
 
     def answer(self, offer: Offer) -> tuple[bytes, RemoteMedia]:
@@ -45,7 +47,16 @@ class MediaSession:
     def take_answer(self, body: bytes) -> RemoteMedia:
         """Read the peer's answer to our offer; raises `SdpError`."""
         read = sdp.parse_first if self._codec is None else sdp.parse
-        return self._agree(read(body).media)
+        offered = self._dtmf
+        media = self._agree(read(body).media)
+        if media.dtmf_payload_type is None or media.dtmf_payload_type == offered:
+            return media
+        return replace(media, dtmf_from_peer=offered)
+
+    @staticmethod
+    def preview(body: bytes) -> RemoteMedia:
+        """Read what may become the answer, without agreeing to it; raises `SdpError`."""
+        return sdp.parse_first(body).media
 
     def _agree(self, media: RemoteMedia) -> RemoteMedia:
         codec = media.codecs[0]
@@ -64,3 +75,10 @@ class MediaSession:
             body = write(self._local)
         self._last = body
         return body
+
+
+def check_address(ip: str, port: int) -> None:
+    """Raise ValueError unless our audio can be there."""
+    ipaddress.IPv4Address(ip)
+    if not 0 < port < 65536:
+        raise ValueError("bad port")

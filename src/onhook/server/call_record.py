@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from onhook.billing import bill
-from onhook.call import Call, Contact, State
+from onhook.call import Call, Contact, Fields, State
 from onhook.server import bills, clock
+from onhook.server.facts import facts_of
 from onhook.store import CallRecord
 
 _NOBODY = Contact("", "")
@@ -16,7 +17,9 @@ def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -
     ``told`` counts the notifications that it caused; ``dialog`` is new, or None if it is as before.
     """
     contact = call.contact or _NOBODY
+    known = facts_of(record)
     facts: dict[str, object] = {
+        "facts": replace(known, fields=_fields(call), monitor=call.monitor).text(),
         "state": _stored_state(call).value,
         "contact_block": contact.block,
         "contact_url": contact.url,
@@ -37,9 +40,15 @@ def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -
 
 def _stored_state(call: Call) -> State:
     """A reservation is not stored: it does not survive a restart."""
-    if call.state is not State.PREPARING:
-        return call.state
-    return State.WAITING if call.answered else State.RINGING
+    return call.rest if call.state is State.PREPARING else call.state
+
+
+def _fields(call: Call) -> Fields:
+    """What the terminal notification would carry of the last block, should the process die now."""
+    job = call.job
+    if call.state is State.RUNNING and job is not None and job.work is not None:
+        return job.work.known()
+    return call.contact.fields if call.contact is not None else ()
 
 
 def _ending(record: CallRecord, call: Call) -> dict[str, object]:
@@ -50,5 +59,6 @@ def _ending(record: CallRecord, call: Call) -> dict[str, object]:
         "ended_by": call.end.by.value,
         "cause": call.end.cause,
         "sip_cause": call.end.sip_cause,
+        "sip_code": record.sip_code if call.end.sip_code is None else call.end.sip_code,
         **bills.came_to(bill(bills.rate_of(record), call.answered_at, call.end.at)),
     }

@@ -22,6 +22,7 @@ from onhook.notify.replies import (
 )
 from onhook.notify.slots import Slots
 from onhook.notify.urls import UrlRefused, WebUrl
+from onhook.server import numbers
 from onhook.speech import fetch
 from onhook.speech.errors import RefusedUrl, SpeechError
 from onhook.speech.markup import Fetch, Message
@@ -50,6 +51,10 @@ class RequestSyntax:
             if isinstance(part, Fetch):
                 _check_download(part.url)
         return message
+
+    def number(self, text: str) -> str | None:
+        """Reads a phone number."""
+        return numbers.dialable(text)
 
     def notify_url(self, text: str) -> WebUrl:
         """Reads ``notify_url``."""
@@ -85,23 +90,28 @@ class Preparation:
         Of two failures the notify_url's decides, as in the documented order. Returns early, with
         nothing, when ``given_up`` is done: then the call went to its end. Raises :class:`Refused`.
         """
-        target, message = request.notify_target, request.message
-        reachable = not isinstance(target, WebUrl) or self._reachability.known(target)
-        if reachable and not isinstance(message, tuple):
+        targets = [
+            target
+            for target in (request.notify_target, request.monitor_target)
+            if isinstance(target, WebUrl) and not self._reachability.known(target)
+        ]
+        message = request.message
+        if not targets and not isinstance(message, tuple):
             return ()
-        work = asyncio.ensure_future(self._work(None if reachable else target, message))
+        work = asyncio.ensure_future(self._work(targets, message))
         try:
             await asyncio.wait((work, given_up), return_when=asyncio.FIRST_COMPLETED)
             return work.result() if work.done() else ()
         finally:
             work.cancel()
 
-    async def _work(self, target: object, message: object) -> Prompts:
-        if not isinstance(target, WebUrl):
+    async def _work(self, targets: Sequence[WebUrl], message: object) -> Prompts:
+        if not targets:
             return await self._render(message)
         rendering = asyncio.ensure_future(self._render(message))
         try:
-            await self._reach(target)
+            for target in targets:
+                await self._reach(target)
             return await rendering
         finally:
             rendering.cancel()

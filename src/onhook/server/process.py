@@ -35,7 +35,10 @@ from onhook.notify.tls import CaFileUnusable, client_context
 from onhook.phone.endpoint import SipEndpoint
 from onhook.server.account_api import AccountApi
 from onhook.server.api import Api, Application
+from onhook.server.arrangements import Arrangements
+from onhook.server.callees import Callees
 from onhook.server.charging import Charging
+from onhook.server.concurrency import Legs
 from onhook.server.credit import Credit
 from onhook.server.directory import Directory
 from onhook.server.heartbeat import beat
@@ -53,13 +56,17 @@ from onhook.server.preparation import (
     RequestSyntax,
     download_room,
 )
+from onhook.server.outbound import Outbound
+from onhook.server.placing import Placing
 from onhook.server.pricing import Pricing
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.ratelimit import RateLimit
 from onhook.server.recovery import PhoneRecovery, settle
 from onhook.server.replays import hand_over_replays
+from onhook.server.rooms import Rooms
 from onhook.server.settings import Settings
 from onhook.server.switchboard import Switchboard
+from onhook.server.works import Means
 from onhook.speech.copies import Copies
 from onhook.speech.installed import installed_voices
 from onhook.speech.recordings import Recordings
@@ -122,22 +129,37 @@ class Server:
                 trying=False,  # a call rings once it is on disk, see LiveCall.begin
                 user_agent=f"Onhook/{__version__}",
             )
+            recordings = type('R',(),{'new':staticmethod(lambda: type('L',(),{'name':'x','url':'http://x/'})()),'open_spool':None,'finish':None})()
             charging = Charging(store.money, self._settings.rate)
+            pricing = Pricing(directory, charging, Credit(store.money))
+            legs = Legs(self._settings.max_calls)
+            callees = Callees(directory, legs)
+            rooms = Rooms(lambda: None)
+            around = Surroundings(
+                store=store,
+                journal=journal,
+                plane=plane,
+                arrangements=Arrangements(preparation, directory, callees, pricing, rooms),
+                metrics=self._metrics,
+                deliver=outbox.deliver,
+                pricing=pricing,
+                outbound=Outbound(endpoint),
+                rooms=rooms,
+                spools=recordings,
+                means=Means(recordings.new, beep=False),
+                local_ip=endpoint.local_address_towards,
+                silence_s=self._settings.silence_s,
+            )
+            limits, owner = _limits(self._settings), self._settings.worker
             board = Switchboard(
-                Surroundings(
-                    store=store,
-                    journal=journal,
-                    plane=plane,
-                    preparation=preparation,
-                    metrics=self._metrics,
-                    deliver=outbox.deliver,
-                    pricing=Pricing(directory, charging, Credit(store.money)),
-                    local_ip=endpoint.local_address_towards,
-                    silence_s=self._settings.silence_s,
-                ),
+                around,
                 directory,
-                _limits(self._settings),
-                owner=self._settings.worker,
+                limits,
+                owner=owner,
+                legs=legs,
+                placing=lambda register, over: Placing(
+                    around, preparation, directory, callees, limits, owner, register, over
+                ),
             )
             left = await self._settle(store)
             for notification in await store.undelivered(self._settings.worker):

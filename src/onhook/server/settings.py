@@ -111,6 +111,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Account and status requests a minute for an application; 0 is no limit.",
     )
+    max_calls: int = Field(
+        8,
+        ge=0,
+        description="Calls of an account at the same time, beyond which it places no more; 0 is no limit.",
+    )
     settle_ms: int = Field(
         100, ge=0, le=5000, description="From the last frame of the last message to the BYE."
     )

@@ -1,0 +1,132 @@
+"""What is heard in one leg of a call: its port, its stream, what plays on it, and its recordings."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from onhook.media.errors import NoPortLeft
+from onhook.media.g711 import Codec
+from onhook.media.plane import MediaPlane, PortReservation
+from onhook.media.stream import Playable, Stream, StreamListener
+from onhook.phone.sdp import NOBODY, RemoteMedia
+
+log = structlog.get_logger()
+
+
+class Spools(Protocol):
+    """Where recordings are written."""
+
+    def open_spool(self, name: str) -> int:
+        """A descriptor to write samples to; whoever writes closes it. Raises OSError."""
+
+    def finish(self, name: str) -> None:
+        """All samples are there: make what can be fetched of them."""
+
+
+class CallMedia:
+    """The media of one leg. Nothing of it needs the stream to be open; what comes too late is nothing."""
+
+    def __init__(self, plane: MediaPlane, spools: Spools, listener: StreamListener) -> None:
+        self._plane = plane
+        self._spools = spools
+        self._listener = listener
+        self._port: PortReservation | None = None
+        self._recorders: dict[str, Callable[[], None]] = {}
+        self.stream: Stream | None = None
+
+    @property
+    def reserved(self) -> bool:
+        """Whether there is a port."""
+        return self._port is not None or self.stream is not None
+
+    @property
+    def port(self) -> int:
+        """The port that the other side is told."""
+        holder = self._port or self.stream
+        if holder is None:
+            raise AssertionError("a leg gets its port before anybody is told of it")
+        return holder.port
+
+    def reserve(self) -> None:
+        """Gets a port. Raises RuntimeError if there is none left."""
+        if self.reserved:
+            return
+        try:
+            self._port = self._plane.reserve()
+        except NoPortLeft as error:
+            log.error("no_rtp_port_left")
+            raise RuntimeError("every port of --rtp-ports is in use") from error
+
+    def open(self, media: RemoteMedia) -> None:
+        """The other side has said where it wants audio; the second time, that it is elsewhere now."""
+        if self.stream is not None:
+            self.move(media)
+        elif self._port is not None:
+            self.stream = self._plane.open(
+                self._port,
+                remote=(media.ip, media.port),
+                codec=Codec(media.codecs[0]),
+                dtmf_payload_type=media.dtmf_payload_type,
+                listener=self._listener,
+            )
+            self._port = None
+
+    def move(self, media: RemoteMedia) -> None:
+        """Another address for the audio.
+
+        One that holds the call by 0.0.0.0 gives none: what plays goes on to where it went.
+        """
+        if self.stream is not None and media.ip != NOBODY:
+            self.stream.set_remote((media.ip, media.port))
+
+    def play(self, prompts: Sequence[Playable], on_played: Callable[[float], None]) -> None:
+        """Plays these, one after another."""
+        if self.stream is not None:
+            self.stream.play(prompts, on_played)
+
+    def loop(self, prompts: Sequence[Playable]) -> None:
+        """Plays these again and again."""
+        if self.stream is not None:
+            self.stream.loop(prompts)
+
+    def stop_playing(self) -> None:
+        """Cuts off what plays."""
+        if self.stream is not None:
+            self.stream.stop()
+
+    def join(self, other: "CallMedia") -> None:
+        """The two hear one another."""
+        if self.stream is not None and other.stream is not None:
+            self.stream.bridge(other.stream)
+
+    def record(self, name: str) -> None:
+        """Records both sides under this name."""
+        if self.stream is None:
+            return
+        try:
+            descriptor = self._spools.open_spool(name)
+        except OSError as error:  # a full disk stops no call
+            log.error("recording_not_begun", reason=error.strerror)
+            return
+        recorder = self.stream.record(descriptor, lambda _: self._recorded(name))
+        self._recorders[name] = recorder.stop
+
+    def stop_recording(self, name: str) -> None:
+        """The recording is complete."""
+        stop = self._recorders.pop(name, None)
+        if stop is not None:
+            stop()
+
+    def close(self) -> None:
+        """No frame leaves any more; recordings are completed. Does nothing the second time."""
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
+        if self._port is not None:
+            self._port.release()
+            self._port = None
+
+    def _recorded(self, name: str) -> None:
+        self._recorders.pop(name, None)
+        self._spools.finish(name)
