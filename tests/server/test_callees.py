@@ -5,15 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import structlog
 
 from onhook.blocks import Refused
-from onhook.phone.trunk import CallerId
+from onhook.phone.trunk import CallerId, Trunk
 from onhook.server import clock
 from onhook.server.callees import Callees
 from onhook.server.numbers import dialable
 from onhook.server.concurrency import Legs
 from onhook.server.directory import Directory
-from onhook.server.trunks import leading_to, ways_out
+from onhook.server.trunks import Unusable, WayOut, leading_to, way_out
 from onhook.store import Keyring, Number, Store, TrunkRecord
 from onhook.store.trunks import add_trunk, remove_trunk
 from store.samples import ACCOUNT, APPLICATION
@@ -88,9 +89,14 @@ def test_what_is_no_number_of_any_country_cannot(text: str) -> None:
 # Trunks -----------------------------------------------------------------------------------------
 
 
-def test_the_longest_prefix_decides_and_shorter_ones_are_not_tried_after_it(tmp_path: Path) -> None:
-    records = [trunk("any"), trunk("b", "65"), trunk("a", "65"), trunk("mobile", "659")]
-    ways = ways_out(records, Keyring.open(tmp_path))
+def test_the_longest_prefix_decides_and_shorter_ones_are_not_tried_after_it() -> None:
+    where = Trunk("192.0.2.1")
+    ways = [
+        WayOut("any", where),
+        WayOut("b", where, "65"),
+        WayOut("a", where, "65"),
+        WayOut("mobile", where, "659"),
+    ]
 
     def names(number: str) -> list[str]:
         return [way.name for way in leading_to(ways, number)]
@@ -101,14 +107,23 @@ def test_the_longest_prefix_decides_and_shorter_ones_are_not_tried_after_it(tmp_
     assert leading_to(ways[1:], "+447700900123") == ()
 
 
-def test_a_trunk_that_cannot_be_used_is_left_out(tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    secret = Keyring.open(elsewhere).encrypt("secret")
-    broken = trunk("broken", username="u", password_encrypted=secret)
+async def test_a_trunk_that_cannot_be_used_is_left_out_and_logged_once(
+    store: Store, tmp_path: Path, pass_time: Callable[[float], None]
+) -> None:
+    elsewhere = Keyring.open(tmp_path / "elsewhere")
+    broken = trunk("broken", username="u", password_encrypted=elsewhere.encrypt("secret"))
     nowhere = replace(trunk("nowhere"), proxy_host="no host")
-    [way] = ways_out([broken, nowhere, trunk("good")], Keyring.open(tmp_path))
-    assert way.name == "good"
-    [way] = ways_out([broken], Keyring.open(elsewhere))
+    for one in (broken, nowhere, trunk("good")):
+        await add_trunk(store, one)
+    directory = Directory(store, Keyring.open(tmp_path))
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(3):
+            assert [way.name for way in await directory.ways_out()] == ["good"]
+            pass_time(NEXT_MINUTE_S)
+    told = [one["trunk"] for one in logged if one["event"] == "trunk_unusable"]
+    assert sorted(told) == ["broken", "nowhere"]
+    way = way_out(broken, elsewhere)
+    assert not isinstance(way, Unusable)
     assert (way.trunk.username, way.trunk.password) == ("u", "secret")
     assert "secret" not in repr(way)
 

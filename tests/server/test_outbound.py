@@ -11,7 +11,7 @@ from onhook.phone import CallerId, CallState, OutgoingCall, SipCause, Trunk
 from onhook.server import clock
 from onhook.server.callees import Callee, Route
 from onhook.server.concurrency import Place
-from onhook.server.outbound import PATIENCE_S, REST_S, Outbound, OutboundLeg
+from onhook.server.outbound import LET_GO_S, PATIENCE_S, REST_S, Outbound, OutboundLeg
 from phone.peer import SDP, Dialler, Line, Peer, line
 from phone.peer import Callee as Phone
 
@@ -246,6 +246,37 @@ async def test_hanging_up_before_the_first_trunk_fails() -> None:
         these.on.clock.advance(TIMER_B_S)
         assert await starts(these.peers[1]) == []
         assert these.owner.names == ["failed"]
+
+
+async def test_a_trunk_that_is_gone_does_not_keep_its_owner_from_ending_the_call() -> None:
+    async with trunks(1) as these:
+        leg = these.dial()
+        late = await these.asked(0)
+        leg.hangup()
+        these.on.clock.advance(LET_GO_S / 2)
+        leg.hangup()  # once more, and no harm
+        these.on.clock.advance(LET_GO_S / 2)
+        assert (await these.failed()).status == 487
+        assert leg.record() is None
+        await late.peer.until_quiet()
+        late.respond(200, SDP)
+        assert set(await starts(late.peer)) == {"ACK", "BYE"}
+        assert these.owner.names == ["failed"]
+
+
+async def test_an_answer_that_crosses_the_hangup_is_hung_up() -> None:
+    async with trunks(1) as these:
+        leg = these.dial()
+        phone = await these.asked(0)
+        phone.respond(180)
+        await these.owner.until("progressed")
+        leg.hangup()
+        await phone.peer.request("CANCEL")
+        phone.respond(200, SDP)
+        await phone.peer.request("ACK")
+        phone.peer.answer(await phone.peer.request("BYE"))
+        assert (await these.failed()).status == 487
+        assert these.owner.names == ["progressed", "failed"]
 
 
 async def test_an_owner_that_hangs_up_when_it_hears_of_the_next_trunk() -> None:

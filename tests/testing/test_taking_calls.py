@@ -430,7 +430,7 @@ async def test_a_caller_that_breaks_the_rules_is_told_of() -> None:
         )
         await answering
         told = "\n".join(into.complaints)
-        for sentence in ("branch of its own", "goes to sip:+6531234567", "To of the ACK"):
+        for sentence in ("branch of its own", "goes to sip:+6531234567", "tag in To of the ACK"):
             assert sentence in told
 
 

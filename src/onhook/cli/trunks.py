@@ -9,6 +9,7 @@ from pathlib import Path
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened
 from onhook.server import numbers
+from onhook.server.trunks import Unusable, way_out
 from onhook.store import Keyring, TrunkRecord
 from onhook.store.trunks import add_trunk, all_trunks, remove_trunk
 
@@ -17,7 +18,7 @@ SIP_PORT = 5060
 
 _TRANSPORTS = ("udp", "tcp")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_LABEL = re.compile(r"(?![-_])[A-Za-z0-9_-]{1,63}(?<![-_])", re.ASCII)
 _LONGEST_HOST = 253
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _PREFIX = re.compile(r"[0-9]{0,15}", re.ASCII)
@@ -56,6 +57,9 @@ async def add(data: Path, given: Given, database_url: str | None = None) -> Show
             prefix=prefix,
             caller_id=caller_id,
         )
+        usable = way_out(made, keyring)
+        if isinstance(usable, Unusable):
+            raise CommandError(f"The trunk could not be used: {usable.reason}.")
         if not await add_trunk(store, made):
             raise CommandError(
                 f"There is a trunk {given.name} already; "

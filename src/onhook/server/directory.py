@@ -15,7 +15,7 @@ import structlog
 from onhook.blocks import Refused
 from onhook.flights import Flights
 from onhook.server import clock
-from onhook.server.trunks import WayOut, ways_out
+from onhook.server.trunks import Unusable, WayOut, way_out
 from onhook.store import Account, Application, Keyring, Number, Store
 from onhook.store.keyring import token_hash
 from onhook.store.numbers import numbers_of
@@ -90,6 +90,7 @@ class Directory:
         self._numbers = _Believed(store.number)
         self._accounts = _Believed(store.money.account_of)
         self._secrets = _Believed(self._decrypted)
+        self._unusable: set[Unusable] = set()
         self._ways_out = _Believed(self._read_ways_out)
         self._numbers_of = _Believed(self._read_numbers_of)
 
@@ -129,7 +130,12 @@ class Directory:
         return _found(await self._secrets.get(app_id), app_id)
 
     async def _read_ways_out(self, _: str) -> tuple[WayOut, ...]:
-        return ways_out(await all_trunks(self._store), self._keyring)
+        found = [way_out(record, self._keyring) for record in await all_trunks(self._store)]
+        unusable = {one for one in found if isinstance(one, Unusable)}
+        for one in unusable - self._unusable:  # once, not whenever they are read
+            log.error("trunk_unusable", trunk=one.name, reason=one.reason)
+        self._unusable = unusable
+        return tuple(one for one in found if isinstance(one, WayOut))
 
     async def _read_numbers_of(self, account_id: str) -> tuple[str, ...]:
         return tuple(one.number for one in await numbers_of(self._store, account_id))

@@ -23,7 +23,7 @@ from onhook.phone.cause import SipCause
 from onhook.phone.dialog import DialogRecord
 from onhook.phone.lifecycle import CallState, OutgoingListener
 from onhook.phone.message import Address
-from onhook.phone.outgoing import OutgoingCall
+from onhook.phone.outgoing import CANCELLED, OutgoingCall
 from onhook.phone.sdp import RemoteMedia
 from onhook.phone.timers import Clock, TimerHandle
 from onhook.phone.trunk import CallerId, Trunk, is_numeric
@@ -36,6 +36,9 @@ _NOT_THERE = frozenset({408, 503})
 _TRY_ANOTHER = _NOT_THERE | {500, 502, 504}
 PATIENCE_S = 6.0
 """A trunk that says nothing for this long is given up, if there is another one."""
+LET_GO_S = 4.0
+"""A call that was hung up before its answer is over for its owner after this, though its trunk, which may be
+gone, has not said so. What still comes of it the phone answers: with CANCEL, or ACK and BYE."""
 REST_S = 30.0
 """A trunk that was not there is tried last for this long."""
 _FAR_AWAY = "192.0.2.1"
@@ -168,7 +171,7 @@ class OutboundLeg:
         trunk is tried."""
         self._given_up = True
         if self._attempt is not None:
-            self._attempt.call.hangup(reason)
+            self._attempt.hangup(reason)
 
     def probe(self, on_result: Callable[[SipCause], None]) -> bool:
         """Asks the callee's phone whether it has the call; False if it is not established."""
@@ -258,6 +261,19 @@ class _Attempt:
         self._outbound.dialler.launch(self.call)
         if not patient:
             self._timer = self._outbound.timers.call_later(PATIENCE_S, self._impatient)
+
+    def hangup(self, reason: str | None) -> None:
+        """Taken back, or hung up."""
+        waiting = self.call.state in (CallState.DIALLING, CallState.PROCEEDING)
+        self.call.hangup(reason)
+        if waiting and not self._over:
+            self._stop_timer()
+            self._timer = self._outbound.timers.call_later(LET_GO_S, self._let_go)
+
+    def _let_go(self) -> None:
+        if not self._over:
+            self._end()
+            self._on_unanswered(self, CANCELLED)
 
     def _impatient(self) -> None:
         """If there was no answer at all, it is taken back; should it come late, the phone ends it."""

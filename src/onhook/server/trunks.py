@@ -1,14 +1,10 @@
-"""The ways out as calls take them: which trunks lead to a number. Pure, but for the log."""
+"""The ways out as calls take them: which trunks lead to a number. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from onhook.phone.trunk import Trunk
 from onhook.store import Keyring, KeyringError, TrunkRecord
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +18,28 @@ class WayOut:
     caller_id: str = ""
 
 
-def ways_out(records: Sequence[TrunkRecord], keyring: Keyring) -> tuple[WayOut, ...]:
-    """The trunks in the order of the records; one that cannot be used is logged and left out."""
-    return tuple(way for record in records if (way := _usable(record, keyring)) is not None)
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A stored trunk that calls cannot take, and why."""
+
+    name: str
+    reason: str
+
+
+def way_out(record: TrunkRecord, keyring: Keyring) -> WayOut | Unusable:
+    """A stored trunk as calls take it."""
+    encrypted = record.password_encrypted
+    try:
+        trunk = Trunk(
+            host=record.proxy_host,
+            port=record.proxy_port,
+            transport="tcp" if record.transport == "tcp" else "udp",
+            username=record.username,
+            password=keyring.decrypt(encrypted) if encrypted else "",
+        )
+    except (KeyringError, ValueError) as error:
+        return Unusable(record.name, str(error))
+    return WayOut(record.name, trunk, record.prefix, record.caller_id)
 
 
 def leading_to(ways: Sequence[WayOut], number: str) -> tuple[WayOut, ...]:
@@ -38,19 +53,3 @@ def leading_to(ways: Sequence[WayOut], number: str) -> tuple[WayOut, ...]:
     fitting = [way for way in ways if digits.startswith(way.prefix)]
     longest = max((len(way.prefix) for way in fitting), default=0)
     return tuple(way for way in fitting if len(way.prefix) == longest)
-
-
-def _usable(record: TrunkRecord, keyring: Keyring) -> WayOut | None:
-    try:
-        encrypted = record.password_encrypted
-        trunk = Trunk(
-            host=record.proxy_host,
-            port=record.proxy_port,
-            transport="tcp" if record.transport == "tcp" else "udp",
-            username=record.username,
-            password=keyring.decrypt(encrypted) if encrypted else "",
-        )
-    except (KeyringError, ValueError) as error:
-        log.error("trunk_unusable", trunk=record.name, reason=str(error))
-        return None
-    return WayOut(record.name, trunk, record.prefix, record.caller_id)

@@ -100,8 +100,8 @@ def about_ack(invite: SipMessage, final: SipMessage, ack: SipMessage, contact: s
         said.append(f"the ACK of a {final.status} needs {rule}")
     if ack.uri != (contact if accepted else invite.uri):
         said.append(f"the ACK of a {final.status} goes to {ack.uri} (12.2.1.1, 17.1.1.3)")
-    if ack.header("To") != final.header("To"):
-        said.append("To of the ACK is not that of the response (17.1.1.3)")
+    if ack.to_tag != final.to_tag:
+        said.append("the tag in To of the ACK is not that of the response (12.2.1.1)")
     if ack.from_tag != invite.from_tag:
         said.append("the tag in From of the ACK is not that of the INVITE (17.1.1.3)")
     return said
