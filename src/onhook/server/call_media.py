@@ -8,6 +8,7 @@ import structlog
 from onhook.media.errors import NoPortLeft
 from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PortReservation
+from onhook.media.recorder import RecordingStats
 from onhook.media.stream import Playable, Stream, StreamListener
 from onhook.phone.sdp import NOBODY, RemoteMedia
 from onhook.server.speaking import PreparedMessage, Speaking
@@ -21,7 +22,7 @@ class Spools(Protocol):
     def open_spool(self, name: str) -> int:
         """A descriptor to write samples to; whoever writes closes it. Raises OSError."""
 
-    def finish(self, name: str) -> None:
+    def finish(self, name: str, stats: RecordingStats | None = None) -> None:
         """All samples are there: make what can be fetched of them."""
 
 
@@ -129,7 +130,7 @@ class CallMedia:
         except OSError as error:  # a full disk stops no call
             log.error("recording_not_begun", reason=error.strerror)
             return
-        recorder = self.stream.record(descriptor, lambda _: self._recorded(name))
+        recorder = self.stream.record(descriptor, lambda stats: self._recorded(name, stats))
         self._recorders[name] = recorder.stop
 
     def stop_recording(self, name: str) -> None:
@@ -148,6 +149,6 @@ class CallMedia:
             self._port.release()
             self._port = None
 
-    def _recorded(self, name: str) -> None:
+    def _recorded(self, name: str, stats: RecordingStats) -> None:
         self._recorders.pop(name, None)
-        self._spools.finish(name)
+        self._spools.finish(name, stats)

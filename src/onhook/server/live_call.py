@@ -385,7 +385,7 @@ class LiveCall:
 
     def _caller(self) -> IncomingCall:
         """The leg of a call that came in: only such a one is answered, rejected or rung."""
-        if not isinstance(self._leg, IncomingCall):
+        if isinstance(self._leg, PlacedLeg):
             raise AssertionError("a call that we place is never answered by us")
         return self._leg
 
