@@ -161,7 +161,7 @@ class Peer(asyncio.DatagramProtocol):
         host, port = self.address
         lines = [
             f"{method} {uri} SIP/2.0",
-            via or f"Via: SIP/2.0/UDP {host}:{port};branch={branch}",
+            via or f"Via: SIP/2.0/{self.transport_name} {host}:{port};branch={branch}",
             "Max-Forwards: 70",
             f"From: {caller};tag=peer",
             "To: <sip:+6531234567@onhook.example>" + (f";tag={to_tag}" if to_tag else ""),
@@ -177,6 +177,84 @@ class Peer(asyncio.DatagramProtocol):
         names = ("via", "from", "to", "call-id", "cseq")
         lines = [line for line in request.lines if line.split(":")[0].lower() in names]
         self.send(f"SIP/2.0 {status} Whatever\r\n" + "\r\n".join(lines) + "\r\n\r\n")
+
+
+class TcpPeer(Peer):
+    """A trunk that is reached over TCP; it writes to the connection that came last."""
+
+    transport_name = "TCP"
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        super().__init__(server)
+        self.connections: list[TcpSide] = []
+        self.listener: asyncio.Server
+        self.pings = 0
+
+    async def listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.listener = await loop.create_server(lambda: TcpSide(self), "127.0.0.1", 0)
+        self.address = self.listener.sockets[0].getsockname()
+
+    async def connect(self) -> None:
+        """Connect to the endpoint, as a phone does."""
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(lambda: TcpSide(self), *self.server)
+        self.address = transport.get_extra_info("sockname")
+
+    async def connected(self) -> TcpSide:
+        while not self.connections:
+            await asyncio.sleep(0.001)
+        return self.connections[-1]
+
+    def send(self, message: str | bytes) -> None:
+        data = message if isinstance(message, bytes) else message.encode()
+        self.connections[-1].transport.write(data)
+
+    async def gone(self) -> None:
+        """The endpoint closed every connection."""
+        async with asyncio.timeout(5):
+            while self.connections:
+                await asyncio.sleep(0.001)
+
+    async def close(self) -> None:
+        for side in [*self.connections]:
+            side.transport.abort()
+        if hasattr(self, "listener"):
+            self.listener.close()
+        await self.gone()
+
+
+class TcpSide(asyncio.Protocol):
+    """One connection of a TcpPeer; cuts the stream with none of the code under test."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, peer: TcpPeer) -> None:
+        self.peer = peer
+        self.buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.peer.connections.append(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.peer.connections.remove(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while self.buffer:
+            if self.buffer.startswith(b"\r\n"):
+                self.peer.pings += 1
+                self.buffer = self.buffer.lstrip(b"\r\n")
+                continue
+            head, blank, rest = self.buffer.partition(b"\r\n\r\n")
+            if not blank:
+                return
+            length = int(Message(head + blank)["Content-Length"])
+            if len(rest) < length:
+                return
+            self.peer._inbox.put_nowait(Message(head + blank + rest[:length]))
+            self.buffer = rest[length:]
 
 
 class Caller:
@@ -431,6 +509,12 @@ class Line:
             at_once=at_once,
         )  # fmt: skip
         return dialler
+
+    async def tcp_peer(self) -> TcpPeer:
+        """A trunk over TCP."""
+        peer = TcpPeer(self.peer.server)
+        await peer.listen()
+        return peer
 
     async def dialled(self, **more: Any) -> tuple[Dialler, Callee]:
         """A call of ours whose INVITE has arrived."""

@@ -309,7 +309,7 @@ def test_a_lost_connection_ends_what_waits_for_it(provisional: bool) -> None:
         layer.receive(invite_response(180))
     wire.clock.advance(10)
     assert layer.retransmissions == 4  # of the one over UDP
-    layer.unreachable(TcpAddress(*PEER))
+    layer.disconnected(TcpAddress(*PEER), Event.UNREACHABLE)
     assert sorted(wire.told) == [*(["180"] if provisional else []), "final None", "final unreached"]
     assert len(layer) == 1
     layer.close()

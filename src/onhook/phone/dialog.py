@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from onhook.phone import grammar
 from onhook.phone.invite import SentInvite, listed, transport_of, unlisted
@@ -45,12 +45,16 @@ class DialogRecord:
 
     def as_dict(self) -> dict[str, object]:
         """The record as JSON can hold it."""
-        sent = self.pending_out
         return {
-            **asdict(self),
+            "call_id": self.call_id,
+            "local": self.local,
+            "remote": self.remote,
+            "next_cseq": self.next_cseq,
+            "request_uri": self.request_uri,
             "routes": list(self.routes),
             "destination": listed(self.destination),
-            "pending_out": sent.as_dict() if sent else None,
+            "pending": self.pending.as_dict() if self.pending else None,
+            "pending_out": self.pending_out.as_dict() if self.pending_out else None,
         }
 
     @classmethod

@@ -167,11 +167,11 @@ class TransactionLayer(TransactionOwner):
         self._clients[transaction.key] = transaction
         return transaction
 
-    def unreachable(self, peer: Address) -> None:
-        """Tell all that wait for a connection, or for an answer over it, that there is none."""
+    def disconnected(self, peer: Address, event: Event) -> None:
+        """Tell all that wait for an answer over TCP that it is `UNREACHABLE`, or `LOST`."""
         for client in [*self._clients.values()]:
             if client.over_tcp and client.peer == peer:
-                client.handle(Event.UNREACHABLE)
+                client.handle(event)
 
     def invite_of(self, cancel: Request) -> ServerInvite | None:
         """The INVITE that a CANCEL is for (RFC 3261 9.2)."""

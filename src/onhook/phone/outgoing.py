@@ -152,6 +152,8 @@ class OutgoingCall(Leg):
 
     def unanswered(self, reached: bool) -> None:
         """Nothing came back from our INVITE, or nothing more after our CANCEL."""
+        if self.state is CallState.PROCEEDING:  # the connection is gone, and the phone rings on
+            self._dialling.send_cancel(self._sent, ())
         self.fail(_TIMED_OUT if reached else _UNREACHABLE)
 
     def _progress(self, response: Response) -> None:

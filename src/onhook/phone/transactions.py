@@ -20,7 +20,8 @@ The timers of the RFC and what they are here:
     B, F, H, L     GIVE_UP     64*T1 with no answer, or no ACK
     D, I, J, K, M  EXPIRED     the transaction has lingered long enough to absorb repetitions
 
-Over TCP nothing is repeated but a 2xx (RFC 3261 13.3.1.4); the lingering stays, where RFC 3261 has no wait.
+Over TCP nothing is repeated but a 2xx (RFC 3261 13.3.1.4), and a request whose connection was lost before
+anything came back: over a new one. The lingering stays, where RFC 3261 has no wait.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ class Event(Enum):
     FINAL = auto()
     """Any final response; for an INVITE 300 to 699."""
     UNREACHABLE = auto()
-    """Client: the connection that was to carry it cannot be made, or is lost."""
+    """Client: the connection that was to carry it cannot be made."""
+    LOST = auto()
+    """Client: the connection that carried it is gone; it may have arrived or not."""
     REPEAT = auto()
     GIVE_UP = auto()
     EXPIRED = auto()
@@ -367,6 +370,8 @@ class ClientNonInvite(Transaction):
         (State.PROCEEDING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
         (State.TRYING, Event.UNREACHABLE): (State.TERMINATED, (_terminate, _unanswered)),
         (State.PROCEEDING, Event.UNREACHABLE): (State.TERMINATED, (_terminate, _unanswered)),
+        (State.TRYING, Event.LOST): (State.TRYING, (_resend,)),
+        (State.PROCEEDING, Event.LOST): (State.PROCEEDING, (_resend,)),
         (State.COMPLETED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
     }  # fmt: skip
 
@@ -409,6 +414,7 @@ class ClientInvite(Transaction):
                               _release, _report_last)),
         (State.CALLING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
         (State.CALLING, Event.UNREACHABLE): (State.TERMINATED, (_terminate, _unreached)),
+        (State.CALLING, Event.LOST): (State.CALLING, (_resend,)),
         (State.PROCEEDING, Event.PROVISIONAL): (State.PROCEEDING, (_report,)),
         (State.PROCEEDING, Event.SUCCESS): (
             State.ACCEPTED, (_linger_long, _release, _report)),
@@ -416,6 +422,7 @@ class ClientInvite(Transaction):
             State.COMPLETED, (_acknowledge, _linger_long, _release, _report_last)),
         (State.PROCEEDING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
         (State.PROCEEDING, Event.UNREACHABLE): (State.TERMINATED, (_terminate, _unreached)),
+        (State.PROCEEDING, Event.LOST): (State.TERMINATED, (_terminate, _unreached)),
         (State.ACCEPTED, Event.SUCCESS): (State.ACCEPTED, (_report,)),
         (State.ACCEPTED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
         (State.COMPLETED, Event.FINAL): (State.COMPLETED, (_acknowledge,)),
