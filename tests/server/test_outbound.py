@@ -100,6 +100,7 @@ async def test_the_next_trunk_takes_what_the_first_refused() -> None:
         phone.peer.answer(bye)
         await these.owner.until("hangup_done")
         assert these.owner.names == ["progressed", "answered", "hangup_done"]
+        assert these.outbound.counters == {("trunk0", "failed"): 1, ("trunk1", "taken"): 1}
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -122,6 +123,7 @@ async def test_what_the_called_side_says_no_other_trunk_is_asked(status: int) ->
         assert leg.state is CallState.ENDED
         assert leg.record() is None
         assert await starts(these.peers[1]) == []
+        assert these.outbound.counters == {("trunk0", "refused"): 1}
 
 
 async def test_a_phone_that_rang_is_not_rung_again() -> None:
@@ -258,6 +260,7 @@ async def test_a_trunk_that_is_gone_does_not_keep_its_owner_from_ending_the_call
         these.on.clock.advance(LET_GO_S / 2)
         assert (await these.failed()).status == 487
         assert leg.record() is None
+        assert these.outbound.counters == {("trunk0", "withdrawn"): 1}
         await late.peer.until_quiet()
         late.respond(200, SDP)
         assert set(await starts(late.peer)) == {"ACK", "BYE"}
