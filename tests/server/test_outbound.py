@@ -1,6 +1,7 @@
 """A call tries one trunk after the other: trunks by hand, on the real endpoint and a clock that is told."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -219,6 +220,21 @@ async def test_a_trunk_that_was_not_there_is_tried_last_for_a_while(
         assert await tried(these) == "trunk1"
         now_s += REST_S / 2
         assert await tried(these) == "trunk0"
+
+
+async def test_a_trunk_that_takes_no_connection_is_passed_over() -> None:
+    with socket.socket() as bound:  # and nobody listens
+        bound.bind(("127.0.0.1", 0))
+        async with trunks(1) as these:
+            closed = Route(
+                "closed", Trunk("127.0.0.1", bound.getsockname()[1], "tcp"), CallerId("")
+            )
+            callee = Callee(NUMBER, (closed, *these.callee.routes), Place(lambda: None))
+            these.outbound.dial(callee, port=20000, listener=these.owner)
+            phone = await these.asked(0)
+            phone.respond(180)
+            await these.owner.until("progressed")
+            assert these.outbound.counters["closed", "failed"] == 1
 
 
 # Hanging up -------------------------------------------------------------------------------------
