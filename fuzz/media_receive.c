@@ -2,9 +2,11 @@
  * call, each preceded by two bytes of length and a byte that says who sent it.
  *
  * With libFuzzer:
- *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media fuzz/media_receive.c -lpthread
+ *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media fuzz/media_receive.c \
+ *      src/onhook/media/recorder.c -lpthread
  * Without it, with inputs of its own making (the argument is how many):
- *   cc -g -DSTANDALONE -fsanitize=address,undefined -Isrc/onhook/media fuzz/media_receive.c -lpthread
+ *   cc -g -DSTANDALONE -fsanitize=address,undefined -Isrc/onhook/media fuzz/media_receive.c \
+ *      src/onhook/media/recorder.c -lpthread
  */
 #include "plane.c"
 

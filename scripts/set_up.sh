@@ -40,8 +40,7 @@ for need in "$@"; do
 done
 [ -x .venv/bin/python ] && [ .venv/installed -nt requirements-dev.lock ] \
     && [ .venv/installed -nt pyproject.toml ] && [ .venv/installed -nt setup.py ] \
-    && [ .venv/installed -nt src/onhook/media/plane.c ] \
-    && [ .venv/installed -nt src/onhook/media/plane.h ] \
+    && [ -z "$(find src/onhook/media -name '[!_]*.[ch]' -newer .venv/installed)" ] \
     && [ .venv/installed -nt src/onhook/media/build_plane.py ] && exit 0
 
 command -v "$PYTHON" >/dev/null 2>&1 || apt_install python3

@@ -10,10 +10,12 @@ from onhook.media.errors import (
     PromptMissing,
     QueueFull,
     StreamClosed,
+    TooManyRecordings,
 )
 from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PlaneHealth, PortReservation
 from onhook.media.prompt import Prompt
+from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.stream import Playable, Stream, StreamListener, StreamStats
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "MediaPlane",
     "NoPortLeft",
     "NotRunning",
+    "OnRecorded",
     "PlaneHealth",
     "Playable",
     "PortReservation",
@@ -31,8 +34,11 @@ __all__ = [
     "PromptError",
     "PromptMissing",
     "QueueFull",
+    "Recorder",
+    "RecordingStats",
     "Stream",
     "StreamClosed",
     "StreamListener",
     "StreamStats",
+    "TooManyRecordings",
 ]

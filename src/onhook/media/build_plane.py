@@ -1,4 +1,4 @@
-"""Builds the media plane: `plane.c` and cffi's glue, as the extension module `_plane`.
+"""Builds the media plane: its C and cffi's glue, as the extension module `_plane`.
 
 setuptools finds `ffibuilder` through `cffi_modules` and runs this file from the root of the
 repository. Run as a program, it builds the module in place, beside the sources.
@@ -13,6 +13,8 @@ from cffi import FFI
 
 HERE = Path(__file__).parent
 MODULE = "onhook.media._plane"
+SOURCES = ("plane.c", "recorder.c")
+HEADERS = ("plane.h", "recorder.h")
 
 
 def declarations(header: str) -> str:
@@ -31,8 +33,8 @@ def builder(folder: Path) -> FFI:
     ffi.set_source(
         MODULE,
         '#include "plane.h"',
-        sources=[str(folder / "plane.c")],
-        depends=[str(folder / "plane.h")],
+        sources=[str(folder / name) for name in SOURCES],
+        depends=[str(folder / name) for name in HEADERS],
         include_dirs=[str(folder)],
         extra_compile_args=["-std=c11", "-O2", "-Wall", "-Wextra"],
         libraries=["pthread"],

@@ -5,6 +5,7 @@ MediaError
     BadRemote       not an address to send RTP to (also a ValueError)
     StreamClosed    the stream was closed before
     QueueFull       too much is waiting to be played on one stream
+    TooManyRecordings   one stream is being recorded often enough
     NotRunning      the plane was not started, or was closed
     PromptError
         PromptMissing   there is no such prompt
@@ -32,6 +33,10 @@ class StreamClosed(MediaError):
 
 class QueueFull(MediaError):
     """More prompts would wait on one stream than the plane will hold."""
+
+
+class TooManyRecordings(MediaError):
+    """One stream has as many recordings as it can have at once."""
 
 
 class NotRunning(MediaError):

@@ -36,6 +36,7 @@
  */
 #define _GNU_SOURCE
 #include "plane.h"
+#include "recorder.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -112,6 +113,7 @@ struct call {
     bool closing;
     bool closed;     /* CLOSED was taken */
     uint32_t queued; /* segments not yet reported */
+    uint32_t recordings; /* likewise */
     struct call *next_free;
     /* the media thread's, once open */
     int fd;
@@ -131,18 +133,20 @@ struct call {
     struct call *previous, *next;                  /* in the slot */
     struct segment *first, *playing, *last;        /* first: oldest not reported */
     struct receiver rx;
+    struct recorder recorder;
     char digits[PENDING_DIGITS];
     unsigned digit_count;
     bool owes_first, owes_timeout, owes_closed;
     struct plane_stats stats;
 };
 
-enum command_kind { OPEN, PLAY, CUT, REMOTE, CLOSE };
+enum command_kind { OPEN, PLAY, CUT, REMOTE, RECORD, RECORD_STOP, CLOSE };
 
 struct command {
     enum command_kind kind;
     struct call *call;
     struct segment *segment;
+    recording *recording;
     struct sockaddr_in remote;
 };
 
@@ -182,6 +186,7 @@ struct plane {
     struct ring reports;
     struct report *report;
     struct call *calls;
+    struct recorders *recorders;
     /* the caller's */
     struct call *free_calls;
     struct command *held; /* waiting for room in the ring: held[held_first .. held_count) */
@@ -198,6 +203,8 @@ struct plane {
     struct iovec vectors[RECEIVE_BATCH];
     struct sockaddr_in sources[RECEIVE_BATCH];
     uint8_t packets[RECEIVE_BATCH][RTP_MAX_BYTES];
+    _Alignas(struct cmsghdr) uint8_t stamps[RECEIVE_BATCH][ARRIVAL_BYTES];
+    int64_t arrived; /* the packet that is being received, in samples: see sample_clock() */
     /* for plane_health() */
     _Atomic uint64_t seen_calls;
     _Atomic uint64_t skipped_rounds;
@@ -244,6 +251,18 @@ static int64_t clock_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* This tick, in samples: where the frames begin that are sent in it. */
+static int64_t sample_clock(const struct plane *p)
+{
+    return (int64_t)p->tick * SAMPLES_PER_TICK;
+}
+
+/* A moment of clock_ns() on the same clock. */
+static int64_t in_samples(const struct plane *p, int64_t at_ns)
+{
+    return (at_ns - p->epoch_ns) * SAMPLES_PER_TICK / TICK_NS;
 }
 
 static void sleep_until(int64_t when_ns)
@@ -439,10 +458,19 @@ static bool send_packet(struct call *call, const struct outgoing *packet)
     return true;
 }
 
+/* Where a packet's place is by its timestamp, in samples: see sample_clock(). */
+static int64_t sent_at(const struct call *call, const struct outgoing *audio)
+{
+    return (int64_t)call->open_tick * SAMPLES_PER_TICK +
+           (int32_t)(audio->timestamp - call->timestamp);
+}
+
 /* What a peer hears passes here, all of it. */
 static void transmit(struct call *call, const struct outgoing *audio)
 {
-    send_packet(call, audio);
+    if (send_packet(call, audio) && call->recorder.count)
+        recorder_sent(&call->recorder, audio->payload_type, audio->payload, audio->bytes,
+                      sent_at(call, audio));
     call->spoken = true;
 }
 
@@ -524,8 +552,9 @@ static bool parse_rtp(const uint8_t *data, size_t bytes, struct rtp *out)
     return true;
 }
 
-/* Count gaps and repetitions. A new source, or a jump too wide to be a gap, begins anew. */
-static void track_sequence(struct call *call, const struct rtp *rtp)
+/* Count gaps and repetitions. A new source, or a jump too wide to be a gap, begins anew. False: it
+ * was here before. */
+static bool track_sequence(struct call *call, const struct rtp *rtp)
 {
     struct receiver *rx = &call->rx;
     int step = (int16_t)(rtp->sequence - rx->highest);
@@ -536,22 +565,23 @@ static void track_sequence(struct call *call, const struct rtp *rtp)
         rx->ssrc = rtp->ssrc;
         rx->highest = rtp->sequence;
         rx->seen = ~UINT64_C(0); /* what came before the first packet is not missing */
-        return;
+        return true;
     }
     if (step > 0) {
         call->stats.lost += (uint64_t)step - 1;
         rx->seen = step < 64 ? rx->seen << step | 1 : 1;
         rx->highest = rtp->sequence;
-        return;
+        return true;
     }
     uint64_t bit = UINT64_C(1) << -step;
     if (rx->seen & bit) {
         call->stats.duplicated++;
-        return;
+        return false;
     }
     rx->seen |= bit; /* late, not lost */
     if (call->stats.lost)
         call->stats.lost--;
+    return true;
 }
 
 /* Does this packet belong to a key press that was reported before? */
@@ -608,6 +638,19 @@ static void latch(struct call *call, const struct sockaddr_in *source)
                       connect(call->fd, (const struct sockaddr *)source, sizeof *source) == 0;
 }
 
+static void record_heard(struct plane *p, struct call *call, const struct rtp *rtp)
+{
+    recorder_heard(&call->recorder, &(struct heard){
+        .payload = rtp->payload,
+        .bytes = rtp->payload_bytes,
+        .payload_type = rtp->payload_type,
+        .marker = rtp->marker,
+        .ssrc = rtp->ssrc,
+        .timestamp = rtp->timestamp,
+        .arrived = p->arrived,
+    });
+}
+
 /* What a peer says passes here, all of it, once it is known to be the peer who says it. */
 static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
 {
@@ -617,9 +660,11 @@ static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
         call->rx.started = true;
         call->owes_first = true;
     }
-    track_sequence(call, rtp);
+    bool fresh = track_sequence(call, rtp);
     if (rtp->payload_type == call->event_payload_type)
         receive_event(call, rtp);
+    else if (fresh && call->recorder.count)
+        record_heard(p, call, rtp);
 }
 
 static void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
@@ -651,12 +696,17 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
 
 static void receive(struct plane *p, struct call *call)
 {
-    for (int i = 0; i < RECEIVE_BATCH; i++)
+    for (int i = 0; i < RECEIVE_BATCH; i++) {
         p->messages[i].msg_hdr.msg_namelen = sizeof p->sources[i];
+        p->messages[i].msg_hdr.msg_control = p->stamps[i];
+        p->messages[i].msg_hdr.msg_controllen = call->recorder.count ? sizeof p->stamps[i] : 0;
+    }
     int got = recvmmsg(call->fd, p->messages, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
     if (got < 0 && errno == ECONNREFUSED) /* our own packets found nobody: not our affair */
         got = recvmmsg(call->fd, p->messages, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < got; i++) {
+        if (call->recorder.count)
+            p->arrived = in_samples(p, clock_ns() - waited_ns(&p->messages[i].msg_hdr));
         if (p->messages[i].msg_hdr.msg_flags & MSG_TRUNC)
             call->stats.malformed++;
         else
@@ -736,8 +786,15 @@ static void take_command(struct plane *p, const struct command *command)
     case REMOTE:
         move_peer(call, &command->remote);
         return;
+    case RECORD:
+        recorder_add(&call->recorder, command->recording, sample_clock(p));
+        return;
+    case RECORD_STOP:
+        recorder_remove(&call->recorder, command->recording, sample_clock(p));
+        return;
     case CLOSE:
         cut(p, call);
+        recorder_end(&call->recorder, sample_clock(p));
         call->owes_closed = true;
         break;
     }
@@ -770,6 +827,8 @@ static void serve_slot(struct plane *p, struct slot *slot)
             receive(p, call);
             watch_silence(p, call);
         }
+        if (call->recorder.count)
+            recorder_advance(&call->recorder, sample_clock(p));
         report(p, call);
     }
 }
@@ -921,8 +980,12 @@ int plane_start(plane **out, const struct plane_config *config)
     prepare_receive(p);
     int error = allocate(p);
     if (!error)
+        error = recorders_start(&p->recorders, p->event_fd);
+    if (!error)
         error = start_thread(p);
     if (error) {
+        if (p->recorders)
+            recorders_stop(p->recorders);
         free_plane(p);
         return error;
     }
@@ -957,6 +1020,10 @@ void plane_stop(plane *p)
     atomic_store(&p->stopping, true);
     signal_fd(p->wake_fd);
     pthread_join(p->thread, NULL);
+    for (uint32_t i = 0; i < p->config.max_calls; i++)
+        if (p->calls[i].in_use)
+            recorder_end(&p->calls[i].recorder, sample_clock(p));
+    recorders_stop(p->recorders);
     free_all_segments(p);
     for (uint32_t i = 0; i < p->config.max_calls; i++)
         if (p->calls[i].in_use)
@@ -1152,6 +1219,38 @@ int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port)
     return submit(p, command);
 }
 
+int plane_record(plane *p, uint64_t handle, int fd, plane_recording **out)
+{
+    struct call *call = find_open(p, handle);
+    int on = 1;
+    if (!call)
+        return -ENOENT;
+    if (fd < 0)
+        return -EINVAL;
+    if (call->recordings >= PLANE_MAX_RECORDINGS)
+        return -ENOBUFS;
+    recording *recording = recording_new(p->recorders, fd, handle);
+    if (!recording)
+        return -ENOMEM;
+    setsockopt(call->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    int result = submit(p, (struct command){.kind = RECORD, .call = call, .recording = recording});
+    if (result < 0) {
+        recording_free(recording, false);
+        return result;
+    }
+    recorders_add(p->recorders, recording);
+    call->recordings++;
+    *out = recording;
+    return result;
+}
+
+int plane_record_stop(plane *p, uint64_t handle, const plane_recording *recording)
+{
+    struct command command = {.kind = RECORD_STOP, .call = find_open(p, handle)};
+    command.recording = (plane_recording *)(uintptr_t)recording;
+    return command.call ? submit(p, command) : -ENOENT;
+}
+
 int plane_close(plane *p, uint64_t handle)
 {
     struct call *call = find_open(p, handle);
@@ -1165,9 +1264,28 @@ int plane_close(plane *p, uint64_t handle)
 
 /* ---- The caller's side: events ----------------------------------------------------------- */
 
-int plane_take_events(plane *p, struct plane_event *out, int max)
+static int take_recorded(plane *p, struct plane_event *out, int max)
 {
     int taken = 0;
+    recording *recording;
+    for (; taken < max && (recording = recorders_take_done(p->recorders)); taken++) {
+        uint64_t handle = recording_owner(recording);
+        struct call *call = find(p, handle);
+        if (call)
+            call->recordings--;
+        out[taken] = (struct plane_event){
+            .call = handle,
+            .play_id = (uint64_t)(uintptr_t)recording,
+            .at_ns = clock_ns(),
+            .kind = PLANE_RECORDED,
+        };
+    }
+    return taken;
+}
+
+int plane_take_events(plane *p, struct plane_event *out, int max)
+{
+    int taken = take_recorded(p, out, max);
     for (; taken < max && ring_length(&p->reports); taken++) {
         struct report report = p->report[ring_take_at(&p->reports)];
         ring_taken(&p->reports);
@@ -1202,4 +1320,11 @@ int plane_reap(plane *p, uint64_t handle, struct plane_stats *out)
     call->next_free = p->free_calls;
     p->free_calls = call;
     return 0;
+}
+
+void plane_reap_recording(plane *p, plane_recording *recording, struct plane_recorded *out)
+{
+    (void)p;
+    recording_read(recording, out);
+    recording_free(recording, true);
 }
