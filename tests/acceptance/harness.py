@@ -18,8 +18,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from onhook.cli import accounts
-from onhook.cli import trunks
+from onhook.cli import accounts, trunks
 from onhook.testing.api_client import ApiClient
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall

@@ -137,7 +137,8 @@ class Server:
             pricing = Pricing(directory, charging, Credit(store.money))
             legs = Legs(self._settings.max_calls)
             callees = Callees(directory, legs)
-            rooms = Rooms(plane.open_room)
+            rooms, outbound = Rooms(plane.open_room), Outbound(endpoint)
+            self._metrics.watch_trunks(lambda: outbound.counters)
             around = Surroundings(
                 store=store,
                 journal=journal,
@@ -146,7 +147,7 @@ class Server:
                 metrics=self._metrics,
                 deliver=outbox.deliver,
                 pricing=pricing,
-                outbound=Outbound(endpoint),
+                outbound=outbound,
                 rooms=rooms,
                 spools=recordings,
                 means=Means(recordings.new, beep=self._settings.record_beep),
