@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from onhook.phone.dialog import DialogRecord
 from onhook.server import dialogs
+from onhook.server.dialogs import OpenDialog
 from onhook.server.recovery import ended, settle
 from onhook.store import Store, WorkerAlive, Writes
 from onhook.store.orphans import last_alive_ms, orphans
@@ -85,11 +86,13 @@ async def test_every_start_has_a_number_of_the_dialog_to_itself(tmp_path: Path) 
     await store.add_account(ACCOUNT)
     await store.add_application(APPLICATION)
     first, second = dialog_record(next_cseq=5), dialog_record(next_cseq=9)
-    text = dialogs.written([first, second])
+    text = dialogs.written([OpenDialog(first), OpenDialog(second, "t1")])
     await store.submit(Writes(calls=(call("S1", state="running", dialog=text),)))
     for more in (1, 2):
         [record] = await settle(store, "me")
-        assert [one.next_cseq for one in dialogs.read(record.dialog)] == [5 + more, 9 + more]
+        left = dialogs.read(record.dialog)
+        assert [one.record.next_cseq for one in left] == [5 + more, 9 + more]
+        assert [one.trunk for one in left] == ["", "t1"]
         assert await store.call("S1") == record
     await store.close()
 

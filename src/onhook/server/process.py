@@ -45,7 +45,6 @@ from onhook.server.heartbeat import beat
 from onhook.server.http_guard import guarded
 from onhook.server.idempotency import KeptReplies
 from onhook.server.journal import Journal
-from onhook.server.live_call import Surroundings
 from onhook.server.metrics import Metrics
 from onhook.server.notices import outgoing
 from onhook.server.occupancy import Occupied, occupied
@@ -67,6 +66,7 @@ from onhook.server.recovery import PhoneRecovery, settle
 from onhook.server.replays import hand_over_replays
 from onhook.server.rooms import Rooms
 from onhook.server.settings import Settings
+from onhook.server.surroundings import Surroundings
 from onhook.server.switchboard import Switchboard
 from onhook.server.works import Means
 from onhook.speech.copies import Copies
@@ -170,7 +170,7 @@ class Server:
                 outbox.deliver(outgoing(notification))
             await self._open_sip(stack, endpoint)
             self._watch_over(stack, store, journal, board)
-            _in_background(stack, PhoneRecovery(store, endpoint).run(left))
+            _in_background(stack, PhoneRecovery(store, endpoint, directory.ways_out).run(left))
             _in_background(stack, hand_over_replays(store, outbox.deliver))
             replies = KeptReplies(store)
             _in_background(stack, replies.forget_old())
