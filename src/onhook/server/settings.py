@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ONHOOK_", extra="forbid", frozen=True)
 
     http: HostPort = Field(("127.0.0.1", 8080), description="Where the API listens, HOST:PORT.")
-    sip: HostPort = Field(("127.0.0.1", 5060), description="Where SIP listens (UDP), HOST:PORT.")
+    sip: HostPort = Field(("127.0.0.1", 5060), description="Where SIP listens (UDP and TCP), HOST:PORT.")
     rtp_ports: PortRange = Field(
         (20000, 29999), description="UDP ports for audio, LOW-HIGH; even ones are used, one a call."
     )
