@@ -85,7 +85,9 @@ class Settings(BaseSettings):
         description="Where customers reach the API, for links to recordings; http:// and the address "
         "of --http unless told.",
     )
-    sip: HostPort = Field(("127.0.0.1", 5060), description="Where SIP listens (UDP), HOST:PORT.")
+    sip: HostPort = Field(
+        ("127.0.0.1", 5060), description="Where SIP listens (UDP and TCP), HOST:PORT."
+    )
     rtp_ports: PortRange = Field(
         (20000, 29999), description="UDP ports for audio, LOW-HIGH; even ones are used, one a call."
     )
