@@ -35,6 +35,7 @@ class FormantVoice:
         self.name = f"{language.voice}+{_SPEAKERS[gender]}"
         self.language = language.tag
         self.gender = gender
+        self.quality = f"formant, {language.remark}" if language.remark else "formant"
 
     @property
     def version(self) -> str:

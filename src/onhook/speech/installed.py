@@ -1,39 +1,58 @@
 """The voices of this installation, in the order in which they are chosen."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from contextlib import ExitStack, contextmanager
+from typing import Protocol, runtime_checkable
 
 from onhook.speech.english import EnglishVoice
 from onhook.speech.espeak import Espeak
 from onhook.speech.formant import FormantVoice
 from onhook.speech.joe import EnglishMan
 from onhook.speech.languages import LANGUAGES
+from onhook.speech.plugged import PluggedVoice, Plugin
+from onhook.speech.plugins import plugged
 from onhook.speech.voices import Catalogue, Gender, Voice
 
-_FORMANT: Final = "formant"
-_NEURAL: Final = "neural"
-_REMARKS: Final = {language.tag: language.remark for language in LANGUAGES}
+
+@runtime_checkable
+class Rated(Protocol):
+    """A voice that says what to expect of it."""
+
+    @property
+    def quality(self) -> str:
+        """`neural` or `formant`, and what else is to be known."""
 
 
 @contextmanager
 def installed_voices() -> Iterator[Catalogue]:
-    """All voices, the default first. Leaving ends the engines that are processes of their own."""
-    espeak = Espeak()
-    formant = [
-        FormantVoice(espeak, language, gender)
-        for language in LANGUAGES
-        for gender in (Gender.FEMALE, Gender.MALE)
-    ]
-    try:
-        yield Catalogue([EnglishVoice(), EnglishMan(espeak), *formant])
-    finally:
-        espeak.close()
+    """All voices, the default first. Leaving ends the engines that are processes of their own.
+
+    Who installs a plugin wants to hear it: its voices speak in place of ours.
+    """
+    with ExitStack() as stack:
+        espeak = Espeak()
+        stack.callback(espeak.close)
+        formant = [
+            FormantVoice(espeak, language, gender)
+            for language in LANGUAGES
+            for gender in (Gender.FEMALE, Gender.MALE)
+        ]
+        ours: list[Voice] = [EnglishVoice(), EnglishMan(espeak), *formant]
+        yield Catalogue(ours, instead=_of_plugins(stack))
 
 
 def quality(voice: Voice) -> str:
-    """What to expect of a voice: `neural` or `formant`, and what is to be known of its language."""
-    if voice.engine != FormantVoice.engine:
-        return _NEURAL
-    remark = _REMARKS[voice.language]
-    return f"{_FORMANT}, {remark}" if remark else _FORMANT
+    """What to expect of a voice, in words for people."""
+    return voice.quality if isinstance(voice, Rated) else "unknown"
+
+
+def _of_plugins(stack: ExitStack) -> list[Voice]:
+    plugins: dict[str, Plugin] = {}
+    voices: list[Voice] = []
+    for described in plugged():
+        plugin = plugins.get(described.plugin)
+        if plugin is None:
+            plugin = plugins[described.plugin] = Plugin(described.plugin)
+            stack.callback(plugin.close)
+        voices.append(PluggedVoice(plugin, described))
+    return voices

@@ -51,6 +51,7 @@ class EnglishMan:
     name = "joe"
     language = "en-US"
     gender = Gender.MALE
+    quality = "neural"
 
     def __init__(self, espeak: Espeak, load: "Callable[[], Model] | None" = None) -> None:
         self._espeak = espeak
