@@ -65,6 +65,7 @@ from onhook.speech.installed import installed_voices
 from onhook.speech.recordings import Recordings
 from onhook.speech.renderer import Renderer
 from onhook.speech.voices import Catalogue
+from onhook.speech.voices_directory import DirectoryUnusable
 from onhook.store import (
     AttemptRecord,
     CallRecord,
@@ -221,7 +222,10 @@ class Server:
             schedule=RetrySchedule(settings.retry_schedule),
         )
         stack.push_async_callback(outbox.close)
-        catalogue = stack.enter_context(installed_voices())
+        try:
+            catalogue = stack.enter_context(installed_voices(settings.voices_dir))
+        except DirectoryUnusable as error:
+            raise StartError(f"The setting --voices-dir cannot be used: {error}") from error
         renderer, files = self._renderer(client, catalogue)
         stack.push_async_callback(renderer.close)
         self._warm_voices = lambda: _in_background(stack, _warm(renderer, files))

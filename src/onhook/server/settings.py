@@ -150,6 +150,9 @@ class Settings(BaseSettings):
         ge=64,
         description="MiB on disk for speech and recordings; the least recently used go first.",
     )
+    voices_dir: Path | None = Field(
+        None, description="A directory of Piper voices: NAME.onnx beside NAME.onnx.json."
+    )
     drain_s: float = Field(
         30, ge=0, description="After SIGTERM, running messages may go on for this long."
     )

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from onhook.speech.english import EnglishVoice
 from onhook.speech.espeak import Espeak
 from onhook.speech.formant import FormantVoice
-from onhook.speech.joe import EnglishMan
+from onhook.speech.joe import english_man
 from onhook.speech.languages import LANGUAGES
 from onhook.speech.plugged import PluggedVoice, Plugin
 from onhook.speech.plugins import plugged
 from onhook.speech.voices import Catalogue, Gender, Voice
+from onhook.speech.voices_directory import voices_in
 
 
 @runtime_checkable
@@ -24,10 +26,11 @@ class Rated(Protocol):
 
 
 @contextmanager
-def installed_voices() -> Iterator[Catalogue]:
+def installed_voices(directory: Path | None = None) -> Iterator[Catalogue]:
     """All voices, the default first. Leaving ends the engines that are processes of their own.
 
-    Who installs a plugin wants to hear it: its voices speak in place of ours.
+    `directory` holds Piper voices. Who adds voices wants to hear them: those of plugins, then those
+    of the directory speak in place of ours. Raises `DirectoryUnusable`.
     """
     with ExitStack() as stack:
         espeak = Espeak()
@@ -37,8 +40,9 @@ def installed_voices() -> Iterator[Catalogue]:
             for language in LANGUAGES
             for gender in (Gender.FEMALE, Gender.MALE)
         ]
-        ours: list[Voice] = [EnglishVoice(), EnglishMan(espeak), *formant]
-        yield Catalogue(ours, instead=_of_plugins(stack))
+        ours: list[Voice] = [EnglishVoice(), english_man(espeak), *formant]
+        added = [] if directory is None else voices_in(directory, espeak)
+        yield Catalogue(ours, instead=[*_of_plugins(stack), *added])
 
 
 def quality(voice: Voice) -> str:
