@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from onhook.speech.errors import CannotConvertText, InvalidLanguage
-from onhook.speech.installed import quality
 from onhook.speech.languages import LANGUAGES, Language
 from onhook.speech.markup import Say, parse
 from onhook.speech.narrowband import RATE_HZ, Pcm
 from onhook.speech.renderer import speech
 from onhook.speech.scripts import LATIN
-from onhook.speech.voices import Catalogue, Gender
+from onhook.speech.voices import Catalogue, Gender, quality
 
 SENTENCES = {
     "en": "Thank you for your call, and good bye until tomorrow.",

@@ -15,13 +15,13 @@ from aiohttp import web
 
 from onhook.speech import plugins
 from onhook.speech.errors import CannotConvertText
-from onhook.speech.installed import installed_voices, quality
+from onhook.speech.installed import installed_voices
 from onhook.speech.pieces import LIMIT
 from onhook.speech.plugged import PluggedVoice, Plugin
 from onhook.speech.plugins import Described, plugged
 from onhook.speech.recordings import Recordings
 from onhook.speech.renderer import Renderer
-from onhook.speech.voices import Catalogue, Gender, Sound
+from onhook.speech.voices import Catalogue, Gender, Sound, quality
 from speech.doubles import Shelf, Web, wav
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "http_voice"

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from onhook.speech.english import EnglishVoice
 from onhook.speech.espeak import Espeak
@@ -12,17 +11,9 @@ from onhook.speech.joe import english_man
 from onhook.speech.languages import LANGUAGES
 from onhook.speech.plugged import PluggedVoice, Plugin
 from onhook.speech.plugins import plugged
+from onhook.speech.reading import Reader
 from onhook.speech.voices import Catalogue, Gender, Voice
 from onhook.speech.voices_directory import voices_in
-
-
-@runtime_checkable
-class Rated(Protocol):
-    """A voice that says what to expect of it."""
-
-    @property
-    def quality(self) -> str:
-        """`neural` or `formant`, and what else is to be known."""
 
 
 @contextmanager
@@ -35,19 +26,24 @@ def installed_voices(directory: Path | None = None) -> Iterator[Catalogue]:
     with ExitStack() as stack:
         espeak = Espeak()
         stack.callback(espeak.close)
+        english: dict[Gender, Voice] = {
+            Gender.FEMALE: Reader(EnglishVoice()),
+            Gender.MALE: Reader(english_man(espeak)),
+        }
         formant = [
             FormantVoice(espeak, language, gender)
             for language in LANGUAGES
             for gender in (Gender.FEMALE, Gender.MALE)
         ]
-        ours: list[Voice] = [EnglishVoice(), english_man(espeak), *formant]
-        added = [] if directory is None else voices_in(directory, espeak)
-        yield Catalogue(ours, instead=[*_of_plugins(stack), *added])
+        added = [] if directory is None else list(voices_in(directory, espeak))
 
+        def read(voice: Voice) -> Voice:
+            return Reader(voice, english[voice.gender])
 
-def quality(voice: Voice) -> str:
-    """What to expect of a voice, in words for people."""
-    return voice.quality if isinstance(voice, Rated) else "unknown"
+        yield Catalogue(
+            [*english.values(), *map(read, formant)],
+            instead=[*_of_plugins(stack), *map(read, added)],
+        )
 
 
 def _of_plugins(stack: ExitStack) -> list[Voice]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from onhook.speech.errors import InvalidGender, InvalidLanguage
 
@@ -66,6 +66,20 @@ class Voice(Protocol):
         Blocks, and may be called from several threads at once. Yields nothing when the text came
         to no sound. Raises `CannotConvertText`.
         """
+
+
+@runtime_checkable
+class Rated(Protocol):
+    """A voice that says what to expect of it."""
+
+    @property
+    def quality(self) -> str:
+        """`neural` or `formant`, and what else is to be known."""
+
+
+def quality(voice: Voice) -> str:
+    """What to expect of a voice, in words for people."""
+    return voice.quality if isinstance(voice, Rated) else "unknown"
 
 
 class Catalogue:
