@@ -15,6 +15,8 @@ is written out for them here. How a language writes and names things is CLDR's k
 Digits are read one by one when they stand apart (`4 8 2 9`, `4-8-2-9`), follow a word such as *code*
 or *PIN*, begin with a zero or a `+`, are seven or more without a separator, or are grouped as numbers
 of telephones and cards are. Everything else stays as it is. Pure; never raises.
+
+When equal text gets to be spoken otherwise, the recipe in `reading` is to be raised.
 """
 
 import re
@@ -25,9 +27,6 @@ from typing import Final, TypeAlias
 from onhook.speech import spoken_dates, spoken_digits, spoken_money
 from onhook.speech.scripts import readable, written_in
 from onhook.speech.tongue import WORD, Tongue, tongue
-
-RECIPE: Final = 1
-"""Raised when equal text gets to be spoken otherwise."""
 
 Rule: TypeAlias = tuple["re.Pattern[str]", Callable[["re.Match[str]", Tongue], str | None]]
 """What is looked for, and how it is spoken; None leaves it as it is."""

@@ -8,16 +8,14 @@ from functools import lru_cache
 from importlib.metadata import version as installed_version
 from typing import Final
 
-from onhook.speech import normalise
 from onhook.speech.errors import CannotConvertText
 from onhook.speech.level import levelled
 from onhook.speech.narrowband import RATE_HZ, Narrowband, Pcm, faded
-from onhook.speech.normalise import spoken_form
 from onhook.speech.runs import latin_runs
 from onhook.speech.scripts import LATIN, readable, written_in
 from onhook.speech.voices import Sound, Voice, quality
 
-_RECIPE: Final = 1  # raise it when runs are joined in another way
+_RECIPE: Final = 1  # raise it when `normalise` writes something otherwise, or runs are joined so
 _GAP_S: Final = 0.06  # between two runs
 _PAUSE_S: Final = 0.25  # where the text has a mark there
 _QUIET: Final = 300  # of 32768: what is below it at the edge of a run is silence
@@ -43,8 +41,8 @@ class Reader:
     @property
     def version(self) -> str:
         """Those of all that shapes the sound."""
-        latin = f"+{self._latin.engine} {self._latin.version}+{_RECIPE}" if self._latin else ""
-        return f"{self._voice.version}+{normalise.RECIPE}+{_words()}{latin}"
+        latin = f"+{self._latin.engine} {self._latin.version}" if self._latin else ""
+        return f"{self._voice.version}+{_RECIPE}+{_words()}{latin}"
 
     def warm(self) -> None:
         """Load what `voice` needs."""
@@ -52,6 +50,8 @@ class Reader:
 
     def synthesise(self, text: str) -> Iterator[Sound]:
         """Speak `text`; see `Voice`. Raises `CannotConvertText`."""
+        from onhook.speech.normalise import spoken_form  # here: the process is ready sooner
+
         text = spoken_form(text, self.language)
         runs = list(latin_runs(text)) if self._latin else []
         if self._latin is None or not any(is_latin for is_latin, _ in runs):
