@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from onhook.speech import japanese
 from onhook.speech.english import EnglishVoice
 from onhook.speech.espeak import Espeak
 from onhook.speech.formant import FormantVoice
@@ -30,20 +31,29 @@ def installed_voices(directory: Path | None = None) -> Iterator[Catalogue]:
             Gender.FEMALE: Reader(EnglishVoice()),
             Gender.MALE: Reader(english_man(espeak)),
         }
-        formant = [
+        others: list[Voice] = [
             FormantVoice(espeak, language, gender)
             for language in LANGUAGES
             for gender in (Gender.FEMALE, Gender.MALE)
         ]
+        if japanese.installed():
+            others += _japanese(stack, espeak)
         added = [] if directory is None else list(voices_in(directory, espeak))
 
         def read(voice: Voice) -> Voice:
             return Reader(voice, english[voice.gender])
 
         yield Catalogue(
-            [*english.values(), *map(read, formant)],
+            [*english.values(), *map(read, others)],
             instead=[*_of_plugins(stack), *map(read, added)],
         )
+
+
+def _japanese(stack: ExitStack, espeak: Espeak) -> tuple[Voice, Voice]:
+    engine = japanese.OpenJTalk()
+    stack.callback(engine.close)
+    man = japanese.JapaneseMan(engine, FormantVoice(espeak, japanese.FORMANT, Gender.MALE))
+    return japanese.JapaneseWoman(engine), man
 
 
 def _of_plugins(stack: ExitStack) -> list[Voice]:

@@ -36,7 +36,7 @@ _WRITTEN_IN: Final = {
     "am": ("ETHIOPIC ", LATIN),
     "ko": (HANGUL, LATIN),
     **dict.fromkeys(("zh", "yue", "cmn"), (HAN, LATIN)),
-    "ja": (HIRAGANA, KATAKANA, HAN, LATIN),
+    "ja": (HIRAGANA, KATAKANA, HAN, "IDEOGRAPHIC ", LATIN),
 }
 
 _SHARED: Final = "MODIFIER LETTER "
