@@ -13,7 +13,7 @@ from onhook.cli import (
     voice_commands,
 )
 from onhook.cli.listing import call_commands, notification_commands
-from onhook.cli.running import Data, Json, doc, fail, run, settings_of
+from onhook.cli.running import Data, Json, VoicesDir, doc, fail, run, settings_of
 
 app = typer.Typer(
     help="Onhook, a self-hosted voice API.",
@@ -64,6 +64,7 @@ def serve(
     prepare_s: Annotated[str | None, typer.Option(help=doc("prepare_s"))] = None,
     stale_s: Annotated[str | None, typer.Option(help=doc("stale_s"))] = None,
     prompt_cache_mb: Annotated[str | None, typer.Option(help=doc("prompt_cache_mb"))] = None,
+    voices_dir: VoicesDir = None,
     drain_s: Annotated[str | None, typer.Option(help=doc("drain_s"))] = None,
     retry_schedule: Annotated[str | None, typer.Option(help=doc("retry_schedule"))] = None,
     log_private: Annotated[bool | None, typer.Option(help=doc("log_private"))] = None,

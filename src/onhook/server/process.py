@@ -67,6 +67,7 @@ from onhook.server.switchboard import Switchboard
 from onhook.server.works import Means
 from onhook.speech.installed import installed_voices
 from onhook.speech.renderer import Renderer
+from onhook.speech.voices_directory import DirectoryUnusable
 from onhook.store import (
     AttemptRecord,
     CallRecord,
@@ -237,7 +238,10 @@ class Server:
             schedule=RetrySchedule(settings.retry_schedule),
         )
         stack.push_async_callback(outbox.close)
-        catalogue = stack.enter_context(installed_voices())
+        try:
+            catalogue = stack.enter_context(installed_voices(settings.voices_dir))
+        except DirectoryUnusable as error:
+            raise StartError(f"The setting --voices-dir cannot be used: {error}") from error
         renderer, files = make_renderer(settings, client, catalogue)
         stack.push_async_callback(renderer.close)
         self._warm_voices = lambda: _in_background(stack, _warm(renderer, files))
