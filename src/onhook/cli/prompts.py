@@ -25,9 +25,9 @@ from onhook.server.preparation import RequestSyntax
 from onhook.server.prompt_making import make_renderer
 from onhook.server.settings import Settings
 from onhook.speech.errors import SpeechError
-from onhook.speech.espeak import EngineUnavailable
 from onhook.speech.installed import installed_voices
 from onhook.speech.renderer import Renderer
+from onhook.speech.worker_pool import EngineUnavailable
 
 AT_ONCE = 4
 DEADLINE_S = 120.0
@@ -82,7 +82,7 @@ async def _warm(settings: Settings, lines: list[Line]) -> Warmed:
         stack.callback(resolver.close)
         tls = client_context(settings.ca_file)
         client = await stack.enter_async_context(WebClient(resolver, tls))
-        catalogue = stack.enter_context(installed_voices())
+        catalogue = stack.enter_context(installed_voices(settings.voices_dir))
         renderer, files = make_renderer(settings, client, catalogue)
         stack.push_async_callback(renderer.close)
         await asyncio.to_thread(files.scan)  # what is too much goes, the least recently used first
