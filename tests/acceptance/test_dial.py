@@ -69,9 +69,7 @@ async def test_what_the_callee_answers_is_told(
     assert (told["ivr_block"], told["call_state"]) == ("dial", "ended")
     assert told["dial_status"] == status
     assert (told["duration"], told["debit"]) == ("0", "0.000")
-    found = rows(
-        customer.server, "SELECT sip_code FROM calls WHERE session = ?", reply["session"]
-    )
+    found = rows(customer.server, "SELECT sip_code FROM calls WHERE session = ?", reply["session"])
     assert found == [(code,)]
     asked = await customer.post("voice/query_status", txn_ref=reply["txn_ref"])
     assert (asked["dest1"], asked["call_status_dest1"]) == (call.called, status)

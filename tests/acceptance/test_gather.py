@@ -14,7 +14,9 @@ from onhook.testing.tones import tone
 GATHER = "middle/gather"
 
 
-async def waiting(customer: Customer, files: FileServer, **options: object) -> tuple[PhoneCall, str]:
+async def waiting(
+    customer: Customer, files: FileServer, **options: object
+) -> tuple[PhoneCall, str]:
     """A call that was answered by a Play, and now waits for the application."""
     call, told = await customer.call(**options)
     await customer.block("middle/play", told["session"], msg=beep(files))
