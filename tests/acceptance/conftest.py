@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from acceptance.files import FileServer
-from acceptance.harness import Callee, Customer, Onhook
+from acceptance.harness import Callee, Customer, Onhook, TrunkLine, lay_trunk
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 
@@ -48,13 +48,17 @@ async def customer(server: Onhook, receiver: Receiver, phone: Phone) -> Customer
     return await Customer.make(server, receiver, phone)
 
 
+@pytest.fixture(scope="session")
+def line(server: Onhook) -> TrunkLine:
+    """The trunk of the server that all tests of a worker share."""
+    return lay_trunk(server)
+
+
 @pytest.fixture
-async def callee(server: Onhook) -> AsyncIterator[Callee]:
-    """Somebody behind a trunk of the server, with numbers that nobody else has."""
-    async with Phone() as one:
-        made = await Callee.make(server, one)
-        yield made
-        await made.close()
+async def callee(line: TrunkLine) -> AsyncIterator[Callee]:
+    """Somebody behind the trunk of the server."""
+    async with Phone(port=line.port) as one:
+        yield Callee(one, line)
 
 
 @pytest.fixture

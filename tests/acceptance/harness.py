@@ -3,11 +3,13 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -16,8 +18,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from onhook.cli import accounts
-from onhook.cli import trunks
+from onhook.cli import accounts, trunks
 from onhook.testing.api_client import ApiClient
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
@@ -25,6 +26,8 @@ from onhook.testing.receiver import Notification, Receiver
 from onhook.testing.tones import silence, tone
 
 READY_S = 30.0
+TRUNKS_BELIEVED_S = 1.1
+"""A running server knows of a new trunk after this."""
 _numbers = count(31_000_000)
 
 
@@ -153,40 +156,35 @@ class Customer:
         return await self.post("ivr/end/hangup", session=session, **params)
 
 
+@dataclass(frozen=True)
+class TrunkLine:
+    """Where a trunk of a server leads to: whoever listens on this port gets its calls."""
+
+    port: int
+    prefix: str
+
+
 @dataclass
 class Callee:
-    """A phone behind a trunk of its own; ``number`` leads to it, and so do those that ``another`` makes."""
+    """A phone at the other end of a trunk; every number that ``another`` makes leads to it."""
 
-    server: Onhook
     phone: Phone
-    prefix: str
-    trunk: str
-    _numbers: Iterator[int] = field(default_factory=count)
-
-    @classmethod
-    async def make(cls, server: Onhook, phone: Phone, **options: str) -> Self:
-        """Adds the trunk."""
-        prefix = f"+65{next(_numbers) % 10_000_000 // 10}"
-        return cls(server, phone, prefix, await add_trunk(server, phone, prefix=prefix, **options))
+    line: TrunkLine
 
     def another(self) -> str:
         """A number that was not called before, in E.164."""
-        digits = 11 - len(self.prefix)
-        return f"{self.prefix}{next(self._numbers):0{digits}d}"
-
-    async def close(self) -> None:
-        """Removes the trunk."""
-        where = self.server.settings.get("database_url", "")
-        await trunks.remove(self.server.data, self.trunk, where)
+        return f"{self.line.prefix}{next(_numbers) % 1_000_000:06d}"
 
 
-async def add_trunk(server: Onhook, callee: Phone, *, prefix: str = "*", **options: str) -> str:
-    """A trunk of the server whose other end is this phone, for numbers with this prefix; its name."""
-    host, port = callee.address
-    name = f"t{next(_numbers)}"
-    given = trunks.Given(name, f"{host}:{port}", prefix=prefix, **options)
-    await trunks.add(server.data, given, server.settings.get("database_url", ""))
-    return name
+def lay_trunk(server: Onhook, prefix: str = "+6591", **options: str) -> TrunkLine:
+    """A trunk to a port of loopback that nobody listens on yet; known to the server on return."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    given = trunks.Given(f"t{port}", f"127.0.0.1:{port}", prefix=prefix, **options)
+    asyncio.run(trunks.add(server.data, given, server.settings.get("database_url", "")))
+    time.sleep(TRUNKS_BELIEVED_S)
+    return TrunkLine(port, prefix)
 
 
 def marked(seconds: float) -> NDArray[np.int16]:

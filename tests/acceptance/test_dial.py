@@ -79,7 +79,7 @@ async def test_what_the_callee_answers_is_told(
 
 async def test_nobody_answers(customer: Customer, callee: Callee) -> None:
     call, _ = await dialled(customer, callee, ring_time="1")
-    assert (await call.cancelled()).how is How.CANCELLED
+    assert (await call.cancelled()).how is How.CANCEL_RECEIVED
     told = await customer.receiver.next()
     assert (told["call_state"], told["dial_status"]) == ("ended", "unanswered")
     assert told["debit"] == "0.000"
@@ -92,7 +92,7 @@ async def test_a_forced_hangup_stops_the_ringing(customer: Customer, callee: Cal
         assert refused["status"] == "error_session_not_ready"
     url = customer.receiver.url("/forced")
     assert await customer.hangup(reply["session"], force="enabled", notify_url=url) == OK
-    assert (await call.cancelled()).how is How.CANCELLED
+    assert (await call.cancelled()).how is How.CANCEL_RECEIVED
     told = await customer.receiver.next()
     assert (told["ivr_block"], told["call_state"], told.path) == ("hangup", "ended", "/forced")
     await asyncio.sleep(0.2)

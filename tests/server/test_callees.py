@@ -11,9 +11,9 @@ from onhook.blocks import Refused
 from onhook.phone.trunk import CallerId, Trunk
 from onhook.server import clock
 from onhook.server.callees import Callees
-from onhook.server.numbers import dialable
 from onhook.server.concurrency import Legs
 from onhook.server.directory import Directory
+from onhook.server.numbers import dialable
 from onhook.server.trunks import Unusable, WayOut, leading_to, way_out
 from onhook.store import Keyring, Number, Store, TrunkRecord
 from onhook.store.trunks import add_trunk, remove_trunk

@@ -1,6 +1,7 @@
 """A call tries one trunk after the other: trunks by hand, on the real endpoint and a clock that is told."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -100,6 +101,7 @@ async def test_the_next_trunk_takes_what_the_first_refused() -> None:
         phone.peer.answer(bye)
         await these.owner.until("hangup_done")
         assert these.owner.names == ["progressed", "answered", "hangup_done"]
+        assert these.outbound.counters == {("trunk0", "failed"): 1, ("trunk1", "taken"): 1}
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -122,6 +124,7 @@ async def test_what_the_called_side_says_no_other_trunk_is_asked(status: int) ->
         assert leg.state is CallState.ENDED
         assert leg.record() is None
         assert await starts(these.peers[1]) == []
+        assert these.outbound.counters == {("trunk0", "refused"): 1}
 
 
 async def test_a_phone_that_rang_is_not_rung_again() -> None:
@@ -219,6 +222,21 @@ async def test_a_trunk_that_was_not_there_is_tried_last_for_a_while(
         assert await tried(these) == "trunk0"
 
 
+async def test_a_trunk_that_takes_no_connection_is_passed_over() -> None:
+    with socket.socket() as bound:  # and nobody listens
+        bound.bind(("127.0.0.1", 0))
+        async with trunks(1) as these:
+            closed = Route(
+                "closed", Trunk("127.0.0.1", bound.getsockname()[1], "tcp"), CallerId("")
+            )
+            callee = Callee(NUMBER, (closed, *these.callee.routes), Place(lambda: None))
+            these.outbound.dial(callee, port=20000, listener=these.owner)
+            phone = await these.asked(0)
+            phone.respond(180)
+            await these.owner.until("progressed")
+            assert these.outbound.counters["closed", "failed"] == 1
+
+
 # Hanging up -------------------------------------------------------------------------------------
 
 
@@ -258,6 +276,7 @@ async def test_a_trunk_that_is_gone_does_not_keep_its_owner_from_ending_the_call
         these.on.clock.advance(LET_GO_S / 2)
         assert (await these.failed()).status == 487
         assert leg.record() is None
+        assert these.outbound.counters == {("trunk0", "withdrawn"): 1}
         await late.peer.until_quiet()
         late.respond(200, SDP)
         assert set(await starts(late.peer)) == {"ACK", "BYE"}

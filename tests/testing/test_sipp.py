@@ -30,7 +30,8 @@ IN_DIALOG = ("server_bye", "caller_bye", "late_ack", "repeated_invite")
 
 
 def test_every_scenario_is_tested() -> None:
-    assert {path.stem for path in SCENARIOS.glob("*.xml")} == set(GOOD)
+    callers = {path.stem for path in SCENARIOS.glob("*.xml") if not path.stem.startswith("uas_")}
+    assert callers == set(GOOD)
 
 
 @pytest.mark.parametrize("scenario", GOOD)

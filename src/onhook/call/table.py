@@ -36,6 +36,9 @@ from onhook.call.model import Call, Contact, End, EndedBy, Job, Limits, State
 from onhook.call.work import Fields, Over, Then, Turn, Work
 from onhook.call.works.play import Saying
 
+_OUTCOMES = ("busy", "unanswered", "failed")
+"""What can have become of a call that was not answered, in the words of dial_status."""
+
 _TYPED_MAX = 255
 """Digits kept for the next Gather: as many as one can ask for, the newest."""
 
@@ -228,7 +231,7 @@ def not_reached(call: Call, event: ev.Unreached) -> Step:
     outcome = event.outcome
     by = EndedBy.CALLEE if outcome == "busy" else EndedBy.SYSTEM
     end = End(event.at, by, outcome, event.sip_cause, event.sip_code)
-    return _finish(_with_status(call, outcome), end)
+    return _finish(call, end)
 
 
 def no_answer(call: Call, event: ev.Due) -> Step:
@@ -464,7 +467,7 @@ def _leave(call: Call, reject_code: int) -> Effects:
 def _parting(call: Call, end: End) -> Call:
     """What a block that is cut short came to, for whoever is told of the end."""
     if call.state is State.DIALLING and end.by is not EndedBy.APPLICATION:
-        return _with_status(call, "unanswered" if end.cause == "unanswered" else "failed")
+        return _with_status(call, end.cause if end.cause in _OUTCOMES else "failed")
     if call.state is State.RUNNING and call.job is not None:
         return _with_fields(call, _work(call.job).parting())
     return call

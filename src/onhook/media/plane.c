@@ -76,7 +76,6 @@ enum {
     FIFO_PRIORITY = 10,
     NICE_LEVEL = -15,
     TIMER_SLACK_NS = 1000,
-    LONGEST_WAIT_NS = 2000000000, /* of a packet in its socket */
 };
 
 enum { NO_EVENTS = 255 };
@@ -204,7 +203,7 @@ struct plane {
     struct iovec vectors[RECEIVE_BATCH];
     struct sockaddr_in sources[RECEIVE_BATCH];
     uint8_t packets[RECEIVE_BATCH][RTP_MAX_BYTES];
-    _Alignas(struct cmsghdr) uint8_t stamps[RECEIVE_BATCH][CMSG_SPACE(sizeof(struct timespec))];
+    _Alignas(struct cmsghdr) uint8_t stamps[RECEIVE_BATCH][ARRIVAL_BYTES];
     int64_t arrived; /* the packet that is being received, in samples: see sample_clock() */
     /* for plane_health() */
     _Atomic uint64_t seen_calls;
@@ -247,22 +246,23 @@ static void ring_taken(struct ring *ring)
 
 /* ---- Clock ------------------------------------------------------------------------------- */
 
-static int64_t ns_of(const struct timespec *time)
-{
-    return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
-}
-
 static int64_t clock_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return ns_of(&now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /* This tick, in samples: where the frames begin that are sent in it. */
 static int64_t sample_clock(const struct plane *p)
 {
     return (int64_t)p->tick * SAMPLES_PER_TICK;
+}
+
+/* A moment of clock_ns() on the same clock. */
+static int64_t in_samples(const struct plane *p, int64_t at_ns)
+{
+    return (at_ns - p->epoch_ns) * SAMPLES_PER_TICK / TICK_NS;
 }
 
 static void sleep_until(int64_t when_ns)
@@ -418,13 +418,28 @@ static void put_be32(uint8_t *at, uint32_t value)
     put_be16(at + 2, (uint16_t)value);
 }
 
-/* The frame goes to the kernel from where it lies: no copy, and a prompt file that was cut short
+/* A packet that leaves. */
+struct outgoing {
+    uint8_t payload_type;
+    bool marker;
+    uint16_t sequence;
+    uint32_t timestamp;
+    const uint8_t *payload;
+    size_t bytes;
+};
+
+/* The payload goes to the kernel from where it lies: no copy, and a prompt file that was cut short
  * behind our back is an EFAULT here where touching it would be a SIGBUS. */
-static bool send_packet(struct call *call, uint8_t *header, const uint8_t *frame)
+static bool send_packet(struct call *call, const struct outgoing *packet)
 {
+    uint8_t header[RTP_HEADER_BYTES] = {0x80};
+    header[1] = (uint8_t)(packet->payload_type | (packet->marker ? 0x80 : 0));
+    put_be16(header + 2, packet->sequence);
+    put_be32(header + 4, packet->timestamp);
+    put_be32(header + 8, call->ssrc);
     struct iovec parts[2] = {
         {.iov_base = header, .iov_len = RTP_HEADER_BYTES},
-        {.iov_base = (void *)(uintptr_t)frame, .iov_len = PLANE_FRAME_BYTES},
+        {.iov_base = (void *)(uintptr_t)packet->payload, .iov_len = packet->bytes},
     };
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     if (!call->connected) {
@@ -443,21 +458,38 @@ static bool send_packet(struct call *call, uint8_t *header, const uint8_t *frame
     return true;
 }
 
+/* Where a packet's place is by its timestamp, in samples: see sample_clock(). */
+static int64_t sent_at(const struct call *call, const struct outgoing *audio)
+{
+    return (int64_t)call->open_tick * SAMPLES_PER_TICK +
+           (int32_t)(audio->timestamp - call->timestamp);
+}
+
+/* What a peer hears passes here, all of it. */
+static void transmit(struct call *call, const struct outgoing *audio)
+{
+    if (send_packet(call, audio) && call->recorder.count)
+        recorder_sent(&call->recorder, audio->payload_type, audio->payload, audio->bytes,
+                      sent_at(call, audio));
+    call->spoken = true;
+}
+
+static uint32_t timestamp_now(const struct plane *p, const struct call *call)
+{
+    return call->timestamp + (uint32_t)(p->tick - call->open_tick) * SAMPLES_PER_TICK;
+}
+
 static void send_frame(struct plane *p, struct call *call)
 {
     struct segment *segment = call->playing;
-    bool marker = !call->spoken || p->tick - call->sent_tick != SLOTS;
-    uint8_t header[RTP_HEADER_BYTES] = {0x80};
-    header[1] = (uint8_t)(call->payload_type | (marker ? 0x80 : 0));
-    put_be16(header + 2, call->sequence++);
-    put_be32(header + 4,
-             call->timestamp + (uint32_t)(p->tick - call->open_tick) * SAMPLES_PER_TICK);
-    put_be32(header + 8, call->ssrc);
-    const uint8_t *frame = segment->frames + (size_t)segment->sent * PLANE_FRAME_BYTES;
-    if (send_packet(call, header, frame) && call->recorder.count)
-        recorder_sent(&call->recorder, call->payload_type, frame, PLANE_FRAME_BYTES,
-                      sample_clock(p));
-    call->spoken = true;
+    transmit(call, &(struct outgoing){
+        .payload_type = call->payload_type,
+        .marker = !call->spoken || p->tick - call->sent_tick != SLOTS,
+        .sequence = call->sequence++,
+        .timestamp = timestamp_now(p, call),
+        .payload = segment->frames + (size_t)segment->sent * PLANE_FRAME_BYTES,
+        .bytes = PLANE_FRAME_BYTES,
+    });
     call->sent_tick = p->tick;
     if (++segment->sent == segment->count) {
         segment->state = PLAYED;
@@ -619,6 +651,22 @@ static void record_heard(struct plane *p, struct call *call, const struct rtp *r
     });
 }
 
+/* What a peer says passes here, all of it, once it is known to be the peer who says it. */
+static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
+{
+    call->rx.heard_tick = p->tick;
+    call->rx.timed_out = false;
+    if (!call->rx.started) {
+        call->rx.started = true;
+        call->owes_first = true;
+    }
+    bool fresh = track_sequence(call, rtp);
+    if (rtp->payload_type == call->event_payload_type)
+        receive_event(call, rtp);
+    else if (fresh && call->recorder.count)
+        record_heard(p, call, rtp);
+}
+
 static void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
                            const struct sockaddr_in *source)
 {
@@ -643,38 +691,7 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
     }
     call->stats.received_packets++;
     call->stats.received_bytes += bytes;
-    call->rx.heard_tick = p->tick;
-    call->rx.timed_out = false;
-    if (!call->rx.started) {
-        call->rx.started = true;
-        call->owes_first = true;
-    }
-    bool fresh = track_sequence(call, &rtp);
-    if (rtp.payload_type == call->event_payload_type)
-        receive_event(call, &rtp);
-    else if (fresh && call->recorder.count)
-        record_heard(p, call, &rtp);
-}
-
-/* How long ago a packet arrived, in ns, by the kernel's time stamp. Calls are read every 20 ms: what
- * is recorded would be out of time by as much. 0: not known, or the wall clock was set. */
-static int64_t waited_ns(struct msghdr *message, int64_t wall_ns)
-{
-    struct cmsghdr *control = CMSG_FIRSTHDR(message);
-    struct timespec stamp;
-    if (!control || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_TIMESTAMPNS)
-        return 0;
-    memcpy(&stamp, CMSG_DATA(control), sizeof stamp);
-    int64_t waited = wall_ns - ns_of(&stamp);
-    return waited < 0 || waited > LONGEST_WAIT_NS ? 0 : waited;
-}
-
-static void stamp_arrival(struct plane *p, struct msghdr *message)
-{
-    struct timespec wall;
-    clock_gettime(CLOCK_REALTIME, &wall);
-    int64_t arrived_ns = clock_ns() - waited_ns(message, ns_of(&wall));
-    p->arrived = (arrived_ns - p->epoch_ns) * SAMPLES_PER_TICK / TICK_NS;
+    take_in(p, call, &rtp);
 }
 
 static void receive(struct plane *p, struct call *call)
@@ -689,7 +706,7 @@ static void receive(struct plane *p, struct call *call)
         got = recvmmsg(call->fd, p->messages, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < got; i++) {
         if (call->recorder.count)
-            stamp_arrival(p, &p->messages[i].msg_hdr);
+            p->arrived = in_samples(p, clock_ns() - waited_ns(&p->messages[i].msg_hdr));
         if (p->messages[i].msg_hdr.msg_flags & MSG_TRUNC)
             call->stats.malformed++;
         else

@@ -50,6 +50,7 @@ enum {
     DRIFT = 10 * SAMPLES_PER_MS,
     DRIFT_PACKETS = 64,
     SPURT = 20 * SAMPLES_PER_MS,        /* a talkspurt is placed anew when it is off by more */
+    LONGEST_WAIT_NS = 2000000000,       /* of a packet in its socket */
     WRITE_EVERY_MS = 200,
     GIVE_UP_MS = 2000,
     PCMU = 0,
@@ -168,8 +169,23 @@ static bool is_recorded(uint8_t payload_type)
 void recorder_sent(struct recorder *recorder, uint8_t payload_type, const uint8_t *payload,
                    size_t bytes, int64_t at)
 {
+    if (at < recorder->now - HOLD || at > recorder->now + AHEAD)
+        at = recorder->now; /* its timestamp is not of this clock */
     if (is_recorded(payload_type))
         add_to_all(recorder, payload_type, payload, bytes, at);
+}
+
+int64_t waited_ns(struct msghdr *message)
+{
+    struct cmsghdr *control = CMSG_FIRSTHDR(message);
+    struct timespec arrived, now;
+    if (!control || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_TIMESTAMPNS)
+        return 0;
+    memcpy(&arrived, CMSG_DATA(control), sizeof arrived);
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t waited = (int64_t)(now.tv_sec - arrived.tv_sec) * 1000000000 + now.tv_nsec -
+                     arrived.tv_nsec;
+    return waited < 0 || waited > LONGEST_WAIT_NS ? 0 : waited; /* the wall clock was set */
 }
 
 /* ---- The place of a packet --------------------------------------------------------------- */
@@ -276,7 +292,7 @@ void recorder_add(struct recorder *recorder, recording *one, int64_t now)
 {
     if (!recorder->count)
         recorder->clock.known = false; /* whatever was heard before was not followed */
-    one->began = now;
+    recorder->now = one->began = now;
     recorder->recordings[recorder->count++] = one;
 }
 
@@ -298,6 +314,7 @@ void recorder_end(struct recorder *recorder, int64_t now)
 
 void recorder_advance(struct recorder *recorder, int64_t now)
 {
+    recorder->now = now;
     for (unsigned i = 0; i < recorder->count; i++) {
         recording *one = recorder->recordings[i];
         int64_t before = atomic_load_explicit(&one->final, memory_order_relaxed);

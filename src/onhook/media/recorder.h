@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <time.h>
 
 typedef struct plane_recording recording;
 struct recorders;
@@ -35,7 +37,11 @@ struct recorder {
     recording *recordings[PLANE_MAX_RECORDINGS];
     unsigned count;
     struct rtp_clock clock;
+    int64_t now; /* as recorder_advance() was told last */
 };
+
+/* Room for what waited_ns() needs, as ancillary data of a message. */
+enum { ARRIVAL_BYTES = CMSG_SPACE(sizeof(struct timespec)) };
 
 /* Audio that arrived. `arrived`: when, on the plane's clock. */
 struct heard {
@@ -82,6 +88,10 @@ void recorder_end(struct recorder *recorder, int64_t now);
 
 /* A packet that was not received before; only G.711 is recorded. */
 void recorder_heard(struct recorder *recorder, const struct heard *heard);
+
+/* How long ago a packet arrived, in ns, by the kernel's time stamp (SO_TIMESTAMPNS). A call is read
+ * every 20 ms: what is recorded would be out of time by as much. 0: not known. */
+int64_t waited_ns(struct msghdr *message);
 
 /* Audio that was sent, and begins at `at`. */
 void recorder_sent(struct recorder *recorder, uint8_t payload_type, const uint8_t *payload,

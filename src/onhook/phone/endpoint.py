@@ -1,10 +1,8 @@
 """The SIP endpoint: what the rest of Onhook sees of the telephone network.
 
-Callbacks, and no task for a message: a request is read, matched and answered before the next one
-is taken from the socket. Why the ready-made layer for `sipmessage` was not taken: it brings a WebRTC
-stack and 0.8 s of import along, does not repeat the last response to a repeated request, takes an
-INVITE repeated after its 200 for a new call, and addresses requests inside a dialog to the From URI
-instead of the Contact.
+Why the ready-made layer for `sipmessage` was not taken: it brings a WebRTC stack and 0.8 s of import
+along, does not repeat the last response to a repeated request, takes an INVITE repeated after its 200
+for a new call, and addresses requests inside a dialog to the From URI instead of the Contact.
 
 Who is answered how:
     - a request of a live dialog goes to its call, wherever it comes from: the tags prove that
@@ -16,9 +14,7 @@ Who is answered how:
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -27,43 +23,33 @@ from ipaddress import IPv4Network, IPv6Network
 import structlog
 
 from onhook.phone import sdp
-from onhook.phone.cause import SipCause, cause_of_response
-from onhook.phone.dialog import Dialog, DialogRecord, write_request
+from onhook.phone.cause import SipCause
+from onhook.phone.dialog import Dialog, DialogRecord
 from onhook.phone.digest import Authenticator
-from onhook.phone.errors import BadRequest, SdpError, Unanswerable
+from onhook.phone.errors import SdpError
 from onhook.phone.incoming import IncomingCall
-from onhook.phone.invite import Outline, SentInvite
-from onhook.phone.layer import TransactionLayer
+from onhook.phone.invite import Outline, like
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
-from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, TcpAddress, parse
-from onhook.phone.neighbours import Neighbours
+from onhook.phone.message import Request
+from onhook.phone.orphan import Orphan
 from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.pending import refuse_pending
-from onhook.phone.reply import ALLOW, HeaderLines, bad_request, response
+from onhook.phone.reply import ALLOW, HeaderLines, response
 from onhook.phone.resolver import Resolver
 from onhook.phone.screening import Refusal, refuse_method, screen
-from onhook.phone.tcp import TcpTransport
 from onhook.phone.timers import Clock, TimerHandle, Timers
-from onhook.phone.transactions import ClientInvite, Event, InviteUser, ServerInvite
-from onhook.phone.transport import UdpTransport
 from onhook.phone.trunk import CallerId, Trunk, is_numeric
-from onhook.phone.withdrawal import withdraw
+from onhook.phone.wire import OnMessage, Wire
 
 log = structlog.get_logger()
 
 OnCall = Callable[[IncomingCall], CallListener | None]
 """Told of each new call. Returns its listener, or None if the call was rejected or has one set;
 a call that is left without either is rejected with 480."""
-OnMessage = Callable[[str, bytes, Address], None]
-"""Sees every datagram: "in" or "out", the bytes, the peer's address. For traces; must be quick."""
-
-_ATTEMPTS = 10
-"""To find a port that is free for UDP and TCP, when any will do."""
-_METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER"))
 
 
-class SipEndpoint:
+class SipEndpoint(Wire):
     """Calls to us and calls of ours, over UDP and TCP.
 
     `contact_host` is the address that peers are told to reach us at, by default the one the socket
@@ -90,34 +76,23 @@ class SipEndpoint:
         clock: Clock | None = None,
         on_message: OnMessage | None = None,
     ) -> None:
-        self.user_agent = user_agent
+        super().__init__(
+            trusted_peers=trusted_peers,
+            contact_host=contact_host,
+            user_agent=user_agent,
+            timers=timers,
+            clock=clock,
+            on_message=on_message,
+        )
         self.trying = trying
         self.draining = False
-        self.on_message = on_message
         self._on_call = on_call
-        self._neighbours = Neighbours(trusted_peers, contact_host)
         self._max_calls = max_calls
         self._retry_after = (("Retry-After", str(retry_after_s)),)
-        self._timers = timers or Timers()
-        self._clock = clock
-        self._transport = UdpTransport(self._received)
-        self._tcp = TcpTransport(
-            self._received,
-            on_refused=lambda peer: self._disconnected(peer, Event.UNREACHABLE),
-            on_lost=lambda peer: self._disconnected(peer, Event.LOST),
-            trusts=self._neighbours.trusts,
-        )
         self._resolver = Resolver()
-        self._layer: TransactionLayer | None = None
         self._calls: dict[tuple[str, str], Leg] = {}
         self._orphan_timers: list[TimerHandle] = []
-        self._counters: Counter[str] = Counter()
         self._secret = secrets.token_bytes(16)
-
-    @property
-    def address(self) -> Address:
-        """The address the socket is bound to, once started."""
-        return self._transport.address
 
     @property
     def live_calls(self) -> int:
@@ -138,31 +113,12 @@ class SipEndpoint:
 
     async def start(self, host: str, port: int) -> None:
         """Bind and listen, over UDP and TCP; port 0 picks one, see `address`. OSError passes through."""
-        clock = self._clock or asyncio.get_running_loop()
-        self._layer = TransactionLayer(
-            self._send,
-            self,
-            clock,
-            self._timers,
-            max_lingering=4 * self._max_calls,
-        )
-        for attempt in range(_ATTEMPTS):
-            await self._transport.open(host, port)
-            try:
-                await self._tcp.open(*self.address, clock)
-                break
-            except OSError:
-                await self._transport.close()
-                if port or attempt == _ATTEMPTS - 1:
-                    raise
-        self._neighbours.bound = self.address[0]
+        await self._open(host, port, max_lingering=4 * self._max_calls)
         log.info("sip.listening", host=self.address[0], port=self.address[1])
 
     async def close(self) -> None:
         """Stop listening. Live calls are forgotten without a word: hang them up first."""
-        if self._layer is not None:
-            self._layer.close()
-            self._layer = None
+        self._stop()
         for timer in self._orphan_timers:
             timer.cancel()
         self._orphan_timers.clear()
@@ -170,12 +126,7 @@ class SipEndpoint:
             call.abandon()
         self._calls.clear()
         self._resolver.close()
-        await self._tcp.close()
-        await self._transport.close()
-
-    def local_address_towards(self, peer: str) -> str:
-        """The address of ours that `peer` (numeric) is told; OSError when there is no route."""
-        return self._neighbours.host_towards(peer)
+        await self._close()
 
     def dial(
         self,
@@ -204,25 +155,25 @@ class SipEndpoint:
             token=secrets.token_hex(8),
         )
         credentials = Authenticator(trunk.username, trunk.password)
-        full = len(self._calls) >= self._max_calls
         call = OutgoingCall(outline, credentials, listener, self, ip=ip, port=port)
-        self._calls[call.dialog.call_id, call.dialog.local_tag] = call
-        if full:
+        if len(self._calls) >= self._max_calls:
             self._counters["overloaded"] += 1
-            self._soon(call.fail, SipCause(503, None, "too many calls"))
+            cause = SipCause(503, None, "too many calls")
+            self._running_clock.call_later(0, call.fail, cause)
         elif at_once:
             self.launch(call)
+        self._calls[call.dialog.call_id, call.dialog.local_tag] = call
         return call
 
     def launch(self, call: OutgoingCall) -> None:
         """Send the INVITE of a call that was not dialled at once, as soon as its trunk is found."""
-        host, port = call.destination
+        host = call.destination[0]
 
         def found(address: str | None) -> None:
             if address is None:
                 call.fail(SipCause(503, None, "the host of the trunk is not known"))
             elif call.state is CallState.DIALLING:
-                call.aim(_like(call.destination, address, port))
+                call.aim(like(call.destination, address))
                 call.start()
 
         if is_numeric(host):
@@ -230,33 +181,28 @@ class SipEndpoint:
         else:
             self._resolver.resolve(host, found)
 
-    def hangup_orphan(self, record: DialogRecord, on_done: Callable[[SipCause], None]) -> None:
+    def hangup_orphan(
+        self,
+        record: DialogRecord,
+        on_done: Callable[[SipCause], None],
+        trunk: Trunk | None = None,
+    ) -> None:
         """End a call that a process before this one left behind.
 
         A number is left out of the sequence, in case the last BYE of that process was sent and lost.
         A call of ours that was not answered is cancelled, and hung up should it be answered by now.
+        `trunk` is the one it went through: a challenge of its BYE is answered then.
         """
         record = replace(record, next_cseq=record.next_cseq + 1)
-        sent = record.pending_out
-        if sent is None:
-            self._bye(record, on_done)
-            return
-        host, port = sent.destination
-
-        def found(address: str | None) -> None:
-            if address is None:
-                on_done(SipCause(503, None, "the host of the trunk is not known"))
-            else:
-                there = sent.towards(_like(sent.destination, address, port))
-                withdraw(there, record, self, on_done)
-
-        if is_numeric(host):
-            found(host)
+        authenticator = Authenticator(trunk.username, trunk.password) if trunk else None
+        orphan = Orphan(record, self, authenticator, on_done)
+        host = record.pending_out.destination[0] if record.pending_out else ""
+        if not host:
+            orphan.hang_up(record)
+        elif is_numeric(host):
+            orphan.withdraw(host)
         else:
-            self._resolver.resolve(host, found)
-
-    def _bye(self, record: DialogRecord, on_done: Callable[[SipCause], None]) -> None:
-        self.send_within(record, "BYE", (), lambda final: on_done(cause_of_response(final)))
+            self._resolver.resolve(host, orphan.withdraw)
 
     def reject_orphan(
         self, record: DialogRecord, status: int, on_told: Callable[[bool], None]
@@ -271,7 +217,7 @@ class SipEndpoint:
             raise ValueError("the INVITE of this record is not pending")
         timer = refuse_pending(
             self._running,
-            self._clock or asyncio.get_running_loop(),
+            self._running_clock,
             record.pending,
             status=status,
             local_tag=record.local_tag,
@@ -309,27 +255,6 @@ class SipEndpoint:
 
     # For the calls (Signalling).
 
-    def contact_for(self, peer: Address) -> str:
-        """Our Contact value for this peer."""
-        transport = ";transport=tcp" if isinstance(peer, TcpAddress) else ""
-        return f"<sip:{self.sent_by(peer)}{transport}>"
-
-    def sent_by(self, peer: Address) -> str:
-        """Our host and port as this peer can reach them; the trunk's name need not be known yet."""
-        try:
-            host = self._neighbours.host_towards(peer[0])
-        except OSError:  # no route: what is sent will be lost, but a name it must have
-            host = self.address[0]
-        return f"{f'[{host}]' if ':' in host else host}:{self.address[1]}"
-
-    def serve_invite(self, request: Request) -> ServerInvite:
-        """Open the transaction of an INVITE."""
-        return self._running.serve_invite(request)
-
-    def answer(self, request: Request, data: bytes) -> None:
-        """Answer a request that is not an INVITE, through a transaction."""
-        self._running.answer(request, data)
-
     def refuse(
         self,
         request: Request,
@@ -341,127 +266,9 @@ class SipEndpoint:
         data = response(request, status, phrase, to_tag=self._tag(request), headers=headers)
         self._send(data, request.source)
 
-    def send_within(
-        self,
-        record: DialogRecord,
-        method: str,
-        headers: HeaderLines,
-        on_final: Callable[[Response | None], None],
-        body: bytes = b"",
-    ) -> None:
-        """Send a request within a dialog until it is answered."""
-        branch = MAGIC_COOKIE + secrets.token_hex(8)
-        data = self._written(record, method, branch, headers, body)
-        self._running.request(
-            data, record.destination, branch=branch, method=method, on_final=on_final
-        )
-
-    def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> bytes:
-        """Send the ACK of a 2xx, to which nobody answers; what was sent."""
-        branch = MAGIC_COOKIE + secrets.token_hex(8)
-        data = self._written(record, "ACK", branch, headers, b"")
-        self._send(data, record.destination)
-        return data
-
-    def repeat(self, data: bytes, destination: Address) -> None:
-        """Send something once more that is sent without a transaction."""
-        self._running.retransmissions += 1
-        self._send(data, destination)
-
-    def send_invite(self, sent: SentInvite, data: bytes, user: InviteUser) -> ClientInvite:
-        """Send an INVITE of ours."""
-        return self._running.invite(sent, data, user)
-
-    def resume_invite(self, sent: SentInvite, user: InviteUser) -> ClientInvite:
-        """Take up an INVITE that a process before this one sent."""
-        return self._running.resume_invite(sent, user)
-
-    def send_cancel(
-        self,
-        sent: SentInvite,
-        headers: HeaderLines = (),
-        on_final: Callable[[Response | None], None] = lambda final: None,
-    ) -> None:
-        """Send the CANCEL of an INVITE until it is answered."""
-        self._running.request(
-            sent.cancel(headers),
-            sent.destination,
-            branch=sent.branch,
-            method="CANCEL",
-            on_final=on_final,
-        )
-
     def forget(self, call: Leg) -> None:
         """The call is over."""
         self._calls.pop((call.dialog.call_id, call.dialog.local_tag), None)
-
-    def _written(
-        self, record: DialogRecord, method: str, branch: str, headers: HeaderLines, body: bytes
-    ) -> bytes:
-        return write_request(
-            record,
-            method,
-            branch=branch,
-            sent_by=self.sent_by(record.destination),
-            user_agent=self.user_agent,
-            headers=headers,
-            body=body,
-        )
-
-    # Datagrams.
-
-    def _received(self, data: bytes, source: Address) -> None:
-        try:
-            self._read(data, source)
-        except Exception:  # the root of everything that a datagram sets off
-            log.exception("sip.message_failed")
-
-    def _read(self, data: bytes, source: Address) -> None:
-        if self._layer is None:
-            return
-        if self.on_message is not None:
-            self.on_message("in", data, source)
-        if len(data) <= 4 and not data.strip(b"\r\n\x00"):
-            self._counters["keepalives"] += 1  # RFC 5626 4.4.1
-            return
-        try:
-            message = parse(data, source)
-        except BadRequest as error:
-            self._counters["malformed"] += 1
-            self._answer_malformed(error, source)
-            return
-        except Unanswerable:
-            self._counters["malformed"] += 1
-            return
-        if isinstance(message, Request):
-            method = message.method if message.method in _METHODS else "other"
-            self._counters["requests." + method] += 1
-        self._layer.receive(message)
-
-    def _answer_malformed(self, error: BadRequest, source: Address) -> None:
-        if error.method == "ACK" or not self._neighbours.trusts(source[0]):
-            return
-        try:
-            self._send(bad_request(error, source, secrets.token_hex(8)), source)
-        except Unanswerable:
-            return
-
-    def _send(self, data: bytes, destination: Address) -> None:
-        if self.on_message is not None:
-            self.on_message("out", data, destination)
-        if data.startswith(b"SIP/2.0 "):
-            self._counters[f"responses.{data[8:9].decode()}xx"] += 1
-        if isinstance(destination, TcpAddress):  # responses only the way their request came
-            self._tcp.send(data, destination, connect=not data.startswith(b"SIP/2.0 "))
-        else:
-            self._transport.send(data, destination)
-
-    def _disconnected(self, peer: Address, event: Event) -> None:
-        try:
-            if self._layer is not None:
-                self._layer.disconnected(peer, event)
-        except Exception:  # the root of what a lost connection sets off
-            log.exception("sip.disconnect_failed")
 
     # Requests outside a dialog.
 
@@ -546,12 +353,6 @@ class SipEndpoint:
 
     # Small things.
 
-    @property
-    def _running(self) -> TransactionLayer:
-        if self._layer is None:
-            raise RuntimeError("the endpoint is not started, or closed")
-        return self._layer
-
     def _call_of(self, request: Request) -> Leg | None:
         """The call of the dialog that a request belongs to (RFC 3261 12.2.2)."""
         if not request.to_tag:
@@ -564,11 +365,3 @@ class SipEndpoint:
         text = f"{request.call_id}\n{request.from_tag}\n{request.via.branch}"
         data = text.encode("utf-8", "surrogateescape")
         return blake2b(data, key=self._secret, digest_size=8).hexdigest()
-
-    def _soon(self, callback: Callable[..., None], *args: object) -> None:
-        (self._clock or asyncio.get_running_loop()).call_later(0, callback, *args)
-
-
-def _like(address: Address, host: str, port: int) -> Address:
-    """A host and port, over the transport of another address."""
-    return TcpAddress(host, port) if isinstance(address, TcpAddress) else (host, port)

@@ -195,6 +195,12 @@ def transport_of(address: Address) -> str:
     return "TCP" if isinstance(address, TcpAddress) else "UDP"
 
 
+def like(address: Address, host: str) -> Address:
+    """The same port and transport at another host."""
+    port = address[1]
+    return TcpAddress(host, port) if isinstance(address, TcpAddress) else (host, port)
+
+
 def listed(address: Address) -> list[object]:
     """An address as JSON can hold it: host and port, and the transport where it is not UDP."""
     return [*address, *(["tcp"] if isinstance(address, TcpAddress) else [])]

@@ -1,16 +1,20 @@
 """What is heard in one leg of a call: its port, its stream, what plays on it, and its recordings."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
 
+from onhook.media import sounds
 from onhook.media.errors import NoPortLeft
 from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PortReservation
-from onhook.media.stream import Playable, Stream, StreamListener
+from onhook.media.recorder import RecordingStats
+from onhook.media.stream import Playable, Stream, StreamStats
 from onhook.phone.sdp import NOBODY, RemoteMedia
-from onhook.server.speaking import PreparedMessage, Speaking
+from onhook.server import clock
+from onhook.server.speaking import NOTHING, PreparedMessage, Speaking
 
 log = structlog.get_logger()
 
@@ -21,17 +25,36 @@ class Spools(Protocol):
     def open_spool(self, name: str) -> int:
         """A descriptor to write samples to; whoever writes closes it. Raises OSError."""
 
-    def finish(self, name: str) -> None:
+    def finish(self, name: str, stats: RecordingStats | None = None) -> None:
         """All samples are there: make what can be fetched of them."""
+
+
+class Sayable(Protocol):
+    """Something with a message, which is used up by being said, or kept whole."""
+
+    message: PreparedMessage
+
+
+class MediaOwner(Protocol):
+    """The call, or the peer, whose media it is."""
+
+    def pressed(self, digit: str) -> None:
+        """A key went down (RFC 4733): one of ``0123456789*#ABCD``."""
+
+    def silent(self) -> None:
+        """No audio has arrived for a while."""
+
+    def media_closed(self, stats: StreamStats) -> None:
+        """The stream is gone; this is what it carried."""
 
 
 class CallMedia:
     """The media of one leg. Nothing of it needs the stream to be open; what comes too late is nothing."""
 
-    def __init__(self, plane: MediaPlane, spools: Spools, listener: StreamListener) -> None:
+    def __init__(self, plane: MediaPlane, spools: Spools, owner: MediaOwner) -> None:
         self._plane = plane
         self._spools = spools
-        self._listener = listener
+        self._listener = _Ears(owner)
         self._port: PortReservation | None = None
         self._recorders: dict[str, Callable[[], None]] = {}
         self._speaking: Speaking | None = None
@@ -84,6 +107,49 @@ class CallMedia:
 
     def say(
         self,
+        what: Sayable,
+        on_said: Callable[[float], None],
+        on_failed: Callable[[], None],
+        *,
+        beep: bool = False,
+    ) -> None:
+        """Says a message, if there is one, and then a beep if one is wanted; ``on_said`` is told when the
+        end of it left, also where there is nothing to be said."""
+        after = PreparedMessage((sounds.beep(),)) if beep else NOTHING
+
+        def said(at_s: float, prompts: Sequence[Playable]) -> None:
+            what.message = PreparedMessage(prompts)  # complete, should it be said again
+            if after.first:
+                self._speak(after, lambda at_s, _: on_said(at_s), on_failed)
+            else:
+                on_said(at_s)
+
+        if what.message.first:
+            self._speak(what.message, said, on_failed)
+        elif after.first:
+            self._speak(after, lambda at_s, _: on_said(at_s), on_failed)
+        else:
+            asyncio.get_running_loop().call_soon(lambda: on_said(clock.now_s()))
+
+    def loop_message(self, what: Sayable, on_failed: Callable[[], None]) -> None:
+        """Says a message again and again; music, if there is none.
+
+        What is not ready to its end is said once before it is repeated.
+        """
+        message, what.message = what.message, NOTHING  # it outlives its request
+        if not message.first:
+            self._repeat((sounds.hold_music(),))
+        elif message.rest is None:
+            self._repeat(message.first)
+        else:
+            self._speak(message, lambda _, prompts: self._repeat(prompts), on_failed)
+
+    def ring_back(self) -> None:
+        """Lets it hear that somebody else's phone rings."""
+        self._repeat((sounds.ringback(),))
+
+    def _speak(
+        self,
         message: PreparedMessage,
         on_said: Callable[[float, Sequence[Playable]], None],
         on_failed: Callable[[], None],
@@ -99,8 +165,7 @@ class CallMedia:
         )
         self._speaking = speaking
 
-    def loop(self, prompts: Sequence[Playable]) -> None:
-        """Plays these again and again."""
+    def _repeat(self, prompts: Sequence[Playable]) -> None:
         if self.stream is not None:
             self.stream.loop(prompts)
 
@@ -129,7 +194,7 @@ class CallMedia:
         except OSError as error:  # a full disk stops no call
             log.error("recording_not_begun", reason=error.strerror)
             return
-        recorder = self.stream.record(descriptor, lambda _: self._recorded(name))
+        recorder = self.stream.record(descriptor, lambda stats: self._recorded(name, stats))
         self._recorders[name] = recorder.stop
 
     def stop_recording(self, name: str) -> None:
@@ -148,6 +213,29 @@ class CallMedia:
             self._port.release()
             self._port = None
 
-    def _recorded(self, name: str) -> None:
+    def _recorded(self, name: str, stats: RecordingStats) -> None:
         self._recorders.pop(name, None)
-        self._spools.finish(name)
+        self._spools.finish(name, stats)
+
+
+class _Ears:
+    """Hears a stream for its owner, to whom a key in RTP is not the same as one by SIP INFO
+    (media.StreamListener)."""
+
+    def __init__(self, owner: MediaOwner) -> None:
+        self._owner = owner
+
+    def digit(self, digit: str) -> None:
+        """A key went down."""
+        self._owner.pressed(digit)
+
+    def rtp_started(self) -> None:
+        """The first audio arrived."""
+
+    def rtp_timeout(self) -> None:
+        """No audio arrives."""
+        self._owner.silent()
+
+    def closed(self, stats: StreamStats) -> None:
+        """The last thing that a stream tells."""
+        self._owner.media_closed(stats)

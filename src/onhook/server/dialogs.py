@@ -5,25 +5,35 @@ over always says something, so that a start finds it.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from onhook.phone.dialog import DialogRecord
 
 
-def written(dialogs: Sequence[DialogRecord]) -> str:
+@dataclass(frozen=True, slots=True)
+class OpenDialog:
+    """One dialog, and the name of the trunk that it went through; empty for one that came in."""
+
+    record: DialogRecord
+    trunk: str = ""
+
+
+def written(dialogs: Sequence[OpenDialog]) -> str:
     """The dialogs as one text; never empty."""
-    return json.dumps({"dialogs": [dialog.as_dict() for dialog in dialogs]})
+    return json.dumps(
+        {"dialogs": [{**one.record.as_dict(), "trunk": one.trunk} for one in dialogs]}
+    )
 
 
-def read(text: str) -> tuple[DialogRecord, ...]:
+def read(text: str) -> tuple[OpenDialog, ...]:
     """The reverse; also reads what earlier versions wrote. Raises ValueError."""
     found = json.loads(text)
     match found:
         case {"dialogs": [*several]}:
-            return tuple(DialogRecord.from_dict(one) for one in several)
+            return tuple(_one(dialog) for dialog in several)
         case dict():
-            return (DialogRecord.from_dict(found),)
+            return (_one(found),)
     raise ValueError("not the dialogs of a call")
 
 
@@ -34,4 +44,13 @@ def renumbered(text: str) -> str:
         dialogs = read(text)
     except ValueError:
         return text
-    return written([replace(one, next_cseq=one.next_cseq + 1) for one in dialogs])
+    return written(
+        [
+            replace(one, record=replace(one.record, next_cseq=one.record.next_cseq + 1))
+            for one in dialogs
+        ]
+    )
+
+
+def _one(dialog: Mapping[str, object]) -> OpenDialog:
+    return OpenDialog(DialogRecord.from_dict(dialog), str(dialog.get("trunk", "")))

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from onhook.phone.cause import SipCause
-from onhook.phone.dialog import DialogRecord
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import OutgoingListener
 from onhook.server.callees import Callee
+from onhook.server.dialogs import OpenDialog
 from onhook.server.outbound import Outbound, OutboundLeg
 
 
@@ -46,9 +46,15 @@ class PlacedLeg:
         """Asks the callee's phone whether it still has the call; False if that cannot be done now."""
         return self._leg is not None and self._leg.probe(on_result)
 
-    def record(self) -> DialogRecord | None:
+    def dialog(self) -> OpenDialog | None:
         """What it takes to end it after a restart."""
-        return None if self._leg is None else self._leg.record()
+        return None if self._leg is None else open_dialog(self._leg)
+
+
+def open_dialog(leg: OutboundLeg) -> OpenDialog | None:
+    """What it takes to end a leg that we placed."""
+    record = leg.record()
+    return None if record is None else OpenDialog(record, leg.trunk)
 
 
 Leg = IncomingCall | PlacedLeg

@@ -8,7 +8,6 @@ transaction with the notifications it caused, and only then do those leave and r
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Any
@@ -18,57 +17,29 @@ import structlog
 from onhook import call as machine
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Call, Effect, Event, Job, State
-from onhook.media import sounds
-from onhook.media.plane import MediaPlane
-from onhook.media.stream import Playable, StreamStats
-from onhook.notify.notification import Notification
+from onhook.media.stream import StreamStats
 from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallState
 from onhook.phone.sdp import RemoteMedia
 from onhook.server import bills, clock, dialogs
-from onhook.server.arrangements import Arrangements
 from onhook.server.call_book import CallBook
-from onhook.server.call_media import CallMedia, Spools
+from onhook.server.call_media import CallMedia
 from onhook.server.credit import Meter
-from onhook.server.journal import Journal
+from onhook.server.dialogs import OpenDialog
 from onhook.server.legs import Leg, PlacedLeg
-from onhook.server.metrics import Metrics
-from onhook.server.outbound import Outbound
 from onhook.server.outcomes import outcome_of
 from onhook.server.peer import Peer, digits_after
-from onhook.server.pricing import Pricing
-from onhook.server.rooms import Rooms, Seat
+from onhook.server.rooms import Seat
 from onhook.server.silence import SilenceWatch
-from onhook.server.speaking import NOTHING, PreparedMessage
+from onhook.server.surroundings import Surroundings
 from onhook.server.ticket import Ticket
-from onhook.server.works import Means, work_of
-from onhook.store import CallRecord, Store
+from onhook.server.works import work_of
+from onhook.store import CallRecord
 
 log = structlog.get_logger()
 
 _RETRY_LATER = (("Retry-After", "10"),)
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every call of a process uses."""
-
-    store: Store
-    journal: Journal
-    plane: MediaPlane
-    arrangements: Arrangements
-    metrics: Metrics
-    deliver: Callable[[Notification], None]
-    pricing: Pricing
-    outbound: Outbound
-    rooms: Rooms
-    spools: Spools
-    means: Means
-    local_ip: Callable[[str], str]
-    """The address of ours to which a peer is to send audio."""
-    silence_s: float
-    """How long the other side may send no audio before it is asked whether it is still there."""
 
 
 class LiveCall:
@@ -95,7 +66,7 @@ class LiveCall:
         self._timer: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._silence = SilenceWatch(leg.probe, self._gone, around.silence_s)
-        self._media = CallMedia(around.plane, around.spools, _Ears(self))
+        self._media = CallMedia(around.plane, around.spools, self)
         self._peer: Peer | None = None
         self._launch: Callable[[], None] | None = None
         """Sends the INVITE that is waiting for its record to be written."""
@@ -385,7 +356,7 @@ class LiveCall:
 
     def _caller(self) -> IncomingCall:
         """The leg of a call that came in: only such a one is answered, rejected or rung."""
-        if not isinstance(self._leg, IncomingCall):
+        if isinstance(self._leg, PlacedLeg):
             raise AssertionError("a call that we place is never answered by us")
         return self._leg
 
@@ -406,51 +377,21 @@ class LiveCall:
         self._leg.hangup()
 
     def _play(self, effect: machine.Play) -> None:
-        beep = (sounds.beep(),) if effect.beep else ()
-        arranged = self._tickets[effect.request_id].arranged
-
-        def said(at_s: float, prompts: Sequence[Playable]) -> None:
-            arranged.message = PreparedMessage(prompts)  # complete, should it be said again
-            if beep and arranged.message.first:
-                self._say(effect.request_id, PreparedMessage(beep), through)
-            else:
-                through(at_s)
-
-        def through(at_s: float, _: object = None) -> None:
-            self._feed(machine.Played(at_s, effect.request_id))
-
-        if arranged.message.first:
-            self._say(effect.request_id, arranged.message, said)
-        elif beep:
-            self._say(effect.request_id, PreparedMessage(beep), through)
-        else:
-            self._loop.call_soon(lambda: through(clock.now_s()))
-
-    def _say(
-        self,
-        request_id: int,
-        message: PreparedMessage,
-        on_said: Callable[[float, Sequence[Playable]], None],
-    ) -> None:
         self._media.say(
-            message,
-            on_said,
-            on_failed=lambda: self._feed(machine.MessageBroken(clock.now_s(), request_id)),
+            self._tickets[effect.request_id].arranged,
+            on_said=lambda at_s: self._feed(machine.Played(at_s, effect.request_id)),
+            on_failed=lambda: self._feed(machine.MessageBroken(clock.now_s(), effect.request_id)),
+            beep=effect.beep,
         )
 
     def _loop_message(self, effect: machine.Loop) -> None:
-        """What is not ready to its end is said once before it is repeated."""
-        arranged = self._tickets[effect.request_id].arranged
-        message, arranged.message = arranged.message, NOTHING  # it outlives its request
-        if not message.first:
-            self._media.loop((sounds.hold_music(),))
-        elif message.rest is None:
-            self._media.loop(message.first)
-        else:
-            self._say(effect.request_id, message, lambda _, said: self._media.loop(said))
+        self._media.loop_message(
+            self._tickets[effect.request_id].arranged,
+            on_failed=lambda: self._feed(machine.MediaLost(clock.now_s())),
+        )
 
     def _ring_back(self, effect: machine.RingBack) -> None:
-        self._media.loop((sounds.ringback(),))
+        self._media.ring_back()
 
     def _stop(self, effect: machine.StopMedia | machine.StopPlaying) -> None:
         self._media.stop_playing()
@@ -568,8 +509,10 @@ class LiveCall:
         if not self._dialog_changed:
             return None
         self._dialog_changed = False
-        records = (self._leg.record(), self._peer.record() if self._peer is not None else None)
-        return dialogs.written([record for record in records if record is not None])
+        leg = self._leg
+        first = leg.dialog() if isinstance(leg, PlacedLeg) else OpenDialog(leg.record())
+        second = self._peer.dialog() if self._peer is not None else None
+        return dialogs.written([one for one in (first, second) if one is not None])
 
     def recorded(self) -> None:
         """Its beginning is on disk: now it rings, here or at the callee's."""
@@ -603,28 +546,6 @@ class LiveCall:
         self._timer = self._set(self._timer, None, machine.Due)
         self._meter.release()
         self._on_over(self)
-
-
-class _Ears:
-    """Hears the stream for its call: a key in RTP is not the same as one by SIP INFO (StreamListener)."""
-
-    def __init__(self, call: LiveCall) -> None:
-        self._call = call
-
-    def digit(self, digit: str) -> None:
-        """A key went down (RFC 4733)."""
-        self._call.pressed(digit)
-
-    def rtp_started(self) -> None:
-        """The first audio arrived."""
-
-    def rtp_timeout(self) -> None:
-        """No audio arrives."""
-        self._call.silent()
-
-    def closed(self, stats: StreamStats) -> None:
-        """The last thing that a stream tells."""
-        self._call.media_closed(stats)
 
 
 _PERFORM: dict[type, Callable[[LiveCall, Any], None]] = {

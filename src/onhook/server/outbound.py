@@ -14,6 +14,7 @@ is tried last for half a minute, so that the next calls do not wait for it as we
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -76,6 +77,9 @@ class Outbound:
         """``timers`` are those of the event loop unless a test says otherwise."""
         self.dialler = dialler
         self.timers: Clock = timers or asyncio.get_running_loop()
+        self.counters: Counter[tuple[str, str]] = Counter()
+        """By trunk and outcome: ``taken`` (it rang, or was answered), ``failed`` (the trunk's trouble),
+        ``refused`` (the called side's word), ``withdrawn`` (hung up before anything rang)."""
         self._resting: dict[str, float] = {}
 
     def dial(
@@ -98,13 +102,13 @@ class Outbound:
         now_s = clock.now_s()
         return sorted(routes, key=lambda route: self._resting.get(route.name, 0.0) > now_s)
 
-    def note_absent(self, route: Route) -> None:
-        """The trunk was not there."""
-        self._resting[route.name] = clock.now_s() + REST_S
-
-    def note_present(self, route: Route) -> None:
-        """The trunk took a call."""
-        self._resting.pop(route.name, None)
+    def note(self, route: Route, outcome: str, *, absent: bool = False) -> None:
+        """What a call through this trunk came to; ``absent`` if the trunk was not there."""
+        self.counters[route.name, outcome] += 1
+        if absent:
+            self._resting[route.name] = clock.now_s() + REST_S
+        elif outcome == "taken":
+            self._resting.pop(route.name, None)
 
     def audio_ip(self, trunk: Trunk) -> str:
         """The address of ours that the trunk is to send audio to. Raises OSError without a route."""
@@ -164,7 +168,8 @@ class OutboundLeg:
     def launch(self) -> None:
         """Sends the INVITE, if that was left to the owner and is still wanted."""
         if self._attempt is not None:
-            self._attempt.launch(patient=not self._left)
+            self._outbound.dialler.launch(self._attempt.call)
+            self._await_answer()
 
     def hangup(self, reason: str | None = None) -> None:
         """CANCEL until the answer, BYE afterwards; ``failed`` or ``hangup_done`` follows. No other
@@ -190,10 +195,12 @@ class OutboundLeg:
 
     def _unanswered(self, attempt: "_Attempt", cause: SipCause) -> None:
         """The attempt failed, or said nothing for too long, and nothing of it follows."""
-        absent = not attempt.rang and cause.status in _NOT_THERE
-        if absent and not self._given_up:
-            self._outbound.note_absent(attempt.route)
-        again = not attempt.rang and not self._given_up and cause.status in _TRY_ANOTHER
+        trouble = cause.status in _TRY_ANOTHER
+        if not attempt.rang:
+            outcome = "withdrawn" if self._given_up else "failed" if trouble else "refused"
+            absent = outcome == "failed" and cause.status in _NOT_THERE
+            self._outbound.note(attempt.route, outcome, absent=absent)
+        again = trouble and not attempt.rang and not self._given_up
         if not (again and self._next(after=cause)):
             self._failed = cause
             self._listener.failed(cause)
@@ -213,6 +220,8 @@ class OutboundLeg:
             if after is not None:
                 log.warning("trunk_failed", trunk=failed, sip_code=after.status, next=route.name)
             self._attempt = self._dialled(route, ip)
+            if self._on_next is None:
+                self._await_answer()
             return True
         return False
 
@@ -225,11 +234,14 @@ class OutboundLeg:
             ip=ip,
             port=self._port,
             listener=attempt,
-            at_once=False,
+            at_once=self._on_next is None,
         )
-        if self._on_next is None:
-            attempt.launch(patient=not self._left)
         return attempt
+
+    def _await_answer(self) -> None:
+        """The INVITE leaves. The last trunk is waited for as long as it takes."""
+        if self._attempt is not None and self._left:
+            self._attempt.be_impatient()
 
     def _fail(self, cause: SipCause) -> None:
         self._failed = cause
@@ -256,10 +268,9 @@ class _Attempt:
         self._timer: TimerHandle | None = None
         self._over = False
 
-    def launch(self, *, patient: bool) -> None:
-        """The INVITE leaves; it is waited for as long as it takes if that is ``patient``."""
-        self._outbound.dialler.launch(self.call)
-        if not patient:
+    def be_impatient(self) -> None:
+        """It is given up if it says nothing for a while."""
+        if not self._over and self._timer is None:
             self._timer = self._outbound.timers.call_later(PATIENCE_S, self._impatient)
 
     def hangup(self, reason: str | None) -> None:
@@ -283,9 +294,10 @@ class _Attempt:
             self._on_unanswered(self, SipCause(408, None, "the trunk says nothing"))
 
     def _took_it(self) -> None:
-        self.rang = True
-        self._outbound.note_present(self.route)
-        self._stop_timer()
+        if not self.rang:
+            self.rang = True
+            self._outbound.note(self.route, "taken")
+            self._stop_timer()
 
     def _end(self) -> None:
         self._over = True

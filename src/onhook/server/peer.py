@@ -9,10 +9,11 @@ from onhook.blocks.destination import Destination
 from onhook.media.plane import MediaPlane
 from onhook.media.stream import StreamStats
 from onhook.phone.cause import SipCause
-from onhook.phone.dialog import DialogRecord
 from onhook.phone.sdp import RemoteMedia
 from onhook.server.call_media import CallMedia, Spools
 from onhook.server.callees import Callee
+from onhook.server.dialogs import OpenDialog
+from onhook.server.legs import open_dialog
 from onhook.server.outbound import Outbound, OutboundLeg
 from onhook.server.outcomes import outcome_of
 from onhook.server.silence import SilenceWatch
@@ -90,9 +91,9 @@ class Peer:
         if self.media.stream is not None:
             self.media.stream.send_digits(digit, lambda _: None)
 
-    def record(self) -> DialogRecord | None:
+    def dialog(self) -> OpenDialog | None:
         """What it takes to end it after a restart."""
-        return None if self._leg is None or self._dropped else self._leg.record()
+        return None if self._leg is None or self._dropped else open_dialog(self._leg)
 
     # What the phone says (OutgoingListener) -----------------------------------------------------
 
@@ -136,19 +137,19 @@ class Peer:
         self.media.move(media)
 
     def digit(self, digit: str) -> None:
-        """It pressed a key (SIP INFO or RFC 4733). Only the call's own keys steer anything."""
+        """It pressed a key, by SIP INFO. Only the call's own keys steer anything."""
 
-    # What the media plane says (StreamListener) -------------------------------------------------
+    # What its media say (MediaOwner) --------------------------------------------------------------
 
-    def rtp_started(self) -> None:
-        """Its first audio arrived."""
+    def pressed(self, digit: str) -> None:
+        """It pressed a key; the call hears it by itself."""
 
-    def rtp_timeout(self) -> None:
+    def silent(self) -> None:
         """No audio arrives from it: it is asked whether it is still there."""
         if self._silence is not None and self._silence.silent():
             self._owner.peer_changed()
 
-    def closed(self, stats: StreamStats) -> None:
+    def media_closed(self, stats: StreamStats) -> None:
         """Its stream is gone."""
         log.info(
             "peer_media_closed",

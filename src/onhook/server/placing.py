@@ -19,8 +19,9 @@ from onhook.server.directory import Directory
 from onhook.server.facts import Facts
 from onhook.server.identifiers import new_session, new_txn_ref
 from onhook.server.legs import PlacedLeg
-from onhook.server.live_call import LiveCall, Surroundings
+from onhook.server.live_call import LiveCall
 from onhook.server.preparation import Preparation
+from onhook.server.surroundings import Surroundings
 from onhook.server.ticket import Ticket
 from onhook.server.works import RING_S, work_of
 from onhook.store import Account, CallRecord

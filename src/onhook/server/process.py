@@ -45,7 +45,6 @@ from onhook.server.heartbeat import beat
 from onhook.server.http_guard import guarded
 from onhook.server.idempotency import KeptReplies
 from onhook.server.journal import Journal
-from onhook.server.live_call import Surroundings
 from onhook.server.metrics import Metrics
 from onhook.server.notices import outgoing
 from onhook.server.occupancy import Occupied, occupied
@@ -61,10 +60,13 @@ from onhook.server.preparation import (
 from onhook.server.pricing import Pricing
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.ratelimit import RateLimit
+from onhook.server.recordings import web as recordings_web
+from onhook.server.recordings.store import RecordingStore
 from onhook.server.recovery import PhoneRecovery, settle
 from onhook.server.replays import hand_over_replays
 from onhook.server.rooms import Rooms
 from onhook.server.settings import Settings
+from onhook.server.surroundings import Surroundings
 from onhook.server.switchboard import Switchboard
 from onhook.server.works import Means
 from onhook.speech.copies import Copies
@@ -89,6 +91,7 @@ _LAST_BYES_S = 5.0
 _LAST_NOTIFICATIONS_S = 10.0
 _PROMPTS = "prompts"
 _COPIES = "downloads.db"
+_RECORDINGS = "recordings"
 _PROMPT_BYTES_S = 2 * 8000  # both laws
 _OPEN_SHARE = 4  # a quarter of the prompts that are kept may be held open
 
@@ -122,6 +125,7 @@ class Server:
             stack.callback(journal.close)
             directory = Directory(store, _keyring(self._settings.data))
             outbox, preparation, syntax = await self._open_web(stack, store, directory)
+            recordings = self._open_recordings(stack)
             plane = await self._open_media(stack)
             endpoint = SipEndpoint(
                 on_call=lambda leg: board.arrive(leg),
@@ -133,7 +137,8 @@ class Server:
             pricing = Pricing(directory, charging, Credit(store.money))
             legs = Legs(self._settings.max_calls)
             callees = Callees(directory, legs)
-            rooms = Rooms(plane.open_room)
+            rooms, outbound = Rooms(plane.open_room), Outbound(endpoint)
+            self._metrics.watch_trunks(lambda: outbound.counters)
             around = Surroundings(
                 store=store,
                 journal=journal,
@@ -142,7 +147,7 @@ class Server:
                 metrics=self._metrics,
                 deliver=outbox.deliver,
                 pricing=pricing,
-                outbound=Outbound(endpoint),
+                outbound=outbound,
                 rooms=rooms,
                 spools=recordings,
                 means=Means(recordings.new, beep=self._settings.record_beep),
@@ -165,7 +170,7 @@ class Server:
                 outbox.deliver(outgoing(notification))
             await self._open_sip(stack, endpoint)
             self._watch_over(stack, store, journal, board)
-            _in_background(stack, PhoneRecovery(store, endpoint).run(left))
+            _in_background(stack, PhoneRecovery(store, endpoint, directory.ways_out).run(left))
             _in_background(stack, hand_over_replays(store, outbox.deliver))
             replies = KeptReplies(store)
             _in_background(stack, replies.forget_old())
@@ -180,7 +185,7 @@ class Server:
                 replies=replies,
             )
             self._watch(board, endpoint, plane)
-            await stack.enter_async_context(self._serve_http(api, listener))
+            await stack.enter_async_context(self._serve_http(api, recordings, listener))
             self._ready = True
             self._announce()
             self._warm_voices()  # not before: loading them holds up the rest
@@ -193,7 +198,8 @@ class Server:
         data = self._settings.data
         try:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (data / _PROMPTS).mkdir(exist_ok=True, mode=0o700)
+            for name in (_PROMPTS, _RECORDINGS):
+                (data / name).mkdir(exist_ok=True, mode=0o700)
             if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
             stack.enter_context(occupied(data))
@@ -271,6 +277,22 @@ class Server:
         )
         return renderer, files
 
+    def _open_recordings(self, stack: AsyncExitStack) -> RecordingStore:
+        settings = self._settings
+        recordings = RecordingStore(
+            settings.data / _RECORDINGS,
+            settings.public_url or f"http://{_text(self.http)}",
+            settings.recordings_kept_s,
+        )
+        try:
+            recordings.recover()
+        except OSError as error:
+            raise StartError(f"Recordings cannot be read: {error.strerror}.") from error
+        stack.push_async_callback(recordings.close)
+        _in_background(stack, recordings.encode_all())
+        _in_background(stack, recordings.sweep())
+        return recordings
+
     async def _open_media(self, stack: AsyncExitStack) -> MediaPlane:
         low, high = self._settings.rtp_ports
         plane = MediaPlane(
@@ -297,8 +319,11 @@ class Server:
         self.sip = endpoint.address
 
     @asynccontextmanager
-    async def _serve_http(self, api: Api, listener: socket.socket) -> AsyncIterator[None]:
+    async def _serve_http(
+        self, api: Api, recordings: RecordingStore, listener: socket.socket
+    ) -> AsyncIterator[None]:
         routes = [
+            recordings_web.route(recordings),
             Route("/healthz", self._healthz),
             Route("/metrics", self._metrics_page),
             *reference_routes(),

@@ -8,18 +8,21 @@ what is still to be done, and does that and no more.
 ======================  ==================================================  ==========================
 the record says         what may be true at the phone                       what the phone gets
 ======================  ==================================================  ==========================
+dialling                the callee's phone rings; or our INVITE never left  CANCEL; a BYE if it answered
 ringing                 it rings; or our 200 left and was not yet recorded  480; a BYE if no ACK comes
 answered, pending       it talks; or our 200 was lost and it rings          BYE, and 480 beside it
 answered                it talks                                            BYE
 closing, or ended       our BYE or rejection may be lost                    the same once more
 ======================  ==================================================  ==========================
 
+A call that was passed on has two phones, and each gets what it has to get.
+
 A call that was going on is billed to the last moment at which it is known to have done so, the later
 of its own last write and the worker's last heartbeat, and never beyond.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -28,10 +31,12 @@ from onhook import call as machine
 from onhook.billing import bill_ms
 from onhook.call import Contact, EndedBy, State
 from onhook.phone.cause import SipCause
-from onhook.phone.dialog import DialogRecord
 from onhook.phone.endpoint import SipEndpoint
+from onhook.phone.trunk import Trunk
 from onhook.server import bills, clock, dialogs, notices
+from onhook.server.dialogs import OpenDialog
 from onhook.server.facts import facts_of
+from onhook.server.trunks import WayOut
 from onhook.store import CallRecord, NotificationRecord, Store, Writes
 from onhook.store.orphans import last_alive_ms, orphans
 
@@ -123,12 +128,21 @@ def _renumbered(record: CallRecord) -> CallRecord:
 class PhoneRecovery:
     """Ends recovered calls at their phones, and notes in their records that this was done."""
 
-    def __init__(self, store: Store, endpoint: SipEndpoint) -> None:
+    def __init__(
+        self,
+        store: Store,
+        endpoint: SipEndpoint,
+        ways_out: Callable[[], Awaitable[Sequence[WayOut]]],
+    ) -> None:
         self._store = store
         self._endpoint = endpoint
+        self._ways_out = ways_out
+        self._trunks: Mapping[str, Trunk] = {}
 
     async def run(self, calls: Sequence[CallRecord]) -> None:
         """Sends what each phone has to get, some at a time; repetitions go on afterwards."""
+        if calls:
+            self._trunks = {way.name: way.trunk for way in await self._ways_out()}
         for number, record in enumerate(calls):
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(_PAUSE_S)
@@ -138,7 +152,7 @@ class PhoneRecovery:
                 log.exception("dialog_not_readable", session=record.session)
                 self._done(record)
 
-    def _end_all(self, record: CallRecord, left: Sequence[DialogRecord]) -> None:
+    def _end_all(self, record: CallRecord, left: Sequence[OpenDialog]) -> None:
         """Its record is done when the last of its dialogs is."""
         open_dialogs = len(left)
 
@@ -153,13 +167,15 @@ class PhoneRecovery:
         for dialog in left:
             self._end(record, dialog, one_done)
 
-    def _end(self, record: CallRecord, dialog: DialogRecord, on_done: Callable[[], None]) -> None:
+    def _end(self, record: CallRecord, left: OpenDialog, on_done: Callable[[], None]) -> None:
+        dialog = left.record
+
         def hung_up(cause: SipCause) -> None:
             log.info("orphan_hung_up", session=record.session, status=cause.status)
             on_done()
 
         def hang_up() -> None:
-            self._endpoint.hangup_orphan(dialog, hung_up)
+            self._endpoint.hangup_orphan(dialog, hung_up, self._trunks.get(left.trunk))
 
         if dialog.pending is None:
             hang_up()

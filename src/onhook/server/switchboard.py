@@ -18,9 +18,10 @@ from onhook.server import bills, clock, numbers
 from onhook.server.concurrency import Legs
 from onhook.server.directory import Directory
 from onhook.server.identifiers import is_session, new_session, new_txn_ref
-from onhook.server.live_call import LiveCall, Surroundings
+from onhook.server.live_call import LiveCall
 from onhook.server.placing import Placing
 from onhook.server.pricing import Terms
+from onhook.server.surroundings import Surroundings
 from onhook.store import CallRecord, Number, StoreError
 from onhook.store.history import call_of
 

@@ -1,10 +1,10 @@
-"""Takes back a call of ours that a process before this one placed, and that may still ring. Pure.
+"""Ends a call that a process before this one left behind. Pure.
 
-What is known of it is one of its INVITEs. Others may have followed, to answer challenges; it may have been
-answered meanwhile, and then its 2xx comes again until somebody acknowledges it. So every INVITE that
-there can be is cancelled, and whatever their phones answer is dealt with as RFC 3261 9.1 and
-13.2.2.4 say. Should none of them be known any more, a phone that was heard to ring gets a BYE: the
-call was answered, and the ACK was the last thing that process did.
+What is known of a call of ours that was not answered is one of its INVITEs. Others may have followed, to
+answer challenges; it may have been answered meanwhile, and then its 2xx comes again until somebody
+acknowledges it. So every INVITE that there can be is cancelled, and whatever their phones answer is dealt
+with as RFC 3261 9.1 and 13.2.2.4 say. Should none of them be known any more, a phone that was heard
+to ring gets a BYE: the call was answered, and the ACK was the last thing that process did.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import Protocol
 
 from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_response
 from onhook.phone.dialog import Dialog, DialogRecord
-from onhook.phone.invite import MAX_FORKS, SentInvite
+from onhook.phone.digest import Authenticator
+from onhook.phone.invite import MAX_FORKS, SentInvite, like
 from onhook.phone.message import Address, Response
 from onhook.phone.reply import HeaderLines
 from onhook.phone.transactions import ClientInvite, InviteUser
 
 
-class WithdrawingSignalling(Protocol):
+class OrphanSignalling(Protocol):
     """What this needs of the endpoint."""
 
     def resume_invite(self, sent: SentInvite, user: InviteUser) -> ClientInvite:
@@ -52,31 +53,44 @@ class WithdrawingSignalling(Protocol):
         """Send a request within a dialog until it is answered."""
 
 
-def withdraw(
-    sent: SentInvite,
-    record: DialogRecord,
-    signalling: WithdrawingSignalling,
-    on_done: Callable[[SipCause], None],
-) -> None:
-    """Cancel the INVITE and those that may have followed it; `on_done` hears once how that ended."""
-    _Withdrawal(record, signalling, on_done).begin(sent)
-
-
-class _Withdrawal:
-    """All INVITEs of one call."""
+class Orphan:
+    """One call left behind; `on_done` hears once how it ended."""
 
     def __init__(
         self,
         record: DialogRecord,
-        signalling: WithdrawingSignalling,
+        signalling: OrphanSignalling,
+        authenticator: Authenticator | None,
         on_done: Callable[[SipCause], None],
     ) -> None:
         self.signalling = signalling
         self._record = record
+        self._authenticator = authenticator
         self._on_done: Callable[[SipCause], None] | None = on_done
         self._open = 0
 
-    def begin(self, sent: SentInvite) -> None:
+    def hang_up(self, record: DialogRecord, tried: tuple[int, ...] = ()) -> None:
+        """Send BYE; again, if a challenge to it can be answered."""
+
+        def done(final: Response | None) -> None:
+            if final and self._authenticator and self._authenticator.take(final, tried):
+                following = replace(record, next_cseq=record.next_cseq + 1)
+                self.hang_up(following, (*tried, final.status))
+            else:
+                self.ended(cause_of_response(final))
+
+        headers: HeaderLines = ()
+        if self._authenticator:
+            headers = self._authenticator.headers("BYE", record.request_uri)
+        self.signalling.send_within(record, "BYE", headers, done)
+
+    def withdraw(self, host: str | None) -> None:
+        """Cancel the INVITE and those that may have followed it; `host` is where its trunk is now."""
+        sent = self._record.pending_out
+        if sent is None or host is None:
+            self.ended(SipCause(503, None, "the host of the trunk is not known"))
+            return
+        sent = sent.towards(like(sent.destination, host))
         attempts = [replace(sent, cseq=number) for number in range(sent.cseq, sent.last + 1)]
         self._open = len(attempts)
         for attempt in attempts:
@@ -94,9 +108,7 @@ class _Withdrawal:
         if self._open:
             return
         if ";tag=" in self._record.remote and self._on_done is not None:
-            self.signalling.send_within(
-                self._record, "BYE", (), lambda final: self.ended(cause_of_response(final))
-            )
+            self.hang_up(self._record)
         else:
             self.ended(cause)
 
@@ -104,15 +116,15 @@ class _Withdrawal:
 class _Attempt:
     """One INVITE (an InviteUser)."""
 
-    def __init__(self, whole: _Withdrawal, sent: SentInvite) -> None:
-        self._whole = whole
+    def __init__(self, orphan: Orphan, sent: SentInvite) -> None:
+        self._orphan = orphan
         self._sent = sent
         self._told = False
         self._acks: dict[str, tuple[bytes, Address]] = {}
         self._transaction: ClientInvite | None = None
 
     def begin(self) -> None:
-        signalling = self._whole.signalling
+        signalling = self._orphan.signalling
         self._transaction = signalling.resume_invite(self._sent, self)
         signalling.send_cancel(self._sent, on_final=self._cancelled)
 
@@ -124,7 +136,7 @@ class _Attempt:
             self._nothing(response.status)
         elif response.status >= 300 and not self._told:
             self._told = True
-            self._whole.ended(cause_of_refusal(response))
+            self._orphan.ended(cause_of_refusal(response))
 
     def unanswered(self, reached: bool) -> None:
         """The CANCEL was too late, or nobody is there."""
@@ -140,10 +152,10 @@ class _Attempt:
     def _nothing(self, status: int) -> None:
         if not self._told:
             self._told = True
-            self._whole.nothing(SipCause(status))
+            self._orphan.nothing(SipCause(status))
 
     def _answered(self, response: Response) -> None:
-        signalling = self._whole.signalling
+        signalling = self._orphan.signalling
         tag = response.to_tag
         if tag in self._acks:
             signalling.repeat(*self._acks[tag])
@@ -158,6 +170,4 @@ class _Attempt:
         ack = signalling.acknowledge(replace(record, next_cseq=self._sent.cseq))
         self._acks[tag] = (ack, record.destination)
         self._told = True
-        signalling.send_within(
-            record, "BYE", (), lambda final: self._whole.ended(cause_of_response(final))
-        )
+        self._orphan.hang_up(record)

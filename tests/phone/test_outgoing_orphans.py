@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from onhook.phone import DialogRecord, OutgoingCall, SipCause
+from onhook.phone import DialogRecord, OutgoingCall, SipCause, Trunk
 from onhook.phone.invite import SentInvite
 from phone.peer import SDP, Callee, Line, Message, Peer, line
 
@@ -165,6 +165,36 @@ async def test_an_answered_call_is_hung_up() -> None:
         assert (bye["To"], bye["From"]) == (ack_to, callee.invite["From"])
         assert bye["CSeq"] == "3 BYE"
         after.peer.answer(bye)
+        await after.peer.quiet()
+        assert done == [SipCause(200)]
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_challenge_to_the_bye_is_answered_if_the_trunk_is_known(known: bool) -> None:
+    async with line() as before:
+        dialler, _ = await before.talking(**TRUNK)
+        record = stored(dialler.call)
+    async with line() as after:
+        done: list[SipCause] = []
+        trunk = Trunk("127.0.0.1", username="onhook", password="s3cret") if known else None
+        after.endpoint.hangup_orphan(at(record, after.peer), done.append, trunk)
+        bye = await after.peer.request("BYE")
+        names = ("Via", "From", "To", "Call-ID", "CSeq")
+        lines = [each for each in bye.lines if each.split(":")[0] in names]
+        after.peer.send(
+            "\r\n".join(
+                ["SIP/2.0 407 No", *lines, 'Proxy-Authenticate: Digest realm="r", nonce="n"']
+            )
+            + "\r\n\r\n"
+        )
+        if not known:
+            await after.peer.quiet()
+            assert done == [SipCause(407)]
+            return
+        again = await after.peer.request("BYE")
+        assert again["Proxy-Authorization"].startswith('Digest username="onhook", realm="r"')
+        assert int(again["CSeq"].split()[0]) == int(bye["CSeq"].split()[0]) + 1
+        after.peer.answer(again)
         await after.peer.quiet()
         assert done == [SipCause(200)]
 
