@@ -19,7 +19,7 @@ class Bit:
         self.name = name
 
     def frames(self, codec: Codec) -> memoryview:
-        return memoryview(bytes(160))
+        return memoryview(bytes([codec.silence]) * 160)
 
 
 class Stream:

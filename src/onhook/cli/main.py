@@ -5,9 +5,15 @@ from typing import Annotated
 
 import typer
 
-from onhook.cli import account_commands, rate_commands, trunk_commands, voice_commands
+from onhook.cli import (
+    account_commands,
+    prompt_commands,
+    rate_commands,
+    trunk_commands,
+    voice_commands,
+)
 from onhook.cli.listing import call_commands, notification_commands
-from onhook.cli.running import Data, Json, doc, fail, run, settings_of
+from onhook.cli.running import Data, Json, VoicesDir, doc, fail, run, settings_of
 
 app = typer.Typer(
     help="Onhook, a self-hosted voice API.",
@@ -23,6 +29,7 @@ app.add_typer(number_commands, name="number")
 app.add_typer(account_commands.commands, name="account")
 app.add_typer(rate_commands.commands, name="rate")
 app.add_typer(trunk_commands.commands, name="trunk")
+app.add_typer(prompt_commands.commands, name="prompt")
 app.add_typer(call_commands, name="calls")
 app.add_typer(notification_commands, name="notifications")
 app.command("voices")(voice_commands.list_voices)
@@ -57,6 +64,7 @@ def serve(
     prepare_s: Annotated[str | None, typer.Option(help=doc("prepare_s"))] = None,
     stale_s: Annotated[str | None, typer.Option(help=doc("stale_s"))] = None,
     prompt_cache_mb: Annotated[str | None, typer.Option(help=doc("prompt_cache_mb"))] = None,
+    voices_dir: VoicesDir = None,
     drain_s: Annotated[str | None, typer.Option(help=doc("drain_s"))] = None,
     retry_schedule: Annotated[str | None, typer.Option(help=doc("retry_schedule"))] = None,
     log_private: Annotated[bool | None, typer.Option(help=doc("log_private"))] = None,

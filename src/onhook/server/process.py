@@ -51,14 +51,10 @@ from onhook.server.occupancy import Occupied, occupied
 from onhook.server.outbound import Outbound
 from onhook.server.pages import routes as reference_routes
 from onhook.server.placing import Placing
-from onhook.server.preparation import (
-    CheckedFetcher,
-    Preparation,
-    RequestSyntax,
-    download_room,
-)
+from onhook.server.preparation import Preparation, RequestSyntax
 from onhook.server.pricing import Pricing
 from onhook.server.prompt_files import PromptFiles
+from onhook.server.prompt_making import make_renderer, prompt_directory
 from onhook.server.ratelimit import RateLimit
 from onhook.server.recordings import web as recordings_web
 from onhook.server.recordings.store import RecordingStore
@@ -69,11 +65,9 @@ from onhook.server.settings import Settings
 from onhook.server.surroundings import Surroundings
 from onhook.server.switchboard import Switchboard
 from onhook.server.works import Means
-from onhook.speech.copies import Copies
 from onhook.speech.installed import installed_voices
-from onhook.speech.recordings import Recordings
 from onhook.speech.renderer import Renderer
-from onhook.speech.voices import Catalogue
+from onhook.speech.voices_directory import DirectoryUnusable
 from onhook.store import (
     AttemptRecord,
     CallRecord,
@@ -89,11 +83,7 @@ log = structlog.get_logger()
 
 _LAST_BYES_S = 5.0
 _LAST_NOTIFICATIONS_S = 10.0
-_PROMPTS = "prompts"
-_COPIES = "downloads.db"
 _RECORDINGS = "recordings"
-_PROMPT_BYTES_S = 2 * 8000  # both laws
-_OPEN_SHARE = 4  # a quarter of the prompts that are kept may be held open
 
 
 class StartError(Exception):
@@ -198,8 +188,8 @@ class Server:
         data = self._settings.data
         try:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for name in (_PROMPTS, _RECORDINGS):
-                (data / name).mkdir(exist_ok=True, mode=0o700)
+            prompt_directory(data)
+            (data / _RECORDINGS).mkdir(exist_ok=True, mode=0o700)
             if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
             stack.enter_context(occupied(data))
@@ -248,34 +238,15 @@ class Server:
             schedule=RetrySchedule(settings.retry_schedule),
         )
         stack.push_async_callback(outbox.close)
-        catalogue = stack.enter_context(installed_voices())
-        renderer, files = self._renderer(client, catalogue)
+        try:
+            catalogue = stack.enter_context(installed_voices(settings.voices_dir))
+        except DirectoryUnusable as error:
+            raise StartError(f"The setting --voices-dir cannot be used: {error}") from error
+        renderer, files = make_renderer(settings, client, catalogue)
         stack.push_async_callback(renderer.close)
         self._warm_voices = lambda: _in_background(stack, _warm(renderer, files))
         preparation = Preparation(Reachability(resolver, tls), renderer, settings.prepare_s)
         return outbox, preparation, RequestSyntax(renderer)
-
-    def _renderer(
-        self, client: WebClient, catalogue: Catalogue
-    ) -> tuple[Renderer[Prompt], PromptFiles]:
-        settings = self._settings
-        limit_bytes = settings.prompt_cache_mb * 1024 * 1024
-        files = PromptFiles(settings.data / _PROMPTS, limit_bytes)
-        recordings = Recordings(
-            files,
-            CheckedFetcher(client),
-            room=download_room(),
-            copies=Copies(settings.data / _COPIES),
-            patience_s=settings.prepare_s / 2,
-            stale_s=settings.stale_s,
-        )
-        renderer = Renderer(
-            catalogue=catalogue,
-            store=files,
-            recordings=recordings,
-            opened_s=limit_bytes / _OPEN_SHARE / _PROMPT_BYTES_S,
-        )
-        return renderer, files
 
     def _open_recordings(self, stack: AsyncExitStack) -> RecordingStore:
         settings = self._settings

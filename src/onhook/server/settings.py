@@ -180,6 +180,9 @@ class Settings(BaseSettings):
         description="Recordings are deleted, and their links expire, after this many seconds.",
     )
     record_beep: bool = Field(True, description="A beep is heard before a recording begins.")
+    voices_dir: Path | None = Field(
+        None, description="A directory of Piper voices: NAME.onnx beside NAME.onnx.json."
+    )
     drain_s: float = Field(
         30, ge=0, description="After SIGTERM, running messages may go on for this long."
     )

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from onhook.media.edges import without_clicks
 from onhook.media.errors import StreamClosed
 from onhook.media.stream import OnPlayed, OnStopped, Playable
 from onhook.speech.errors import SpeechError
@@ -85,7 +86,7 @@ class Speaking:
         self._complete = message.rest is None
         self._error: Exception | None = None
         self._over = False
-        self._play(message.first)
+        self._play(without_clicks(message.first, more=message.rest is not None))
         self._following = asyncio.create_task(self._follow(message.rest)) if message.rest else None
 
     def stop(self) -> None:

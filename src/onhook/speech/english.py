@@ -60,6 +60,7 @@ class EnglishVoice:
     name = "heart"
     language = "en-US"
     gender = Gender.FEMALE
+    quality = "neural"
 
     def __init__(self, load: Callable[[], Synthesiser] = load) -> None:
         self._load = load

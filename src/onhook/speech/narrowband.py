@@ -11,6 +11,9 @@ if TYPE_CHECKING:  # at run time numpy is imported where it computes: the proces
 RATE_HZ: Final = 8000
 """Samples a second of everything that becomes a prompt."""
 
+FRAME_SAMPLES: Final = RATE_HZ // 50
+"""Prompts are whole frames of 20 ms."""
+
 FADE_MS: Final = 5
 """How long a fade at an edge takes."""
 
@@ -60,6 +63,18 @@ class Narrowband:
 
         # 32768, so that 16-bit samples come out as they went in.
         self._pcm.append(np.clip(np.rint(sound * 32768.0), -32768, 32767).astype(np.int16))
+
+
+def filled_up(pcm: Pcm) -> Pcm:
+    """`pcm` and, if its last frame is not full, a fall to silence from its last sample.
+
+    A step down to the silence that fills the frame would be heard as a click.
+    """
+    import numpy as np
+
+    room = -len(pcm) % FRAME_SAMPLES
+    fall = np.linspace(0.0, 1.0, min(room, FADE_MS * RATE_HZ // 1000), endpoint=False)[::-1]
+    return np.concatenate([pcm, np.rint(fall * float(pcm[-1])).astype(np.int16)])
 
 
 def faded(pcm: Pcm, *, begins: bool = True, ends: bool = True) -> Pcm:

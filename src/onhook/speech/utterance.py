@@ -8,13 +8,10 @@ import structlog
 
 from onhook.speech.errors import CannotConvertText
 from onhook.speech.level import amplified, gain_db, levelled
-from onhook.speech.narrowband import FADE_MS, RATE_HZ, Narrowband, Pcm, faded
+from onhook.speech.narrowband import FADE_MS, FRAME_SAMPLES, RATE_HZ, Narrowband, Pcm, faded
 from onhook.speech.voices import Sound, Voice
 
 log = structlog.get_logger()
-
-FRAME_SAMPLES: Final = RATE_HZ // 50
-"""Pieces are whole frames of 20 ms, so that nothing is between one and the next."""
 
 PIECE_S: Final = 1.0
 """Shortest piece: long enough for the next one to be ready before it has been heard."""
@@ -25,8 +22,8 @@ _FADE_SAMPLES: Final = FADE_MS * RATE_HZ // 1000
 class Utterance:
     """`text` in `voice`, as telephone audio. Blocks; one thread at a time, not always the same.
 
-    The pieces are one sound without a seam: they have the gain that the first one needs, and fades
-    only at the beginning of the first and at the end of the last.
+    The pieces are one sound without a seam: they are whole frames, have the gain that the first one
+    needs, and fades only at the beginning of the first and at the end of the last.
     """
 
     def __init__(self, voice: Voice, text: str) -> None:
