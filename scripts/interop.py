@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 
 from acceptance.harness import Customer, Onhook
-from acceptance.softphones import SAYS_HZ, SOFTPHONES, Softphone
+from acceptance.softphones import NUMBER, SAYS_HZ, SOFTPHONES, Softphone
 from onhook.cli import trunks
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Notification, Receiver
@@ -34,7 +34,6 @@ ip route add default dev {INTERFACE}
 exec "$@"
 """
 INSIDE = "ONHOOK_INTEROP"
-CALLED = "+6590000001"
 PATIENCE_S = 20.0
 ASKED = "Please press a key, and then talk."
 FAREWELL = "Thank you, that was all. Good bye."
@@ -97,7 +96,7 @@ async def one_call(stack: AsyncExitStack, kind: type[Softphone], role: str) -> V
     else:
         await asyncio.sleep(1)  # a running server takes a new trunk over within a second
         url = receiver.url("/dial")
-        made = await customer.post("ivr/start/dial", dest=CALLED, msg="Hello.", notify_url=url)
+        made = await customer.post("ivr/start/dial", dest=NUMBER, msg="Hello.", notify_url=url)
         assert made["status"] == "success_ok", made
         told = await receiver.next(PATIENCE_S, ivr_block="dial")
     digits, tone_s, last = await converse(customer, softphone, told["session"])

@@ -22,6 +22,8 @@ from onhook.testing.tones import tone, write_wav
 
 SAYS_HZ = 800
 """The tone that a softphone says, all the time."""
+NUMBER = "+6590000001"
+"""Its own number: whom it says it is, and whom it takes calls for."""
 READY_S = 15.0
 ENDS_S = 5.0
 
@@ -143,7 +145,7 @@ class Baresip(Softphone):
             "module_app menu.so",
         ]
         (self.directory / "config").write_text("\n".join([*lines, ""]))
-        account = f"<sip:baresip@{host}>;regint=0;answermode=auto;audio_codecs=PCMA\n"
+        account = f"<sip:{NUMBER}@{host}>;regint=0;answermode=auto;audio_codecs=PCMA\n"
         (self.directory / "accounts").write_text(account)
         (self.directory / "contacts").write_text("")
 
@@ -177,7 +179,7 @@ class Linphone(Softphone):
             "sip_tcp_port=0",
             "sip_tls_port=0",
             "guess_hostname=0",
-            f"contact=<sip:linphone@{host}>",
+            f"contact=<sip:{NUMBER}@{host}>",
             "use_ipv6=0",
             "use_rfc2833=1",
             "[rtp]",

@@ -16,6 +16,7 @@ from onhook.testing import (
     PhoneError,
     PhoneTimeout,
     find_tone,
+    requests,
     tone,
 )
 
@@ -117,7 +118,7 @@ async def test_many_calls_at_once_are_told_apart_by_what_was_called() -> None:
         await asyncio.gather(*(out.answered() for out in outs))
         assert len({call.audio.address for call in trunk.incoming_calls}) == 20
         assert_no_complaints(*outs, *trunk.incoming_calls)
-    assert {call.log.time_of("ended") is not None for call in outs} == {True}
+    assert {(await out.ended()).how for out in outs} == {How.BYE_RECEIVED}
 
 
 async def test_early_media_is_heard_before_the_answer() -> None:
@@ -249,6 +250,49 @@ async def test_no_ack_at_all() -> None:
             await into.answer(timeout_s=0.7)
         assert len(out.log.received(200)) >= 2
         into.vanish()
+
+
+async def test_an_answer_that_nobody_acknowledges_ends_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """RFC 3261 13.3.1.4: after 64 T1, which is a third of a second here."""
+    monkeypatch.setattr(requests, "GIVE_UP_S", 0.3)
+    async with Phone() as caller, Phone() as callee:
+        out = await caller.call(NUMBER, server=callee.address, ack=False)
+        into = await callee.incoming()
+        with pytest.raises(PhoneTimeout, match="no ACK"):
+            await into.answer()
+        assert (await into.ended()).how is How.NO_ACK
+        assert (await out.ended()).how is How.BYE_RECEIVED
+
+
+async def test_a_bye_while_it_rings_ends_the_invite_too() -> None:
+    """RFC 3261 15.1.2, though a caller should send CANCEL."""
+    async with Phone() as caller, Phone() as callee:
+        out = await caller.call(NUMBER, server=callee.address)
+        into = await callee.incoming()
+        into.ring()
+        tag = (await out.ringing()).to_tag
+        invite = into.invite.to_bytes().decode().partition("Content-Type")[0]
+        bye = invite.replace("INVITE", "BYE").replace("CSeq: 1", "CSeq: 2")
+        bye = bye.replace("z9hG4bK", "z9hG4bKb").replace("\r\nCall-ID", f";tag={tag}\r\nCall-ID")
+        caller.send_raw(f"{bye}\r\n".encode(), callee.address)
+        assert (await into.ended()).how is How.BYE_RECEIVED
+        assert (await out.ended()).code == 487
+
+
+async def test_requests_of_the_callee_follow_the_record_route() -> None:
+    async with Phone() as caller, Phone() as callee:
+        near = f"<sip:127.0.0.1:{caller.address[1]};lr>"
+        far = f"<sip:far@127.0.0.1:{callee.address[1]};lr>"
+        routes = [("Record-Route", near), ("Record-Route", far)]
+        out, into = await connect(caller, callee, headers=routes)
+        await into.hang_up()
+        (bye,) = out.log.received("BYE")
+        assert bye.message.values("Route") == [near, far]
+        (ack,) = into.log.received("ACK")
+        assert ack.message.values("Route") == [far, near]
+        assert bye.message.uri == f"sip:{caller.number}@127.0.0.1:{caller.address[1]}"
 
 
 async def test_a_repeated_invite_is_no_second_call() -> None:
