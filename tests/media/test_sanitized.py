@@ -13,7 +13,11 @@ ROOT = Path(__file__).parents[2]
 MEDIA = ROOT / "src" / "onhook" / "media"
 MEMORY = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 THREADS = ["-fsanitize=thread"]
-REST = [MEDIA / "law.c", MEDIA / "mixer.c"]  # but for plane.c, which some include
+REST = [
+    MEDIA / "law.c",
+    MEDIA / "mixer.c",
+    MEDIA / "recorder.c",
+]  # but for plane.c, which some include
 COMPILER = shutil.which(os.environ.get("CC", "cc"))
 
 

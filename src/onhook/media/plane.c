@@ -49,6 +49,7 @@
 #include "plane.h"
 #include "law.h"
 #include "mixer.h"
+#include "recorder.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -150,6 +151,7 @@ struct call {
     bool closing;
     bool closed;     /* CLOSED was taken */
     uint32_t queued; /* segments not yet reported */
+    uint32_t recordings; /* likewise */
     struct call *next_free;
     /* the media thread's, once open */
     int fd;
@@ -174,6 +176,7 @@ struct call {
     struct member *member; /* of a room */
     bool watched;          /* read when something arrives */
     int budget;            /* packets that may yet be read in this round */
+    struct recorder recorder;
     char digits[PENDING_DIGITS];
     unsigned digit_count;
     bool owes_first, owes_timeout, owes_closed;
@@ -199,13 +202,15 @@ struct plane_room {
 };
 
 enum command_kind {
-    OPEN, PLAY, CUT, REMOTE, BRIDGE, JOIN, MUTE, LEAVE, CLOSE, OPEN_ROOM, CLOSE_ROOM
+    OPEN, PLAY, CUT, REMOTE, RECORD, RECORD_STOP, BRIDGE, JOIN, MUTE, LEAVE, CLOSE,
+    OPEN_ROOM, CLOSE_ROOM
 };
 
 struct command {
     enum command_kind kind;
     struct call *call;
     struct segment *segment;
+    recording *recording;
     struct sockaddr_in remote;
     struct call *other;
     struct plane_room *room;
@@ -251,6 +256,7 @@ struct plane {
     struct ring reports;
     struct report *report;
     struct call *calls;
+    struct recorders *recorders;
     /* the caller's */
     struct call *free_calls;
     struct plane_room *newest_room;
@@ -272,6 +278,8 @@ struct plane {
     uint8_t packets[RECEIVE_BATCH][RTP_MAX_BYTES];
     uint8_t crossed[RTP_MAX_BYTES]; /* the audio of a packet in the other law */
     struct epoll_event ready[READY_BATCH];
+    _Alignas(struct cmsghdr) uint8_t stamps[RECEIVE_BATCH][ARRIVAL_BYTES];
+    int64_t arrived; /* the packet that is being received, in samples: see sample_clock() */
     /* for plane_health() */
     _Atomic uint64_t seen_calls;
     _Atomic uint64_t skipped_rounds;
@@ -318,6 +326,18 @@ static int64_t clock_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* This tick, in samples: where the frames begin that are sent in it. */
+static int64_t sample_clock(const struct plane *p)
+{
+    return (int64_t)p->tick * SAMPLES_PER_TICK;
+}
+
+/* A moment of clock_ns() on the same clock. */
+static int64_t in_samples(const struct plane *p, int64_t at_ns)
+{
+    return (at_ns - p->epoch_ns) * SAMPLES_PER_TICK / TICK_NS;
 }
 
 static void sleep_until(int64_t when_ns)
@@ -549,10 +569,24 @@ static void note_sent(struct call *call, uint32_t end)
     call->spoken = true;
 }
 
+static void record_sent(struct call *call, const struct outgoing *audio)
+{
+    int32_t since_open = (int32_t)(audio->timestamp - call->timestamp);
+    recorder_sent(&call->recorder, &(struct taped){
+        .payload = audio->payload,
+        .bytes = audio->bytes,
+        .payload_type = audio->payload_type,
+        .marker = audio->marker,
+        .timestamp = audio->timestamp,
+        .at = (int64_t)call->open_tick * SAMPLES_PER_TICK + since_open,
+    });
+}
+
 /* What a peer hears passes here, all of it. */
 static void transmit(struct call *call, const struct outgoing *audio)
 {
-    send_packet(call, audio);
+    if (send_packet(call, audio) && call->recorder.count)
+        record_sent(call, audio);
     note_sent(call, audio->timestamp + (uint32_t)audio->bytes); /* a byte is a sample */
 }
 
@@ -898,6 +932,19 @@ static void pass_on(struct plane *p, struct call *call, const struct rtp *rtp)
                    rtp->payload, rtp->payload_bytes);
 }
 
+static void record_heard(struct plane *p, struct call *call, const struct rtp *rtp)
+{
+    recorder_heard(&call->recorder, &(struct taped){
+        .payload = rtp->payload,
+        .bytes = rtp->payload_bytes,
+        .payload_type = rtp->payload_type,
+        .marker = rtp->marker,
+        .ssrc = rtp->ssrc,
+        .timestamp = rtp->timestamp,
+        .at = p->arrived,
+    });
+}
+
 /* What a peer says passes here, all of it, once it is known to be the peer who says it. */
 static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
 {
@@ -910,6 +957,8 @@ static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
     bool fresh = track_sequence(call, rtp);
     if (rtp->payload_type == call->event_payload_type)
         receive_event(call, rtp);
+    else if (fresh && call->recorder.count)
+        record_heard(p, call, rtp);
     if (fresh)
         pass_on(p, call, rtp);
 }
@@ -946,14 +995,19 @@ static void receive(struct plane *p, struct call *call)
 {
     if (call->budget <= 0)
         return;
-    for (int i = 0; i < RECEIVE_BATCH; i++)
+    for (int i = 0; i < RECEIVE_BATCH; i++) {
         p->messages[i].msg_hdr.msg_namelen = sizeof p->sources[i];
+        p->messages[i].msg_hdr.msg_control = p->stamps[i];
+        p->messages[i].msg_hdr.msg_controllen = call->recorder.count ? sizeof p->stamps[i] : 0;
+    }
     int got = recvmmsg(call->fd, p->messages, (unsigned)call->budget, MSG_DONTWAIT, NULL);
     if (got < 0 && errno == ECONNREFUSED) /* our own packets found nobody: not our affair */
         got = recvmmsg(call->fd, p->messages, (unsigned)call->budget, MSG_DONTWAIT, NULL);
     if (got > 0)
         call->budget -= got;
     for (int i = 0; i < got; i++) {
+        if (call->recorder.count)
+            p->arrived = in_samples(p, clock_ns() - waited_ns(&p->messages[i].msg_hdr));
         if (p->messages[i].msg_hdr.msg_flags & MSG_TRUNC)
             call->stats.malformed++;
         else
@@ -1176,6 +1230,12 @@ static void take_command(struct plane *p, const struct command *command)
     case REMOTE:
         move_peer(call, &command->remote);
         return;
+    case RECORD:
+        recorder_add(&call->recorder, command->recording, sample_clock(p));
+        return;
+    case RECORD_STOP:
+        recorder_remove(&call->recorder, command->recording, sample_clock(p));
+        return;
     case BRIDGE:
         bridge(p, call, command->other);
         return;
@@ -1198,6 +1258,7 @@ static void take_command(struct plane *p, const struct command *command)
     case CLOSE:
         cut(p, call);
         leave(p, call);
+        recorder_end(&call->recorder, sample_clock(p));
         call->owes_closed = true;
         break;
     }
@@ -1232,6 +1293,8 @@ static void serve_slot(struct plane *p, struct slot *slot)
                 receive(p, call);
             watch_silence(p, call);
         }
+        if (call->recorder.count)
+            recorder_advance(&call->recorder, sample_clock(p));
         report(p, call);
     }
     if (slot->rooms)
@@ -1391,8 +1454,12 @@ int plane_start(plane **out, const struct plane_config *config)
     prepare_receive(p);
     int error = allocate(p);
     if (!error)
+        error = recorders_start(&p->recorders, p->event_fd);
+    if (!error)
         error = start_thread(p);
     if (error) {
+        if (p->recorders)
+            recorders_stop(p->recorders);
         free_plane(p);
         return error;
     }
@@ -1438,6 +1505,10 @@ void plane_stop(plane *p)
     atomic_store(&p->stopping, true);
     signal_fd(p->wake_fd);
     pthread_join(p->thread, NULL);
+    for (uint32_t i = 0; i < p->config.max_calls; i++)
+        if (p->calls[i].in_use)
+            recorder_end(&p->calls[i].recorder, sample_clock(p));
+    recorders_stop(p->recorders);
     free_all_segments(p);
     while (p->newest_room)
         free_room(p, p->newest_room);
@@ -1713,6 +1784,38 @@ int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port)
     return submit(p, command);
 }
 
+int plane_record(plane *p, uint64_t handle, int fd, plane_recording **out)
+{
+    struct call *call = find_open(p, handle);
+    int on = 1;
+    if (!call)
+        return -ENOENT;
+    if (fd < 0)
+        return -EINVAL;
+    if (call->recordings >= PLANE_MAX_RECORDINGS)
+        return -ENOBUFS;
+    recording *recording = recording_new(p->recorders, fd, handle);
+    if (!recording)
+        return -ENOMEM;
+    setsockopt(call->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    int result = submit(p, (struct command){.kind = RECORD, .call = call, .recording = recording});
+    if (result < 0) {
+        recording_free(recording, false);
+        return result;
+    }
+    recorders_add(p->recorders, recording);
+    call->recordings++;
+    *out = recording;
+    return result;
+}
+
+int plane_record_stop(plane *p, uint64_t handle, const plane_recording *recording)
+{
+    struct command command = {.kind = RECORD_STOP, .call = find_open(p, handle)};
+    command.recording = (plane_recording *)(uintptr_t)recording;
+    return command.call ? submit(p, command) : -ENOENT;
+}
+
 int plane_close(plane *p, uint64_t handle)
 {
     struct call *call = find_open(p, handle);
@@ -1726,9 +1829,28 @@ int plane_close(plane *p, uint64_t handle)
 
 /* ---- The caller's side: events ----------------------------------------------------------- */
 
-int plane_take_events(plane *p, struct plane_event *out, int max)
+static int take_recorded(plane *p, struct plane_event *out, int max)
 {
     int taken = 0;
+    recording *recording;
+    for (; taken < max && (recording = recorders_take_done(p->recorders)); taken++) {
+        uint64_t handle = recording_owner(recording);
+        struct call *call = find(p, handle);
+        if (call)
+            call->recordings--;
+        out[taken] = (struct plane_event){
+            .call = handle,
+            .play_id = (uint64_t)(uintptr_t)recording,
+            .at_ns = clock_ns(),
+            .kind = PLANE_RECORDED,
+        };
+    }
+    return taken;
+}
+
+int plane_take_events(plane *p, struct plane_event *out, int max)
+{
+    int taken = take_recorded(p, out, max);
     while (taken < max && ring_length(&p->reports)) {
         struct report report = p->report[ring_take_at(&p->reports)];
         ring_taken(&p->reports);
@@ -1767,4 +1889,11 @@ int plane_reap(plane *p, uint64_t handle, struct plane_stats *out)
     call->next_free = p->free_calls;
     p->free_calls = call;
     return 0;
+}
+
+void plane_reap_recording(plane *p, plane_recording *recording, struct plane_recorded *out)
+{
+    (void)p;
+    recording_read(recording, out);
+    recording_free(recording, true);
 }

@@ -1,6 +1,7 @@
 /* The media plane: one thread that sends and receives the RTP of every call.
  *
- * Everything here is called from one thread, "the caller" (the event loop's); nothing blocks.
+ * Everything here is called from one thread, "the caller" (the event loop's); nothing blocks but
+ * plane_stop().
  * The caller and the media thread share no lock: commands go in through one ring, events come
  * out through another, and an eventfd says that there are some.
  *
@@ -18,6 +19,7 @@ enum {
     PLANE_FRAME_MS = 20,
     PLANE_MAX_SEGMENTS = 4096, /* queued for one call and not yet reported */
     PLANE_ROOM_MEMBERS = 8,
+    PLANE_MAX_RECORDINGS = 4,  /* of one call and not yet reported */
     PLANE_HELD = 1,            /* accepted, but the ring was full: call plane_flush() soon */
     PLANE_NO_EVENTS = -1       /* plane_call.event_payload_type: none was negotiated */
 };
@@ -28,13 +30,15 @@ enum plane_event_kind {
     PLANE_DIGIT = 3,   /* digit: one of 0123456789*#ABCD */
     PLANE_RTP_FIRST = 4,
     PLANE_RTP_TIMEOUT = 5, /* once for each silence; armed again by the next packet */
-    PLANE_CLOSED = 6       /* nothing follows; plane_reap() is due */
+    PLANE_CLOSED = 6,      /* nothing follows but RECORDED; plane_reap() is due */
+    PLANE_RECORDED = 7     /* also after CLOSED; plane_reap_recording() is due */
 };
 
 enum plane_scheduling { PLANE_NORMAL = 0, PLANE_NICE = 1, PLANE_FIFO = 2 };
 
 typedef struct plane plane;
 typedef struct plane_room plane_room;
+typedef struct plane_recording plane_recording;
 
 struct plane_config {
     uint32_t max_calls;
@@ -56,7 +60,7 @@ struct plane_call {
 
 struct plane_event {
     uint64_t call;
-    uint64_t play_id; /* of PLAYED and STOPPED */
+    uint64_t play_id; /* of PLAYED and STOPPED; of RECORDED the recording's address */
     int64_t at_ns;    /* CLOCK_MONOTONIC */
     int32_t kind;
     int32_t digit;
@@ -75,6 +79,12 @@ struct plane_stats {
     uint64_t dropped_digits; /* the caller did not take events while the peer kept dialling */
 };
 
+struct plane_recorded {
+    uint64_t samples; /* that the file has; of 2 bytes */
+    uint64_t lost;    /* that were to be heard, and are missing, or silent in the file */
+    int32_t error;    /* errno of the write that failed, ETIMEDOUT: of none in time, or 0 */
+};
+
 struct plane_health {
     uint64_t calls;          /* open now */
     uint64_t skipped_rounds; /* how often all calls were set back by a frame, being late */
@@ -85,7 +95,8 @@ struct plane_health {
 /* Start the thread. -EINVAL, -ENOMEM, -EMFILE, -EAGAIN. */
 int plane_start(plane **out, const struct plane_config *config);
 
-/* Join the thread, close every socket, free everything. No event follows. */
+/* Join the threads, close every socket, free everything. No event follows. Recordings are written
+ * to their end, so this waits for the disk. */
 void plane_stop(plane *p);
 
 /* Readable when there are events; the reader reads its counter away, then takes the events. */
@@ -136,6 +147,18 @@ int plane_close_room(plane *p, plane_room *room);
 
 /* Cut everything queued so far, at once. -ENOENT. */
 int plane_cut(plane *p, uint64_t handle);
+
+/* Record what the peer says and what it is sent, mixed, in time with each other: samples of 16 bits
+ * at 8,000 Hz, one channel, in the machine's byte order. They are written by a thread of their own,
+ * a fraction of a second later. The fd is the plane's from now on, and made non-blocking. -ENOENT,
+ * -EINVAL, -ENOMEM, -ENOBUFS (PLANE_MAX_RECORDINGS). */
+int plane_record(plane *p, uint64_t handle, int fd, plane_recording **out);
+
+/* End a recording of this call; RECORDED follows. plane_close() ends all of them. -ENOENT. */
+int plane_record_stop(plane *p, uint64_t handle, const plane_recording *recording);
+
+/* After RECORDED: what became of it; closes its fd and frees it. */
+void plane_reap_recording(plane *p, plane_recording *recording, struct plane_recorded *out);
 
 /* The peer moved (re-INVITE). The same address again changes nothing; another one undoes the
  * latch. -EINVAL, -ENOENT. */

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from onhook.media._plane import ffi, lib
-from onhook.media.errors import BadRemote, QueueFull, StreamClosed
+from onhook.media.errors import BadRemote, QueueFull, StreamClosed, TooManyRecordings
 from onhook.media.g711 import FRAME_BYTES, Codec
+from onhook.media.recorder import OnRecorded, Recorder
 from onhook.media.sounds import dtmf, silence
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ _COMMA_MS = 1000
 
 Ask = Callable[..., None]
 """Gives the plane a command: a function of `plane.h`, and what it takes after the plane."""
+
+Record = Callable[[int, int, OnRecorded], Recorder]
+"""Has the plane record the stream of a handle into a descriptor."""
 
 
 class Playable(Protocol):
@@ -99,6 +103,7 @@ class Stream:
     def __init__(
         self,
         ask: Ask,
+        record: Record,
         *,
         handle: int,
         port: int,
@@ -115,9 +120,11 @@ class Stream:
         self.stats: StreamStats | None = None
         """Known once it has closed."""
         self._ask = ask
+        self._record = record
         self._handle = handle
         self._listener = listener
         self._messages: dict[int, _Message] = {}
+        self._recorders: list[Recorder] = []
         self._last_play_id = 0
         self._queued = 0
         self._open = True
@@ -211,6 +218,24 @@ class Stream:
         if self._messages:
             self._ask(lib.plane_cut, self._handle)
 
+    def record(self, fd: int, on_done: OnRecorded) -> Recorder:
+        """Record what the peer says and what it is sent, mixed, until the recorder is stopped or
+        this stream is closed. Several recordings may go on at once, up to four.
+
+        Samples of 16 bits at 8,000 Hz, one channel, are written to `fd` by a thread of their own,
+        about half a second later. The descriptor is the plane's from now on: it is made
+        non-blocking, and closed before `on_done` is called. (It is closed too, and `on_done` is not
+        called, when the whole plane is closed.) Raises `StreamClosed`, `TooManyRecordings`, and
+        `OSError` when there is no memory; `fd` is then still the caller's.
+        """
+        self._require_open()
+        self._recorders = [one for one in self._recorders if not one.done]
+        if len(self._recorders) >= lib.PLANE_MAX_RECORDINGS:
+            raise TooManyRecordings(f"a call has {lib.PLANE_MAX_RECORDINGS} recordings at the most")
+        recorder = self._record(self._handle, fd, on_done)
+        self._recorders.append(recorder)
+        return recorder
+
     def set_remote(self, remote: tuple[str, int]) -> None:
         """The peer's SDP names a new address. The same one again changes nothing.
 
@@ -220,11 +245,13 @@ class Stream:
         self._ask(lib.plane_remote, self._handle, *peer_address(remote))
 
     def close(self) -> None:
-        """Cut off what is playing and close the port. Does nothing the second time."""
+        """Cut off what is playing, end what records, close the port. Nothing the second time."""
         if self._open:
             self._open = False
             self._part()
             self._ask(lib.plane_close, self._handle)
+            for recorder in self._recorders:
+                recorder.end()
 
     def _queue(
         self, command: Any, message: _Message, *, unit: int = FRAME_BYTES, looped: bool = False
@@ -303,6 +330,8 @@ class Stream:
         self._open = False
         self._part()
         self._messages.clear()
+        for recorder in self._recorders:
+            recorder.end()
 
 
 def peer_address(remote: tuple[str, int]) -> tuple[bytes, int]:
