@@ -56,6 +56,8 @@ from onhook.server.preparation import (
 from onhook.server.pricing import Pricing
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.ratelimit import RateLimit
+from onhook.server.recordings import web as recordings_web
+from onhook.server.recordings.store import RecordingStore
 from onhook.server.recovery import PhoneRecovery, settle
 from onhook.server.replays import hand_over_replays
 from onhook.server.settings import Settings
@@ -82,6 +84,7 @@ _LAST_BYES_S = 5.0
 _LAST_NOTIFICATIONS_S = 10.0
 _PROMPTS = "prompts"
 _COPIES = "downloads.db"
+_RECORDINGS = "recordings"
 _PROMPT_BYTES_S = 2 * 8000  # both laws
 _OPEN_SHARE = 4  # a quarter of the prompts that are kept may be held open
 
@@ -115,6 +118,7 @@ class Server:
             stack.callback(journal.close)
             directory = Directory(store, _keyring(self._settings.data))
             outbox, preparation, syntax = await self._open_web(stack, store, directory)
+            recordings = self._open_recordings(stack)
             plane = await self._open_media(stack)
             endpoint = SipEndpoint(
                 on_call=lambda leg: board.arrive(leg),
@@ -159,7 +163,7 @@ class Server:
                 replies=replies,
             )
             self._watch(board, endpoint, plane)
-            await stack.enter_async_context(self._serve_http(api, listener))
+            await stack.enter_async_context(self._serve_http(api, recordings, listener))
             self._ready = True
             self._announce()
             self._warm_voices()  # not before: loading them holds up the rest
@@ -172,7 +176,8 @@ class Server:
         data = self._settings.data
         try:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (data / _PROMPTS).mkdir(exist_ok=True, mode=0o700)
+            for name in (_PROMPTS, _RECORDINGS):
+                (data / name).mkdir(exist_ok=True, mode=0o700)
             if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
             stack.enter_context(occupied(data))
@@ -250,6 +255,22 @@ class Server:
         )
         return renderer, files
 
+    def _open_recordings(self, stack: AsyncExitStack) -> RecordingStore:
+        settings = self._settings
+        recordings = RecordingStore(
+            settings.data / _RECORDINGS,
+            settings.public_url or f"http://{_text(self.http)}",
+            settings.recordings_kept_s,
+        )
+        try:
+            recordings.recover()
+        except OSError as error:
+            raise StartError(f"Recordings cannot be read: {error.strerror}.") from error
+        stack.push_async_callback(recordings.close)
+        _in_background(stack, recordings.encode_all())
+        _in_background(stack, recordings.sweep())
+        return recordings
+
     async def _open_media(self, stack: AsyncExitStack) -> MediaPlane:
         low, high = self._settings.rtp_ports
         plane = MediaPlane(
@@ -276,8 +297,11 @@ class Server:
         self.sip = endpoint.address
 
     @asynccontextmanager
-    async def _serve_http(self, api: Api, listener: socket.socket) -> AsyncIterator[None]:
+    async def _serve_http(
+        self, api: Api, recordings: RecordingStore, listener: socket.socket
+    ) -> AsyncIterator[None]:
         routes = [
+            recordings_web.route(recordings),
             Route("/healthz", self._healthz),
             Route("/metrics", self._metrics_page),
             *reference_routes(),
