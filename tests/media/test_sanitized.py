@@ -62,6 +62,11 @@ def test_pacing(tmp_path: Path) -> None:
     run(str(build(tmp_path / "timing", MEMORY, timing, *REST)))
 
 
+def test_places(tmp_path: Path) -> None:
+    places = ROOT / "tests" / "media" / "recorder_places.c"
+    run(str(build(tmp_path / "places", MEMORY, places)))
+
+
 def test_datagrams(tmp_path: Path) -> None:
     harness = ROOT / "fuzz" / "media_receive.c"
     run(str(build(tmp_path / "fuzz", [*MEMORY, "-DSTANDALONE"], harness, *REST)), "1500")
