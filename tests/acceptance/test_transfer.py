@@ -249,7 +249,7 @@ def loudness(pcm: NDArray[np.float64], hz: float) -> float:
     window = 4000
     turn = np.exp(-2j * np.pi * hz * np.arange(window) / 8000)
     return max(
-        (2 * abs(np.dot(pcm[at : at + window], turn)) / window)
+        float(2 * abs(np.dot(pcm[at : at + window], turn)) / window)
         for at in range(0, max(1, len(pcm) - window), 400)
     )
 

@@ -1,6 +1,7 @@
 /* Drives the media plane with real sockets on loopback, to be run under the sanitizers:
  *   cc -std=c11 -fsanitize=address,undefined -Isrc/onhook/media tests/media/plane_drive.c \
- *      src/onhook/media/plane.c src/onhook/media/recorder.c -lpthread
+ *      src/onhook/media/plane.c src/onhook/media/law.c src/onhook/media/mixer.c \
+ *      src/onhook/media/recorder.c -lpthread
  * Ends with 0 and "ok" when all that was expected happened.
  */
 #define _GNU_SOURCE

@@ -100,7 +100,7 @@ static void be_late(void)
 /* A call that was silent is heard within a few ms when the slots are not full. */
 static void begin_soon(void)
 {
-    while (calls[0].playing || media.tick - calls[0].sent_tick < SLOTS) {
+    while (calls[0].playing || sent_ahead(&media, &calls[0]) > 0) {
         serve_slot(&media, &media.slots[media.tick % SLOTS]);
         for (int i = 0; i < CALLS; i++)
             hear(i);

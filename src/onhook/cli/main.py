@@ -41,6 +41,7 @@ Database = Annotated[str | None, typer.Option("--database-url", help=doc("databa
 @app.command()
 def serve(
     http: Annotated[str | None, typer.Option(help=doc("http"))] = None,
+    public_url: Annotated[str | None, typer.Option(help=doc("public_url"))] = None,
     sip: Annotated[str | None, typer.Option(help=doc("sip"))] = None,
     rtp_ports: Annotated[str | None, typer.Option(help=doc("rtp_ports"))] = None,
     data: Data = None,
@@ -65,6 +66,8 @@ def serve(
     stale_s: Annotated[str | None, typer.Option(help=doc("stale_s"))] = None,
     prompt_cache_mb: Annotated[str | None, typer.Option(help=doc("prompt_cache_mb"))] = None,
     voices_dir: VoicesDir = None,
+    recordings_kept_s: Annotated[str | None, typer.Option(help=doc("recordings_kept_s"))] = None,
+    record_beep: Annotated[bool | None, typer.Option(help=doc("record_beep"))] = None,
     drain_s: Annotated[str | None, typer.Option(help=doc("drain_s"))] = None,
     retry_schedule: Annotated[str | None, typer.Option(help=doc("retry_schedule"))] = None,
     log_private: Annotated[bool | None, typer.Option(help=doc("log_private"))] = None,

@@ -9,6 +9,8 @@ from onhook.media.errors import (
     PromptError,
     PromptMissing,
     QueueFull,
+    RoomClosed,
+    RoomFull,
     StreamClosed,
     TooManyRecordings,
 )
@@ -16,6 +18,8 @@ from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PlaneHealth, PortReservation
 from onhook.media.prompt import Prompt
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
+from onhook.media.room import Room
+from onhook.media.sounds import Sound
 from onhook.media.stream import Playable, Stream, StreamListener, StreamStats
 
 __all__ = [
@@ -36,6 +40,10 @@ __all__ = [
     "QueueFull",
     "Recorder",
     "RecordingStats",
+    "Room",
+    "RoomClosed",
+    "RoomFull",
+    "Sound",
     "Stream",
     "StreamClosed",
     "StreamListener",

@@ -5,6 +5,8 @@ MediaError
     BadRemote       not an address to send RTP to (also a ValueError)
     StreamClosed    the stream was closed before
     QueueFull       too much is waiting to be played on one stream
+    RoomFull        a room has no place for another call
+    RoomClosed      the room was closed before
     TooManyRecordings   one stream is being recorded often enough
     NotRunning      the plane was not started, or was closed
     PromptError
@@ -33,6 +35,14 @@ class StreamClosed(MediaError):
 
 class QueueFull(MediaError):
     """More prompts would wait on one stream than the plane will hold."""
+
+
+class RoomFull(MediaError):
+    """A room has as many members as it can have."""
+
+
+class RoomClosed(MediaError):
+    """The room was closed, by `close()` or with the plane."""
 
 
 class TooManyRecordings(MediaError):

@@ -15,6 +15,17 @@
  * before: on the first, after silence, after a pause. A call that plays after silence moves to
  * the next slot that has room, so that a prompt begins within a few ms, not 20.
  *
+ * Bridges. What one call receives is sent to the other as soon as it is read, with its steps of
+ * timestamp and sequence number kept, so that the far end sees the jitter, the losses and the
+ * packet time of the sender. Where that sequence begins is set anew when it cannot follow on (the
+ * sender changed, or a prompt was played in between): then at the clock, or behind what was sent
+ * last if that is later. Telephone-events pass in the same way, if the other side knows them.
+ * Calls that are joined to others are read as soon as something has arrived (epoll, each tick),
+ * not once a round; how much is read of one in a round is bounded all the same.
+ *
+ * Rooms stand in slots, as calls do; mixer.c is what happens to the voices. Each member without
+ * anything to play is sent a frame each round.
+ *
  * The peer. Before any RTP has arrived, frames go to the address of the SDP. The first valid
  * packet with a payload type that was negotiated decides where they go from then on (the peer may
  * be behind NAT). Nobody else is listened to afterwards, but for the address of the SDP itself:
@@ -24,9 +35,9 @@
  * Digits (RFC 4733) are reported with the first packet of an event that arrives, whichever it is,
  * so that a prompt stops when the key goes down; all packets with its timestamp are the same key.
  *
- * Who owns what. A call belongs to the caller until OPEN is taken and again once CLOSED is taken;
- * in between only `generation`, `in_use`, `closing`, `queued` and `fd` are the caller's to look at
- * (fd does not change). A segment belongs to the media thread from PLAY until its PLAYED or STOPPED
+ * Who owns what. A call belongs to the caller until OPEN is taken and again once CLOSED is taken, a
+ * room likewise; in between only `generation`, `in_use`, `closing`, `queued` and `fd` are the
+ * caller's to look at (fd does not change). A segment belongs to the media thread from PLAY until its PLAYED or STOPPED
  * is in the event ring. So the media thread neither allocates nor frees.
  *
  * When the event ring is full, what happened stays noted in the call (segments in their list,
@@ -36,6 +47,8 @@
  */
 #define _GNU_SOURCE
 #include "plane.h"
+#include "law.h"
+#include "mixer.h"
 #include "recorder.h"
 
 #include <arpa/inet.h>
@@ -49,6 +62,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -73,22 +87,36 @@ enum {
     SEQUENCE_RESTART = 3000,     /* a gap this wide is a new sequence (RFC 3550 A.1 MAX_DROPOUT) */
     LATE_EVENT_SAMPLES = 16000,  /* an event up to 2 s older than the last one arrived late */
     LONG_EVENT_SAMPLES = 0xffff, /* where an event is cut into segments (RFC 4733 2.5.1.3) */
+    READY_BATCH = 256,           /* joined calls read in a tick */
+    RELAY_GAP = 64,              /* wider, and a bridged sequence begins anew */
+    RELAY_ASTRAY = 8000,         /* samples that a bridged timestamp may be off our clock: 1 s */
+    DIGIT_ROUNDS = 8,            /* of a digit that is sent, its pause included */
+    DIGIT_DOWN_ROUNDS = 5,
+    DIGIT_END_PACKETS = 3,       /* RFC 4733 section 2.5.1.4 */
+    DIGIT_VOLUME = 10,           /* dBm0, below 0 */
+    PAUSE_ROUNDS = 50,           /* of a comma */
     FIFO_PRIORITY = 10,
     NICE_LEVEL = -15,
     TIMER_SLACK_NS = 1000,
 };
 
-enum { NO_EVENTS = 255 };
+enum { PCMU = 0, PCMA = 8, NO_EVENTS = 255 };
 enum segment_state { QUEUED, PLAYED, STOPPED };
+enum segment_kind { FRAMES, LOOPED, LOOPED_LAST, DIGITS };
+
+static const char keys[] = "0123456789*#ABCD"; /* by event code (RFC 4733 section 3.2) */
 
 struct segment {
     struct segment *next;
-    const uint8_t *frames;
+    const uint8_t *frames; /* or digits */
     uint64_t play_id;
     int64_t done_ns;
     uint32_t count;
     uint32_t sent;
+    enum segment_kind kind;
     enum segment_state state;
+    uint32_t step;            /* rounds of this digit */
+    uint32_t event_timestamp; /* of this digit */
 };
 
 /* What arrives at a call. */
@@ -104,6 +132,16 @@ struct receiver {
     bool event_ended;
     uint8_t event_code;
     uint32_t event_timestamp;
+};
+
+/* Where the packets of the other side of a bridge belong in what a call is sent. */
+struct relay {
+    bool anchored;
+    uint32_t ssrc;    /* the other's, as all of this */
+    uint16_t highest; /* sequence number */
+    int span;         /* how far back from it the shifts hold */
+    uint16_t sequence_shift;
+    uint32_t timestamp_shift;
 };
 
 struct call {
@@ -127,12 +165,17 @@ struct call {
     uint32_t timestamp; /* of open_tick */
     uint16_t sequence;
     bool spoken;
+    uint32_t sent_end; /* timestamp behind all that was sent */
     uint64_t open_tick;
-    uint64_t sent_tick; /* of the last frame */
     int slot;
     struct call *previous, *next;                  /* in the slot */
     struct segment *first, *playing, *last;        /* first: oldest not reported */
     struct receiver rx;
+    struct call *bridged; /* the other side */
+    struct relay relay;
+    struct member *member; /* of a room */
+    bool watched;          /* read when something arrives */
+    int budget;            /* packets that may yet be read in this round */
     struct recorder recorder;
     char digits[PENDING_DIGITS];
     unsigned digit_count;
@@ -140,7 +183,28 @@ struct call {
     struct plane_stats stats;
 };
 
-enum command_kind { OPEN, PLAY, CUT, REMOTE, RECORD, RECORD_STOP, CLOSE };
+struct member {
+    struct call *call; /* NULL: the place is free */
+    bool muted;
+    float gain; /* the limiter's */
+    struct voice voice;
+    int16_t frame[MIX_SAMPLES];
+};
+
+struct plane_room {
+    /* the caller's */
+    struct plane_room *older, *newer; /* of those not yet freed */
+    /* the media thread's */
+    int slot;
+    struct plane_room *next; /* in the slot */
+    bool closed;
+    struct member members[PLANE_ROOM_MEMBERS];
+};
+
+enum command_kind {
+    OPEN, PLAY, CUT, REMOTE, RECORD, RECORD_STOP, BRIDGE, JOIN, MUTE, LEAVE, CLOSE,
+    OPEN_ROOM, CLOSE_ROOM
+};
 
 struct command {
     enum command_kind kind;
@@ -148,10 +212,14 @@ struct command {
     struct segment *segment;
     recording *recording;
     struct sockaddr_in remote;
+    struct call *other;
+    struct plane_room *room;
+    bool muted;
 };
 
 struct report {
     enum plane_event_kind kind;
+    struct plane_room *room; /* that has closed; then all else is nothing */
     int32_t digit;
     struct call *call;
     struct segment *segment;
@@ -171,7 +239,8 @@ struct ring {
 
 struct slot {
     struct call *first;
-    uint32_t count;
+    uint32_t count; /* of calls, and places in rooms */
+    struct plane_room *rooms;
 };
 
 struct plane {
@@ -179,6 +248,7 @@ struct plane {
     pthread_t thread;
     int event_fd;
     int wake_fd;
+    int epoll_fd;
     _Atomic bool stopping;
     _Atomic bool idle;
     struct ring commands;
@@ -189,6 +259,7 @@ struct plane {
     struct recorders *recorders;
     /* the caller's */
     struct call *free_calls;
+    struct plane_room *newest_room;
     struct command *held; /* waiting for room in the ring: held[held_first .. held_count) */
     size_t held_first, held_count, held_room;
     /* the media thread's */
@@ -197,12 +268,16 @@ struct plane {
     int64_t now_ns;   /* when this tick began */
     uint64_t timeout_ticks;
     uint32_t open_calls;
+    uint32_t open_rooms;
+    uint32_t watched_calls;
     struct slot slots[SLOTS];
     bool reported; /* in this tick */
     struct mmsghdr messages[RECEIVE_BATCH];
     struct iovec vectors[RECEIVE_BATCH];
     struct sockaddr_in sources[RECEIVE_BATCH];
     uint8_t packets[RECEIVE_BATCH][RTP_MAX_BYTES];
+    uint8_t crossed[RTP_MAX_BYTES]; /* the audio of a packet in the other law */
+    struct epoll_event ready[READY_BATCH];
     _Alignas(struct cmsghdr) uint8_t stamps[RECEIVE_BATCH][ARRIVAL_BYTES];
     int64_t arrived; /* the packet that is being received, in samples: see sample_clock() */
     /* for plane_health() */
@@ -326,13 +401,35 @@ static int soonest_slot(const struct plane *p)
     return emptiest_slot(p);
 }
 
-/* A call that begins to play: served as soon as possible, but never twice within 20 ms. */
+static uint32_t timestamp_now(const struct plane *p, const struct call *call)
+{
+    return call->timestamp + (uint32_t)(p->tick - call->open_tick) * SAMPLES_PER_TICK;
+}
+
+/* By how many samples what was sent is ahead of the clock. */
+static int32_t sent_ahead(const struct plane *p, const struct call *call)
+{
+    return call->spoken ? (int32_t)(call->sent_end - timestamp_now(p, call)) : 0;
+}
+
+/* Where audio goes on: at the clock, or behind what was sent if that is later. */
+static uint32_t next_timestamp(const struct plane *p, const struct call *call)
+{
+    return sent_ahead(p, call) > 0 ? call->sent_end : timestamp_now(p, call);
+}
+
+/* A call that begins to play: served as soon as possible, but not before the frame that was sent
+ * last is over, and then without a gap. */
 static void hasten(struct plane *p, struct call *call)
 {
-    if (call->spoken && p->tick - call->sent_tick < SLOTS)
-        return; /* its own next slot is exactly one frame after the last: gapless */
+    int32_t ahead = sent_ahead(p, call);
+    int slot = soonest_slot(p);
+    if (ahead > 0 && ahead <= SLOTS * SAMPLES_PER_TICK) {
+        int ticks = (ahead + SAMPLES_PER_TICK - 1) / SAMPLES_PER_TICK;
+        slot = (int)((p->tick + (uint64_t)ticks) % SLOTS);
+    }
     slot_remove(p, call);
-    slot_insert(p, call, soonest_slot(p));
+    slot_insert(p, call, slot);
 }
 
 /* ---- Reports: from the state of a call into the event ring ------------------------------- */
@@ -393,6 +490,12 @@ static void emit_closed(struct plane *p, struct call *call)
     p->open_calls--;
     atomic_store(&p->seen_calls, p->open_calls);
     emit(p, (struct report){.kind = PLANE_CLOSED, .call = call, .at_ns = p->now_ns});
+}
+
+/* After this the room is the caller's. False: there was no room for it in the ring. */
+static bool emit_room_closed(struct plane *p, struct plane_room *room)
+{
+    return emit(p, (struct report){.room = room});
 }
 
 /* Report what is owed, as far as there is room; the rest next round. The call may be gone after. */
@@ -458,43 +561,131 @@ static bool send_packet(struct call *call, const struct outgoing *packet)
     return true;
 }
 
-/* Where a packet's place is by its timestamp, in samples: see sample_clock(). */
-static int64_t sent_at(const struct call *call, const struct outgoing *audio)
+/* A packet has left, or was lost on the way out. */
+static void note_sent(struct call *call, uint32_t end)
 {
-    return (int64_t)call->open_tick * SAMPLES_PER_TICK +
-           (int32_t)(audio->timestamp - call->timestamp);
+    if (!call->spoken || (int32_t)(end - call->sent_end) > 0)
+        call->sent_end = end;
+    call->spoken = true;
+}
+
+static void record_sent(struct call *call, const struct outgoing *audio)
+{
+    int32_t since_open = (int32_t)(audio->timestamp - call->timestamp);
+    recorder_sent(&call->recorder, &(struct taped){
+        .payload = audio->payload,
+        .bytes = audio->bytes,
+        .payload_type = audio->payload_type,
+        .marker = audio->marker,
+        .timestamp = audio->timestamp,
+        .at = (int64_t)call->open_tick * SAMPLES_PER_TICK + since_open,
+    });
 }
 
 /* What a peer hears passes here, all of it. */
 static void transmit(struct call *call, const struct outgoing *audio)
 {
     if (send_packet(call, audio) && call->recorder.count)
-        recorder_sent(&call->recorder, audio->payload_type, audio->payload, audio->bytes,
-                      sent_at(call, audio));
-    call->spoken = true;
+        record_sent(call, audio);
+    note_sent(call, audio->timestamp + (uint32_t)audio->bytes); /* a byte is a sample */
 }
 
-static uint32_t timestamp_now(const struct plane *p, const struct call *call)
+/* A frame of our own, at the clock. */
+static void transmit_frame(struct plane *p, struct call *call, const uint8_t *frame)
 {
-    return call->timestamp + (uint32_t)(p->tick - call->open_tick) * SAMPLES_PER_TICK;
+    int32_t ahead = sent_ahead(p, call);
+    if (ahead > 0) /* a bridged sender was faster than the clock: it goes on from there */
+        call->timestamp += (uint32_t)ahead;
+    transmit(call, &(struct outgoing){
+        .payload_type = call->payload_type,
+        .marker = !call->spoken || timestamp_now(p, call) != call->sent_end,
+        .sequence = call->sequence++,
+        .timestamp = timestamp_now(p, call),
+        .payload = frame,
+        .bytes = PLANE_FRAME_BYTES,
+    });
+    call->relay.anchored = false;
+}
+
+/* A telephone-event of `rounds` so far (RFC 4733 section 2.3). */
+static void send_event(struct call *call, uint8_t key, uint32_t timestamp, uint32_t rounds, bool end)
+{
+    uint8_t payload[EVENT_BYTES] = {(uint8_t)(strchr(keys, key) - keys),
+                                    (uint8_t)((end ? 0x80 : 0) | DIGIT_VOLUME)};
+    uint32_t duration = rounds * PLANE_FRAME_BYTES;
+    put_be16(payload + 2, (uint16_t)duration);
+    send_packet(call, &(struct outgoing){
+        .payload_type = call->event_payload_type,
+        .marker = rounds == 1 && !end,
+        .sequence = call->sequence++,
+        .timestamp = timestamp,
+        .payload = payload,
+        .bytes = sizeof payload,
+    });
+    note_sent(call, timestamp + duration);
+    call->relay.anchored = false;
+}
+
+/* A round of the digit that is being sent: a packet while the key is down, the last of which says
+ * that it is the end, twice more what that one said, silence. */
+static void send_digit(struct plane *p, struct call *call, struct segment *segment)
+{
+    uint8_t key = segment->frames[segment->sent];
+    uint32_t round = ++segment->step;
+    if (key == ',') {
+        if (round < PAUSE_ROUNDS)
+            return;
+    } else {
+        if (round == 1)
+            segment->event_timestamp = next_timestamp(p, call);
+        bool end = round >= DIGIT_DOWN_ROUNDS;
+        if (round < DIGIT_DOWN_ROUNDS + DIGIT_END_PACKETS)
+            send_event(call, key, segment->event_timestamp, end ? DIGIT_DOWN_ROUNDS : round, end);
+        if (round < DIGIT_ROUNDS)
+            return;
+    }
+    segment->step = 0;
+    segment->sent++;
+}
+
+/* A key must not stay down because nobody said that it went up. */
+static void release_key(struct call *call, const struct segment *segment)
+{
+    if (segment->kind != DIGITS || !segment->step || segment->frames[segment->sent] == ',')
+        return;
+    uint32_t rounds = segment->step < DIGIT_DOWN_ROUNDS ? segment->step : DIGIT_DOWN_ROUNDS;
+    for (int i = 0; i < DIGIT_END_PACKETS; i++)
+        send_event(call, segment->frames[segment->sent], segment->event_timestamp, rounds, true);
+}
+
+/* The first segment of a loop; what is played is never reported, so it stands in the list. */
+static struct segment *loop_again(struct call *call, uint64_t play_id)
+{
+    struct segment *first = call->first;
+    while (first->play_id != play_id)
+        first = first->next;
+    for (struct segment *segment = first; segment; segment = segment->next)
+        segment->sent = 0;
+    return first;
 }
 
 static void send_frame(struct plane *p, struct call *call)
 {
     struct segment *segment = call->playing;
-    transmit(call, &(struct outgoing){
-        .payload_type = call->payload_type,
-        .marker = !call->spoken || p->tick - call->sent_tick != SLOTS,
-        .sequence = call->sequence++,
-        .timestamp = timestamp_now(p, call),
-        .payload = segment->frames + (size_t)segment->sent * PLANE_FRAME_BYTES,
-        .bytes = PLANE_FRAME_BYTES,
-    });
-    call->sent_tick = p->tick;
-    if (++segment->sent == segment->count) {
+    if (segment->kind == DIGITS) {
+        send_digit(p, call, segment);
+    } else {
+        transmit_frame(p, call, segment->frames + (size_t)segment->sent * PLANE_FRAME_BYTES);
+        segment->sent++;
+    }
+    if (segment->sent < segment->count)
+        return;
+    call->playing = segment->next;
+    if (segment->kind == LOOPED_LAST) {
+        call->playing = loop_again(call, segment->play_id);
+    } else if (segment->kind != LOOPED) {
         segment->state = PLAYED;
         segment->done_ns = clock_ns();
-        call->playing = segment->next;
     }
 }
 
@@ -552,8 +743,8 @@ static bool parse_rtp(const uint8_t *data, size_t bytes, struct rtp *out)
     return true;
 }
 
-/* Count gaps and repetitions. A new source, or a jump too wide to be a gap, begins anew. False: it
- * was here before. */
+/* Count gaps and repetitions. A new source, or a jump too wide to be a gap, begins anew. False: the
+ * packet was here before. */
 static bool track_sequence(struct call *call, const struct rtp *rtp)
 {
     struct receiver *rx = &call->rx;
@@ -600,7 +791,6 @@ static bool known_event(const struct receiver *rx, const struct rtp *rtp, uint8_
 /* RFC 4733 section 2.3 */
 static void receive_event(struct call *call, const struct rtp *rtp)
 {
-    static const char keys[] = "0123456789*#ABCD";
     struct receiver *rx = &call->rx;
     if (rtp->payload_bytes < EVENT_BYTES) {
         call->stats.malformed++;
@@ -638,16 +828,120 @@ static void latch(struct call *call, const struct sockaddr_in *source)
                       connect(call->fd, (const struct sockaddr *)source, sizeof *source) == 0;
 }
 
+/* What of all that arrives is audio: also in the other law, which nobody asked for but some send. */
+static bool is_audio(const struct call *call, const struct rtp *rtp)
+{
+    return rtp->payload_bytes && (rtp->payload_type == call->payload_type ||
+                                  rtp->payload_type == PCMU || rtp->payload_type == PCMA);
+}
+
+static void anchor(struct plane *p, struct call *to, const struct rtp *rtp)
+{
+    to->relay = (struct relay){
+        .anchored = true,
+        .ssrc = rtp->ssrc,
+        .highest = rtp->sequence,
+        .sequence_shift = (uint16_t)(to->sequence - rtp->sequence),
+        .timestamp_shift = next_timestamp(p, to) - rtp->timestamp,
+    };
+}
+
+/* Does this packet follow on from those that were relayed before? */
+static bool follows(const struct plane *p, const struct call *to, const struct rtp *rtp, bool event)
+{
+    const struct relay *relay = &to->relay;
+    int step = (int16_t)(rtp->sequence - relay->highest);
+    int32_t astray =
+        (int32_t)(rtp->timestamp + relay->timestamp_shift - timestamp_now(p, to));
+    return relay->anchored && relay->ssrc == rtp->ssrc && step <= RELAY_GAP &&
+           step > -RELAY_GAP && astray <= RELAY_ASTRAY &&
+           (event || astray >= -RELAY_ASTRAY); /* an event keeps the time of its beginning */
+}
+
+/* What the other side does not get is no gap to it. */
+static void leave_out(struct call *to, const struct rtp *rtp)
+{
+    struct relay *relay = &to->relay;
+    if (!relay->anchored || rtp->sequence != (uint16_t)(relay->highest + 1))
+        return;
+    relay->highest++;
+    relay->sequence_shift--;
+    relay->span = 0;
+}
+
+static void relay(struct plane *p, struct call *to, const struct rtp *rtp, bool event)
+{
+    struct relay *relay = &to->relay;
+    bool marker = rtp->marker;
+    if (!follows(p, to, rtp, event)) {
+        anchor(p, to, rtp);
+        marker = true;
+    }
+    int step = (int16_t)(rtp->sequence - relay->highest);
+    if (step < -relay->span)
+        return; /* from before the anchor */
+    if (step > 0) {
+        relay->highest = rtp->sequence;
+        relay->span = relay->span + step < RELAY_GAP ? relay->span + step : RELAY_GAP;
+    }
+    to->sequence = (uint16_t)(relay->highest + relay->sequence_shift + 1);
+    struct outgoing packet = {
+        .payload_type = event ? to->event_payload_type : to->payload_type,
+        .marker = marker,
+        .sequence = (uint16_t)(rtp->sequence + relay->sequence_shift),
+        .timestamp = rtp->timestamp + relay->timestamp_shift,
+        .payload = rtp->payload,
+        .bytes = rtp->payload_bytes,
+    };
+    if (event) {
+        send_packet(to, &packet);
+        note_sent(to, packet.timestamp + get_be16(rtp->payload + 2));
+        return;
+    }
+    enum law law = law_of(rtp->payload_type);
+    if (law != law_of(to->payload_type)) {
+        for (size_t i = 0; i < packet.bytes; i++)
+            p->crossed[i] = law_crossed[law][packet.payload[i]];
+        packet.payload = p->crossed;
+    }
+    transmit(to, &packet);
+}
+
+/* To the other side of a bridge. */
+static void cross_over(struct plane *p, struct call *to, const struct call *from,
+                       const struct rtp *rtp)
+{
+    bool event = rtp->payload_type == from->event_payload_type;
+    bool wanted = event ? to->event_payload_type != NO_EVENTS && rtp->payload_bytes >= EVENT_BYTES
+                        : is_audio(from, rtp);
+    if (to->playing)
+        return; /* which begins the sequence anew afterwards */
+    if (wanted)
+        relay(p, to, rtp, event);
+    else
+        leave_out(to, rtp);
+}
+
+/* To those that this call is joined to. */
+static void pass_on(struct plane *p, struct call *call, const struct rtp *rtp)
+{
+    if (call->bridged)
+        cross_over(p, call->bridged, call, rtp);
+    else if (call->member && is_audio(call, rtp))
+        voice_hear(&call->member->voice, rtp->ssrc, rtp->timestamp, law_of(rtp->payload_type),
+                   rtp->payload, rtp->payload_bytes);
+}
+
 static void record_heard(struct plane *p, struct call *call, const struct rtp *rtp)
 {
-    recorder_heard(&call->recorder, &(struct heard){
+    recorder_heard(&call->recorder, &(struct taped){
         .payload = rtp->payload,
         .bytes = rtp->payload_bytes,
         .payload_type = rtp->payload_type,
         .marker = rtp->marker,
         .ssrc = rtp->ssrc,
         .timestamp = rtp->timestamp,
-        .arrived = p->arrived,
+        .at = p->arrived,
     });
 }
 
@@ -665,6 +959,8 @@ static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
         receive_event(call, rtp);
     else if (fresh && call->recorder.count)
         record_heard(p, call, rtp);
+    if (fresh)
+        pass_on(p, call, rtp);
 }
 
 static void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
@@ -694,16 +990,21 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
     take_in(p, call, &rtp);
 }
 
+/* What has arrived, as far as the budget of this round goes. */
 static void receive(struct plane *p, struct call *call)
 {
+    if (call->budget <= 0)
+        return;
     for (int i = 0; i < RECEIVE_BATCH; i++) {
         p->messages[i].msg_hdr.msg_namelen = sizeof p->sources[i];
         p->messages[i].msg_hdr.msg_control = p->stamps[i];
         p->messages[i].msg_hdr.msg_controllen = call->recorder.count ? sizeof p->stamps[i] : 0;
     }
-    int got = recvmmsg(call->fd, p->messages, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
+    int got = recvmmsg(call->fd, p->messages, (unsigned)call->budget, MSG_DONTWAIT, NULL);
     if (got < 0 && errno == ECONNREFUSED) /* our own packets found nobody: not our affair */
-        got = recvmmsg(call->fd, p->messages, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
+        got = recvmmsg(call->fd, p->messages, (unsigned)call->budget, MSG_DONTWAIT, NULL);
+    if (got > 0)
+        call->budget -= got;
     for (int i = 0; i < got; i++) {
         if (call->recorder.count)
             p->arrived = in_samples(p, clock_ns() - waited_ns(&p->messages[i].msg_hdr));
@@ -721,6 +1022,145 @@ static void watch_silence(struct plane *p, struct call *call)
         return;
     call->rx.timed_out = true;
     call->owes_timeout = true;
+}
+
+/* ---- Joined calls ------------------------------------------------------------------------ */
+
+/* Should the system refuse, the call is read once a round, as others are. */
+static void watch(struct plane *p, struct call *call)
+{
+    struct epoll_event interest = {.events = EPOLLIN, .data.ptr = call};
+    if (call->watched || epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, call->fd, &interest) < 0)
+        return;
+    call->watched = true;
+    p->watched_calls++;
+}
+
+static void unwatch(struct plane *p, struct call *call)
+{
+    if (!call->watched)
+        return;
+    epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, call->fd, NULL);
+    call->watched = false;
+    p->watched_calls--;
+}
+
+static void serve_watched(struct plane *p)
+{
+    int count = epoll_wait(p->epoll_fd, p->ready, READY_BATCH, 0);
+    for (int i = 0; i < count; i++) {
+        struct call *call = p->ready[i].data.ptr;
+        receive(p, call);
+        report(p, call);
+    }
+}
+
+static void leave(struct plane *p, struct call *call)
+{
+    struct call *other = call->bridged;
+    unwatch(p, call);
+    call->bridged = NULL;
+    call->relay.anchored = false;
+    if (other) {
+        unwatch(p, other);
+        other->bridged = NULL;
+        other->relay.anchored = false;
+    }
+    if (call->member)
+        call->member->call = NULL;
+    call->member = NULL;
+}
+
+static void bridge(struct plane *p, struct call *one, struct call *other)
+{
+    leave(p, one);
+    leave(p, other);
+    one->bridged = other;
+    other->bridged = one;
+    watch(p, one);
+    watch(p, other);
+}
+
+static void join(struct plane *p, struct call *call, struct plane_room *room, bool muted)
+{
+    leave(p, call);
+    for (int i = 0; i < PLANE_ROOM_MEMBERS; i++) {
+        struct member *member = &room->members[i];
+        if (member->call)
+            continue;
+        member->call = call;
+        member->muted = muted;
+        member->gain = 1;
+        member->voice.speaking = false;
+        call->member = member;
+        watch(p, call);
+        return;
+    }
+}
+
+static void open_room(struct plane *p, struct plane_room *room)
+{
+    room->slot = emptiest_slot(p);
+    struct slot *slot = &p->slots[room->slot];
+    room->next = slot->rooms;
+    slot->rooms = room;
+    slot->count += PLANE_ROOM_MEMBERS;
+    p->open_rooms++;
+}
+
+static void close_room(struct plane *p, struct plane_room *room)
+{
+    for (int i = 0; i < PLANE_ROOM_MEMBERS; i++)
+        if (room->members[i].call)
+            leave(p, room->members[i].call);
+    room->closed = true;
+}
+
+/* Everybody but oneself. */
+static void send_mix(struct plane *p, struct member *member, const int32_t *sum)
+{
+    struct call *call = member->call;
+    int32_t others[MIX_SAMPLES];
+    uint8_t frame[MIX_SAMPLES];
+    if (call->playing || sent_ahead(p, call) > 0)
+        return; /* what was played last is not over */
+    for (int i = 0; i < MIX_SAMPLES; i++)
+        others[i] = sum[i] - (member->muted ? 0 : member->frame[i]);
+    mix_encode(&member->gain, others, law_of(call->payload_type), frame);
+    transmit_frame(p, call, frame);
+}
+
+static void serve_room(struct plane *p, struct plane_room *room)
+{
+    int32_t sum[MIX_SAMPLES] = {0};
+    for (int n = 0; n < PLANE_ROOM_MEMBERS; n++) {
+        struct member *member = &room->members[n];
+        if (!member->call)
+            continue;
+        voice_frame(&member->voice, member->frame);
+        for (int i = 0; i < MIX_SAMPLES && !member->muted; i++)
+            sum[i] += member->frame[i];
+    }
+    for (int n = 0; n < PLANE_ROOM_MEMBERS; n++)
+        if (room->members[n].call)
+            send_mix(p, &room->members[n], sum);
+}
+
+static void serve_rooms(struct plane *p, struct slot *slot)
+{
+    struct plane_room **link = &slot->rooms;
+    while (*link) {
+        struct plane_room *room = *link, *next = room->next;
+        if (!room->closed)
+            serve_room(p, room);
+        if (room->closed && emit_room_closed(p, room)) {
+            *link = next;
+            slot->count -= PLANE_ROOM_MEMBERS;
+            p->open_rooms--;
+        } else {
+            link = &room->next;
+        }
+    }
 }
 
 /* ---- Commands, in the media thread ------------------------------------------------------- */
@@ -749,7 +1189,11 @@ static void append(struct plane *p, struct call *call, struct segment *segment)
 
 static void cut(struct plane *p, struct call *call)
 {
-    for (struct segment *segment = call->playing; segment; segment = segment->next) {
+    if (call->playing)
+        release_key(call, call->playing);
+    for (struct segment *segment = call->first; segment; segment = segment->next) {
+        if (segment->state != QUEUED)
+            continue; /* played, and not yet reported */
         segment->state = STOPPED;
         segment->done_ns = p->now_ns;
     }
@@ -792,8 +1236,28 @@ static void take_command(struct plane *p, const struct command *command)
     case RECORD_STOP:
         recorder_remove(&call->recorder, command->recording, sample_clock(p));
         return;
+    case BRIDGE:
+        bridge(p, call, command->other);
+        return;
+    case JOIN:
+        join(p, call, command->room, command->muted);
+        return;
+    case MUTE:
+        if (call->member)
+            call->member->muted = command->muted;
+        return;
+    case LEAVE:
+        leave(p, call);
+        return;
+    case OPEN_ROOM:
+        open_room(p, command->room);
+        return;
+    case CLOSE_ROOM:
+        close_room(p, command->room);
+        return;
     case CLOSE:
         cut(p, call);
+        leave(p, call);
         recorder_end(&call->recorder, sample_clock(p));
         call->owes_closed = true;
         break;
@@ -824,13 +1288,17 @@ static void serve_slot(struct plane *p, struct slot *slot)
     for (struct call *call = slot->first; call; call = next) {
         next = call->next; /* a call that is reported closed is gone */
         if (!call->owes_closed) {
-            receive(p, call);
+            call->budget = RECEIVE_BATCH;
+            if (!call->watched)
+                receive(p, call);
             watch_silence(p, call);
         }
         if (call->recorder.count)
             recorder_advance(&call->recorder, sample_clock(p));
         report(p, call);
     }
+    if (slot->rooms)
+        serve_rooms(p, slot);
 }
 
 /* Nothing is open: sleep until a command comes, and let time pass without counting it as late. */
@@ -882,7 +1350,7 @@ static void *run(void *argument)
     keep_time_well(p);
     p->epoch_ns = clock_ns();
     while (!atomic_load(&p->stopping)) {
-        if (!p->open_calls && !ring_length(&p->commands)) {
+        if (!p->open_calls && !p->open_rooms && !ring_length(&p->commands)) {
             wait_for_command(p);
             continue;
         }
@@ -894,6 +1362,8 @@ static void *run(void *argument)
         }
         skip_rounds(p, p->now_ns - due_ns);
         take_commands(p);
+        if (p->watched_calls)
+            serve_watched(p);
         serve_slot(p, &p->slots[p->tick % SLOTS]);
         if (p->reported) {
             p->reported = false;
@@ -917,6 +1387,8 @@ static void free_plane(struct plane *p)
         close(p->event_fd);
     if (p->wake_fd >= 0)
         close(p->wake_fd);
+    if (p->epoll_fd >= 0)
+        close(p->epoll_fd);
     free(p->command);
     free(p->report);
     free(p->calls);
@@ -950,7 +1422,8 @@ static int allocate(struct plane *p)
     }
     p->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     p->wake_fd = p->event_fd < 0 ? -1 : eventfd(0, EFD_CLOEXEC);
-    return p->wake_fd < 0 ? -errno : 0;
+    p->epoll_fd = p->wake_fd < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
+    return p->epoll_fd < 0 ? -errno : 0;
 }
 
 /* Signals are the main thread's affair. */
@@ -975,7 +1448,8 @@ int plane_start(plane **out, const struct plane_config *config)
         return -ENOMEM;
     memset(p, 0, sizeof *p);
     p->config = *config;
-    p->event_fd = p->wake_fd = -1;
+    p->event_fd = p->wake_fd = p->epoll_fd = -1;
+    law_prepare();
     p->timeout_ticks = config->rtp_timeout_ms;
     prepare_receive(p);
     int error = allocate(p);
@@ -1015,6 +1489,17 @@ static void free_all_segments(struct plane *p)
         free(p->report[ring_take_at(&p->reports)].segment);
 }
 
+static void free_room(struct plane *p, struct plane_room *room)
+{
+    if (room->newer)
+        room->newer->older = room->older;
+    else
+        p->newest_room = room->older;
+    if (room->older)
+        room->older->newer = room->newer;
+    free(room);
+}
+
 void plane_stop(plane *p)
 {
     atomic_store(&p->stopping, true);
@@ -1025,6 +1510,8 @@ void plane_stop(plane *p)
             recorder_end(&p->calls[i].recorder, sample_clock(p));
     recorders_stop(p->recorders);
     free_all_segments(p);
+    while (p->newest_room)
+        free_room(p, p->newest_room);
     for (uint32_t i = 0; i < p->config.max_calls; i++)
         if (p->calls[i].in_use)
             close(p->calls[i].fd);
@@ -1182,25 +1669,103 @@ int plane_open(plane *p, const struct plane_call *how, uint64_t *handle)
     return result;
 }
 
-int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count)
+static int queue(struct plane *p, uint64_t handle, struct segment what)
 {
     struct call *call = find_open(p, handle);
     if (!call)
         return -ENOENT;
-    if (!frames || !count)
+    if (!what.frames || !what.count)
         return -EINVAL;
     if (call->queued >= PLANE_MAX_SEGMENTS)
         return -ENOBUFS;
     struct segment *segment = malloc(sizeof *segment);
     if (!segment)
         return -ENOMEM;
-    *segment = (struct segment){.frames = frames, .count = count, .play_id = play_id};
+    *segment = what;
     int result = submit(p, (struct command){.kind = PLAY, .call = call, .segment = segment});
     if (result < 0)
         free(segment);
     else
         call->queued++;
     return result;
+}
+
+int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count)
+{
+    return queue(p, handle,
+                 (struct segment){.frames = frames, .count = count, .play_id = play_id});
+}
+
+int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count,
+               int last)
+{
+    return queue(p, handle,
+                 (struct segment){.kind = last ? LOOPED_LAST : LOOPED,
+                                  .frames = frames, .count = count, .play_id = play_id});
+}
+
+int plane_send_digits(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *digits,
+                      uint32_t count)
+{
+    struct call *call = find_open(p, handle);
+    if (call && call->event_payload_type == NO_EVENTS)
+        return -EINVAL;
+    for (uint32_t i = 0; digits && i < count; i++)
+        if (digits[i] != ',' && !memchr(keys, digits[i], sizeof keys - 1))
+            return -EINVAL;
+    return queue(p, handle, (struct segment){
+        .kind = DIGITS, .frames = digits, .count = count, .play_id = play_id});
+}
+
+int plane_bridge(plane *p, uint64_t one, uint64_t other)
+{
+    struct command command = {
+        .kind = BRIDGE, .call = find_open(p, one), .other = find_open(p, other)};
+    if (!command.call || !command.other)
+        return -ENOENT;
+    return command.call == command.other ? -EINVAL : submit(p, command);
+}
+
+int plane_open_room(plane *p, plane_room **out)
+{
+    struct plane_room *room = malloc(sizeof *room);
+    if (!room)
+        return -ENOMEM;
+    memset(room, 0, sizeof *room); /* so that the media thread need not wait for its pages */
+    int result = submit(p, (struct command){.kind = OPEN_ROOM, .room = room});
+    if (result < 0) {
+        free(room);
+        return result;
+    }
+    room->older = p->newest_room;
+    if (room->older)
+        room->older->newer = room;
+    p->newest_room = *out = room;
+    return result;
+}
+
+int plane_close_room(plane *p, plane_room *room)
+{
+    return submit(p, (struct command){.kind = CLOSE_ROOM, .room = room});
+}
+
+int plane_join(plane *p, plane_room *room, uint64_t handle, int muted)
+{
+    struct command command = {
+        .kind = JOIN, .call = find_open(p, handle), .room = room, .muted = muted};
+    return command.call ? submit(p, command) : -ENOENT;
+}
+
+int plane_mute(plane *p, uint64_t handle, int muted)
+{
+    struct call *call = find_open(p, handle);
+    return call ? submit(p, (struct command){.kind = MUTE, .call = call, .muted = muted}) : -ENOENT;
+}
+
+int plane_leave(plane *p, uint64_t handle)
+{
+    struct call *call = find_open(p, handle);
+    return call ? submit(p, (struct command){.kind = LEAVE, .call = call}) : -ENOENT;
 }
 
 int plane_cut(plane *p, uint64_t handle)
@@ -1286,10 +1851,14 @@ static int take_recorded(plane *p, struct plane_event *out, int max)
 int plane_take_events(plane *p, struct plane_event *out, int max)
 {
     int taken = take_recorded(p, out, max);
-    for (; taken < max && ring_length(&p->reports); taken++) {
+    while (taken < max && ring_length(&p->reports)) {
         struct report report = p->report[ring_take_at(&p->reports)];
         ring_taken(&p->reports);
-        out[taken] = (struct plane_event){
+        if (report.room) {
+            free_room(p, report.room);
+            continue;
+        }
+        out[taken++] = (struct plane_event){
             .call = handle_of(p, report.call),
             .play_id = report.segment ? report.segment->play_id : 0,
             .at_ns = report.at_ns,

@@ -18,6 +18,7 @@ enum {
     PLANE_FRAME_BYTES = 160, /* 20 ms of G.711 */
     PLANE_FRAME_MS = 20,
     PLANE_MAX_SEGMENTS = 4096, /* queued for one call and not yet reported */
+    PLANE_ROOM_MEMBERS = 8,
     PLANE_MAX_RECORDINGS = 4,  /* of one call and not yet reported */
     PLANE_HELD = 1,            /* accepted, but the ring was full: call plane_flush() soon */
     PLANE_NO_EVENTS = -1       /* plane_call.event_payload_type: none was negotiated */
@@ -36,6 +37,7 @@ enum plane_event_kind {
 enum plane_scheduling { PLANE_NORMAL = 0, PLANE_NICE = 1, PLANE_FIFO = 2 };
 
 typedef struct plane plane;
+typedef struct plane_room plane_room;
 typedef struct plane_recording plane_recording;
 
 struct plane_config {
@@ -112,6 +114,36 @@ int plane_open(plane *p, const struct plane_call *how, uint64_t *handle);
 /* Append frames to what the call plays. The memory stays the caller's and must stay valid until
  * PLAYED or STOPPED with this play_id was taken. -EINVAL, -ENOENT (no such call), -ENOBUFS. */
 int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count);
+
+/* As plane_play(), but the last of such segments with the same play_id begins the first anew, for
+ * ever: they are STOPPED in the end. What is queued behind them waits. */
+int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count,
+               int last);
+
+/* Append digits, each as a telephone-event (RFC 4733) of 100 ms and a pause of 60 ms; a comma is a
+ * pause of 1 s. As plane_play() in all else. -EINVAL when no telephone-event was negotiated. */
+int plane_send_digits(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *digits,
+                      uint32_t count);
+
+/* Send each of two calls what the other says, at once, transcoded if need be, while it has nothing
+ * to play itself. Each leaves what it was joined to before. -EINVAL (the same call), -ENOENT. */
+int plane_bridge(plane *p, uint64_t one, uint64_t other);
+
+/* A room: each member hears all others, while it has nothing to play itself. -ENOMEM. */
+int plane_open_room(plane *p, plane_room **out);
+
+/* Let a call in; it leaves what it was joined to before. The caller sees to it that there are never
+ * more than PLANE_ROOM_MEMBERS: another one is not let in. -ENOENT. */
+int plane_join(plane *p, plane_room *room, uint64_t handle, int muted);
+
+/* Whether the others hear this member of a room. Otherwise nothing. -ENOENT. */
+int plane_mute(plane *p, uint64_t handle, int muted);
+
+/* Leave the bridge or the room; closing the call does so too. -ENOENT. */
+int plane_leave(plane *p, uint64_t handle);
+
+/* All members leave. The room is not to be used again. */
+int plane_close_room(plane *p, plane_room *room);
 
 /* Cut everything queued so far, at once. -ENOENT. */
 int plane_cut(plane *p, uint64_t handle);

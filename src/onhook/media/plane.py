@@ -21,6 +21,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import structlog
 
@@ -29,6 +30,7 @@ from onhook.media.errors import BadRemote, NoPortLeft, NotRunning, QueueFull, St
 from onhook.media.g711 import Codec
 from onhook.media.ports import PortPool
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
+from onhook.media.room import Room
 from onhook.media.stream import Stream, StreamListener, StreamStats, peer_address
 
 log = structlog.get_logger()
@@ -97,6 +99,7 @@ class MediaPlane:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
         self._streams: dict[int, Stream] = {}
+        self._rooms: WeakSet[Room] = WeakSet()
         self._recorders: dict[int, Recorder] = {}  # by the addresses of their recordings
         self._reserved: set[PortReservation] = set()
         self._events = ffi.new("struct plane_event[]", _EVENTS_AT_ONCE)
@@ -143,6 +146,8 @@ class MediaPlane:
             stream.abandon()
             self._pool.give_back(stream.port)
         self._streams.clear()
+        for room in tuple(self._rooms):
+            room.abandon()
         self._recorders.clear()
         for reservation in tuple(self._reserved):
             reservation.release()
@@ -197,10 +202,19 @@ class MediaPlane:
             handle=handle[0],
             port=reservation.port,
             codec=codec,
+            sends_events=dtmf_payload_type is not None,
             listener=listener,
         )
         self._streams[handle[0]] = stream
         return stream
+
+    def open_room(self) -> Room:
+        """Make an empty room; close it when it is over. Raises `NotRunning`, `MemoryError`."""
+        out = ffi.new("plane_room **")
+        self._ask(lib.plane_open_room, out)
+        room = Room(self._ask, out[0])
+        self._rooms.add(room)
+        return room
 
     def health(self) -> PlaneHealth:
         """How the thread is doing. Raises `NotRunning`."""

@@ -12,7 +12,8 @@
  * GIVE_UP after their end; a regular file holds up the writer for as long as the system does.
  *
  * The place of a packet. The first packet of a peer begins where it arrived; those that follow, where
- * their timestamps say, so that jitter and order of arrival do not matter. A packet that comes more
+ * their timestamps say, so that jitter and order of arrival do not matter. What is sent goes the same
+ * way, since it may be what another peer says. A packet that comes more
  * than LATE behind its place is dropped: after a pause of the network, what was held up is not heard
  * where it does not belong. It is the peer's timestamps that are wrong when they jump far, when they
  * are ahead of time, or when all packets are late alike: then they are mapped anew, directly behind
@@ -22,6 +23,8 @@
  */
 #define _GNU_SOURCE
 #include "recorder.h"
+
+#include "law.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,25 +93,6 @@ struct recorders {
     recording *taken;         /* the caller's */
 };
 
-/* ---- G.711 (ITU-T G.711, tables 1a and 2a) ----------------------------------------------- */
-
-static int16_t from_mulaw(uint8_t code)
-{
-    code = (uint8_t)~code;
-    int magnitude = (((code & 0x0f) << 3) + 0x84) << (code >> 4 & 7);
-    return (int16_t)(code & 0x80 ? 0x84 - magnitude : magnitude - 0x84);
-}
-
-static int16_t from_alaw(uint8_t code)
-{
-    code ^= 0x55;
-    int segment = code >> 4 & 7;
-    int magnitude = ((code & 0x0f) << 4) + 8;
-    if (segment)
-        magnitude = (magnitude + 0x100) << (segment - 1);
-    return (int16_t)(code & 0x80 ? magnitude : -magnitude);
-}
-
 /* ---- Adding, in the media thread --------------------------------------------------------- */
 
 static int64_t larger(int64_t a, int64_t b)
@@ -147,14 +131,14 @@ static void add(recording *one, int64_t at, const int16_t *samples, size_t count
     one->end = larger(one->end, to);
 }
 
-static void add_to_all(struct recorder *recorder, uint8_t payload_type, const uint8_t *payload,
+static void add_to_all(struct recorder *recorder, enum law law, const uint8_t *payload,
                        size_t bytes, int64_t at)
 {
     int16_t samples[256];
     while (bytes) {
         size_t count = bytes < 256 ? bytes : 256;
         for (size_t i = 0; i < count; i++)
-            samples[i] = payload_type == PCMA ? from_alaw(payload[i]) : from_mulaw(payload[i]);
+            samples[i] = law_decoded[law][payload[i]];
         for (unsigned i = 0; i < recorder->count; i++)
             add(recorder->recordings[i], at, samples, count);
         payload += count, bytes -= count, at += (int64_t)count;
@@ -164,15 +148,6 @@ static void add_to_all(struct recorder *recorder, uint8_t payload_type, const ui
 static bool is_recorded(uint8_t payload_type)
 {
     return payload_type == PCMU || payload_type == PCMA;
-}
-
-void recorder_sent(struct recorder *recorder, uint8_t payload_type, const uint8_t *payload,
-                   size_t bytes, int64_t at)
-{
-    if (at < recorder->now - HOLD || at > recorder->now + AHEAD)
-        at = recorder->now; /* its timestamp is not of this clock */
-    if (is_recorded(payload_type))
-        add_to_all(recorder, payload_type, payload, bytes, at);
 }
 
 int64_t waited_ns(struct msghdr *message)
@@ -201,16 +176,16 @@ static void watch_drift(struct rtp_clock *clock, int64_t lag)
 }
 
 /* Map timestamps anew: this packet begins now, or behind what there is. */
-static bool map(struct rtp_clock *clock, const struct heard *heard, int64_t *at)
+static bool map(struct rtp_clock *clock, const struct taped *packet, int64_t *at)
 {
-    *at = clock->known ? larger(heard->arrived, clock->end) : heard->arrived;
-    if (*at > heard->arrived + AHEAD)
+    *at = clock->known ? larger(packet->at, clock->end) : packet->at;
+    if (*at > packet->at + AHEAD)
         return false; /* more audio than time: a flood */
     *clock = (struct rtp_clock){.known = true,
-                                .ssrc = heard->ssrc,
-                                .timestamp = heard->timestamp,
+                                .ssrc = packet->ssrc,
+                                .timestamp = packet->timestamp,
                                 .at = *at,
-                                .end = *at + (int64_t)heard->bytes};
+                                .end = *at + (int64_t)packet->bytes};
     return true;
 }
 
@@ -225,47 +200,57 @@ static bool late_alike(struct rtp_clock *clock, int64_t lag, size_t bytes)
 }
 
 /* Where the packet begins; false: nowhere. `slip` says that it is moved against drift. */
-static bool place(struct rtp_clock *clock, const struct heard *heard, int64_t *at, int *slip)
+static bool place(struct rtp_clock *clock, const struct taped *packet, int64_t *at, int *slip)
 {
     *slip = 0;
-    if (!clock->known || clock->ssrc != heard->ssrc)
-        return map(clock, heard, at);
-    int64_t step = (int32_t)(heard->timestamp - clock->timestamp);
+    if (!clock->known || clock->ssrc != packet->ssrc)
+        return map(clock, packet, at);
+    int64_t step = (int32_t)(packet->timestamp - clock->timestamp);
     *at = clock->at + step;
-    int64_t lag = heard->arrived - *at;
+    int64_t lag = packet->at - *at;
     if ((step > JUMP || step < -JUMP) && (lag > LATE || lag < -EARLY))
-        return map(clock, heard, at);
+        return map(clock, packet, at);
     if (lag > LATE)
-        return late_alike(clock, lag, heard->bytes) && map(clock, heard, at);
+        return late_alike(clock, lag, packet->bytes) && map(clock, packet, at);
     clock->late = 0;
     if (step <= 0)
         return true; /* out of order */
-    if (lag < -EARLY || (heard->marker && *at > clock->end && (lag > SPURT || lag < -SPURT)))
-        return map(clock, heard, at);
+    if (lag < -EARLY || (packet->marker && *at > clock->end && (lag > SPURT || lag < -SPURT)))
+        return map(clock, packet, at);
     watch_drift(clock, lag);
     if (*at == clock->end)
         *slip = clock->slip;
     *at += *slip;
-    clock->timestamp = heard->timestamp;
+    clock->timestamp = packet->timestamp;
     clock->at = *at;
-    clock->end = larger(clock->end, *at + (int64_t)heard->bytes);
+    clock->end = larger(clock->end, *at + (int64_t)packet->bytes);
     return true;
 }
 
-void recorder_heard(struct recorder *recorder, const struct heard *heard)
+static void tape(struct recorder *recorder, struct rtp_clock *clock, const struct taped *packet)
 {
     int64_t at;
     int slip;
-    if (!is_recorded(heard->payload_type) || !heard->bytes ||
-        !place(&recorder->clock, heard, &at, &slip))
+    if (!is_recorded(packet->payload_type) || !packet->bytes || !place(clock, packet, &at, &slip))
         return;
-    const uint8_t *payload = heard->payload;
-    size_t bytes = heard->bytes;
+    enum law law = law_of(packet->payload_type);
+    const uint8_t *payload = packet->payload;
+    size_t bytes = packet->bytes;
     if (slip > 0)
-        add_to_all(recorder, heard->payload_type, payload, 1, at - 1);
+        add_to_all(recorder, law, payload, 1, at - 1);
     if (slip < 0)
         payload++, bytes--, at++;
-    add_to_all(recorder, heard->payload_type, payload, bytes, at);
+    add_to_all(recorder, law, payload, bytes, at);
+}
+
+void recorder_heard(struct recorder *recorder, const struct taped *packet)
+{
+    tape(recorder, &recorder->heard, packet);
+}
+
+void recorder_sent(struct recorder *recorder, const struct taped *packet)
+{
+    tape(recorder, &recorder->sent, packet);
 }
 
 /* ---- From beginning to end, in the media thread ------------------------------------------ */
@@ -291,8 +276,8 @@ static void finish(recording *one, int64_t now)
 void recorder_add(struct recorder *recorder, recording *one, int64_t now)
 {
     if (!recorder->count)
-        recorder->clock.known = false; /* whatever was heard before was not followed */
-    recorder->now = one->began = now;
+        recorder->heard.known = recorder->sent.known = false; /* nobody followed them */
+    one->began = now;
     recorder->recordings[recorder->count++] = one;
 }
 
@@ -314,7 +299,6 @@ void recorder_end(struct recorder *recorder, int64_t now)
 
 void recorder_advance(struct recorder *recorder, int64_t now)
 {
-    recorder->now = now;
     for (unsigned i = 0; i < recorder->count; i++) {
         recording *one = recorder->recordings[i];
         int64_t before = atomic_load_explicit(&one->final, memory_order_relaxed);

@@ -19,7 +19,7 @@
 typedef struct plane_recording recording;
 struct recorders;
 
-/* How the timestamps of a peer map to the plane's clock. */
+/* How timestamps map to the plane's clock. */
 struct rtp_clock {
     bool known;
     uint32_t ssrc;
@@ -36,22 +36,21 @@ struct rtp_clock {
 struct recorder {
     recording *recordings[PLANE_MAX_RECORDINGS];
     unsigned count;
-    struct rtp_clock clock;
-    int64_t now; /* as recorder_advance() was told last */
+    struct rtp_clock heard, sent;
 };
 
 /* Room for what waited_ns() needs, as ancillary data of a message. */
 enum { ARRIVAL_BYTES = CMSG_SPACE(sizeof(struct timespec)) };
 
-/* Audio that arrived. `arrived`: when, on the plane's clock. */
-struct heard {
+/* A packet of a call, coming or going. `at`: when, on the plane's clock. */
+struct taped {
     const uint8_t *payload;
     size_t bytes;
     uint8_t payload_type;
     bool marker;
     uint32_t ssrc;
     uint32_t timestamp;
-    int64_t arrived;
+    int64_t at;
 };
 
 /* ---- The caller's side ---- */
@@ -86,16 +85,13 @@ void recorder_add(struct recorder *recorder, recording *one, int64_t now);
 void recorder_remove(struct recorder *recorder, recording *one, int64_t now);
 void recorder_end(struct recorder *recorder, int64_t now);
 
-/* A packet that was not received before; only G.711 is recorded. */
-void recorder_heard(struct recorder *recorder, const struct heard *heard);
+/* A packet that arrived and had not before, or that was sent. Only G.711 is recorded. */
+void recorder_heard(struct recorder *recorder, const struct taped *packet);
+void recorder_sent(struct recorder *recorder, const struct taped *packet);
 
 /* How long ago a packet arrived, in ns, by the kernel's time stamp (SO_TIMESTAMPNS). A call is read
  * every 20 ms: what is recorded would be out of time by as much. 0: not known. */
 int64_t waited_ns(struct msghdr *message);
-
-/* Audio that was sent, and begins at `at`. */
-void recorder_sent(struct recorder *recorder, uint8_t payload_type, const uint8_t *payload,
-                   size_t bytes, int64_t at);
 
 /* Time has passed: give the writer what nothing can be added to any more. */
 void recorder_advance(struct recorder *recorder, int64_t now);

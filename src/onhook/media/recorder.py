@@ -26,6 +26,11 @@ class RecordingStats:
         """How long the file plays."""
         return self.samples / SAMPLE_RATE
 
+    @property
+    def lost_s(self) -> float:
+        """How much sound was lost."""
+        return self.lost / SAMPLE_RATE
+
 
 OnRecorded = Callable[[RecordingStats], None]
 """Hears, on the loop, that the last sample is with the kernel and the file is closed."""

@@ -1,17 +1,25 @@
-"""One call's media: what is played on it, and what it tells."""
+"""One call's media: what is played on it, whom it is joined to, and what it tells."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from onhook.media._plane import ffi, lib
 from onhook.media.errors import BadRemote, QueueFull, StreamClosed, TooManyRecordings
 from onhook.media.g711 import FRAME_BYTES, Codec
 from onhook.media.recorder import OnRecorded, Recorder
+from onhook.media.sounds import dtmf, silence
+
+if TYPE_CHECKING:
+    from onhook.media.room import Room
 
 _NS = 1e-9
+_DIGITS = re.compile(r"[0-9*#A-D,]+", re.ASCII)
+_PAUSE_MS = 60  # between digits that are sent as tones; the plane's own for events
+_COMMA_MS = 1000
 
 Ask = Callable[..., None]
 """Gives the plane a command: a function of `plane.h`, and what it takes after the plane."""
@@ -48,6 +56,10 @@ OnPlayed = Callable[[float], None]
 
 OnStopped = Callable[[], None]
 """Hears that a message was cut off, or never began."""
+
+
+def _ignore(_sent_s: float) -> None:
+    """For a message whose end nobody waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +108,15 @@ class Stream:
         handle: int,
         port: int,
         codec: Codec,
+        sends_events: bool,
         listener: StreamListener,
     ) -> None:
         self.codec = codec
         """What it sends and receives."""
         self.port = port
         """The local port."""
+        self.sends_events = sends_events
+        """Whether telephone-event was negotiated: digits are sent as tones otherwise."""
         self.stats: StreamStats | None = None
         """Known once it has closed."""
         self._ask = ask
@@ -113,6 +128,8 @@ class Stream:
         self._last_play_id = 0
         self._queued = 0
         self._open = True
+        self._bridged: Stream | None = None
+        self._room: Room | None = None
 
     @property
     def is_open(self) -> bool:
@@ -138,20 +155,59 @@ class Stream:
         there is nothing to play or a prompt is not made of whole frames.
         """
         self._require_open()
-        if self._queued + len(prompts) > lib.PLANE_MAX_SEGMENTS:
-            raise QueueFull(f"more than {lib.PLANE_MAX_SEGMENTS} prompts would be waiting")
         frames = [_frames(prompt, self.codec) for prompt in prompts]
-        if not frames:
-            raise ValueError("nothing to play")
-        self._last_play_id += 1
-        message = _Message(frames, on_played, on_stopped)
-        self._messages[self._last_play_id] = message
-        try:
-            for segment in frames:
-                self._play_segment(message, segment)
-        finally:
-            if not message.waiting:
-                del self._messages[self._last_play_id]
+        self._queue(lib.plane_play, _Message(frames, on_played, on_stopped))
+
+    def loop(self, prompts: Sequence[Playable], on_stopped: OnStopped | None = None) -> None:
+        """Play these prompts again and again, without a gap, after what is playing or waiting.
+
+        `stop()` or `close()` ends it, and then `on_stopped` is called; what was queued behind it
+        would wait until then, and is cut off with it. Raises what `play()` does.
+        """
+        self._require_open()
+        frames = [_frames(prompt, self.codec) for prompt in prompts]
+        self._queue(lib.plane_loop, _Message(frames, _ignore, on_stopped), looped=True)
+
+    def send_digits(
+        self, digits: str, on_sent: OnPlayed, on_stopped: OnStopped | None = None
+    ) -> None:
+        """Send `0123456789*#ABCD`, each 100 ms long with a pause of 60 ms; a comma is 1 s of pause.
+
+        They go out as telephone-events (RFC 4733) where these were negotiated, else as tones, when
+        all that was queued before has been played; what is queued next follows them. What `play()`
+        says of its callbacks holds for these, and it raises the same.
+        """
+        self._require_open()
+        if not _DIGITS.fullmatch(digits):
+            raise ValueError("digits to send are 0-9, *, #, A-D, and a comma for a pause")
+        if self.sends_events:
+            events = ffi.from_buffer("uint8_t[]", digits.encode("ascii"))
+            self._queue(lib.plane_send_digits, _Message([events], on_sent, on_stopped), unit=1)
+        else:
+            self.play(_tones(digits), on_sent, on_stopped)
+
+    def bridge(self, other: Stream) -> None:
+        """Let two peers hear each other: what one says is sent to the other at once.
+
+        Each leaves the bridge or room that it was in. What is played on a stream wins over what it
+        would relay. Digits are told to the listeners as ever, and passed on: as telephone-events,
+        or as a tone to a peer that did not negotiate these. Closing either ends the bridge. Raises
+        `StreamClosed`, and `ValueError` when the two are the same or of different planes.
+        """
+        self._require_open()
+        other._require_open()
+        if other is self or other._ask != self._ask:
+            raise ValueError("a bridge joins two streams of one plane")
+        self._ask(lib.plane_bridge, self._handle, other._handle)
+        self._part()
+        other._part()
+        self._bridged, other._bridged = other, self
+
+    def unbridge(self) -> None:
+        """End the bridge; both streams go on. Does nothing when there is none, or it closed."""
+        if self._open and self._bridged is not None:
+            self._ask(lib.plane_leave, self._handle)
+            self._part()
 
     def stop(self) -> None:
         """Cut off all that is playing or waiting: no frame leaves from about 1 ms from now on.
@@ -192,15 +248,47 @@ class Stream:
         """Cut off what is playing, end what records, close the port. Nothing the second time."""
         if self._open:
             self._open = False
+            self._part()
             self._ask(lib.plane_close, self._handle)
             for recorder in self._recorders:
                 recorder.end()
 
-    def _play_segment(self, message: _Message, frames: Any) -> None:
-        count = len(frames) // FRAME_BYTES
-        self._ask(lib.plane_play, self._handle, self._last_play_id, frames, count)
-        message.waiting += 1
-        self._queued += 1
+    def _queue(
+        self, command: Any, message: _Message, *, unit: int = FRAME_BYTES, looped: bool = False
+    ) -> None:
+        """Hand the plane a message in pieces, each so many units of bytes."""
+        if not message.frames:
+            raise ValueError("nothing to play")
+        if self._queued + len(message.frames) > lib.PLANE_MAX_SEGMENTS:
+            raise QueueFull(f"more than {lib.PLANE_MAX_SEGMENTS} prompts would be waiting")
+        self._last_play_id += 1
+        self._messages[self._last_play_id] = message
+        try:
+            for number, piece in enumerate(message.frames, start=1):
+                last = [number == len(message.frames)] if looped else []
+                count = len(piece) // unit
+                self._ask(command, self._handle, self._last_play_id, piece, count, *last)
+                message.waiting += 1
+                self._queued += 1
+        finally:
+            if not message.waiting:
+                del self._messages[self._last_play_id]
+
+    def _part(self) -> None:
+        """Forget whom it is joined to; the plane knows, or is told."""
+        if self._bridged is not None:
+            self._bridged._bridged = None
+            self._bridged = None
+        if self._room is not None:
+            self._room._members.discard(self)
+            self._room = None
+
+    def _on_digit(self, digit: str) -> None:
+        """Pass it on where the plane cannot: it relays events, but makes no tones."""
+        other = self._bridged
+        if other is not None and not other.sends_events and not other.playing:
+            other.send_digits(digit, _ignore)
+        self._listener.digit(digit)
 
     def _require_open(self) -> None:
         if not self._open:
@@ -226,7 +314,7 @@ class Stream:
         elif kind == lib.PLANE_STOPPED:
             self._on_segment(play_id, at_ns * _NS, cut=True)
         elif kind == lib.PLANE_DIGIT:
-            self._listener.digit(chr(digit))
+            self._on_digit(chr(digit))
         elif kind == lib.PLANE_RTP_FIRST:
             self._listener.rtp_started()
         elif kind == lib.PLANE_RTP_TIMEOUT:
@@ -240,6 +328,7 @@ class Stream:
     def abandon(self) -> None:
         """For the plane: it is gone, and nothing of it touches the prompts any more."""
         self._open = False
+        self._part()
         self._messages.clear()
         for recorder in self._recorders:
             recorder.end()
@@ -251,6 +340,13 @@ def peer_address(remote: tuple[str, int]) -> tuple[bytes, int]:
     if not host.isascii() or "\0" in host or not 0 < port < 65536:
         raise BadRemote("not a dotted unicast IPv4 address with a port")
     return host.encode("ascii"), port
+
+
+def _tones(digits: str) -> list[Playable]:
+    prompts: list[Playable] = []
+    for digit in digits:
+        prompts += [silence(_COMMA_MS)] if digit == "," else [dtmf(digit), silence(_PAUSE_MS)]
+    return prompts
 
 
 def _frames(prompt: Playable, codec: Codec) -> Any:

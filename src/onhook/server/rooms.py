@@ -18,7 +18,7 @@ _NAME_BYTES = 9
 class Mix(Protocol):
     """A room of the media plane."""
 
-    def add(self, stream: Stream, muted: bool = False) -> None:
+    def add(self, stream: Stream, *, muted: bool = False) -> None:
         """It hears all others from now on."""
 
     def remove(self, stream: Stream) -> None:

@@ -5,27 +5,24 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import random
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from onhook.media import Codec, MediaPlane, RecordingStats, Stream, StreamClosed, StreamStats
+from onhook.media.g711 import encode
 from onhook.server.recordings.encoder import MODULE, Encoder, EncodingFailed
 from onhook.server.recordings.store import Missing, RecordingStore
 from server.recordings.conftest import KEPT_S, PATIENCE_S, Kept, keeping, loudness, tone
 
-
-@dataclass(frozen=True)
-class Stats:
-    samples: int = 8000
-    lost: int = 0
-    error: int = 0
+WHOLE = RecordingStats(samples=8000, lost=0, error=0)
 
 
 @pytest.fixture
@@ -46,13 +43,85 @@ def test_names_cannot_be_guessed(tmp_path: Path) -> None:
 async def test_a_recording_becomes_an_mp3(kept: Kept) -> None:
     silence = bytes(16000)
     name = kept.spool(silence + tone(2).tobytes() + silence)
-    kept.store.finish(name, Stats())
+    kept.store.finish(name, WHOLE)
     found = await kept.finished(name)
     assert kept.files() == {f"{name}.mp3"}
     loud = loudness(found.path)
     assert len(loud) == 40
     assert max(loud[:9]) < 0.01 < 0.1 < min(loud[11:29])
     assert max(loud[31:]) < 0.01
+
+
+class Prompt:
+    def frames(self, codec: Codec) -> memoryview:
+        return memoryview(encode(tone(1), codec).tobytes())
+
+
+class Deaf:
+    """Does not care for what a stream tells."""
+
+    def digit(self, digit: str) -> None: ...
+
+    def rtp_started(self) -> None: ...
+
+    def rtp_timeout(self) -> None: ...
+
+    def closed(self, stats: StreamStats) -> None: ...
+
+
+@pytest.fixture
+async def stream() -> AsyncIterator[Stream]:
+    first = random.randrange(20000, 50000, 2)
+    plane = MediaPlane(host="127.0.0.1", ports=range(first, first + 20))
+    plane.start(asyncio.get_running_loop())
+    yield plane.open(
+        plane.reserve(),
+        remote=("127.0.0.1", 9),
+        codec=Codec.PCMA,
+        dtmf_payload_type=None,
+        listener=Deaf(),
+    )
+    plane.close()
+
+
+@pytest.mark.parametrize("hung_up", [False, True])
+async def test_a_call_is_recorded_to_its_end(kept: Kept, stream: Stream, hung_up: bool) -> None:
+    recording = kept.store.record(stream)
+    played = asyncio.Event()
+    stream.play([Prompt()], lambda _: played.set())
+    async with asyncio.timeout(PATIENCE_S):
+        await played.wait()
+    (stream.close if hung_up else recording.stop)()
+    found = await kept.finished(recording.name)
+    assert sum(loudness(found.path) > 0.1) in (9, 10)
+    assert recording.url.endswith(f"/recordings/{found.path.name}")
+    recording.stop()
+    assert kept.store.unfinished == 0
+
+
+async def test_a_call_that_is_over_is_not_recorded(kept: Kept, stream: Stream) -> None:
+    stream.close()
+    with pytest.raises(StreamClosed):
+        kept.store.record(stream)
+    assert (kept.files(), kept.store.unfinished) == (set(), 0)
+
+
+async def test_a_call_outlives_a_disk_that_takes_no_file(
+    kept: Kept,
+    stream: Stream,
+    logs: list[structlog.typing.EventDict],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(name: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(kept.store, "open_spool", full)
+    recording = kept.store.record(stream)
+    recording.stop()
+    assert stream.is_open
+    found = await kept.finished(recording.name)
+    assert max(loudness(found.path)) == 0
+    assert [entry["event"] for entry in logs] == ["recording_not_begun"]
 
 
 async def test_nobody_else_may_read_it(kept: Kept) -> None:
@@ -140,7 +209,7 @@ async def test_links_expire_and_files_go(kept: Kept) -> None:
 
 async def test_what_was_lost_is_logged(kept: Kept, logs: list[structlog.typing.EventDict]) -> None:
     name = kept.spool(tone(1).tobytes())
-    kept.store.finish(name, Stats(samples=8000, lost=4000, error=errno.ENOSPC))
+    kept.store.finish(name, RecordingStats(samples=8000, lost=4000, error=errno.ENOSPC))
     assert len(loudness((await kept.finished(name)).path)) == 10
     [entry] = logs
     assert entry["event"] == "recording_incomplete"

@@ -19,12 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
+from onhook.media import Recorder, RecordingStats, Stream
 from onhook.server.recordings.encoder import Encoder, EncodingFailed
-from onhook.server.recordings.encoder_child import SAMPLE_RATE_HZ, SCRATCH_SUFFIX
+from onhook.server.recordings.encoder_child import SCRATCH_SUFFIX
 
 log = structlog.get_logger()
 
@@ -67,20 +68,23 @@ class FinishedRecording:
     """How long its link is good from now on."""
 
 
-class WrittenStats(Protocol):
-    """How much of a recording was written (media.RecordingStats)."""
+class CallRecording:
+    """A call that is being recorded; made by ``RecordingStore.record``."""
 
-    @property
-    def samples(self) -> int:
-        """How many samples the spool has."""
+    __slots__ = ("_recorder", "name", "url")
 
-    @property
-    def lost(self) -> int:
-        """How many are missing, or silent."""
+    name: str
+    url: str
+    """Where it can be heard when it is finished. It may be told to others at any time."""
 
-    @property
-    def error(self) -> int:
-        """The ``errno`` of what went wrong, or 0."""
+    def __init__(self, ref: RecordingRef, recorder: Recorder | None) -> None:
+        self.name, self.url = ref.name, ref.url
+        self._recorder = recorder
+
+    def stop(self) -> None:
+        """End it. Not needed when the call's stream is closed; does nothing once it has ended."""
+        if self._recorder is not None:
+            self._recorder.stop()
 
 
 class RecordingStore:
@@ -117,6 +121,27 @@ class RecordingStore:
 
     # What a call does -----------------------------------------------------------------------------
 
+    def record(self, stream: Stream) -> CallRecording:
+        """Record a call until it is stopped or its stream is closed; then it is finished by itself.
+
+        Without a file, because the disk is full, there is a recording all the same, of silence: a call
+        does not fail for it. Raises ``media.StreamClosed`` and ``media.TooManyRecordings``.
+        """
+        ref = self.new()
+        try:
+            descriptor = self.open_spool(ref.name)
+        except OSError as error:
+            log.error("recording_not_begun", recording=ref.name[:_LOGGED], error=error.strerror)
+            self.finish(ref.name)
+            return CallRecording(ref, None)
+        try:
+            recorder = stream.record(descriptor, lambda stats: self.finish(ref.name, stats))
+        except BaseException:
+            os.close(descriptor)
+            self.discard(ref.name)
+            raise
+        return CallRecording(ref, recorder)
+
     def new(self) -> RecordingRef:
         """A name that nobody can guess. Nothing is stored yet."""
         name = secrets.token_urlsafe(_NAME_BYTES)
@@ -132,7 +157,7 @@ class RecordingStore:
         self._unfinished[name] = asyncio.Event()
         return descriptor
 
-    def finish(self, name: str, stats: WrittenStats | None = None) -> None:
+    def finish(self, name: str, stats: RecordingStats | None = None) -> None:
         """All samples are written: an mp3 is made of them, and found under the link from then on.
 
         What was lost stands in the log, once. Without a spool it is an mp3 of silence.
@@ -141,8 +166,8 @@ class RecordingStore:
             log.warning(
                 "recording_incomplete",
                 recording=name[:_LOGGED],
-                recorded_s=round(stats.samples / SAMPLE_RATE_HZ, 3),
-                lost_s=round(stats.lost / SAMPLE_RATE_HZ, 3),
+                recorded_s=round(stats.duration_s, 3),
+                lost_s=round(stats.lost_s, 3),
                 error=os.strerror(stats.error) if stats.error else "",
             )
         self._unfinished.setdefault(name, asyncio.Event())

@@ -1,0 +1,170 @@
+"""Sounds made by arithmetic: ring back, a beep, music on hold, the tones of digits, silence.
+
+All are quiet enough to be listened to (about -20 dB of full scale) and end where they begin, so
+that `Stream.loop()` repeats them without a click. numpy is imported when the first is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from onhook.media.g711 import FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Codec, encode
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_FULL_SCALE = 32767
+_EDGE_S = 0.005  # a tone fades in and out, so that it does not click
+
+_ROWS_HZ = (697, 770, 852, 941)
+_COLUMNS_HZ = (1209, 1336, 1477, 1633)
+_KEYS = "123A456B789C*0#D"  # row by row (ITU-T Q.23)
+
+
+class Sound:
+    """Samples that can be played (`stream.Playable`); the last frame is filled up with silence."""
+
+    __slots__ = ("_pcm", "_views")
+
+    def __init__(self, pcm: NDArray[np.int16]) -> None:
+        self._pcm = pcm
+        self._views: dict[Codec, memoryview] = {}
+
+    @property
+    def duration_ms(self) -> int:
+        """How long it lasts, in whole frames."""
+        return -(-len(self._pcm) // FRAME_BYTES) * FRAME_MS
+
+    def frames(self, codec: Codec) -> memoryview:
+        """All frames in one law, encoded when they are first asked for; read-only bytes."""
+        if codec not in self._views:
+            coded = encode(self._pcm, codec).tobytes()
+            padding = bytes([codec.silence]) * (-len(coded) % FRAME_BYTES)
+            self._views[codec] = memoryview(coded + padding)
+        return self._views[codec]
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How a network rings back: frequencies, and seconds of tone and silence in turn."""
+
+    tones_hz: tuple[float, ...]
+    beats_s: tuple[tuple[float, float], ...]
+    modulated_hz: float = 0
+    """How often a second the tone swells, where it does."""
+
+
+# ITU-T E.180 supplement 2: 425 Hz, modulated by 24 Hz
+SINGAPORE = Cadence((425,), ((0.4, 0.2), (0.4, 2.0)), modulated_hz=24)
+EUROPE = Cadence((425,), ((1.0, 4.0),))
+UNITED_KINGDOM = Cadence((400, 450), ((0.4, 0.2), (0.4, 2.0)))
+UNITED_STATES = Cadence((440, 480), ((2.0, 4.0),))
+
+
+@cache
+def ringback(cadence: Cadence = SINGAPORE) -> Sound:
+    """Make one cycle of what a caller hears while the other phone rings, to be looped."""
+    import numpy as np
+
+    parts = []
+    for on_s, off_s in cadence.beats_s:
+        tone = _tone(cadence.tones_hz, on_s, amplitude=0.16)
+        if cadence.modulated_hz:
+            time_s = np.arange(len(tone)) / SAMPLE_RATE
+            tone *= 0.65 + 0.35 * np.sin(2 * np.pi * cadence.modulated_hz * time_s)
+        parts += [tone, np.zeros(round(off_s * SAMPLE_RATE))]
+    return _sound(np.concatenate(parts))
+
+
+@cache
+def beep() -> Sound:
+    """Make the tone after which one speaks: 1 kHz for 200 ms."""
+    return _sound(_tone((1000,), 0.2, amplitude=0.25))
+
+
+@cache
+def dtmf(digit: str) -> Sound:
+    """Make the tones of a key, 100 ms (ITU-T Q.23). Raises `ValueError` for what is no key."""
+    if len(digit) != 1 or digit not in _KEYS:
+        raise ValueError("a key is one of 0123456789*#ABCD")
+    row, column = divmod(_KEYS.index(digit), 4)
+    return _sound(_tone((_ROWS_HZ[row], _COLUMNS_HZ[column]), 0.1, amplitude=0.4))
+
+
+@cache
+def silence(duration_ms: int) -> Sound:
+    """Make nothing to hear, at least one frame of it."""
+    import numpy as np
+
+    return Sound(np.zeros(max(duration_ms, FRAME_MS) * SAMPLE_RATE // 1000, np.int16))
+
+
+# Four chords of an octave's range, as semitones above the A of 220 Hz: C, A minor, F, G.
+_CHORDS = ((3, 7, 10, 15), (0, 3, 7, 12), (-4, 3, 8, 12), (-2, 5, 10, 14))
+_ARPEGGIO = (0, 1, 2, 3, 2, 1, 2, 1)
+_NOTE_S = 0.4
+_NOTE_RINGS_S = 1.6
+
+
+@cache
+def hold_music() -> Sound:
+    """Make about 13 s of slow plucked chords, to be looped: what still rings at the end is heard
+    at the beginning."""
+    import numpy as np
+
+    notes = [chord[place] for chord in _CHORDS for place in _ARPEGGIO]
+    step = round(_NOTE_S * SAMPLE_RATE)
+    music = np.zeros(len(notes) * step)
+    for number, semitones in enumerate(notes):
+        note = _pluck(220 * 2 ** (semitones / 12))
+        places = (number * step + np.arange(len(note))) % len(music)
+        music[places] += note
+    for number, chord in enumerate(_CHORDS):
+        bass = _pluck(110 * 2 ** (chord[0] / 12))
+        places = (number * len(_ARPEGGIO) * step + np.arange(len(bass))) % len(music)
+        music[places] += bass
+    return _sound(music * 0.2 / np.abs(music).max())
+
+
+def _pluck(hz: float) -> NDArray[np.float64]:
+    """A string's note: it is there at once and dies away, its overtones sooner."""
+    import numpy as np
+
+    time_s = np.arange(round(_NOTE_RINGS_S * SAMPLE_RATE)) / SAMPLE_RATE
+    wave = np.zeros(len(time_s))
+    for overtone, level in enumerate((1.0, 0.35, 0.15, 0.06), start=1):
+        wave += (
+            level * np.sin(2 * np.pi * hz * overtone * time_s) * np.exp(-2.5 * overtone * time_s)
+        )
+    return wave * _edges(len(wave))
+
+
+def _tone(tones_hz: Sequence[float], duration_s: float, *, amplitude: float) -> NDArray[np.float64]:
+    """Several sines of the same level, whose sum has no more than this amplitude."""
+    import numpy as np
+
+    time_s = np.arange(round(duration_s * SAMPLE_RATE)) / SAMPLE_RATE
+    waves = [np.sin(2 * np.pi * hz * time_s) for hz in tones_hz]
+    tone: NDArray[np.float64] = np.mean(waves, axis=0) * amplitude * _edges(len(time_s))
+    return tone
+
+
+def _edges(count: int) -> NDArray[np.float64]:
+    """One, but for a quarter of a sine at both ends."""
+    import numpy as np
+
+    edge = np.sin(np.linspace(0, np.pi / 2, round(_EDGE_S * SAMPLE_RATE)))
+    shape = np.ones(count)
+    shape[: len(edge)] = edge
+    shape[-len(edge) :] = edge[::-1]
+    return shape
+
+
+def _sound(wave: NDArray[np.float64]) -> Sound:
+    import numpy as np
+
+    return Sound(np.round(wave * _FULL_SCALE).astype(np.int16))
