@@ -328,7 +328,8 @@ def typed_ahead(call: Call, event: ev.Digit) -> Step:
 
 def broken_off(call: Call, event: ev.MessageBroken) -> Step:
     """RUNNING, ENDING: the rest of the message cannot be had; what was made of it was heard."""
-    if not _is(call.job, event):
+    settling = call.state is State.ENDING and call.due_at is not None
+    if not _is(call.job, event) or settling:
         return call, ()
     return _close(call, End(event.at, EndedBy.SYSTEM, "message_incomplete"))
 
