@@ -306,9 +306,11 @@ def go_on(call: Call, event: ev.WorkEvent) -> Step:
     """RUNNING: the block takes what happened; when it is over, the application is told and has the word.
 
     Without a notify_url there is nobody to say what comes next, so the call is hung up (reference,
-    section 3).
+    section 3). A block that waits for the caller's ACK has not begun: a key is then typed ahead.
     """
     job = call.job
+    if not call.acknowledged:
+        return typed_ahead(call, event) if isinstance(event, ev.Digit) else (call, ())
     if job is None or (isinstance(event, ev.Played) and event.request_id != job.request_id):
         return call, ()
     if isinstance(event, ev.Due) and not _is_due(call, event):
