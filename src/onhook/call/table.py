@@ -179,14 +179,14 @@ def force(call: Call, event: ev.Prepared) -> Step:
     job = call.forcing
     if job is None or job.request_id != event.request_id:
         return call, ()
-    cut_hangup = call.state is State.ENDING
-    # Without a notify_url of its own, a forced Hangup leaves the earlier Hangup's in place.
-    keeps = cut_hangup or _work(job).keeps_contact
-    contact = _contact(job) or (call.contact if keeps else None)
-    cause = "forced_hangup" if call.answered else "rejected"
+    rejects = not call.answered and not call.outgoing
+    cause = "rejected" if rejects else "forced_hangup"
     end = End(event.at, EndedBy.APPLICATION, cause)
-    cut = None if call.state is State.RUNNING else call.job
-    return _close(replace(call, contact=contact, job=cut), end, job)
+    # Without a notify_url of its own, a forced Hangup leaves the earlier Hangup's in place.
+    keeps = call.state is State.ENDING or _work(job).keeps_contact
+    kept = _parting(call, end).contact if keeps else None
+    cut = None if call.state in (State.DIALLING, State.RUNNING) else call.job
+    return _close(replace(call, contact=_contact(job) or kept, job=cut), end, job)
 
 
 def fail(call: Call, event: ev.PreparationFailed) -> Step:
@@ -468,12 +468,21 @@ def _leave(call: Call, reject_code: int) -> Effects:
 
 
 def _parting(call: Call, end: End) -> Call:
-    """What a block that is cut short came to, for whoever is told of the end."""
-    if call.state is State.DIALLING and end.by is not EndedBy.APPLICATION:
-        return _with_status(call, end.cause if end.cause in _OUTCOMES else "failed")
-    if call.state is State.RUNNING and call.job is not None:
+    """What the block in progress came to if it is cut short, for whoever is told of the end."""
+    if call.job is None:
+        return call
+    if call.state is State.DIALLING:
+        return _with_status(call, _reached(end))
+    if call.state is State.RUNNING:
         return _with_fields(call, _work(call.job).parting())
     return call
+
+
+def _reached(end: End) -> str:
+    """What became of a call out that was not answered; one that was taken back was not (487)."""
+    if end.by is EndedBy.APPLICATION:
+        return "unanswered"
+    return end.cause if end.cause in _OUTCOMES else "failed"
 
 
 def _finish(call: Call, end: End, *effects: Effect) -> Step:
