@@ -34,6 +34,7 @@ from onhook.call.effects import (
 )
 from onhook.call.model import Call, Contact, End, EndedBy, Job, Limits, State
 from onhook.call.work import Fields, Over, Then, Turn, Work
+from onhook.call.works.gather import END
 from onhook.call.works.play import Saying
 
 _OUTCOMES = ("busy", "unanswered", "failed")
@@ -325,7 +326,8 @@ def typed_ahead(call: Call, event: ev.Digit) -> Step:
     """WAITING, PREPARING and what does not listen: the digit is kept for the next Gather."""
     if not call.answered or call.held:
         return call, ()
-    return replace(call, typed=(call.typed + event.digit)[-_TYPED_MAX:]), ()
+    typed = _kept(call.typed + event.digit)
+    return (call if typed == call.typed else replace(call, typed=typed)), ()
 
 
 def broken_off(call: Call, event: ev.MessageBroken) -> Step:
@@ -390,11 +392,19 @@ def _start(call: Call, at: float) -> Step:
 
 def _turned(call: Call, at: float, turn: Turn, typed: str | None = None) -> Step:
     """The block went on, and may be over."""
-    kept = (call.typed if typed is None else typed) + turn.left
+    kept = _kept((call.typed if typed is None else typed) + turn.left)
     job = replace(call.job, work=turn.work) if call.job else None
     call = replace(call, job=job, typed=kept, due_at=turn.due_at)
     over = turn.over
     return _then(turn.effects, _over(call, at, over)) if over else (call, turn.effects)
+
+
+def _kept(typed: str) -> str:
+    """Of digits that nobody asked for those that the next Gather gets.
+
+    Many press # after a number that was complete without it: such a one must not end what is asked next.
+    """
+    return typed.lstrip(END)[-_TYPED_MAX:]
 
 
 def _over(call: Call, at: float, over: Over) -> Step:
