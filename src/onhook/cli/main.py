@@ -24,6 +24,7 @@ app.add_typer(account_commands.commands, name="account")
 app.add_typer(rate_commands.commands, name="rate")
 app.add_typer(call_commands, name="calls")
 app.add_typer(notification_commands, name="notifications")
+app.add_typer(voice_commands.commands, name="voice")
 app.command("voices")(voice_commands.list_voices)
 app.command("say")(voice_commands.say)
 
