@@ -75,10 +75,15 @@ def dial_job(url: str | None = DIAL_URL, tag: str = "", *, speaks: bool = True) 
 
 
 def dialling(
-    *, url: str | None = DIAL_URL, tag: str = "", speaks: bool = True, max_s: float | None = None
+    *,
+    url: str | None = DIAL_URL,
+    tag: str = "",
+    speaks: bool = True,
+    max_s: float | None = None,
+    job: Job | None = None,
 ) -> Path:
-    """A Dial was accepted, and the callee's phone rings."""
-    return (Placed(0.0, dial_job(url, tag, speaks=speaks), max_s=max_s),)
+    """A Dial was accepted, or another block that calls somebody, and the callee's phone rings."""
+    return (Placed(0.0, job or dial_job(url, tag, speaks=speaks), max_s=max_s),)
 
 
 def contact(job: Job, **fields: str) -> Contact:

@@ -57,10 +57,7 @@ def test_a_play_answers_a_ringing_call_and_is_heard_after_the_ack() -> None:
 
 
 def test_a_hangup_with_a_message_answers_a_ringing_call_plays_and_hangs_up() -> None:
-    life = Life()
-
-    for event in (*ENDING_UNHEARD, Acknowledged(3.0), Played(4.0, 2), Due(4.5), HangupDone(5.0)):
-        life.then(event)
+    life = Life((*ENDING_UNHEARD, Acknowledged(3.0), Played(4.0, 2), Due(4.5), HangupDone(5.0)))
 
     assert life.effects == [
         Notify(FORWARD, "ringing"),
