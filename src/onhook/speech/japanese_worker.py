@@ -13,8 +13,8 @@ from collections.abc import Callable
 from onhook.speech.voices import Sound
 from onhook.speech.worker_loop import packed, refused, serve
 
-_HALF_TONES = -4
-"""The voice as it comes speaks at 310 Hz, as a girl does; this makes it 250."""
+_HALF_TONES = -5
+"""The voice as it comes speaks at 310 Hz and above, as a girl does; this makes it 250."""
 
 _FULL_SCALE = 32768
 _LOUDEST = 4 * _FULL_SCALE
