@@ -94,6 +94,23 @@ def free_port(kind: socket.SocketKind) -> int:
         return int(probe.getsockname()[1])
 
 
+async def kill(server: Onhook) -> None:
+    """SIGKILL; the process is gone when this returns."""
+    server.process.kill()
+    await server.stopped()
+
+
+async def the_end(receiver: Receiver, session: str) -> Notification:
+    """The terminal notification; one before it may come again, if the kill came before its record."""
+    return await receiver.next(session=session, call_state="ended", timeout_s=15)
+
+
+def terminal_ids(receiver: Receiver) -> set[str]:
+    """The ids of all terminal notifications that arrived."""
+    told = [one for one in receiver.notifications if one["call_state"] == "ended"]
+    return {one.headers["webhook-id"] for one in told}
+
+
 class CrashRig:
     """A server to be killed, and everybody who has to do with it. Use it with ``async with``."""
 
