@@ -72,6 +72,9 @@ async def test_the_token_is_nowhere_in_the_clear(customer: Customer) -> None:
         assert private not in log
 
 
+ANY_PORT = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -85,6 +88,7 @@ async def test_the_token_is_nowhere_in_the_clear(customer: Customer) -> None:
         (["serve", "--config", "/nonexistent.toml"], "/nonexistent.toml"),
         (["serve", "--data", "/proc/nowhere"], "/proc/nowhere"),
         (["serve", "--data", "/dev/null"], "/dev/null"),
+        (["serve", "--voices-dir", "/nonexistent", *ANY_PORT], "--voices-dir"),
         (["app", "create", "x", "--data", "/dev/null"], "/dev/null"),
         (["number", "add", "12", "--app", "a", "--forward-to", "http://x/"], "12"),
         (["number", "add", "+6562220002", "--app", "a", "--forward-to", "ftp://x/"], "forward-to"),

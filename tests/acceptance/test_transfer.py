@@ -228,15 +228,15 @@ async def test_everybody_in_a_room_hears_everybody_else(customer: Customer) -> N
     second, _, same = await in_room(customer, f"room:{room}")
     third, _, _ = await in_room(customer, f"+1room:{room}")
     assert same == room
-    calls = {700.0: first, 1300.0: second, 1900.0: third}
+    calls = {700.0: first, 1100.0: second, 1900.0: third}
     await asyncio.sleep(0.3)
     await asyncio.gather(*(call.say(tone(hz, 800)) for hz, call in calls.items()))
     await asyncio.sleep(0.3)
     for own, call in calls.items():
         pcm = call.recording.pcm().astype(float)
-        for hz in calls:
-            assert loudness(pcm, hz) > 100 or hz == own, f"{own} does not hear {hz}"
-        assert loudness(pcm, own) < 20, f"{own} hears itself"
+        others = min(loudness(pcm, hz) for hz in calls if hz != own)
+        assert others > 1000, f"{own} does not hear everybody"
+        assert loudness(pcm, own) < others / 20, f"{own} hears itself"
     await first.hang_up()
     told = await customer.receiver.next()
     assert (told["ivr_block"], told["transfer_status"]) == ("transfer", "answered")
@@ -247,7 +247,8 @@ async def test_everybody_in_a_room_hears_everybody_else(customer: Customer) -> N
 def loudness(pcm: NDArray[np.float64], hz: float) -> float:
     """The amplitude of a tone in the loudest half second, from 0 to 32767."""
     window = 4000
-    turn = np.exp(-2j * np.pi * hz * np.arange(window) / 8000)
+    # Without the soft edges, another tone that begins within the window would be heard here too.
+    turn = np.exp(-2j * np.pi * hz * np.arange(window) / 8000) * np.hanning(window) * 2
     return max(
         float(2 * abs(np.dot(pcm[at : at + window], turn)) / window)
         for at in range(0, max(1, len(pcm) - window), 400)

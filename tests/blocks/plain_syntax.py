@@ -17,7 +17,7 @@ class PlainSyntax:
 
     def number(self, text: str) -> str | None:
         self.read.append(("number", text))
-        return None if text.startswith("bad") else text
+        return None if "bad" in text else text
 
     def notify_url(self, text: str) -> object:
         self.read.append(("notify_url", text))

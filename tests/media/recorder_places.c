@@ -106,18 +106,18 @@ static void say(uint8_t code, uint32_t timestamp, int64_t arrived)
 {
     uint8_t payload[PACKET];
     memset(payload, code, sizeof payload);
-    recorder_heard(&tap, &(struct heard){.payload = payload,
+    recorder_heard(&tap, &(struct taped){.payload = payload,
                                          .bytes = sizeof payload,
                                          .payload_type = PCMU,
                                          .ssrc = 7,
                                          .timestamp = timestamp,
-                                         .arrived = arrived});
+                                         .at = arrived});
 }
 
 static bool is(int64_t at, size_t count, uint8_t code)
 {
     for (size_t i = 0; i < count; i++)
-        if (file[at - START + (int64_t)i] != from_mulaw(code))
+        if (file[at - START + (int64_t)i] != law_decoded[MU_LAW][code])
             return false;
     return true;
 }
@@ -223,7 +223,7 @@ static void drift(int ppm)
         due = START + (int64_t)count * PACKET * 1000000 / (1000000 + ppm);
         pass(due);
         say(9, 777 + count * PACKET, due);
-        expect(tap.clock.at - due < 15 * MS && due - tap.clock.at < 15 * MS);
+        expect(tap.heard.at - due < 15 * MS && due - tap.heard.at < 15 * MS);
     }
     int64_t spoken = now - START;
     pass(now + 1000 * MS);
@@ -241,34 +241,63 @@ static void late_first(void)
             pass(at);
         say(9, (uint32_t)i * PACKET, at);
     }
-    expect(tap.clock.at - (START + 1999 * PACKET) <= 10 * MS);
+    expect(tap.heard.at - (START + 1999 * PACKET) <= 10 * MS);
     end();
 }
 
+/* Both sides at once, each at its loudest. */
 static void loud(void)
 {
-    begin();
     uint8_t loudest[PACKET];
-    memset(loudest, 0x80, sizeof loudest);
-    for (int i = 0; i < 2; i++) {
-        recorder_sent(&tap, PCMU, loudest, sizeof loudest, START);
-        memset(loudest, 0xaa, sizeof loudest); /* of A-law: +32256 */
-        recorder_sent(&tap, PCMA, loudest, sizeof loudest, START);
-        recorder_sent(&tap, 101, loudest, sizeof loudest, START); /* a digit is not heard */
-        memset(loudest, 0x00, sizeof loudest);
-        recorder_sent(&tap, PCMU, loudest, sizeof loudest, START + PACKET);
-    }
+    struct taped packet = {.payload = loudest, .bytes = sizeof loudest, .at = START};
+    begin();
+    memset(loudest, 0x80, sizeof loudest); /* +32124 */
+    recorder_sent(&tap, &packet);
+    memset(loudest, 0xaa, sizeof loudest); /* of A-law: +32256 */
+    packet.payload_type = PCMA;
+    recorder_heard(&tap, &packet);
+    packet.timestamp += PACKET, packet.at += PACKET;
+    memset(loudest, 0x2a, sizeof loudest); /* -32256 */
+    recorder_heard(&tap, &packet);
+    packet.payload_type = 101; /* a digit makes no sound */
+    recorder_sent(&tap, &packet);
+    memset(loudest, 0x00, sizeof loudest);
+    packet.payload_type = PCMU;
+    recorder_sent(&tap, &packet);
     pass(now + 1000 * MS);
     end();
     expect(file[0] == INT16_MAX && file[PACKET - 1] == INT16_MAX);
-    expect(file[PACKET] == INT16_MIN && file[2 * PACKET] == 0);
+    expect(file[PACKET] == INT16_MIN && file[2 * PACKET - 1] == INT16_MIN && file[2 * PACKET] == 0);
+}
+
+/* What is relayed comes in bursts, and what is played afterwards goes on behind it. */
+static void relayed(void)
+{
+    uint8_t payload[PACKET];
+    struct taped packet = {.payload = payload, .bytes = sizeof payload, .timestamp = 50};
+    begin();
+    for (int i = 0; i < 100; i++) {
+        if (i % 5 == 0)
+            pass(START + i * PACKET);
+        memset(payload, code_of(i), sizeof payload);
+        packet.at = i < 50 ? START + i * PACKET : START + (i - 2) * PACKET;
+        recorder_sent(&tap, &packet);
+        packet.timestamp += PACKET;
+    }
+    pass(now + 1000 * MS);
+    end();
+    for (int i = 0; i < DRIFT_PACKETS; i++) /* then it is moved back, by a sample a packet */
+        expect(is(START + i * PACKET, PACKET, code_of(i)));
 }
 
 static void play(uint8_t code)
 {
     uint8_t payload[PACKET];
     memset(payload, code, sizeof payload);
-    recorder_sent(&tap, PCMU, payload, sizeof payload, now);
+    recorder_sent(&tap, &(struct taped){.payload = payload,
+                                        .bytes = sizeof payload,
+                                        .timestamp = (uint32_t)(now - START),
+                                        .at = now});
     pass(now + PACKET);
 }
 
@@ -344,14 +373,14 @@ static void nonsense(void)
     for (int i = 0; i < 200000; i++) {
         pass(now + (int64_t)chance(60));
         timestamp = chance(20) ? timestamp + (uint32_t)chance(400) : (uint32_t)chance(UINT32_MAX);
-        recorder_heard(&tap, &(struct heard){.payload = payload,
+        recorder_heard(&tap, &(struct taped){.payload = payload,
                                              .bytes = (size_t)chance(chance(9) ? 200 : 1500),
                                              .payload_type = chance(9) ? PCMU : (uint8_t)chance(128),
                                              .marker = chance(9) == 0,
                                              .ssrc = chance(999) ? 1 : (uint32_t)chance(3),
                                              .timestamp = timestamp,
-                                             .arrived = now - (int64_t)chance(160)});
-        expect(tap.clock.end <= now + AHEAD + 1500);
+                                             .at = now - (int64_t)chance(160)});
+        expect(tap.heard.end <= now + AHEAD + 1500);
     }
     struct plane_recorded figures = end();
     expect(figures.samples >= (uint64_t)(now - START) && !figures.error);
@@ -360,6 +389,7 @@ static void nonsense(void)
 
 int main(void)
 {
+    law_prepare();
     file = malloc(2 * (HOUR + 60 * 8000));
     expect(file != NULL);
     jitter();
@@ -370,6 +400,7 @@ int main(void)
     drift(-200);
     late_first();
     loud();
+    relayed();
     moody_disk();
     slow_disk();
     full_disk();

@@ -309,6 +309,54 @@ async def test_several_at_once(
         place(linear(tone(5, seed=3), Codec.PCMU), inner)
 
 
+def beside(plane: MediaPlane, peer: RtpPeer) -> Stream:
+    """Another call."""
+    return plane.open(
+        plane.reserve(),
+        remote=peer.address,
+        codec=Codec.PCMU,
+        dtmf_payload_type=None,
+        listener=Ear(),
+    )
+
+
+async def test_bridged_calls_are_recorded_whole(
+    plane: MediaPlane, stream: Stream, talker: Talker, tape: Tape, tmp_path: Path
+) -> None:
+    """Each recording has what both peers said; in one it was heard, in the other relayed."""
+    with RtpPeer() as other_peer:
+        other = beside(plane, other_peer)
+        other_talker, other_tape = Talker(other_peer, other), Tape(tmp_path / "other")
+        stream.bridge(other)
+        recorders = [await tape.begin(stream), await other_tape.begin(other)]
+        await talker.say(tone(10, seed=1))
+        await settle()
+        await other_talker.say(tone(10, seed=2))
+        await settle()
+        for recorder in recorders:
+            recorder.stop()
+        said = [linear(tone(10, seed), Codec.PCMU) for seed in (1, 2)]
+        for one in (tape, other_tape):
+            recorded = await one.content()
+            assert place(said[0], recorded) + len(said[0]) < place(said[1], recorded)
+
+
+async def test_what_is_heard_in_a_room_is_recorded(
+    plane: MediaPlane, stream: Stream, tape: Tape
+) -> None:
+    with RtpPeer() as other_peer:
+        other = beside(plane, other_peer)
+        room = plane.open_room()
+        room.add(stream)
+        room.add(other)
+        recorder = await tape.begin(stream)
+        await Talker(other_peer, other).say(b"\x90" * 160 * 25)
+        await settle()
+        recorder.stop()
+        loud = np.abs(await tape.content()) > 8000
+        assert 20 * 160 <= loud.sum() <= 26 * 160
+
+
 async def test_no_more_than_four(stream: Stream, tmp_path: Path) -> None:
     tapes = [Tape(tmp_path / str(number)) for number in range(4)]
     recorders = [tape.start(stream) for tape in tapes]

@@ -64,7 +64,7 @@ def test_pacing(tmp_path: Path) -> None:
 
 def test_places(tmp_path: Path) -> None:
     places = ROOT / "tests" / "media" / "recorder_places.c"
-    run(str(build(tmp_path / "places", MEMORY, places)))
+    run(str(build(tmp_path / "places", MEMORY, places, MEDIA / "law.c")))
 
 
 def test_datagrams(tmp_path: Path) -> None:

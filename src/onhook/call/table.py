@@ -34,6 +34,7 @@ from onhook.call.effects import (
 )
 from onhook.call.model import Call, Contact, End, EndedBy, Job, Limits, State
 from onhook.call.work import Fields, Over, Then, Turn, Work
+from onhook.call.works.gather import END
 from onhook.call.works.play import Saying
 
 _OUTCOMES = ("busy", "unanswered", "failed")
@@ -179,14 +180,14 @@ def force(call: Call, event: ev.Prepared) -> Step:
     job = call.forcing
     if job is None or job.request_id != event.request_id:
         return call, ()
-    cut_hangup = call.state is State.ENDING
-    # Without a notify_url of its own, a forced Hangup leaves the earlier Hangup's in place.
-    keeps = cut_hangup or _work(job).keeps_contact
-    contact = _contact(job) or (call.contact if keeps else None)
-    cause = "forced_hangup" if call.answered else "rejected"
+    rejects = not call.answered and not call.outgoing
+    cause = "rejected" if rejects else "forced_hangup"
     end = End(event.at, EndedBy.APPLICATION, cause)
-    cut = None if call.state is State.RUNNING else call.job
-    return _close(replace(call, contact=contact, job=cut), end, job)
+    # Without a notify_url of its own, a forced Hangup leaves the earlier Hangup's in place.
+    keeps = call.state is State.ENDING or _work(job).keeps_contact
+    kept = _parting(call, end).contact if keeps else None
+    cut = None if call.state in (State.DIALLING, State.RUNNING) else call.job
+    return _close(replace(call, contact=_contact(job) or kept, job=cut), end, job)
 
 
 def fail(call: Call, event: ev.PreparationFailed) -> Step:
@@ -306,9 +307,11 @@ def go_on(call: Call, event: ev.WorkEvent) -> Step:
     """RUNNING: the block takes what happened; when it is over, the application is told and has the word.
 
     Without a notify_url there is nobody to say what comes next, so the call is hung up (reference,
-    section 3).
+    section 3). A block that waits for the caller's ACK has not begun: a key is then typed ahead.
     """
     job = call.job
+    if not call.acknowledged:
+        return typed_ahead(call, event) if isinstance(event, ev.Digit) else (call, ())
     if job is None or (isinstance(event, ev.Played) and event.request_id != job.request_id):
         return call, ()
     if isinstance(event, ev.Due) and not _is_due(call, event):
@@ -323,12 +326,14 @@ def typed_ahead(call: Call, event: ev.Digit) -> Step:
     """WAITING, PREPARING and what does not listen: the digit is kept for the next Gather."""
     if not call.answered or call.held:
         return call, ()
-    return replace(call, typed=(call.typed + event.digit)[-_TYPED_MAX:]), ()
+    typed = _kept(call.typed + event.digit)
+    return (call if typed == call.typed else replace(call, typed=typed)), ()
 
 
 def broken_off(call: Call, event: ev.MessageBroken) -> Step:
     """RUNNING, ENDING: the rest of the message cannot be had; what was made of it was heard."""
-    if not _is(call.job, event):
+    settling = call.state is State.ENDING and call.due_at is not None
+    if not _is(call.job, event) or settling:
         return call, ()
     return _close(call, End(event.at, EndedBy.SYSTEM, "message_incomplete"))
 
@@ -387,11 +392,19 @@ def _start(call: Call, at: float) -> Step:
 
 def _turned(call: Call, at: float, turn: Turn, typed: str | None = None) -> Step:
     """The block went on, and may be over."""
-    kept = (call.typed if typed is None else typed) + turn.left
+    kept = _kept((call.typed if typed is None else typed) + turn.left)
     job = replace(call.job, work=turn.work) if call.job else None
     call = replace(call, job=job, typed=kept, due_at=turn.due_at)
     over = turn.over
     return _then(turn.effects, _over(call, at, over)) if over else (call, turn.effects)
+
+
+def _kept(typed: str) -> str:
+    """Of digits that nobody asked for those that the next Gather gets.
+
+    Many press # after a number that was complete without it: such a one must not end what is asked next.
+    """
+    return typed.lstrip(END)[-_TYPED_MAX:]
 
 
 def _over(call: Call, at: float, over: Over) -> Step:
@@ -465,12 +478,21 @@ def _leave(call: Call, reject_code: int) -> Effects:
 
 
 def _parting(call: Call, end: End) -> Call:
-    """What a block that is cut short came to, for whoever is told of the end."""
-    if call.state is State.DIALLING and end.by is not EndedBy.APPLICATION:
-        return _with_status(call, end.cause if end.cause in _OUTCOMES else "failed")
-    if call.state is State.RUNNING and call.job is not None:
+    """What the block in progress came to if it is cut short, for whoever is told of the end."""
+    if call.job is None:
+        return call
+    if call.state is State.DIALLING:
+        return _with_status(call, _reached(end))
+    if call.state is State.RUNNING:
         return _with_fields(call, _work(call.job).parting())
     return call
+
+
+def _reached(end: End) -> str:
+    """What became of a call out that was not answered; one that was taken back was not (487)."""
+    if end.by is EndedBy.APPLICATION:
+        return "unanswered"
+    return end.cause if end.cause in _OUTCOMES else "failed"
 
 
 def _finish(call: Call, end: End, *effects: Effect) -> Step:

@@ -32,6 +32,7 @@ app.add_typer(trunk_commands.commands, name="trunk")
 app.add_typer(prompt_commands.commands, name="prompt")
 app.add_typer(call_commands, name="calls")
 app.add_typer(notification_commands, name="notifications")
+app.add_typer(voice_commands.commands, name="voice")
 app.command("voices")(voice_commands.list_voices)
 app.command("say")(voice_commands.say)
 

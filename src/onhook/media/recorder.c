@@ -227,7 +227,7 @@ static bool place(struct rtp_clock *clock, const struct taped *packet, int64_t *
     return true;
 }
 
-static void tape(struct recorder *recorder, struct rtp_clock *clock, const struct taped *packet)
+static void record(struct recorder *recorder, struct rtp_clock *clock, const struct taped *packet)
 {
     int64_t at;
     int slip;
@@ -245,12 +245,12 @@ static void tape(struct recorder *recorder, struct rtp_clock *clock, const struc
 
 void recorder_heard(struct recorder *recorder, const struct taped *packet)
 {
-    tape(recorder, &recorder->heard, packet);
+    record(recorder, &recorder->heard, packet);
 }
 
 void recorder_sent(struct recorder *recorder, const struct taped *packet)
 {
-    tape(recorder, &recorder->sent, packet);
+    record(recorder, &recorder->sent, packet);
 }
 
 /* ---- From beginning to end, in the media thread ------------------------------------------ */

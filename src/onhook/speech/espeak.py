@@ -56,9 +56,12 @@ class Espeak:
         answer = self._pool.ask(json.dumps({"voice": voice, "text": text}).encode())
         return struct.unpack_from(">I", answer)[0], answer[4:]
 
-    def phonemes(self, voice: str, clauses: Sequence[str]) -> list[str]:
-        """Each clause in the phonemes of the IPA. Raises `CannotConvertText`."""
-        job = json.dumps({"voice": voice, "clauses": list(clauses)}).encode()
+    def phonemes(self, voice: str, clauses: Sequence[str], tied: bool = False) -> list[str]:
+        """Each clause in the phonemes of the IPA. Raises `CannotConvertText`.
+
+        `tied` writes a `^` between the letters of one phoneme, such as a diphthong.
+        """
+        job = json.dumps({"voice": voice, "clauses": list(clauses), "tied": tied}).encode()
         found: list[str] = json.loads(self._pool.ask(job))
         return found
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from onhook.speech import japanese
+from onhook.speech import japanese, kokoro
 from onhook.speech.english import EnglishVoice
 from onhook.speech.espeak import Espeak
 from onhook.speech.formant import FormantVoice
@@ -18,11 +18,14 @@ from onhook.speech.voices_directory import voices_in
 
 
 @contextmanager
-def installed_voices(directory: Path | None = None) -> Iterator[Catalogue]:
+def installed_voices(
+    directory: Path | None = None, vectors: Path = kokoro.VECTORS
+) -> Iterator[Catalogue]:
     """All voices, the default first. Leaving ends the engines that are processes of their own.
 
-    `directory` holds Piper voices. Who adds voices wants to hear them: those of plugins, then those
-    of the directory speak in place of ours. Raises `DirectoryUnusable`.
+    `directory` holds Piper voices, `vectors` those of Kokoro. Who adds voices wants to hear them:
+    those of plugins, then of the directory, then of Kokoro speak in place of ours. Raises
+    `DirectoryUnusable`.
     """
     with ExitStack() as stack:
         espeak = Espeak()
@@ -38,7 +41,11 @@ def installed_voices(directory: Path | None = None) -> Iterator[Catalogue]:
         ]
         if japanese.installed():
             others += _japanese(stack, espeak)
-        added = [] if directory is None else list(voices_in(directory, espeak))
+        added: list[Voice] = [] if directory is None else list(voices_in(directory, espeak))
+        if kokoro.installed(vectors):
+            engine = kokoro.Kokoro(vectors)
+            stack.callback(engine.close)
+            added += kokoro.kokoro_voices(engine, espeak)
 
         def read(voice: Voice) -> Voice:
             return Reader(voice, english[voice.gender])

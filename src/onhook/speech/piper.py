@@ -3,7 +3,6 @@
 The phonemes come from the formant engine's worker, so nothing under the GPL is loaded here.
 """
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from onhook.speech.errors import CannotConvertText
 from onhook.speech.espeak import Espeak
 from onhook.speech.onnx import OnnxModel
+from onhook.speech.phonetics import phonetic_sentences
 from onhook.speech.pieces import pieces
 from onhook.speech.scripts import readable
 from onhook.speech.voices import Gender, Samples, Sound
@@ -25,20 +25,6 @@ _RECIPE: Final = 1  # raise it when this module changes how an equal text sounds
 _MAX_PHONEMES: Final = 200  # memory grows with what is given at once
 
 _START, _END, _PAD = "^", "$", "_"
-_LANGUAGE_SWITCH: Final = re.compile(r"\([a-z-]*\)")  # the phonemes of a foreign word are marked
-
-# A clause and the mark that ends it; the dot of a title, or within a number, ends none. The marks of
-# Chinese and of Indian languages need no blank after them.
-_CLAUSE: Final = re.compile(
-    r"(.*?)(?:((?:(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)[.]|[!?,;:\u2026])+(?=\s|$)"
-    r"|[\u3002\uff01\uff1f\uff0c\u3001\uff1b\uff1a\u0964\u061f\u060c]+)|$)\s*",
-    re.DOTALL,
-)
-_PLAIN_MARKS: Final = str.maketrans(
-    "\u2026\u3002\uff01\uff1f\uff0c\u3001\uff1b\uff1a\u0964\u061f\u060c", "..!?,,;:.?,"
-)
-_SENTENCE_ENDS: Final = ".!?"
-
 Symbols = Mapping[str, Sequence[int]]
 """The numbers of each phoneme."""
 
@@ -110,28 +96,13 @@ class PiperVoice:
         model = self._model()
         symbols = model.symbols()
         for piece in pieces(text):
-            for sentence in self._sentences(piece):
+            for sentence in phonetic_sentences(piece, self._phonemes):
                 for part in pieces(sentence, _MAX_PHONEMES):
                     if any(phoneme.isalpha() for phoneme in part):
                         yield Sound(model.sound(_numbers(part, symbols)), self._speaker.rate_hz)
 
-    def _sentences(self, piece: str) -> Iterator[str]:
-        """The phonemes of each sentence, with the marks at which the voice rises and falls."""
-        clauses = [found.groups() for found in _CLAUSE.finditer(piece) if found[1].strip()]
-        if not clauses:
-            return
-        found = self._espeak.phonemes(self._speaker.phonemes_voice, [text for text, _ in clauses])
-        sentence = ""
-        for phonemes, (_, marks) in zip(found, clauses, strict=True):
-            mark = (marks or "").translate(_PLAIN_MARKS)[-1:]
-            sentence += _LANGUAGE_SWITCH.sub("", phonemes) + mark
-            if mark and mark in _SENTENCE_ENDS:
-                yield sentence
-                sentence = ""
-            else:
-                sentence += " "
-        if sentence:
-            yield sentence
+    def _phonemes(self, clauses: Sequence[str]) -> Sequence[str]:
+        return self._espeak.phonemes(self._speaker.phonemes_voice, clauses)
 
     def _model(self) -> Model:
         if self._loaded is None:

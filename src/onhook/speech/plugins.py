@@ -88,8 +88,9 @@ def plugged(points: Callable[..., Iterable[EntryPoint]] = entry_points) -> Itera
     for point in points(group=GROUP):
         try:
             found = [_described(point.name, speaker) for speaker in speakers(point).values()]
-        except Exception:  # it is the code of strangers; calls go on without it
-            log.exception("voice_plugin_left_out", plugin=point.name)
+        except Exception as error:  # noqa: BLE001  it is the code of strangers; calls go on without it
+            reason = f"{type(error).__name__}: {error}"
+            log.error("voice_plugin_left_out", plugin=point.name, reason=reason)
         else:
             yield from found
 

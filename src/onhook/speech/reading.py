@@ -15,6 +15,7 @@ from onhook.speech.runs import latin_runs
 from onhook.speech.scripts import LATIN, readable, written_in
 from onhook.speech.voices import Sound, Voice, quality
 
+_DEFAULT: Final = "en-US"
 _RECIPE: Final = 1  # raise it when `normalise` writes something otherwise, or runs are joined so
 _GAP_S: Final = 0.06  # between two runs
 _PAUSE_S: Final = 0.25  # where the text has a mark there
@@ -45,8 +46,12 @@ class Reader:
         return f"{self._voice.version}+{_RECIPE}+{_words()}{latin}"
 
     def warm(self) -> None:
-        """Load what `voice` needs."""
+        """Load what `voice` needs; with that of the default language also the words for numbers."""
         self._voice.warm()
+        if self.language == _DEFAULT:
+            from onhook.speech.normalise import spoken_form
+
+            spoken_form("2026-03-14 17:05, $1", self.language)
 
     def synthesise(self, text: str) -> Iterator[Sound]:
         """Speak `text`; see `Voice`. Raises `CannotConvertText`."""

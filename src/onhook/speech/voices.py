@@ -86,25 +86,30 @@ class Catalogue:
     """The voices of this installation. The first voice's language is the default.
 
     Of several voices with the same tag and gender the first speaks; but one of `instead` speaks in
-    place of all those (the first of `instead`, if there are several). A bare language (`en`) means
-    the tag of the first voice of that language, whoever then speaks it.
+    place of all those (the first of `instead`, if there are several), and also of those whose tag
+    is its language alone. A bare language (`en`) means the tag of the first voice of that language,
+    whoever then speaks it.
     """
 
     def __init__(self, voices: Iterable[Voice], instead: Iterable[Voice] = ()) -> None:
+        self._written: dict[str, str] = {}
         self._by_tag: dict[str, dict[Gender, Voice]] = {}
         self._by_language: dict[str, dict[Gender, Voice]] = {}
         for voice in voices:
-            self._speakers_of(voice).setdefault(voice.gender, voice)
+            self._speakers_of(voice.language).setdefault(voice.gender, voice)
         if not self._by_tag:
             raise ValueError("a catalogue needs at least one voice")
         self._default = next(iter(self._by_tag))
         for voice in reversed(tuple(instead)):
-            self._speakers_of(voice)[voice.gender] = voice
+            if (bare := _primary(voice.language.lower())) in self._by_tag:
+                self._by_tag[bare][voice.gender] = voice
+            self._speakers_of(voice.language)[voice.gender] = voice
 
     @property
     def voices(self) -> tuple[Voice, ...]:
         """Everybody who can be chosen, the default first."""
-        return tuple(voice for speakers in self._by_tag.values() for voice in speakers.values())
+        found = [voice for speakers in self._by_tag.values() for voice in speakers.values()]
+        return tuple(voice for place, voice in enumerate(found) if voice not in found[:place])
 
     def find(self, language: str | None = None, gender: str | None = None) -> Voice:
         """The voice for the attributes of a `<speech>`, either of which may be left out.
@@ -125,14 +130,12 @@ class Catalogue:
 
     def languages(self) -> dict[str, tuple[Gender, ...]]:
         """Every tag that is spoken, and by whom, in the order of the voices."""
-        return {
-            next(iter(speakers.values())).language: tuple(speakers)
-            for speakers in self._by_tag.values()
-        }
+        return {self._written[tag]: tuple(speakers) for tag, speakers in self._by_tag.items()}
 
-    def _speakers_of(self, voice: Voice) -> dict[Gender, Voice]:
-        """Those of the voice's tag."""
-        tag = voice.language.lower()
+    def _speakers_of(self, language: str) -> dict[Gender, Voice]:
+        """Those of a tag, which is made known."""
+        tag = language.lower()
+        self._written.setdefault(tag, language)
         speakers = self._by_tag.setdefault(tag, {})
         self._by_language.setdefault(_primary(tag), speakers)
         return speakers

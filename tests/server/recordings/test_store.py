@@ -37,6 +37,7 @@ def test_names_cannot_be_guessed(tmp_path: Path) -> None:
     assert len({ref.name for ref in refs}) == 100
     assert all(len(ref.name) * 6 >= 128 for ref in refs)
     assert refs[0].url == f"http://127.0.0.1:8080/recordings/{refs[0].name}.mp3"
+    assert all(store.url(ref.name) == ref.url for ref in refs)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -106,7 +106,8 @@ class Transferring(Work):
 class Meeting(Work):
     """Puts the call into a room, where it stays until it leaves or is put out.
 
-    ``field`` is the notification's name for the outcome.
+    ``field`` is the notification's name for the outcome. That of a call which was placed for the room
+    is its ``dial_status``: it was answered when this begins.
     """
 
     field: str = "transfer_status"
@@ -132,7 +133,8 @@ class Meeting(Work):
 
     def parting(self) -> Fields:
         """A room always answers."""
-        return ((self.field, "answered" if self.joined else UNANSWERED),)
+        answered = self.joined or self.field == "dial_status"
+        return ((self.field, "answered" if answered else UNANSWERED),)
 
     def _join(self, job: Job) -> Turn:
         return Turn(replace(self, joined=True), (JoinRoom(job.request_id),))

@@ -145,7 +145,11 @@ class RecordingStore:
     def new(self) -> RecordingRef:
         """A name that nobody can guess. Nothing is stored yet."""
         name = secrets.token_urlsafe(_NAME_BYTES)
-        return RecordingRef(name, f"{self._public_url}{PATH}/{name}.mp3")
+        return RecordingRef(name, self.url(name))
+
+    def url(self, name: str) -> str:
+        """The link to a recording; of one that an earlier process began, too."""
+        return f"{self._public_url}{PATH}/{name}.mp3"
 
     def open_spool(self, name: str) -> int:
         """A new file for the samples of a recording: its descriptor. Raises ``OSError``.
@@ -209,8 +213,10 @@ class RecordingStore:
 
     def recover(self) -> None:
         """Finish what an earlier process left. Blocks; before the first recording. Raises ``OSError``."""
+        with os.scandir(self._directory) as entries:
+            left = [Path(entry.path) for entry in entries if not entry.name.endswith(".mp3")]
         count = 0
-        for path in sorted(self._directory.iterdir()):
+        for path in left:
             if path.suffix == SCRATCH_SUFFIX:
                 path.unlink(missing_ok=True)
             elif path.suffix == ".pcm" and _NAME.fullmatch(path.stem):
