@@ -32,6 +32,20 @@ def start() -> Iterator[Callable[..., Onhook]]:
 
 
 @pytest.fixture
+def again() -> Iterator[Callable[[Onhook], Onhook]]:
+    """Starts a server on the data directory of one that was killed."""
+    started: list[Onhook] = []
+
+    def start_one(before: Onhook) -> Onhook:
+        started.append(Onhook(before.settings, before.data))
+        return started[-1]
+
+    yield start_one
+    for one in started:
+        one.close()
+
+
+@pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     async with Receiver() as one:
         yield one

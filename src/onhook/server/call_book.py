@@ -55,6 +55,7 @@ class CallBook:
         self._known = False
         """Its first state is on disk: a call that nobody knows of is turned away, not kept."""
         self._abandoned = False
+        self._closed = False
 
     def write(
         self,
@@ -140,7 +141,8 @@ class CallBook:
             then()
         for notification in notifications:
             self._deliver(notices.outgoing(notification))
-        if state == State.ENDED.value:
+        if state == State.ENDED.value and not self._closed:
+            self._closed = True  # what becomes of its peer may be written later
             self._owner.closed_book()
 
     def _abandon(self) -> None:

@@ -14,7 +14,8 @@ _NOBODY = Contact("", "")
 def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -> CallRecord:
     """The record after something happened: the very same object if nothing of it is to be stored.
 
-    ``told`` counts the notifications that it caused; ``dialog`` is new, or None if it is as before.
+    ``told`` counts the notifications that it caused; ``dialog`` is new, or None if it is as before: empty,
+    where nothing is left to be ended at a phone.
     """
     contact = call.contact or _NOBODY
     known = facts_of(record)
@@ -28,9 +29,7 @@ def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -
     }
     if call.answered_at is not None and record.answered_ms is None:
         facts["answered_ms"] = clock.wall_ms(call.answered_at)  # once: the wall clock may be set
-    if call.state is State.ENDED:
-        facts["dialog"] = ""  # nothing is left to be ended at the phone
-    elif dialog is not None:
+    if dialog is not None:
         facts["dialog"] = dialog
     if call.end is not None and record.ended_ms is None:
         facts |= _ending(record, call)

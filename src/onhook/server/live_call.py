@@ -505,14 +505,22 @@ class LiveCall:
         self._book.write(self._call, (), (), self._dialog(), then)
 
     def _dialog(self) -> str | None:
-        """What it takes to end the call at the phones after a restart; None if nothing changed."""
-        if not self._dialog_changed:
+        """What it takes to end the call at the phones after a restart; None if nothing changed.
+
+        Of a call that is over this can be its peer: the BYE or CANCEL to it is still under way.
+        """
+        over = self._call.state is State.ENDED
+        if not (self._dialog_changed or over):
             return None
         self._dialog_changed = False
-        leg = self._leg
-        first = leg.dialog() if isinstance(leg, PlacedLeg) else OpenDialog(leg.record())
+        first = None if over else self._first_dialog()
         second = self._peer.dialog() if self._peer is not None else None
-        return dialogs.written([one for one in (first, second) if one is not None])
+        left = [one for one in (first, second) if one is not None]
+        return "" if over and not left else dialogs.written(left)
+
+    def _first_dialog(self) -> OpenDialog | None:
+        leg = self._leg
+        return leg.dialog() if isinstance(leg, PlacedLeg) else OpenDialog(leg.record())
 
     def recorded(self) -> None:
         """Its beginning is on disk: now it rings, here or at the callee's."""

@@ -1,5 +1,6 @@
 """The second leg of a call: whom it is transferred to."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -60,6 +61,7 @@ class Peer:
         self._silence_s = silence_s
         self._silence: SilenceWatch | None = None
         self._dropped = False
+        self._released = False
         self.media = CallMedia(plane, spools, self)
 
     def reach(self, outbound: Outbound) -> None:
@@ -92,8 +94,8 @@ class Peer:
             self.media.stream.send_digits(digit, lambda _: None)
 
     def dialog(self) -> OpenDialog | None:
-        """What it takes to end it after a restart."""
-        return None if self._leg is None or self._dropped else open_dialog(self._leg)
+        """What it takes to end it after a restart; None once its phone has let go of it."""
+        return None if self._leg is None or self._released else open_dialog(self._leg)
 
     # What the phone says (OutgoingListener) -----------------------------------------------------
 
@@ -130,6 +132,7 @@ class Peer:
 
     def hangup_done(self, cause: SipCause) -> None:
         """Our BYE to it is through."""
+        self._end()
 
     def media_moved(self, media: RemoteMedia) -> None:
         """It wants its audio elsewhere."""
@@ -165,8 +168,11 @@ class Peer:
             self._owner.peer_left("")
 
     def _end(self) -> bool:
-        """It is over; False if its owner gave it up before."""
+        """It is over at its phone; False if its owner gave it up before."""
+        self._released = True
         if self._dropped:
+            # Later, as it may be the owner's own step that dropped it, which is to be written whole.
+            asyncio.get_running_loop().call_soon(self._owner.peer_changed)
             return False
         self._dropped = True
         self._stop()
