@@ -27,7 +27,7 @@
  * anything to play is sent a frame each round.
  *
  * The peer. Before any RTP has arrived, frames go to the address of the SDP. The first valid
- * packet with a payload type that was negotiated decides where they go from then on (the peer may
+ * packet of G.711, or with an event that was negotiated, decides where they go from then on (the peer may
  * be behind NAT). Nobody else is listened to afterwards, but for the address of the SDP itself:
  * whoever was quicker than the peer that we were told of loses the call to it. The socket is
  * connected to that address once it has spoken.
@@ -839,11 +839,17 @@ static void latch(struct call *call, const struct sockaddr_in *source)
                       connect(call->fd, (const struct sockaddr *)source, sizeof *source) == 0;
 }
 
-/* What of all that arrives is audio: also in the other law, which nobody asked for but some send. */
+/* Also the other law: whoever answered with both may send either (RFC 3264 section 6.1), and some
+ * send what nobody asked for. */
+static bool is_g711(const struct call *call, const struct rtp *rtp)
+{
+    return rtp->payload_type == call->payload_type || rtp->payload_type == PCMU ||
+           rtp->payload_type == PCMA;
+}
+
 static bool is_audio(const struct call *call, const struct rtp *rtp)
 {
-    return rtp->payload_bytes && (rtp->payload_type == call->payload_type ||
-                                  rtp->payload_type == PCMU || rtp->payload_type == PCMA);
+    return rtp->payload_bytes && is_g711(call, rtp);
 }
 
 /* Some answer with another number than the one that they were offered, and then use that. */
@@ -997,8 +1003,8 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
         return;
     }
     if (!chosen) {
-        bool negotiated = rtp.payload_type == call->payload_type || is_event(call, &rtp);
-        if (!negotiated || source->sin_port == 0) {
+        bool ours = is_g711(call, &rtp) || is_event(call, &rtp);
+        if (!ours || source->sin_port == 0) {
             call->stats.foreign++;
             return;
         }

@@ -82,7 +82,7 @@ struct plane_stats {
     uint64_t lost;       /* gaps in the sequence numbers that were not filled later */
     uint64_t duplicated; /* the same sequence number again */
     uint64_t malformed;  /* not RTP, cut short, or too long */
-    uint64_t foreign;    /* RTP, but of another source or (before the latch) another payload type */
+    uint64_t foreign;    /* RTP, but of another source, or before the latch another codec */
     uint64_t dropped_digits; /* the caller did not take events while the peer kept dialling */
 };
 

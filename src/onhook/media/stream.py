@@ -77,7 +77,7 @@ class StreamStats:
     malformed: int
     """Datagrams that are not RTP, and events that are cut short."""
     foreign: int
-    """RTP that was not the peer's, or before its first packet not of a negotiated payload type."""
+    """RTP that was not the peer's, or before its first packet of another codec."""
     dropped_digits: int
     """Digits beyond those that could be kept while the loop did not take them."""
 
