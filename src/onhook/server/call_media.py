@@ -93,16 +93,26 @@ class CallMedia:
                 remote=(media.ip, media.port),
                 codec=Codec(media.codecs[0]),
                 dtmf_payload_type=media.dtmf_payload_type,
+                dtmf_from_peer=media.dtmf_from_peer,
+                on_hold=media.on_hold,
                 listener=self._listener,
             )
             self._port = None
 
     def move(self, media: RemoteMedia) -> None:
-        """Another address for the audio.
+        """Something else was agreed: another address, codec or payload type, or that it listens no more.
 
-        One that holds the call by 0.0.0.0 gives none: what plays goes on to where it went.
+        One that holds the call by 0.0.0.0 gives no address: it is where it was when it comes back.
         """
-        if self.stream is not None and media.ip != NOBODY:
+        if self.stream is None:
+            return
+        self.stream.agree(
+            Codec(media.codecs[0]),
+            media.dtmf_payload_type,
+            media.dtmf_from_peer,
+            on_hold=media.on_hold,
+        )
+        if media.ip != NOBODY:
             self.stream.set_remote((media.ip, media.port))
 
     def say(
