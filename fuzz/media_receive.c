@@ -31,7 +31,7 @@ static void check(const struct call *call)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct plane plane;
-    struct call call = {.fd = -1, .payload_type = 0, .event_payload_type = 101};
+    struct call call = {.fd = -1, .event_payload_type = 101, .event_from_peer = 96};
     recording *tape = recording_new(NULL, -1, 0); /* that no thread writes */
     if (!tape)
         abort();

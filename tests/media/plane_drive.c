@@ -116,16 +116,18 @@ static void open_calls(void)
         expect(fd >= 0);
         peers[i] = plane_bind("127.0.0.1", 0);
         planes[i] = local_address(fd);
+        int events = i % 3 ? 101 : PLANE_NO_EVENTS;
         struct plane_call how = {
             .fd = fd, .remote_ip = "127.0.0.1",
-            .remote_port = ntohs(local_address(peers[i]).sin_port), .payload_type = 8,
-            .event_payload_type = i % 3 ? 101 : PLANE_NO_EVENTS, .ssrc = (uint32_t)i,
+            .remote_port = ntohs(local_address(peers[i]).sin_port), .ssrc = (uint32_t)i,
+            .format = {8, events, events, false},
             .timestamp = 0xfffffff0u, .sequence = 0xfffe};
         expect(plane_open(media, &how, &handles[i]) >= 0);
     }
     struct plane_call bad = {.fd = 0, .remote_ip = "0.0.0.0", .remote_port = 4};
     uint64_t handle;
     expect(plane_open(media, &bad, &handle) == -EINVAL);
+    expect(plane_agree(media, handles[0], &(struct plane_format){8, 101, 128, false}) == -EINVAL);
 }
 
 static plane_recording *record(int i)
@@ -184,7 +186,7 @@ int main(void)
         whole[i] = record(i);
     for (int round = 0; round < 3; round++)
         for (int i = 0; i < CALLS; i++)
-            expect(plane_play(media, handles[i], (uint64_t)round, frames, 1 + (uint32_t)(i % FRAMES)) >= 0);
+            expect(plane_play(media, handles[i], (uint64_t)round, frames, frames, 1 + (uint32_t)(i % FRAMES)) >= 0);
     for (int i = 0; i < CALLS; i++)
         send_digit(i, (uint8_t)(i % 16), 100, 8000);
     for (int i = 0; i < CALLS; i++)
@@ -207,9 +209,10 @@ int main(void)
     for (int i = 0; i < CALLS; i += 4)
         await(seen[i].recorded == 1);
     for (int i = 0; i < CALLS; i++) {
-        expect(plane_play(media, handles[i], 9, frames, FRAMES) >= 0);
-        expect(plane_play(media, handles[i], 10, frames, FRAMES) >= 0);
+        expect(plane_play(media, handles[i], 9, frames, frames, FRAMES) >= 0);
+        expect(plane_play(media, handles[i], 10, frames, frames, FRAMES) >= 0);
         expect(plane_remote(media, handles[i], "127.0.0.2", 9) >= 0);
+        expect(plane_agree(media, handles[i], &(struct plane_format){0, 96, 101, i & 2}) >= 0);
         expect((i & 1 ? plane_cut(media, handles[i]) : plane_close(media, handles[i])) >= 0);
     }
     for (int i = 0; i < CALLS; i++) {
@@ -220,7 +223,8 @@ int main(void)
         expect(plane_reap(media, handles[i], &stats) == (i & 1 ? -ENOENT : 0));
         expect(plane_reap(media, handles[i], &stats) == -ENOENT);
         if (!(i & 1)) {
-            expect(plane_play(media, handles[i], 11, frames, 1) == -ENOENT);
+            expect(plane_agree(media, handles[i], &(struct plane_format){0}) == -ENOENT);
+            expect(plane_play(media, handles[i], 11, frames, frames, 1) == -ENOENT);
             expect(stats.sent_packets + stats.send_errors >= 3u * (1 + (unsigned)i % FRAMES));
         }
     }
@@ -231,7 +235,7 @@ int main(void)
     /* stop with calls open, segments queued and events not taken */
     for (int i = 1; i < CALLS; i += 2)
         for (uint64_t n = 0; n < 20; n++)
-            expect(plane_play(media, handles[i], n, frames, FRAMES) >= 0);
+            expect(plane_play(media, handles[i], n, frames, frames, FRAMES) >= 0);
     plane_stop(media);
     for (int i = 0; i < CALLS; i++)
         close(peers[i]), close(readers[i]);

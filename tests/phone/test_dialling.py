@@ -439,7 +439,7 @@ async def test_an_answer_with_fewer_codecs_and_another_payload_type() -> None:
         assert media.codecs == (Codec.PCMA,)
         assert (media.dtmf_payload_type, media.dtmf_from_peer) == (96, 101)
         callee.within("INVITE")
-        assert "m=audio 20000 RTP/AVP 8 96" in (await on.peer.status(200)).body
+        assert "m=audio 20000 RTP/AVP 8 101" in (await on.peer.status(200)).body
 
 
 async def test_an_answer_without_telephone_event() -> None:

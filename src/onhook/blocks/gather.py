@@ -72,7 +72,8 @@ GATHER = Block(
     ),
     notes=(
         "Digits that are typed while no Gather runs are kept for the next one of the session, up to "
-        "255; then it does not play msg. Hold, Record and Transfer keep none.",
+        "255; then it does not play msg. Hold, Record and Transfer keep none. A `#` that comes before any "
+        "of them is not kept: it ended the Gather before.",
         "The timeout is not started anew by a digit: what was typed when it ends is the result.",
         "If the other side hangs up in the middle, the notification has call_state=ended and what was "
         "typed so far.",

@@ -27,10 +27,13 @@
  * anything to play is sent a frame each round.
  *
  * The peer. Before any RTP has arrived, frames go to the address of the SDP. The first valid
- * packet with a payload type that was negotiated decides where they go from then on (the peer may
+ * packet of G.711, or with an event that was negotiated, decides where they go from then on (the peer may
  * be behind NAT). Nobody else is listened to afterwards, but for the address of the SDP itself:
  * whoever was quicker than the peer that we were told of loses the call to it. The socket is
  * connected to that address once it has spoken.
+ *
+ * On hold. Nothing is sent to a peer that does not listen, and it uses up no sequence numbers; what
+ * plays goes on in time, as what is said to it does, and is heard again where it has got to.
  *
  * Digits (RFC 4733) are reported with the first packet of an event that arrives, whichever it is,
  * so that a prompt stops when the key goes down; all packets with its timestamp are the same key.
@@ -108,7 +111,7 @@ static const char keys[] = "0123456789*#ABCD"; /* by event code (RFC 4733 sectio
 
 struct segment {
     struct segment *next;
-    const uint8_t *frames; /* or digits */
+    const uint8_t *frames[LAWS]; /* or digits, in both */
     uint64_t play_id;
     int64_t done_ns;
     uint32_t count;
@@ -156,7 +159,9 @@ struct call {
     /* the media thread's, once open */
     int fd;
     uint8_t payload_type;
-    uint8_t event_payload_type;
+    uint8_t event_payload_type; /* that is sent */
+    uint8_t event_from_peer;
+    bool on_hold;
     struct sockaddr_in signalled; /* by SDP */
     struct sockaddr_in peer;      /* where frames go */
     bool latched;
@@ -202,7 +207,7 @@ struct plane_room {
 };
 
 enum command_kind {
-    OPEN, PLAY, CUT, REMOTE, RECORD, RECORD_STOP, BRIDGE, JOIN, MUTE, LEAVE, CLOSE,
+    OPEN, PLAY, CUT, REMOTE, AGREE, RECORD, RECORD_STOP, BRIDGE, JOIN, MUTE, LEAVE, CLOSE,
     OPEN_ROOM, CLOSE_ROOM
 };
 
@@ -212,6 +217,7 @@ struct command {
     struct segment *segment;
     recording *recording;
     struct sockaddr_in remote;
+    struct plane_format format;
     struct call *other;
     struct plane_room *room;
     bool muted;
@@ -593,6 +599,9 @@ static void transmit(struct call *call, const struct outgoing *audio)
 /* A frame of our own, at the clock. */
 static void transmit_frame(struct plane *p, struct call *call, const uint8_t *frame)
 {
+    call->relay.anchored = false;
+    if (call->on_hold)
+        return;
     int32_t ahead = sent_ahead(p, call);
     if (ahead > 0) /* a bridged sender was faster than the clock: it goes on from there */
         call->timestamp += (uint32_t)ahead;
@@ -604,7 +613,6 @@ static void transmit_frame(struct plane *p, struct call *call, const uint8_t *fr
         .payload = frame,
         .bytes = PLANE_FRAME_BYTES,
     });
-    call->relay.anchored = false;
 }
 
 /* A telephone-event of `rounds` so far (RFC 4733 section 2.3). */
@@ -614,6 +622,9 @@ static void send_event(struct call *call, uint8_t key, uint32_t timestamp, uint3
                                     (uint8_t)((end ? 0x80 : 0) | DIGIT_VOLUME)};
     uint32_t duration = rounds * PLANE_FRAME_BYTES;
     put_be16(payload + 2, (uint16_t)duration);
+    call->relay.anchored = false;
+    if (call->on_hold || call->event_payload_type == NO_EVENTS) /* since this was queued */
+        return;
     send_packet(call, &(struct outgoing){
         .payload_type = call->event_payload_type,
         .marker = rounds == 1 && !end,
@@ -623,14 +634,13 @@ static void send_event(struct call *call, uint8_t key, uint32_t timestamp, uint3
         .bytes = sizeof payload,
     });
     note_sent(call, timestamp + duration);
-    call->relay.anchored = false;
 }
 
 /* A round of the digit that is being sent: a packet while the key is down, the last of which says
  * that it is the end, twice more what that one said, silence. */
 static void send_digit(struct plane *p, struct call *call, struct segment *segment)
 {
-    uint8_t key = segment->frames[segment->sent];
+    uint8_t key = segment->frames[0][segment->sent];
     uint32_t round = ++segment->step;
     if (key == ',') {
         if (round < PAUSE_ROUNDS)
@@ -651,11 +661,11 @@ static void send_digit(struct plane *p, struct call *call, struct segment *segme
 /* A key must not stay down because nobody said that it went up. */
 static void release_key(struct call *call, const struct segment *segment)
 {
-    if (segment->kind != DIGITS || !segment->step || segment->frames[segment->sent] == ',')
+    if (segment->kind != DIGITS || !segment->step || segment->frames[0][segment->sent] == ',')
         return;
     uint32_t rounds = segment->step < DIGIT_DOWN_ROUNDS ? segment->step : DIGIT_DOWN_ROUNDS;
     for (int i = 0; i < DIGIT_END_PACKETS; i++)
-        send_event(call, segment->frames[segment->sent], segment->event_timestamp, rounds, true);
+        send_event(call, segment->frames[0][segment->sent], segment->event_timestamp, rounds, true);
 }
 
 /* The first segment of a loop; what is played is never reported, so it stands in the list. */
@@ -675,7 +685,8 @@ static void send_frame(struct plane *p, struct call *call)
     if (segment->kind == DIGITS) {
         send_digit(p, call, segment);
     } else {
-        transmit_frame(p, call, segment->frames + (size_t)segment->sent * PLANE_FRAME_BYTES);
+        const uint8_t *frames = segment->frames[law_of(call->payload_type)];
+        transmit_frame(p, call, frames + (size_t)segment->sent * PLANE_FRAME_BYTES);
         segment->sent++;
     }
     if (segment->sent < segment->count)
@@ -828,11 +839,24 @@ static void latch(struct call *call, const struct sockaddr_in *source)
                       connect(call->fd, (const struct sockaddr *)source, sizeof *source) == 0;
 }
 
-/* What of all that arrives is audio: also in the other law, which nobody asked for but some send. */
+/* Also the other law: whoever answered with both may send either (RFC 3264 section 6.1), and some
+ * send what nobody asked for. */
+static bool is_g711(const struct call *call, const struct rtp *rtp)
+{
+    return rtp->payload_type == call->payload_type || rtp->payload_type == PCMU ||
+           rtp->payload_type == PCMA;
+}
+
 static bool is_audio(const struct call *call, const struct rtp *rtp)
 {
-    return rtp->payload_bytes && (rtp->payload_type == call->payload_type ||
-                                  rtp->payload_type == PCMU || rtp->payload_type == PCMA);
+    return rtp->payload_bytes && is_g711(call, rtp);
+}
+
+/* Some answer with another number than the one that they were offered, and then use that. */
+static bool is_event(const struct call *call, const struct rtp *rtp)
+{
+    return rtp->payload_type == call->event_from_peer ||
+           rtp->payload_type == call->event_payload_type;
 }
 
 static void anchor(struct plane *p, struct call *to, const struct rtp *rtp)
@@ -911,11 +935,13 @@ static void relay(struct plane *p, struct call *to, const struct rtp *rtp, bool 
 static void cross_over(struct plane *p, struct call *to, const struct call *from,
                        const struct rtp *rtp)
 {
-    bool event = rtp->payload_type == from->event_payload_type;
+    bool event = is_event(from, rtp);
     bool wanted = event ? to->event_payload_type != NO_EVENTS && rtp->payload_bytes >= EVENT_BYTES
                         : is_audio(from, rtp);
-    if (to->playing)
-        return; /* which begins the sequence anew afterwards */
+    if (to->on_hold)
+        to->relay.anchored = false;
+    if (to->playing || to->on_hold)
+        return; /* the sequence begins anew afterwards */
     if (wanted)
         relay(p, to, rtp, event);
     else
@@ -955,7 +981,7 @@ static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
         call->owes_first = true;
     }
     bool fresh = track_sequence(call, rtp);
-    if (rtp->payload_type == call->event_payload_type)
+    if (is_event(call, rtp))
         receive_event(call, rtp);
     else if (fresh && call->recorder.count)
         record_heard(p, call, rtp);
@@ -977,9 +1003,8 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
         return;
     }
     if (!chosen) {
-        bool negotiated = rtp.payload_type == call->payload_type ||
-                          rtp.payload_type == call->event_payload_type;
-        if (!negotiated || source->sin_port == 0) {
+        bool ours = is_g711(call, &rtp) || is_event(call, &rtp);
+        if (!ours || source->sin_port == 0) {
             call->stats.foreign++;
             return;
         }
@@ -1214,6 +1239,19 @@ static void move_peer(struct call *call, const struct sockaddr_in *remote)
     }
 }
 
+static uint8_t event_type(int payload_type)
+{
+    return payload_type == PLANE_NO_EVENTS ? NO_EVENTS : (uint8_t)payload_type;
+}
+
+static void agree(struct call *call, const struct plane_format *format)
+{
+    call->payload_type = format->payload_type;
+    call->event_payload_type = event_type(format->event_payload_type);
+    call->event_from_peer = event_type(format->event_from_peer);
+    call->on_hold = format->on_hold;
+}
+
 static void take_command(struct plane *p, const struct command *command)
 {
     struct call *call = command->call;
@@ -1229,6 +1267,9 @@ static void take_command(struct plane *p, const struct command *command)
         break;
     case REMOTE:
         move_peer(call, &command->remote);
+        return;
+    case AGREE:
+        agree(call, &command->format);
         return;
     case RECORD:
         recorder_add(&call->recorder, command->recording, sample_clock(p));
@@ -1635,24 +1676,32 @@ static void set_up(struct call *call, const struct plane_call *how,
         .generation = call->generation,
         .in_use = true,
         .fd = how->fd,
-        .payload_type = how->payload_type,
-        .event_payload_type = how->event_payload_type == PLANE_NO_EVENTS
-                                  ? NO_EVENTS
-                                  : (uint8_t)how->event_payload_type,
         .signalled = *remote,
         .peer = *remote,
         .ssrc = how->ssrc,
         .timestamp = how->timestamp,
         .sequence = how->sequence,
     };
+    agree(call, &how->format);
+}
+
+static bool is_type(int payload_type)
+{
+    return payload_type >= PLANE_NO_EVENTS && payload_type <= 127;
+}
+
+static bool is_format(const struct plane_format *format)
+{
+    return format->payload_type <= 127 && is_type(format->event_payload_type) &&
+           is_type(format->event_from_peer);
 }
 
 int plane_open(plane *p, const struct plane_call *how, uint64_t *handle)
 {
     struct sockaddr_in remote;
     struct call *call = p->free_calls;
-    if (how->fd < 0 || how->payload_type > 127 || how->event_payload_type < PLANE_NO_EVENTS ||
-        how->event_payload_type > 127 || !read_remote(how->remote_ip, how->remote_port, &remote))
+    if (how->fd < 0 || !is_format(&how->format) ||
+        !read_remote(how->remote_ip, how->remote_port, &remote))
         return -EINVAL;
     if (!call)
         return -EUSERS;
@@ -1674,7 +1723,7 @@ static int queue(struct plane *p, uint64_t handle, struct segment what)
     struct call *call = find_open(p, handle);
     if (!call)
         return -ENOENT;
-    if (!what.frames || !what.count)
+    if (!what.frames[MU_LAW] || !what.frames[A_LAW] || !what.count)
         return -EINVAL;
     if (call->queued >= PLANE_MAX_SEGMENTS)
         return -ENOBUFS;
@@ -1690,31 +1739,30 @@ static int queue(struct plane *p, uint64_t handle, struct segment what)
     return result;
 }
 
-int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count)
+int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
+               const uint8_t *a_law, uint32_t count)
 {
     return queue(p, handle,
-                 (struct segment){.frames = frames, .count = count, .play_id = play_id});
+                 (struct segment){
+                     .frames = {mu_law, a_law}, .count = count, .play_id = play_id});
 }
 
-int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count,
-               int last)
+int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
+               const uint8_t *a_law, uint32_t count, int last)
 {
     return queue(p, handle,
                  (struct segment){.kind = last ? LOOPED_LAST : LOOPED,
-                                  .frames = frames, .count = count, .play_id = play_id});
+                                  .frames = {mu_law, a_law}, .count = count, .play_id = play_id});
 }
 
 int plane_send_digits(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *digits,
                       uint32_t count)
 {
-    struct call *call = find_open(p, handle);
-    if (call && call->event_payload_type == NO_EVENTS)
-        return -EINVAL;
     for (uint32_t i = 0; digits && i < count; i++)
         if (digits[i] != ',' && !memchr(keys, digits[i], sizeof keys - 1))
             return -EINVAL;
     return queue(p, handle, (struct segment){
-        .kind = DIGITS, .frames = digits, .count = count, .play_id = play_id});
+        .kind = DIGITS, .frames = {digits, digits}, .count = count, .play_id = play_id});
 }
 
 int plane_bridge(plane *p, uint64_t one, uint64_t other)
@@ -1782,6 +1830,15 @@ int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port)
     if (!read_remote(ip, port, &command.remote))
         return -EINVAL;
     return submit(p, command);
+}
+
+int plane_agree(plane *p, uint64_t handle, const struct plane_format *format)
+{
+    struct command command = {
+        .kind = AGREE, .call = find_open(p, handle), .format = *format};
+    if (!command.call)
+        return -ENOENT;
+    return is_format(format) ? submit(p, command) : -EINVAL;
 }
 
 int plane_record(plane *p, uint64_t handle, int fd, plane_recording **out)

@@ -21,7 +21,7 @@ enum {
     PLANE_ROOM_MEMBERS = 8,
     PLANE_MAX_RECORDINGS = 4,  /* of one call and not yet reported */
     PLANE_HELD = 1,            /* accepted, but the ring was full: call plane_flush() soon */
-    PLANE_NO_EVENTS = -1       /* plane_call.event_payload_type: none was negotiated */
+    PLANE_NO_EVENTS = -1       /* plane_format: no telephone-event was negotiated */
 };
 
 enum plane_event_kind {
@@ -47,13 +47,20 @@ struct plane_config {
     uint32_t event_ring;     /* a power of two */
 };
 
+/* What was agreed with a peer (RFC 3264). */
+struct plane_format {
+    uint8_t payload_type;   /* of audio, sent and received, 0..127: 8 is A-law, all else mu-law */
+    int event_payload_type; /* of telephone-events that are sent, or PLANE_NO_EVENTS */
+    int event_from_peer;    /* of those that are received, which may have another number */
+    int on_hold;            /* it does not listen: what would be sent is not, and time goes on */
+};
+
 struct plane_call {
-    int fd;                 /* of plane_bind(); the plane's from a successful plane_open() on */
-    const char *remote_ip;  /* dotted IPv4; unicast */
-    uint16_t remote_port;   /* not 0 */
-    uint8_t payload_type;   /* of what is sent and received, 0..127 */
-    int event_payload_type; /* of telephone-event, or PLANE_NO_EVENTS */
-    uint32_t ssrc;          /* these three: random (RFC 3550 section 5.1) */
+    int fd;                /* of plane_bind(); the plane's from a successful plane_open() on */
+    const char *remote_ip; /* dotted IPv4; unicast */
+    uint16_t remote_port;  /* not 0 */
+    struct plane_format format;
+    uint32_t ssrc; /* these three: random (RFC 3550 section 5.1) */
     uint32_t timestamp;
     uint16_t sequence;
 };
@@ -75,7 +82,7 @@ struct plane_stats {
     uint64_t lost;       /* gaps in the sequence numbers that were not filled later */
     uint64_t duplicated; /* the same sequence number again */
     uint64_t malformed;  /* not RTP, cut short, or too long */
-    uint64_t foreign;    /* RTP, but of another source or (before the latch) another payload type */
+    uint64_t foreign;    /* RTP, but of another source, or before the latch another codec */
     uint64_t dropped_digits; /* the caller did not take events while the peer kept dialling */
 };
 
@@ -111,17 +118,19 @@ int plane_bind(const char *ip, uint16_t port);
 /* A new call; *handle names it. -EINVAL (address, payload type), -EUSERS (max_calls). */
 int plane_open(plane *p, const struct plane_call *how, uint64_t *handle);
 
-/* Append frames to what the call plays. The memory stays the caller's and must stay valid until
- * PLAYED or STOPPED with this play_id was taken. -EINVAL, -ENOENT (no such call), -ENOBUFS. */
-int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count);
+/* Append frames to what the call plays, in both laws, since the call may change to the other one
+ * meanwhile. The memory stays the caller's and must stay valid until PLAYED or STOPPED with this
+ * play_id was taken. -EINVAL, -ENOENT (no such call), -ENOBUFS. */
+int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
+               const uint8_t *a_law, uint32_t count);
 
 /* As plane_play(), but the last of such segments with the same play_id begins the first anew, for
  * ever: they are STOPPED in the end. What is queued behind them waits. */
-int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count,
-               int last);
+int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
+               const uint8_t *a_law, uint32_t count, int last);
 
 /* Append digits, each as a telephone-event (RFC 4733) of 100 ms and a pause of 60 ms; a comma is a
- * pause of 1 s. As plane_play() in all else. -EINVAL when no telephone-event was negotiated. */
+ * pause of 1 s. As plane_play() in all else. Where no telephone-event was negotiated, time passes. */
 int plane_send_digits(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *digits,
                       uint32_t count);
 
@@ -163,6 +172,9 @@ void plane_reap_recording(plane *p, plane_recording *recording, struct plane_rec
 /* The peer moved (re-INVITE). The same address again changes nothing; another one undoes the
  * latch. -EINVAL, -ENOENT. */
 int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port);
+
+/* Something else was agreed (re-INVITE): what is sent from now on follows it. -EINVAL, -ENOENT. */
+int plane_agree(plane *p, uint64_t handle, const struct plane_format *format);
 
 /* Cut, then CLOSED. From now on the handle is good for plane_reap() alone. -ENOENT. */
 int plane_close(plane *p, uint64_t handle);

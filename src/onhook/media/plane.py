@@ -31,7 +31,7 @@ from onhook.media.g711 import Codec
 from onhook.media.ports import PortPool
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
-from onhook.media.stream import Stream, StreamListener, StreamStats, peer_address
+from onhook.media.stream import Stream, StreamListener, StreamStats, peer_address, plane_format
 
 log = structlog.get_logger()
 
@@ -166,28 +166,27 @@ class MediaPlane:
         remote: tuple[str, int],
         codec: Codec,
         dtmf_payload_type: int | None,
+        dtmf_from_peer: int | None = None,
+        on_hold: bool = False,
         listener: StreamListener,
     ) -> Stream:
         """Make a stream of a reserved port. It begins to listen, and is silent until it plays.
 
-        `remote` is the address in the peer's SDP, in digits; `dtmf_payload_type` is what was
-        negotiated for telephone-event. Raises `BadRemote`, `NotRunning`, and `ValueError` for a
+        `remote` is the address in the peer's SDP, in digits; the other parameters are those of
+        `Stream.agree()`. Raises `BadRemote`, `NotRunning`, and `ValueError` for a
         reservation that was released or used, or a payload type out of range; the reservation is
         then still the caller's.
         """
         if reservation._descriptor is None:
             raise ValueError("the reservation was released or used before")
-        if dtmf_payload_type is not None and not 0 <= dtmf_payload_type <= 127:
-            raise ValueError("a payload type is 0 to 127")
+        format = plane_format(codec, dtmf_payload_type, dtmf_from_peer, on_hold=on_hold)
         host, port = peer_address(remote)
         address = ffi.new("char[]", host)  # must outlive the call below
-        events = lib.PLANE_NO_EVENTS if dtmf_payload_type is None else dtmf_payload_type
         how = {
             "fd": reservation._descriptor,
             "remote_ip": address,
             "remote_port": port,
-            "payload_type": int(codec),
-            "event_payload_type": events,
+            "format": format,
             "ssrc": secrets.randbits(32),
             "timestamp": secrets.randbits(32),
             "sequence": secrets.randbits(16),

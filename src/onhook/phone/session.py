@@ -35,6 +35,7 @@ class MediaSession:
     def answer(self, offer: Offer) -> tuple[bytes, RemoteMedia]:
         """Answer the peer's offer; keeps the codec in use if it is still offered."""
         media = self._agree(offer.media)
+        self._dtmf = media.dtmf_payload_type
         return self._written(lambda local: sdp.write_answer(offer, media.codecs[0], local)), media
 
     def offer(self) -> bytes:
@@ -47,23 +48,30 @@ class MediaSession:
     def take_answer(self, body: bytes) -> RemoteMedia:
         """Read the peer's answer to our offer; raises `SdpError`."""
         read = sdp.parse_first if self._codec is None else sdp.parse
-        offered = self._dtmf
-        media = self._agree(read(body).media)
-        if media.dtmf_payload_type is None or media.dtmf_payload_type == offered:
-            return media
-        return replace(media, dtmf_from_peer=offered)
+        media = self._answered(self._agree(read(body).media))
+        if media.dtmf_payload_type is None:
+            self._dtmf = None
+        return media
 
-    @staticmethod
-    def preview(body: bytes) -> RemoteMedia:
+    def preview(self, body: bytes) -> RemoteMedia:
         """Read what may become the answer, without agreeing to it; raises `SdpError`."""
-        return sdp.parse_first(body).media
+        return self._answered(sdp.parse_first(body).media)
+
+    def _answered(self, media: RemoteMedia) -> RemoteMedia:
+        """What an answer says, and which number its author's digits have: the one that we offered.
+
+        We go on offering it: a number keeps its meaning for the whole session (RFC 3264 8.3.2).
+        """
+        if media.dtmf_payload_type in (None, self._dtmf):
+            return media
+        return replace(media, dtmf_from_peer=self._dtmf)
 
     def _agree(self, media: RemoteMedia) -> RemoteMedia:
         codec = media.codecs[0]
         if self._codec is not None and self._codec in media.codecs:
             codec = self._codec
         others = tuple(other for other in media.codecs if other is not codec)
-        self._codec, self._dtmf = codec, media.dtmf_payload_type
+        self._codec = codec
         return replace(media, codecs=(codec, *others))
 
     def _written(self, write: Writer) -> bytes:

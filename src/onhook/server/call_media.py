@@ -93,16 +93,26 @@ class CallMedia:
                 remote=(media.ip, media.port),
                 codec=Codec(media.codecs[0]),
                 dtmf_payload_type=media.dtmf_payload_type,
+                dtmf_from_peer=media.dtmf_from_peer,
+                on_hold=media.on_hold,
                 listener=self._listener,
             )
             self._port = None
 
     def move(self, media: RemoteMedia) -> None:
-        """Another address for the audio.
+        """Something else was agreed: another address, codec or payload type, or that it listens no more.
 
-        One that holds the call by 0.0.0.0 gives none: what plays goes on to where it went.
+        One that holds the call by 0.0.0.0 gives no address: it is where it was when it comes back.
         """
-        if self.stream is not None and media.ip != NOBODY:
+        if self.stream is None:
+            return
+        self.stream.agree(
+            Codec(media.codecs[0]),
+            media.dtmf_payload_type,
+            media.dtmf_from_peer,
+            on_hold=media.on_hold,
+        )
+        if media.ip != NOBODY:
             self.stream.set_remote((media.ip, media.port))
 
     def say(
@@ -131,18 +141,22 @@ class CallMedia:
         else:
             asyncio.get_running_loop().call_soon(lambda: on_said(clock.now_s()))
 
-    def loop_message(self, what: Sayable, on_failed: Callable[[], None]) -> None:
+    def loop_message(self, what: Sayable) -> None:
         """Says a message again and again; music, if there is none.
 
-        What is not ready to its end is said once before it is repeated.
+        What is not ready to its end is said once before it is repeated; if its end cannot be made,
+        there is music after what there was of it, so that whoever waits knows that the call is there.
         """
         message, what.message = what.message, NOTHING  # it outlives its request
+        music = (sounds.hold_music(),)
         if not message.first:
-            self._repeat((sounds.hold_music(),))
+            self._repeat(music)
         elif message.rest is None:
             self._repeat(message.first)
         else:
-            self._speak(message, lambda _, prompts: self._repeat(prompts), on_failed)
+            self._speak(
+                message, lambda _, prompts: self._repeat(prompts), lambda: self._repeat(music)
+            )
 
     def ring_back(self) -> None:
         """Lets it hear that somebody else's phone rings."""

@@ -44,9 +44,9 @@ def _stored_state(call: Call) -> State:
 
 def _fields(call: Call) -> Fields:
     """What the terminal notification would carry of the last block, should the process die now."""
-    job = call.job
-    if call.state is State.RUNNING and job is not None and job.work is not None:
-        return job.work.known()
+    work = call.job.work if call.job is not None else None
+    if call.state is State.RUNNING and work is not None and not work.keeps_contact:
+        return work.known()
     return call.contact.fields if call.contact is not None else ()
 
 

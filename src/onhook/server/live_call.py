@@ -385,10 +385,7 @@ class LiveCall:
         )
 
     def _loop_message(self, effect: machine.Loop) -> None:
-        self._media.loop_message(
-            self._tickets[effect.request_id].arranged,
-            on_failed=lambda: self._feed(machine.MediaLost(clock.now_s())),
-        )
+        self._media.loop_message(self._tickets[effect.request_id].arranged)
 
     def _ring_back(self, effect: machine.RingBack) -> None:
         self._media.ring_back()

@@ -9,6 +9,7 @@ Errors:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from onhook.testing import rtp
@@ -197,15 +198,20 @@ class CallLeg:
             raise PhoneTimeout(f"the {method} was not answered\n{self.log.ladder()}")
         return response
 
-    async def hold(self, direction: str = "sendonly", *, timeout_s: float = WAIT_S) -> SipMessage:
+    async def hold(
+        self, direction: str = "sendonly", *, nowhere: bool = False, timeout_s: float = WAIT_S
+    ) -> SipMessage:
         """Put the other side on hold (RFC 3264 8.4); return the 200.
 
-        `inactive` for hold without any sound. Raises PhoneError when it is refused, PhoneTimeout.
+        `inactive` for hold without any sound; `nowhere` gives 0.0.0.0 for an address, as phones
+        did before RFC 3264. Raises PhoneError when it is refused, PhoneTimeout.
         """
+        self._dialog.session.nowhere = nowhere
         return await self._renegotiate(direction, "hold", timeout_s)
 
     async def unhold(self, *, timeout_s: float = WAIT_S) -> SipMessage:
         """Talk again after `hold`; return the 200. Raises as `hold` does."""
+        self._dialog.session.nowhere = False
         return await self._renegotiate("sendrecv", "unhold", timeout_s)
 
     async def move(self, *, timeout_s: float = WAIT_S) -> SipMessage:
@@ -219,19 +225,48 @@ class CallLeg:
         return await self._renegotiate("sendrecv", "move", timeout_s)
 
     async def reinvite(
-        self, direction: str = "sendrecv", *, timeout_s: float = WAIT_S
+        self,
+        direction: str = "sendrecv",
+        *,
+        codecs: Sequence[str] | None = None,
+        payload_types: Mapping[str, int] | None = None,
+        timeout_s: float = WAIT_S,
     ) -> SipMessage:
         """Send an INVITE within the call and return its final response, whatever it is.
 
-        direction: sendrecv, sendonly, recvonly or inactive. Raises PhoneError while there is no
-        call, PhoneTimeout.
+        direction: sendrecv, sendonly, recvonly or inactive.
+        codecs: the phone has these from now on, besides telephone-event if it had that.
+        payload_types: and these numbers.
+
+        Raises PhoneError while there is no call, PhoneTimeout.
         """
         self._need_answer("send INVITE")
+        self._dialog.session.choose(codecs, payload_types)
         response = await self._wait(
             self._dialog.reinvite(direction), "the answer to INVITE", timeout_s
         )
         if response is None:
             raise PhoneTimeout(f"the INVITE was not answered\n{self.log.ladder()}")
+        return response
+
+    async def update(
+        self,
+        direction: str = "sendrecv",
+        *,
+        codecs: Sequence[str] | None = None,
+        payload_types: Mapping[str, int] | None = None,
+        timeout_s: float = WAIT_S,
+    ) -> SipMessage:
+        """As `reinvite`, by an UPDATE (RFC 3311)."""
+        self._need_answer("send UPDATE")
+        self._dialog.session.choose(codecs, payload_types)
+        response = await self._wait(
+            self._dialog.update(direction), "the answer to UPDATE", timeout_s
+        )
+        if response is None:
+            raise PhoneTimeout(f"the UPDATE was not answered\n{self.log.ladder()}")
+        if response.status < 300:
+            self._dialog.take_answer(response)
         return response
 
     def close(self) -> None:

@@ -165,6 +165,14 @@ class Dialog:
         self._sent = SentInvite(self._wire, self._log, message, to, self._ack_of_reinvite)
         return self._sent.answered
 
+    def update(self, direction: str) -> asyncio.Future[SipMessage | None]:
+        """Offer the session anew by UPDATE (RFC 3311); the future yields the final response."""
+        return self.request("UPDATE", (SDP,), self.session.offer(direction))
+
+    def take_answer(self, response: SipMessage) -> None:
+        """Take the description in the response to an UPDATE."""
+        self.session.take(self._read_sdp(response, "200"))
+
     def vanish(self) -> None:
         """End without a word: nothing that is still set to be sent leaves."""
         self._finish(Ended(How.VANISHED, time.monotonic()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from onhook.testing import sip_text
 from onhook.testing.audio import Audio
@@ -100,6 +100,8 @@ class IncomingPhoneCall(CallLeg):
         codecs: Sequence[str] = LAWS,
         *,
         telephone_event: bool = True,
+        payload_types: Mapping[str, int] | None = None,
+        ptime_ms: int = 20,
         talk: bool | Pcm = True,
         answer_bye: bool = True,
         ignore_acks: int = 0,
@@ -112,6 +114,9 @@ class IncomingPhoneCall(CallLeg):
             when the INVITE has no offer, the 200 offers them all. After `early_media` the codec
             is decided, and this has no effect.
         telephone_event: take RFC 4733 key presses, if they are offered.
+        payload_types: numbers that the answer asks for in place of those of the offer; only that
+            of telephone-event can differ.
+        ptime_ms: how much sound the phone's packets have.
         talk: True sends silence from the 200 on; an array of 8000 Hz samples is said first;
             False sends nothing at all.
         answer_bye: with False the server's BYEs stay unanswered. The call ends all the same.
@@ -123,6 +128,8 @@ class IncomingPhoneCall(CallLeg):
         self._need_no_answer("answer")
         if not self._dialog.described:
             self._accept_codecs(codecs, telephone_event=telephone_event)
+            self._dialog.session.answered_types = payload_types or {}
+            self.audio.frame_ms = ptime_ms
         self._dialog.acks_to_ignore = ignore_acks
         self._dialog.answer_bye = answer_bye
         self.audio.talk = talk is not False

@@ -136,6 +136,7 @@ class Phone:
         offer: bool = True,
         talk: bool | Pcm = True,
         rtp_from_other_port: bool = False,
+        ptime_ms: int = 20,
         ack: bool = True,
         ack_delay_s: float = 0.0,
         ignore_answers: int = 0,
@@ -157,6 +158,7 @@ class Phone:
             is; an array of 8000 Hz samples is said first; False sends nothing at all.
         rtp_from_other_port: send sound from another port than the SDP names, like behind a NAT.
             Sound is received on both.
+        ptime_ms: how much sound the phone's packets have.
         ack: with False no ACK is ever sent.
         ack_delay_s: send the ACK so much after the first 200; repeated 200s until then stay
             unanswered.
@@ -173,7 +175,13 @@ class Phone:
         if unknown := [name for name in names if name not in types]:
             raise ValueError(f"codecs without a payload type: {', '.join(unknown)}")
         offered = {types[name]: name for name in names}
-        audio = Audio(self._host, offered, talk=talk is not False, other_port=rtp_from_other_port)
+        audio = Audio(
+            self._host,
+            offered,
+            talk=talk is not False,
+            other_port=rtp_from_other_port,
+            frame_ms=ptime_ms,
+        )
         session = Session(audio, names, types)
         session.speech = None if isinstance(talk, bool) else talk
         body = session.offer() if offer else b""

@@ -62,8 +62,9 @@ def write(
     session_id: int,
     version: int = 1,
     direction: str = "sendrecv",
+    ptime_ms: int = 20,
 ) -> bytes:
-    """Write an offer or an answer with one audio stream, 20 ms a packet.
+    """Write an offer or an answer with one audio stream.
 
     `codecs` are names in order of preference, `telephone-event` among them if wanted; each must
     have its number in `payload_types` (KeyError otherwise).
@@ -81,7 +82,7 @@ def write(
     ]
     if EVENTS in codecs:
         lines.append(f"a=fmtp:{payload_types[EVENTS]} 0-15")
-    lines += ["a=ptime:20", f"a={direction}", ""]
+    lines += [f"a=ptime:{ptime_ms}", f"a={direction}", ""]
     return "\r\n".join(lines).encode()
 
 

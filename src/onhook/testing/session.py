@@ -16,7 +16,8 @@ class Session:
     """What the phone describes of itself, and where its sound goes.
 
     codecs: names that the phone takes, in order, `telephone-event` among them if wanted.
-    payload_types: the numbers of an offer of the phone; an answer uses those of the offer.
+    payload_types: the numbers of an offer of the phone; an answer uses those of the offer, but for
+        what `answered_types` names.
     """
 
     def __init__(
@@ -26,8 +27,21 @@ class Session:
         self.codecs = tuple(codecs)
         self.speech: Pcm | None = None
         """Said as soon as there is somebody to hear it."""
-        self._payload_types = payload_types
+        self.answered_types: Mapping[str, int] = {}
+        """Numbers that an answer asks for in place of those of the offer (RFC 3264 6.1)."""
+        self.nowhere = False
+        """Give 0.0.0.0 for an address, which holds the call (RFC 2543)."""
+        self._payload_types = dict(payload_types)
         self._version = 0
+
+    def choose(
+        self, codecs: Sequence[str] | None = None, payload_types: Mapping[str, int] | None = None
+    ) -> None:
+        """Have other codecs and numbers from the next offer on."""
+        if codecs is not None:
+            events = (EVENTS,) if EVENTS in self.codecs and EVENTS not in codecs else ()
+            self.codecs = (*codecs, *events)
+        self._payload_types.update(payload_types or {})
 
     def offer(self, direction: str = "sendrecv") -> bytes:
         """Describe everything that the phone has."""
@@ -42,7 +56,7 @@ class Session:
         codecs, types = [name], {name: number}
         if offer.events_type is not None and EVENTS in self.codecs:
             codecs.append(EVENTS)
-            types[EVENTS] = offer.events_type
+            types[EVENTS] = self.answered_types.get(EVENTS, offer.events_type)
         return self._write(codecs, types, _MIRRORED.get(offer.direction, offer.direction))
 
     def take(self, media: AudioDescription | None) -> None:
@@ -64,7 +78,9 @@ class Session:
 
     def _write(self, codecs: Sequence[str], types: Mapping[str, int], direction: str) -> bytes:
         self._version += 1  # RFC 3264 8: each new description of the session has the next one
+        host, port = self.audio.address
+        self.audio.recording.learn({types[name]: name for name in codecs})
         return sdp_text.write(
-            self.audio.address, codecs, types,
-            session_id=1, version=self._version, direction=direction,
+            ("0.0.0.0" if self.nowhere else host, port), codecs, types,
+            session_id=1, version=self._version, direction=direction, ptime_ms=self.audio.frame_ms,
         )  # fmt: skip
