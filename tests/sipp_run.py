@@ -25,8 +25,9 @@ PATH_OF_SIPP = shutil.which("sipp")
 """Where sipp is; None when it is not installed (skip the tests that need it)."""
 
 # SIPp takes a response that comes twice for a retransmission, and answers it by sending its
-# INVITE again: the scenario that wants the repeated response has to switch that off.
-_NEEDED_OPTIONS = {"repeated_invite": ("-nr",), "uas_retransmit_200": ("-nr",)}
+# request again: a scenario that wants the repeated response has to switch that off.
+_WANT_REPETITIONS = ("repeated_invite", "lost_ack", "no_ack", "bye_twice", "uas_retransmit_200")
+_NEEDED_OPTIONS = dict.fromkeys(_WANT_REPETITIONS, ("-nr",))
 _PORT_TAKEN = "Address already in use"
 _ATTEMPTS = 3
 _LOG_CHARS = 20_000
@@ -107,12 +108,16 @@ async def sipp_callee(
     pause_ms: int = 500,
     options: Sequence[str] = (),
     tcp: bool = False,
+    port: int = 0,
 ) -> AsyncIterator[SippCallee]:
-    """Run a scenario of who is called, for `calls` calls, over UDP or TCP. Raises SippMissing."""
+    """Run a scenario of who is called, for `calls` calls, over UDP or TCP. Raises SippMissing.
+
+    It listens on a port of its own unless one is given.
+    """
     if PATH_OF_SIPP is None:
         raise SippMissing("sipp is not installed")
     path = SCENARIOS / f"{scenario}.xml"
-    port = _free_port()
+    port = port or _free_port()
 
     async def run() -> SippResult:
         with tempfile.TemporaryDirectory(prefix="sipp") as folder, _sink() as media_port:

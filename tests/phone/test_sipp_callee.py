@@ -58,6 +58,14 @@ async def glare(dialler: Dialler) -> None:
     assert dialler.names == ["progressed", "answered", "media_moved", "hangup_done"]
 
 
+async def crossed(dialler: Dialler) -> None:
+    """Either the answer to our BYE or the callee's own comes first; we hear of one end."""
+    await dialler.until("answered")
+    dialler.call.hangup()
+    await dialler.until("hangup_done")
+    assert dialler.names == ["answered", "hangup_done"]
+
+
 SCRIPTS: dict[str, Callable[[Dialler], Awaitable[None]]] = {
     "uas_busy": busy,
     "uas_302": moved,
@@ -66,6 +74,7 @@ SCRIPTS: dict[str, Callable[[Dialler], Awaitable[None]]] = {
     "uas_late_200_after_cancel": taken_back,
     "uas_retransmit_200": hung_up,
     "uas_glare": glare,
+    "uas_bye_crossing": crossed,
 }
 
 

@@ -53,6 +53,7 @@
 #include "law.h"
 #include "mixer.h"
 #include "recorder.h"
+#include "rtp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -78,7 +79,6 @@ enum {
     TICK_NS = 1000000,
     SLOTS = PLANE_FRAME_MS,
     SAMPLES_PER_TICK = 8,
-    RTP_HEADER_BYTES = 12,
     RTP_MAX_BYTES = 1500,
     RECEIVE_BATCH = 8,        /* packets taken of a call in a round: 8 times the normal rate */
     RECEIVE_BUFFER = 32768,   /* bytes; the kernel doubles it: about 1.5 s of a normal stream */
@@ -515,18 +515,6 @@ static void report(struct plane *p, struct call *call)
 
 /* ---- Sending ----------------------------------------------------------------------------- */
 
-static void put_be16(uint8_t *at, uint16_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put_be32(uint8_t *at, uint32_t value)
-{
-    put_be16(at, (uint16_t)(value >> 16));
-    put_be16(at + 2, (uint16_t)value);
-}
-
 /* A packet that leaves. */
 struct outgoing {
     uint8_t payload_type;
@@ -701,58 +689,6 @@ static void send_frame(struct plane *p, struct call *call)
 }
 
 /* ---- Receiving --------------------------------------------------------------------------- */
-
-struct rtp {
-    bool marker;
-    uint8_t payload_type;
-    uint16_t sequence;
-    uint32_t timestamp;
-    uint32_t ssrc;
-    const uint8_t *payload;
-    size_t payload_bytes;
-};
-
-static uint16_t get_be16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get_be32(const uint8_t *at)
-{
-    return (uint32_t)get_be16(at) << 16 | get_be16(at + 2);
-}
-
-/* RFC 3550 section 5.1. False: not an RTP packet. */
-static bool parse_rtp(const uint8_t *data, size_t bytes, struct rtp *out)
-{
-    if (bytes < RTP_HEADER_BYTES || data[0] >> 6 != 2)
-        return false;
-    size_t start = RTP_HEADER_BYTES + (size_t)(data[0] & 0x0f) * 4; /* contributing sources */
-    if (data[0] & 0x10) {                                           /* a header extension */
-        if (bytes < start + 4)
-            return false;
-        start += 4 + (size_t)get_be16(data + start + 2) * 4;
-    }
-    if (bytes < start)
-        return false;
-    size_t end = bytes;
-    if (data[0] & 0x20) { /* padding: its last byte counts it */
-        size_t padding = data[bytes - 1];
-        if (padding == 0 || padding > bytes - start)
-            return false;
-        end -= padding;
-    }
-    *out = (struct rtp){
-        .marker = data[1] >> 7,
-        .payload_type = data[1] & 0x7f,
-        .sequence = get_be16(data + 2),
-        .timestamp = get_be32(data + 4),
-        .ssrc = get_be32(data + 8),
-        .payload = data + start,
-        .payload_bytes = end - start,
-    };
-    return true;
-}
 
 /* Count gaps and repetitions. A new source, or a jump too wide to be a gap, begins anew. False: the
  * packet was here before. */
