@@ -30,6 +30,8 @@ from onhook.testing.receiver import Notification, Receiver
 MINUTE_MS = 60_000
 MICROS_A_MINUTE = 20_000
 """Of each leg."""
+SETTLE_S = 60
+"""An INVITE that finds no server comes again for 32 s, and a call may then last for ``session_s``."""
 OWN_FIELDS = {
     "dial": "dial_status",
     "conference": "dial_status",
@@ -214,7 +216,7 @@ class CrashRig:
     async def settle(self) -> None:
         """Waits until every call is over and everything is told, then checks."""
         await self._cast.settle()
-        deadline_s = time.monotonic() + 30
+        deadline_s = time.monotonic() + SETTLE_S
         while self._unfinished() and time.monotonic() < deadline_s:
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)  # what is delivered twice, or too late, arrives meanwhile

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -301,3 +302,24 @@ async def test_a_peer_whose_bye_was_lost_gets_it_again(stage: Stage) -> None:
     later = (await peer.received("BYE", before + 1))[-1]
     assert later.message.cseq[0] > sent[-1].message.cseq[0]
     assert terminal_ids(stage.customer.receiver) == {last.headers["webhook-id"]}
+
+
+async def test_an_orderly_end_releases_every_phone(stage: Stage) -> None:
+    """Those that are joined get a BYE, one that rings a CANCEL, all before the process ends."""
+    call, peer, joined = await stage.transferred()
+    await peer.answer()
+    ringing, placed = await stage.dialled()
+    server = stage.customer.server
+    await written(server, joined, "rate = '0.040'")
+    server.process.send_signal(signal.SIGTERM)
+    await asyncio.sleep(0.2)
+    server.process.send_signal(signal.SIGTERM)  # does not want to wait for the calls
+    assert await server.stopped() == 0
+    for leg in (call, peer):
+        assert (await leg.ended()).how is How.BYE_RECEIVED
+    assert (await ringing.cancelled()).how is How.CANCEL_RECEIVED
+    for session, status in ((joined, "transfer_status"), (placed, "dial_status")):
+        last = await the_end(stage.customer.receiver, session)
+        assert last["cause"] == "shutdown"
+        assert last[status] == ("answered" if session == joined else "failed")
+    assert rows(server, "SELECT count(*) FROM calls WHERE dialog <> ''") == [(0,)]

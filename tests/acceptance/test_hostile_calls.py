@@ -17,7 +17,7 @@ from acceptance.asking import OK, ask, credentials, heard, rows, sentence
 from acceptance.crashing import free_port
 from acceptance.files import LONG, FileServer
 from acceptance.harness import Callee, Customer, Onhook, TrunkLine
-from onhook.cli import trunks
+from onhook.cli import ledger, trunks
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Notification, Receiver, Reply
@@ -253,6 +253,48 @@ async def test_a_flood_to_a_trunk_that_is_not_there_is_bounded(
         assert (told["dial_status"], told["debit"]) == ("unanswered", "0.000")
     assert (await dial(customer, ring_time="1"))["status"] == "success_ok"
     await customer.receiver.next(timeout_s=15, call_state="ended")
+
+
+async def test_a_conference_that_cannot_be_whole_calls_nobody(
+    customer: Customer, callee: Callee
+) -> None:
+    """Neither the places of its members are kept, nor those in the room."""
+    await own_account(customer)
+    ringing = [callee.another() for _ in range(5)]
+    for number in ringing:
+        assert (await dial(customer, number))["status"] == "success_ok"
+    too_many = ",".join(callee.another() for _ in range(4))
+    for _ in range(3):
+        reply = await customer.post("conference/call", dest=too_many, room="R1")
+        assert reply["status"] == "error_concurrent_call_limit_reached"
+        sentence(reply)
+        unknown = await customer.post("conference/call", dest=f"{too_many},+4930123456", room="R1")
+        assert unknown["status"] in (
+            "error_concurrent_call_limit_reached",
+            "error_dest_not_supported",
+        )
+    for number in ringing:
+        (await callee.phone.incoming(called=number)).reject(486)
+        await customer.receiver.next(dest=number)
+    members = [callee.another() for _ in range(8)]
+    reply = await customer.post("conference/call", dest=",".join(members), room="R1")
+    assert reply["status"] == "success_ok"
+    for number in members:
+        (await callee.phone.incoming(called=number)).reject(486)
+    assert {call.called for call in callee.phone.incoming_calls} == {*ringing, *members}
+
+
+async def test_a_conference_without_credit_calls_nobody(customer: Customer, callee: Callee) -> None:
+    """The account can pay for the first member only."""
+    account_id = await own_account(customer)
+    await ledger.credit_account(customer.server.data, account_id, "0.030")
+    one, other = callee.another(), callee.another()
+    reply = await customer.post("conference/call", dest=f"{one},{other}")
+    assert reply["status"] == "error_insufficient_credit"
+    assert (await dial(customer, one))["status"] == "success_ok", "nothing is held for the others"
+    (await callee.phone.incoming(called=one)).reject(486)
+    await customer.receiver.next(dest=one)
+    assert [call.called for call in callee.phone.incoming_calls] == [one]
 
 
 async def test_a_call_that_is_passed_on_to_itself_goes_round_as_often_as_it_may(
