@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from onhook.cli import accounts, trunks
 from onhook.testing.api_client import ApiClient
+from onhook.testing.incoming_call import IncomingPhoneCall
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification, Receiver
@@ -170,10 +171,19 @@ class Callee:
 
     phone: Phone
     line: TrunkLine
+    numbers: set[str] = field(default_factory=set)
+    """Those that ``another`` made."""
 
     def another(self) -> str:
         """A number that was not called before, in E.164."""
-        return f"{self.line.prefix}{next(_numbers) % 1_000_000:06d}"
+        number = f"{self.line.prefix}{next(_numbers) % 1_000_000:06d}"
+        self.numbers.add(number)
+        return number
+
+    @property
+    def calls(self) -> list[IncomingPhoneCall]:
+        """The calls to its numbers. What a test before this one dialled may still ring on the trunk."""
+        return [call for call in self.phone.incoming_calls if call.called in self.numbers]
 
 
 def lay_trunk(server: Onhook, prefix: str = "+6591", **options: str) -> TrunkLine:

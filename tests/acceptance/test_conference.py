@@ -60,7 +60,7 @@ async def test_the_first_number_is_busy(customer: Customer, callee: Callee) -> N
     assert told["debit"] == "0.000"
     status = await customer.post("voice/query_status", txn_ref=reply["txn_ref"])
     assert status["call_status_dest1"] == "busy"
-    assert all(call.called != second for call in callee.phone.incoming_calls)
+    assert all(call.called != second for call in callee.calls)
 
 
 async def test_the_second_number_is_busy(customer: Customer, callee: Callee) -> None:
@@ -175,4 +175,4 @@ async def test_nine_numbers_are_too_many(customer: Customer, callee: Callee) -> 
     dest = ",".join(callee.another() for _ in range(9))
     reply = await customer.post("conference/call", dest=dest)
     assert reply["status"] == "error_dest_invalid"
-    assert callee.phone.incoming_calls == []
+    assert callee.calls == []

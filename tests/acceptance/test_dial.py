@@ -171,7 +171,7 @@ async def test_what_cannot_be_is_refused_and_nobody_is_called(
     reply = await customer.post("ivr/start/dial", **asked)
     assert reply["status"] == status
     sentence(reply)
-    assert callee.phone.incoming_calls == []
+    assert callee.calls == []
 
 
 async def test_a_leading_blank_is_a_plus(customer: Customer, callee: Callee) -> None:

@@ -281,7 +281,7 @@ async def test_a_conference_that_cannot_be_whole_calls_nobody(
     assert reply["status"] == "success_ok"
     for number in members:
         (await callee.phone.incoming(called=number)).reject(486)
-    assert {call.called for call in callee.phone.incoming_calls} == {*ringing, *members}
+    assert {call.called for call in callee.calls} == {*ringing, *members}
 
 
 async def test_a_conference_without_credit_calls_nobody(customer: Customer, callee: Callee) -> None:
@@ -294,7 +294,7 @@ async def test_a_conference_without_credit_calls_nobody(customer: Customer, call
     assert (await dial(customer, one))["status"] == "success_ok", "nothing is held for the others"
     (await callee.phone.incoming(called=one)).reject(486)
     await customer.receiver.next(dest=one)
-    assert [call.called for call in callee.phone.incoming_calls] == [one]
+    assert [call.called for call in callee.calls] == [one]
 
 
 async def test_a_call_that_is_passed_on_to_itself_goes_round_as_often_as_it_may(
@@ -357,7 +357,7 @@ async def test_nothing_of_a_request_becomes_a_header(
         reply = await dial(customer, **params)
         assert reply["status"] == status
         sentence(reply)
-    assert callee.phone.incoming_calls == []
+    assert callee.calls == []
     assert (await dial(customer, number, tag="t" + end))["status"] == "success_ok"
     call = await callee.phone.incoming(called=number)
     assert "Evil" not in str(call.invite.headers)
@@ -382,7 +382,7 @@ async def test_nobody_shows_the_number_of_another_account(
         stolen = await customer.post(path, caller_id=other.number, **params)
         assert stolen["status"] == "error_caller_id_invalid", path
         sentence(stolen)
-    assert callee.phone.incoming_calls == []
+    assert callee.calls == []
     assert not call.is_over()
 
 
@@ -489,7 +489,7 @@ async def test_every_parameter_at_once_is_refused_with_a_documented_status(
                     status = answer.json["status"]
                     assert status != "error_internal_server_error", (path, odd)
                     assert status in json.dumps(document["paths"][path]), (path, status)
-        assert callee.phone.incoming_calls == []
+        assert callee.calls == []
     assert call.log.received(200) == [] or call.is_over()
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from acceptance.asking import OK
-from acceptance.files import BEEP, FileServer
+from acceptance.files import FileServer, wav
 from acceptance.harness import Customer, Onhook
 from onhook.testing import g711
 from onhook.testing.call_log import How
+from onhook.testing.tones import tone
 
 LONG = (
     "Thank you for calling the Riverside clinic. Our offices are closed at the moment. If this is "
@@ -46,7 +47,8 @@ async def test_a_message_that_was_made_ahead_while_the_server_runs(
     customer: Customer, files: FileServer, tmp_path: Path
 ) -> None:
     server = customer.server
-    url = files.serve("greeting.wav", BEEP, headers={"ETag": '"1"'})
+    own = wav(tone(1234, 100))  # no other test has made its prompt before
+    url = files.serve("greeting.wav", own, headers={"ETag": '"1"'})
     msg = f"<url>{url}</url>We are closed until noon."
     file = tmp_path / "messages.jsonl"
     file.write_text(json.dumps({"msg": msg}))

@@ -208,7 +208,7 @@ async def test_what_cannot_be_is_refused_and_the_call_rings_on(
     assert reply["status"] == status
     sentence(reply)
     assert not call.is_over()
-    assert callee.phone.incoming_calls == []
+    assert callee.calls == []
 
 
 # Rooms -----------------------------------------------------------------------------------------
