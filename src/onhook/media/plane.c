@@ -1129,6 +1129,7 @@ static void serve_rooms(struct plane *p, struct slot *slot)
 static void open_call(struct plane *p, struct call *call)
 {
     call->open_tick = p->tick;
+    call->budget = RECEIVE_BATCH;
     call->rx.heard_tick = p->tick;
     p->open_calls++;
     atomic_store(&p->seen_calls, p->open_calls);

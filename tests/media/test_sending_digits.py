@@ -1,0 +1,115 @@
+"""Digits that are sent: events where they were negotiated, tones elsewhere."""
+
+from __future__ import annotations
+
+import struct
+from itertools import groupby, pairwise
+
+import pytest
+
+from media.rtp_peer import Clip, Ear, Packet, RtpPeer, tone
+from media.tones import heard, samples
+from onhook.media import Codec, MediaPlane, Stream, StreamClosed
+
+KEYS = "0123456789*#ABCD"
+KEY_TONES_HZ = [697, 770, 852, 941, 1209, 1336, 1477, 1633]
+
+
+def presses(packets: list[Packet]) -> list[list[tuple[str, bool, int]]]:
+    """The packets of each key: which one, whether it is up, for how long it was down."""
+    assert {packet.payload_type for packet in packets} == {101}
+    found = []
+    for _, group in groupby(packets, key=lambda packet: packet.timestamp):
+        press: list[tuple[str, bool, int]] = []
+        for packet in group:
+            code, flags, duration = struct.unpack("!BBH", packet.payload)
+            assert packet.marker == (not press)
+            press.append((KEYS[code], flags >> 7 == 1, duration))
+        found.append(press)
+    return found
+
+
+def press(key: str) -> list[tuple[str, bool, int]]:
+    down = [(key, False, 160 * (1 + n)) for n in range(4)]
+    return [*down, *[(key, True, 800)] * 3]
+
+
+async def test_each_digit_is_an_event(stream: Stream, peer: RtpPeer, ear: Ear) -> None:
+    stream.send_digits(KEYS, ear.on_played)
+    assert len(await ear.until_played()) == 1
+    packets = peer.waiting()
+    assert presses(packets) == [press(key) for key in KEYS]
+    numbers = [packet.sequence for packet in packets]
+    assert numbers == [(numbers[0] + n) % 2**16 for n in range(len(packets))]
+    starts = [packets[n].timestamp for n in range(0, len(packets), 7)]
+    steps = [(b - a) % 2**32 for a, b in pairwise(starts)]
+    assert min(steps) == 8 * 160
+    assert all(step % 160 == 0 for step in steps)
+
+
+async def test_a_comma_is_a_second(stream: Stream, peer: RtpPeer, ear: Ear) -> None:
+    stream.send_digits(",1,2", ear.on_played)
+    await ear.until_played()
+    packets = peer.waiting()
+    assert presses(packets) == [press("1"), press("2")]
+    step = (packets[7].timestamp - packets[0].timestamp) % 2**32
+    assert step >= 8 * 160 + 8000
+    assert step % 160 == 0
+
+
+async def test_digits_wait_their_turn(stream: Stream, peer: RtpPeer, ear: Ear) -> None:
+    stream.play([Clip(tone(2, seed=1))], ear.on_played)
+    stream.send_digits("5", ear.on_played)
+    stream.play([Clip(tone(2, seed=2))], ear.on_played)
+    times_s = await ear.until_played(3)
+    assert times_s == sorted(times_s)
+    packets = peer.waiting()
+    assert [packet.payload_type for packet in packets] == [0] * 2 + [101] * 7 + [0] * 2
+    assert presses(packets[2:9]) == [press("5")]
+    assert (packets[2].timestamp - packets[1].timestamp) % 2**32 >= 160
+    assert packets[9].marker
+
+
+async def test_a_key_does_not_stay_down(stream: Stream, peer: RtpPeer, ear: Ear) -> None:
+    stream.send_digits("1", ear.on_played, ear.on_stopped)
+    first = await peer.receive()
+    stream.stop()
+    await ear.until_stopped()
+    packets = [first, *peer.waiting()]
+    assert {packet.timestamp for packet in packets} == {first.timestamp}
+    assert [packet.payload[1] >> 7 for packet in packets[-3:]] == [1, 1, 1]
+    assert not ear.played
+
+
+@pytest.mark.parametrize("codec", Codec)
+async def test_without_events_digits_are_tones(
+    plane: MediaPlane, peer: RtpPeer, ear: Ear, codec: Codec
+) -> None:
+    stream = plane.open(
+        plane.reserve(), remote=peer.address, codec=codec, dtmf_payload_type=None, listener=ear
+    )
+    stream.send_digits("19,D", ear.on_played)
+    await ear.until_played()
+    packets = peer.waiting()
+    assert {packet.payload_type for packet in packets} == {codec}
+    assert len(packets) == 8 + 8 + 50 + 8
+    expected = [{697, 1209}, {852, 1477}, {941, 1633}]
+    for start, tones_hz in zip((0, 8, 66), expected, strict=True):
+        assert heard(samples(packets[start : start + 5], codec), KEY_TONES_HZ) == tones_hz
+        assert not samples(packets[start + 5 : start + 8], codec).any() or codec is Codec.PCMA
+
+
+@pytest.mark.parametrize("digits", ["", "12E", "a", "1 2", "１"])
+async def test_what_is_no_digit_is_refused(stream: Stream, ear: Ear, digits: str) -> None:
+    with pytest.raises(ValueError, match="digits to send"):
+        stream.send_digits(digits, ear.on_played)
+    assert not stream.playing
+
+
+async def test_a_closed_stream_sends_no_digits(stream: Stream, ear: Ear) -> None:
+    stream.send_digits("1234567890", ear.on_played, ear.on_stopped)
+    stream.close()
+    with pytest.raises(StreamClosed):
+        stream.send_digits("1", ear.on_played)
+    await ear.until_closed()
+    assert ear.stopped == 1
