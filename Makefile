@@ -2,9 +2,10 @@
 
 PY := .venv/bin/python
 SIPP := sipp=sip-tester
+SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'
 
-.PHONY: help setup demo test check crash bench docs lock wheel clean
+.PHONY: help setup demo test check crash interop bench docs lock wheel clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +19,7 @@ demo:  ## one real call, from the first ring to the bill, in under a minute
 
 test:  ## all tests
 	@scripts/set_up.sh $(SIPP) $(POSTGRESQL)
-	@$(PY) -m pytest -q -n 2 --dist worksteal
+	@$(PY) -m pytest -q -n 4 --dist worksteal
 
 check:  ## style, types, directions of import
 	@scripts/set_up.sh
@@ -30,6 +31,10 @@ check:  ## style, types, directions of import
 crash:  ## kill a server at 200 random moments; count what was lost, doubled, left open, off by a cent
 	@scripts/set_up.sh
 	PYTHONPATH=tests $(PY) scripts/crash.py
+
+interop:  ## baresip and linphone call a real server, and are called by it; what each side heard
+	@scripts/set_up.sh $(SOFTPHONES)
+	@PYTHONPATH=tests $(PY) scripts/interop.py
 
 bench:  ## calls a second, packet gaps, CPU a call, hangup to BYE
 	@scripts/set_up.sh $(SIPP)

@@ -53,6 +53,8 @@ class Call:
     """The first of each: `180`, `200`, `BYE`, `BYE answered`, `CANCEL`, `487`, `audio`; `ringing`,
     `ongoing`, `ended`."""
     last_audio_ns: int = 0
+    told: list[dict[str, str]] = field(default_factory=list)
+    """Every notification, in order."""
 
     def stamp(self, what: str, at_ns: int) -> None:
         """Keeps the first of equal events."""
@@ -88,6 +90,8 @@ class Caller:
         self._by_media_port: dict[int, Call] = {}
         self._placed = 0
         self.failures: list[str] = []
+        self.audio = self._audio
+        """Where the audio of all calls arrives; what is sent from it comes from their phones."""
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
 
     def __enter__(self) -> Self:
@@ -264,6 +268,7 @@ class Caller:
             told = message.form
             call = self._by_number[told["from"]]
             call.session = told["session"]
+            call.told.append(told)
             call.stamp(told["call_state"], message.at_ns)
             connection.send(_OK)
         self._drop_if_closed(connection)

@@ -3,10 +3,12 @@
  *
  * With libFuzzer:
  *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media fuzz/media_receive.c \
- *      src/onhook/media/law.c src/onhook/media/mixer.c -lpthread
+ *      src/onhook/media/law.c src/onhook/media/mixer.c src/onhook/media/recorder.c \
+ *      -lpthread
  * Without it, with inputs of its own making (the argument is how many):
  *   cc -g -DSTANDALONE -fsanitize=address,undefined -Isrc/onhook/media fuzz/media_receive.c \
- *      src/onhook/media/law.c src/onhook/media/mixer.c -lpthread
+ *      src/onhook/media/law.c src/onhook/media/mixer.c src/onhook/media/recorder.c \
+ *      -lpthread
  */
 #include "plane.c"
 
@@ -29,7 +31,11 @@ static void check(const struct call *call)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct plane plane;
-    struct call call = {.fd = -1, .payload_type = 0, .event_payload_type = 101};
+    struct call call = {.fd = -1, .event_payload_type = 101, .event_from_peer = 96};
+    recording *tape = recording_new(NULL, -1, 0); /* that no thread writes */
+    if (!tape)
+        abort();
+    recorder_add(&call.recorder, tape, sample_clock(&plane));
     while (bytes >= 3) {
         size_t length = (size_t)data[0] | (size_t)(data[1] & 7) << 8;
         /* mostly the same one, so that one call hears enough */
@@ -46,9 +52,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         receive_packet(&plane, &call, datagram, length, &source);
         free(datagram);
         plane.tick++;
+        plane.arrived = sample_clock(&plane);
+        recorder_advance(&call.recorder, plane.arrived);
         check(&call);
         data += length, bytes -= length;
     }
+    recording_free(tape, false);
     return 0;
 }
 

@@ -20,8 +20,8 @@ def pages() -> dict[str, str]:
     requests: tuple[Asked, ...] = (*BLOCKS, *ENDPOINTS)
     return {
         "README.md": _text(_index()),
-        **{f"{asked.name}.md": _text(_asked(asked)) for asked in requests},
-        **{f"{notice.name}.md": _text(_notice(notice)) for notice in NOTICES},
+        **{f"{asked.slug}.md": _text(_asked(asked)) for asked in requests},
+        **{f"{notice.slug}.md": _text(_notice(notice)) for notice in NOTICES},
     }
 
 
@@ -61,7 +61,7 @@ def _index() -> list[str]:
 
 def _asked(asked: Asked) -> list[str]:
     return [
-        f"# {asked.name}",
+        f"# {asked.slug}",
         WRITTEN,
         markdown(asked.summary),
         f"    GET | POST /open/{asked.path}",
@@ -85,13 +85,13 @@ def _asked(asked: Asked) -> list[str]:
             "status | detail",
             ((f"`{r.status}`", markdown(r.sentence)) for r in reference.replies(asked)),
         ),
-        *(_notification(asked) if isinstance(asked, Block) else _answer(asked)),
+        *(_replied(asked) if isinstance(asked, Block) else _answer(asked)),
     ]
 
 
 def _notice(notice: Notice) -> list[str]:
     return [
-        f"# {notice.name}",
+        f"# {notice.slug}",
         WRITTEN,
         markdown(notice.summary),
         markdown(notice.doc),
@@ -102,6 +102,11 @@ def _notice(notice: Notice) -> list[str]:
 
 def _notification(told: Block | Notice) -> list[str]:
     return ["## Notification", *_fields(told.fields)]
+
+
+def _replied(block: Block) -> list[str]:
+    reply = ["## Reply", "Beside the status:", *_fields(block.reply)] if block.reply else []
+    return [*reply, *(_notification(block) if block.fields else [])]
 
 
 def _answer(endpoint: Endpoint) -> list[str]:
@@ -125,7 +130,7 @@ def _fields(fields: Iterable[Field]) -> list[str]:
 
 
 def _link(one: Asked | Notice) -> str:
-    return f"[{one.name}]({one.name}.md)"
+    return f"[{one.slug}]({one.slug}.md)"
 
 
 def _table(head: str, rows: Iterable[Sequence[str]]) -> list[str]:

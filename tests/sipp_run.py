@@ -1,7 +1,11 @@
-"""Runs a SIPp scenario of tests/sipp against a server, on ports of its own.
+"""Runs a SIPp scenario of tests/sipp, on ports of its own: as the caller, or as who is called.
 
 result = await run_sipp("server_bye", ("127.0.0.1", port), number="+6531234567", timeout_s=20)
 assert result.passed, result.log
+
+async with sipp_callee("uas_busy") as callee:
+    ...  # call callee.address
+    result = await callee.result()
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import csv
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +25,9 @@ PATH_OF_SIPP = shutil.which("sipp")
 """Where sipp is; None when it is not installed (skip the tests that need it)."""
 
 # SIPp takes a response that comes twice for a retransmission, and answers it by sending its
-# INVITE again: the scenario that wants the repeated response has to switch that off.
-_NEEDED_OPTIONS = {"repeated_invite": ("-nr",)}
+# request again: a scenario that wants the repeated response has to switch that off.
+_WANT_REPETITIONS = ("repeated_invite", "lost_ack", "no_ack", "bye_twice", "uas_retransmit_200")
+_NEEDED_OPTIONS = dict.fromkeys(_WANT_REPETITIONS, ("-nr",))
 _PORT_TAKEN = "Address already in use"
 _ATTEMPTS = 3
 _LOG_CHARS = 20_000
@@ -71,21 +76,85 @@ async def run_sipp(
     for attempt in range(_ATTEMPTS):
         with tempfile.TemporaryDirectory(prefix="sipp") as folder, _sink() as media_port:
             command = [
-                PATH_OF_SIPP, f"{server[0]}:{server[1]}", "-sf", str(path), "-i", "127.0.0.1",
-                "-p", str(_free_port()), "-cp", str(_free_port()), "-mp", str(_free_port()),
-                "-key", "number", number, "-key", "media_port", str(media_port),
-                "-m", str(calls), "-r", str(rate), "-l", str(calls), "-d", str(pause_ms),
-                "-timeout", f"{max(1, round(timeout_s))}s", "-timeout_error",
-                "-recv_timeout", str(round(timeout_s * 1000)), "-nostdin",
-                "-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages",
-                "-trace_stat", "-stf", "stat.csv", "-fd", "1", "-buff_size", "1048576",
-                *_NEEDED_OPTIONS.get(path.stem, ()), *options,
+                *_command(path, media_port, calls, timeout_s, pause_ms), *options,
+                f"{server[0]}:{server[1]}", "-p", str(_free_port()),
+                "-key", "number", number, "-r", str(rate), "-l", str(calls),
             ]  # fmt: skip
             rc, screen = await _run(command, folder, timeout_s + _GRACE_S)
             result = _read_result(rc, screen, Path(folder), calls)
         if rc == 0 or _PORT_TAKEN not in result.log or attempt == _ATTEMPTS - 1:
             return result
     raise AssertionError("unreachable")
+
+
+class SippCallee:
+    """SIPp that waits to be called, at `address`."""
+
+    def __init__(self, address: tuple[str, int], ended: asyncio.Task[SippResult]) -> None:
+        self.address = address
+        self._ended = ended
+
+    async def result(self) -> SippResult:
+        """What became of it, once all calls are over or the time is."""
+        return await asyncio.shield(self._ended)
+
+
+@contextlib.asynccontextmanager
+async def sipp_callee(
+    scenario: str,
+    *,
+    calls: int = 1,
+    timeout_s: float = 20.0,
+    pause_ms: int = 500,
+    options: Sequence[str] = (),
+    tcp: bool = False,
+    port: int = 0,
+) -> AsyncIterator[SippCallee]:
+    """Run a scenario of who is called, for `calls` calls, over UDP or TCP. Raises SippMissing.
+
+    It listens on a port of its own unless one is given.
+    """
+    if PATH_OF_SIPP is None:
+        raise SippMissing("sipp is not installed")
+    path = SCENARIOS / f"{scenario}.xml"
+    port = port or _free_port()
+
+    async def run() -> SippResult:
+        for _ in range(_ATTEMPTS - 1):
+            result = await attempt()
+            if result.rc == 0 or _PORT_TAKEN not in result.log:
+                return result
+        return await attempt()
+
+    async def attempt() -> SippResult:
+        with tempfile.TemporaryDirectory(prefix="sipp") as folder, _sink() as media_port:
+            common = _command(path, media_port, calls, timeout_s, pause_ms)
+            command = [*common, *options, "-p", str(port), "-t", "t1" if tcp else "u1"]
+            rc, screen = await _run(command, folder, timeout_s + _GRACE_S)
+            return _read_result(rc, screen, Path(folder), calls)
+
+    ended = asyncio.create_task(run())
+    try:
+        while _is_free(port, tcp) and not ended.done():
+            await asyncio.sleep(0.01)
+        yield SippCallee(("127.0.0.1", port), ended)
+    finally:
+        ended.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ended
+
+
+def _command(path: Path, media_port: int, calls: int, timeout_s: float, pause_ms: int) -> list[str]:
+    return [
+        str(PATH_OF_SIPP), "-sf", str(path), "-i", "127.0.0.1",
+        "-cp", str(_free_port()), "-mp", str(_free_media_port()),
+        "-key", "media_port", str(media_port), "-m", str(calls), "-d", str(pause_ms),
+        "-timeout", f"{max(1, round(timeout_s))}s", "-timeout_error",
+        "-recv_timeout", str(round(timeout_s * 1000)), "-nostdin",
+        "-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages",
+        "-trace_stat", "-stf", "stat.csv", "-fd", "1", "-buff_size", "1048576",
+        *_NEEDED_OPTIONS.get(path.stem, ()),
+    ]  # fmt: skip
 
 
 async def _run(command: Sequence[str], folder: str, timeout_s: float) -> tuple[int, str]:
@@ -139,6 +208,23 @@ def _free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+def _free_media_port() -> int:
+    """SIPp binds it and, for video that nobody sends, the second one after it."""
+    while True:
+        port = _free_port()
+        if port < 65534 and _is_free(port + 2, tcp=False):
+            return port
+
+
+def _is_free(port: int, tcp: bool) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -12,6 +13,20 @@ T = TypeVar("T")
 class _Flight(Generic[T]):
     task: "asyncio.Task[T]"
     waiting: int = 0
+
+
+class Seat(Generic[T]):
+    """One who waits for a flight: `task` comes to its result."""
+
+    def __init__(self, task: "asyncio.Task[T]", leave: Callable[[], None]) -> None:
+        self.task = task
+        self._leave: Callable[[], None] | None = leave
+
+    def leave(self) -> None:
+        """Wait no more; may be called again."""
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
 
 
 class Flights(Generic[T]):
@@ -29,18 +44,20 @@ class Flights(Generic[T]):
         Cancelling one who waits leaves the others waiting. A flight that nobody waits for any
         more is cancelled, and the next one who asks begins another.
         """
+        seat = self.board(key, begin)
+        try:
+            return await asyncio.shield(seat.task)
+        finally:
+            seat.leave()
+
+    def board(self, key: Hashable, begin: Callable[[], Coroutine[Any, Any, T]]) -> "Seat[T]":
+        """As `join`, for one who does not wait now. The seat has to be left, whatever happens."""
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = _Flight(asyncio.create_task(begin()))
             flight.task.add_done_callback(lambda task: self._landed(key, task))
         flight.waiting += 1
-        try:
-            return await asyncio.shield(flight.task)
-        finally:
-            flight.waiting -= 1
-            if flight.waiting == 0:
-                flight.task.cancel()  # does nothing to a flight that has landed
-                self._forget(key, flight.task)
+        return Seat(flight.task, partial(self._leave, key, flight))
 
     async def close(self) -> None:
         """Cancel every flight and wait until all have ended."""
@@ -48,6 +65,12 @@ class Flights(Generic[T]):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _leave(self, key: Hashable, flight: _Flight[T]) -> None:
+        flight.waiting -= 1
+        if flight.waiting == 0:
+            flight.task.cancel()  # does nothing to a flight that has landed
+            self._forget(key, flight.task)
 
     def _landed(self, key: Hashable, task: "asyncio.Task[T]") -> None:
         self._forget(key, task)

@@ -10,10 +10,13 @@ from urllib.parse import urlencode, urlsplit
 
 from acceptance.files import LONG, FileServer
 from acceptance.harness import Customer, Onhook
+from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
+from onhook.testing.g711 import Pcm
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification
 from onhook.testing.sip_text import response
+from onhook.testing.tones import find_tone
 
 HANGUP = "/open/ivr/end/hangup"
 FORM = "application/x-www-form-urlencoded"
@@ -104,6 +107,20 @@ async def assert_untouched(customer: Customer, call: PhoneCall, told: Notificati
     assert customer.receiver.waiting() == []
     assert await customer.hangup(told["session"]) == OK
     assert (await call.ended()).how is How.REJECTED
+
+
+async def heard(call: CallLeg, packets: int, timeout_s: float = 15.0) -> None:
+    """Returns once the phone has received so many packets of audio."""
+    async with asyncio.timeout(timeout_s):
+        while len(call.recording.audio) < packets:
+            await asyncio.sleep(0.01)
+
+
+def span_s(pcm: Pcm, hz: float) -> tuple[float, float]:
+    """When the first stretch of a tone begins and ends, seconds; the tone has to be there."""
+    found = find_tone(pcm, hz)
+    assert found is not None, f"no {hz:g} Hz in {len(pcm) / 8000:.2f} s"
+    return found[0] / 1000, found[1] / 1000
 
 
 def rows(server: Onhook, query: str, *values: object) -> list[tuple[Any, ...]]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from acceptance.files import FileServer
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import Callee, Customer, Onhook, TrunkLine, lay_trunk
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 
@@ -32,6 +32,20 @@ def start() -> Iterator[Callable[..., Onhook]]:
 
 
 @pytest.fixture
+def again() -> Iterator[Callable[[Onhook], Onhook]]:
+    """Starts a server on the data directory of one that was killed."""
+    started: list[Onhook] = []
+
+    def start_one(before: Onhook) -> Onhook:
+        started.append(Onhook(before.settings, before.data))
+        return started[-1]
+
+    yield start_one
+    for one in started:
+        one.close()
+
+
+@pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     async with Receiver() as one:
         yield one
@@ -46,6 +60,19 @@ async def phone() -> AsyncIterator[Phone]:
 @pytest.fixture
 async def customer(server: Onhook, receiver: Receiver, phone: Phone) -> Customer:
     return await Customer.make(server, receiver, phone)
+
+
+@pytest.fixture(scope="session")
+def line(server: Onhook) -> TrunkLine:
+    """The trunk of the server that all tests of a worker share."""
+    return lay_trunk(server)
+
+
+@pytest.fixture
+async def callee(line: TrunkLine) -> AsyncIterator[Callee]:
+    """Somebody behind the trunk of the server."""
+    async with Phone(port=line.port) as one:
+        yield Callee(one, line)
 
 
 @pytest.fixture

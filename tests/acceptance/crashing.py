@@ -6,6 +6,7 @@ are calls in every state. Afterwards the phones, the receiver's log and the data
 """
 
 import asyncio
+import json
 import random
 import socket
 import sqlite3
@@ -14,26 +15,32 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 
-from acceptance.harness import Customer, Onhook
-from onhook.testing.api_client import ApiClient, ApiReplyError
+from acceptance.crash_cast import LONG, SHORT, WARMING, Cast
+from acceptance.harness import Callee, Customer, Onhook, lay_trunk
+from onhook.testing.call_leg import CallLeg
 from onhook.testing.phone import Phone
-from onhook.testing.phone_call import PhoneCall, PhoneError
-from onhook.testing.receiver import Notification, Receiver, Reply
+from onhook.testing.receiver import Notification, Receiver
 
-SHORT = "Good bye."
-LONG = "This message takes a while, so that a server can be killed in the middle of it."
 MINUTE_MS = 60_000
 MICROS_A_MINUTE = 20_000
-
-PLANS = ("ring", "play", "wait", "last_words", "reject", "force", "caller", "play_then_last_words")
-"""What an application, or the caller, does with a call."""
+"""Of each leg."""
+SETTLE_S = 60
+"""An INVITE that finds no server comes again for 32 s, and a call may then last for ``session_s``."""
+OWN_FIELDS = {
+    "dial": "dial_status",
+    "conference": "dial_status",
+    "call": "call_status_dest2",
+    "transfer": "transfer_status",
+    "gather": "digits",
+}
+"""What the terminal notification of a block says of the block itself."""
+LINKS = ("record_url", "monitor_url")
 
 
 @dataclass
@@ -46,6 +53,8 @@ class Verdict:
     """Calls by the state that was on disk when the process was killed."""
     recovered: int = 0
     """Calls that ended by a crash."""
+    recordings: int = 0
+    """Links that were told of, and followed."""
     repeated: int = 0
     """Deliveries made again after a kill, under the same webhook-id: the documented case."""
     unbilled_ms: int = 0
@@ -70,7 +79,8 @@ class Verdict:
         states = ", ".join(f"{number} {state}" for state, number in self.states.most_common())
         return (
             f"{self.kills} kills, {self.calls} calls ({states} when killed), "
-            f"{self.recovered} ended by a crash, {self.repeated} deliveries repeated with their id, "
+            f"{self.recovered} ended by a crash, "
+            f"{self.recordings} recordings heard, {self.repeated} deliveries repeated with their id, "
             f"{self.unbilled_ms} ms the most left unbilled, told within {self.told_s:.1f} s of the start\n"
             f"lost {self.lost}, doubled {self.doubled}, out of order {self.out_of_order}, "
             f"left open {self.left_open}, cents off {self.cents_off}, "
@@ -94,20 +104,35 @@ def free_port(kind: socket.SocketKind) -> int:
         return int(probe.getsockname()[1])
 
 
+async def kill(server: Onhook) -> None:
+    """SIGKILL; the process is gone when this returns."""
+    server.process.kill()
+    await server.stopped()
+
+
+async def the_end(receiver: Receiver, session: str) -> Notification:
+    """The terminal notification; one before it may come again, if the kill came before its record."""
+    return await receiver.next(session=session, call_state="ended", timeout_s=15)
+
+
+def terminal_ids(receiver: Receiver) -> set[str]:
+    """The ids of all terminal notifications that arrived."""
+    told = [one for one in receiver.notifications if one["call_state"] == "ended"]
+    return {one.headers["webhook-id"] for one in told}
+
+
 class CrashRig:
     """A server to be killed, and everybody who has to do with it. Use it with ``async with``."""
 
     def __init__(self, seed: int) -> None:
         self.verdict = Verdict()
         self._random = random.Random(seed)
-        self._callers = count(91_000_000)
-        self._receiver = Receiver(self._application)
+        self._receiver = Receiver()
         self._phone = Phone()
-        self._calls: list[PhoneCall] = []
-        self._plans: dict[str, str] = {}
         self._kills: list[_Kill] = []
-        self._work: set[asyncio.Task[None]] = set()
         self._checked: set[str] = set()
+        self._fetched: set[str] = set()
+        self._answerers_checked = 0
         self._starts_s: list[float] = []
         self._settings = {
             "http": f"127.0.0.1:{free_port(socket.SOCK_STREAM)}",
@@ -115,17 +140,23 @@ class CrashRig:
             "retry_schedule": "0.2,0.5",
             "ringing_s": "3",
             "idle_s": "3",
+            "session_s": "20",
+            "max_calls": "0",
         }
         self._data = Path(tempfile.mkdtemp(prefix="onhook-crash-"))
         self.server: Onhook
-        self._customer: Customer
+        self._cast: Cast
 
     async def __aenter__(self) -> Self:
         await self._receiver.__aenter__()
         await self._phone.__aenter__()
         await self._start()
-        self._customer = await Customer.make(self.server, self._receiver, self._phone)
+        line = await asyncio.to_thread(lay_trunk, self.server)
+        customer = await Customer.make(self.server, self._receiver, self._phone)
+        answerer = await Phone(port=line.port).__aenter__()
+        self._cast = Cast(self._random, customer, Callee(answerer, line))
         await self._warm()
+        self._receiver.handler = self._cast.application
         return self
 
     async def __aexit__(
@@ -134,11 +165,10 @@ class CrashRig:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for task in self._work:
-            task.cancel()
-        await asyncio.gather(*self._work, return_exceptions=True)
+        await self._cast.close()
         self.server.close()
         await self._phone.close()
+        await self._cast.callee.phone.close()
         await self._receiver.close()
 
     async def _start(self) -> None:
@@ -147,13 +177,10 @@ class CrashRig:
 
     async def _warm(self) -> None:
         """Speaks every message once, so that later ones do not have to be rendered."""
+        customer = self._cast.customer
         for text in (LONG, SHORT):
-            self._plans["+6590000000"] = "warm"
-            call = await self._phone.call(
-                self._customer.number, server=self.server.sip, caller="+6590000000"
-            )
-            told = await self._receiver.next(to=self._customer.number, call_state="ringing")
-            await self._customer.hangup(told["session"], msg=text)
+            call, told = await customer.call(caller=WARMING)
+            await customer.hangup(told["session"], msg=text)
             await call.answered(30)
             await call.hang_up()
 
@@ -167,92 +194,48 @@ class CrashRig:
         """
         moment_s = self._random.uniform(0.0, span_s)
         for _ in range(calls):
-            self._spawn(self._place(self._random.uniform(0.0, span_s * 0.8)))
+            self._cast.place(self._random.uniform(0.0, span_s * 0.8))
+        self.verdict.calls += calls
         await asyncio.sleep(moment_s)
         before_ms = time.time() * 1000
-        self.server.process.kill()
-        await asyncio.to_thread(self.server.process.wait)
+        await kill(self.server)
         self._kills.append(_Kill(before_ms, time.time() * 1000))
         self.server.close()
         self.verdict.kills += 1
-        self.verdict.states.update(state for (state,) in self._rows("SELECT state FROM calls"
-                                   " WHERE state <> 'ended' OR dialog <> ''"))  # fmt: skip
+        self.verdict.states.update(
+            state
+            for (state,) in self._rows(
+                "SELECT state || CASE state WHEN 'running' THEN ' ' || contact_block ELSE '' END"
+                " FROM calls WHERE state <> 'ended' OR dialog <> ''"
+            )
+        )
         await self._start()
         if then_settle:
             await self.settle()
 
     async def settle(self) -> None:
         """Waits until every call is over and everything is told, then checks."""
-        await asyncio.gather(*self._work)
-        deadline_s = time.monotonic() + 30
+        await self._cast.settle()
+        deadline_s = time.monotonic() + SETTLE_S
         while self._unfinished() and time.monotonic() < deadline_s:
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)  # what is delivered twice, or too late, arrives meanwhile
         self._check()
+        await self._check_links()
+
+    def _legs(self) -> list[CallLeg]:
+        """The calls of both phones that were not looked at yet."""
+        taken = self._cast.callee.phone.incoming_calls
+        return [*self._cast.calls, *taken[self._answerers_checked :]]
 
     def _unfinished(self) -> bool:
-        if not all(call.is_over() for call in self._calls):
+        if not all(call.is_over() for call in self._legs()):
             return True
         [(left,)] = self._rows(
             "SELECT (SELECT count(*) FROM calls WHERE state <> 'ended' OR dialog <> '')"
             " + (SELECT count(*) FROM notifications WHERE state = 'pending')"
         )
         return bool(left)
-
-    # Callers and their application ----------------------------------------------------------------
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
-
-    async def _place(self, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
-        caller = f"+65{next(self._callers)}"
-        plan = self._plans[caller] = self._random.choice(PLANS)
-        call = await self._phone.call(self._customer.number, server=self.server.sip, caller=caller)
-        self._calls.append(call)
-        self.verdict.calls += 1
-        if plan == "caller":
-            await asyncio.sleep(self._random.uniform(0.0, 1.0))
-            try:
-                await (call.hang_up(timeout_s=20) if call.is_up() else call.cancel(timeout_s=20))
-            except PhoneError:
-                return  # it was ended, or crossed, meanwhile
-
-    async def _application(self, told: Notification) -> Reply:
-        plan = self._plans.get(told["from"], "ring")
-        if plan != "warm":
-            self._spawn(self._act(plan, told))
-        slow = self._random.random() < 0.3
-        return Reply(delay_s=self._random.uniform(0.0, 0.3) if slow else 0.0)
-
-    async def _act(self, plan: str, told: Notification) -> None:
-        """What the application does next; a server that is gone does not answer."""
-        try:
-            async with self._customer.api as api:
-                await self._ask(api, plan, told)
-        except (aiohttp.ClientError, ApiReplyError, TimeoutError):
-            return
-
-    async def _ask(self, api: ApiClient, plan: str, told: Notification) -> None:
-        session, state = told["session"], told["call_state"]
-        end = {"session": session, "notify_url": self._receiver.url("/end")}
-        play = {"session": session, "notify_url": self._receiver.url("/played")}
-        if state == "ringing":
-            if plan in ("play", "force", "caller"):
-                await api.post("ivr/middle/play", msg=LONG, **play)
-            elif plan in ("wait", "play_then_last_words"):
-                await api.post("ivr/middle/play", msg=SHORT, **play)
-            elif plan == "last_words":
-                await api.post("ivr/end/hangup", msg=SHORT, **end)
-            elif plan == "reject":
-                await api.post("ivr/end/hangup", **end)
-            if plan == "force":
-                await asyncio.sleep(self._random.uniform(0.0, 1.5))
-                await api.post("ivr/end/hangup", force="enabled", **end)
-        elif state == "ongoing" and plan == "play_then_last_words":
-            await api.post("ivr/end/hangup", msg=SHORT, **end)
 
     # The books ------------------------------------------------------------------------------------
 
@@ -267,7 +250,8 @@ class CrashRig:
         told = self._told()
         records = self._rows(
             "SELECT session, state, sequence, contact_url, cause, answered_ms, ended_ms, duration_ms,"
-            " minutes, debit, began_ms, dialog FROM calls"
+            " minutes, debit, began_ms, dialog, facts, contact_block, contact_tag, from_number"
+            " FROM calls"
         )
         ledger = dict(self._rows("SELECT session, sum(amount_micros) FROM ledger GROUP BY session"))
         for record in records:
@@ -277,6 +261,10 @@ class CrashRig:
                 self._check_bill(record, -ledger.get(record[0], 0))
         for session in told.keys() - self._checked:
             self._count("lost", f"{session}: told, and not on disk")
+        for lost in self._cast.accepted - {
+            txn for (txn,) in self._rows("SELECT txn_ref FROM calls")
+        }:
+            self._count("lost", f"{lost}: accepted, and not on disk")
         self._check_phones()
         [(balance, entries)] = self._rows(
             "SELECT (SELECT sum(points_micros + bonus_micros) FROM accounts),"
@@ -292,7 +280,7 @@ class CrashRig:
         return told
 
     def _check_notifications(self, record: Sequence[Any], arrived: list[Notification]) -> None:
-        session, state, sequence, contact_url = record[:4]
+        session, state, sequence = record[:3]
         first: dict[int, str] = {}
         order: list[int] = []
         for notification in arrived:
@@ -318,19 +306,36 @@ class CrashRig:
             if one.get("cause") == "crash":
                 since_s = one.at_s - max(start for start in self._starts_s if start <= one.at_s)
                 self.verdict.told_s = max(self.verdict.told_s, since_s)
-        if len(terminal) > 1:
-            self._count("doubled", f"{session}: {len(terminal)} terminal notifications")
-        elif bool(terminal) != bool(contact_url):
-            self._count("lost", f"{session}: {len(terminal)} terminal notifications")
-        elif terminal and {number for number, _ in terminal} != {str(sequence)}:
+        wanted = self._wanted_terminal(record)
+        if len(terminal) != wanted:
+            what = "doubled" if len(terminal) > wanted else "lost"
+            self._count(what, f"{session}: {len(terminal)} of {wanted} terminal notifications")
+        elif {int(number) for number, _ in terminal} != {sequence - at for at in range(wanted)}:
             self._count("out_of_order", f"{session}: the terminal notification is not the last")
+        for one in arrived:
+            if one["call_state"] == "ended":
+                self._check_fields(record, one)
+
+    def _wanted_terminal(self, record: Sequence[Any]) -> int:
+        """One, and a second for whoever wants to hear of a monitored call elsewhere."""
+        url, block, tag = record[3], record[13], record[14]
+        monitor = json.loads(record[12] or "{}").get("monitor")
+        return bool(url) + (monitor is not None and monitor[:3] != [block, url, tag])
+
+    def _check_fields(self, record: Sequence[Any], one: Notification) -> None:
+        """A block's own fields are told, whatever ended it."""
+        own = OWN_FIELDS.get(one["ivr_block"])
+        if own and own not in one.form:
+            self._count("lost", f"{record[0]}: no {own} in the end of {one['ivr_block']}")
+        if one.get("dial_status") and (one["dial_status"] == "answered") != (record[5] is not None):
+            self._count("lost", f"{record[0]}: dial_status {one['dial_status']}")
 
     def _check_bill(self, record: Sequence[Any], debited: int) -> None:
         session, cause, answered_ms, ended_ms = record[0], *record[4:7]
         duration_ms, minutes, debit, began_ms = record[7:11]
         expected = 0 if answered_ms is None else max(1, -(-duration_ms // MINUTE_MS))
         micros = round(float(debit) * 1_000_000)
-        owed = expected * MICROS_A_MINUTE
+        owed = expected * MICROS_A_MINUTE * self._legs_charged(record)
         if minutes != expected or {micros, debited} != {owed}:
             self._count("cents_off", f"{session}: {minutes} of {expected} min, {debit}, {debited}")
         if cause != "crash":
@@ -344,14 +349,40 @@ class CrashRig:
             self.verdict.unbilled_ms, round(kill.before_ms - ended_ms) if answered_ms else 0
         )
 
+    def _legs_charged(self, record: Sequence[Any]) -> int:
+        """Two, if somebody who was called answered."""
+        told = json.loads(record[12] or "{}").get("fields", {})
+        joined = self._cast.plans.get(record[15]) != "room" and "answered" in (
+            told.get("transfer_status"),
+            told.get("call_status_dest2"),
+        )
+        return 2 if joined else 1
+
+    async def _check_links(self) -> None:
+        """What was recorded can be had, whatever became of the process that recorded it."""
+        links = {one.form[name] for one in self._receiver.notifications
+                 for name in LINKS if name in one.form} - self._fetched  # fmt: skip
+        async with aiohttp.ClientSession() as client:
+            for link in links:
+                async with client.get(link) as reply:
+                    if reply.status != 200 or not await reply.read():
+                        self._count("lost", f"a recording: {reply.status}")
+        self._fetched |= links
+        self.verdict.recordings = len(self._fetched)
+
     def _check_phones(self) -> None:
-        for call in self._calls:
+        taken = self._cast.callee.phone.incoming_calls
+        for number, times in Counter(call.called for call in taken).items():
+            if times > 1:
+                self._count("doubled", f"{number} was called {times} times")
+        for call in self._legs():
             if not call.is_over():
                 self._count("left_open", call.log.ladder())
                 call.vanish()
             elif call.complaints:
                 self.verdict.trouble.append(f"{call.complaints[0]}\n{call.log.ladder()}")
-        self._calls.clear()
+        self._cast.calls.clear()
+        self._answerers_checked = len(taken)
 
     def _count(self, what: str, line: str) -> None:
         setattr(self.verdict, what, getattr(self.verdict, what) + 1)

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,14 +18,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from onhook.cli import accounts
+from onhook.cli import accounts, trunks
 from onhook.testing.api_client import ApiClient
+from onhook.testing.incoming_call import IncomingPhoneCall
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification, Receiver
 from onhook.testing.tones import silence, tone
 
 READY_S = 30.0
+TRUNKS_BELIEVED_S = 1.1
+"""A running server knows of a new trunk after this."""
 _numbers = count(31_000_000)
 
 
@@ -140,9 +145,56 @@ class Customer:
         async with self.api as api:
             return dict(await api.post(path, **params))
 
+    async def block(self, path: str, session: str, **params: str) -> dict[str, str]:
+        """A block that is accepted, and tells this customer's receiver at ``/PATH``; its JSON."""
+        url = self.receiver.url("/" + path.rpartition("/")[2])
+        reply = await self.post(f"ivr/{path}", **{"session": session, "notify_url": url, **params})
+        assert reply["status"] == "success_ok", reply
+        return reply
+
     async def hangup(self, session: str, **params: str) -> dict[str, str]:
         """A Hangup request; its JSON."""
         return await self.post("ivr/end/hangup", session=session, **params)
+
+
+@dataclass(frozen=True)
+class TrunkLine:
+    """Where a trunk of a server leads to: whoever listens on this port gets its calls."""
+
+    port: int
+    prefix: str
+
+
+@dataclass
+class Callee:
+    """A phone at the other end of a trunk; every number that ``another`` makes leads to it."""
+
+    phone: Phone
+    line: TrunkLine
+    numbers: set[str] = field(default_factory=set)
+    """Those that ``another`` made."""
+
+    def another(self) -> str:
+        """A number that was not called before, in E.164."""
+        number = f"{self.line.prefix}{next(_numbers) % 1_000_000:06d}"
+        self.numbers.add(number)
+        return number
+
+    @property
+    def calls(self) -> list[IncomingPhoneCall]:
+        """The calls to its numbers. What a test before this one dialled may still ring on the trunk."""
+        return [call for call in self.phone.incoming_calls if call.called in self.numbers]
+
+
+def lay_trunk(server: Onhook, prefix: str = "+6591", **options: str) -> TrunkLine:
+    """A trunk to a port of loopback that nobody listens on yet; known to the server on return."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    given = trunks.Given(f"t{port}", f"127.0.0.1:{port}", prefix=prefix, **options)
+    asyncio.run(trunks.add(server.data, given, server.settings.get("database_url", "")))
+    time.sleep(TRUNKS_BELIEVED_S)
+    return TrunkLine(port, prefix)
 
 
 def marked(seconds: float) -> NDArray[np.int16]:

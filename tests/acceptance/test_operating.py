@@ -72,6 +72,9 @@ async def test_the_token_is_nowhere_in_the_clear(customer: Customer) -> None:
         assert private not in log
 
 
+ANY_PORT = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -79,9 +82,13 @@ async def test_the_token_is_nowhere_in_the_clear(customer: Customer) -> None:
         (["serve", "--http", "127.0.0.1:99999"], "--http"),
         (["serve", "--rtp-ports", "9-1"], "--rtp-ports"),
         (["serve", "--allowed-networks", "10.0.0.0/33"], "--allowed-networks"),
+        (["serve", "--public-url", "voice.example.com"], "--public-url"),
+        (["serve", "--public-url", "https://voice.example.com/?a=b"], "--public-url"),
+        (["serve", "--recordings-kept-s", "0"], "--recordings-kept-s"),
         (["serve", "--config", "/nonexistent.toml"], "/nonexistent.toml"),
         (["serve", "--data", "/proc/nowhere"], "/proc/nowhere"),
         (["serve", "--data", "/dev/null"], "/dev/null"),
+        (["serve", "--voices-dir", "/nonexistent", *ANY_PORT], "--voices-dir"),
         (["app", "create", "x", "--data", "/dev/null"], "/dev/null"),
         (["number", "add", "12", "--app", "a", "--forward-to", "http://x/"], "12"),
         (["number", "add", "+6562220002", "--app", "a", "--forward-to", "ftp://x/"], "forward-to"),
@@ -219,3 +226,25 @@ async def test_what_was_not_delivered_goes_out_after_the_next_start(
             next_server.close()
     assert (last["call_state"], last["cause"]) == ("ended", "cancelled")
     assert last.headers["x-onhook-event"] == "2"
+
+
+async def test_what_was_being_recorded_at_a_crash_can_be_heard_after_the_next_start(
+    start: Callable[..., Onhook],
+) -> None:
+    server = start(recordings_kept_s="3600")
+    server.process.kill()
+    server.process.wait()
+    name = "A" * 32
+    (server.data / "recordings" / f"{name}.pcm").write_bytes(bytes(2 * 8000))
+    next_server = Onhook(server.settings, data=server.data)
+    try:
+        async with aiohttp.ClientSession() as http:
+            async with http.get(f"{next_server.url}/recordings/{name}.mp3") as reply:
+                assert (reply.status, reply.content_type) == (200, "audio/mpeg")
+                mp3 = await reply.read()
+            async with http.get(f"{next_server.url}/recordings/{'B' * 32}.mp3") as reply:
+                assert reply.status == 404
+    finally:
+        next_server.close()
+    assert (server.data / "recordings" / f"{name}.mp3").read_bytes() == mp3
+    assert name not in next_server.log

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 import jsonschema_rs
 
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import Callee, Customer, Onhook
 from onhook.cli import accounts
 from onhook.testing.receiver import Notification
 
@@ -106,3 +106,48 @@ async def test_the_notifications_of_a_call_are_as_documented(customer: Customer)
     assert undocumented(document, "Play", heard) == []
     assert undocumented(document, "Hangup", over) == []
     assert undocumented(document, "Hangup", rang)
+
+
+async def test_the_notifications_of_every_block_are_as_documented(
+    customer: Customer, callee: Callee
+) -> None:
+    """Those that go on and the last ones, of calls of both directions."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{customer.server.url}/openapi.json") as reply,
+    ):
+        document = await reply.json()
+    receiver, url = customer.receiver, customer.receiver.url("/told")
+    number, monitor = callee.another(), receiver.url("/monitor")
+    dialled = await customer.post("ivr/start/dial", dest=number, notify_url=url)
+    call = await callee.phone.incoming(called=number)
+    await call.answer()
+    session = dialled["session"]
+    told = [("Dial", await receiver.next(session=session))]
+    await customer.block("middle/monitor", session, monitor_notify_url=monitor)
+    told.append(("Monitor", await receiver.next(session=session)))
+    await customer.block("middle/gather", session, max_digits="1")
+    await call.send_digits("1")
+    told.append(("Gather", await receiver.next(session=session)))
+    await customer.block("middle/record", session, max_duration="1")
+    told.append(("Record", await receiver.next(session=session)))
+    await customer.post("ivr/middle/hold", session=session)
+    await customer.block("middle/unhold", session)
+    told.append(("Unhold", await receiver.next(session=session)))
+    busy = callee.another()
+    await customer.block("end/transfer", session, dest=busy, on_failure="continue")
+    (await callee.phone.incoming(called=busy)).reject(486)
+    told.append(("Transfer", await receiver.next(session=session)))
+    await call.hang_up()
+    told.append(("Transfer", await receiver.next(session=session, ivr_block="transfer")))
+    told.append(("Monitor", await receiver.next(session=session, ivr_block="monitor")))
+
+    first, second = callee.another(), callee.another()
+    await customer.post("voice/call", dest1=first, dest2=second, notify_url=url)
+    (await callee.phone.incoming(called=first)).reject(486)
+    told.append(("VoiceCall", await receiver.next(dest1=first)))
+    await customer.post("conference/call", dest=second, notify_url=url)
+    (await callee.phone.incoming(called=second)).reject(486)
+    told.append(("ConferenceCall", await receiver.next(dest=second)))
+    for title, one in told:
+        assert undocumented(document, title, one) == [], title

@@ -15,6 +15,10 @@ class PlainSyntax:
             raise Refused("error_msg_invalid_xml")
         return ("message", text)
 
+    def number(self, text: str) -> str | None:
+        self.read.append(("number", text))
+        return None if "bad" in text else text
+
     def notify_url(self, text: str) -> object:
         self.read.append(("notify_url", text))
         if text.startswith("bad"):

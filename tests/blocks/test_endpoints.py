@@ -65,7 +65,7 @@ def test_nothing_is_declared_twice(endpoint: Endpoint) -> None:
 
 def test_names_and_paths_are_unique() -> None:
     everything: tuple[Block | Endpoint, ...] = (*BLOCKS, *ENDPOINTS)
-    assert len({declared.name for declared in everything}) == len(everything)
+    assert len({declared.slug for declared in everything}) == len(everything)
     assert len({declared.path for declared in everything}) == len(everything)
 
 

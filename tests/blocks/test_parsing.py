@@ -8,7 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks.plain_syntax import PlainSyntax
-from onhook.blocks import BLOCKS, HANGUP, PLAY, Block, BlockRequest, Refused, check_present, parse
+from onhook.blocks import (
+    BLOCKS,
+    CONFERENCE,
+    DIAL,
+    GATHER,
+    HANGUP,
+    MONITOR,
+    PLAY,
+    RECORD,
+    TRANSFER,
+    Block,
+    BlockRequest,
+    Destination,
+    Refused,
+    check_present,
+    parse,
+)
 
 APP = {"app_id": "A" * 16, "access_token": "T" * 16}
 FULL = {
@@ -17,7 +33,13 @@ FULL = {
     "msg": "Good bye.",
     "tag": "order 7",
     "notify_url": "http://app.example/over",
+    "dest": "+6591112222",
+    "dest2": "+6593334444",
+    "txn_ref": "AA-C-1",
+    "action": "mute",
 }
+"""A value for whatever any block requires, and what many take."""
+
 URL = "http://app.example/"
 
 
@@ -51,12 +73,13 @@ def test_a_hangup_needs_a_session_and_no_more() -> None:
     assert read(HANGUP, {**APP, "session": "S1"}) == BlockRequest(block=HANGUP, session="S1")
 
 
+KNOWN = {param.name for block in BLOCKS for param in block.params}
 REQUIRED = [(block, param.name) for block in BLOCKS for param in block.params if param.required]
 OPTIONAL = [(block, param.name) for block in BLOCKS for param in block.params if not param.required]
 
 
 def ids(case: object) -> str:
-    return case.name if isinstance(case, Block) else str(case)
+    return case.slug if isinstance(case, Block) else str(case)
 
 
 def test_what_is_required() -> None:
@@ -93,9 +116,7 @@ def test_what_is_missing_is_named_in_declared_order(block: Block) -> None:
 
 
 @given(
-    extra=st.dictionaries(
-        st.text().filter(lambda name: name not in {*FULL, "force"}), st.text(), max_size=5
-    )
+    extra=st.dictionaries(st.text().filter(lambda name: name not in KNOWN), st.text(), max_size=5)
 )
 def test_unknown_parameters_are_ignored(extra: dict[str, str]) -> None:
     for block in BLOCKS:
@@ -190,13 +211,19 @@ WRONG = {
         ("x" * 4001, "error_invalid_notify_url"),
     ],
 }
-"""Parameter to values that are wrong, each with its status; in the order of the declarations."""
+"""Parameter to values that are wrong, each with its status."""
+
+
+def wrong_ones(block: Block) -> list[str]:
+    """Those of the block's parameters of which a wrong value is known, in declared order."""
+    return [param.name for param in block.params if param.name in WRONG]
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=ids)
 def test_the_first_wrong_parameter_in_declared_order_decides(block: Block) -> None:
     for names in itertools.chain.from_iterable(
-        itertools.combinations(WRONG, count) for count in range(1, len(WRONG) + 1)
+        itertools.combinations(wrong_ones(block), count)
+        for count in range(1, len(wrong_ones(block)) + 1)
     ):
         for values in itertools.product(*(WRONG[name] for name in names)):
             wrong = {name: text for name, (text, _) in zip(names, values, strict=True)}
@@ -209,7 +236,7 @@ def test_the_first_wrong_parameter_in_declared_order_decides(block: Block) -> No
 def test_what_is_missing_is_told_before_what_is_wrong(block: Block) -> None:
     wrong = {name: values[0][0] for name, values in WRONG.items()}
 
-    for name in ("app_id", "access_token", "session"):
+    for name in (param.name for param in block.params if param.required):
         assert refusal(block, {**FULL, **wrong, name: ""}).status == f"error_{name}_param_missing"
 
 
@@ -218,6 +245,104 @@ def test_a_missing_message_is_told_before_a_wrong_tag() -> None:
 
     assert refusal(PLAY, params).status == "error_msg_param_missing"
     assert refusal(HANGUP, params).status == "error_tag_invalid_length"
+
+
+# What a block alone takes --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("block", "name", "low", "high", "status"),
+    [
+        (GATHER, "max_digits", 0, 255, "error_invalid_max_digits"),
+        (GATHER, "timeout", 1, 600, "error_invalid_timeout"),
+        (GATHER, "attempts", 1, 10, "error_invalid_attempts"),
+        (RECORD, "max_duration", 1, 14400, "error_invalid_max_duration"),
+        (DIAL, "max_duration", 1, 14400, "error_invalid_max_duration"),
+        (DIAL, "ring_time", 1, 180, "error_invalid_ring_time"),
+    ],
+    ids=ids,
+)
+def test_whole_numbers_have_limits(
+    block: Block, name: str, low: int, high: int, status: str
+) -> None:
+    for value in (low, high):
+        assert read(block, {**FULL, name: str(value)}).whole(name, -1) == value
+    for text in (
+        str(low - 1),
+        str(high + 1),
+        "1.5",
+        " 5",
+        "5 ",
+        "٣",
+        "1_0",
+        "+5",
+        "x",
+        "1e1",
+        "9" * 30,
+    ):
+        assert refusal(block, {**FULL, name: text}).status == status
+    assert read(block, FULL).whole(name, -1) == -1
+
+
+def test_a_transfer_goes_on_only_if_it_is_told_to() -> None:
+    for text in ("hangup", "continue"):
+        assert read(TRANSFER, {**FULL, "on_failure": text}).text("on_failure") == text
+    assert (
+        refusal(TRANSFER, {**FULL, "on_failure": "Continue"}).status == "error_on_failure_invalid"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "dest"),
+    [
+        ("+6591112222", Destination(number="+6591112222")),
+        ("+6561234567,,123#", Destination(number="+6561234567", digits=",,123#")),
+        ("room:R1", Destination(room="R1")),
+        ("room:", Destination(room="")),
+        ("+1room:R1", Destination(room="R1")),
+        (" 1room:R1".replace(" ", "+"), Destination(room="R1")),
+    ],
+)
+def test_a_call_is_transferred_to_a_number_or_a_room(text: str, dest: Destination) -> None:
+    assert read(TRANSFER, {**FULL, "dest": text}).options["dest"] == dest
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("bad", "error_dest_invalid"),
+        ("+6561234567,x", "error_dest_invalid"),
+        ("room:" + "x" * 33, "error_invalid_room"),
+        ("room:a b", "error_invalid_room"),
+        ("room:ä", "error_invalid_room"),
+    ],
+)
+def test_what_is_neither_is_refused(text: str, status: str) -> None:
+    assert refusal(TRANSFER, {**FULL, "dest": text}).status == status
+
+
+def test_a_conference_calls_up_to_eight_different_numbers() -> None:
+    eight = [f"+659111222{digit}" for digit in range(8)]
+
+    assert read(CONFERENCE, {**FULL, "dest": ",".join(eight)}).options["dest"] == tuple(eight)
+    assert read(CONFERENCE, {**FULL, "dest": ", ".join(eight[:2])}).options["dest"] == tuple(
+        eight[:2]
+    )
+    for wrong in (eight * 2, [*eight, "+6592223333"], ["", ""], ["bad"]):
+        assert refusal(CONFERENCE, {**FULL, "dest": ",".join(wrong)}).status == "error_dest_invalid"
+
+
+def test_a_caller_may_be_private() -> None:
+    assert read(DIAL, {**FULL, "caller_id": "Private"}).text("caller_id") == "private"
+    assert refusal(DIAL, {**FULL, "caller_id": "bad"}).status == "error_caller_id_invalid"
+
+
+def test_a_monitor_has_two_urls() -> None:
+    request = read(MONITOR, {**FULL, "monitor_notify_url": "http://app.example/m"})
+
+    assert (request.notify_url, request.monitor_url) == (FULL["notify_url"], "http://app.example/m")
+    wrong = refusal(MONITOR, {**FULL, "monitor_notify_url": "bad"})
+    assert wrong.status == "error_invalid_notify_url"
 
 
 # Anything at all ------------------------------------------------------------------------------
@@ -247,7 +372,8 @@ def test_any_request_is_read_or_refused_with_a_status_of_its_block(params: dict[
             assert refused.headers == {}
         else:
             assert request.block is block
-            assert request.session == params["session"]
-            assert request.tag == params.get("tag", "")
-            assert (request.message is None) == (not params.get("msg"))
+            taken = {p.name: params[p.name] for p in block.params if params.get(p.name)}
+            assert request.session == taken.get("session", "")
+            assert request.tag == taken.get("tag", "")
+            assert (request.message is None) == ("msg" not in taken)
             assert (request.notify_target is None) == (request.notify_url is None)

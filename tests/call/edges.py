@@ -39,6 +39,7 @@ from onhook.call import (
     HangupDone,
     HungUp,
     MediaLost,
+    MessageBroken,
     Notify,
     OutOfCredit,
     Overtake,
@@ -82,6 +83,7 @@ REJECTED = (EndedBy.APPLICATION, "rejected")
 CALLER_LEFT = (EndedBy.CALLER, "hangup")
 CANCELLED = (EndedBy.CALLER, "cancelled")
 NO_ACK = (EndedBy.SYSTEM, "no_ack")
+INCOMPLETE = (EndedBy.SYSTEM, "message_incomplete")
 MEDIA_LOST = (EndedBy.SYSTEM, "media_lost")
 RING_TIMEOUT = (EndedBy.SYSTEM, "ring_timeout")
 SHUTDOWN = (EndedBy.SYSTEM, "shutdown")
@@ -266,6 +268,14 @@ EDGES: list[Edge] = [
          State.CLOSING, (*BYE, Overtake(9, SESSION_ENDED)), end=MEDIA_LOST),
     Edge("ending: media lost",
          ENDING, MediaLost(6.5), State.CLOSING, BYE, end=MEDIA_LOST),
+    # MessageBroken
+    Edge("running: the message cannot go on",
+         RUNNING, MessageBroken(4.0, 1), State.CLOSING, BYE, end=INCOMPLETE),
+    Edge("running, forcing: the message cannot go on",
+         forcing(RUNNING), MessageBroken(7.0, 1),
+         State.CLOSING, (*BYE, Overtake(9, SESSION_ENDED)), end=INCOMPLETE),
+    Edge("ending: the last words cannot go on",
+         ENDING, MessageBroken(7.0, 2), State.CLOSING, BYE, end=INCOMPLETE),
     # Shutdown
     Edge("ringing: the process ends",
          RINGING, Shutdown(1.0), State.CLOSING, (Reject(503),), end=SHUTDOWN),

@@ -1,10 +1,11 @@
 """Calls that got where they are by what really happens to calls, never built by hand."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 
 from onhook.call import (
     Acknowledged,
     Call,
+    Connected,
     Contact,
     Due,
     Effect,
@@ -17,17 +18,34 @@ from onhook.call import (
     Prepared,
     Requested,
     arrive,
+    dial,
     step,
 )
+from onhook.call.works import Saying
 
-Path = tuple[Event, ...]
+
+@dataclass(frozen=True)
+class Placed:
+    """A call begins by being placed instead of by arriving; only ever the first of a path."""
+
+    at: float
+    job: Job
+    ring_s: float = 30.0
+    max_s: float | None = None
+
+
+Path = tuple[Event | Placed, ...]
 
 LIMITS = Limits(ringing_s=60.0, idle_s=900.0, settle_s=0.5, reject_code=603)
 
 FORWARD = Contact("answer", "http://app.example/incoming")
+DIAL_URL = "http://app.example/dialled"
 PLAY_URL = "http://app.example/played"
 HANGUP_URL = "http://app.example/over"
 FORCE_URL = "http://app.example/forced"
+
+ANSWERED = Saying(fields=(("dial_status", "answered"),))
+"""The work of a Dial."""
 
 
 def play(request_id: int, url: str | None = PLAY_URL, tag: str = "") -> Job:
@@ -51,21 +69,40 @@ def forced(
     )
 
 
-def contact(job: Job) -> Contact:
-    """Who is told about a block that has a notify_url."""
+def dial_job(url: str | None = DIAL_URL, tag: str = "", *, speaks: bool = True) -> Job:
+    """A Dial as an application asks for it."""
+    return Job(1, "dial", notify_url=url, tag=tag, speaks=speaks, work=ANSWERED)
+
+
+def dialling(
+    *,
+    url: str | None = DIAL_URL,
+    tag: str = "",
+    speaks: bool = True,
+    max_s: float | None = None,
+    job: Job | None = None,
+) -> Path:
+    """A Dial was accepted, or another block that calls somebody, and the callee's phone rings."""
+    return (Placed(0.0, job or dial_job(url, tag, speaks=speaks), max_s=max_s),)
+
+
+def contact(job: Job, **fields: str) -> Contact:
+    """Who is told about a block that has a notify_url, and what it came to."""
     assert job.notify_url
-    return Contact(job.block, job.notify_url, job.tag)
+    return Contact(job.block, job.notify_url, job.tag, tuple(fields.items()))
 
 
 class Life:
     """One call, event after event, with every effect that it had."""
 
-    def __init__(self, path: Iterable[Event] = (), limits: Limits = LIMITS) -> None:
+    def __init__(self, path: Path = (), limits: Limits = LIMITS) -> None:
+        placed = path[0] if path and isinstance(path[0], Placed) else None
         self.call: Call
-        self.call, first = arrive("S1", FORWARD.url, limits, 0.0)
+        self.call, first = _begun(placed, limits)
         self.effects: list[Effect] = list(first)
         for event in path:
-            self.then(event)
+            if not isinstance(event, Placed):
+                self.then(event)
 
     def then(self, event: Event) -> tuple[Effect, ...]:
         """What this event brings about."""
@@ -83,6 +120,13 @@ class Life:
         ]
 
 
+def _begun(placed: Placed | None, limits: Limits) -> tuple[Call, tuple[Effect, ...]]:
+    if placed is None:
+        return arrive("S1", FORWARD.url, limits, 0.0)
+    return dial("S1", placed.job, limits, placed.at, ring_s=placed.ring_s, max_s=placed.max_s)
+
+
+DIAL = dial_job(tag="reminder")
 PLAY = play(1, tag="greeting")
 NEXT = play(3)
 HANGUP = hangup(2, tag="bye")
@@ -112,3 +156,12 @@ LAST_PLAY: Path = (Requested(1.0, play(1, url=None)), Prepared(2.0, 1), Acknowle
 def forcing(path: Path, at: float = 6.5) -> Path:
     """The same, with a forced Hangup being prepared beside it."""
     return (*path, Requested(at, FORCED))
+
+
+DIALLING: Path = dialling(tag="reminder")
+CONNECTED: Path = (*DIALLING, Connected(4.0))
+"""RUNNING: the callee answered, and hears the message of the Dial."""
+CALLED: Path = (*CONNECTED, Played(6.0, 1))
+"""WAITING in a call of ours."""
+CANCELLING: Path = (*forcing(DIALLING, 3.0), Prepared(3.5, 9))
+"""CLOSING of a call of ours that was never answered."""

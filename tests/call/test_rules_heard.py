@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from call.at_work import gather
 from call.lives import (
     CLOSING,
     ENDING,
@@ -14,7 +15,6 @@ from call.lives import (
     LIMITS,
     NEXT,
     PLAY,
-    PLAY_URL,
     PREPARING,
     PREPARING_LATER,
     REJECTING,
@@ -33,7 +33,6 @@ from onhook.call import (
     EndedBy,
     HangUp,
     HangupDone,
-    Job,
     MediaLost,
     Notify,
     Play,
@@ -58,10 +57,7 @@ def test_a_play_answers_a_ringing_call_and_is_heard_after_the_ack() -> None:
 
 
 def test_a_hangup_with_a_message_answers_a_ringing_call_plays_and_hangs_up() -> None:
-    life = Life()
-
-    for event in (*ENDING_UNHEARD, Acknowledged(3.0), Played(4.0, 2), Due(4.5), HangupDone(5.0)):
-        life.then(event)
+    life = Life((*ENDING_UNHEARD, Acknowledged(3.0), Played(4.0, 2), Due(4.5), HangupDone(5.0)))
 
     assert life.effects == [
         Notify(FORWARD, "ringing"),
@@ -100,10 +96,10 @@ def test_the_bye_leaves_a_settle_time_after_the_last_frame() -> None:
 
 
 def test_only_a_hangup_hangs_up_when_there_is_nothing_to_say() -> None:
-    silent = Job(3, "gather", notify_url=PLAY_URL)
-    life = Life((*WAITING, Requested(5.0, silent)))
+    life = Life((Requested(1.0, gather(speaks=False)),))
 
-    life.then(Prepared(6.0, 3))
+    assert life.then(Prepared(2.0, 3)) == (Accept(3), Answer())
+    life.then(Acknowledged(3.0))
 
     assert life.call.state is State.RUNNING
 

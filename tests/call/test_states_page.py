@@ -3,7 +3,7 @@
 import runpy
 from pathlib import Path
 
-from onhook.call import TABLE, State
+from onhook.call import TABLE, State, works
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "call-states.md"
@@ -15,10 +15,11 @@ def test_the_page_is_what_its_script_writes() -> None:
     assert PAGE.read_text(encoding="utf-8") == script["page"](), "run scripts/call_states.py"
 
 
-def test_the_page_names_every_state_event_and_transition() -> None:
+def test_the_page_names_every_state_event_transition_and_work() -> None:
     text = PAGE.read_text(encoding="utf-8")
 
     names = {state.value for state in State}
     names |= {event.__name__ for _, event in TABLE}
     names |= {transition.__name__ for transition in TABLE.values()} - {"ignore"}
+    names |= set(works.__all__)
     assert not {name for name in names if f"`{name}`" not in text}

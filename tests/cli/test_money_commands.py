@@ -1,33 +1,11 @@
 """The commands about accounts and rates."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from onhook.cli.main import app
-
-Run = Callable[..., str]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command on a data directory that is not there yet; returns what it said."""
-    monkeypatch.setenv("ONHOOK_DATA", str(tmp_path / "data"))
-
-    def invoke(*arguments: str, ok: bool = True) -> str:
-        ended = CliRunner().invoke(app, arguments)
-        assert ended.exception is None or isinstance(ended.exception, SystemExit)
-        assert (ended.exit_code == 0) == ok, ended.stderr
-        if ok:
-            return ended.stdout
-        assert ended.stderr.startswith("onhook: ")
-        assert len(ended.stderr.strip().splitlines()) == 1
-        return ended.stderr
-
-    return invoke
+from cli.conftest import Run
 
 
 def test_accounts(run: Run) -> None:

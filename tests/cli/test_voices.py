@@ -63,3 +63,19 @@ def test_what_cannot_be_said_is_one_sentence(tmp_path: Path) -> None:
     refused = RUN.invoke(app, ["say", "bonjour", str(nowhere), "--language", "fr"])
     assert refused.exit_code == 1
     assert "cannot be written" in refused.stderr
+
+
+def test_a_directory_of_voices_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    refused = RUN.invoke(app, ["voices", "--voices-dir", str(tmp_path / "nowhere")])
+    assert refused.exit_code == 1
+    assert "nowhere cannot be read" in refused.stderr
+
+
+def test_a_voice_of_the_directory_that_cannot_be_used_is_told_beside_the_list(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"")
+    listed = RUN.invoke(app, ["voices", "--json", "--voices-dir", str(tmp_path)])
+    assert json.loads(listed.stdout)
+    assert "voice_left_out" in listed.stderr
+    assert "broken" in listed.stderr

@@ -1,6 +1,7 @@
 /* Drives the media plane with real sockets on loopback, to be run under the sanitizers:
  *   cc -std=c11 -fsanitize=address,undefined -Isrc/onhook/media tests/media/plane_drive.c \
- *      src/onhook/media/plane.c src/onhook/media/law.c src/onhook/media/mixer.c -lpthread
+ *      src/onhook/media/plane.c src/onhook/media/law.c src/onhook/media/mixer.c \
+ *      src/onhook/media/recorder.c -lpthread
  * Ends with 0 and "ok" when all that was expected happened.
  */
 #define _GNU_SOURCE
@@ -8,12 +9,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,11 +24,11 @@ enum { CALLS = 24, FRAMES = 8, PATIENCE_MS = 20000 };
 
 static struct plane *media;
 static uint64_t handles[CALLS];
-static int peers[CALLS];
+static int peers[CALLS], readers[CALLS];
 static struct sockaddr_in planes[CALLS];
 static uint8_t frames[FRAMES * PLANE_FRAME_BYTES];
 static struct {
-    int played, stopped, digits, first, closed;
+    int played, stopped, digits, first, closed, recorded;
     char last_digits[64];
 } seen[CALLS];
 
@@ -56,15 +59,28 @@ static int call_of(uint64_t handle)
     return -1;
 }
 
+/* A pipe that nobody reads takes part of it, a file takes all. */
+static void note_recorded(int i, plane_recording *recording)
+{
+    struct plane_recorded figures;
+    plane_reap_recording(media, recording, &figures);
+    expect(figures.error ? figures.error == ETIMEDOUT && figures.lost : !figures.lost);
+    expect(i % 4 == 3 || !figures.error);
+    seen[i].recorded++;
+}
+
 static void note(const struct plane_event *event)
 {
     int i = call_of(event->call);
-    expect(!seen[i].closed);
+    expect(!seen[i].closed || event->kind == PLANE_RECORDED);
     switch (event->kind) {
     case PLANE_PLAYED: seen[i].played++; break;
     case PLANE_STOPPED: seen[i].stopped++; break;
     case PLANE_RTP_FIRST: seen[i].first++; break;
     case PLANE_CLOSED: seen[i].closed++; break;
+    case PLANE_RECORDED:
+        note_recorded(i, (plane_recording *)(uintptr_t)event->play_id);
+        break;
     case PLANE_DIGIT:
         seen[i].last_digits[seen[i].digits++ % 63] = (char)event->digit;
         break;
@@ -100,16 +116,33 @@ static void open_calls(void)
         expect(fd >= 0);
         peers[i] = plane_bind("127.0.0.1", 0);
         planes[i] = local_address(fd);
+        int events = i % 3 ? 101 : PLANE_NO_EVENTS;
         struct plane_call how = {
             .fd = fd, .remote_ip = "127.0.0.1",
-            .remote_port = ntohs(local_address(peers[i]).sin_port), .payload_type = 8,
-            .event_payload_type = i % 3 ? 101 : PLANE_NO_EVENTS, .ssrc = (uint32_t)i,
+            .remote_port = ntohs(local_address(peers[i]).sin_port), .ssrc = (uint32_t)i,
+            .format = {8, events, events, false},
             .timestamp = 0xfffffff0u, .sequence = 0xfffe};
         expect(plane_open(media, &how, &handles[i]) >= 0);
     }
     struct plane_call bad = {.fd = 0, .remote_ip = "0.0.0.0", .remote_port = 4};
     uint64_t handle;
     expect(plane_open(media, &bad, &handle) == -EINVAL);
+    expect(plane_agree(media, handles[0], &(struct plane_format){8, 101, 128, false}) == -EINVAL);
+}
+
+static plane_recording *record(int i)
+{
+    int fd = memfd_create("recording", 0), pipe_fds[2];
+    plane_recording *recording;
+    if (i % 4 == 3 && !(i & 8)) {
+        expect(pipe(pipe_fds) == 0);
+        expect(fcntl(pipe_fds[1], F_SETPIPE_SZ, 4096) == 4096);
+        close(fd);
+        fd = pipe_fds[1];
+        readers[i] = pipe_fds[0];
+    }
+    expect(fd >= 0 && plane_record(media, handles[i], fd, &recording) >= 0);
+    return recording;
 }
 
 static void send_to(int i, const void *data, size_t bytes)
@@ -148,9 +181,12 @@ int main(void)
     expect(plane_start(&media, &odd) == -EINVAL);
     expect(plane_start(&media, &config) == 0);
     open_calls();
+    plane_recording *whole[CALLS], *part[CALLS];
+    for (int i = 0; i < CALLS; i++)
+        whole[i] = record(i);
     for (int round = 0; round < 3; round++)
         for (int i = 0; i < CALLS; i++)
-            expect(plane_play(media, handles[i], (uint64_t)round, frames, 1 + (uint32_t)(i % FRAMES)) >= 0);
+            expect(plane_play(media, handles[i], (uint64_t)round, frames, frames, 1 + (uint32_t)(i % FRAMES)) >= 0);
     for (int i = 0; i < CALLS; i++)
         send_digit(i, (uint8_t)(i % 16), 100, 8000);
     for (int i = 0; i < CALLS; i++)
@@ -161,34 +197,48 @@ int main(void)
             expect(seen[i].last_digits[0] == "0123456789*#ABCD"[i % 16]);
         }
 
+    for (int i = 0; i < CALLS; i++)
+        part[i] = i % 4 == 3 ? NULL : record(i);
     for (int round = 0; round < 40; round++) {
         for (int i = 0; i < CALLS; i++)
             disturb(i);
         take_events(2);
     }
+    for (int i = 0; i < CALLS; i += 2)
+        expect(plane_record_stop(media, handles[i], part[i]) >= 0);
+    for (int i = 0; i < CALLS; i += 4)
+        await(seen[i].recorded == 1);
     for (int i = 0; i < CALLS; i++) {
-        expect(plane_play(media, handles[i], 9, frames, FRAMES) >= 0);
-        expect(plane_play(media, handles[i], 10, frames, FRAMES) >= 0);
+        expect(plane_play(media, handles[i], 9, frames, frames, FRAMES) >= 0);
+        expect(plane_play(media, handles[i], 10, frames, frames, FRAMES) >= 0);
         expect(plane_remote(media, handles[i], "127.0.0.2", 9) >= 0);
+        expect(plane_agree(media, handles[i], &(struct plane_format){0, 96, 101, i & 2}) >= 0);
         expect((i & 1 ? plane_cut(media, handles[i]) : plane_close(media, handles[i])) >= 0);
     }
     for (int i = 0; i < CALLS; i++) {
         struct plane_stats stats;
+        int stopped = plane_record_stop(media, handles[i], whole[i]);
+        expect(i & 1 ? stopped >= 0 : stopped == -ENOENT);
         await(seen[i].played + seen[i].stopped == 5 && (i & 1 || seen[i].closed));
         expect(plane_reap(media, handles[i], &stats) == (i & 1 ? -ENOENT : 0));
         expect(plane_reap(media, handles[i], &stats) == -ENOENT);
         if (!(i & 1)) {
-            expect(plane_play(media, handles[i], 11, frames, 1) == -ENOENT);
+            expect(plane_agree(media, handles[i], &(struct plane_format){0}) == -ENOENT);
+            expect(plane_play(media, handles[i], 11, frames, frames, 1) == -ENOENT);
             expect(stats.sent_packets + stats.send_errors >= 3u * (1 + (unsigned)i % FRAMES));
         }
     }
+    for (int i = 0; i < CALLS; i++) /* what was closed too, and reaped meanwhile */
+        await(seen[i].recorded == (i & 1 ? 1 : 2));
+    for (int i = 1; i < CALLS; i += 2)
+        record(i);
     /* stop with calls open, segments queued and events not taken */
     for (int i = 1; i < CALLS; i += 2)
         for (uint64_t n = 0; n < 20; n++)
-            expect(plane_play(media, handles[i], n, frames, FRAMES) >= 0);
+            expect(plane_play(media, handles[i], n, frames, frames, FRAMES) >= 0);
     plane_stop(media);
     for (int i = 0; i < CALLS; i++)
-        close(peers[i]);
+        close(peers[i]), close(readers[i]);
     puts("ok");
     return 0;
 }

@@ -39,7 +39,7 @@ static void open_all(void)
     for (int i = 0; i < CALLS; i++) {
         int pair[2];
         expect(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
-        calls[i] = (struct call){.fd = pair[0], .payload_type = 8, .event_payload_type = NO_EVENTS,
+        calls[i] = (struct call){.fd = pair[0], .payload_type = 8, .event_payload_type = NO_EVENTS, .event_from_peer = NO_EVENTS,
                                  .connected = true, .latched = true, .timestamp = 0xffffff00u};
         ears[i] = pair[1];
         take_command(&media, &(struct command){.kind = OPEN, .call = &calls[i]});
@@ -50,7 +50,7 @@ static void play(int i)
 {
     struct segment *segment = malloc(sizeof *segment);
     expect(segment != NULL);
-    *segment = (struct segment){.frames = frames, .count = 1 + (uint32_t)chance(LONGEST)};
+    *segment = (struct segment){.frames = {frames, frames}, .count = 1 + (uint32_t)chance(LONGEST)};
     if (!calls[i].playing) {
         asked_at[i] = media.tick;
         rounds_skipped_at[i] = rounds_skipped;

@@ -31,12 +31,11 @@ class Leg:
 
     def say(self, payload: bytes, *, marker: bool = False, payload_type: int | None = None) -> None:
         kind = self.stream.codec if payload_type is None else payload_type
-        self.timestamp %= 2**32
         packet = Packet(marker, kind, self.sequence, self.timestamp, self.ssrc, payload)
         self.peer.send(packet.encode(), self.stream.port)
         self.said.append(payload)
         self.sequence = (self.sequence + 1) % 2**16
-        self.timestamp += len(payload)
+        self.timestamp = (self.timestamp + len(payload)) % 2**32
 
 
 OpenLeg = Callable[..., Leg]
@@ -94,7 +93,7 @@ async def test_the_steps_of_the_sender_are_kept(legs: tuple[Leg, Leg], size: int
     speaker, listener = legs
     for number in range(8):
         if number == 4:
-            speaker.timestamp += 800  # a pause
+            speaker.timestamp = (speaker.timestamp + 800) % 2**32  # a pause
         speaker.say(bytes([number]) * size, marker=number == 4)
     packets = await listener.peer.receive_many(8)
     assert_in_order(packets)
@@ -330,3 +329,12 @@ async def test_what_cannot_be_bridged_is_refused(plane: MediaPlane, open_leg: Op
         with pytest.raises(StreamClosed):
             first.stream.bridge(second.stream)
     gone.stream.unbridge()
+
+
+async def test_a_flood_on_one_leg_is_not_passed_on_whole(legs: tuple[Leg, Leg]) -> None:
+    speaker, listener = legs
+    for _ in range(60):
+        speaker.say(tone(1))
+    speaker.stream.close()
+    stats = await speaker.ear.until_closed()
+    assert len(listener.peer.waiting()) == stats.received_packets < 60

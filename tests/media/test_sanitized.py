@@ -13,7 +13,11 @@ ROOT = Path(__file__).parents[2]
 MEDIA = ROOT / "src" / "onhook" / "media"
 MEMORY = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 THREADS = ["-fsanitize=thread"]
-REST = [MEDIA / "law.c", MEDIA / "mixer.c"]  # but for plane.c, which some include
+REST = [
+    MEDIA / "law.c",
+    MEDIA / "mixer.c",
+    MEDIA / "recorder.c",
+]  # but for plane.c, which some include
 COMPILER = shutil.which(os.environ.get("CC", "cc"))
 
 
@@ -56,6 +60,11 @@ def test_threads(tmp_path: Path) -> None:
 def test_pacing(tmp_path: Path) -> None:
     timing = ROOT / "tests" / "media" / "plane_timing.c"
     run(str(build(tmp_path / "timing", MEMORY, timing, *REST)))
+
+
+def test_places(tmp_path: Path) -> None:
+    places = ROOT / "tests" / "media" / "recorder_places.c"
+    run(str(build(tmp_path / "places", MEMORY, places, MEDIA / "law.c")))
 
 
 def test_datagrams(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import pytest
 
@@ -20,7 +20,7 @@ def presses(packets: list[Packet]) -> list[list[tuple[str, bool, int]]]:
     assert {packet.payload_type for packet in packets} == {101}
     found = []
     for _, group in groupby(packets, key=lambda packet: packet.timestamp):
-        press = []
+        press: list[tuple[str, bool, int]] = []
         for packet in group:
             code, flags, duration = struct.unpack("!BBH", packet.payload)
             assert packet.marker == (not press)
@@ -42,7 +42,7 @@ async def test_each_digit_is_an_event(stream: Stream, peer: RtpPeer, ear: Ear) -
     numbers = [packet.sequence for packet in packets]
     assert numbers == [(numbers[0] + n) % 2**16 for n in range(len(packets))]
     starts = [packets[n].timestamp for n in range(0, len(packets), 7)]
-    steps = [(b - a) % 2**32 for a, b in zip(starts, starts[1:], strict=False)]
+    steps = [(b - a) % 2**32 for a, b in pairwise(starts)]
     assert min(steps) == 8 * 160
     assert all(step % 160 == 0 for step in steps)
 

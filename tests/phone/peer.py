@@ -10,7 +10,15 @@ from contextlib import asynccontextmanager
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, TypedDict, Unpack, cast
 
-from onhook.phone import IncomingCall, RemoteMedia, SipCause, SipEndpoint
+from onhook.phone import (
+    CallerId,
+    IncomingCall,
+    OutgoingCall,
+    RemoteMedia,
+    SipCause,
+    SipEndpoint,
+    Trunk,
+)
 
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
@@ -87,6 +95,7 @@ class Peer(asyncio.DatagramProtocol):
     """A UDP socket on loopback that keeps what it receives in order."""
 
     transport: asyncio.DatagramTransport
+    transport_name = "UDP"
 
     def __init__(self, server: tuple[str, int]) -> None:
         self.server = server
@@ -152,7 +161,7 @@ class Peer(asyncio.DatagramProtocol):
         host, port = self.address
         lines = [
             f"{method} {uri} SIP/2.0",
-            via or f"Via: SIP/2.0/UDP {host}:{port};branch={branch}",
+            via or f"Via: SIP/2.0/{self.transport_name} {host}:{port};branch={branch}",
             "Max-Forwards: 70",
             f"From: {caller};tag=peer",
             "To: <sip:+6531234567@onhook.example>" + (f";tag={to_tag}" if to_tag else ""),
@@ -168,6 +177,84 @@ class Peer(asyncio.DatagramProtocol):
         names = ("via", "from", "to", "call-id", "cseq")
         lines = [line for line in request.lines if line.split(":")[0].lower() in names]
         self.send(f"SIP/2.0 {status} Whatever\r\n" + "\r\n".join(lines) + "\r\n\r\n")
+
+
+class TcpPeer(Peer):
+    """A trunk that is reached over TCP; it writes to the connection that came last."""
+
+    transport_name = "TCP"
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        super().__init__(server)
+        self.connections: list[TcpSide] = []
+        self.listener: asyncio.Server
+        self.pings = 0
+
+    async def listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.listener = await loop.create_server(lambda: TcpSide(self), "127.0.0.1", 0)
+        self.address = self.listener.sockets[0].getsockname()
+
+    async def connect(self) -> None:
+        """Connect to the endpoint, as a phone does."""
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(lambda: TcpSide(self), *self.server)
+        self.address = transport.get_extra_info("sockname")
+
+    async def connected(self) -> TcpSide:
+        while not self.connections:
+            await asyncio.sleep(0.001)
+        return self.connections[-1]
+
+    def send(self, message: str | bytes) -> None:
+        data = message if isinstance(message, bytes) else message.encode()
+        self.connections[-1].transport.write(data)
+
+    async def gone(self) -> None:
+        """The endpoint closed every connection."""
+        async with asyncio.timeout(5):
+            while self.connections:
+                await asyncio.sleep(0.001)
+
+    async def close(self) -> None:
+        for side in [*self.connections]:
+            side.transport.abort()
+        if hasattr(self, "listener"):
+            self.listener.close()
+        await self.gone()
+
+
+class TcpSide(asyncio.Protocol):
+    """One connection of a TcpPeer; cuts the stream with none of the code under test."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, peer: TcpPeer) -> None:
+        self.peer = peer
+        self.buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.peer.connections.append(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.peer.connections.remove(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while self.buffer:
+            if self.buffer.startswith(b"\r\n"):
+                self.peer.pings += 1
+                self.buffer = self.buffer.lstrip(b"\r\n")
+                continue
+            head, blank, rest = self.buffer.partition(b"\r\n\r\n")
+            if not blank:
+                return
+            length = int(Message(head + blank)["Content-Length"])
+            if len(rest) < length:
+                return
+            self.peer._inbox.put_nowait(Message(head + blank + rest[:length]))
+            self.buffer = rest[length:]
 
 
 class Caller:
@@ -236,11 +323,10 @@ class Caller:
         return text
 
 
-class Owner:
-    """A listener that notes what it hears."""
+class Heard:
+    """Notes what a call tells its owner."""
 
-    def __init__(self, call: IncomingCall) -> None:
-        self.call = call
+    def __init__(self) -> None:
         self.heard: list[tuple[str, object]] = []
         self._changed = asyncio.Event()
 
@@ -259,26 +345,123 @@ class Owner:
             await asyncio.wait_for(self._changed.wait(), 5)
         return dict(reversed(self.heard))[name]
 
-    def cancelled(self) -> None:
-        self._note("cancelled")
-
-    def acknowledged(self, answer: RemoteMedia | None) -> None:
-        self._note("acknowledged", answer)
-
     def hung_up(self, cause: SipCause) -> None:
         self._note("hung_up", cause)
 
     def hangup_done(self, cause: SipCause) -> None:
         self._note("hangup_done", cause)
 
-    def no_ack(self) -> None:
-        self._note("no_ack")
-
     def media_moved(self, media: RemoteMedia) -> None:
         self._note("media_moved", media)
 
     def digit(self, digit: str) -> None:
         self._note("digit", digit)
+
+
+class Owner(Heard):
+    """A listener of a call to us."""
+
+    def __init__(self, call: IncomingCall) -> None:
+        super().__init__()
+        self.call = call
+
+    def cancelled(self) -> None:
+        self._note("cancelled")
+
+    def acknowledged(self, answer: RemoteMedia | None) -> None:
+        self._note("acknowledged", answer)
+
+    def no_ack(self) -> None:
+        self._note("no_ack")
+
+
+class Dialler(Heard):
+    """A listener of a call of ours, and that call."""
+
+    call: OutgoingCall
+
+    def progressed(self, code: int, media: RemoteMedia | None) -> None:
+        self._note("progressed", (code, media))
+
+    def answered(self, media: RemoteMedia) -> None:
+        self._note("answered", media)
+
+    def failed(self, cause: SipCause) -> None:
+        self._note("failed", cause)
+
+
+class Callee:
+    """The far side of one call of ours: a phone that answers an INVITE by hand."""
+
+    def __init__(self, peer: Peer, invite: Message, tag: str = "callee") -> None:
+        self.peer = peer
+        self.invite = invite
+        self.tag = tag
+        self.cseq = 0
+        self.call_id = invite["Call-ID"]
+        self.contact = f"<sip:callee@{peer.address[0]}:{peer.address[1]}>"
+
+    def respond(
+        self,
+        status: int,
+        body: str = "",
+        *,
+        headers: tuple[str, ...] = (),
+        tag: str | None = None,
+        contact: str | None = None,
+        to: str | None = None,
+        cseq: str | None = None,
+    ) -> str:
+        """Answer the INVITE; above 100 with our tag and Contact."""
+        tag = self.tag if tag is None else tag
+        to = to or self.invite["To"] + (f";tag={tag}" if tag and status > 100 else "")
+        contact = f"Contact: {self.contact}" if contact is None else contact
+        lines = [
+            f"SIP/2.0 {status} Whatever",
+            *(f"Via: {via}" for via in self.invite.all("Via")),
+            *(f"Record-Route: {route}" for route in self.invite.all("Record-Route")),
+            f"From: {self.invite['From']}",
+            f"To: {to}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {cseq or self.invite['CSeq']}",
+            *([contact] if contact and 100 < status < 300 else []),
+            *headers,
+            *(["Content-Type: application/sdp"] if body else []),
+            f"Content-Length: {len(body)}",
+        ]
+        text = "\r\n".join(lines) + "\r\n\r\n" + body
+        self.peer.send(text)
+        return text
+
+    async def answer(self, body: str = SDP, **more: Any) -> Message:
+        """Send 200; the ACK that comes for it."""
+        self.respond(200, body, **more)
+        return await self.peer.request("ACK")
+
+    def within(
+        self, method: str, *, cseq: int | None = None, headers: tuple[str, ...] = (),
+        body: str = "", content_type: str = "application/sdp", tag: str | None = None,
+    ) -> str:  # fmt: skip
+        """Send a request inside the dialog."""
+        self.cseq += 1
+        host, port = self.peer.address
+        to = f"{self.invite['To']};tag={self.tag if tag is None else tag}"
+        lines = [
+            f"{method} {self.invite['Contact'].strip('<>')} SIP/2.0",
+            f"Via: SIP/2.0/{self.peer.transport_name} {host}:{port};branch=z9hG4bK{next(_numbers)}",
+            "Max-Forwards: 70",
+            f"From: {to}",
+            f"To: {self.invite['From']}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {self.cseq if cseq is None else cseq} {method}",
+            *([f"Contact: {self.contact}"] if method in ("INVITE", "UPDATE") else []),
+            *headers,
+            *([f"Content-Type: {content_type}"] if body else []),
+            f"Content-Length: {len(body)}",
+        ]
+        text = "\r\n".join(lines) + "\r\n\r\n" + body
+        self.peer.send(text)
+        return text
 
 
 class Settings(TypedDict, total=False):
@@ -312,6 +495,38 @@ class Line:
         """Of the only call."""
         assert len(self.owners) == 1
         return self.owners[0]
+
+    def dial(
+        self, called: str = "+6591112222", caller: CallerId | None = None, *,
+        at_once: bool = True, **trunk: Any,
+    ) -> Dialler:  # fmt: skip
+        """Call the peer, or what `trunk` names instead."""
+        host, port = self.peer.address
+        dialler = Dialler()
+        dialler.call = self.endpoint.dial(
+            Trunk(**{"host": host, "port": port, **trunk}), called,
+            caller or CallerId("+6531234567"), ip="127.0.0.1", port=20000, listener=dialler,
+            at_once=at_once,
+        )  # fmt: skip
+        return dialler
+
+    async def tcp_peer(self) -> TcpPeer:
+        """A trunk over TCP."""
+        peer = TcpPeer(self.peer.server)
+        await peer.listen()
+        return peer
+
+    async def dialled(self, **more: Any) -> tuple[Dialler, Callee]:
+        """A call of ours whose INVITE has arrived."""
+        dialler = self.dial(**more)
+        return dialler, Callee(self.peer, await self.peer.request("INVITE"))
+
+    async def talking(self, **more: Any) -> tuple[Dialler, Callee]:
+        """A call of ours that was answered."""
+        dialler, callee = await self.dialled(**more)
+        await callee.answer()
+        await dialler.until("answered")
+        return dialler, callee
 
     async def another_peer(self, host: str = "127.0.0.1") -> Peer:
         loop = asyncio.get_running_loop()

@@ -183,10 +183,24 @@ async def test_both_hang_up_at_once() -> None:
         bye = await on.peer.request("BYE")
         caller.within("BYE")
         await on.peer.status(200)
-        assert on.owner.names == ["acknowledged"]
+        assert on.owner.names == ["acknowledged", "hangup_done"]  # ours need not be answered
+        assert on.endpoint.live_calls == 0
         on.peer.answer(bye, 481)
-        await on.owner.until("hangup_done")
+        await on.peer.quiet()
+        on.clock.advance(40)
+        await on.peer.quiet()
         assert on.owner.names == ["acknowledged", "hangup_done"]
+
+
+async def test_both_hang_up_at_once_and_the_peer_never_answers() -> None:
+    async with line() as on:
+        caller = Caller(on.peer)
+        await caller.established()
+        on.owner.call.hangup()
+        await on.peer.request("BYE")
+        caller.within("BYE", headers=('Reason: Q.850;cause=16;text="me too"',))
+        await on.peer.status(200)
+        assert await on.owner.until("hangup_done") == SipCause(None, 16, "me too")
 
 
 async def test_cancel_while_ringing() -> None:

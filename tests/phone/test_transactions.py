@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onhook.phone.invite import SentInvite
 from onhook.phone.layer import TransactionLayer
-from onhook.phone.lifecycle import MOVES, CallEvent, CallState
-from onhook.phone.message import Request, Response, parse
+from onhook.phone.lifecycle import MOVES, OUTGOING_MOVES, CallEvent, CallState, Moves
+from onhook.phone.message import Request, Response, TcpAddress, parse
 from onhook.phone.timers import Timers
 from onhook.phone.transactions import (
+    ClientInvite,
     ClientNonInvite,
     Event,
     ServerInvite,
@@ -42,6 +44,12 @@ class Wire(TransactionOwner):
     def terminated(self, transaction: Transaction) -> None:
         self.told.append("terminated")
 
+    def responded(self, response: Response) -> None:
+        self.told.append(str(response.status))
+
+    def unanswered(self, reached: bool) -> None:
+        self.told.append("final None" if reached else "final unreached")
+
 
 def server_invite(wire: Wire) -> ServerInvite:
     made = ServerInvite(
@@ -67,6 +75,23 @@ def client(wire: Wire) -> ClientNonInvite:
     )  # fmt: skip
     made.start(b"BYE", lambda final: wire.told.append(f"final {final.status if final else None}"))
     return made
+
+
+SENT = SentInvite("sip:1@h", "<sip:h>;tag=us", "<sip:1@h>", "x", "h:5060", "b", PEER)
+
+
+def client_invite(wire: Wire) -> ClientInvite:
+    made = ClientInvite(
+        ("k",), PEER, state=State.CALLING, send=wire.send, clock=wire.clock,
+        timers=Timers(), owner=wire,
+    )  # fmt: skip
+    made.start(SENT, b"INVITE", wire)
+    return made
+
+
+def invite_response(status: int, tag: str = "t", cseq: int = 1, call_id: str = "x") -> Response:
+    headers = {"via": ["SIP/2.0/UDP h:5060"], "call-id": [call_id], "to": [f"<sip:1@h>;tag={tag}"]}
+    return Response(status, SENT.branch, "INVITE", headers, b"", "", cseq)
 
 
 def at(transaction: Transaction, state: State) -> bool:
@@ -187,7 +212,115 @@ def test_client_unanswered(provisional: bool) -> None:
     assert wire.sent[-1][0] < 32
 
 
-MACHINES = {"invite": server_invite, "other": server_other, "client": client}
+def test_client_invite_is_repeated_with_no_bound_until_it_times_out() -> None:
+    wire = Wire()
+    client_invite(wire)
+    wire.clock.advance(100)
+    assert [at for at, _ in wire.sent] == [0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
+    assert wire.told == ["terminated", "final None"]
+    assert wire.clock.pending == 0
+
+
+def test_client_invite_may_ring_for_minutes_until_it_is_withdrawn() -> None:
+    wire = Wire()
+    transaction = client_invite(wire)
+    transaction.withdraw()  # too early: nothing was heard yet
+    transaction.receive(invite_response(100))
+    wire.clock.advance(600)
+    transaction.receive(invite_response(180))
+    assert wire.told == ["100", "180"]
+    assert len(wire.sent) == 1
+    transaction.withdraw()
+    wire.clock.advance(31)
+    transaction.receive(invite_response(180))
+    assert at(transaction, State.PROCEEDING)
+    wire.clock.advance(1)
+    assert wire.told == ["100", "180", "180", "terminated", "final None"]
+
+
+def test_client_invite_acknowledges_each_refusal_and_tells_of_one() -> None:
+    wire = Wire()
+    transaction = client_invite(wire)
+    transaction.receive(invite_response(486))
+    transaction.receive(invite_response(486))
+    transaction.receive(invite_response(200))
+    assert wire.told == ["lingers", "486"]
+    _, first, second = [data.decode() for _, data in wire.sent]
+    assert first == second
+    assert first.startswith(
+        "ACK sip:1@h SIP/2.0\r\nVia: SIP/2.0/UDP h:5060;branch=z9hG4bKb.1;rport"
+    )
+    assert "\r\nTo: <sip:1@h>;tag=t\r\n" in first
+    assert "\r\nCSeq: 1 ACK\r\n" in first
+    wire.clock.advance(31.9)
+    assert at(transaction, State.COMPLETED)
+    wire.clock.advance(0.2)
+    assert wire.told == ["lingers", "486", "terminated"]
+
+
+def test_client_invite_tells_of_every_success_for_a_while() -> None:
+    wire = Wire()
+    transaction = client_invite(wire)
+    for tag in ("a", "a", "b"):
+        transaction.receive(invite_response(200, tag))
+    transaction.receive(invite_response(486))
+    transaction.receive(invite_response(180))
+    assert wire.told == ["lingers", "200", "200", "200"]
+    assert len(wire.sent) == 1  # the ACKs are its user's
+    wire.clock.advance(33)
+    assert wire.told[-1] == "terminated"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        invite_response(200, cseq=2),
+        invite_response(200, call_id="y"),
+        Response(200, SENT.branch, "INVITE", {"call-id": ["x"], "via": ["v"]}, b"", "", 1),
+        Response(
+            200, SENT.branch, "INVITE", {"call-id": ["x"], "via": ["v"], "to": ["<"]}, b"", "", 1
+        ),
+        Response(
+            200, SENT.branch, "INVITE",
+            {"call-id": ["x"], "via": ["a", "b"], "to": ["<sip:a>;tag=t"]}, b"", "", 1,
+        ),
+    ],
+)  # fmt: skip
+def test_client_invite_drops_what_answers_something_else(response: Response) -> None:
+    wire = Wire()
+    transaction = client_invite(wire)
+    transaction.receive(response)
+    assert at(transaction, State.CALLING)
+    assert wire.told == []
+
+
+@pytest.mark.parametrize("provisional", [True, False])
+def test_a_lost_connection_ends_what_waits_for_it(provisional: bool) -> None:
+    wire = Wire()
+    layer = TransactionLayer(lambda data, peer: None, User(), wire.clock, Timers(), max_lingering=3)
+    there = SENT.towards(TcpAddress(*PEER))
+    layer.invite(there, b"INVITE", wire)
+    layer.request(
+        b"BYE", TcpAddress(*PEER), branch="z9hG4bKx", method="BYE",
+        on_final=lambda final: wire.told.append(f"final {final}"),
+    )  # fmt: skip
+    layer.invite(SENT.again(), b"over UDP", wire)
+    if provisional:
+        layer.receive(invite_response(180))
+    wire.clock.advance(10)
+    assert layer.retransmissions == 4  # of the one over UDP
+    layer.disconnected(TcpAddress(*PEER), Event.UNREACHABLE)
+    assert sorted(wire.told) == [*(["180"] if provisional else []), "final None", "final unreached"]
+    assert len(layer) == 1
+    layer.close()
+
+
+MACHINES = {
+    "invite": server_invite,
+    "other": server_other,
+    "client": client,
+    "client_invite": client_invite,
+}
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -200,7 +333,7 @@ def test_every_edge_can_be_walked_and_ends(name: str) -> None:
         transaction.handle(event)
         assert transaction.state is following
     reached = {following for following, _ in table.values()}
-    starts = {State.TRYING, State.PROCEEDING}
+    starts = {State.CALLING, State.TRYING, State.PROCEEDING}
     assert {state for state, _ in table} <= reached | starts
     assert State.TERMINATED in reached
     assert not [state for state, _ in table if state is State.TERMINATED]
@@ -222,15 +355,24 @@ def test_any_order_of_events_leaves_no_timer_and_tells_once(name: str, events: l
         assert wire.clock.pending == 0
 
 
-def test_the_calls_table_lets_every_call_end() -> None:
-    """From every state there is a way to ENDED, and from ENDED there is none."""
-    ends = {CallState.ENDED}
-    for _ in CallState:
-        ends |= {state for (state, _), following in MOVES.items() if following in ends}
-    assert ends == set(CallState)
-    assert all(state is not CallState.ENDED for state, _ in MOVES)
-    used = {event for _, event in MOVES}
-    assert used == set(CallEvent)
+@pytest.mark.parametrize(
+    ("moves", "start"), [(MOVES, CallState.OFFERED), (OUTGOING_MOVES, CallState.DIALLING)]
+)
+def test_the_calls_tables_let_every_call_end(moves: Moves, start: CallState) -> None:
+    """From every state there is a way to ENDED, from ENDED there is none, and all can be reached."""
+    states = {state for state, _ in moves} | {CallState.ENDED}
+    ends, reached = {CallState.ENDED}, {start}
+    for _ in states:
+        ends |= {state for (state, _), following in moves.items() if following in ends}
+        reached |= {following for (state, _), following in moves.items() if state in reached}
+    assert ends == reached == states
+    assert all(state is not CallState.ENDED for state, _ in moves)
+
+
+def test_the_calls_tables_use_every_state_and_event() -> None:
+    both = {**MOVES, **OUTGOING_MOVES}
+    assert {state for state, _ in both} | {CallState.ENDED} == set(CallState)
+    assert {event for _, event in both} == set(CallEvent)
 
 
 class User:

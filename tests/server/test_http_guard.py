@@ -27,14 +27,17 @@ class Guarded:
     refused: int = 0
     served: int = 0
     release: asyncio.Event | None = None
+    chunk: bytes = b"ok"
+    chunks: int = 1
 
     async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.release is not None:
             await self.release.wait()
         self.served += 1
-        headers = [(b"content-length", b"2")]
+        headers = [(b"content-length", b"%d" % (len(self.chunk) * self.chunks))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"ok"})
+        for left in reversed(range(self.chunks)):
+            await send({"type": "http.response.body", "body": self.chunk, "more_body": left > 0})
 
     def refuse(self) -> None:
         self.refused += 1
@@ -149,6 +152,22 @@ async def test_who_waits_for_us_is_left_alone() -> None:
         one.release.set()
         async with asyncio.timeout(PATIENCE_S):
             assert (await reader.read()).endswith(b"ok")
+        writer.close()
+
+
+async def test_a_slow_download_goes_on_and_one_that_stands_still_does_not() -> None:
+    async with listening(progress_s=1.0) as one:
+        one.chunk, one.chunks = bytes(1 << 16), 1 << 16  # more than is ever read
+        reader, writer = await one.open()
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        began_s = asyncio.get_running_loop().time()
+        while asyncio.get_running_loop().time() < began_s + 4:
+            assert await reader.read(1 << 18)
+            await asyncio.sleep(0.02)
+        assert one.refused == 0
+        async with asyncio.timeout(PATIENCE_S):
+            while not one.refused:
+                await asyncio.sleep(0.1)
         writer.close()
 
 

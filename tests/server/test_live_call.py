@@ -11,12 +11,15 @@ from onhook import call as machine
 from onhook.blocks import BlockRequest
 from onhook.blocks.hangup import HANGUP
 from onhook.call import Limits, State
+from onhook.media import sounds
 from onhook.media.errors import QueueFull
 from onhook.phone.cause import SipCause
 from onhook.phone.lifecycle import CallState
 from onhook.phone.sdp import Codec, RemoteMedia
 from onhook.server import clock
+from onhook.server.arrangements import Arranged
 from onhook.server.live_call import LiveCall
+from onhook.server.speaking import PreparedMessage
 from onhook.store import CallRecord
 
 REQUEST = BlockRequest(block=HANGUP, session="S", message=("a message",))
@@ -84,14 +87,16 @@ def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
         asyncio.get_running_loop().call_soon(on_disk)
         return done
 
-    async def prepare(*_: object) -> tuple[()]:
-        return ()
+    async def make(*_: object) -> Arranged:
+        return Arranged(message=PreparedMessage((sounds.beep(),)))
 
     told: list[str] = []
     around = SimpleNamespace(
         plane=Plane(broken),
         journal=SimpleNamespace(write=write),
-        preparation=SimpleNamespace(prepare=prepare),
+        arrangements=SimpleNamespace(make=make),
+        spools=None,
+        means=None,
         metrics=SimpleNamespace(ended=lambda by, cause: told.append(f"{by} {cause}")),
         deliver=lambda _: None,
         local_ip=lambda _: "127.0.0.1",

@@ -17,3 +17,11 @@ def test_every_state_has_a_figure() -> None:
     text = metrics.text()
     assert b'onhook_calls{state="ringing"} 3.0' in text
     assert b'onhook_calls{state="ended"} 0.0' in text
+
+
+def test_trunks_have_a_figure_for_each_outcome() -> None:
+    metrics = Metrics()
+    metrics.watch_trunks(lambda: {("carrier", "taken"): 2, ("spare", "failed"): 1})
+    text = metrics.text()
+    assert b'onhook_trunk_calls_total{outcome="taken",trunk="carrier"} 2.0' in text
+    assert b'onhook_trunk_calls_total{outcome="failed",trunk="spare"} 1.0' in text

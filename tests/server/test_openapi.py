@@ -29,12 +29,14 @@ from onhook.server import openapi
 
 DOCUMENT = openapi.document(BLOCKS, "1.2.3", "https://voice.example.com")
 ASKED: list[Block | Endpoint] = [*BLOCKS, *ENDPOINTS]
+PLACED = ("voice_call", "voice_conference", "conference_call")
 OPERATIONS = [(asked, method) for asked in ASKED for method in ("get", "post")]
-TOLD: list[Block | Notice] = [*BLOCKS, *NOTICES]
+TELLS: list[Block] = [block for block in BLOCKS if block.fields]
+TOLD: list[Block | Notice] = [*TELLS, *NOTICES]
 
 
 def ids(case: object) -> str:
-    return case.name if isinstance(case, Block | Endpoint | Notice) else str(case)
+    return case.slug if isinstance(case, Block | Endpoint | Notice) else str(case)
 
 
 def operation(asked: Block | Endpoint, method: str) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def resolve(ref: str) -> Any:
 
 
 def component(named: Block | Endpoint | Notice, suffix: str) -> dict[str, Any]:
-    title = "".join(word.capitalize() for word in named.name.split("_"))
+    title = "".join(word.capitalize() for word in named.slug.split("_"))
     found: dict[str, Any] = DOCUMENT["components"]["schemas"][title + suffix]
     return found
 
@@ -154,7 +156,8 @@ def test_the_parameters_are_those_of_the_declaration(asked: Block | Endpoint) ->
         schema = body["properties"][param.name]
         assert schema.get("maxLength") == param.max_length
         assert schema.get("minLength") == (1 if param.required else None)
-        assert "enum" not in schema  # no parameter has a closed list: force takes anything
+        # Only these have a closed list: force takes anything.
+        assert ("enum" in schema) == (param.name in ("on_failure", "action"))
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=ids)
@@ -166,7 +169,8 @@ def test_the_example_of_a_request_is_a_request(asked: Block | Endpoint) -> None:
             assert breaks(component(asked, "Request"), example) == []
             check_present(asked, example)
             if isinstance(asked, Block):
-                assert parse(asked, example, PlainSyntax()).session == example["session"]
+                request = parse(asked, example, PlainSyntax())
+                assert request.session == example.get("session", "")
 
 
 def test_the_forced_hangup_has_an_example_without_a_message() -> None:
@@ -283,7 +287,16 @@ def test_the_headers_of_a_reply_are_documented(asked: Block | Endpoint, method: 
 # Notifications --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=ids)
+def test_what_tells_nothing_takes_no_notify_url() -> None:
+    silent = [block for block in BLOCKS if block not in TELLS]
+
+    assert [block.slug for block in silent] == ["hold", "voice_hangup", "conference_moderate"]
+    for block in silent:
+        assert "notify_url" not in {param.name for param in block.params}
+        assert "callbacks" not in operation(block, "post")
+
+
+@pytest.mark.parametrize("block", TELLS, ids=ids)
 def test_the_notification_goes_to_the_notify_url_of_either_method(block: Block) -> None:
     by_get = operation(block, "get")["callbacks"]["notification"]
     by_post = operation(block, "post")["callbacks"]["notification"]
@@ -306,14 +319,17 @@ def test_the_fields_are_those_of_the_declaration(told: Block | Notice) -> None:
 
 @pytest.mark.parametrize("told", TOLD, ids=ids)
 def test_the_example_of_a_notification_conforms(told: Block | Notice) -> None:
-    item = DOCUMENT["components"]["pathItems"][f"{told.name.capitalize()}Notification"]
+    title = "".join(word.capitalize() for word in told.slug.split("_"))
+    item = DOCUMENT["components"]["pathItems"][f"{title}Notification"]
     (media,) = item["post"]["requestBody"]["content"].values()
     example = media["examples"]["usual"]["value"]
 
     assert breaks(component(told, "Notification"), example) == []
     assert example["ivr_block"] == told.name
     assert ("debit" in example) == (example["call_state"] == "ended")
-    assert "dest" not in example  # of a call that came in
+    # A call that came in has no dest; those that only we place have nothing else.
+    assert ("dest" in example) == (told.slug in ("dial", *PLACED))
+    assert ("from" in example) == (told.slug not in ("dial", *PLACED))
 
 
 def test_incoming_calls_are_a_webhook() -> None:

@@ -28,7 +28,7 @@ ASKED: list[Block | Endpoint] = [*BLOCKS, *ENDPOINTS]
 
 
 def ids(asked: Block | Endpoint) -> str:
-    return asked.name
+    return asked.slug
 
 
 class Reader(HTMLParser):
@@ -231,7 +231,7 @@ def test_there_is_a_page_for_everything() -> None:
     told: list[Block | Notice | Endpoint] = [*BLOCKS, *NOTICES, *ENDPOINTS]
     names = {path.stem for path in DIRECTORY.glob("*.md")}
 
-    assert names == {"README"} | {one.name for one in told}
+    assert names == {"README"} | {one.slug for one in told}
 
 
 def test_the_contradiction_about_the_length_of_a_message_is_noted() -> None:

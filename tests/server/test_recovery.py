@@ -7,6 +7,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onhook.phone.dialog import DialogRecord
+from onhook.server import dialogs
+from onhook.server.dialogs import OpenDialog
 from onhook.server.recovery import ended, settle
 from onhook.store import Store, WorkerAlive, Writes
 from onhook.store.orphans import last_alive_ms, orphans
@@ -34,6 +37,18 @@ def test_never_beyond_the_last_moment_known(
         assert record.minutes == max(1, -(-record.duration_ms // 60_000))
         assert Decimal(record.debit) == Decimal("0.020") * record.minutes
     assert (record.state, record.ended_by, record.cause) == ("ended", "system", "crash")
+
+
+def dialog_record(next_cseq: int) -> DialogRecord:
+    return DialogRecord(
+        call_id="x",
+        local="<sip:a@127.0.0.1>;tag=1",
+        remote="<sip:b@127.0.0.1>;tag=2",
+        next_cseq=next_cseq,
+        request_uri="sip:b@127.0.0.1",
+        routes=(),
+        destination=("127.0.0.1", 5060),
+    )
 
 
 def test_the_heartbeat_counts_and_so_does_the_calls_own_last_write() -> None:
@@ -70,11 +85,14 @@ async def test_every_start_has_a_number_of_the_dialog_to_itself(tmp_path: Path) 
     store = await Store.open(tmp_path)
     await store.add_account(ACCOUNT)
     await store.add_application(APPLICATION)
-    dialog = json.dumps({"next_cseq": 5, "call_id": "x"})
-    await store.submit(Writes(calls=(call("S1", state="running", dialog=dialog),)))
-    for expected in (6, 7):
+    first, second = dialog_record(next_cseq=5), dialog_record(next_cseq=9)
+    text = dialogs.written([OpenDialog(first), OpenDialog(second, "t1")])
+    await store.submit(Writes(calls=(call("S1", state="running", dialog=text),)))
+    for more in (1, 2):
         [record] = await settle(store, "me")
-        assert json.loads(record.dialog) == {"next_cseq": expected, "call_id": "x"}
+        left = dialogs.read(record.dialog)
+        assert [one.record.next_cseq for one in left] == [5 + more, 9 + more]
+        assert [one.trunk for one in left] == ["", "t1"]
         assert await store.call("S1") == record
     await store.close()
 

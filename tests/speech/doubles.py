@@ -45,6 +45,10 @@ class Shelf:
         self.kept[digest] = pcm
         return self._open(digest)
 
+    def piece(self, pcm: Pcm) -> Opened:
+        assert threading.current_thread() is not threading.main_thread()
+        return Opened(pcm)
+
     def _open(self, digest: str) -> Opened:
         self.opened.append(digest)
         return Opened(self.kept[digest])

@@ -107,6 +107,21 @@ def test_a_stumbling_engine_is_a_clear_error_without_the_text(english: EnglishVo
     assert "\u2461" not in raised.value.detail
 
 
+def test_a_model_that_fails_fails_the_message_and_the_next_one_is_spoken() -> None:
+    class Failing(Recorder):
+        def from_phonemes(
+            self, phonemes: str, speed: float = 1.0, seed: int | None = None
+        ) -> Samples:
+            if "bad" in phonemes:
+                raise Exception("of no class that could be named")
+            return super().from_phonemes(phonemes, speed, seed)
+
+    voice = EnglishVoice(Failing)
+    with pytest.raises(CannotConvertText):
+        list(voice.synthesise("bad"))
+    assert list(voice.synthesise("good"))
+
+
 def test_the_engine_is_never_given_much_at_once() -> None:
     engine = Recorder()
     list(EnglishVoice(lambda: engine).synthesise("word " * 3000 + "x" * 3000))

@@ -12,7 +12,8 @@ import pytest
 
 from onhook.speech import espeak as espeak_module
 from onhook.speech.errors import CannotConvertText
-from onhook.speech.espeak import EngineUnavailable, Espeak
+from onhook.speech.espeak import Espeak
+from onhook.speech.worker_pool import EngineUnavailable
 from onhook.speech.worker_process import WorkerDied, WorkerProcess
 
 STAND_IN = """

@@ -7,8 +7,9 @@ import pytest
 
 from onhook.speech.errors import CannotConvertText
 from onhook.speech.espeak import Espeak
-from onhook.speech.joe import EnglishMan
+from onhook.speech.joe import english_man
 from onhook.speech.narrowband import RATE_HZ
+from onhook.speech.piper import PiperVoice
 from onhook.speech.renderer import speech
 from onhook.speech.voices import Catalogue, Samples
 
@@ -32,7 +33,7 @@ class Recorder:
 class Letters(Espeak):
     """An engine whose phonemes are the letters."""
 
-    def phonemes(self, voice: str, clauses: Sequence[str]) -> list[str]:
+    def phonemes(self, voice: str, clauses: Sequence[str], tied: bool = False) -> list[str]:
         assert voice == "en-us"
         return [clause.lower() for clause in clauses]
 
@@ -43,9 +44,9 @@ def model() -> Recorder:
 
 
 @pytest.fixture
-def voice(model: Recorder) -> Iterator[EnglishMan]:
+def voice(model: Recorder) -> Iterator[PiperVoice]:
     engine = Letters(1)
-    yield EnglishMan(engine, lambda: model)
+    yield english_man(engine, lambda: model)
     engine.close()
 
 
@@ -57,12 +58,12 @@ def test_a_sentence_sounds_like_one(installed: Catalogue) -> None:
     assert np.sqrt(np.mean(pcm.astype(np.float64) ** 2)) > 500
 
 
-def test_phonemes_are_framed_and_padded(voice: EnglishMan, model: Recorder) -> None:
+def test_phonemes_are_framed_and_padded(voice: PiperVoice, model: Recorder) -> None:
     list(voice.synthesise("ab"))
     assert model.given == ["^_a_b_ _$"]
 
 
-def test_a_mark_is_heard_and_ends_a_sentence(voice: EnglishMan, model: Recorder) -> None:
+def test_a_mark_is_heard_and_ends_a_sentence(voice: PiperVoice, model: Recorder) -> None:
     list(voice.synthesise("Hello, Dr. No. Is it 3.5? Yes! bye"))
     assert [text.replace("_", "").strip("^$ ") for text in model.given] == [
         "hello, dr. no.",
@@ -72,24 +73,24 @@ def test_a_mark_is_heard_and_ends_a_sentence(voice: EnglishMan, model: Recorder)
     ]
 
 
-def test_accents_are_marks_of_their_own(voice: EnglishMan, model: Recorder) -> None:
+def test_accents_are_marks_of_their_own(voice: PiperVoice, model: Recorder) -> None:
     list(voice.synthesise("\u00e9"))
     assert model.given == ["^_e_ _$"]
 
 
-def test_the_model_is_never_given_much_at_once(voice: EnglishMan, model: Recorder) -> None:
+def test_the_model_is_never_given_much_at_once(voice: PiperVoice, model: Recorder) -> None:
     list(voice.synthesise("word " * 300 + "x" * 3000))
     assert max(map(len, model.given)) <= 2 * 200 + 3
     assert sum(text.count("x") for text in model.given) == 3000
 
 
-def test_punctuation_alone_is_not_given(voice: EnglishMan, model: Recorder) -> None:
+def test_punctuation_alone_is_not_given(voice: PiperVoice, model: Recorder) -> None:
     assert list(voice.synthesise("... , !")) == []
     assert model.given == []
 
 
 @pytest.mark.parametrize("text", ["請稍等", "привет", "Press 1 for 中文"])
-def test_another_script_is_refused(voice: EnglishMan, text: str) -> None:
+def test_another_script_is_refused(voice: PiperVoice, text: str) -> None:
     with pytest.raises(CannotConvertText, match="script") as raised:
         list(voice.synthesise(text))
     assert text not in raised.value.detail
@@ -103,7 +104,7 @@ def test_the_model_is_loaded_once(model: Recorder) -> None:
         return model
 
     engine = Letters(1)
-    voice = EnglishMan(engine, load)
+    voice = english_man(engine, load)
     assert voice.version and not loads
     for _ in range(2):
         list(voice.synthesise("hello"))

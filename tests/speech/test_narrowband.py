@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onhook.speech.narrowband import RATE_HZ, Narrowband, Pcm, faded
+from onhook.speech.narrowband import RATE_HZ, Narrowband, Pcm, faded, filled_up
 from onhook.speech.voices import Samples
 
 
@@ -77,3 +77,21 @@ def test_a_fade_touches_the_edges_alone(length: int) -> None:
     np.testing.assert_array_equal(shaped[40:-40], pcm[40:-40])
     if length > 1:
         assert shaped[0] == shaped[-1] == 0
+
+
+@pytest.mark.parametrize("length", [1, 100, 159, 161, 290])
+def test_a_last_frame_that_is_not_full_falls_to_silence(length: int) -> None:
+    pcm = np.full(length, 8000, np.int16)
+    filled = filled_up(pcm)
+    np.testing.assert_array_equal(filled[:length], pcm)
+    assert -len(filled) // 160 == -length // 160
+    fall = np.diff(filled[length - 1 :].astype(int))
+    assert (fall <= 0).all()
+    if -length % 160 >= 40:  # there is room for all of it
+        assert filled[-1] == 0
+        assert fall.min() >= -200
+
+
+def test_a_full_last_frame_stays_as_it_is() -> None:
+    pcm = np.full(320, 8000, np.int16)
+    np.testing.assert_array_equal(filled_up(pcm), pcm)

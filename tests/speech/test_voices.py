@@ -76,6 +76,33 @@ def test_the_catalogue_lists_what_can_be_spoken_and_nothing_else() -> None:
     assert Catalogue([EnglishVoice()]).languages() == {"en-US": (Gender.FEMALE,)}
 
 
+ADDED = Speaker("en-US", name="added")
+FRENCH = Speaker("fr")
+CANADIAN = Speaker("fr-CA", name="added")
+
+
+def test_an_added_voice_speaks_in_place_of_ours() -> None:
+    both = Catalogue([US, US_MAN, GB], instead=[ADDED, Speaker("en-US", name="later")])
+    assert both.find() is both.find("en") is ADDED
+    assert both.find("en", "male") is US_MAN
+    assert both.find("en-GB") is GB
+    assert set(both.voices) == {ADDED, US_MAN, GB}
+
+
+def test_an_added_voice_of_a_region_speaks_for_the_bare_language() -> None:
+    added = Catalogue([US, FRENCH], instead=[CANADIAN])
+    assert added.find("fr") is added.find("fr-CA") is added.find("fr-FR") is CANADIAN
+    assert added.find() is US
+    assert added.voices == (US, CANADIAN)
+    assert list(added.languages()) == ["en-US", "fr", "fr-CA"]
+
+
+def test_an_added_language_does_not_become_the_default() -> None:
+    added = Catalogue([US, GB], instead=[Speaker("en-AU"), Speaker("sv-SE")])
+    assert added.find() is added.find("en") is US
+    assert added.find("sv").language == "sv-SE"
+
+
 def test_a_catalogue_without_a_voice_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="at least one voice"):
         Catalogue([])

@@ -1,13 +1,15 @@
 """A database that was migrated is the one that is created new."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, inspect
 
-from onhook.store import schema
+from onhook.store import Store, Writes, schema
 from onhook.store.database import connect
 from onhook.store.migrations import migrate
+from onhook.store.orphans import orphans
 from store.postgresql import PostgreSQL
 
 
@@ -61,6 +63,37 @@ def test_what_was_stored_before_there_were_accounts_is_kept(tmp_path: Path) -> N
         assert [tuple(row) for row in apps] == [("a", "main", "shop")]
         assert connection.exec_driver_sql("SELECT count(*) FROM numbers").scalar() == 1
     database.dispose()
+
+
+_CALL = (
+    "INSERT INTO calls (session, txn_ref, app_id, owner, state, from_number, to_number, began_ms,"
+    " currency, rate, dialog, duration_ms, minutes, debit, ended_by, cause, sip_cause, contact_block,"
+    " contact_url, contact_tag, sequence, account_id, direction, tag, initial_s, increment_s,"
+    " billed_s, written_ms) VALUES ('S1', 'AA-C-1', 'a', 'me', 'ringing', '+651', '+652', 1, 'SGD',"
+    " '0.020', '{}', 0, 0, '0.000', '', '', '', '', '', '', 0, 'main', 'in', '', 60, 60, 0, 1)"
+)
+
+
+async def test_calls_of_before_there_were_trunks_can_be_read(
+    tmp_path: Path, database_url: str
+) -> None:
+    def of_yesterday(connection: Connection) -> None:
+        migrate(connection, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO applications VALUES ('a', 'shop', 'hash', 'token', 'secret', 7)"
+        )
+        migrate(connection, "0002")
+        connection.exec_driver_sql(_CALL)
+
+    database = connect(tmp_path, database_url)
+    await database.migrate(of_yesterday)
+    await database.close()
+    store = await Store.open(tmp_path, database_url)
+    [found] = await orphans(store, "me")
+    assert (found.dest_number, found.facts, found.sip_code) == ("", "", None)
+    await store.submit(Writes(calls=(replace(found, dest_number="+653"),)))
+    assert [one.dest_number for one in await store.open_calls()] == ["+653"]
+    await store.close()
 
 
 async def test_migrations_and_schema_agree_on_postgresql(

@@ -36,6 +36,14 @@ class Holds:
             self._held[session] = amount
             self._total += more
 
+    def lower(self, session: str, amount: int) -> None:
+        """The session needs no more than ``amount`` in all; the rest is free again."""
+        less = self.of(session) - amount
+        if less > 0:
+            self._held[session] = amount
+            self._total -= less
+            self.released += less
+
     def release(self, session: str) -> None:
         """The session's debit is written, or it has none: it holds nothing any more."""
         amount = self._held.pop(session, 0)

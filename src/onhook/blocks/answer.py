@@ -18,8 +18,8 @@ ANSWER = Notice(
     summary="A call came in.",
     doc=(
         "Sent to the forward_to of the called number as soon as the call rings. Steer the call "
-        "with the session that it carries: Play answers it, Hangup with a msg answers it and plays "
-        "that, Hangup without one rejects it. A second one with call_state=ended, and the "
+        "with the session that it carries: the first Middle block or Transfer answers it, so does Hangup "
+        "with a msg; Hangup without one rejects it. A second one with call_state=ended, and the "
         "bill, is sent when the call is over before any block was accepted. Of a call that the "
         "account cannot pay for, only that one is sent."
     ),

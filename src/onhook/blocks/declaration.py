@@ -31,6 +31,19 @@ class Kind(enum.Enum):
     NUMBER = "number"
     """A phone number in E.164."""
     FORWARD_TO = "forward_to"
+    WHOLE = "whole"
+    """A whole number from ``Param.low`` to ``Param.high``."""
+    CHOICE = "choice"
+    """One of ``Param.values``."""
+    CALLEE = "callee"
+    """A phone number that is to be called."""
+    CALLEES = "callees"
+    """Up to eight phone numbers that are to be called, separated by commas."""
+    DESTINATION = "destination"
+    """Where a call is transferred to: a phone number, with digits to be sent or not, or a room."""
+    CALLER_ID = "caller_id"
+    """The number that a callee is shown, or ``private``."""
+    ROOM = "room"
 
 
 class Place(enum.Enum):
@@ -52,6 +65,13 @@ class Param:
     max_length: int | None = None
     example: str = ""
     """A value for the examples of the reference; without one they leave the parameter out."""
+    low: int = 0
+    high: int = 0
+    values: tuple[str, ...] = ()
+    default: str = ""
+    """What holds without it; for the reference, and for whoever reads the request."""
+    status: str = ""
+    """The status of a value that cannot be used, where the kind does not say it."""
 
 
 ALWAYS = "always"
@@ -83,6 +103,11 @@ class Notice:
     doc: str
     fields: tuple[Field, ...]
 
+    @property
+    def slug(self) -> str:
+        """Its name for documents."""
+        return self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -99,28 +124,62 @@ class Block:
     fields: tuple[Field, ...]
     hangs_up: bool = False
     notes: tuple[str, ...] = ()
+    reply: tuple[Field, ...] = ()
+    """The reply to a request that was accepted, beside ``status``."""
+    at: str = ""
+    """Path under ``/open/``, where it is not that of an IVR block."""
 
     @property
     def path(self) -> str:
         """Path under ``/open/``."""
-        return f"ivr/{self.place.value}/{self.name}"
+        return self.at or f"ivr/{self.place.value}/{self.name}"
+
+    @property
+    def slug(self) -> str:
+        """Its name for metrics and documents: no two requests have the same."""
+        return self.at.replace("/", "_") or self.name
 
     @property
     def statuses(self) -> tuple[str, ...]:
         """Every status of the block, in the order of evaluation, each once."""
         kinds = {param.kind for param in self.params}
-        message = Kind.MESSAGE in kinds
-        notify = Kind.NOTIFY_URL in kinds
-        return (
+        syntax = [status for param in self.params for status in syntax_statuses(param)]
+        found = (
             *statuses.FIRST,
-            *(statuses.MESSAGE_SYNTAX if message else ()),
-            *(statuses.TAG if Kind.TAG in kinds else ()),
-            *(statuses.NOTIFY_SYNTAX if notify else ()),
+            *syntax,
             *self.own_statuses,
-            *(statuses.NOTIFY_PREPARATION if notify else ()),
-            *(statuses.MESSAGE_PREPARATION if message else ()),
+            *(statuses.NOTIFY_PREPARATION if Kind.NOTIFY_URL in kinds else ()),
+            *(statuses.MESSAGE_PREPARATION if Kind.MESSAGE in kinds else ()),
+            *(statuses.CALLEE_PREPARATION if kinds & _CALLED else ()),
             *statuses.LAST,
         )
+        return tuple(dict.fromkeys(found))
+
+
+_CALLED = {Kind.CALLEE, Kind.CALLEES, Kind.DESTINATION}
+
+
+def syntax_statuses(param: Param) -> tuple[str, ...]:
+    """What a value of this parameter can be refused with before the call is looked at."""
+    if param.status:
+        return (param.status,)
+    match param.kind:
+        case Kind.MESSAGE:
+            return statuses.MESSAGE_SYNTAX
+        case Kind.TAG:
+            return statuses.TAG
+        case Kind.NOTIFY_URL:
+            return statuses.NOTIFY_SYNTAX
+        case Kind.CALLEE | Kind.CALLEES | Kind.CALLER_ID:
+            return (f"error_{param.name}_invalid",)
+        case Kind.DESTINATION:
+            return ("error_dest_invalid", "error_invalid_room")
+        case Kind.ROOM:
+            return ("error_invalid_room",)
+        case Kind.WHOLE | Kind.CHOICE:
+            return (f"error_invalid_{param.name}",)
+        case _:
+            return ()
 
 
 APP_ID = Param(
@@ -177,6 +236,22 @@ def notify_url(doc: str, *, required: bool = False) -> Param:
     )
 
 
+CALLER_ID = Param(
+    "caller_id",
+    Kind.CALLER_ID,
+    "The number that the callee is shown: one of the account's own numbers, its registered number, or "
+    "`private` for none. Without it the registered number, else the trunk's.",
+    example="+6531234567",
+)
+RING_TIME = Param(
+    "ring_time",
+    Kind.WHOLE,
+    "How long the callee's phone may ring, seconds (beyond the original documentation).",
+    low=1,
+    high=180,
+    default="60",
+)
+
 SESSION_STATUSES = (
     "error_invalid_session",
     "error_session_access_denied",
@@ -192,7 +267,10 @@ ALWAYS_FIELDS = (
     Field("from", "The caller's number, in E.164.", INCOMING, example="+6598765432"),
     Field("to", "The number that was called, in E.164.", INCOMING, example="+6531234567"),
 )
-DEST = Field("dest", "The number that was dialled, in E.164.", OUTGOING, example="+6591112222")
+DEST_NUMBER = "+6591112222"
+"""The number that the examples call."""
+
+DEST = Field("dest", "The number that was dialled, in E.164.", OUTGOING, example=DEST_NUMBER)
 ENDED_FIELDS = (
     Field(
         "date",
@@ -217,9 +295,10 @@ ENDED_FIELDS = (
     ),
     Field(
         "ended_by",
-        "Who ended it: `caller`, `application` or `system` (beyond the original API).",
+        "Who ended it: `caller`, `callee` (whom we had called), `application` or `system` (beyond the "
+        "original API).",
         ENDED,
-        values=("caller", "application", "system"),
+        values=("caller", "callee", "application", "system"),
         example="application",
     ),
     Field(
@@ -234,4 +313,27 @@ ENDED_FIELDS = (
         "original API).",
         "when the other side ended the call and gave a reason",
     ),
+)
+
+
+def call_state(ongoing: str) -> Field:
+    """The field ``call_state`` of a block after which the session goes on; ``ongoing`` says when."""
+    return Field(
+        "call_state",
+        f"`ongoing` {ongoing}; `ended` when the call is over before that, or later while no other "
+        "block was accepted.",
+        values=("ongoing", "ended"),
+        example="ongoing",
+    )
+
+
+def outcome(name: str, doc: str) -> Field:
+    """The field that says what became of an attempt to call somebody."""
+    values = ("answered", "unanswered", "failed", "busy")
+    return Field(name, doc, values=values, example="answered")
+
+
+OUTCOMES = (
+    "busy: the callee's line was busy (SIP 486, 600); unanswered: nobody answered in time, or the phone "
+    "could not be reached (408, 480, 487); failed: everything else. The SIP code stands in the record."
 )

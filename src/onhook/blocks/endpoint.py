@@ -28,7 +28,7 @@ class Endpoint:
     notes: tuple[str, ...] = ()
 
     @property
-    def name(self) -> str:
+    def slug(self) -> str:
         """Its name for metrics and documents: ``user_get_balance``."""
         return self.path.replace("/", "_")
 

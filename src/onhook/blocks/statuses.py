@@ -74,6 +74,34 @@ SENTENCES: Final[dict[str, str]] = {
     "error_forward_to_invalid": (
         "forward_to is not an absolute http or https URL of at most 4000 characters."
     ),
+    "error_invalid_max_digits": "max_digits is not a whole number from 0 to 255.",
+    "error_invalid_timeout": "timeout is not a whole number of seconds from 1 to 600.",
+    "error_invalid_attempts": "attempts is not a whole number from 1 to 10.",
+    "error_invalid_max_duration": "max_duration is not a whole number of seconds from 1 to 14400.",
+    "error_invalid_ring_time": "ring_time is not a whole number of seconds from 1 to 180.",
+    "error_on_failure_invalid": "on_failure is neither hangup nor continue.",
+    "error_monitor_in_progress": "This call is being monitored already; one recording has all of it.",
+    "error_session_not_on_hold": "The call is not on hold; Unhold follows a Hold.",
+    "error_dest_invalid": (
+        "dest is not a phone number in E.164, such as +6591112222, nor anything else allowed here."
+    ),
+    "error_dest_not_supported": "No trunk of this server leads to the number in dest.",
+    "error_caller_id_invalid": (
+        "caller_id is not a number of this account, its registered number, or private."
+    ),
+    "error_invalid_room": (
+        "A room's name is 1 to 32 letters, digits, dots, underscores and hyphens, and a room has at "
+        "most 8 members."
+    ),
+    "error_insufficient_credit": "The account's balance does not pay for this call; top it up.",
+    "error_concurrent_call_limit_reached": (
+        "The account has as many calls in progress as it may have; wait until one is over."
+    ),
+    "error_call_service_not_available": (
+        "This server has no trunk to place calls over; add one with 'onhook trunk add'."
+    ),
+    "error_invalid_action": "action is neither kick nor mute nor unmute.",
+    "error_not_in_conference": "The call of this txn_ref is in no room now.",
     "error_internal_server_error": (
         "Something unexpected went wrong here. Tell the operator the incident id %s."
     ),
@@ -110,6 +138,13 @@ MESSAGE_PREPARATION: Final = (
 NOTIFY_PREPARATION: Final = (
     "error_unable_to_resolve_notify_url",
     "error_unable_to_complete_ssl_handshake_notify_url",
+)
+CALLEE_PREPARATION: Final = (
+    "error_call_service_not_available",
+    "error_dest_not_supported",
+    "error_caller_id_invalid",
+    "error_concurrent_call_limit_reached",
+    "error_insufficient_credit",
 )
 LAST: Final = ("error_internal_server_error",)
 

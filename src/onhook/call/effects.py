@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from onhook.call.model import Contact
+from onhook.call.work import Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,66 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Play the message of this request."""
+    """Play the message of this request, if it has one, and then a beep if one is wanted.
+
+    Its end is told by ``Played``, also where there is nothing to play.
+    """
+
+    request_id: int
+    beep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Play the message of this request again and again; music, if it has none."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RingBack:
+    """Let the call hear that somebody else's phone rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlaying:
+    """Cut off what plays; the call goes on, and ``Played`` is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Record what both sides say from now on, under this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """The recording of this name is complete."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Call the peer that this request names."""
+
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """Let the call and its peer hear one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropPeer:
+    """Hang up the peer, or stop calling it."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRoom:
+    """Put the call into the room that this request names."""
 
     request_id: int
 
@@ -71,5 +131,30 @@ class Notify:
     contact: Contact
     call_state: str
 
+    @property
+    def fields(self) -> Fields:
+        """What the block came to, beside what every notification carries."""
+        return self.contact.fields
 
-Effect = Reserve | Refuse | Accept | Overtake | Answer | Reject | Play | StopMedia | HangUp | Notify
+
+Effect = (
+    Reserve
+    | Refuse
+    | Accept
+    | Overtake
+    | Answer
+    | Reject
+    | Play
+    | Loop
+    | RingBack
+    | StopPlaying
+    | StartRecording
+    | StopRecording
+    | Reach
+    | Bridge
+    | DropPeer
+    | JoinRoom
+    | StopMedia
+    | HangUp
+    | Notify
+)

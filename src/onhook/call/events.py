@@ -52,6 +52,78 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageBroken:
+    """A later part of a block's message could not be made; what was made of it was heard."""
+
+    at: float
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """The other side pressed a key: one of ``0123456789*#ABCD``."""
+
+    at: float
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The callee of an outgoing call answered; its 200 was acknowledged."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """An outgoing call was not answered. ``outcome``: ``busy``, ``unanswered`` or ``failed``."""
+
+    at: float
+    outcome: str
+    sip_code: int | None = None
+    sip_cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRang:
+    """The peer, whom the call is to be joined to, rings; ``audible`` if it sends sound already."""
+
+    at: float
+    audible: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAnswered:
+    """The peer answered."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFailed:
+    """The peer was not reached. ``outcome``: ``busy``, ``unanswered`` or ``failed``."""
+
+    at: float
+    outcome: str
+    sip_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLeft:
+    """The peer hung up."""
+
+    at: float
+    sip_cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kicked:
+    """The call is put out of its room."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """The far end's BYE arrived."""
 
@@ -109,13 +181,25 @@ class Due:
     at: float
 
 
+WorkEvent = Played | Digit | Due | PeerRang | PeerAnswered | PeerFailed | PeerLeft | Kicked
+"""What a running block may hear of."""
+
 Event = (
     Requested
     | Prepared
     | PreparationFailed
     | Acknowledged
     | Unacknowledged
+    | Connected
+    | Unreached
     | Played
+    | MessageBroken
+    | Digit
+    | PeerRang
+    | PeerAnswered
+    | PeerFailed
+    | PeerLeft
+    | Kicked
     | HungUp
     | Cancelled
     | HangupDone

@@ -3,10 +3,14 @@
 import enum
 from dataclasses import dataclass, field
 
+from onhook.call.work import Fields, Work
+
 
 class State(enum.Enum):
     """Where a call is in its life."""
 
+    DIALLING = "dialling"
+    """An outgoing call; its INVITE is out, nobody answered yet."""
     RINGING = "ringing"
     """An incoming call; 180 was sent, the application was told, nobody answered yet."""
     WAITING = "waiting"
@@ -14,7 +18,9 @@ class State(enum.Enum):
     PREPARING = "preparing"
     """A block was reserved; its message and its notify_url are being prepared."""
     RUNNING = "running"
-    """A Middle block does its work."""
+    """A block does its work: it plays, listens, records, or has joined the call to another one."""
+    HELD = "held"
+    """On hold: music or a message plays again and again until the application takes it off."""
     ENDING = "ending"
     """A Hangup was accepted; its message is heard, then the settle time passes."""
     CLOSING = "closing"
@@ -27,6 +33,7 @@ class EndedBy(enum.Enum):
     """Who ended a call."""
 
     CALLER = "caller"
+    CALLEE = "callee"
     APPLICATION = "application"
     SYSTEM = "system"
 
@@ -36,15 +43,19 @@ class End:
     """How a call came to its end: who, when, and why in one word.
 
     ``cause`` is one of ``hangup``, ``forced_hangup``, ``rejected``, ``cancelled``, ``ring_timeout``,
-    ``idle_timeout``, ``session_timeout``, ``no_ack``, ``media_lost``, ``insufficient_credit``,
-    ``shutdown``, and ``crash`` for what a process left behind that did not end properly.
-    ``sip_cause`` is the far end's own reason for its BYE or CANCEL (RFC 3326) where it gave one.
+    ``idle_timeout``, ``session_timeout``, ``max_duration``, ``no_ack``, ``media_lost``,
+    ``message_incomplete``, ``transfer_failed``, ``kicked``, ``insufficient_credit``, ``shutdown``; of an
+    outgoing call that nobody answered ``busy``, ``unanswered`` and ``failed``; and ``crash`` for
+    what a process left behind that did not end properly.
+    ``sip_cause`` is the far end's own reason for its BYE or CANCEL (RFC 3326) where it gave one, and
+    ``sip_code`` the SIP status for which a call out was not answered.
     """
 
     at: float
     by: EndedBy
     cause: str
     sip_cause: str = ""
+    sip_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +73,24 @@ class Job:
     speaks: bool = False
     hangs_up: bool = False
     force: bool = False
+    work: Work | None = None
+    """What it does while it runs; None plays its message and no more."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answers a ringing call: all do but a Hangup that has nothing to say."""
+        return self.speaks or not self.hangs_up
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Who is told when the call ends: the block whose notify_url it is, and that request's tag."""
+    """Who is told when the call ends: the block whose notify_url it is, that request's tag, and
+    what the block came to."""
 
     block: str
     url: str
     tag: str = ""
+    fields: Fields = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +122,18 @@ class Call:
     """The block in progress or being prepared."""
     forcing: Job | None = None
     """A forced Hangup that is being prepared while the call goes on as it is."""
+    outgoing: bool = False
+    """Whether we placed the call."""
+    held: bool = False
+    """On hold, also while the block that takes it off is being prepared."""
+    typed: str = ""
+    """Digits that nobody asked for yet: the next Gather gets them."""
+    monitor: Contact | None = None
+    """Who gets the link to the recording of the whole call; None while there is none."""
+    max_s: float | None = None
+    """How long the call may last from its answer on, where its Dial said so."""
+    limited: bool = False
+    """Whether ``max_s`` is what ends the call at ``expires_at``."""
     acknowledged: bool = False
     """The caller's ACK arrived, so it is ready to hear."""
     due_at: float | None = None
@@ -110,7 +142,7 @@ class Call:
     held_due_at: float | None = None
     """While a block is being prepared: the ``due_at`` to go back to should its preparation fail."""
     expires_at: float | None = None
-    """When an event ``SessionExpired`` is wanted; it never changes."""
+    """When an event ``SessionExpired`` is wanted. The answer of a call with ``max_s`` brings it nearer."""
     answered_at: float | None = None
     end: End | None = None
 
@@ -118,6 +150,13 @@ class Call:
     def answered(self) -> bool:
         """Whether the call was answered: from then on it is billed, and ends with a BYE."""
         return self.answered_at is not None
+
+    @property
+    def rest(self) -> State:
+        """The state of the call while no block is prepared or runs."""
+        if self.held:
+            return State.HELD
+        return State.WAITING if self.answered else State.RINGING
 
     @property
     def hangup_reserved(self) -> bool:

@@ -13,6 +13,7 @@ to be done, it says so with ``ignore``. House rules:
   prepared in the state PREPARING, which falls back to where it came from when preparation fails.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -32,6 +33,15 @@ from onhook.call.effects import (
     StopMedia,
 )
 from onhook.call.model import Call, Contact, End, EndedBy, Job, Limits, State
+from onhook.call.work import Fields, Over, Then, Turn, Work
+from onhook.call.works.gather import END
+from onhook.call.works.play import Saying
+
+_OUTCOMES = ("busy", "unanswered", "failed")
+"""What can have become of a call that was not answered, in the words of dial_status."""
+
+_TYPED_MAX = 255
+"""Digits kept for the next Gather: as many as one can ask for, the newest."""
 
 Effects = tuple[Effect, ...]
 Step = tuple[Call, Effects]
@@ -51,6 +61,24 @@ def arrive(session: str, forward_to: str, limits: Limits, at: float) -> Step:
     return call, (Notify(contact, "ringing"),)
 
 
+def dial(
+    session: str, job: Job, limits: Limits, at: float, *, ring_s: float, max_s: float | None
+) -> Step:
+    """An outgoing call is placed for ``job``; it rings for ``ring_s``, and lasts ``max_s`` at the most."""
+    call = Call(
+        session,
+        _contact(job),
+        limits,
+        state=State.DIALLING,
+        job=job,
+        outgoing=True,
+        due_at=at + ring_s,
+        expires_at=at + limits.session_s,
+        max_s=max_s,
+    )
+    return call, ()
+
+
 def ignore(call: Call, event: ev.Event) -> Step:
     """Nothing happens: the event came too late or means nothing here."""
     return call, ()
@@ -62,7 +90,7 @@ def ignore(call: Call, event: ev.Event) -> Step:
 def reserve(call: Call, event: ev.Requested) -> Step:
     """RINGING, WAITING: the block may be prepared, unless a Hangup is already on its way."""
     job = event.job
-    status = _refusal(call, job)
+    status = _refusal(call, job) or ("" if job.force else _work(job).refusal(call))
     if status:
         return call, (Refuse(job.request_id, status),)
     if job.force:
@@ -71,8 +99,14 @@ def reserve(call: Call, event: ev.Requested) -> Step:
     return prepared, (Reserve(job.request_id),)
 
 
+def reserve_held(call: Call, event: ev.Requested) -> Step:
+    """HELD: only what takes the call off hold, or ends it by force."""
+    ends_hold = event.job.force or _work(event.job).ends_hold
+    return reserve(call, event) if ends_hold else reserve_forced(call, event)
+
+
 def reserve_forced(call: Call, event: ev.Requested) -> Step:
-    """PREPARING, RUNNING: only a forced Hangup may come in between."""
+    """DIALLING, PREPARING, RUNNING: only a forced Hangup may come in between."""
     job = event.job
     status = _refusal(call, job)
     if not status and not job.force:
@@ -127,18 +161,18 @@ def begin(call: Call, event: ev.Prepared) -> Step:
     job = call.job
     if job is None or job.request_id != event.request_id:
         return call, ()
-    call = replace(call, contact=_contact(job))
-    if job.hangs_up and not job.speaks:
+    if not _work(job).keeps_contact:
+        call = replace(call, contact=_contact(job))
+    if not job.answers:
         cause = "hangup" if call.answered else "rejected"
         return _close(call, End(event.at, EndedBy.APPLICATION, cause), job)
-    state = State.ENDING if job.hangs_up else State.RUNNING
-    effects: list[Effect] = [Accept(job.request_id)]
+    effects: tuple[Effect, ...] = (Accept(job.request_id),)
     if not call.answered:
         call = replace(call, answered_at=event.at)
-        effects.append(Answer())
-    if call.acknowledged:
-        effects.append(Play(job.request_id))
-    return replace(call, state=state, held_due_at=None), tuple(effects)
+        effects = (*effects, Answer())
+    state = State.ENDING if job.hangs_up else State.RUNNING
+    call = replace(call, state=state, held=False, held_due_at=None)
+    return _then(effects, _start(call, event.at) if call.acknowledged else (call, ()))
 
 
 def force(call: Call, event: ev.Prepared) -> Step:
@@ -146,12 +180,14 @@ def force(call: Call, event: ev.Prepared) -> Step:
     job = call.forcing
     if job is None or job.request_id != event.request_id:
         return call, ()
-    cut_hangup = call.state is State.ENDING
-    # Without a notify_url of its own, a forced Hangup leaves the earlier Hangup's in place.
-    contact = _contact(job) or (call.contact if cut_hangup else None)
-    cause = "forced_hangup" if call.answered else "rejected"
+    rejects = not call.answered and not call.outgoing
+    cause = "rejected" if rejects else "forced_hangup"
     end = End(event.at, EndedBy.APPLICATION, cause)
-    return _close(replace(call, contact=contact), end, job)
+    # Without a notify_url of its own, a forced Hangup leaves the earlier Hangup's in place.
+    keeps = call.state is State.ENDING or _work(job).keeps_contact
+    kept = _parting(call, end).contact if keeps else None
+    cut = None if call.state in (State.DIALLING, State.RUNNING) else call.job
+    return _close(replace(call, contact=_contact(job) or kept, job=cut), end, job)
 
 
 def fail(call: Call, event: ev.PreparationFailed) -> Step:
@@ -168,8 +204,7 @@ def fail_reserved(call: Call, event: ev.PreparationFailed) -> Step:
     """
     if not _is(call.job, event):
         return fail(call, event)
-    state = State.WAITING if call.answered else State.RINGING
-    call = replace(call, state=state, job=None, due_at=call.held_due_at, held_due_at=None)
+    call = replace(call, state=call.rest, job=None, due_at=call.held_due_at, held_due_at=None)
     return call, ()
 
 
@@ -181,14 +216,36 @@ def acknowledge(call: Call, event: ev.Acknowledged) -> Step:
     if call.acknowledged or not call.answered:
         return call, ()
     call = replace(call, acknowledged=True)
-    if call.job is not None and call.state in (State.RUNNING, State.ENDING):
-        return call, (Play(call.job.request_id),)
-    return call, ()
+    return _start(call, event.at) if call.state in (State.RUNNING, State.ENDING) else (call, ())
+
+
+def connect(call: Call, event: ev.Connected) -> Step:
+    """DIALLING: the callee answered, so its block begins."""
+    call = replace(call, state=State.RUNNING, answered_at=event.at, acknowledged=True, due_at=None)
+    if call.max_s is not None and (call.expires_at or math.inf) > event.at + call.max_s:
+        call = replace(call, expires_at=event.at + call.max_s, limited=True)
+    return _start(call, event.at)
+
+
+def not_reached(call: Call, event: ev.Unreached) -> Step:
+    """DIALLING: busy, unanswered or failed; that is all that the application is told."""
+    outcome = event.outcome
+    by = EndedBy.CALLEE if outcome == "busy" else EndedBy.SYSTEM
+    end = End(event.at, by, outcome, event.sip_cause, event.sip_code)
+    return _finish(call, end)
+
+
+def no_answer(call: Call, event: ev.Due) -> Step:
+    """DIALLING: it rang for as long as it may."""
+    if not _is_due(call, event):
+        return call, ()
+    return _close(call, End(event.at, EndedBy.SYSTEM, "unanswered"))
 
 
 def far_end_left(call: Call, event: ev.HungUp) -> Step:
     """BYE from the far end, in any state before CLOSING."""
-    end = End(event.at, EndedBy.CALLER, "hangup", event.sip_cause)
+    by = EndedBy.CALLEE if call.outgoing else EndedBy.CALLER
+    end = End(event.at, by, "hangup", event.sip_cause)
     stop: Effects = (StopMedia(),) if call.answered else ()
     return _finish(call, end, *stop)
 
@@ -200,8 +257,8 @@ def caller_gave_up(call: Call, event: ev.Cancelled) -> Step:
     return _finish(call, End(event.at, EndedBy.CALLER, "cancelled", event.sip_cause))
 
 
-def closed(call: Call, event: ev.HungUp | ev.HangupDone | ev.Cancelled) -> Step:
-    """CLOSING: our BYE or rejection is through, or the far end's own crossed it."""
+def closed(call: Call, event: ev.HungUp | ev.HangupDone | ev.Cancelled | ev.Unreached) -> Step:
+    """CLOSING: our BYE, CANCEL or rejection is through, or the far end's own crossed it."""
     if isinstance(event, ev.Cancelled) and call.answered:
         return call, ()  # a CANCEL means nothing after the final response (RFC 3261, 9.2)
     if call.end is None:
@@ -230,7 +287,8 @@ def shut_down(call: Call, event: ev.Shutdown) -> Step:
 
 def expire(call: Call, event: ev.SessionExpired) -> Step:
     """Any state before CLOSING: no call lasts for ever, whatever keeps it going."""
-    return _close(call, End(event.at, EndedBy.SYSTEM, "session_timeout"), reject_code=480)
+    cause = "max_duration" if call.limited else "session_timeout"
+    return _close(call, End(event.at, EndedBy.SYSTEM, cause), reject_code=480)
 
 
 def out_of_credit(call: Call, event: ev.OutOfCredit) -> Step:
@@ -245,22 +303,39 @@ def out_of_credit(call: Call, event: ev.OutOfCredit) -> Step:
 # What the media plane and the clock say -------------------------------------------------------
 
 
-def heard(call: Call, event: ev.Played) -> Step:
-    """RUNNING: the message of a Middle block was heard; the application is told and has the word.
+def go_on(call: Call, event: ev.WorkEvent) -> Step:
+    """RUNNING: the block takes what happened; when it is over, the application is told and has the word.
 
     Without a notify_url there is nobody to say what comes next, so the call is hung up (reference,
-    section 3).
+    section 3). A block that waits for the caller's ACK has not begun: a key is then typed ahead.
     """
     job = call.job
-    if job is None or job.request_id != event.request_id:
+    if not call.acknowledged:
+        return typed_ahead(call, event) if isinstance(event, ev.Digit) else (call, ())
+    if job is None or (isinstance(event, ev.Played) and event.request_id != job.request_id):
         return call, ()
-    if call.contact is None:
-        return replace(call, state=State.ENDING, due_at=event.at + call.limits.settle_s), ()
-    due_at = event.at + call.limits.idle_s
-    return (
-        replace(call, state=State.WAITING, job=None, due_at=due_at),
-        (Notify(call.contact, "ongoing"),),
-    )
+    if isinstance(event, ev.Due) and not _is_due(call, event):
+        return call, ()
+    turn = _work(job).happen(job, event)
+    if turn is not None:
+        return _turned(call, event.at, turn)
+    return typed_ahead(call, event) if isinstance(event, ev.Digit) else (call, ())
+
+
+def typed_ahead(call: Call, event: ev.Digit) -> Step:
+    """WAITING, PREPARING and what does not listen: the digit is kept for the next Gather."""
+    if not call.answered or call.held:
+        return call, ()
+    typed = _kept(call.typed + event.digit)
+    return (call if typed == call.typed else replace(call, typed=typed)), ()
+
+
+def broken_off(call: Call, event: ev.MessageBroken) -> Step:
+    """RUNNING, ENDING: the rest of the message cannot be had; what was made of it was heard."""
+    settling = call.state is State.ENDING and call.due_at is not None
+    if not _is(call.job, event) or settling:
+        return call, ()
+    return _close(call, End(event.at, EndedBy.SYSTEM, "message_incomplete"))
 
 
 def heard_last(call: Call, event: ev.Played) -> Step:
@@ -294,7 +369,73 @@ def settled(call: Call, event: ev.Due) -> Step:
 # Shared steps ---------------------------------------------------------------------------------
 
 
-def _is(job: Job | None, event: ev.Prepared | ev.PreparationFailed | ev.Played) -> bool:
+def _then(first: Effects, later: Step) -> Step:
+    call, effects = later
+    return call, (*first, *effects)
+
+
+def _work(job: Job) -> Work:
+    return job.work or Saying()
+
+
+def _start(call: Call, at: float) -> Step:
+    """The block begins: the other side can hear it."""
+    job = call.job
+    if job is None:
+        raise AssertionError("a call in which nothing runs has nothing to begin")
+    if call.state is State.ENDING:
+        return call, (Play(job.request_id),)
+    doing = _work(job)
+    call = replace(call, monitor=doing.monitor(job) or call.monitor)
+    return _turned(call, at, doing.begin(job, at, call.typed), typed="")
+
+
+def _turned(call: Call, at: float, turn: Turn, typed: str | None = None) -> Step:
+    """The block went on, and may be over."""
+    kept = _kept((call.typed if typed is None else typed) + turn.left)
+    job = replace(call.job, work=turn.work) if call.job else None
+    call = replace(call, job=job, typed=kept, due_at=turn.due_at)
+    over = turn.over
+    return _then(turn.effects, _over(call, at, over)) if over else (call, turn.effects)
+
+
+def _kept(typed: str) -> str:
+    """Of digits that nobody asked for those that the next Gather gets.
+
+    Many press # after a number that was complete without it: such a one must not end what is asked next.
+    """
+    return typed.lstrip(END)[-_TYPED_MAX:]
+
+
+def _over(call: Call, at: float, over: Over) -> Step:
+    """The block is over: who has the word now?"""
+    call = _with_fields(call, over.fields)
+    if over.then is Then.HOLD:
+        return replace(call, state=State.HELD, job=None, held=True, typed=""), ()
+    if over.end is not None:
+        return _close(replace(call, job=None), over.end)
+    if call.contact is None:
+        return replace(call, state=State.ENDING, due_at=at + call.limits.settle_s), ()
+    due_at = at + call.limits.idle_s
+    notify = Notify(call.contact, "ongoing")
+    return replace(call, state=State.WAITING, job=None, due_at=due_at), (notify,)
+
+
+def _with_fields(call: Call, fields: Fields) -> Call:
+    """Whoever is told next is told this too."""
+    if not fields or call.contact is None:
+        return call
+    return replace(call, contact=replace(call.contact, fields=fields))
+
+
+def _with_status(call: Call, outcome: str) -> Call:
+    """What became of an attempt to call somebody."""
+    return _with_fields(call, (("dial_status", outcome),))
+
+
+def _is(
+    job: Job | None, event: ev.Prepared | ev.PreparationFailed | ev.Played | ev.MessageBroken
+) -> bool:
     return job is not None and job.request_id == event.request_id
 
 
@@ -322,99 +463,122 @@ def _overtaken(call: Call, end: End, accepted: Job | None = None) -> Effects:
 
 def _close(call: Call, end: End, accepted: Job | None = None, reject_code: int = 0) -> Step:
     """Hangs up (or rejects a call that was never answered) and waits for that to be through."""
-    leave: Effects = (
-        (StopMedia(), HangUp())
-        if call.answered
-        else (Reject(reject_code or call.limits.reject_code),)
-    )
+    call = _parting(call, end)
     accept = (Accept(accepted.request_id),) if accepted else ()
     overtaken = _overtaken(call, end, accepted)
+    leave = _leave(call, reject_code or call.limits.reject_code)
     call = replace(call, state=State.CLOSING, end=end, due_at=None, held_due_at=None, forcing=None)
     return call, (*leave, *accept, *overtaken)
 
 
+def _leave(call: Call, reject_code: int) -> Effects:
+    if call.answered:
+        return (StopMedia(), HangUp())
+    return (HangUp(),) if call.outgoing else (Reject(reject_code),)
+
+
+def _parting(call: Call, end: End) -> Call:
+    """What the block in progress came to if it is cut short, for whoever is told of the end."""
+    if call.job is None:
+        return call
+    if call.state is State.DIALLING:
+        return _with_status(call, _reached(end))
+    if call.state is State.RUNNING:
+        return _with_fields(call, _work(call.job).parting())
+    return call
+
+
+def _reached(end: End) -> str:
+    """What became of a call out that was not answered; one that was taken back was not (487)."""
+    if end.by is EndedBy.APPLICATION:
+        return "unanswered"
+    return end.cause if end.cause in _OUTCOMES else "failed"
+
+
 def _finish(call: Call, end: End, *effects: Effect) -> Step:
     """Enters ENDED: whoever still waits for a reply gets one, and the application is told once."""
+    call = _parting(call, end)
     overtaken = _overtaken(call, end)
     call = replace(
         call, state=State.ENDED, end=end, due_at=None, held_due_at=None, forcing=None, job=None
     )
-    notify = (Notify(call.contact, "ended"),) if call.contact else ()
-    return call, (*effects, *overtaken, *notify)
+    told = last_contacts(call.contact, call.monitor)
+    return call, (*effects, *overtaken, *(Notify(contact, "ended") for contact in told))
+
+
+def last_contacts(contact: Contact | None, monitor: Contact | None) -> tuple[Contact, ...]:
+    """Who gets a terminal notification: whoever is to be told, and the monitor's; once, if they are one."""
+    if contact and monitor and replace(contact, fields=()) == replace(monitor, fields=()):
+        contact = replace(contact, fields=(*contact.fields, *monitor.fields))
+        monitor = None
+    return tuple(told for told in (contact, monitor) if told is not None)
+
+
+def _row(**transitions: Transition) -> tuple[Transition, ...]:
+    """The transitions of an event by the names of the states; where none is named, nothing happens."""
+    row = tuple(transitions.pop(state.value, ignore) for state in State)
+    if transitions:
+        raise AssertionError(f"no states: {', '.join(transitions)}")
+    return row
+
+
+def _in(states: str, transition: Transition) -> dict[str, Transition]:
+    return dict.fromkeys(states.split(), transition)
+
+
+_ANSWERED = "waiting preparing running held ending"
+_ALIVE = f"dialling ringing {_ANSWERED}"
 
 
 def _table() -> dict[tuple[State, type], Transition]:
-    """Every pair of state and event; a column an event, in the order of the states below."""
-    states = list(State)
+    """Every pair of state and event, a row an event."""
     rows: dict[type, tuple[Transition, ...]] = {
-        # RINGING, WAITING, PREPARING, RUNNING, ENDING, CLOSING, ENDED
-        ev.Requested: (
-            reserve,
-            reserve,
-            reserve_forced,
-            reserve_forced,
-            reserve_cut,
-            refuse_closing,
-            refuse_ended,
+        ev.Requested: _row(
+            ringing=reserve,
+            waiting=reserve,
+            held=reserve_held,
+            ending=reserve_cut,
+            closing=refuse_closing,
+            ended=refuse_ended,
+            **_in("dialling preparing running", reserve_forced),
         ),
-        ev.Prepared: (force, force, begin, force, force, ignore, ignore),
-        ev.PreparationFailed: (fail, fail, fail_reserved, fail, fail, ignore, ignore),
-        ev.Acknowledged: (
-            ignore,
-            acknowledge,
-            acknowledge,
-            acknowledge,
-            acknowledge,
-            ignore,
-            ignore,
+        ev.Prepared: _row(
+            preparing=begin, **_in("dialling ringing waiting running held ending", force)
         ),
-        ev.Unacknowledged: (
-            ignore,
-            never_acknowledged,
-            never_acknowledged,
-            never_acknowledged,
-            never_acknowledged,
-            ignore,
-            ignore,
+        ev.PreparationFailed: _row(
+            preparing=fail_reserved, **_in("dialling ringing waiting running held ending", fail)
         ),
-        ev.Played: (ignore, ignore, ignore, heard, heard_last, ignore, ignore),
-        ev.HungUp: (
-            far_end_left,
-            far_end_left,
-            far_end_left,
-            far_end_left,
-            far_end_left,
-            closed,
-            ignore,
+        ev.Acknowledged: _row(**_in(_ANSWERED, acknowledge)),
+        ev.Unacknowledged: _row(**_in(_ANSWERED, never_acknowledged)),
+        ev.Connected: _row(dialling=connect),
+        ev.Unreached: _row(dialling=not_reached, closing=closed),
+        ev.Played: _row(running=go_on, ending=heard_last),
+        ev.MessageBroken: _row(running=broken_off, ending=broken_off),
+        ev.Digit: _row(running=go_on, waiting=typed_ahead, preparing=typed_ahead),
+        ev.PeerRang: _row(running=go_on),
+        ev.PeerAnswered: _row(running=go_on),
+        ev.PeerFailed: _row(running=go_on),
+        ev.PeerLeft: _row(running=go_on),
+        ev.Kicked: _row(running=go_on),
+        ev.HungUp: _row(closing=closed, **_in(_ALIVE, far_end_left)),
+        ev.Cancelled: _row(ringing=caller_gave_up, preparing=caller_gave_up, closing=closed),
+        ev.HangupDone: _row(closing=closed),
+        ev.MediaLost: _row(**_in(_ANSWERED, media_lost)),
+        ev.Shutdown: _row(**_in(_ALIVE, shut_down)),
+        ev.SessionExpired: _row(**_in(_ALIVE, expire)),
+        ev.OutOfCredit: _row(**_in(_ALIVE, out_of_credit)),
+        ev.Due: _row(
+            dialling=no_answer,
+            ringing=ring_timeout,
+            waiting=idle_timeout,
+            running=go_on,
+            ending=settled,
         ),
-        ev.Cancelled: (caller_gave_up, ignore, caller_gave_up, ignore, ignore, closed, ignore),
-        ev.HangupDone: (ignore, ignore, ignore, ignore, ignore, closed, ignore),
-        ev.MediaLost: (ignore, media_lost, media_lost, media_lost, media_lost, ignore, ignore),
-        ev.Shutdown: (
-            shut_down,
-            shut_down,
-            shut_down,
-            shut_down,
-            shut_down,
-            ignore,
-            ignore,
-        ),
-        ev.SessionExpired: (expire, expire, expire, expire, expire, ignore, ignore),
-        ev.OutOfCredit: (
-            out_of_credit,
-            out_of_credit,
-            out_of_credit,
-            out_of_credit,
-            out_of_credit,
-            ignore,
-            ignore,
-        ),
-        ev.Due: (ring_timeout, idle_timeout, ignore, ignore, settled, ignore, ignore),
     }
     return {
         (state, event): transition
         for event, row in rows.items()
-        for state, transition in zip(states, row, strict=True)
+        for state, transition in zip(State, row, strict=True)
     }
 
 

@@ -5,9 +5,15 @@ from typing import Annotated
 
 import typer
 
-from onhook.cli import account_commands, rate_commands, voice_commands
+from onhook.cli import (
+    account_commands,
+    prompt_commands,
+    rate_commands,
+    trunk_commands,
+    voice_commands,
+)
 from onhook.cli.listing import call_commands, notification_commands
-from onhook.cli.running import Data, Json, doc, fail, run, settings_of
+from onhook.cli.running import Data, Json, VoicesDir, doc, fail, run, settings_of
 
 app = typer.Typer(
     help="Onhook, a self-hosted voice API.",
@@ -22,8 +28,11 @@ app.add_typer(app_commands, name="app")
 app.add_typer(number_commands, name="number")
 app.add_typer(account_commands.commands, name="account")
 app.add_typer(rate_commands.commands, name="rate")
+app.add_typer(trunk_commands.commands, name="trunk")
+app.add_typer(prompt_commands.commands, name="prompt")
 app.add_typer(call_commands, name="calls")
 app.add_typer(notification_commands, name="notifications")
+app.add_typer(voice_commands.commands, name="voice")
 app.command("voices")(voice_commands.list_voices)
 app.command("say")(voice_commands.say)
 
@@ -33,6 +42,7 @@ Database = Annotated[str | None, typer.Option("--database-url", help=doc("databa
 @app.command()
 def serve(
     http: Annotated[str | None, typer.Option(help=doc("http"))] = None,
+    public_url: Annotated[str | None, typer.Option(help=doc("public_url"))] = None,
     sip: Annotated[str | None, typer.Option(help=doc("sip"))] = None,
     rtp_ports: Annotated[str | None, typer.Option(help=doc("rtp_ports"))] = None,
     data: Data = None,
@@ -46,6 +56,7 @@ def serve(
     rate: Annotated[str | None, typer.Option(help=doc("rate"))] = None,
     rate_limit: Annotated[str | None, typer.Option(help=doc("rate_limit"))] = None,
     status_rate_limit: Annotated[str | None, typer.Option(help=doc("status_rate_limit"))] = None,
+    max_calls: Annotated[str | None, typer.Option(help=doc("max_calls"))] = None,
     settle_ms: Annotated[str | None, typer.Option(help=doc("settle_ms"))] = None,
     ringing_s: Annotated[str | None, typer.Option(help=doc("ringing_s"))] = None,
     idle_s: Annotated[str | None, typer.Option(help=doc("idle_s"))] = None,
@@ -55,6 +66,9 @@ def serve(
     prepare_s: Annotated[str | None, typer.Option(help=doc("prepare_s"))] = None,
     stale_s: Annotated[str | None, typer.Option(help=doc("stale_s"))] = None,
     prompt_cache_mb: Annotated[str | None, typer.Option(help=doc("prompt_cache_mb"))] = None,
+    voices_dir: VoicesDir = None,
+    recordings_kept_s: Annotated[str | None, typer.Option(help=doc("recordings_kept_s"))] = None,
+    record_beep: Annotated[bool | None, typer.Option(help=doc("record_beep"))] = None,
     drain_s: Annotated[str | None, typer.Option(help=doc("drain_s"))] = None,
     retry_schedule: Annotated[str | None, typer.Option(help=doc("retry_schedule"))] = None,
     log_private: Annotated[bool | None, typer.Option(help=doc("log_private"))] = None,

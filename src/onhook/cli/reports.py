@@ -27,6 +27,12 @@ from onhook.store.reports import (
 
 Fields = Mapping[str, object]
 
+_COLUMNS = (
+    *("began", "session", "state", "from", "to", "dest"),
+    *("minutes", "debit", "ended by", "cause", "sip"),
+)
+_INTERNAL = frozenset({"owner", "dialog", "facts"})
+
 
 def wanted(
     session: str | None, state: str | None, since: str | None, app: str | None, limit: int
@@ -52,7 +58,7 @@ async def list_calls(data: Path, which: Wanted, form: str) -> None:
         _print_csv([_call_fields(call) for call in found])
     else:
         show_table(
-            ("began", "session", "state", "from", "to", "minutes", "debit", "ended by", "cause"),
+            _COLUMNS,
             [
                 (
                     text_of(call.began_ms),
@@ -60,10 +66,12 @@ async def list_calls(data: Path, which: Wanted, form: str) -> None:
                     call.state,
                     call.from_number,
                     call.to_number,
+                    call.dest_number,
                     call.minutes if call.ended_ms is not None else "",
                     f"{call.currency} {call.debit}" if call.ended_ms is not None else "",
                     call.ended_by,
                     call.cause,
+                    call.sip_code,
                 )
                 for call in found
             ],
@@ -93,6 +101,7 @@ def _show_call(report: CallReport) -> None:
             ("account", "" if call.account_id == MAIN_ACCOUNT else call.account_id),
             ("from", call.from_number),
             ("to", call.to_number),
+            ("dest", call.dest_number),
             ("tag", call.tag),
             ("state", call.state),
             ("began", text_of(call.began_ms)),
@@ -101,6 +110,7 @@ def _show_call(report: CallReport) -> None:
             ("ended by", call.ended_by),
             ("cause", call.cause),
             ("sip cause", call.sip_cause),
+            ("sip code", call.sip_code),
         ]
     )
     if call.ended_ms is not None:
@@ -211,7 +221,7 @@ def _tried(attempt: AttemptRecord) -> Sequence[object]:
 
 def _call_fields(call: CallRecord) -> Fields:
     """A call's record, without what only the server itself can use."""
-    return {name: value for name, value in asdict(call).items() if name not in ("owner", "dialog")}
+    return {name: value for name, value in asdict(call).items() if name not in _INTERNAL}
 
 
 def _notification_fields(one: NotificationRecord) -> Fields:

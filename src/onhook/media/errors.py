@@ -7,6 +7,7 @@ MediaError
     QueueFull       too much is waiting to be played on one stream
     RoomFull        a room has no place for another call
     RoomClosed      the room was closed before
+    TooManyRecordings   one stream is being recorded often enough
     NotRunning      the plane was not started, or was closed
     PromptError
         PromptMissing   there is no such prompt
@@ -42,6 +43,10 @@ class RoomFull(MediaError):
 
 class RoomClosed(MediaError):
     """The room was closed, by `close()` or with the plane."""
+
+
+class TooManyRecordings(MediaError):
+    """One stream has as many recordings as it can have at once."""
 
 
 class NotRunning(MediaError):

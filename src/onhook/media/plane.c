@@ -27,10 +27,13 @@
  * anything to play is sent a frame each round.
  *
  * The peer. Before any RTP has arrived, frames go to the address of the SDP. The first valid
- * packet with a payload type that was negotiated decides where they go from then on (the peer may
+ * packet of G.711, or with an event that was negotiated, decides where they go from then on (the peer may
  * be behind NAT). Nobody else is listened to afterwards, but for the address of the SDP itself:
  * whoever was quicker than the peer that we were told of loses the call to it. The socket is
  * connected to that address once it has spoken.
+ *
+ * On hold. Nothing is sent to a peer that does not listen, and it uses up no sequence numbers; what
+ * plays goes on in time, as what is said to it does, and is heard again where it has got to.
  *
  * Digits (RFC 4733) are reported with the first packet of an event that arrives, whichever it is,
  * so that a prompt stops when the key goes down; all packets with its timestamp are the same key.
@@ -49,6 +52,8 @@
 #include "plane.h"
 #include "law.h"
 #include "mixer.h"
+#include "recorder.h"
+#include "rtp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -74,7 +79,6 @@ enum {
     TICK_NS = 1000000,
     SLOTS = PLANE_FRAME_MS,
     SAMPLES_PER_TICK = 8,
-    RTP_HEADER_BYTES = 12,
     RTP_MAX_BYTES = 1500,
     RECEIVE_BATCH = 8,        /* packets taken of a call in a round: 8 times the normal rate */
     RECEIVE_BUFFER = 32768,   /* bytes; the kernel doubles it: about 1.5 s of a normal stream */
@@ -107,7 +111,7 @@ static const char keys[] = "0123456789*#ABCD"; /* by event code (RFC 4733 sectio
 
 struct segment {
     struct segment *next;
-    const uint8_t *frames; /* or digits */
+    const uint8_t *frames[LAWS]; /* or digits, in both */
     uint64_t play_id;
     int64_t done_ns;
     uint32_t count;
@@ -150,11 +154,14 @@ struct call {
     bool closing;
     bool closed;     /* CLOSED was taken */
     uint32_t queued; /* segments not yet reported */
+    uint32_t recordings; /* likewise */
     struct call *next_free;
     /* the media thread's, once open */
     int fd;
     uint8_t payload_type;
-    uint8_t event_payload_type;
+    uint8_t event_payload_type; /* that is sent */
+    uint8_t event_from_peer;
+    bool on_hold;
     struct sockaddr_in signalled; /* by SDP */
     struct sockaddr_in peer;      /* where frames go */
     bool latched;
@@ -174,6 +181,7 @@ struct call {
     struct member *member; /* of a room */
     bool watched;          /* read when something arrives */
     int budget;            /* packets that may yet be read in this round */
+    struct recorder recorder;
     char digits[PENDING_DIGITS];
     unsigned digit_count;
     bool owes_first, owes_timeout, owes_closed;
@@ -199,14 +207,17 @@ struct plane_room {
 };
 
 enum command_kind {
-    OPEN, PLAY, CUT, REMOTE, BRIDGE, JOIN, MUTE, LEAVE, CLOSE, OPEN_ROOM, CLOSE_ROOM
+    OPEN, PLAY, CUT, REMOTE, AGREE, RECORD, RECORD_STOP, BRIDGE, JOIN, MUTE, LEAVE, CLOSE,
+    OPEN_ROOM, CLOSE_ROOM
 };
 
 struct command {
     enum command_kind kind;
     struct call *call;
     struct segment *segment;
+    recording *recording;
     struct sockaddr_in remote;
+    struct plane_format format;
     struct call *other;
     struct plane_room *room;
     bool muted;
@@ -251,6 +262,7 @@ struct plane {
     struct ring reports;
     struct report *report;
     struct call *calls;
+    struct recorders *recorders;
     /* the caller's */
     struct call *free_calls;
     struct plane_room *newest_room;
@@ -272,6 +284,8 @@ struct plane {
     uint8_t packets[RECEIVE_BATCH][RTP_MAX_BYTES];
     uint8_t crossed[RTP_MAX_BYTES]; /* the audio of a packet in the other law */
     struct epoll_event ready[READY_BATCH];
+    _Alignas(struct cmsghdr) uint8_t stamps[RECEIVE_BATCH][ARRIVAL_BYTES];
+    int64_t arrived; /* the packet that is being received, in samples: see sample_clock() */
     /* for plane_health() */
     _Atomic uint64_t seen_calls;
     _Atomic uint64_t skipped_rounds;
@@ -318,6 +332,18 @@ static int64_t clock_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* This tick, in samples: where the frames begin that are sent in it. */
+static int64_t sample_clock(const struct plane *p)
+{
+    return (int64_t)p->tick * SAMPLES_PER_TICK;
+}
+
+/* A moment of clock_ns() on the same clock. */
+static int64_t in_samples(const struct plane *p, int64_t at_ns)
+{
+    return (at_ns - p->epoch_ns) * SAMPLES_PER_TICK / TICK_NS;
 }
 
 static void sleep_until(int64_t when_ns)
@@ -489,18 +515,6 @@ static void report(struct plane *p, struct call *call)
 
 /* ---- Sending ----------------------------------------------------------------------------- */
 
-static void put_be16(uint8_t *at, uint16_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put_be32(uint8_t *at, uint32_t value)
-{
-    put_be16(at, (uint16_t)(value >> 16));
-    put_be16(at + 2, (uint16_t)value);
-}
-
 /* A packet that leaves. */
 struct outgoing {
     uint8_t payload_type;
@@ -549,16 +563,33 @@ static void note_sent(struct call *call, uint32_t end)
     call->spoken = true;
 }
 
+static void record_sent(struct call *call, const struct outgoing *audio)
+{
+    int32_t since_open = (int32_t)(audio->timestamp - call->timestamp);
+    recorder_sent(&call->recorder, &(struct taped){
+        .payload = audio->payload,
+        .bytes = audio->bytes,
+        .payload_type = audio->payload_type,
+        .marker = audio->marker,
+        .timestamp = audio->timestamp,
+        .at = (int64_t)call->open_tick * SAMPLES_PER_TICK + since_open,
+    });
+}
+
 /* What a peer hears passes here, all of it. */
 static void transmit(struct call *call, const struct outgoing *audio)
 {
-    send_packet(call, audio);
+    if (send_packet(call, audio) && call->recorder.count)
+        record_sent(call, audio);
     note_sent(call, audio->timestamp + (uint32_t)audio->bytes); /* a byte is a sample */
 }
 
 /* A frame of our own, at the clock. */
 static void transmit_frame(struct plane *p, struct call *call, const uint8_t *frame)
 {
+    call->relay.anchored = false;
+    if (call->on_hold)
+        return;
     int32_t ahead = sent_ahead(p, call);
     if (ahead > 0) /* a bridged sender was faster than the clock: it goes on from there */
         call->timestamp += (uint32_t)ahead;
@@ -570,7 +601,6 @@ static void transmit_frame(struct plane *p, struct call *call, const uint8_t *fr
         .payload = frame,
         .bytes = PLANE_FRAME_BYTES,
     });
-    call->relay.anchored = false;
 }
 
 /* A telephone-event of `rounds` so far (RFC 4733 section 2.3). */
@@ -580,6 +610,9 @@ static void send_event(struct call *call, uint8_t key, uint32_t timestamp, uint3
                                     (uint8_t)((end ? 0x80 : 0) | DIGIT_VOLUME)};
     uint32_t duration = rounds * PLANE_FRAME_BYTES;
     put_be16(payload + 2, (uint16_t)duration);
+    call->relay.anchored = false;
+    if (call->on_hold || call->event_payload_type == NO_EVENTS) /* since this was queued */
+        return;
     send_packet(call, &(struct outgoing){
         .payload_type = call->event_payload_type,
         .marker = rounds == 1 && !end,
@@ -589,14 +622,13 @@ static void send_event(struct call *call, uint8_t key, uint32_t timestamp, uint3
         .bytes = sizeof payload,
     });
     note_sent(call, timestamp + duration);
-    call->relay.anchored = false;
 }
 
 /* A round of the digit that is being sent: a packet while the key is down, the last of which says
  * that it is the end, twice more what that one said, silence. */
 static void send_digit(struct plane *p, struct call *call, struct segment *segment)
 {
-    uint8_t key = segment->frames[segment->sent];
+    uint8_t key = segment->frames[0][segment->sent];
     uint32_t round = ++segment->step;
     if (key == ',') {
         if (round < PAUSE_ROUNDS)
@@ -617,11 +649,11 @@ static void send_digit(struct plane *p, struct call *call, struct segment *segme
 /* A key must not stay down because nobody said that it went up. */
 static void release_key(struct call *call, const struct segment *segment)
 {
-    if (segment->kind != DIGITS || !segment->step || segment->frames[segment->sent] == ',')
+    if (segment->kind != DIGITS || !segment->step || segment->frames[0][segment->sent] == ',')
         return;
     uint32_t rounds = segment->step < DIGIT_DOWN_ROUNDS ? segment->step : DIGIT_DOWN_ROUNDS;
     for (int i = 0; i < DIGIT_END_PACKETS; i++)
-        send_event(call, segment->frames[segment->sent], segment->event_timestamp, rounds, true);
+        send_event(call, segment->frames[0][segment->sent], segment->event_timestamp, rounds, true);
 }
 
 /* The first segment of a loop; what is played is never reported, so it stands in the list. */
@@ -641,7 +673,8 @@ static void send_frame(struct plane *p, struct call *call)
     if (segment->kind == DIGITS) {
         send_digit(p, call, segment);
     } else {
-        transmit_frame(p, call, segment->frames + (size_t)segment->sent * PLANE_FRAME_BYTES);
+        const uint8_t *frames = segment->frames[law_of(call->payload_type)];
+        transmit_frame(p, call, frames + (size_t)segment->sent * PLANE_FRAME_BYTES);
         segment->sent++;
     }
     if (segment->sent < segment->count)
@@ -656,58 +689,6 @@ static void send_frame(struct plane *p, struct call *call)
 }
 
 /* ---- Receiving --------------------------------------------------------------------------- */
-
-struct rtp {
-    bool marker;
-    uint8_t payload_type;
-    uint16_t sequence;
-    uint32_t timestamp;
-    uint32_t ssrc;
-    const uint8_t *payload;
-    size_t payload_bytes;
-};
-
-static uint16_t get_be16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get_be32(const uint8_t *at)
-{
-    return (uint32_t)get_be16(at) << 16 | get_be16(at + 2);
-}
-
-/* RFC 3550 section 5.1. False: not an RTP packet. */
-static bool parse_rtp(const uint8_t *data, size_t bytes, struct rtp *out)
-{
-    if (bytes < RTP_HEADER_BYTES || data[0] >> 6 != 2)
-        return false;
-    size_t start = RTP_HEADER_BYTES + (size_t)(data[0] & 0x0f) * 4; /* contributing sources */
-    if (data[0] & 0x10) {                                           /* a header extension */
-        if (bytes < start + 4)
-            return false;
-        start += 4 + (size_t)get_be16(data + start + 2) * 4;
-    }
-    if (bytes < start)
-        return false;
-    size_t end = bytes;
-    if (data[0] & 0x20) { /* padding: its last byte counts it */
-        size_t padding = data[bytes - 1];
-        if (padding == 0 || padding > bytes - start)
-            return false;
-        end -= padding;
-    }
-    *out = (struct rtp){
-        .marker = data[1] >> 7,
-        .payload_type = data[1] & 0x7f,
-        .sequence = get_be16(data + 2),
-        .timestamp = get_be32(data + 4),
-        .ssrc = get_be32(data + 8),
-        .payload = data + start,
-        .payload_bytes = end - start,
-    };
-    return true;
-}
 
 /* Count gaps and repetitions. A new source, or a jump too wide to be a gap, begins anew. False: the
  * packet was here before. */
@@ -794,11 +775,24 @@ static void latch(struct call *call, const struct sockaddr_in *source)
                       connect(call->fd, (const struct sockaddr *)source, sizeof *source) == 0;
 }
 
-/* What of all that arrives is audio: also in the other law, which nobody asked for but some send. */
+/* Also the other law: whoever answered with both may send either (RFC 3264 section 6.1), and some
+ * send what nobody asked for. */
+static bool is_g711(const struct call *call, const struct rtp *rtp)
+{
+    return rtp->payload_type == call->payload_type || rtp->payload_type == PCMU ||
+           rtp->payload_type == PCMA;
+}
+
 static bool is_audio(const struct call *call, const struct rtp *rtp)
 {
-    return rtp->payload_bytes && (rtp->payload_type == call->payload_type ||
-                                  rtp->payload_type == PCMU || rtp->payload_type == PCMA);
+    return rtp->payload_bytes && is_g711(call, rtp);
+}
+
+/* Some answer with another number than the one that they were offered, and then use that. */
+static bool is_event(const struct call *call, const struct rtp *rtp)
+{
+    return rtp->payload_type == call->event_from_peer ||
+           rtp->payload_type == call->event_payload_type;
 }
 
 static void anchor(struct plane *p, struct call *to, const struct rtp *rtp)
@@ -877,11 +871,13 @@ static void relay(struct plane *p, struct call *to, const struct rtp *rtp, bool 
 static void cross_over(struct plane *p, struct call *to, const struct call *from,
                        const struct rtp *rtp)
 {
-    bool event = rtp->payload_type == from->event_payload_type;
+    bool event = is_event(from, rtp);
     bool wanted = event ? to->event_payload_type != NO_EVENTS && rtp->payload_bytes >= EVENT_BYTES
                         : is_audio(from, rtp);
-    if (to->playing)
-        return; /* which begins the sequence anew afterwards */
+    if (to->on_hold)
+        to->relay.anchored = false;
+    if (to->playing || to->on_hold)
+        return; /* the sequence begins anew afterwards */
     if (wanted)
         relay(p, to, rtp, event);
     else
@@ -898,6 +894,19 @@ static void pass_on(struct plane *p, struct call *call, const struct rtp *rtp)
                    rtp->payload, rtp->payload_bytes);
 }
 
+static void record_heard(struct plane *p, struct call *call, const struct rtp *rtp)
+{
+    recorder_heard(&call->recorder, &(struct taped){
+        .payload = rtp->payload,
+        .bytes = rtp->payload_bytes,
+        .payload_type = rtp->payload_type,
+        .marker = rtp->marker,
+        .ssrc = rtp->ssrc,
+        .timestamp = rtp->timestamp,
+        .at = p->arrived,
+    });
+}
+
 /* What a peer says passes here, all of it, once it is known to be the peer who says it. */
 static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
 {
@@ -908,8 +917,10 @@ static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
         call->owes_first = true;
     }
     bool fresh = track_sequence(call, rtp);
-    if (rtp->payload_type == call->event_payload_type)
+    if (is_event(call, rtp))
         receive_event(call, rtp);
+    else if (fresh && call->recorder.count)
+        record_heard(p, call, rtp);
     if (fresh)
         pass_on(p, call, rtp);
 }
@@ -928,9 +939,8 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
         return;
     }
     if (!chosen) {
-        bool negotiated = rtp.payload_type == call->payload_type ||
-                          rtp.payload_type == call->event_payload_type;
-        if (!negotiated || source->sin_port == 0) {
+        bool ours = is_g711(call, &rtp) || is_event(call, &rtp);
+        if (!ours || source->sin_port == 0) {
             call->stats.foreign++;
             return;
         }
@@ -946,14 +956,19 @@ static void receive(struct plane *p, struct call *call)
 {
     if (call->budget <= 0)
         return;
-    for (int i = 0; i < RECEIVE_BATCH; i++)
+    for (int i = 0; i < RECEIVE_BATCH; i++) {
         p->messages[i].msg_hdr.msg_namelen = sizeof p->sources[i];
+        p->messages[i].msg_hdr.msg_control = p->stamps[i];
+        p->messages[i].msg_hdr.msg_controllen = call->recorder.count ? sizeof p->stamps[i] : 0;
+    }
     int got = recvmmsg(call->fd, p->messages, (unsigned)call->budget, MSG_DONTWAIT, NULL);
     if (got < 0 && errno == ECONNREFUSED) /* our own packets found nobody: not our affair */
         got = recvmmsg(call->fd, p->messages, (unsigned)call->budget, MSG_DONTWAIT, NULL);
     if (got > 0)
         call->budget -= got;
     for (int i = 0; i < got; i++) {
+        if (call->recorder.count)
+            p->arrived = in_samples(p, clock_ns() - waited_ns(&p->messages[i].msg_hdr));
         if (p->messages[i].msg_hdr.msg_flags & MSG_TRUNC)
             call->stats.malformed++;
         else
@@ -1161,6 +1176,19 @@ static void move_peer(struct call *call, const struct sockaddr_in *remote)
     }
 }
 
+static uint8_t event_type(int payload_type)
+{
+    return payload_type == PLANE_NO_EVENTS ? NO_EVENTS : (uint8_t)payload_type;
+}
+
+static void agree(struct call *call, const struct plane_format *format)
+{
+    call->payload_type = format->payload_type;
+    call->event_payload_type = event_type(format->event_payload_type);
+    call->event_from_peer = event_type(format->event_from_peer);
+    call->on_hold = format->on_hold;
+}
+
 static void take_command(struct plane *p, const struct command *command)
 {
     struct call *call = command->call;
@@ -1176,6 +1204,15 @@ static void take_command(struct plane *p, const struct command *command)
         break;
     case REMOTE:
         move_peer(call, &command->remote);
+        return;
+    case AGREE:
+        agree(call, &command->format);
+        return;
+    case RECORD:
+        recorder_add(&call->recorder, command->recording, sample_clock(p));
+        return;
+    case RECORD_STOP:
+        recorder_remove(&call->recorder, command->recording, sample_clock(p));
         return;
     case BRIDGE:
         bridge(p, call, command->other);
@@ -1199,6 +1236,7 @@ static void take_command(struct plane *p, const struct command *command)
     case CLOSE:
         cut(p, call);
         leave(p, call);
+        recorder_end(&call->recorder, sample_clock(p));
         call->owes_closed = true;
         break;
     }
@@ -1233,6 +1271,8 @@ static void serve_slot(struct plane *p, struct slot *slot)
                 receive(p, call);
             watch_silence(p, call);
         }
+        if (call->recorder.count)
+            recorder_advance(&call->recorder, sample_clock(p));
         report(p, call);
     }
     if (slot->rooms)
@@ -1392,8 +1432,12 @@ int plane_start(plane **out, const struct plane_config *config)
     prepare_receive(p);
     int error = allocate(p);
     if (!error)
+        error = recorders_start(&p->recorders, p->event_fd);
+    if (!error)
         error = start_thread(p);
     if (error) {
+        if (p->recorders)
+            recorders_stop(p->recorders);
         free_plane(p);
         return error;
     }
@@ -1439,6 +1483,10 @@ void plane_stop(plane *p)
     atomic_store(&p->stopping, true);
     signal_fd(p->wake_fd);
     pthread_join(p->thread, NULL);
+    for (uint32_t i = 0; i < p->config.max_calls; i++)
+        if (p->calls[i].in_use)
+            recorder_end(&p->calls[i].recorder, sample_clock(p));
+    recorders_stop(p->recorders);
     free_all_segments(p);
     while (p->newest_room)
         free_room(p, p->newest_room);
@@ -1565,24 +1613,32 @@ static void set_up(struct call *call, const struct plane_call *how,
         .generation = call->generation,
         .in_use = true,
         .fd = how->fd,
-        .payload_type = how->payload_type,
-        .event_payload_type = how->event_payload_type == PLANE_NO_EVENTS
-                                  ? NO_EVENTS
-                                  : (uint8_t)how->event_payload_type,
         .signalled = *remote,
         .peer = *remote,
         .ssrc = how->ssrc,
         .timestamp = how->timestamp,
         .sequence = how->sequence,
     };
+    agree(call, &how->format);
+}
+
+static bool is_type(int payload_type)
+{
+    return payload_type >= PLANE_NO_EVENTS && payload_type <= 127;
+}
+
+static bool is_format(const struct plane_format *format)
+{
+    return format->payload_type <= 127 && is_type(format->event_payload_type) &&
+           is_type(format->event_from_peer);
 }
 
 int plane_open(plane *p, const struct plane_call *how, uint64_t *handle)
 {
     struct sockaddr_in remote;
     struct call *call = p->free_calls;
-    if (how->fd < 0 || how->payload_type > 127 || how->event_payload_type < PLANE_NO_EVENTS ||
-        how->event_payload_type > 127 || !read_remote(how->remote_ip, how->remote_port, &remote))
+    if (how->fd < 0 || !is_format(&how->format) ||
+        !read_remote(how->remote_ip, how->remote_port, &remote))
         return -EINVAL;
     if (!call)
         return -EUSERS;
@@ -1604,7 +1660,7 @@ static int queue(struct plane *p, uint64_t handle, struct segment what)
     struct call *call = find_open(p, handle);
     if (!call)
         return -ENOENT;
-    if (!what.frames || !what.count)
+    if (!what.frames[MU_LAW] || !what.frames[A_LAW] || !what.count)
         return -EINVAL;
     if (call->queued >= PLANE_MAX_SEGMENTS)
         return -ENOBUFS;
@@ -1620,31 +1676,30 @@ static int queue(struct plane *p, uint64_t handle, struct segment what)
     return result;
 }
 
-int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count)
+int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
+               const uint8_t *a_law, uint32_t count)
 {
     return queue(p, handle,
-                 (struct segment){.frames = frames, .count = count, .play_id = play_id});
+                 (struct segment){
+                     .frames = {mu_law, a_law}, .count = count, .play_id = play_id});
 }
 
-int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count,
-               int last)
+int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
+               const uint8_t *a_law, uint32_t count, int last)
 {
     return queue(p, handle,
                  (struct segment){.kind = last ? LOOPED_LAST : LOOPED,
-                                  .frames = frames, .count = count, .play_id = play_id});
+                                  .frames = {mu_law, a_law}, .count = count, .play_id = play_id});
 }
 
 int plane_send_digits(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *digits,
                       uint32_t count)
 {
-    struct call *call = find_open(p, handle);
-    if (call && call->event_payload_type == NO_EVENTS)
-        return -EINVAL;
     for (uint32_t i = 0; digits && i < count; i++)
         if (digits[i] != ',' && !memchr(keys, digits[i], sizeof keys - 1))
             return -EINVAL;
     return queue(p, handle, (struct segment){
-        .kind = DIGITS, .frames = digits, .count = count, .play_id = play_id});
+        .kind = DIGITS, .frames = {digits, digits}, .count = count, .play_id = play_id});
 }
 
 int plane_bridge(plane *p, uint64_t one, uint64_t other)
@@ -1714,6 +1769,47 @@ int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port)
     return submit(p, command);
 }
 
+int plane_agree(plane *p, uint64_t handle, const struct plane_format *format)
+{
+    struct command command = {
+        .kind = AGREE, .call = find_open(p, handle), .format = *format};
+    if (!command.call)
+        return -ENOENT;
+    return is_format(format) ? submit(p, command) : -EINVAL;
+}
+
+int plane_record(plane *p, uint64_t handle, int fd, plane_recording **out)
+{
+    struct call *call = find_open(p, handle);
+    int on = 1;
+    if (!call)
+        return -ENOENT;
+    if (fd < 0)
+        return -EINVAL;
+    if (call->recordings >= PLANE_MAX_RECORDINGS)
+        return -ENOBUFS;
+    recording *recording = recording_new(p->recorders, fd, handle);
+    if (!recording)
+        return -ENOMEM;
+    setsockopt(call->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    int result = submit(p, (struct command){.kind = RECORD, .call = call, .recording = recording});
+    if (result < 0) {
+        recording_free(recording, false);
+        return result;
+    }
+    recorders_add(p->recorders, recording);
+    call->recordings++;
+    *out = recording;
+    return result;
+}
+
+int plane_record_stop(plane *p, uint64_t handle, const plane_recording *recording)
+{
+    struct command command = {.kind = RECORD_STOP, .call = find_open(p, handle)};
+    command.recording = (plane_recording *)(uintptr_t)recording;
+    return command.call ? submit(p, command) : -ENOENT;
+}
+
 int plane_close(plane *p, uint64_t handle)
 {
     struct call *call = find_open(p, handle);
@@ -1727,9 +1823,28 @@ int plane_close(plane *p, uint64_t handle)
 
 /* ---- The caller's side: events ----------------------------------------------------------- */
 
-int plane_take_events(plane *p, struct plane_event *out, int max)
+static int take_recorded(plane *p, struct plane_event *out, int max)
 {
     int taken = 0;
+    recording *recording;
+    for (; taken < max && (recording = recorders_take_done(p->recorders)); taken++) {
+        uint64_t handle = recording_owner(recording);
+        struct call *call = find(p, handle);
+        if (call)
+            call->recordings--;
+        out[taken] = (struct plane_event){
+            .call = handle,
+            .play_id = (uint64_t)(uintptr_t)recording,
+            .at_ns = clock_ns(),
+            .kind = PLANE_RECORDED,
+        };
+    }
+    return taken;
+}
+
+int plane_take_events(plane *p, struct plane_event *out, int max)
+{
+    int taken = take_recorded(p, out, max);
     while (taken < max && ring_length(&p->reports)) {
         struct report report = p->report[ring_take_at(&p->reports)];
         ring_taken(&p->reports);
@@ -1768,4 +1883,11 @@ int plane_reap(plane *p, uint64_t handle, struct plane_stats *out)
     call->next_free = p->free_calls;
     p->free_calls = call;
     return 0;
+}
+
+void plane_reap_recording(plane *p, plane_recording *recording, struct plane_recorded *out)
+{
+    (void)p;
+    recording_read(recording, out);
+    recording_free(recording, true);
 }

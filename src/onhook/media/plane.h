@@ -1,6 +1,7 @@
 /* The media plane: one thread that sends and receives the RTP of every call.
  *
- * Everything here is called from one thread, "the caller" (the event loop's); nothing blocks.
+ * Everything here is called from one thread, "the caller" (the event loop's); nothing blocks but
+ * plane_stop().
  * The caller and the media thread share no lock: commands go in through one ring, events come
  * out through another, and an eventfd says that there are some.
  *
@@ -18,8 +19,9 @@ enum {
     PLANE_FRAME_MS = 20,
     PLANE_MAX_SEGMENTS = 4096, /* queued for one call and not yet reported */
     PLANE_ROOM_MEMBERS = 8,
+    PLANE_MAX_RECORDINGS = 4,  /* of one call and not yet reported */
     PLANE_HELD = 1,            /* accepted, but the ring was full: call plane_flush() soon */
-    PLANE_NO_EVENTS = -1       /* plane_call.event_payload_type: none was negotiated */
+    PLANE_NO_EVENTS = -1       /* plane_format: no telephone-event was negotiated */
 };
 
 enum plane_event_kind {
@@ -28,13 +30,15 @@ enum plane_event_kind {
     PLANE_DIGIT = 3,   /* digit: one of 0123456789*#ABCD */
     PLANE_RTP_FIRST = 4,
     PLANE_RTP_TIMEOUT = 5, /* once for each silence; armed again by the next packet */
-    PLANE_CLOSED = 6       /* nothing follows; plane_reap() is due */
+    PLANE_CLOSED = 6,      /* nothing follows but RECORDED; plane_reap() is due */
+    PLANE_RECORDED = 7     /* also after CLOSED; plane_reap_recording() is due */
 };
 
 enum plane_scheduling { PLANE_NORMAL = 0, PLANE_NICE = 1, PLANE_FIFO = 2 };
 
 typedef struct plane plane;
 typedef struct plane_room plane_room;
+typedef struct plane_recording plane_recording;
 
 struct plane_config {
     uint32_t max_calls;
@@ -43,20 +47,27 @@ struct plane_config {
     uint32_t event_ring;     /* a power of two */
 };
 
+/* What was agreed with a peer (RFC 3264). */
+struct plane_format {
+    uint8_t payload_type;   /* of audio, sent and received, 0..127: 8 is A-law, all else mu-law */
+    int event_payload_type; /* of telephone-events that are sent, or PLANE_NO_EVENTS */
+    int event_from_peer;    /* of those that are received, which may have another number */
+    int on_hold;            /* it does not listen: what would be sent is not, and time goes on */
+};
+
 struct plane_call {
-    int fd;                 /* of plane_bind(); the plane's from a successful plane_open() on */
-    const char *remote_ip;  /* dotted IPv4; unicast */
-    uint16_t remote_port;   /* not 0 */
-    uint8_t payload_type;   /* of what is sent and received, 0..127 */
-    int event_payload_type; /* of telephone-event, or PLANE_NO_EVENTS */
-    uint32_t ssrc;          /* these three: random (RFC 3550 section 5.1) */
+    int fd;                /* of plane_bind(); the plane's from a successful plane_open() on */
+    const char *remote_ip; /* dotted IPv4; unicast */
+    uint16_t remote_port;  /* not 0 */
+    struct plane_format format;
+    uint32_t ssrc; /* these three: random (RFC 3550 section 5.1) */
     uint32_t timestamp;
     uint16_t sequence;
 };
 
 struct plane_event {
     uint64_t call;
-    uint64_t play_id; /* of PLAYED and STOPPED */
+    uint64_t play_id; /* of PLAYED and STOPPED; of RECORDED the recording's address */
     int64_t at_ns;    /* CLOCK_MONOTONIC */
     int32_t kind;
     int32_t digit;
@@ -71,8 +82,14 @@ struct plane_stats {
     uint64_t lost;       /* gaps in the sequence numbers that were not filled later */
     uint64_t duplicated; /* the same sequence number again */
     uint64_t malformed;  /* not RTP, cut short, or too long */
-    uint64_t foreign;    /* RTP, but of another source or (before the latch) another payload type */
+    uint64_t foreign;    /* RTP, but of another source, or before the latch another codec */
     uint64_t dropped_digits; /* the caller did not take events while the peer kept dialling */
+};
+
+struct plane_recorded {
+    uint64_t samples; /* that the file has; of 2 bytes */
+    uint64_t lost;    /* that were to be heard, and are missing, or silent in the file */
+    int32_t error;    /* errno of the write that failed, ETIMEDOUT: of none in time, or 0 */
 };
 
 struct plane_health {
@@ -85,7 +102,8 @@ struct plane_health {
 /* Start the thread. -EINVAL, -ENOMEM, -EMFILE, -EAGAIN. */
 int plane_start(plane **out, const struct plane_config *config);
 
-/* Join the thread, close every socket, free everything. No event follows. */
+/* Join the threads, close every socket, free everything. No event follows. Recordings are written
+ * to their end, so this waits for the disk. */
 void plane_stop(plane *p);
 
 /* Readable when there are events; the reader reads its counter away, then takes the events. */
@@ -100,17 +118,19 @@ int plane_bind(const char *ip, uint16_t port);
 /* A new call; *handle names it. -EINVAL (address, payload type), -EUSERS (max_calls). */
 int plane_open(plane *p, const struct plane_call *how, uint64_t *handle);
 
-/* Append frames to what the call plays. The memory stays the caller's and must stay valid until
- * PLAYED or STOPPED with this play_id was taken. -EINVAL, -ENOENT (no such call), -ENOBUFS. */
-int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count);
+/* Append frames to what the call plays, in both laws, since the call may change to the other one
+ * meanwhile. The memory stays the caller's and must stay valid until PLAYED or STOPPED with this
+ * play_id was taken. -EINVAL, -ENOENT (no such call), -ENOBUFS. */
+int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
+               const uint8_t *a_law, uint32_t count);
 
 /* As plane_play(), but the last of such segments with the same play_id begins the first anew, for
  * ever: they are STOPPED in the end. What is queued behind them waits. */
-int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *frames, uint32_t count,
-               int last);
+int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
+               const uint8_t *a_law, uint32_t count, int last);
 
 /* Append digits, each as a telephone-event (RFC 4733) of 100 ms and a pause of 60 ms; a comma is a
- * pause of 1 s. As plane_play() in all else. -EINVAL when no telephone-event was negotiated. */
+ * pause of 1 s. As plane_play() in all else. Where no telephone-event was negotiated, time passes. */
 int plane_send_digits(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *digits,
                       uint32_t count);
 
@@ -137,9 +157,24 @@ int plane_close_room(plane *p, plane_room *room);
 /* Cut everything queued so far, at once. -ENOENT. */
 int plane_cut(plane *p, uint64_t handle);
 
+/* Record what the peer says and what it is sent, mixed, in time with each other: samples of 16 bits
+ * at 8,000 Hz, one channel, in the machine's byte order. They are written by a thread of their own,
+ * a fraction of a second later. The fd is the plane's from now on, and made non-blocking. -ENOENT,
+ * -EINVAL, -ENOMEM, -ENOBUFS (PLANE_MAX_RECORDINGS). */
+int plane_record(plane *p, uint64_t handle, int fd, plane_recording **out);
+
+/* End a recording of this call; RECORDED follows. plane_close() ends all of them. -ENOENT. */
+int plane_record_stop(plane *p, uint64_t handle, const plane_recording *recording);
+
+/* After RECORDED: what became of it; closes its fd and frees it. */
+void plane_reap_recording(plane *p, plane_recording *recording, struct plane_recorded *out);
+
 /* The peer moved (re-INVITE). The same address again changes nothing; another one undoes the
  * latch. -EINVAL, -ENOENT. */
 int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port);
+
+/* Something else was agreed (re-INVITE): what is sent from now on follows it. -EINVAL, -ENOENT. */
+int plane_agree(plane *p, uint64_t handle, const struct plane_format *format);
 
 /* Cut, then CLOSED. From now on the handle is good for plane_reap() alone. -ENOENT. */
 int plane_close(plane *p, uint64_t handle);

@@ -29,8 +29,9 @@ from onhook.media._plane import ffi, lib
 from onhook.media.errors import BadRemote, NoPortLeft, NotRunning, QueueFull, StreamClosed
 from onhook.media.g711 import Codec
 from onhook.media.ports import PortPool
+from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
-from onhook.media.stream import Stream, StreamListener, StreamStats, peer_address
+from onhook.media.stream import Stream, StreamListener, StreamStats, peer_address, plane_format
 
 log = structlog.get_logger()
 
@@ -99,6 +100,7 @@ class MediaPlane:
         self._flush_timer: asyncio.TimerHandle | None = None
         self._streams: dict[int, Stream] = {}
         self._rooms: WeakSet[Room] = WeakSet()
+        self._recorders: dict[int, Recorder] = {}  # by the addresses of their recordings
         self._reserved: set[PortReservation] = set()
         self._events = ffi.new("struct plane_event[]", _EVENTS_AT_ONCE)
 
@@ -129,7 +131,10 @@ class MediaPlane:
         loop.add_reader(lib.plane_event_fd(self._plane), self._on_readable)
 
     def close(self) -> None:
-        """End the thread and close every socket. Listeners hear nothing more."""
+        """End the threads and close every socket. Listeners hear nothing more.
+
+        Recordings are written to their end: this may wait for the disk.
+        """
         if self._plane is not None and self._loop is not None:
             self._loop.remove_reader(lib.plane_event_fd(self._plane))
             if self._flush_timer is not None:
@@ -143,6 +148,7 @@ class MediaPlane:
         self._streams.clear()
         for room in tuple(self._rooms):
             room.abandon()
+        self._recorders.clear()
         for reservation in tuple(self._reserved):
             reservation.release()
 
@@ -160,28 +166,27 @@ class MediaPlane:
         remote: tuple[str, int],
         codec: Codec,
         dtmf_payload_type: int | None,
+        dtmf_from_peer: int | None = None,
+        on_hold: bool = False,
         listener: StreamListener,
     ) -> Stream:
         """Make a stream of a reserved port. It begins to listen, and is silent until it plays.
 
-        `remote` is the address in the peer's SDP, in digits; `dtmf_payload_type` is what was
-        negotiated for telephone-event. Raises `BadRemote`, `NotRunning`, and `ValueError` for a
+        `remote` is the address in the peer's SDP, in digits; the other parameters are those of
+        `Stream.agree()`. Raises `BadRemote`, `NotRunning`, and `ValueError` for a
         reservation that was released or used, or a payload type out of range; the reservation is
         then still the caller's.
         """
         if reservation._descriptor is None:
             raise ValueError("the reservation was released or used before")
-        if dtmf_payload_type is not None and not 0 <= dtmf_payload_type <= 127:
-            raise ValueError("a payload type is 0 to 127")
+        format = plane_format(codec, dtmf_payload_type, dtmf_from_peer, on_hold=on_hold)
         host, port = peer_address(remote)
         address = ffi.new("char[]", host)  # must outlive the call below
-        events = lib.PLANE_NO_EVENTS if dtmf_payload_type is None else dtmf_payload_type
         how = {
             "fd": reservation._descriptor,
             "remote_ip": address,
             "remote_port": port,
-            "payload_type": int(codec),
-            "event_payload_type": events,
+            "format": format,
             "ssrc": secrets.randbits(32),
             "timestamp": secrets.randbits(32),
             "sequence": secrets.randbits(16),
@@ -192,6 +197,7 @@ class MediaPlane:
         self._reserved.discard(reservation)
         stream = Stream(
             self._ask,
+            self._record,
             handle=handle[0],
             port=reservation.port,
             codec=codec,
@@ -240,6 +246,15 @@ class MediaPlane:
         else:
             _raise_for(result)
 
+    def _record(self, handle: int, fd: int, on_done: OnRecorded) -> Recorder:
+        if fd < 0:
+            raise ValueError("a descriptor is not negative")
+        out = ffi.new("plane_recording **")
+        self._ask(lib.plane_record, handle, fd, out)
+        recorder = Recorder(self._ask, handle, out[0], on_done)
+        self._recorders[_address(out[0])] = recorder
+        return recorder
+
     def _flush_soon(self) -> None:
         if self._flush_timer is None and self._loop is not None:
             self._flush_timer = self._loop.call_later(_FLUSH_AFTER_S, self._flush)
@@ -271,20 +286,34 @@ class MediaPlane:
 
     def _tell(self, event: Any) -> None:
         """Pass one event on. A listener that fails must not cost the others their events."""
-        stream = self._streams[event.call]
+        stream = self._streams.get(event.call)  # None: reaped, and now its recording is written
         try:
-            if event.kind == lib.PLANE_CLOSED:
+            if event.kind == lib.PLANE_RECORDED:
+                recorder = self._recorders.pop(event.play_id)
+                recorder.on_done(self._reap_recording(event.play_id))
+            elif stream is not None and event.kind == lib.PLANE_CLOSED:
                 stream.on_closed(self._reap(event.call))
-            else:
+            elif stream is not None:
                 stream.on_event(event.kind, event.play_id, event.at_ns, event.digit)
         except Exception:
-            log.exception("media.listener_failed", kind=event.kind, port=stream.port)
+            port = stream.port if stream is not None else None
+            log.exception("media.listener_failed", kind=event.kind, port=port)
 
     def _reap(self, handle: int) -> StreamStats:
         out = ffi.new("struct plane_stats *")
         _raise_for(lib.plane_reap(self._running(), handle, out))
         self._pool.give_back(self._streams.pop(handle).port)
         return StreamStats(**{name: getattr(out, name) for name in StreamStats.__slots__})
+
+    def _reap_recording(self, address: int) -> RecordingStats:
+        recording = ffi.cast("plane_recording *", address)
+        out = ffi.new("struct plane_recorded *")
+        lib.plane_reap_recording(self._running(), recording, out)
+        return RecordingStats(samples=out.samples, lost=out.lost, error=out.error)
+
+
+def _address(recording: Any) -> int:
+    return int(ffi.cast("uintptr_t", recording))
 
 
 def _raise_for(result: int) -> None:

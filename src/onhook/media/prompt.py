@@ -38,7 +38,7 @@ class Prompt:
     __slots__ = ("__weakref__", "_views", "digest", "frame_count")
 
     digest: str
-    """What the prompt is called."""
+    """What the prompt is called; empty for one that has no files."""
     frame_count: int
     """How many frames of 20 ms it has; at least one."""
 
@@ -81,19 +81,30 @@ class Prompt:
         silence. To write a digest that is there already is harmless. Blocks on the disk: call it
         in a worker thread. Raises `ValueError`, `TypeError` (not int16), `OSError`.
         """
-        if pcm.ndim != 1 or not len(pcm):
-            raise ValueError("a prompt is made of one channel with at least one sample")
-        for codec in Codec:
-            coded = encode(pcm, codec).tobytes()
-            padding = -len(coded) % FRAME_BYTES
-            _write(_path(directory, digest, codec), coded + bytes([codec.silence]) * padding)
+        for codec, coded in _coded(pcm).items():
+            _write(_path(directory, digest, codec), coded)
         _sync_directory(directory)
         return cls.open(directory, digest)
+
+    @classmethod
+    def of(cls, pcm: NDArray[np.int16]) -> Prompt:
+        """As `write`, but kept in memory only, and without a digest."""
+        return cls("", {codec: memoryview(coded) for codec, coded in _coded(pcm).items()})
 
 
 def is_scratch(path: Path) -> bool:
     """Whether `path` is of a prompt that is being written, or never was written to its end."""
     return path.name.startswith(_SCRATCH)
+
+
+def _coded(pcm: NDArray[np.int16]) -> dict[Codec, bytes]:
+    """Whole frames in both laws."""
+    if pcm.ndim != 1 or not len(pcm):
+        raise ValueError("a prompt is made of one channel with at least one sample")
+    padding = -len(pcm) % FRAME_BYTES
+    return {
+        codec: encode(pcm, codec).tobytes() + bytes([codec.silence]) * padding for codec in Codec
+    }
 
 
 def _path(directory: Path, digest: str, codec: Codec) -> Path:

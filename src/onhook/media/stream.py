@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from onhook.media._plane import ffi, lib
-from onhook.media.errors import BadRemote, QueueFull, StreamClosed
+from onhook.media.errors import BadRemote, QueueFull, StreamClosed, TooManyRecordings
 from onhook.media.g711 import FRAME_BYTES, Codec
+from onhook.media.recorder import OnRecorded, Recorder
 from onhook.media.sounds import dtmf, silence
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ _COMMA_MS = 1000
 
 Ask = Callable[..., None]
 """Gives the plane a command: a function of `plane.h`, and what it takes after the plane."""
+
+Record = Callable[[int, int, OnRecorded], Recorder]
+"""Has the plane record the stream of a handle into a descriptor."""
 
 
 class Playable(Protocol):
@@ -73,7 +77,7 @@ class StreamStats:
     malformed: int
     """Datagrams that are not RTP, and events that are cut short."""
     foreign: int
-    """RTP that was not the peer's, or before its first packet not of a negotiated payload type."""
+    """RTP that was not the peer's, or before its first packet of another codec."""
     dropped_digits: int
     """Digits beyond those that could be kept while the loop did not take them."""
 
@@ -84,7 +88,10 @@ class _Message:
     __slots__ = ("cut", "frames", "on_played", "on_stopped", "waiting")
 
     def __init__(
-        self, frames: list[Any], on_played: OnPlayed, on_stopped: OnStopped | None
+        self,
+        frames: list[tuple[Any, ...]],
+        on_played: OnPlayed,
+        on_stopped: OnStopped | None,
     ) -> None:
         self.frames = frames  # cffi buffers; each keeps its prompt's memory alive
         self.on_played = on_played
@@ -99,6 +106,7 @@ class Stream:
     def __init__(
         self,
         ask: Ask,
+        record: Record,
         *,
         handle: int,
         port: int,
@@ -107,7 +115,7 @@ class Stream:
         listener: StreamListener,
     ) -> None:
         self.codec = codec
-        """What it sends and receives."""
+        """What it sends and receives; `agree()` changes it."""
         self.port = port
         """The local port."""
         self.sends_events = sends_events
@@ -115,9 +123,11 @@ class Stream:
         self.stats: StreamStats | None = None
         """Known once it has closed."""
         self._ask = ask
+        self._record = record
         self._handle = handle
         self._listener = listener
         self._messages: dict[int, _Message] = {}
+        self._recorders: list[Recorder] = []
         self._last_play_id = 0
         self._queued = 0
         self._open = True
@@ -148,7 +158,7 @@ class Stream:
         there is nothing to play or a prompt is not made of whole frames.
         """
         self._require_open()
-        frames = [_frames(prompt, self.codec) for prompt in prompts]
+        frames = [_frames(prompt) for prompt in prompts]
         self._queue(lib.plane_play, _Message(frames, on_played, on_stopped))
 
     def loop(self, prompts: Sequence[Playable], on_stopped: OnStopped | None = None) -> None:
@@ -158,7 +168,7 @@ class Stream:
         would wait until then, and is cut off with it. Raises what `play()` does.
         """
         self._require_open()
-        frames = [_frames(prompt, self.codec) for prompt in prompts]
+        frames = [_frames(prompt) for prompt in prompts]
         self._queue(lib.plane_loop, _Message(frames, _ignore, on_stopped), looped=True)
 
     def send_digits(
@@ -175,7 +185,7 @@ class Stream:
             raise ValueError("digits to send are 0-9, *, #, A-D, and a comma for a pause")
         if self.sends_events:
             events = ffi.from_buffer("uint8_t[]", digits.encode("ascii"))
-            self._queue(lib.plane_send_digits, _Message([events], on_sent, on_stopped), unit=1)
+            self._queue(lib.plane_send_digits, _Message([(events,)], on_sent, on_stopped), unit=1)
         else:
             self.play(_tones(digits), on_sent, on_stopped)
 
@@ -211,6 +221,24 @@ class Stream:
         if self._messages:
             self._ask(lib.plane_cut, self._handle)
 
+    def record(self, fd: int, on_done: OnRecorded) -> Recorder:
+        """Record what the peer says and what it is sent, mixed, until the recorder is stopped or
+        this stream is closed. Several recordings may go on at once, up to four.
+
+        Samples of 16 bits at 8,000 Hz, one channel, are written to `fd` by a thread of their own,
+        about half a second later. The descriptor is the plane's from now on: it is made
+        non-blocking, and closed before `on_done` is called. (It is closed too, and `on_done` is not
+        called, when the whole plane is closed.) Raises `StreamClosed`, `TooManyRecordings`, and
+        `OSError` when there is no memory; `fd` is then still the caller's.
+        """
+        self._require_open()
+        self._recorders = [one for one in self._recorders if not one.done]
+        if len(self._recorders) >= lib.PLANE_MAX_RECORDINGS:
+            raise TooManyRecordings(f"a call has {lib.PLANE_MAX_RECORDINGS} recordings at the most")
+        recorder = self._record(self._handle, fd, on_done)
+        self._recorders.append(recorder)
+        return recorder
+
     def set_remote(self, remote: tuple[str, int]) -> None:
         """The peer's SDP names a new address. The same one again changes nothing.
 
@@ -219,12 +247,35 @@ class Stream:
         self._require_open()
         self._ask(lib.plane_remote, self._handle, *peer_address(remote))
 
+    def agree(
+        self,
+        codec: Codec,
+        dtmf_payload_type: int | None,
+        dtmf_from_peer: int | None = None,
+        *,
+        on_hold: bool = False,
+    ) -> None:
+        """What was agreed with the peer has changed; what plays, plays on in the other codec.
+
+        `dtmf_payload_type` is that of telephone-event, None where none was negotiated;
+        `dtmf_from_peer` is set where the peer's own have another one. To a peer on hold nothing is
+        sent, while what plays goes on in time. Raises `StreamClosed`, and `ValueError` for a payload type
+        out of range.
+        """
+        self._require_open()
+        how = plane_format(codec, dtmf_payload_type, dtmf_from_peer, on_hold=on_hold)
+        self._ask(lib.plane_agree, self._handle, ffi.new("struct plane_format *", how))
+        self.codec = codec
+        self.sends_events = dtmf_payload_type is not None
+
     def close(self) -> None:
-        """Cut off what is playing and close the port. Does nothing the second time."""
+        """Cut off what is playing, end what records, close the port. Nothing the second time."""
         if self._open:
             self._open = False
             self._part()
             self._ask(lib.plane_close, self._handle)
+            for recorder in self._recorders:
+                recorder.end()
 
     def _queue(
         self, command: Any, message: _Message, *, unit: int = FRAME_BYTES, looped: bool = False
@@ -239,8 +290,8 @@ class Stream:
         try:
             for number, piece in enumerate(message.frames, start=1):
                 last = [number == len(message.frames)] if looped else []
-                count = len(piece) // unit
-                self._ask(command, self._handle, self._last_play_id, piece, count, *last)
+                count = len(piece[0]) // unit
+                self._ask(command, self._handle, self._last_play_id, *piece, count, *last)
                 message.waiting += 1
                 self._queued += 1
         finally:
@@ -303,6 +354,8 @@ class Stream:
         self._open = False
         self._part()
         self._messages.clear()
+        for recorder in self._recorders:
+            recorder.end()
 
 
 def peer_address(remote: tuple[str, int]) -> tuple[bytes, int]:
@@ -313,6 +366,22 @@ def peer_address(remote: tuple[str, int]) -> tuple[bytes, int]:
     return host.encode("ascii"), port
 
 
+def plane_format(
+    codec: Codec, dtmf_payload_type: int | None, dtmf_from_peer: int | None, *, on_hold: bool
+) -> dict[str, int]:
+    """What was agreed, as the plane takes it. Raises `ValueError`."""
+    types = (dtmf_payload_type, dtmf_payload_type if dtmf_from_peer is None else dtmf_from_peer)
+    if any(one is not None and not 0 <= one <= 127 for one in types):
+        raise ValueError("a payload type is 0 to 127")
+    to_peer, from_peer = (lib.PLANE_NO_EVENTS if one is None else one for one in types)
+    return {
+        "payload_type": int(codec),
+        "event_payload_type": to_peer,
+        "event_from_peer": from_peer,
+        "on_hold": on_hold,
+    }
+
+
 def _tones(digits: str) -> list[Playable]:
     prompts: list[Playable] = []
     for digit in digits:
@@ -320,8 +389,9 @@ def _tones(digits: str) -> list[Playable]:
     return prompts
 
 
-def _frames(prompt: Playable, codec: Codec) -> Any:
-    frames = prompt.frames(codec)
-    if not frames.nbytes or frames.nbytes % FRAME_BYTES:
+def _frames(prompt: Playable) -> tuple[Any, ...]:
+    """In both laws, mu-law first: the peer may change its codec while it plays."""
+    laws = [prompt.frames(codec) for codec in (Codec.PCMU, Codec.PCMA)]
+    if not laws[0].nbytes or laws[0].nbytes % FRAME_BYTES or laws[0].nbytes != laws[1].nbytes:
         raise ValueError("a prompt is made of whole frames, at least one")
-    return ffi.from_buffer("uint8_t[]", frames)
+    return tuple(ffi.from_buffer("uint8_t[]", frames) for frames in laws)

@@ -1,9 +1,10 @@
 """How calls reach the network: SIP signalling and session descriptions.
 
-From the wire upward: `transport` (UDP), `grammar` and `message` (reading), `reply` (writing),
-`transactions` and `layer` (RFC 3261 17), `routing` and `dialog` (12), `sdp` and `session`
-(offer and answer), `incoming` (one call), `endpoint` (all of it). Everything between
-`transport` and `endpoint` is pure: it gets bytes and the time from outside.
+From the wire upward: `transport` (UDP), `tcp` and `framing` (TCP), `grammar` and `message` (reading),
+`reply` and `invite` (writing), `digest` (credentials), `transactions` and `layer` (RFC 3261 17), `routing`
+and `dialog` (12), `sdp` and `session` (offer and answer), `leg` (what every call does), `incoming` and
+`outgoing` (one call), `endpoint` (all of it). Everything between the transports and `endpoint` is
+pure: it gets bytes and the time from outside.
 """
 
 from onhook.phone.cause import SipCause
@@ -11,20 +12,29 @@ from onhook.phone.dialog import DialogRecord
 from onhook.phone.endpoint import SipEndpoint
 from onhook.phone.errors import CallStateError, SipError
 from onhook.phone.incoming import IncomingCall
-from onhook.phone.lifecycle import CallListener
+from onhook.phone.leg import Leg
+from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
+from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.sdp import Codec, Direction, RemoteMedia
 from onhook.phone.timers import Timers
+from onhook.phone.trunk import CallerId, Trunk
 
 __all__ = [
     "CallListener",
+    "CallState",
     "CallStateError",
+    "CallerId",
     "Codec",
     "DialogRecord",
     "Direction",
     "IncomingCall",
+    "Leg",
+    "OutgoingCall",
+    "OutgoingListener",
     "RemoteMedia",
     "SipCause",
     "SipEndpoint",
     "SipError",
     "Timers",
+    "Trunk",
 ]

@@ -13,7 +13,8 @@ from onhook.phone.reply import phrase_text
 class SipCause:
     """The end of a call.
 
-    `status` is a SIP status: of the peer's Reason header, or of the answer to our BYE. `q850` is the cause
+    `status` is a SIP status: of the peer's Reason header, of the answer to our BYE, or of what refused
+    our INVITE. `q850` is the cause
     of the telephone network, 16 being a normal end. Each is None when nobody said. `text` is the
     peer's own words and may be empty; it is printable, on one line and at most 200 characters.
     """
@@ -25,21 +26,13 @@ class SipCause:
 
 def cause_of_request(request: Request) -> SipCause:
     """The Reason header of a BYE; an empty cause when it has none that can be read."""
-    status = q850 = None
-    text = ""
-    try:
-        for value in request.values("reason"):
-            protocol, semicolon, rest = value.partition(";")
-            fields = grammar.parameters(semicolon + rest)
-            number = _number(fields.get("cause", ""))
-            if protocol.strip().upper() == "Q.850":
-                q850 = number
-            elif protocol.strip().upper() == "SIP":
-                status = number
-            text = text or phrase_text(fields.get("text", ""))
-    except ValueError:
-        return SipCause()
-    return SipCause(status, q850, text)
+    return _reason(request)
+
+
+def cause_of_refusal(response: Response) -> SipCause:
+    """Why our INVITE was refused: the status, and the telephone network's cause (RFC 6432)."""
+    reason = _reason(response)
+    return SipCause(response.status, reason.q850, reason.text or phrase_text(response.phrase))
 
 
 def cause_of_response(response: Response | None) -> SipCause:
@@ -51,6 +44,24 @@ def reason_header(text: str) -> tuple[str, str]:
     """A Reason header for a normal end, with words of ours."""
     quoted = phrase_text(text).replace("\\", "\\\\").replace('"', '\\"')
     return "Reason", f'Q.850;cause=16;text="{quoted}"'
+
+
+def _reason(message: Request | Response) -> SipCause:
+    status = q850 = None
+    text = ""
+    try:
+        for value in message.values("reason"):
+            protocol, semicolon, rest = value.partition(";")
+            fields = grammar.parameters(semicolon + rest)
+            number = _number(fields.get("cause", ""))
+            if protocol.strip().upper() == "Q.850":
+                q850 = number
+            elif protocol.strip().upper() == "SIP":
+                status = number
+            text = text or phrase_text(fields.get("text", ""))
+    except ValueError:
+        return SipCause()
+    return SipCause(status, q850, text)
 
 
 def _number(text: str) -> int | None:

@@ -1,13 +1,14 @@
-"""A dialog in which we were called (RFC 3261 12), and what has to be kept to end it later. Pure."""
+"""A dialog, whoever placed the call (RFC 3261 12), and what has to be kept to end it later. Pure."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from ipaddress import ip_address
+from dataclasses import dataclass
 
 from onhook.phone import grammar
-from onhook.phone.message import Address, Request
+from onhook.phone.invite import SentInvite, listed, transport_of, unlisted
+from onhook.phone.message import Address, Request, Response
 from onhook.phone.pending import PendingInvite
 from onhook.phone.reply import HeaderLines
 from onhook.phone.routing import next_hop, request_uri_and_routes
@@ -22,7 +23,9 @@ class DialogRecord:
 
     `local` and `remote` are complete header values, with their tags; `next_cseq` has not been used;
     `routes` and `request_uri` are those of the message, `destination` is numeric. `pending` is the
-    INVITE for as long as the caller may still be waiting for its final response.
+    INVITE for as long as the caller may still be waiting for its final response; `pending_out` is an
+    INVITE of ours for as long as we are waiting for one: until then `remote` has a tag only if the
+    phone was heard to ring, and `destination` may be a name.
     """
 
     call_id: str
@@ -33,6 +36,7 @@ class DialogRecord:
     routes: tuple[str, ...]
     destination: Address
     pending: PendingInvite | None = None
+    pending_out: SentInvite | None = None
 
     @property
     def local_tag(self) -> str:
@@ -41,7 +45,17 @@ class DialogRecord:
 
     def as_dict(self) -> dict[str, object]:
         """The record as JSON can hold it."""
-        return {**asdict(self), "routes": list(self.routes), "destination": [*self.destination]}
+        return {
+            "call_id": self.call_id,
+            "local": self.local,
+            "remote": self.remote,
+            "next_cseq": self.next_cseq,
+            "request_uri": self.request_uri,
+            "routes": list(self.routes),
+            "destination": listed(self.destination),
+            "pending": self.pending.as_dict() if self.pending else None,
+            "pending_out": self.pending_out.as_dict() if self.pending_out else None,
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> DialogRecord:
@@ -54,30 +68,94 @@ class DialogRecord:
                 "next_cseq": int(next_cseq),
                 "request_uri": str(request_uri),
                 "routes": [*routes],
-                "destination": [str(host), int(port)],
+                "destination": destination,
             }:
                 texts = tuple(route for route in routes if isinstance(route, str))
-                if len(texts) == len(routes) and 0 < port < 65536:
-                    where = (str(ip_address(host)), port)
-                    kept = _pending(data.get("pending"))
-                    return cls(call_id, local, remote, next_cseq, request_uri, texts, where, kept)
+                if len(texts) == len(routes):
+                    kept, sent = _pending(data.get("pending")), _sent(data.get("pending_out"))
+                    where = unlisted(destination, names=sent is not None)
+                    return cls(
+                        call_id, local, remote, next_cseq, request_uri, texts, where, kept, sent
+                    )
         raise ValueError("not a dialog record")
 
 
 class Dialog:
-    """The state of one dialog. Raises ValueError for an INVITE that cannot make one."""
+    """The state of one dialog; `source` is an address that is known to reach the peer.
 
-    def __init__(self, invite: Request, local_tag: str) -> None:
-        self.call_id = invite.call_id
-        self.local_tag = local_tag
-        self.remote_tag = invite.from_tag
-        self.remote_cseq = invite.cseq
-        self.routes = _route_set(invite)
-        self.target = _contact(invite)
-        self._source = invite.source
-        self._local = f"{invite.first('to')};tag={local_tag}"
-        self._remote = invite.first("from")
-        self._next_cseq = 1
+    `local` and `remote` are From and To as we write them.
+    """
+
+    def __init__(
+        self,
+        *,
+        call_id: str,
+        local: str,
+        remote: str,
+        remote_tag: str,
+        target: str,
+        routes: tuple[str, ...],
+        source: Address,
+        remote_cseq: int,
+        next_cseq: int,
+    ) -> None:
+        self.call_id = call_id
+        self.local_tag = local.rpartition(";tag=")[2]
+        self.remote_tag = remote_tag
+        self.remote_cseq = remote_cseq
+        self.routes = routes
+        self.target = target
+        self._source = source
+        self._local = local
+        self._remote = remote
+        self._next_cseq = next_cseq
+
+    @classmethod
+    def of_invite(cls, invite: Request, local_tag: str) -> Dialog:
+        """Of a call to us. Raises ValueError for an INVITE that cannot make one."""
+        return cls(
+            call_id=invite.call_id,
+            local=f"{invite.first('to')};tag={local_tag}",
+            remote=invite.first("from"),
+            remote_tag=invite.from_tag,
+            target=_contact(invite),
+            routes=_route_set(invite),
+            source=invite.source,
+            remote_cseq=invite.cseq,
+            next_cseq=1,
+        )
+
+    @classmethod
+    def of_answer(cls, sent: SentInvite, response: Response) -> Dialog:
+        """Of a call of ours, from a response to its INVITE (RFC 3261 12.1.2).
+
+        A Contact that is missing or of no use is replaced by where the INVITE went: a call that was
+        answered has to be acknowledged. Raises ValueError for a Record-Route that cannot be read.
+        """
+        return cls._ours(sent, response, _route_set(response)[::-1])
+
+    @classmethod
+    def without_routes(cls, sent: SentInvite, response: Response | None = None) -> Dialog:
+        """Of a call of ours that nobody answered yet, or in a way that cannot be read."""
+        return cls._ours(sent, response, ())
+
+    @classmethod
+    def _ours(cls, sent: SentInvite, response: Response | None, routes: tuple[str, ...]) -> Dialog:
+        target = sent.request_uri
+        if response is not None:
+            with contextlib.suppress(ValueError):
+                target = _contact(response)
+        return cls(
+            call_id=sent.call_id,
+            local=sent.local,
+            remote=response.first("to") if response else sent.remote,
+            remote_tag=response.to_tag if response else "",
+            target=target,
+            routes=routes,
+            source=sent.destination,
+            remote_cseq=0,  # unknown until the peer's first request
+            next_cseq=sent.cseq + 1,
+        )
 
     def matches(self, request: Request) -> bool:
         """Whether a request with our Call-ID and our tag also has the peer's tag."""
@@ -99,7 +177,9 @@ class Dialog:
             self.target = _contact(request)
         self._source = request.source
 
-    def record(self, pending: PendingInvite | None = None) -> DialogRecord:
+    def record(
+        self, pending: PendingInvite | None = None, pending_out: SentInvite | None = None
+    ) -> DialogRecord:
         """A snapshot from which this dialog can be ended."""
         request_uri, routes = request_uri_and_routes(self.target, self.routes)
         return DialogRecord(
@@ -111,6 +191,7 @@ class Dialog:
             routes=routes,
             destination=next_hop(self.target, self.routes, self._source),
             pending=pending,
+            pending_out=pending_out,
         )
 
     def take_cseq(self) -> None:
@@ -126,13 +207,14 @@ def write_request(
     sent_by: str,
     user_agent: str,
     headers: HeaderLines = (),
+    body: bytes = b"",
 ) -> bytes:
-    """A request inside the dialog, with no body; `sent_by` is our host and port."""
+    """A request inside the dialog; `sent_by` is our host and port, `headers` say what a body is."""
     routes = "".join([f"Route: {route}\r\n" for route in record.routes])
     extra = "".join([f"{name}: {value}\r\n" for name, value in headers])
     return (
         f"{method} {record.request_uri} SIP/2.0\r\n"
-        f"Via: SIP/2.0/UDP {sent_by};branch={branch};rport\r\n"
+        f"Via: SIP/2.0/{transport_of(record.destination)} {sent_by};branch={branch};rport\r\n"
         f"Max-Forwards: 70\r\n"
         f"{routes}"
         f"From: {record.local}\r\n"
@@ -141,8 +223,16 @@ def write_request(
         f"CSeq: {record.next_cseq} {method}\r\n"
         f"User-Agent: {user_agent}\r\n"
         f"{extra}"
-        f"Content-Length: 0\r\n\r\n"
-    ).encode("utf-8", "surrogateescape")
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode("utf-8", "surrogateescape") + body
+
+
+def _sent(data: object) -> SentInvite | None:
+    if data is None:
+        return None
+    if not isinstance(data, dict):
+        raise ValueError("not a dialog record")
+    return SentInvite.from_dict(data)
 
 
 def _pending(data: object) -> PendingInvite | None:
@@ -153,12 +243,12 @@ def _pending(data: object) -> PendingInvite | None:
     return PendingInvite.from_dict(data)
 
 
-def _contact(request: Request) -> str:
+def _contact(message: Request | Response) -> str:
     """The URI of the Contact, as written (RFC 3261 12.1.1)."""
-    if "contact" not in request.headers:
+    if "contact" not in message.headers:
         raise ValueError("Missing Contact Header Field")
     try:
-        values = request.values("contact")
+        values = message.values("contact")
         address = grammar.name_addr(values[0]) if len(values) == 1 else None
     except ValueError:
         address = None
@@ -167,10 +257,10 @@ def _contact(request: Request) -> str:
     return address.uri.partition("?")[0]
 
 
-def _route_set(invite: Request) -> tuple[str, ...]:
+def _route_set(message: Request | Response) -> tuple[str, ...]:
     """The Record-Route values in their order, which is that of the callee (RFC 3261 12.1.1)."""
     try:
-        routes = tuple(invite.values("record-route"))
+        routes = tuple(message.values("record-route"))
         addresses = [grammar.name_addr(route) for route in routes]
     except ValueError as error:
         raise ValueError("Bad Record-Route Header Field") from error

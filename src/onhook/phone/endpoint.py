@@ -1,10 +1,8 @@
 """The SIP endpoint: what the rest of Onhook sees of the telephone network.
 
-Callbacks, and no task for a message: a request is read, matched and answered before the next one
-is taken from the socket. Why the ready-made layer for `sipmessage` was not taken: it brings a WebRTC
-stack and 0.8 s of import along, does not repeat the last response to a repeated request, takes an
-INVITE repeated after its 200 for a new call, and addresses requests inside a dialog to the From URI
-instead of the Contact.
+Why the ready-made layer for `sipmessage` was not taken: it brings a WebRTC stack and 0.8 s of import
+along, does not repeat the last response to a repeated request, takes an INVITE repeated after its 200
+for a new call, and addresses requests inside a dialog to the From URI instead of the Contact.
 
 Who is answered how:
     - a request of a live dialog goes to its call, wherever it comes from: the tags prove that
@@ -16,9 +14,7 @@ Who is answered how:
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -27,34 +23,34 @@ from ipaddress import IPv4Network, IPv6Network
 import structlog
 
 from onhook.phone import sdp
-from onhook.phone.cause import SipCause, cause_of_response
-from onhook.phone.dialog import Dialog, DialogRecord, write_request
-from onhook.phone.errors import BadRequest, SdpError, Unanswerable
+from onhook.phone.cause import SipCause
+from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.digest import Authenticator
+from onhook.phone.errors import SdpError
 from onhook.phone.incoming import IncomingCall
-from onhook.phone.layer import TransactionLayer
-from onhook.phone.lifecycle import CallListener, CallState
-from onhook.phone.message import MAGIC_COOKIE, Address, Request, parse
-from onhook.phone.neighbours import Neighbours
+from onhook.phone.invite import Outline, like
+from onhook.phone.leg import Leg
+from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
+from onhook.phone.message import Request
+from onhook.phone.orphan import Orphan
+from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.pending import refuse_pending
-from onhook.phone.reply import ALLOW, HeaderLines, bad_request, response
+from onhook.phone.reply import ALLOW, HeaderLines, response
+from onhook.phone.resolver import Resolver
 from onhook.phone.screening import Refusal, refuse_method, screen
 from onhook.phone.timers import Clock, TimerHandle, Timers
-from onhook.phone.transactions import ServerInvite
-from onhook.phone.transport import UdpTransport
+from onhook.phone.trunk import CallerId, Trunk, is_numeric
+from onhook.phone.wire import OnMessage, Wire
 
 log = structlog.get_logger()
 
 OnCall = Callable[[IncomingCall], CallListener | None]
 """Told of each new call. Returns its listener, or None if the call was rejected or has one set;
 a call that is left without either is rejected with 480."""
-OnMessage = Callable[[str, bytes, Address], None]
-"""Sees every datagram: "in" or "out", the bytes, the peer's address. For traces; must be quick."""
-
-_METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER"))
 
 
-class SipEndpoint:
-    """Incoming calls over UDP.
+class SipEndpoint(Wire):
+    """Calls to us and calls of ours, over UDP and TCP.
 
     `contact_host` is the address that peers are told to reach us at, by default the one the socket
     is bound to, or for 0.0.0.0 the one that routes to the peer. `max_calls` bounds the calls held
@@ -80,27 +76,23 @@ class SipEndpoint:
         clock: Clock | None = None,
         on_message: OnMessage | None = None,
     ) -> None:
-        self.user_agent = user_agent
+        super().__init__(
+            trusted_peers=trusted_peers,
+            contact_host=contact_host,
+            user_agent=user_agent,
+            timers=timers,
+            clock=clock,
+            on_message=on_message,
+        )
         self.trying = trying
         self.draining = False
-        self.on_message = on_message
         self._on_call = on_call
-        self._neighbours = Neighbours(trusted_peers, contact_host)
         self._max_calls = max_calls
         self._retry_after = (("Retry-After", str(retry_after_s)),)
-        self._timers = timers or Timers()
-        self._clock = clock
-        self._transport = UdpTransport(self._received)
-        self._layer: TransactionLayer | None = None
-        self._calls: dict[tuple[str, str], IncomingCall] = {}
+        self._resolver = Resolver()
+        self._calls: dict[tuple[str, str], Leg] = {}
         self._orphan_timers: list[TimerHandle] = []
-        self._counters: Counter[str] = Counter()
         self._secret = secrets.token_bytes(16)
-
-    @property
-    def address(self) -> Address:
-        """The address the socket is bound to, once started."""
-        return self._transport.address
 
     @property
     def live_calls(self) -> int:
@@ -115,45 +107,102 @@ class SipEndpoint:
         (from outside the trusted peers), `overloaded`, `retransmissions`, `unsent`, `keepalives`.
         """
         repeated = self._layer.retransmissions if self._layer else 0
-        own = {"retransmissions": repeated, "unsent": self._transport.dropped}
+        unsent = self._transport.dropped + self._tcp.dropped
+        own = {"retransmissions": repeated, "unsent": unsent}
         return {**self._counters, **own}
 
     async def start(self, host: str, port: int) -> None:
-        """Bind and listen; port 0 picks one, see `address`. OSError passes through."""
-        self._layer = TransactionLayer(
-            self._send,
-            self,
-            self._clock or asyncio.get_running_loop(),
-            self._timers,
-            max_lingering=4 * self._max_calls,
-        )
-        await self._transport.open(host, port)
-        self._neighbours.bound = self.address[0]
+        """Bind and listen, over UDP and TCP; port 0 picks one, see `address`. OSError passes through."""
+        await self._open(host, port, max_lingering=4 * self._max_calls)
         log.info("sip.listening", host=self.address[0], port=self.address[1])
 
     async def close(self) -> None:
         """Stop listening. Live calls are forgotten without a word: hang them up first."""
-        if self._layer is not None:
-            self._layer.close()
-            self._layer = None
+        self._stop()
         for timer in self._orphan_timers:
             timer.cancel()
         self._orphan_timers.clear()
         for call in self._calls.values():
             call.abandon()
         self._calls.clear()
-        await self._transport.close()
+        self._resolver.close()
+        await self._close()
 
-    def local_address_towards(self, peer: str) -> str:
-        """The address of ours that `peer` (numeric) is told; OSError when there is no route."""
-        return self._neighbours.host_towards(peer)
+    def dial(
+        self,
+        trunk: Trunk,
+        called: str,
+        caller: CallerId,
+        *,
+        ip: str,
+        port: int,
+        listener: OutgoingListener,
+        at_once: bool = True,
+    ) -> OutgoingCall:
+        """Place a call through a trunk; our audio is at `ip` (numeric IPv4) and `port`.
 
-    def hangup_orphan(self, record: DialogRecord, on_done: Callable[[SipCause], None]) -> None:
+        `called` is the user part of the Request-URI, for instance a number with its `+`. `listener`
+        hears nothing before this has returned. Unless `at_once`, the INVITE leaves with `launch`: an
+        owner that writes a call's record first leaves no phone ringing for nobody. ValueError for
+        what cannot be dialled.
+        """
+        outline = Outline(
+            trunk,
+            called,
+            caller,
+            call_id=secrets.token_hex(16),
+            tag=secrets.token_hex(8),
+            token=secrets.token_hex(8),
+        )
+        credentials = Authenticator(trunk.username, trunk.password)
+        call = OutgoingCall(outline, credentials, listener, self, ip=ip, port=port)
+        if len(self._calls) >= self._max_calls:
+            self._counters["overloaded"] += 1
+            cause = SipCause(503, None, "too many calls")
+            self._running_clock.call_later(0, call.fail, cause)
+        elif at_once:
+            self.launch(call)
+        self._calls[call.dialog.call_id, call.dialog.local_tag] = call
+        return call
+
+    def launch(self, call: OutgoingCall) -> None:
+        """Send the INVITE of a call that was not dialled at once, as soon as its trunk is found."""
+        host = call.destination[0]
+
+        def found(address: str | None) -> None:
+            if address is None:
+                call.fail(SipCause(503, None, "the host of the trunk is not known"))
+            elif call.state is CallState.DIALLING:
+                call.aim(like(call.destination, address))
+                call.start()
+
+        if is_numeric(host):
+            call.start()
+        else:
+            self._resolver.resolve(host, found)
+
+    def hangup_orphan(
+        self,
+        record: DialogRecord,
+        on_done: Callable[[SipCause], None],
+        trunk: Trunk | None = None,
+    ) -> None:
         """End a call that a process before this one left behind.
 
         A number is left out of the sequence, in case the last BYE of that process was sent and lost.
+        A call of ours that was not answered is cancelled, and hung up should it be answered by now.
+        `trunk` is the one it went through: a challenge of its BYE is answered then.
         """
-        self.send_within(replace(record, next_cseq=record.next_cseq + 1), "BYE", (), on_done)
+        record = replace(record, next_cseq=record.next_cseq + 1)
+        authenticator = Authenticator(trunk.username, trunk.password) if trunk else None
+        orphan = Orphan(record, self, authenticator, on_done)
+        host = record.pending_out.destination[0] if record.pending_out else ""
+        if not host:
+            orphan.hang_up(record)
+        elif is_numeric(host):
+            orphan.withdraw(host)
+        else:
+            self._resolver.resolve(host, orphan.withdraw)
 
     def reject_orphan(
         self, record: DialogRecord, status: int, on_told: Callable[[bool], None]
@@ -168,7 +217,7 @@ class SipEndpoint:
             raise ValueError("the INVITE of this record is not pending")
         timer = refuse_pending(
             self._running,
-            self._clock or asyncio.get_running_loop(),
+            self._running_clock,
             record.pending,
             status=status,
             local_tag=record.local_tag,
@@ -206,18 +255,6 @@ class SipEndpoint:
 
     # For the calls (Signalling).
 
-    def contact_for(self, peer: Address) -> str:
-        """Our Contact value for this peer."""
-        return f"<sip:{self._sent_by(peer)}>"
-
-    def serve_invite(self, request: Request) -> ServerInvite:
-        """Open the transaction of an INVITE."""
-        return self._running.serve_invite(request)
-
-    def answer(self, request: Request, data: bytes) -> None:
-        """Answer a request that is not an INVITE, through a transaction."""
-        self._running.answer(request, data)
-
     def refuse(
         self,
         request: Request,
@@ -229,79 +266,9 @@ class SipEndpoint:
         data = response(request, status, phrase, to_tag=self._tag(request), headers=headers)
         self._send(data, request.source)
 
-    def send_within(
-        self,
-        record: DialogRecord,
-        method: str,
-        headers: HeaderLines,
-        on_done: Callable[[SipCause], None],
-    ) -> None:
-        """Send a request within a dialog until it is answered."""
-        branch = MAGIC_COOKIE + secrets.token_hex(8)
-        data = write_request(
-            record,
-            method,
-            branch=branch,
-            sent_by=self._sent_by(record.destination),
-            user_agent=self.user_agent,
-            headers=headers,
-        )
-        self._running.request(
-            data,
-            record.destination,
-            branch=branch,
-            method=method,
-            on_final=lambda final: on_done(cause_of_response(final)),
-        )
-
-    def forget(self, call: IncomingCall) -> None:
+    def forget(self, call: Leg) -> None:
         """The call is over."""
         self._calls.pop((call.dialog.call_id, call.dialog.local_tag), None)
-
-    # Datagrams.
-
-    def _received(self, data: bytes, source: Address) -> None:
-        try:
-            self._read(data, source)
-        except Exception:  # the root of everything that a datagram sets off
-            log.exception("sip.message_failed")
-
-    def _read(self, data: bytes, source: Address) -> None:
-        if self._layer is None:
-            return
-        if self.on_message is not None:
-            self.on_message("in", data, source)
-        if len(data) <= 4 and not data.strip(b"\r\n\x00"):
-            self._counters["keepalives"] += 1  # RFC 5626 4.4.1
-            return
-        try:
-            message = parse(data, source)
-        except BadRequest as error:
-            self._counters["malformed"] += 1
-            self._answer_malformed(error, source)
-            return
-        except Unanswerable:
-            self._counters["malformed"] += 1
-            return
-        if isinstance(message, Request):
-            method = message.method if message.method in _METHODS else "other"
-            self._counters["requests." + method] += 1
-        self._layer.receive(message)
-
-    def _answer_malformed(self, error: BadRequest, source: Address) -> None:
-        if error.method == "ACK" or not self._neighbours.trusts(source[0]):
-            return
-        try:
-            self._send(bad_request(error, source, secrets.token_hex(8)), source)
-        except Unanswerable:
-            return
-
-    def _send(self, data: bytes, destination: Address) -> None:
-        if self.on_message is not None:
-            self.on_message("out", data, destination)
-        if data.startswith(b"SIP/2.0 "):
-            self._counters[f"responses.{data[8:9].decode()}xx"] += 1
-        self._transport.send(data, destination)
 
     # Requests outside a dialog.
 
@@ -327,7 +294,7 @@ class SipEndpoint:
     def _invited(self, invite: Request) -> None:
         try:
             offer = sdp.parse_first(invite.body) if invite.body else None
-            dialog = Dialog(invite, self._tag(invite))
+            dialog = Dialog.of_invite(invite, self._tag(invite))
             key = (dialog.call_id, dialog.local_tag)
             if key in self._calls:  # repeated so late that its transaction is gone
                 self._refuse_invite(invite, Refusal(482))
@@ -386,28 +353,15 @@ class SipEndpoint:
 
     # Small things.
 
-    @property
-    def _running(self) -> TransactionLayer:
-        if self._layer is None:
-            raise RuntimeError("the endpoint is not started, or closed")
-        return self._layer
-
-    def _call_of(self, request: Request) -> IncomingCall | None:
+    def _call_of(self, request: Request) -> Leg | None:
         """The call of the dialog that a request belongs to (RFC 3261 12.2.2)."""
         if not request.to_tag:
             return None
         call = self._calls.get((request.call_id, request.to_tag))
-        return call if call is not None and call.dialog.matches(request) else None
+        return call if call is not None and call.knows(request) else None
 
     def _tag(self, request: Request) -> str:
         """Our tag for a request: the same whenever the request is repeated, and for its CANCEL."""
         text = f"{request.call_id}\n{request.from_tag}\n{request.via.branch}"
         data = text.encode("utf-8", "surrogateescape")
         return blake2b(data, key=self._secret, digest_size=8).hexdigest()
-
-    def _sent_by(self, peer: Address) -> str:
-        try:
-            host = self._neighbours.host_towards(peer[0])
-        except OSError:  # no route: what is sent will be lost, but a name it must have
-            host = self.address[0]
-        return f"{f'[{host}]' if ':' in host else host}:{self.address[1]}"

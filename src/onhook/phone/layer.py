@@ -14,11 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from onhook.phone.invite import SentInvite
 from onhook.phone.message import Address, Request, Response, TransactionKey
 from onhook.phone.timers import Clock, Timers
 from onhook.phone.transactions import (
+    ClientInvite,
     ClientNonInvite,
     Event,
+    InviteUser,
     MergeKey,
     Send,
     ServerInvite,
@@ -57,7 +60,7 @@ class TransactionLayer(TransactionOwner):
         self._timers = timers
         self._max_lingering = max_lingering
         self._servers: dict[TransactionKey, ServerInvite | ServerNonInvite] = {}
-        self._clients: dict[TransactionKey, ClientNonInvite] = {}
+        self._clients: dict[TransactionKey, ClientNonInvite | ClientInvite] = {}
         self._lingering: dict[TransactionKey, Transaction] = {}
         self._invites: dict[MergeKey, TransactionKey] = {}
         self.retransmissions = 0
@@ -138,6 +141,38 @@ class TransactionLayer(TransactionOwner):
         self._clients[transaction.key] = transaction
         transaction.start(data, on_final)
 
+    def invite(self, sent: SentInvite, data: bytes, user: InviteUser) -> ClientInvite:
+        """Send an INVITE of ours; `user` hears what comes of it."""
+        transaction = self._client_invite(sent, State.CALLING)
+        transaction.start(sent, data, user)
+        return transaction
+
+    def resume_invite(self, sent: SentInvite, user: InviteUser) -> ClientInvite:
+        """Take up an INVITE that a process before this one sent, and that was withdrawn."""
+        transaction = self._client_invite(sent, State.PROCEEDING)
+        transaction.resume(sent, user)
+        transaction.withdraw()
+        return transaction
+
+    def _client_invite(self, sent: SentInvite, state: State) -> ClientInvite:
+        transaction = ClientInvite(
+            (sent.branch, "INVITE"),
+            sent.destination,
+            state=state,
+            send=self._send,
+            clock=self._clock,
+            timers=self._timers,
+            owner=self,
+        )
+        self._clients[transaction.key] = transaction
+        return transaction
+
+    def disconnected(self, peer: Address, event: Event) -> None:
+        """Tell all that wait for an answer over TCP that it is `UNREACHABLE`, or `LOST`."""
+        for client in [*self._clients.values()]:
+            if client.over_tcp and client.peer == peer:
+                client.handle(event)
+
     def invite_of(self, cancel: Request) -> ServerInvite | None:
         """The INVITE that a CANCEL is for (RFC 3261 9.2)."""
         found = self._servers.get(cancel.key_of("INVITE"))
@@ -163,7 +198,7 @@ class TransactionLayer(TransactionOwner):
         """From a transaction: it is over."""
         key = transaction.key
         self._lingering.pop(key, None)
-        if isinstance(transaction, ClientNonInvite):
+        if isinstance(transaction, ClientNonInvite | ClientInvite):
             self._clients.pop(key, None)
             return
         self._servers.pop(key, None)

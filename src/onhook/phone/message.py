@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from onhook.phone import grammar
 from onhook.phone.errors import BadRequest, Unanswerable
@@ -26,7 +27,16 @@ MAX_CALL_ID_CHARS = 256
 """Longer Call-IDs are refused: they are kept, stored and logged."""
 
 Address = tuple[str, int]
-"""Numeric host and port of a peer."""
+"""Numeric host and port of a peer; reached over UDP, unless it is a `TcpAddress`."""
+
+
+class TcpAddress(NamedTuple):
+    """An address that is reached over TCP. As a tuple it equals the same address over UDP."""
+
+    host: str
+    port: int
+
+
 Headers = dict[str, list[str]]
 """Header values as written, by lower-case long name, in order of appearance."""
 TransactionKey = tuple[str, ...]
@@ -46,7 +56,7 @@ _FOLD = re.compile(r"\r\n[ \t]+")
 _CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\r\n")
 _SINGLE = ("from", "to", "call-id", "cseq")
 _CALL_ID = re.compile(r"[\x21-\x7e]+")
-_STATUS = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: .*)?", re.ASCII)
+_STATUS = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,23 @@ class Response:
     method: str
     headers: Headers = field(repr=False)
     body: bytes = field(repr=False)
+    phrase: str = ""
+    cseq: int = 0
+
+    def first(self, name: str, default: str = "") -> str:
+        """The first value of a header, given by its lower-case long name."""
+        values = self.headers.get(name)
+        return values[0] if values else default
+
+    def values(self, name: str) -> list[str]:
+        """All values of a header, whether on one line or on many; ValueError when unreadable."""
+        return [value for line in self.headers.get(name, ()) for value in grammar.split_list(line)]
+
+    @property
+    def to_tag(self) -> str:
+        """The tag of whoever answered, empty without one. ValueError when To cannot be read."""
+        value = _only(self.headers, "to", "To")
+        return _labelled("To", value).parameters.get("tag", "")
 
 
 def parse(data: bytes, source: Address) -> Request | Response:
@@ -269,11 +296,12 @@ def _response(start: str, lines: list[str], body: bytes) -> Response:
         raise Unanswerable(defect or "bad status line")
     try:
         top = _top_via(headers)
-        _, method = _cseq(headers)
+        cseq, method = _cseq(headers)
         body = _body(headers, body)
     except ValueError as error:
         raise Unanswerable(str(error)) from error
-    return Response(int(found.group(1)), top.branch, method, headers, body)
+    phrase = found.group(2) or ""
+    return Response(int(found.group(1)), top.branch, method, headers, body, phrase, cseq)
 
 
 _RECEIVED = re.compile(r';\s*received\s*=\s*[^;,\s"]*', re.IGNORECASE)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from onhook.phone.transport import address_towards
+from onhook.phone.trunk import is_numeric
 
 _CACHED = 1024
 
@@ -18,7 +19,7 @@ class Neighbours:
     """The trusted networks, and the address that peers are told.
 
     `contact_host` wins where it is set; else it is the address `bound` by the socket, or for a
-    wildcard the one that routes to the peer.
+    wildcard the one that routes to the peer, which has to be numeric.
     """
 
     def __init__(
@@ -39,4 +40,6 @@ class Neighbours:
     def _host_towards(self, peer: str) -> str:
         if self._contact_host:
             return self._contact_host
-        return address_towards(peer) if self.bound in ("0.0.0.0", "::") else self.bound
+        if self.bound in ("0.0.0.0", "::") and is_numeric(peer):
+            return address_towards(peer)
+        return self.bound

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from onhook.phone.errors import MessageError
+from onhook.phone.invite import listed, unlisted
 from onhook.phone.layer import TransactionLayer
 from onhook.phone.message import Address, Request, parse
 from onhook.phone.reply import response
@@ -35,12 +35,16 @@ class PendingInvite:
         head = "\r\n".join([f"INVITE {invite.uri} SIP/2.0", *lines])
         return cls(head, invite.source)
 
+    def as_dict(self) -> dict[str, object]:
+        """The record as JSON can hold it."""
+        return {"head": self.head, "source": listed(self.source)}
+
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> PendingInvite:
-        """The reverse of `dataclasses.asdict`, through JSON. Raises ValueError for anything else."""
+        """The reverse of `as_dict`. Raises ValueError for anything else."""
         match data:
-            case {"head": str(head), "source": [str(host), int(port)]} if 0 < port < 65536:
-                return cls(head, (str(ip_address(host)), port))
+            case {"head": str(head), "source": source}:
+                return cls(head, unlisted(source))
         raise ValueError("not a record of a pending INVITE")
 
     def request(self) -> Request:

@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Sequence
 
 from onhook.phone import grammar
-from onhook.phone.message import Address
+from onhook.phone.message import Address, TcpAddress
 
 DEFAULT_PORT = 5060
 """RFC 3261 19.1.2."""
@@ -30,7 +30,7 @@ def request_uri_and_routes(target: str, routes: Sequence[str]) -> tuple[str, tup
 
 
 def next_hop(target: str, routes: Sequence[str], source: Address) -> Address:
-    """The address to send to; `source` is where the peer's INVITE came from."""
+    """The address to send to; `source` is where the peer's INVITE came from, or ours went."""
     text = grammar.name_addr(routes[0]).uri if routes else target
     try:
         uri = grammar.sip_uri(text)
@@ -38,11 +38,13 @@ def next_hop(target: str, routes: Sequence[str], source: Address) -> Address:
     except ValueError:
         return source
     port = uri.port or DEFAULT_PORT
-    over_udp = uri.scheme == "sip" and (uri.parameters.get("transport") or "udp").lower() == "udp"
+    over_tcp = isinstance(source, TcpAddress)
+    transport = (uri.parameters.get("transport") or "udp").lower()
+    same_transport = uri.scheme == "sip" and transport == ("tcp" if over_tcp else "udp")
     reachable = str(host) == source[0] or (host.is_global and not host.is_multicast)
     same_family = (":" in source[0]) == (host.version == 6)
-    if over_udp and reachable and same_family and 0 < port < 65536:
-        return str(host), port
+    if same_transport and reachable and same_family and 0 < port < 65536:
+        return TcpAddress(str(host), port) if over_tcp else (str(host), port)
     return source
 
 

@@ -61,7 +61,9 @@ class RemoteMedia:
 
     `codecs` are in the peer's order of preference, never empty; `dtmf_payload_type` is None when
     it knows no telephone-event; `ptime_ms` is None when it asks for no packet time. `direction` is
-    from the peer's side: SENDONLY means that it does not listen.
+    from the peer's side: SENDONLY means that it does not listen. `dtmf_from_peer` is set where the
+    peer's own digits come under another number: each side is sent what it asked for (RFC 3264 5.1,
+    6.1), and an answer may ask for another number than the offer did.
     """
 
     ip: str
@@ -70,6 +72,7 @@ class RemoteMedia:
     dtmf_payload_type: int | None = None
     ptime_ms: int | None = None
     direction: Direction = Direction.SENDRECV
+    dtmf_from_peer: int | None = None
 
     @property
     def on_hold(self) -> bool:

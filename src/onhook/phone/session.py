@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,12 +28,14 @@ class MediaSession:
         self._last = b""
 
     def open(self, ip: str, port: int) -> None:
-        """Name the numeric IPv4 address and the port where we listen."""
+        """Name the numeric IPv4 address and the port where we listen; ValueError if it is none."""
+        check_address(ip, port)
         self._local = LocalMedia(ip, port, session_id=secrets.randbelow(2**31))
 
     def answer(self, offer: Offer) -> tuple[bytes, RemoteMedia]:
         """Answer the peer's offer; keeps the codec in use if it is still offered."""
         media = self._agree(offer.media)
+        self._dtmf = media.dtmf_payload_type
         return self._written(lambda local: sdp.write_answer(offer, media.codecs[0], local)), media
 
     def offer(self) -> bytes:
@@ -45,14 +48,30 @@ class MediaSession:
     def take_answer(self, body: bytes) -> RemoteMedia:
         """Read the peer's answer to our offer; raises `SdpError`."""
         read = sdp.parse_first if self._codec is None else sdp.parse
-        return self._agree(read(body).media)
+        media = self._answered(self._agree(read(body).media))
+        if media.dtmf_payload_type is None:
+            self._dtmf = None
+        return media
+
+    def preview(self, body: bytes) -> RemoteMedia:
+        """Read what may become the answer, without agreeing to it; raises `SdpError`."""
+        return self._answered(sdp.parse_first(body).media)
+
+    def _answered(self, media: RemoteMedia) -> RemoteMedia:
+        """What an answer says, and which number its author's digits have: the one that we offered.
+
+        We go on offering it: a number keeps its meaning for the whole session (RFC 3264 8.3.2).
+        """
+        if media.dtmf_payload_type in (None, self._dtmf):
+            return media
+        return replace(media, dtmf_from_peer=self._dtmf)
 
     def _agree(self, media: RemoteMedia) -> RemoteMedia:
         codec = media.codecs[0]
         if self._codec is not None and self._codec in media.codecs:
             codec = self._codec
         others = tuple(other for other in media.codecs if other is not codec)
-        self._codec, self._dtmf = codec, media.dtmf_payload_type
+        self._codec = codec
         return replace(media, codecs=(codec, *others))
 
     def _written(self, write: Writer) -> bytes:
@@ -64,3 +83,10 @@ class MediaSession:
             body = write(self._local)
         self._last = body
         return body
+
+
+def check_address(ip: str, port: int) -> None:
+    """Raise ValueError unless our audio can be there."""
+    ipaddress.IPv4Address(ip)
+    if not 0 < port < 65536:
+        raise ValueError("bad port")

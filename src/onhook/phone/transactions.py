@@ -8,32 +8,42 @@ transaction after a 2xx, so that an INVITE repeated then is not taken for a new 
 of the 2xx itself (RFC 3261 13.3.1.4), which belongs to the user agent but runs on the same clock. A
 repeated INVITE gets the 2xx again until the ACK came; afterwards it is absorbed in silence.
 
-Client INVITE is not here yet: it comes with outgoing calls.
+Client INVITE. It acknowledges what refuses it; the ACK of a 2xx is for its user, who hears of every 2xx, of
+its repetitions and of those from other forks, for 64*T1 after the first (RFC 6026 7.2). Once it is
+proceeding it waits for as long as the phone rings: timer C is its user's affair. When that one sends CANCEL,
+`withdraw` starts the wait of RFC 3261 9.1.
 
 The timers of the RFC and what they are here:
 
-    E, G        REPEAT      doubling from T1 up to T2 (F's Proceeding: T2 at once)
-    F, H, L     GIVE_UP     64*T1 with no answer, or no ACK
-    I, J, K, L  EXPIRED     the transaction has lingered long enough to absorb repetitions
+    A              REPEAT      doubling from T1 with no bound
+    E, G           REPEAT      doubling from T1 up to T2 (F's Proceeding: T2 at once)
+    B, F, H, L     GIVE_UP     64*T1 with no answer, or no ACK
+    D, I, J, K, M  EXPIRED     the transaction has lingered long enough to absorb repetitions
+
+Over TCP nothing is repeated but a 2xx (RFC 3261 13.3.1.4), and a request whose connection was lost before
+anything came back: over a new one. The lingering stays, where RFC 3261 has no wait.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
-from onhook.phone.message import Address, Response, TransactionKey
+from onhook.phone.invite import SentInvite
+from onhook.phone.message import Address, Response, TcpAddress, TransactionKey
 from onhook.phone.timers import Clock, TimerHandle, Timers
 
 
 class State(Enum):
-    """The states of all three machines."""
+    """The states of all four machines."""
 
+    CALLING = auto()
+    """Our INVITE is out, and nothing came back yet."""
     TRYING = auto()
     PROCEEDING = auto()
     ACCEPTED = auto()
-    """A 2xx was sent and is repeated until the ACK."""
+    """Server: a 2xx was sent and is repeated until the ACK. Client: the first 2xx came."""
     ACKNOWLEDGED = auto()
     """The ACK of the 2xx came; repeated INVITEs are absorbed."""
     COMPLETED = auto()
@@ -50,9 +60,13 @@ class Event(Enum):
     PROVISIONAL = auto()
     """A 1xx: to be sent by a server, received by a client."""
     SUCCESS = auto()
-    """A 2xx to be sent by a server INVITE transaction."""
+    """A 2xx of an INVITE: to be sent by a server, received by a client."""
     FINAL = auto()
-    """Any final response; for a server INVITE transaction 300 to 699."""
+    """Any final response; for an INVITE 300 to 699."""
+    UNREACHABLE = auto()
+    """Client: the connection that was to carry it cannot be made."""
+    LOST = auto()
+    """Client: the connection that carried it is gone; it may have arrived or not."""
     REPEAT = auto()
     GIVE_UP = auto()
     EXPIRED = auto()
@@ -78,8 +92,18 @@ class TransactionOwner:
         """It is sending something again."""
 
 
+class InviteUser(Protocol):
+    """Who hears what becomes of an INVITE of ours."""
+
+    def responded(self, response: Response) -> None:
+        """A provisional response, any 2xx as often as it comes, or the one that refuses."""
+
+    def unanswered(self, reached: bool) -> None:
+        """No final response came, and none will; `reached` is False if there was no connection."""
+
+
 class Transaction:
-    """What the three kinds have in common: a table, the last message, and the timers.
+    """What the four kinds have in common: a table, the last message, and the timers.
 
     `peer` is where its messages go.
     """
@@ -110,6 +134,11 @@ class Transaction:
         self._interval_s = timers.t1_s
         self._repeat: TimerHandle | None = None
         self._expiry: TimerHandle | None = None
+
+    @property
+    def over_tcp(self) -> bool:
+        """Whether the transport is reliable, so that nothing has to be repeated."""
+        return isinstance(self.peer, TcpAddress)
 
     def handle(self, event: Event) -> None:
         """Take the edge for `event`, if the table has one."""
@@ -145,7 +174,22 @@ def _resend(transaction: Transaction) -> None:
 
 
 def _repeat_later(transaction: Transaction) -> None:
-    """Timers E and G, and the repeating of a 2xx: doubling, never above T2."""
+    """Timers E and G: only over UDP."""
+    if not transaction.over_tcp:
+        _repeat_always(transaction)
+
+
+def _repeat_doubling(transaction: Transaction) -> None:
+    """Timer A: only over UDP, and never less often doubled (RFC 3261 17.1.1.2)."""
+    if not transaction.over_tcp:
+        interval_s, transaction._interval_s = transaction._interval_s, 2 * transaction._interval_s
+        transaction._repeat = transaction._clock.call_later(
+            interval_s, transaction.handle, Event.REPEAT
+        )
+
+
+def _repeat_always(transaction: Transaction) -> None:
+    """Doubling, never above T2: what a 2xx needs over any transport."""
     interval_s = min(transaction._interval_s, transaction._timers.t2_s)
     transaction._interval_s = 2 * interval_s
     transaction._repeat = transaction._clock.call_later(
@@ -165,12 +209,19 @@ def _stop_repeating(transaction: Transaction) -> None:
         transaction._repeat = None
 
 
+def _wait_for_the_user(transaction: Transaction) -> None:
+    """Timer B is over: a phone may ring for as long as the user lets it."""
+    if transaction._expiry is not None:
+        transaction._expiry.cancel()
+        transaction._expiry = None
+
+
 def _give_up_later(transaction: Transaction) -> None:
     transaction._start_expiry(transaction._timers.give_up_s, Event.GIVE_UP)
 
 
 def _linger_long(transaction: Transaction) -> None:
-    """Timers J and L: 64*T1."""
+    """Timers D, J, L and M: 64*T1."""
     transaction._start_expiry(transaction._timers.give_up_s, Event.EXPIRED)
 
 
@@ -211,6 +262,28 @@ def _answered(transaction: Transaction) -> None:
 def _unanswered(transaction: Transaction) -> None:
     if isinstance(transaction, ClientNonInvite):
         transaction.tell(None)
+    elif isinstance(transaction, ClientInvite):
+        transaction.tell_unanswered(reached=True)
+
+
+def _unreached(transaction: Transaction) -> None:
+    if isinstance(transaction, ClientInvite):
+        transaction.tell_unanswered(reached=False)
+
+
+def _report(transaction: Transaction) -> None:
+    if isinstance(transaction, ClientInvite):
+        transaction.tell()
+
+
+def _report_last(transaction: Transaction) -> None:
+    if isinstance(transaction, ClientInvite):
+        transaction.tell(last=True)
+
+
+def _acknowledge(transaction: Transaction) -> None:
+    if isinstance(transaction, ClientInvite):
+        transaction.acknowledge()
 
 
 class ServerInvite(Transaction):
@@ -226,11 +299,11 @@ class ServerInvite(Transaction):
         (State.PROCEEDING, Event.REQUEST): (State.PROCEEDING, (_resend,)),
         (State.PROCEEDING, Event.PROVISIONAL): (State.PROCEEDING, (_send,)),
         (State.PROCEEDING, Event.SUCCESS): (
-            State.ACCEPTED, (_send, _repeat_later, _give_up_later)),
+            State.ACCEPTED, (_send, _repeat_always, _give_up_later)),
         (State.PROCEEDING, Event.FINAL): (
             State.COMPLETED, (_send, _repeat_later, _give_up_later, _release)),
         (State.ACCEPTED, Event.REQUEST): (State.ACCEPTED, (_resend,)),
-        (State.ACCEPTED, Event.REPEAT): (State.ACCEPTED, (_resend, _repeat_later)),
+        (State.ACCEPTED, Event.REPEAT): (State.ACCEPTED, (_resend, _repeat_always)),
         (State.ACCEPTED, Event.ACK): (
             State.ACKNOWLEDGED, (_stop_repeating, _forget_message, _linger_long, _release)),
         (State.ACCEPTED, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unacknowledged)),
@@ -295,6 +368,10 @@ class ClientNonInvite(Transaction):
                               _answered)),
         (State.TRYING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
         (State.PROCEEDING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
+        (State.TRYING, Event.UNREACHABLE): (State.TERMINATED, (_terminate, _unanswered)),
+        (State.PROCEEDING, Event.UNREACHABLE): (State.TERMINATED, (_terminate, _unanswered)),
+        (State.TRYING, Event.LOST): (State.TRYING, (_resend,)),
+        (State.PROCEEDING, Event.LOST): (State.PROCEEDING, (_resend,)),
         (State.COMPLETED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
     }  # fmt: skip
 
@@ -320,3 +397,85 @@ class ClientNonInvite(Transaction):
         on_final, self._on_final, self.response = self._on_final, None, None
         if on_final is not None:
             on_final(response)
+
+
+class ClientInvite(Transaction):
+    """An INVITE of ours (RFC 3261 17.1.1, RFC 6026 7.2)."""
+
+    __slots__ = ("_response", "_sent", "_user")
+    table: ClassVar[Table] = {
+        (State.CALLING, Event.REPEAT): (State.CALLING, (_resend, _repeat_doubling)),
+        (State.CALLING, Event.PROVISIONAL): (
+            State.PROCEEDING, (_stop_repeating, _wait_for_the_user, _forget_message, _report)),
+        (State.CALLING, Event.SUCCESS): (
+            State.ACCEPTED, (_stop_repeating, _forget_message, _linger_long, _release, _report)),
+        (State.CALLING, Event.FINAL): (
+            State.COMPLETED, (_stop_repeating, _forget_message, _acknowledge, _linger_long,
+                              _release, _report_last)),
+        (State.CALLING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
+        (State.CALLING, Event.UNREACHABLE): (State.TERMINATED, (_terminate, _unreached)),
+        (State.CALLING, Event.LOST): (State.CALLING, (_resend,)),
+        (State.PROCEEDING, Event.PROVISIONAL): (State.PROCEEDING, (_report,)),
+        (State.PROCEEDING, Event.SUCCESS): (
+            State.ACCEPTED, (_linger_long, _release, _report)),
+        (State.PROCEEDING, Event.FINAL): (
+            State.COMPLETED, (_acknowledge, _linger_long, _release, _report_last)),
+        (State.PROCEEDING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
+        (State.PROCEEDING, Event.UNREACHABLE): (State.TERMINATED, (_terminate, _unreached)),
+        (State.PROCEEDING, Event.LOST): (State.TERMINATED, (_terminate, _unreached)),
+        (State.ACCEPTED, Event.SUCCESS): (State.ACCEPTED, (_report,)),
+        (State.ACCEPTED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
+        (State.COMPLETED, Event.FINAL): (State.COMPLETED, (_acknowledge,)),
+        (State.COMPLETED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
+    }  # fmt: skip
+
+    _sent: SentInvite
+    _user: InviteUser | None
+    _response: Response | None
+
+    def start(self, sent: SentInvite, data: bytes, user: InviteUser) -> None:
+        """Send the INVITE and start its timers."""
+        self.resume(sent, user)
+        self._message = data
+        _send(self)
+        _repeat_doubling(self)
+        _give_up_later(self)
+
+    def resume(self, sent: SentInvite, user: InviteUser) -> None:
+        """Take up an INVITE that was sent before, without sending it."""
+        self._sent, self._user, self._response = sent, user, None
+
+    def withdraw(self) -> None:
+        """A CANCEL is out: wait for the final response no longer than 64*T1 (RFC 3261 9.1)."""
+        if self.state is State.PROCEEDING:
+            _give_up_later(self)
+
+    def receive(self, response: Response) -> None:
+        """Take a response with our branch; one that answers another request is dropped."""
+        if not self._sent.is_answered_by(response):
+            return
+        self._response = response
+        if response.status < 200:
+            self.handle(Event.PROVISIONAL)
+        else:
+            self.handle(Event.SUCCESS if response.status < 300 else Event.FINAL)
+        self._response = None
+
+    def tell(self, *, last: bool = False) -> None:
+        """Report the response at hand; after the `last` one the user is let go."""
+        user, response = self._user, self._response
+        if last:
+            self._user = None
+        if user is not None and response is not None:
+            user.responded(response)
+
+    def tell_unanswered(self, *, reached: bool) -> None:
+        """Report that there is no final response."""
+        user, self._user = self._user, None
+        if user is not None:
+            user.unanswered(reached)
+
+    def acknowledge(self) -> None:
+        """Send the ACK for the refusal at hand (RFC 3261 17.1.1.3)."""
+        if self._response is not None:
+            self._send(self._sent.ack(self._response.first("to")), self.peer)

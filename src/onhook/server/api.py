@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from onhook.blocks import (
     BLOCKS,
     ENDPOINTS,
+    HANG_UP_CALL,
+    MODERATE,
     Block,
     BlockRequest,
     Endpoint,
@@ -41,6 +43,10 @@ log = structlog.get_logger()
 RunBlock = Callable[[str, BlockRequest, float], Awaitable[Mapping[str, object]]]
 """Runs a request of the application with this id; what it returns joins the reply. The number is
 the moment of the request's arrival, on the monotonic clock."""
+
+
+_UNKEPT = (HANG_UP_CALL, MODERATE)
+"""Those whose reply is not written with what they do: another application's call may be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,10 @@ class Api:
         self._account = account
         self._replies = replies
         self._services = [
-            *(_Service(block, rate_limit, self._block(block), True) for block in BLOCKS),
+            *(
+                _Service(block, rate_limit, self._block(block), block not in _UNKEPT)
+                for block in BLOCKS
+            ),
             *(
                 _Service(one, status_rate_limit, self._ask(one), one is UPDATE_FORWARDING)
                 for one in ENDPOINTS
@@ -109,7 +118,7 @@ class Api:
         async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
             arrived_s = clock.now_s()
             answer = await self._answer(service, Request(scope, receive), arrived_s)
-            name = service.declared.name
+            name = service.declared.slug
             self._metrics.request(name, answer.status, clock.now_s() - arrived_s)
             await JSONResponse(answer.body, headers=answer.headers)(scope, receive, send)
 
@@ -122,7 +131,7 @@ class Api:
             return refusal(refused)
         except Exception:  # the root of a request: its cause is logged, and never told outside
             incident = new_incident()
-            log.exception("request_failed", incident=incident, block=service.declared.name)
+            log.exception("request_failed", incident=incident, block=service.declared.slug)
             status = "error_internal_server_error"
             return refusal(Refused(status, statuses.detail(status, incident)))
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from onhook.billing import bill
-from onhook.call import Call, Contact, State
+from onhook.call import Call, Contact, Fields, State
 from onhook.server import bills, clock
+from onhook.server.facts import facts_of
 from onhook.store import CallRecord
 
 _NOBODY = Contact("", "")
@@ -13,10 +14,13 @@ _NOBODY = Contact("", "")
 def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -> CallRecord:
     """The record after something happened: the very same object if nothing of it is to be stored.
 
-    ``told`` counts the notifications that it caused; ``dialog`` is new, or None if it is as before.
+    ``told`` counts the notifications that it caused; ``dialog`` is new, or None if it is as before: empty,
+    where nothing is left to be ended at a phone.
     """
     contact = call.contact or _NOBODY
+    known = facts_of(record)
     facts: dict[str, object] = {
+        "facts": replace(known, fields=_fields(call), monitor=call.monitor).text(),
         "state": _stored_state(call).value,
         "contact_block": contact.block,
         "contact_url": contact.url,
@@ -25,9 +29,7 @@ def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -
     }
     if call.answered_at is not None and record.answered_ms is None:
         facts["answered_ms"] = clock.wall_ms(call.answered_at)  # once: the wall clock may be set
-    if call.state is State.ENDED:
-        facts["dialog"] = ""  # nothing is left to be ended at the phone
-    elif dialog is not None:
+    if dialog is not None:
         facts["dialog"] = dialog
     if call.end is not None and record.ended_ms is None:
         facts |= _ending(record, call)
@@ -37,9 +39,15 @@ def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -
 
 def _stored_state(call: Call) -> State:
     """A reservation is not stored: it does not survive a restart."""
-    if call.state is not State.PREPARING:
-        return call.state
-    return State.WAITING if call.answered else State.RINGING
+    return call.rest if call.state is State.PREPARING else call.state
+
+
+def _fields(call: Call) -> Fields:
+    """What the terminal notification would carry of the last block, should the process die now."""
+    work = call.job.work if call.job is not None else None
+    if call.state is State.RUNNING and work is not None and not work.keeps_contact:
+        return work.known()
+    return call.contact.fields if call.contact is not None else ()
 
 
 def _ending(record: CallRecord, call: Call) -> dict[str, object]:
@@ -50,5 +58,6 @@ def _ending(record: CallRecord, call: Call) -> dict[str, object]:
         "ended_by": call.end.by.value,
         "cause": call.end.cause,
         "sip_cause": call.end.sip_cause,
+        "sip_code": record.sip_code if call.end.sip_code is None else call.end.sip_code,
         **bills.came_to(bill(bills.rate_of(record), call.answered_at, call.end.at)),
     }

@@ -4,10 +4,18 @@ from decimal import Decimal
 
 from onhook.billing import money
 from onhook.server.clock import api_date
+from onhook.server.facts import facts_of
 from onhook.store import CallRecord
 
 _ENDED = "ended"
-_NEVER_ANSWERED = {"rejected": "busy", "cancelled": "unanswered", "ring_timeout": "unanswered"}
+_NEVER_ANSWERED = {
+    "rejected": "busy",
+    "busy": "busy",
+    "cancelled": "unanswered",
+    "ring_timeout": "unanswered",
+    "unanswered": "unanswered",
+    "forced_hangup": "unanswered",
+}
 """What a call that was never answered came to, by the cause of its end; any other cause is a failure."""
 
 
@@ -23,18 +31,28 @@ def call_status(record: CallRecord) -> str:
     return _NEVER_ANSWERED.get(record.cause, "failed")
 
 
+def _both(record: CallRecord) -> tuple[str, str]:
+    """What became of both sides; only a call of two numbers has two that differ."""
+    status = call_status(record)
+    if record.direction == "in" or not record.to_number or status == "ongoing":
+        return status, status
+    told = dict(facts_of(record).fields)
+    return status, told.get("call_status_dest2", "unanswered")
+
+
 def call_fields(record: CallRecord) -> dict[str, str]:
     """The fields of a call; those of its bill once it is over."""
-    status = call_status(record)
+    first, second = _both(record)
+    outgoing = record.direction == "out"
     fields = {
         "txn_ref": record.txn_ref,
         "tag": record.tag,
-        "dest1": record.from_number,
+        "dest1": record.dest_number if outgoing else record.from_number,
         "dest2": record.to_number,
-        "call_status_dest1": status,
-        "call_status_dest2": status,
-        "call_status_dest_1": status,
-        "call_status_dest_2": status,
+        "call_status_dest1": first,
+        "call_status_dest2": second,
+        "call_status_dest_1": first,
+        "call_status_dest_2": second,
     }
     if record.state != _ENDED:
         return fields

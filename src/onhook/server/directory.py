@@ -1,6 +1,6 @@
-"""Who may ask, and which number is whose: a short memory in front of the store.
+"""Who may ask, which number is whose, and which trunks there are: a short memory in front of the store.
 
-Applications and numbers are made by another process (the ``onhook`` command) while this one runs, so
+Applications, numbers and trunks are made by another process (the ``onhook`` command) while this one runs, so
 what was found is believed for a second only, and what was not found is not remembered at all.
 """
 
@@ -15,8 +15,11 @@ import structlog
 from onhook.blocks import Refused
 from onhook.flights import Flights
 from onhook.server import clock
+from onhook.server.trunks import Unusable, WayOut, way_out
 from onhook.store import Account, Application, Keyring, Number, Store
 from onhook.store.keyring import token_hash
+from onhook.store.numbers import numbers_of
+from onhook.store.trunks import all_trunks
 
 log = structlog.get_logger()
 
@@ -78,7 +81,7 @@ class _Believed(Generic[Value]):
 
 
 class Directory:
-    """Applications and numbers."""
+    """Applications, numbers and trunks."""
 
     def __init__(self, store: Store, keyring: Keyring) -> None:
         self._store = store
@@ -87,6 +90,9 @@ class Directory:
         self._numbers = _Believed(store.number)
         self._accounts = _Believed(store.money.account_of)
         self._secrets = _Believed(self._decrypted)
+        self._unusable: set[Unusable] = set()
+        self._ways_out = _Believed(self._read_ways_out)
+        self._numbers_of = _Believed(self._read_numbers_of)
 
     async def authenticate(self, given: Mapping[str, str]) -> Application:
         """The application that ``app_id`` and ``access_token`` name together, or :class:`Refused`."""
@@ -111,9 +117,28 @@ class Directory:
         """Who pays for an application; its balance is not of now. Raises LookupError."""
         return _found(await self._accounts.get(app_id), app_id)
 
+    async def ways_out(self) -> tuple[WayOut, ...]:
+        """Every trunk, in the order of trial. Raises StoreError."""
+        return await self._ways_out.get("") or ()
+
+    async def numbers_of(self, account_id: str) -> tuple[str, ...]:
+        """The numbers of an account, in E.164 and in order. Raises StoreError."""
+        return await self._numbers_of.get(account_id) or ()
+
     async def secrets(self, app_id: str) -> Secrets:
         """What signs the notifications of an application. Raises LookupError if it is gone."""
         return _found(await self._secrets.get(app_id), app_id)
+
+    async def _read_ways_out(self, _: str) -> tuple[WayOut, ...]:
+        found = [way_out(record, self._keyring) for record in await all_trunks(self._store)]
+        unusable = {one for one in found if isinstance(one, Unusable)}
+        for one in unusable - self._unusable:  # once, not whenever they are read
+            log.error("trunk_unusable", trunk=one.name, reason=one.reason)
+        self._unusable = unusable
+        return tuple(one for one in found if isinstance(one, WayOut))
+
+    async def _read_numbers_of(self, account_id: str) -> tuple[str, ...]:
+        return tuple(one.number for one in await numbers_of(self._store, account_id))
 
     async def _decrypted(self, app_id: str) -> Secrets | None:
         application = await self._store.application(app_id)

@@ -48,7 +48,7 @@ class _GuardedHttp(HttpToolsProtocol):
         self._received_bytes = self._head_bytes = self._header_lines = 0
         self._in_head = True
         self._idle = True
-        """No request has come whole since the last look."""
+        """Since the last look no request has come whole, and nothing more of a long reply was read."""
         super().connection_made(transport)
         self._watch = self.loop.call_later(self.progress_s, self._look)
         if len(self.connections) > self.max_connections:
@@ -67,6 +67,11 @@ class _GuardedHttp(HttpToolsProtocol):
         limit = MAX_HEAD_BYTES if self._in_head else MAX_REQUEST_BYTES
         if self._received_bytes > limit and not self.transport.is_closing():
             self.send_400_response("The request is too large.")
+
+    def resume_writing(self) -> None:
+        """Asyncio: the other side has read on. A long download takes longer than one look."""
+        self._idle = False
+        super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what is not a request, and ends the connection."""

@@ -2,93 +2,81 @@
 
 One object a call, on the event loop, without a task of its own: the phone, the media plane, requests
 and timers call in; every change goes through :func:`onhook.call.step`. What changed is written in one
-transaction with the notifications it caused, and only then do those leave and requests get their reply.
+transaction with the notifications it caused, and only then do those leave and requests get their reply
+(:mod:`onhook.server.call_book`).
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
+from typing import Any
 
 import structlog
 
 from onhook import call as machine
-from onhook.blocks import BlockRequest
+from onhook.blocks import BlockRequest, Refused
 from onhook.call import Call, Effect, Event, Job, State
-from onhook.media.errors import NoPortLeft
-from onhook.media.g711 import Codec
-from onhook.media.plane import MediaPlane, PortReservation
-from onhook.media.stream import Stream, StreamStats
-from onhook.notify.notification import Notification
+from onhook.media.stream import StreamStats
 from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallState
-from onhook.phone.sdp import NOBODY, RemoteMedia
-from onhook.server import bills, call_record, clock, idempotency, notices
+from onhook.phone.sdp import RemoteMedia
+from onhook.server import bills, clock, dialogs
+from onhook.server.call_book import CallBook
+from onhook.server.call_media import CallMedia
 from onhook.server.credit import Meter
-from onhook.server.journal import Journal
-from onhook.server.metrics import Metrics
-from onhook.server.preparation import Preparation
-from onhook.server.pricing import Pricing
+from onhook.server.dialogs import OpenDialog
+from onhook.server.legs import Leg, PlacedLeg
+from onhook.server.outcomes import outcome_of
+from onhook.server.peer import Peer, digits_after
+from onhook.server.rooms import Seat
 from onhook.server.silence import SilenceWatch
+from onhook.server.surroundings import Surroundings
 from onhook.server.ticket import Ticket
-from onhook.store import CallRecord, NotificationRecord, Store, Writes
+from onhook.server.works import work_of
+from onhook.store import CallRecord
 
 log = structlog.get_logger()
 
 _RETRY_LATER = (("Retry-After", "10"),)
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every call of a process uses."""
-
-    store: Store
-    journal: Journal
-    plane: MediaPlane
-    preparation: Preparation
-    metrics: Metrics
-    deliver: Callable[[Notification], None]
-    pricing: Pricing
-    local_ip: Callable[[str], str]
-    """The address of ours to which a peer is to send audio."""
-    silence_s: float
-    """How long a caller may send no audio before it is asked whether it is still there."""
-
-
 class LiveCall:
-    """The owner of one incoming call. Listens to its SIP dialog and to its media stream."""
+    """The owner of one call. Listens to its SIP dialog and to its media stream."""
 
     def __init__(
         self,
         record: CallRecord,
         call: Call,
-        leg: IncomingCall,
+        leg: Leg,
         around: Surroundings,
         on_over: Callable[["LiveCall"], None],
         meter: Meter,
     ) -> None:
-        self.record = record
         self._call = call
         self._leg = leg
         self._around = around
         self._on_over = on_over
         self._meter = meter
         self._loop = asyncio.get_running_loop()
+        self._book = CallBook(record, self, around.journal, around.metrics, around.deliver)
         self._tickets: dict[int, Ticket] = {}
         self._request_ids = count(1)
         self._timer: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._silence = SilenceWatch(leg.probe, self._gone, around.silence_s)
+        self._media = CallMedia(around.plane, around.spools, self)
+        self._peer: Peer | None = None
+        self._launch: Callable[[], None] | None = None
+        """Sends the INVITE that is waiting for its record to be written."""
         self._dialog_changed = True
-        self._known = False
-        """Its first state is on disk: a call that nobody knows of is turned away, not kept."""
-        self._abandoned = False
-        self._port: PortReservation | None = None
-        self._stream: Stream | None = None
         self._log = log.bind(session=record.session)
+
+    @property
+    def record(self) -> CallRecord:
+        """The record of the call as it is now."""
+        return self._book.record
 
     @property
     def state(self) -> State:
@@ -101,18 +89,23 @@ class LiveCall:
         end = self._call.end
         return end is not None and end.by is machine.EndedBy.APPLICATION
 
-    def begin(self, effects: Sequence[Effect]) -> None:
-        """Performs the effects of the call's arrival; it rings as soon as that is on disk.
+    def reserve(self) -> None:
+        """Gets a port for the audio. Raises RuntimeError if there is none left."""
+        self._media.reserve()
+
+    def begin(self, effects: Sequence[Effect], placed: Ticket | None = None) -> None:
+        """Performs the effects of the call's beginning; it rings as soon as that is on disk.
 
         Until then the caller hears nothing, and repeats its INVITE: should this process die, then to
         the next one, for which it is a new call. So no caller waits on a call that is forgotten.
+        A call that we place has the request for it: ``placed`` is answered once it is on disk.
         """
-        if self._call.expires_at is not None:
-            delay_s = max(0.0, self._call.expires_at - clock.now_s())
-            self._expiry = self._loop.call_later(
-                delay_s, lambda: self._feed(machine.SessionExpired(clock.now_s()))
-            )
-        self._perform_all(effects, before=None)
+        if placed is not None:
+            self._tickets[placed.job.request_id] = placed
+            next(self._request_ids)
+        if isinstance(self._leg, PlacedLeg):
+            self._leg.prepare(self._media.port, self)
+        self._perform_all(effects, before=None, accepted=[placed] if placed else [])
 
     def turn_away(self) -> None:
         """Rejects the call, which its account cannot pay for; the application is told of its end only."""
@@ -120,7 +113,7 @@ class LiveCall:
 
     # Requests ---------------------------------------------------------------------------------
 
-    async def run(self, request: BlockRequest, arrived_s: float) -> None:
+    async def run(self, request: BlockRequest, arrived_s: float) -> Ticket:
         """Returns when the request may be answered with success_ok. Raises :class:`Refused`."""
         ticket = self._admit(request, arrived_s)
         try:
@@ -129,14 +122,32 @@ class LiveCall:
             await ticket.answer
         finally:
             self._drop_answered()
+        return ticket
+
+    def kick(self) -> None:
+        """Puts the call out of its room."""
+        self._seat().leave()
+        self._feed(machine.Kicked(clock.now_s()))
+
+    def mute(self, muted: bool) -> None:
+        """Whether the others in its room hear it."""
+        self._seat().mute(muted)
+
+    def _seat(self) -> Seat:
+        job = self._call.job
+        ticket = self._tickets.get(job.request_id) if job else None
+        seat = ticket.arranged.seat if ticket else None
+        if seat is None or not seat.seated:
+            raise Refused("error_not_in_conference")
+        return seat
 
     def _drop_answered(self) -> None:
-        """Of the answered requests only the one whose block is in progress is still needed."""
-        self._tickets = {
-            request_id: ticket
-            for request_id, ticket in self._tickets.items()
-            if not ticket.answer.done() or ticket.job == self._call.job
-        }
+        """Of the answered requests only those whose block is in progress, or loops, are still needed."""
+        job = self._call.job
+        for request_id, ticket in list(self._tickets.items()):
+            if ticket.answer.done() and (job is None or job.request_id != request_id):
+                ticket.arranged.release()
+                del self._tickets[request_id]
 
     def _admit(self, request: BlockRequest, arrived_s: float) -> Ticket:
         job = Job(
@@ -147,6 +158,7 @@ class LiveCall:
             speaks=request.message is not None,
             hangs_up=request.block.hangs_up,
             force=request.force,
+            work=work_of(request, self._around.means),
         )
         ticket = Ticket(job, request, arrived_s, self._loop.create_future())
         self._tickets[job.request_id] = ticket
@@ -157,8 +169,13 @@ class LiveCall:
         """Gets ready what the request needs, unless the call goes to its end meanwhile."""
         request_id = ticket.job.request_id
         try:
-            self._take_port(ticket.job)
-            ticket.prompts = await self._around.preparation.prepare(ticket.request, ticket.answer)
+            if ticket.job.answers and not self._call.answered:
+                self._media.reserve()  # better known before the answer than after
+            ticket.arranged = await self._around.arrangements.make(
+                ticket.request, self.record, ticket.answer
+            )
+            ticket.reply = ticket.arranged.reply
+            await self._afford(ticket)
         except BaseException as error:
             # Whatever went wrong, the reservation must not outlive its request.
             self._feed(machine.PreparationFailed(clock.now_s(), request_id))
@@ -167,17 +184,16 @@ class LiveCall:
         if not ticket.answer.done():
             self._feed(machine.Prepared(clock.now_s(), request_id))
 
-    def _take_port(self, job: Job) -> None:
-        """A call that is to be answered needs a port for its audio; better known before than after."""
-        if not job.speaks or self._call.answered or self._port is not None:
+    async def _afford(self, ticket: Ticket) -> None:
+        """Whom the call is passed on to makes it dearer: the account must be able to pay for that."""
+        rate = ticket.arranged.rate
+        if rate is None:
             return
-        try:
-            self._port = self._around.plane.reserve()
-        except NoPortLeft as error:
-            self._log.error("no_rtp_port_left")
-            raise RuntimeError("every port of --rtp-ports is in use") from error
+        if not await self._meter.reserve(rate):
+            raise Refused("error_insufficient_credit")
+        ticket.arranged.on_release = self._meter.drop
 
-    # What the phone says (phone.CallListener) ---------------------------------------------------
+    # What the phone says (phone.CallListener, phone.OutgoingListener) ------------------------------
 
     def cancelled(self) -> None:
         """CANCEL while it rang."""
@@ -186,9 +202,30 @@ class LiveCall:
     def acknowledged(self, answer: RemoteMedia | None) -> None:
         """The ACK to our 200; with the SDP answer if the INVITE had no offer."""
         self._dialog_changed = True
-        if answer is not None and self._stream is None:
-            self._guarded(lambda: self._open_stream(answer))
+        if answer is not None:
+            self._guarded(lambda: self._media.open(answer))
         self._feed(machine.Acknowledged(clock.now_s()))
+
+    def trunk_changed(self) -> None:
+        """Another trunk is tried; its INVITE leaves when it could be taken back after a crash."""
+        self._dialog_changed = True
+        self._save(then=self._place)
+
+    def progressed(self, code: int, media: RemoteMedia | None) -> None:
+        """The callee's phone rings. What can be heard of it is heard by nobody."""
+        self._dialog_changed = True
+        self._save()
+
+    def answered(self, media: RemoteMedia) -> None:
+        """The callee answered."""
+        self._dialog_changed = True
+        self._guarded(lambda: self._media.open(media))
+        self._feed(machine.Connected(clock.now_s()))
+
+    def failed(self, cause: SipCause) -> None:
+        """The callee did not answer."""
+        code = cause.status
+        self._feed(machine.Unreached(clock.now_s(), outcome_of(code), code, cause.text))
 
     def hung_up(self, cause: SipCause) -> None:
         """The far end's BYE."""
@@ -203,34 +240,30 @@ class LiveCall:
         self._feed(machine.Unacknowledged(clock.now_s()))
 
     def media_moved(self, media: RemoteMedia) -> None:
-        """A re-INVITE gave another address for the audio.
-
-        One that holds the call by 0.0.0.0 gives none: what plays goes on to where it went.
-        """
+        """A re-INVITE gave another address for the audio."""
         self._dialog_changed = True
-        if self._stream is not None and media.ip != NOBODY:
-            self._stream.set_remote((media.ip, media.port))
+        self._media.move(media)
 
     def digit(self, digit: str) -> None:
-        """A digit, by SIP INFO or RFC 4733. No block gathers digits yet."""
+        """A key, by SIP INFO: unlike RTP, the peer does not get it by itself."""
+        if self._peer is not None:
+            self._peer.pass_on(digit)
+        self.pressed(digit)
 
-    # What the media plane says (media.StreamListener) -------------------------------------------
+    def pressed(self, digit: str) -> None:
+        """A key went down."""
+        self._feed(machine.Digit(clock.now_s(), digit))
 
-    def rtp_started(self) -> None:
-        """The caller's first audio arrived."""
+    # What the media plane says (media.StreamListener, by way of _Ears) ---------------------------------
 
-    def rtp_timeout(self) -> None:
+    def silent(self) -> None:
         """No audio arrives. Callers may be silent (they need not send), so the phone is asked."""
         if self._silence.silent():
             self._log.info("caller_silent")
             self._dialog_changed = True  # the question took a number of the dialog
-            self._write((), ())
+            self._save()
 
-    def _gone(self) -> None:
-        """The phone does not know the call any more, or there is no phone."""
-        self._feed(machine.MediaLost(clock.now_s()))
-
-    def closed(self, stats: StreamStats) -> None:
+    def media_closed(self, stats: StreamStats) -> None:
         """The stream is gone; what it carried goes into the log."""
         self._log.info(
             "media_closed",
@@ -239,6 +272,42 @@ class LiveCall:
             lost=stats.lost,
             send_errors=stats.send_errors,
         )
+
+    def _gone(self) -> None:
+        """The phone does not know the call any more, or there is no phone."""
+        self._feed(machine.MediaLost(clock.now_s()))
+
+    # What the peer says (PeerOwner) ---------------------------------------------------------------
+
+    def peer_rang(self, audible: bool) -> None:
+        """It rings."""
+        self._feed(machine.PeerRang(clock.now_s(), audible))
+
+    def peer_answered(self) -> None:
+        """It answered: from now on both legs are charged."""
+        arranged = self._running_ticket().arranged
+        if arranged.rate is not None:
+            self._book.record = bills.priced(self.record, arranged.rate)
+            self._meter.reprice(arranged.rate)
+            arranged.on_release = None
+        self._feed(machine.PeerAnswered(clock.now_s()))
+
+    def peer_failed(self, outcome: str, sip_code: int | None) -> None:
+        """It was not reached."""
+        self._log.info("peer_failed", outcome=outcome, sip_code=sip_code)
+        self._book.note_sip_code(sip_code)
+        self._feed(machine.PeerFailed(clock.now_s(), outcome, sip_code))
+
+    def peer_left(self, sip_cause: str) -> None:
+        """It hung up."""
+        self._feed(machine.PeerLeft(clock.now_s(), sip_cause))
+
+    def peer_changed(self, then: Callable[[], None] | None = None) -> None:
+        """What it takes to end it is another now; ``then`` is called when that is on disk."""
+        self._dialog_changed = True
+        self._save(then)
+
+    # What others say ------------------------------------------------------------------------------
 
     def out_of_credit(self, at_s: float) -> None:
         """The account's credit covers the call until ``at_s`` (credit.MeterListener)."""
@@ -256,45 +325,113 @@ class LiveCall:
         if self._call is not before or effects:
             self._perform_all(effects, before)
 
-    def _perform_all(self, effects: Sequence[Effect], before: Call | None) -> None:
-        """Performs the effects, sets the timer, and writes what changed with what it caused."""
-        accepted: list[Ticket] = []
+    def _perform_all(
+        self, effects: Sequence[Effect], before: Call | None, accepted: Sequence[Ticket] = ()
+    ) -> None:
+        """Performs the effects, sets the timers, and writes what changed with what it caused."""
+        taken = list(accepted)
         told: list[machine.Notify] = []
         for effect in effects:
             match effect:
                 case machine.Accept(request_id):
-                    accepted.append(self._tickets[request_id])
+                    taken.append(self._tickets[request_id])
                 case machine.Notify():
                     told.append(effect)
                 case _:
                     self._guarded(partial(self._perform, effect))
-        for ticket in accepted:
+        for ticket in taken:
             self._measure(ticket)
         self._arm(before)
         self._meter.follow(self._call, self)
         if self._call.state in (State.CLOSING, State.ENDED):
-            self._stop_watching()
-            self._close_media()
-        self._write(accepted, told)
+            self._leave()
+        then, self._launch = self._launch, None
+        self._book.write(self._call, taken, told, self._dialog(), then)
+        self._drop_answered()
 
     def _perform(self, effect: Effect) -> None:
-        match effect:
-            case machine.Reserve():
-                pass  # whoever asked goes on to prepare it
-            case machine.Refuse(request_id, status) | machine.Overtake(request_id, status):
-                self._tickets[request_id].refuse(status)
-            case machine.Answer():
-                self._answer()
-            case machine.Reject(code):
-                self._leg.reject(code)
-                self._loop.call_soon(lambda: self._feed(machine.HangupDone(clock.now_s())))
-            case machine.Play(request_id):
-                self._play(request_id)
-            case machine.StopMedia():
-                if self._stream is not None:
-                    self._stream.stop()
-            case machine.HangUp():
-                self._leg.hangup()
+        perform = _PERFORM.get(type(effect))
+        if perform is not None:  # a Reserve asks nothing: whoever asked goes on to prepare
+            perform(self, effect)
+
+    def _caller(self) -> IncomingCall:
+        """The leg of a call that came in: only such a one is answered, rejected or rung."""
+        if isinstance(self._leg, PlacedLeg):
+            raise AssertionError("a call that we place is never answered by us")
+        return self._leg
+
+    def _refuse(self, effect: machine.Refuse | machine.Overtake) -> None:
+        self._tickets[effect.request_id].refuse(effect.status)
+
+    def _answer(self, effect: machine.Answer) -> None:
+        leg, port = self._caller(), self._media.port
+        if leg.offer is not None:
+            self._media.open(leg.offer)
+        leg.answer(ip=self._around.local_ip(leg.source[0]), port=port)
+
+    def _reject(self, effect: machine.Reject) -> None:
+        self._caller().reject(effect.code)
+        self._loop.call_soon(lambda: self._feed(machine.HangupDone(clock.now_s())))
+
+    def _hang_up(self, effect: machine.HangUp) -> None:
+        self._leg.hangup()
+
+    def _play(self, effect: machine.Play) -> None:
+        self._media.say(
+            self._tickets[effect.request_id].arranged,
+            on_said=lambda at_s: self._feed(machine.Played(at_s, effect.request_id)),
+            on_failed=lambda: self._feed(machine.MessageBroken(clock.now_s(), effect.request_id)),
+            beep=effect.beep,
+        )
+
+    def _loop_message(self, effect: machine.Loop) -> None:
+        self._media.loop_message(self._tickets[effect.request_id].arranged)
+
+    def _ring_back(self, effect: machine.RingBack) -> None:
+        self._media.ring_back()
+
+    def _stop(self, effect: machine.StopMedia | machine.StopPlaying) -> None:
+        self._media.stop_playing()
+
+    def _start_recording(self, effect: machine.StartRecording) -> None:
+        self._media.record(effect.name)
+
+    def _stop_recording(self, effect: machine.StopRecording) -> None:
+        self._media.stop_recording(effect.name)
+
+    def _reach(self, effect: machine.Reach) -> None:
+        ticket = self._tickets[effect.request_id]
+        if ticket.arranged.callee is None:
+            raise AssertionError("nobody to be reached was arranged")
+        self._peer = Peer(
+            self,
+            ticket.arranged.callee,
+            digits_after(ticket.request.options.get("dest")),
+            plane=self._around.plane,
+            spools=self._around.spools,
+            silence_s=self._around.silence_s,
+        )
+        self._peer.reach(self._around.outbound)
+        self._dialog_changed = True
+        self._launch = self._peer.launch
+
+    def _bridge(self, effect: machine.Bridge) -> None:
+        if self._peer is not None:
+            self._media.join(self._peer.media)
+
+    def _drop_peer(self, effect: machine.DropPeer) -> None:
+        if self._peer is not None:
+            self._peer.drop()
+
+    def _join_room(self, effect: machine.JoinRoom) -> None:
+        seat = self._tickets[effect.request_id].arranged.seat
+        if seat is not None and self._media.stream is not None:
+            seat.sit(self._media.stream)
+
+    def _running_ticket(self) -> Ticket:
+        if self._call.job is None:
+            raise AssertionError("a call has a peer only while its block runs")
+        return self._tickets[self._call.job.request_id]
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Does what the machine takes for done. If it cannot be, the call ends: nothing else of it
@@ -306,6 +443,11 @@ class LiveCall:
             self._loop.call_soon(self._break_off)
 
     def _break_off(self) -> None:
+        """The caller of an unanswered call gets its rejection, a callee its CANCEL."""
+        if isinstance(self._leg, PlacedLeg):
+            broken = machine.Shutdown if not self._call.answered else machine.MediaLost
+            self._feed(broken(clock.now_s()))
+            return
         unanswered = self._leg.state is CallState.OFFERED
         if unanswered:
             self._leg.reject(500)
@@ -321,154 +463,111 @@ class LiveCall:
         if ticket.job.force and (self._call.acknowledged or not self._call.answered):
             self._around.metrics.forced_hangup(clock.now_s() - ticket.arrived_s)
 
-    def _answer(self) -> None:
-        if self._port is None:
-            raise AssertionError("a call is answered only after it was given a port")
-        port = self._port.port
-        if self._leg.offer is not None:
-            self._open_stream(self._leg.offer)
-        self._leg.answer(ip=self._around.local_ip(self._leg.source[0]), port=port)
-
-    def _open_stream(self, media: RemoteMedia) -> None:
-        if self._port is None:
-            return
-        self._stream = self._around.plane.open(
-            self._port,
-            remote=(media.ip, media.port),
-            codec=Codec(media.codecs[0]),
-            dtmf_payload_type=media.dtmf_payload_type,
-            listener=self,
-        )
-        self._port = None
-
-    def _play(self, request_id: int) -> None:
-        if self._stream is None:
-            return
-        self._stream.play(
-            self._tickets[request_id].prompts,
-            lambda sent_s: self._feed(machine.Played(sent_s, request_id)),
-        )
-
     def _arm(self, before: Call | None) -> None:
-        """One timer a call: the one that the present state asks for."""
-        due_at = self._call.due_at
-        if before is not None and due_at == before.due_at:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if due_at is not None:
-            delay_s = max(0.0, due_at - clock.now_s())
-            # Loops round to their own tick; an event that came a hair early would be ignored.
-            self._timer = self._loop.call_later(
-                delay_s, lambda: self._feed(machine.Due(max(due_at, clock.now_s())))
-            )
+        """Two timers a call: what the present state asks for, and its longest life."""
+        due_at, expires_at = self._call.due_at, self._call.expires_at
+        if before is None or due_at != before.due_at:
+            self._timer = self._set(self._timer, due_at, machine.Due)
+        if before is None or expires_at != before.expires_at:
+            self._expiry = self._set(self._expiry, expires_at, machine.SessionExpired)
 
-    def _stop_watching(self) -> None:
+    def _set(
+        self,
+        timer: asyncio.TimerHandle | None,
+        at_s: float | None,
+        event: type[machine.Due] | type[machine.SessionExpired],
+    ) -> asyncio.TimerHandle | None:
+        if timer is not None:
+            timer.cancel()
+        if at_s is None:
+            return None
+        # Loops round to their own tick; an event that came a hair early would be ignored.
+        return self._loop.call_later(
+            max(0.0, at_s - clock.now_s()), lambda: self._feed(event(max(at_s, clock.now_s())))
+        )
+
+    def _leave(self) -> None:
+        """The call is on its way out: nothing is heard, watched or held any more."""
         self._silence.stop()
-        if self._expiry is not None:
-            self._expiry.cancel()
-            self._expiry = None
+        self._expiry = self._set(self._expiry, None, machine.SessionExpired)
+        if self._peer is not None:
+            self._peer.drop()
+        for ticket in self._tickets.values():
+            ticket.arranged.release()
+        self._media.close()
 
-    def _close_media(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
-        if self._port is not None:
-            self._port.release()
-            self._port = None
+    # What is written (BookOwner) ----------------------------------------------------------------
 
-    # What is written ----------------------------------------------------------------------------
+    def _save(self, then: Callable[[], None] | None = None) -> None:
+        self._book.write(self._call, (), (), self._dialog(), then)
 
-    def _write(self, accepted: Sequence[Ticket], told: Sequence[machine.Notify]) -> None:
-        dialog = self._dialog() if self._dialog_changed else None
-        record = call_record.advanced(self.record, self._call, told=len(told), dialog=dialog)
-        if self._abandoned or (record is self.record and not accepted and not told):
-            return
-        self._note_end(record)
-        tag = accepted[-1].request.tag if accepted else record.tag
-        first = self.record.sequence + 1
-        record = replace(record, tag=tag, written_ms=clock.wall_ms(clock.now_s()))
-        self.record = record
-        notifications = [
-            notices.notification(record, effect.contact, effect.call_state, sequence)
-            for sequence, effect in enumerate(told, first)
-        ]
-        replies = tuple(
-            reply
-            for ticket in accepted
-            for reply in idempotency.accepted(record.app_id, ticket.request.key)
-        )
-        writes = Writes(
-            calls=(record,),
-            notifications=tuple(notifications),
-            debits=bills.debits(record) if self._call.state is State.ENDED else (),
-            replies=replies,
-        )
-        first_try = self._around.journal.write(
-            record.session, writes, lambda: self._on_disk(notifications, record.state)
-        )
-        first_try.add_done_callback(lambda future: self._tried(future, accepted))
+    def _dialog(self) -> str | None:
+        """What it takes to end the call at the phones after a restart; None if nothing changed.
 
-    def _dialog(self) -> str:
-        """What it takes to end the call at the phone after a restart."""
+        Of a call that is over this can be its peer: the BYE or CANCEL to it is still under way.
+        """
+        over = self._call.state is State.ENDED
+        if not (self._dialog_changed or over):
+            return None
         self._dialog_changed = False
-        return json.dumps(self._leg.record().as_dict())
+        first = None if over else self._first_dialog()
+        second = self._peer.dialog() if self._peer is not None else None
+        left = [one for one in (first, second) if one is not None]
+        return "" if over and not left else dialogs.written(left)
 
-    def _note_end(self, record: CallRecord) -> None:
-        """The end is logged and counted when it is first recorded."""
-        if record.ended_ms is None or self.record.ended_ms is not None:
-            return
-        self._log.info(
-            "call_ended",
-            txn_ref=record.txn_ref,
-            ended_by=record.ended_by,
-            cause=record.cause,
-            duration_ms=record.duration_ms,
-        )
-        self._around.metrics.ended(record.ended_by, record.cause)
+    def _first_dialog(self) -> OpenDialog | None:
+        leg = self._leg
+        return leg.dialog() if isinstance(leg, PlacedLeg) else OpenDialog(leg.record())
 
-    def _tried(self, future: "asyncio.Future[None]", accepted: Sequence[Ticket]) -> None:
-        """Requests get their reply: what could not be written at once was not accepted."""
-        error = future.exception()
-        for ticket in accepted:
-            if error is None:
-                ticket.accept()
-            else:
-                ticket.fail(error)
-        if error is not None and not self._known and not self._abandoned:
-            self._abandon()
-
-    def _on_disk(self, notifications: Sequence[NotificationRecord], state: str) -> None:
-        """It is written, and everything before it: now a new call rings, and notifications leave."""
-        if not self._known:
-            self._known = True
-            self._ring()
-        for notification in notifications:
-            self._around.deliver(notices.outgoing(notification))
-        if state == State.ENDED.value:
-            self._meter.release()
-            self._on_over(self)
-
-    def _ring(self) -> None:
-        if self._call.state is State.RINGING:
-            self._leg.ring()
+    def recorded(self) -> None:
+        """Its beginning is on disk: now it rings, here or at the callee's."""
+        if self._call.state is State.DIALLING:
+            self._guarded(self._place)
+            self._log.info("call_placed", txn_ref=self.record.txn_ref)
+        elif self._call.state is State.RINGING:
+            leg = self._caller()
+            leg.ring()
             self._log.info(
                 "call_ringing",
                 txn_ref=self.record.txn_ref,
-                sip_call_id=self._leg.sip_call_id,
-                peer=self._leg.source[0],
+                sip_call_id=leg.sip_call_id,
+                peer=leg.source[0],
             )
 
-    def _abandon(self) -> None:
-        """Nothing can be written, and nobody was told of the call: it is as if it never came."""
-        self._abandoned = True
-        self._log.error("call_abandoned")
-        self._around.journal.forget(self.record.session)
-        if self._call.state is State.RINGING:
-            self._leg.reject(503, headers=_RETRY_LATER)
-        self._stop_watching()
-        if self._timer is not None:
-            self._timer.cancel()
+    def _place(self) -> None:
+        if isinstance(self._leg, PlacedLeg):
+            self._leg.launch()
+
+    def closed_book(self) -> None:
+        """Its end is on disk."""
         self._meter.release()
         self._on_over(self)
+
+    def unrecorded(self) -> None:
+        """Nothing can be written, and nobody was told of the call: it is as if it never came."""
+        if self._call.state is State.RINGING:
+            self._caller().reject(503, headers=_RETRY_LATER)
+        self._leave()
+        self._timer = self._set(self._timer, None, machine.Due)
+        self._meter.release()
+        self._on_over(self)
+
+
+_PERFORM: dict[type, Callable[[LiveCall, Any], None]] = {
+    machine.Refuse: LiveCall._refuse,
+    machine.Overtake: LiveCall._refuse,
+    machine.Answer: LiveCall._answer,
+    machine.Reject: LiveCall._reject,
+    machine.HangUp: LiveCall._hang_up,
+    machine.Play: LiveCall._play,
+    machine.Loop: LiveCall._loop_message,
+    machine.RingBack: LiveCall._ring_back,
+    machine.StopPlaying: LiveCall._stop,
+    machine.StopMedia: LiveCall._stop,
+    machine.StartRecording: LiveCall._start_recording,
+    machine.StopRecording: LiveCall._stop_recording,
+    machine.Reach: LiveCall._reach,
+    machine.Bridge: LiveCall._bridge,
+    machine.DropPeer: LiveCall._drop_peer,
+    machine.JoinRoom: LiveCall._join_room,
+}

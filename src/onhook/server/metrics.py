@@ -80,6 +80,10 @@ class Metrics:
         """Adds the counters of the SIP endpoint."""
         self.registry.register(_Sip(count))
 
+    def watch_trunks(self, count: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        """Adds a counter of calls by trunk and outcome; ``count`` gives them by these two."""
+        self.registry.register(_Trunks(count))
+
     def watch_media(self, look: Callable[[], Mapping[str, float]]) -> None:
         """Adds one gauge a figure of the media plane; ``look`` gives them by name and unit."""
         self.registry.register(_Media(look))
@@ -112,6 +116,19 @@ class _Sip(Collector):
         counter = CounterMetricFamily("onhook_sip", "SIP messages by kind.", labels=["kind"])
         for kind, value in self._count().items():
             counter.add_metric([kind], value)
+        yield counter
+
+
+class _Trunks(Collector):
+    def __init__(self, count: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[Metric]:
+        """One counter by trunk and what a call through it came to."""
+        labels = ["trunk", "outcome"]
+        counter = CounterMetricFamily("onhook_trunk_calls", "Calls that left.", labels=labels)
+        for key, value in self._count().items():
+            counter.add_metric(key, value)
         yield counter
 
 

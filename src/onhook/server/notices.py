@@ -3,24 +3,55 @@
 import json
 
 from onhook.billing import money
-from onhook.call import Contact, State
+from onhook.blocks import CALL
+from onhook.call import Contact, Fields, State
 from onhook.notify.notification import Notification
 from onhook.server import bills, clock
+from onhook.server.facts import facts_of
 from onhook.server.identifiers import new_notification_id
 from onhook.store import CallRecord, NotificationRecord
 
 
 def fields(record: CallRecord, contact: Contact, call_state: str) -> dict[str, str]:
-    """What every notification of an incoming call carries."""
+    """What every notification of a call carries, and what its block came to."""
     return {
         "ivr_block": contact.block,
         "session": record.session,
         "txn_ref": record.txn_ref,
         "tag": contact.tag,
-        "from": record.from_number,
-        "to": record.to_number,
+        **_numbers(record),
         "call_state": call_state,
+        **facts_of(record).always,
+        **_outcome(record, contact),
     }
+
+
+def _numbers(record: CallRecord) -> dict[str, str]:
+    if record.direction == "out":
+        return {"dest": record.dest_number}
+    return {"from": record.from_number, "to": record.to_number}
+
+
+def _outcome(record: CallRecord, contact: Contact) -> dict[str, str]:
+    """The block's own fields. A call of two numbers tells of both, in the two spellings of clients."""
+    if contact.block != CALL.name:
+        return dict(contact.fields)
+    first, second = both_outcomes(record, contact.fields)
+    return {
+        "call_status_dest1": first,
+        "call_status_dest2": second,
+        "call_status_dest_1": first,
+        "call_status_dest_2": second,
+    }
+
+
+def both_outcomes(record: CallRecord, told: Fields) -> tuple[str, str]:
+    """What became of the calls to dest1 and dest2; whoever was never called did not answer."""
+    known = dict(told)
+    second = known.get("call_status_dest2", "unanswered")
+    if record.answered_ms is not None:
+        return "answered", second
+    return known.get("dial_status", "failed"), "unanswered"
 
 
 def ended_fields(record: CallRecord) -> dict[str, str]:

@@ -43,7 +43,8 @@ def document(
     ``version`` is that of the server, ``server_url`` where it is asked: absolute, or ``/`` for wherever
     the document itself came from.
     """
-    told: tuple[Tells, ...] = (*blocks, *notices)
+    tells: tuple[Tells, ...] = (*blocks, *notices)
+    told = [one for one in tells if one.fields]
     asked: tuple[Asked, ...] = (*blocks, *endpoints)
     return {
         "openapi": "3.1.0",
@@ -82,14 +83,14 @@ def document(
 def _request(asked: Asked) -> Json:
     header = {"$ref": f"#/components/parameters/{idempotency.HEADER}"}
     get: Json = {
-        **_described(asked, "by GET", f"{asked.name}_get"),
+        **_described(asked, "by GET", f"{asked.slug}_get"),
         "parameters": [*map(_query_parameter, reference.params(asked)), header],
         "responses": {"200": _response(asked)},
     }
     examples = {name: {"value": body} for name, body in reference.requests(asked).items()}
     content = {"schema": _ref(title(asked) + "Request"), "examples": examples}
     post: Json = {
-        **_described(asked, "by POST", asked.name),
+        **_described(asked, "by POST", asked.slug),
         "parameters": [header],
         "requestBody": {"required": True, "content": {FORM: content, JSON: content}},
         "responses": {"200": _response(asked)},

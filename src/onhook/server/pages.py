@@ -64,7 +64,7 @@ def page(
     """The whole page; ``server_url`` is what the examples ask."""
     everything: list[Asked | Notice] = [*blocks, *notices, *endpoints]
     body = [
-        _header(version, [one.name for one in everything]),
+        _header(version, [one.slug for one in everything]),
         _main(
             _section("requests", "Requests", *map(_p, reference.TRANSPORT)),
             _section("messages", "Messages", *map(_p, reference.MESSAGES)),
@@ -114,8 +114,8 @@ def _header(version: str, names: Iterable[str]) -> "_Html":
 
 def _asked(asked: Asked, server_url: str) -> "_Html":
     return _section(
-        asked.name,
-        asked.name,
+        asked.slug,
+        asked.slug,
         _tag("p", _tag("code", f"GET | POST /open/{asked.path}")),
         _p(asked.doc),
         *([_list(asked.notes)] if asked.notes else []),
@@ -127,8 +127,13 @@ def _asked(asked: Asked, server_url: str) -> "_Html":
         _tag("pre", _tag("code", reference.curl(asked, server_url)), tabindex="0"),
         _heading("Statuses, in the order in which they are evaluated"),
         _terms((reply.status, "", reply.sentence) for reply in reference.replies(asked)),
-        *(_told(asked) if isinstance(asked, Block) else _answer(asked)),
+        *(_replied(asked) if isinstance(asked, Block) else _answer(asked)),
     )
+
+
+def _replied(block: Block) -> list["_Html"]:
+    reply = [_heading("Reply, beside the status"), _fields(block.reply)] if block.reply else []
+    return [*reply, *(_told(block) if block.fields else [])]
 
 
 def _answer(endpoint: Endpoint) -> list["_Html"]:
@@ -144,7 +149,7 @@ def _answer(endpoint: Endpoint) -> list["_Html"]:
 
 
 def _notice(notice: Notice) -> "_Html":
-    return _section(notice.name, notice.name, _p(notice.summary), _p(notice.doc), *_told(notice))
+    return _section(notice.slug, notice.slug, _p(notice.summary), _p(notice.doc), *_told(notice))
 
 
 def _told(told: Block | Notice) -> list["_Html"]:

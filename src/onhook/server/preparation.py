@@ -22,6 +22,8 @@ from onhook.notify.replies import (
 )
 from onhook.notify.slots import Slots
 from onhook.notify.urls import UrlRefused, WebUrl
+from onhook.server import numbers
+from onhook.server.speaking import NOTHING, PreparedMessage
 from onhook.speech import fetch
 from onhook.speech.errors import RefusedUrl, SpeechError
 from onhook.speech.markup import Fetch, Message
@@ -31,7 +33,6 @@ from onhook.speech.renderer import Renderer
 _DOWNLOADS = 32  # each may take 10 MB until it is decoded
 _DOWNLOADS_PER_SERVER = 8
 _PASSING = frozenset({408, 425, 429})  # besides 5xx: the server says nothing about the file
-Prompts = Sequence[Prompt]
 
 
 class RequestSyntax:
@@ -50,6 +51,10 @@ class RequestSyntax:
             if isinstance(part, Fetch):
                 _check_download(part.url)
         return message
+
+    def number(self, text: str) -> str | None:
+        """Reads a phone number."""
+        return numbers.dialable(text)
 
     def notify_url(self, text: str) -> WebUrl:
         """Reads ``notify_url``."""
@@ -79,33 +84,42 @@ class Preparation:
         self._renderer = renderer
         self._deadline_s = deadline_s
 
-    async def prepare(self, request: BlockRequest, given_up: "asyncio.Future[None]") -> Prompts:
-        """The prompts of the request's message, once everything it needs is there.
+    async def prepare(
+        self, request: BlockRequest, given_up: "asyncio.Future[None]"
+    ) -> PreparedMessage:
+        """The request's message, once it can begin to play and everything else is there.
 
         Of two failures the notify_url's decides, as in the documented order. Returns early, with
         nothing, when ``given_up`` is done: then the call went to its end. Raises :class:`Refused`.
         """
-        target, message = request.notify_target, request.message
-        reachable = not isinstance(target, WebUrl) or self._reachability.known(target)
-        if reachable and not isinstance(message, tuple):
-            return ()
-        work = asyncio.ensure_future(self._work(None if reachable else target, message))
+        targets = [
+            target
+            for target in (request.notify_target, request.monitor_target)
+            if isinstance(target, WebUrl) and not self._reachability.known(target)
+        ]
+        message = request.message
+        if not targets and not isinstance(message, tuple):
+            return NOTHING
+        work = asyncio.ensure_future(self._work(targets, message))
         try:
             await asyncio.wait((work, given_up), return_when=asyncio.FIRST_COMPLETED)
-            return work.result() if work.done() else ()
+            return work.result() if work.done() else NOTHING
         finally:
             work.cancel()
 
-    async def _work(self, target: object, message: object) -> Prompts:
-        if not isinstance(target, WebUrl):
-            return await self._render(message)
-        rendering = asyncio.ensure_future(self._render(message))
+    async def _work(self, targets: Sequence[WebUrl], message: object) -> PreparedMessage:
+        if not targets:
+            return await self._begin(message)
+        beginning = asyncio.ensure_future(self._begin(message))
         try:
-            await self._reach(target)
-            return await rendering
-        finally:
-            rendering.cancel()
-            await asyncio.gather(rendering, return_exceptions=True)
+            for target in targets:
+                await self._reach(target)
+            return await asyncio.shield(beginning)
+        except BaseException:
+            beginning.add_done_callback(_close_unused)
+            beginning.cancel()
+            await asyncio.gather(beginning, return_exceptions=True)
+            raise
 
     async def _reach(self, target: WebUrl) -> None:
         try:
@@ -118,14 +132,19 @@ class Preparation:
             detail = f"its host was not reached within {self._deadline_s:g} s"
             raise Refused(late.status, f"notify_url cannot be called: {detail}.") from None
 
-    async def _render(self, message: object) -> Prompts:
+    async def _begin(self, message: object) -> PreparedMessage:
         if not isinstance(message, tuple):
-            return ()
+            return NOTHING
         try:
-            rendered = await self._renderer.render(message, deadline_s=self._deadline_s)
+            rendering = await self._renderer.begin(message, deadline_s=self._deadline_s)
         except SpeechError as error:
             raise Refused(error.status, error.detail) from error
-        return rendered.prompts
+        return PreparedMessage(rendering.first, rendering.rest)
+
+
+def _close_unused(beginning: "asyncio.Future[PreparedMessage]") -> None:
+    if not beginning.cancelled() and beginning.exception() is None:
+        beginning.result().close()
 
 
 def download_room(total: int = _DOWNLOADS, per_server: int = _DOWNLOADS_PER_SERVER) -> Room:

@@ -1,12 +1,15 @@
-"""On what terms a call begins: who pays, by which rate, and whether the credit covers its first step."""
+"""On what terms a call begins: who pays, by which rate, and whether the credit covers its first step;
+and by which rate it goes on when it is passed on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onhook.billing import Leg, Rate
+from onhook.billing import Leg, Rate, sum_of
+from onhook.server import bills
 from onhook.server.charging import Charging
 from onhook.server.credit import Credit, Meter, StepMeter, Unmetered
 from onhook.server.directory import Directory
-from onhook.store import Account, Number
+from onhook.store import Account, CallRecord, Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,29 @@ class Pricing:
         What it holds of a prepaid account is given back by ``meter.release()``. Raises
         :class:`onhook.store.StoreError`, and LookupError for a number whose application is gone.
         """
-        account = await self._directory.account_of(number.app_id)
-        rate = await self._charging.rate([Leg("in", number.number)], account.currency)
+        return await self._terms(session, number.app_id, [Leg("in", number.number)])
+
+    async def outgoing(self, session: str, app_id: str, dests: Sequence[str]) -> Terms:
+        """The terms of a call that the application makes: one leg for each of ``dests`` (E.164).
+
+        As for :meth:`incoming`. Raises also :class:`onhook.billing.LegsDiffer` for numbers that are
+        charged in different steps.
+        """
+        return await self._terms(session, app_id, [Leg("out", dest) for dest in dests])
+
+    async def with_leg(self, record: CallRecord, dest: str) -> Rate:
+        """What a minute of this call costs, all of it, once ``dest`` has answered it as well.
+
+        The legs that it has keep the rates by which they began. Raises
+        :class:`onhook.billing.LegsDiffer` for a number that is charged in other steps, and
+        :class:`onhook.store.StoreError`.
+        """
+        rate = bills.rate_of(record)
+        return sum_of((rate, await self._charging.rate([Leg("out", dest)], rate.currency)))
+
+    async def _terms(self, session: str, app_id: str, legs: Sequence[Leg]) -> Terms:
+        account = await self._directory.account_of(app_id)
+        rate = await self._charging.rate(legs, account.currency)
         covered = await self._credit.covers(account, rate, session)
         meter: Meter = Unmetered()
         if account.prepaid:

@@ -35,36 +35,39 @@ from onhook.notify.tls import CaFileUnusable, client_context
 from onhook.phone.endpoint import SipEndpoint
 from onhook.server.account_api import AccountApi
 from onhook.server.api import Api, Application
+from onhook.server.arrangements import Arrangements
+from onhook.server.callees import Callees
 from onhook.server.charging import Charging
+from onhook.server.concurrency import Legs
 from onhook.server.credit import Credit
 from onhook.server.directory import Directory
 from onhook.server.heartbeat import beat
 from onhook.server.http_guard import guarded
 from onhook.server.idempotency import KeptReplies
 from onhook.server.journal import Journal
-from onhook.server.live_call import Surroundings
 from onhook.server.metrics import Metrics
 from onhook.server.notices import outgoing
 from onhook.server.occupancy import Occupied, occupied
+from onhook.server.outbound import Outbound
 from onhook.server.pages import routes as reference_routes
-from onhook.server.preparation import (
-    CheckedFetcher,
-    Preparation,
-    RequestSyntax,
-    download_room,
-)
+from onhook.server.placing import Placing
+from onhook.server.preparation import Preparation, RequestSyntax
 from onhook.server.pricing import Pricing
 from onhook.server.prompt_files import PromptFiles
+from onhook.server.prompt_making import make_renderer, prompt_directory
 from onhook.server.ratelimit import RateLimit
+from onhook.server.recordings import web as recordings_web
+from onhook.server.recordings.store import RecordingStore
 from onhook.server.recovery import PhoneRecovery, settle
 from onhook.server.replays import hand_over_replays
+from onhook.server.rooms import Rooms
 from onhook.server.settings import Settings
+from onhook.server.surroundings import Surroundings
 from onhook.server.switchboard import Switchboard
-from onhook.speech.copies import Copies
+from onhook.server.works import Means
 from onhook.speech.installed import installed_voices
-from onhook.speech.recordings import Recordings
 from onhook.speech.renderer import Renderer
-from onhook.speech.voices import Catalogue
+from onhook.speech.voices_directory import DirectoryUnusable
 from onhook.store import (
     AttemptRecord,
     CallRecord,
@@ -80,10 +83,7 @@ log = structlog.get_logger()
 
 _LAST_BYES_S = 5.0
 _LAST_NOTIFICATIONS_S = 10.0
-_PROMPTS = "prompts"
-_COPIES = "downloads.db"
-_PROMPT_BYTES_S = 2 * 8000  # both laws
-_OPEN_SHARE = 4  # a quarter of the prompts that are kept may be held open
+_RECORDINGS = "recordings"
 
 
 class StartError(Exception):
@@ -115,6 +115,7 @@ class Server:
             stack.callback(journal.close)
             directory = Directory(store, _keyring(self._settings.data))
             outbox, preparation, syntax = await self._open_web(stack, store, directory)
+            recordings = self._open_recordings(stack)
             plane = await self._open_media(stack)
             endpoint = SipEndpoint(
                 on_call=lambda leg: board.arrive(leg),
@@ -123,28 +124,43 @@ class Server:
                 user_agent=f"Onhook/{__version__}",
             )
             charging = Charging(store.money, self._settings.rate)
+            pricing = Pricing(directory, charging, Credit(store.money))
+            legs = Legs(self._settings.max_calls)
+            callees = Callees(directory, legs)
+            rooms, outbound = Rooms(plane.open_room), Outbound(endpoint)
+            self._metrics.watch_trunks(lambda: outbound.counters)
+            around = Surroundings(
+                store=store,
+                journal=journal,
+                plane=plane,
+                arrangements=Arrangements(preparation, directory, callees, pricing, rooms),
+                metrics=self._metrics,
+                deliver=outbox.deliver,
+                pricing=pricing,
+                outbound=outbound,
+                rooms=rooms,
+                spools=recordings,
+                means=Means(recordings.new, beep=self._settings.record_beep),
+                local_ip=endpoint.local_address_towards,
+                silence_s=self._settings.silence_s,
+            )
+            limits, owner = _limits(self._settings), self._settings.worker
             board = Switchboard(
-                Surroundings(
-                    store=store,
-                    journal=journal,
-                    plane=plane,
-                    preparation=preparation,
-                    metrics=self._metrics,
-                    deliver=outbox.deliver,
-                    pricing=Pricing(directory, charging, Credit(store.money)),
-                    local_ip=endpoint.local_address_towards,
-                    silence_s=self._settings.silence_s,
-                ),
+                around,
                 directory,
-                _limits(self._settings),
-                owner=self._settings.worker,
+                limits,
+                owner=owner,
+                legs=legs,
+                placing=lambda register, over: Placing(
+                    around, preparation, directory, callees, limits, owner, register, over
+                ),
             )
             left = await self._settle(store)
             for notification in await store.undelivered(self._settings.worker):
                 outbox.deliver(outgoing(notification))
             await self._open_sip(stack, endpoint)
             self._watch_over(stack, store, journal, board)
-            _in_background(stack, PhoneRecovery(store, endpoint).run(left))
+            _in_background(stack, PhoneRecovery(store, endpoint, directory.ways_out).run(left))
             _in_background(stack, hand_over_replays(store, outbox.deliver))
             replies = KeptReplies(store)
             _in_background(stack, replies.forget_old())
@@ -159,7 +175,7 @@ class Server:
                 replies=replies,
             )
             self._watch(board, endpoint, plane)
-            await stack.enter_async_context(self._serve_http(api, listener))
+            await stack.enter_async_context(self._serve_http(api, recordings, listener))
             self._ready = True
             self._announce()
             self._warm_voices()  # not before: loading them holds up the rest
@@ -172,7 +188,8 @@ class Server:
         data = self._settings.data
         try:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (data / _PROMPTS).mkdir(exist_ok=True, mode=0o700)
+            prompt_directory(data)
+            (data / _RECORDINGS).mkdir(exist_ok=True, mode=0o700)
             if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
             stack.enter_context(occupied(data))
@@ -221,34 +238,31 @@ class Server:
             schedule=RetrySchedule(settings.retry_schedule),
         )
         stack.push_async_callback(outbox.close)
-        catalogue = stack.enter_context(installed_voices())
-        renderer, files = self._renderer(client, catalogue)
+        try:
+            catalogue = stack.enter_context(installed_voices(settings.voices_dir))
+        except DirectoryUnusable as error:
+            raise StartError(f"The setting --voices-dir cannot be used: {error}") from error
+        renderer, files = make_renderer(settings, client, catalogue)
         stack.push_async_callback(renderer.close)
         self._warm_voices = lambda: _in_background(stack, _warm(renderer, files))
         preparation = Preparation(Reachability(resolver, tls), renderer, settings.prepare_s)
         return outbox, preparation, RequestSyntax(renderer)
 
-    def _renderer(
-        self, client: WebClient, catalogue: Catalogue
-    ) -> tuple[Renderer[Prompt], PromptFiles]:
+    def _open_recordings(self, stack: AsyncExitStack) -> RecordingStore:
         settings = self._settings
-        limit_bytes = settings.prompt_cache_mb * 1024 * 1024
-        files = PromptFiles(settings.data / _PROMPTS, limit_bytes)
-        recordings = Recordings(
-            files,
-            CheckedFetcher(client),
-            room=download_room(),
-            copies=Copies(settings.data / _COPIES),
-            patience_s=settings.prepare_s / 2,
-            stale_s=settings.stale_s,
+        recordings = RecordingStore(
+            settings.data / _RECORDINGS,
+            settings.public_url or f"http://{_text(self.http)}",
+            settings.recordings_kept_s,
         )
-        renderer = Renderer(
-            catalogue=catalogue,
-            store=files,
-            recordings=recordings,
-            opened_s=limit_bytes / _OPEN_SHARE / _PROMPT_BYTES_S,
-        )
-        return renderer, files
+        try:
+            recordings.recover()
+        except OSError as error:
+            raise StartError(f"Recordings cannot be read: {error.strerror}.") from error
+        stack.push_async_callback(recordings.close)
+        _in_background(stack, recordings.encode_all())
+        _in_background(stack, recordings.sweep())
+        return recordings
 
     async def _open_media(self, stack: AsyncExitStack) -> MediaPlane:
         low, high = self._settings.rtp_ports
@@ -276,8 +290,11 @@ class Server:
         self.sip = endpoint.address
 
     @asynccontextmanager
-    async def _serve_http(self, api: Api, listener: socket.socket) -> AsyncIterator[None]:
+    async def _serve_http(
+        self, api: Api, recordings: RecordingStore, listener: socket.socket
+    ) -> AsyncIterator[None]:
         routes = [
+            recordings_web.route(recordings),
             Route("/healthz", self._healthz),
             Route("/metrics", self._metrics_page),
             *reference_routes(),

@@ -75,6 +75,10 @@ class PromptFiles:
             self._make_room()
         return prompt
 
+    def piece(self, pcm: "Pcm") -> Prompt:
+        """8 kHz audio as a prompt in memory."""
+        return Prompt.of(pcm)
+
     def scan(self) -> None:
         """Learns what earlier processes left, and deletes what is too much."""
         times, sizes = self._on_disk()

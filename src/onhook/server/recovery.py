@@ -8,29 +8,35 @@ what is still to be done, and does that and no more.
 ======================  ==================================================  ==========================
 the record says         what may be true at the phone                       what the phone gets
 ======================  ==================================================  ==========================
+dialling                the callee's phone rings; or our INVITE never left  CANCEL; a BYE if it answered
 ringing                 it rings; or our 200 left and was not yet recorded  480; a BYE if no ACK comes
 answered, pending       it talks; or our 200 was lost and it rings          BYE, and 480 beside it
 answered                it talks                                            BYE
 closing, or ended       our BYE or rejection may be lost                    the same once more
 ======================  ==================================================  ==========================
 
+A call that was passed on has two phones, and each gets what it has to get.
+
 A call that was going on is billed to the last moment at which it is known to have done so, the later
 of its own last write and the worker's last heartbeat, and never beyond.
 """
 
 import asyncio
-import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 
+from onhook import call as machine
 from onhook.billing import bill_ms
 from onhook.call import Contact, EndedBy, State
 from onhook.phone.cause import SipCause
-from onhook.phone.dialog import DialogRecord
 from onhook.phone.endpoint import SipEndpoint
-from onhook.server import bills, clock, notices
+from onhook.phone.trunk import Trunk
+from onhook.server import bills, clock, dialogs, notices
+from onhook.server.dialogs import OpenDialog
+from onhook.server.facts import facts_of
+from onhook.server.trunks import WayOut
 from onhook.store import CallRecord, NotificationRecord, Store, Writes
 from onhook.store.orphans import last_alive_ms, orphans
 
@@ -83,55 +89,93 @@ def ended(
     if record.ended_ms is None:
         record = _crashed(record, alive_ms, now_ms)
     record = replace(record, state=State.ENDED.value, written_ms=now_ms)
-    if not record.contact_url:
-        return record, ()
-    record = replace(record, sequence=record.sequence + 1)
-    contact = Contact(record.contact_block, record.contact_url, record.contact_tag)
-    return record, (notices.notification(record, contact, "ended", record.sequence),)
+    told = last_contacts(record)
+    first = record.sequence + 1
+    record = replace(record, sequence=record.sequence + len(told))
+    return record, tuple(
+        notices.notification(record, contact, "ended", sequence)
+        for sequence, contact in enumerate(told, first)
+    )
+
+
+def last_contacts(record: CallRecord) -> tuple[Contact, ...]:
+    """Who gets a terminal notification: one, and a second if the call was monitored for another URL."""
+    facts = facts_of(record)
+    contact = Contact(record.contact_block, record.contact_url, record.contact_tag, facts.fields)
+    return machine.last_contacts(contact if contact.url else None, facts.monitor)
 
 
 def _crashed(record: CallRecord, alive_ms: int | None, now_ms: int) -> CallRecord:
     last_ms = min(max(alive_ms or 0, record.written_ms, record.began_ms), now_ms)
     answered_ms = record.answered_ms
     duration_ms = None if answered_ms is None else max(0, last_ms - answered_ms)
-    record = bills.billed(record, bill_ms(bills.rate_of(record), duration_ms))
+    record = _unreached(bills.billed(record, bill_ms(bills.rate_of(record), duration_ms)))
     return replace(record, ended_ms=last_ms, ended_by=EndedBy.SYSTEM.value, cause=CAUSE)
 
 
-def _renumbered(record: CallRecord) -> CallRecord:
-    """Leaves a number of the dialog to this start: the BYE of the one before may have been sent, and
-    numbers only rise (RFC 3261, 12.2.1.1)."""
-    try:
-        dialog = json.loads(record.dialog)
-    except ValueError:  # told of when the phone's turn comes
+def _unreached(record: CallRecord) -> CallRecord:
+    """A callee who had not answered was not reached."""
+    if record.state != State.DIALLING.value:
         return record
-    match dialog:
-        case {"next_cseq": int(number), **others}:
-            return replace(record, dialog=json.dumps({**others, "next_cseq": number + 1}))
-    return record
+    facts = replace(facts_of(record), fields=(("dial_status", "failed"),))
+    return replace(record, facts=facts.text())
+
+
+def _renumbered(record: CallRecord) -> CallRecord:
+    return replace(record, dialog=dialogs.renumbered(record.dialog))
 
 
 class PhoneRecovery:
     """Ends recovered calls at their phones, and notes in their records that this was done."""
 
-    def __init__(self, store: Store, endpoint: SipEndpoint) -> None:
+    def __init__(
+        self,
+        store: Store,
+        endpoint: SipEndpoint,
+        ways_out: Callable[[], Awaitable[Sequence[WayOut]]],
+    ) -> None:
         self._store = store
         self._endpoint = endpoint
+        self._ways_out = ways_out
+        self._trunks: Mapping[str, Trunk] = {}
 
     async def run(self, calls: Sequence[CallRecord]) -> None:
         """Sends what each phone has to get, some at a time; repetitions go on afterwards."""
+        if calls:
+            self._trunks = {way.name: way.trunk for way in await self._ways_out()}
         for number, record in enumerate(calls):
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(_PAUSE_S)
             try:
-                self._end(record, DialogRecord.from_dict(json.loads(record.dialog)))
+                self._end_all(record, dialogs.read(record.dialog))
             except ValueError:
                 log.exception("dialog_not_readable", session=record.session)
                 self._done(record)
 
-    def _end(self, record: CallRecord, dialog: DialogRecord) -> None:
+    def _end_all(self, record: CallRecord, left: Sequence[OpenDialog]) -> None:
+        """Its record is done when the last of its dialogs is."""
+        open_dialogs = len(left)
+
+        def one_done() -> None:
+            nonlocal open_dialogs
+            open_dialogs -= 1
+            if open_dialogs <= 0:
+                self._done(record)
+
+        if not left:
+            self._done(record)
+        for dialog in left:
+            self._end(record, dialog, one_done)
+
+    def _end(self, record: CallRecord, left: OpenDialog, on_done: Callable[[], None]) -> None:
+        dialog = left.record
+
+        def hung_up(cause: SipCause) -> None:
+            log.info("orphan_hung_up", session=record.session, status=cause.status)
+            on_done()
+
         def hang_up() -> None:
-            self._endpoint.hangup_orphan(dialog, lambda cause: self._hung_up(record, cause))
+            self._endpoint.hangup_orphan(dialog, hung_up, self._trunks.get(left.trunk))
 
         if dialog.pending is None:
             hang_up()
@@ -142,12 +186,8 @@ class PhoneRecovery:
             self._endpoint.reject_orphan(
                 dialog,
                 _UNAVAILABLE,
-                lambda acknowledged: self._done(record) if acknowledged else hang_up(),
+                lambda acknowledged: on_done() if acknowledged else hang_up(),
             )
-
-    def _hung_up(self, record: CallRecord, cause: SipCause) -> None:
-        log.info("orphan_hung_up", session=record.session, status=cause.status)
-        self._done(record)
 
     def _done(self, record: CallRecord) -> None:
         """If this cannot be written, the phone gets its BYE once more after the next start."""

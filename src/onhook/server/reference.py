@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
-from onhook.blocks import Block, Endpoint, Field, Kind, Param, idempotency, statuses
-from onhook.blocks.declaration import ALWAYS, ENDED, INCOMING
+from onhook.blocks import Block, Endpoint, Field, Kind, Param, Place, idempotency, statuses
+from onhook.blocks.declaration import ALWAYS, ENDED, INCOMING, OUTGOING
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 """Where a server with default settings is asked."""
@@ -96,6 +96,10 @@ class Tells(Protocol):
         """The value of ``ivr_block``."""
 
     @property
+    def slug(self) -> str:
+        """Its name in documents."""
+
+    @property
     def summary(self) -> str:
         """What happened, or what was asked for, in a sentence."""
 
@@ -149,9 +153,10 @@ def requests(asked: Asked) -> dict[str, dict[str, str]]:
 
 
 def notification(told: Tells) -> dict[str, str]:
-    """An example of the notification, as an incoming call gets it."""
+    """An example of the notification, as a call gets it that came in, or that only we can place."""
     over = any(field.name == "call_state" and field.example == "ended" for field in told.fields)
-    whens = (ALWAYS, INCOMING, ENDED) if over else (ALWAYS, INCOMING)
+    placed = isinstance(told, Block) and told.place is Place.START
+    whens = (ALWAYS, OUTGOING if placed else INCOMING, *((ENDED,) if over else ()))
     return {
         field.name: told.name if field.name == "ivr_block" else field.example
         for field in told.fields
@@ -172,7 +177,10 @@ def curl(asked: Asked, server_url: str = DEFAULT_URL) -> str:
 def limits(param: Param) -> str:
     """What a parameter has to keep to, in words for a table: ``required, at most 256 characters``."""
     most = f"at most {param.max_length} characters" if param.max_length is not None else ""
-    return ", ".join(part for part in ("required" if param.required else "optional", most) if part)
+    span = f"{param.low} to {param.high}" if param.kind is Kind.WHOLE else ""
+    default = f"default {param.default}" if param.default else ""
+    need = "required" if param.required else "optional"
+    return ", ".join(part for part in (need, most, span, default) if part)
 
 
 def spans(text: str) -> Iterator[tuple[bool, str]]:
@@ -207,7 +215,10 @@ def _refusal(status: str, sentence: str) -> Reply:
 def _answer(asked: Asked) -> dict[str, Any]:
     """What an example of an accepted request's reply carries beside its status."""
     if isinstance(asked, Block):
-        return {}
+        reply: dict[str, Any] = {field.name: field.example for field in asked.reply}
+        if asked.at == "conference/call":
+            reply["txn_refs"] = [reply["txn_refs"]]
+        return reply
     answer: dict[str, Any] = {field.name: field.example for field in asked.fields}
     if asked.entry:
         answer["entries"] = [{field.name: field.example for field in asked.entry}]

@@ -14,7 +14,7 @@ Json: TypeAlias = dict[str, Any]
 
 def title(named: Asked | Tells) -> str:
     """The beginning of the names of its schemas: ``Hangup`` of ``hangup``."""
-    return named.name.title().replace("_", "")
+    return named.slug.title().replace("_", "")
 
 
 def schemas(asked: Sequence[Asked], told: Sequence[Tells]) -> Json:
@@ -59,12 +59,21 @@ def _reply_schema(asked: Asked) -> Json:
 
 def _answer_schema(asked: Asked) -> Json:
     if isinstance(asked, Block):
-        return _fields_schema(asked.name, ())
-    schema = _fields_schema(asked.name, asked.fields)
+        return _reply_fields(asked)
+    schema = _fields_schema(asked.slug, asked.fields)
     if asked.entry:
-        entry = _fields_schema(asked.name, asked.entry)
+        entry = _fields_schema(asked.slug, asked.entry)
         schema["properties"]["entries"] = {"type": "array", "items": entry}
         schema["required"].append("entries")
+    return schema
+
+
+def _reply_fields(block: Block) -> Json:
+    """``txn_refs`` of one path is a list (reference, section 7); everything else is text."""
+    schema = _fields_schema(block.slug, block.reply)
+    if "txn_refs" in schema["properties"] and block.at == "conference/call":
+        text = schema["properties"]["txn_refs"]
+        schema["properties"]["txn_refs"] = {"type": "array", "items": text}
     return schema
 
 
@@ -100,4 +109,6 @@ def of_param(param: Param) -> Json:
         schema["maxLength"] = param.max_length
     if param.example:
         schema["examples"] = [param.example]
+    if param.values:
+        schema["enum"] = list(param.values)
     return schema

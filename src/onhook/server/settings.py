@@ -4,6 +4,7 @@ import ipaddress
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -55,9 +56,20 @@ def _number(value: object) -> object:
     return int(str(value)) if is_number else value
 
 
+def _web_address(value: object) -> object:
+    """An ``http`` or ``https`` URL that paths can be put behind; empty for none."""
+    if not isinstance(value, str) or not value:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"expected https://HOST or https://HOST/PATH, got {value!r}")
+    return value.rstrip("/")
+
+
 HostPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
 PortRange = Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_comma_list)]
+WebAddress = Annotated[str, BeforeValidator(_web_address)]
 Seconds = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_comma_list)]
 RejectCode = Annotated[Literal[480, 603], BeforeValidator(_number)]
 
@@ -68,7 +80,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ONHOOK_", extra="forbid", frozen=True)
 
     http: HostPort = Field(("127.0.0.1", 8080), description="Where the API listens, HOST:PORT.")
-    sip: HostPort = Field(("127.0.0.1", 5060), description="Where SIP listens (UDP), HOST:PORT.")
+    public_url: WebAddress = Field(
+        "",
+        description="Where customers reach the API, for links to recordings; http:// and the address "
+        "of --http unless told.",
+    )
+    sip: HostPort = Field(
+        ("127.0.0.1", 5060), description="Where SIP listens (UDP and TCP), HOST:PORT."
+    )
     rtp_ports: PortRange = Field(
         (20000, 29999), description="UDP ports for audio, LOW-HIGH; even ones are used, one a call."
     )
@@ -111,6 +130,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Account and status requests a minute for an application; 0 is no limit.",
     )
+    max_calls: int = Field(
+        8,
+        ge=0,
+        description="Calls of an account at the same time, beyond which it places no more; 0 is no limit.",
+    )
     settle_ms: int = Field(
         100, ge=0, le=5000, description="From the last frame of the last message to the BYE."
     )
@@ -149,6 +173,15 @@ class Settings(BaseSettings):
         2048,
         ge=64,
         description="MiB on disk for speech and recordings; the least recently used go first.",
+    )
+    recordings_kept_s: int = Field(
+        30 * 86400,
+        ge=60,
+        description="Recordings are deleted, and their links expire, after this many seconds.",
+    )
+    record_beep: bool = Field(True, description="A beep is heard before a recording begins.")
+    voices_dir: Path | None = Field(
+        None, description="A directory of Piper voices: NAME.onnx beside NAME.onnx.json."
     )
     drain_s: float = Field(
         30, ge=0, description="After SIGTERM, running messages may go on for this long."

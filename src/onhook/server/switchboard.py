@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -15,11 +15,15 @@ from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallListener
 from onhook.phone.sdp import RemoteMedia
 from onhook.server import bills, clock, numbers
+from onhook.server.concurrency import Legs
 from onhook.server.directory import Directory
 from onhook.server.identifiers import is_session, new_session, new_txn_ref
-from onhook.server.live_call import LiveCall, Surroundings
+from onhook.server.live_call import LiveCall
+from onhook.server.placing import Placing
 from onhook.server.pricing import Terms
+from onhook.server.surroundings import Surroundings
 from onhook.store import CallRecord, Number, StoreError
+from onhook.store.history import call_of
 
 log = structlog.get_logger()
 
@@ -28,6 +32,12 @@ _REMEMBERED_MS = 24 * 3600 * 1000
 
 _PARALLEL_S = 10.0
 """No request takes longer than this from its arrival to its call."""
+
+
+Known = Callable[[LiveCall], None]
+"""Hears of a call."""
+Act = Callable[[str, BlockRequest, float], Awaitable[Mapping[str, object]]]
+"""Carries out a request of an application that arrived at a moment; returns what joins the reply."""
 
 
 @dataclass(slots=True)
@@ -64,15 +74,32 @@ class Switchboard:
     """The calls of one process, by session."""
 
     def __init__(
-        self, around: Surroundings, directory: Directory, limits: Limits, owner: str
+        self,
+        around: Surroundings,
+        directory: Directory,
+        limits: Limits,
+        owner: str,
+        legs: Legs,
+        placing: Callable[[Known, Known], Placing],
     ) -> None:
         self._around = around
+        self._legs = legs
+        self._placing = placing(self._register, self._over)
         self._directory = directory
         self._limits = limits
         self._owner = owner
         self._calls: dict[str, LiveCall] = {}
+        self._by_txn_ref: dict[str, LiveCall] = {}
         self._hung_up: OrderedDict[str, float] = OrderedDict()
         """Calls that an application just hung up: when that was on disk, in this order."""
+        self._acts: Mapping[str, Act] = {
+            "dial": self._placing.dial,
+            "voice_call": self._placing.call,
+            "voice_conference": self._placing.conference,
+            "conference_call": self._placing.conference,
+            "voice_hangup": self._hang_up,
+            "conference_moderate": self._moderate,
+        }
         self._arrivals: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -134,17 +161,28 @@ class Switchboard:
         )
         record = bills.priced(record, terms.rate)
         call, effects = machine.arrive(record.session, number.forward_to, self._limits, now_s)
-        live = LiveCall(record, call, leg, self._around, self._over, terms.meter)
+        place = self._legs.came_in(record.account_id)
+
+        def over(call: LiveCall) -> None:
+            place.release()
+            self._over(call)
+
+        live = LiveCall(record, call, leg, self._around, over, terms.meter)
         leg.listener = live
-        self._calls[record.session] = live
-        self._empty.clear()
+        self._register(live)
         if terms.covered:
             live.begin(effects)
         else:
             live.turn_away()
 
+    def _register(self, call: LiveCall) -> None:
+        self._calls[call.record.session] = call
+        self._by_txn_ref[call.record.txn_ref] = call
+        self._empty.clear()
+
     def _over(self, call: LiveCall) -> None:
         self._calls.pop(call.record.session, None)
+        self._by_txn_ref.pop(call.record.txn_ref, None)
         if not self._calls:
             self._empty.set()
         if call.hung_up_by_application:
@@ -162,22 +200,60 @@ class Switchboard:
     async def run(
         self, app_id: str, request: BlockRequest, arrived_s: float
     ) -> Mapping[str, object]:
-        """Runs a request of an application on the call of its session. Raises :class:`Refused`."""
+        """Runs a request of an application; what joins its reply. Raises :class:`Refused`."""
+        act = self._acts.get(request.block.slug, self._run)
         try:
-            await self._run(app_id, request, arrived_s)
+            return await act(app_id, request, arrived_s)
         except Refused as refused:
             if refused.status == "error_session_ended" and self._is_parallel(request, arrived_s):
                 raise Refused("error_hangup_already_in_progress") from refused
             raise
-        return {}
 
-    async def _run(self, app_id: str, request: BlockRequest, arrived_s: float) -> None:
+    async def _run(
+        self, app_id: str, request: BlockRequest, arrived_s: float
+    ) -> Mapping[str, object]:
+        """A block of the call of its session."""
         call = self._calls.get(request.session)
         if call is None:
             raise Refused(await self._why_not(app_id, request.session))
         if call.record.app_id != app_id:
             raise Refused("error_session_access_denied")
-        await call.run(request, arrived_s)
+        return (await call.run(request, arrived_s)).reply
+
+    async def _hang_up(
+        self, app_id: str, request: BlockRequest, arrived_s: float
+    ) -> Mapping[str, object]:
+        """The call of a reference is hung up at once. Its reply is kept by whoever asked for it."""
+        call = await self._of_account(app_id, request.text("txn_ref"))
+        await call.run(replace(request, force=True, key=None), arrived_s)
+        return {}
+
+    async def _moderate(
+        self, app_id: str, request: BlockRequest, arrived_s: float
+    ) -> Mapping[str, object]:
+        """A member of a room is put out, muted or heard again."""
+        call = await self._of_account(app_id, request.text("txn_ref"))
+        action = request.text("action")
+        if action == "kick":
+            call.kick()
+        else:
+            call.mute(action == "mute")
+        return {}
+
+    async def _of_account(self, app_id: str, txn_ref: str) -> LiveCall:
+        """A call in progress of the application's account. Raises :class:`Refused`."""
+        account = await self._directory.account_of(app_id)
+        call = self._by_txn_ref.get(txn_ref)
+        record = (
+            call.record if call is not None else await call_of(self._around.store, txn_ref[:64])
+        )
+        if record is None:
+            raise Refused("error_invalid_txn_ref")
+        if record.account_id != account.account_id:
+            raise Refused("error_txn_ref_access_denied")
+        if call is None:
+            raise Refused("error_session_ended")
+        return call
 
     def _is_parallel(self, request: BlockRequest, arrived_s: float) -> bool:
         """Whether this is a Hangup that arrived before another one's end of the call was on disk.

@@ -1,27 +1,28 @@
 """A request on its way through a call: from its arrival to the reply."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Job
-from onhook.media.prompt import Prompt
+from onhook.server.arrangements import Arranged
 
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """What the call's owner keeps of a request until it is answered.
+    """What the call's owner keeps of a request until it is answered, and while its block runs.
 
-    ``answer`` is done when the request may be answered with success_ok, and holds the
-    :class:`Refused` otherwise. ``prompts`` is its message, ready to be played.
+    ``answer`` is done when the request may be answered with success_ok and ``reply``, and holds the
+    :class:`Refused` otherwise. ``arranged`` is what its block needs.
     """
 
     job: Job
     request: BlockRequest
     arrived_s: float
     answer: "asyncio.Future[None]"
-    prompts: Sequence[Prompt] = field(default=())
+    arranged: Arranged = field(default_factory=Arranged)
+    reply: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Who fails a request in its preparation raises the same, and nobody awaits the answer.

@@ -22,6 +22,7 @@ MAX_RATE_HZ: Final = 192_000
 MAX_CHANNELS: Final = 2
 
 _GSM_FRAME_BYTES: Final = 33
+_MAX_GSM_BYTES: Final = MAX_DURATION_S * 50 * _GSM_FRAME_BYTES
 _GSM_SIGNATURE: Final = 0xD  # the upper half of each frame's first byte
 
 
@@ -70,6 +71,8 @@ def decode(body: bytes, named: FileKind) -> Pcm:
         raise InvalidFileFormat(
             f"The file of a <url> in msg is named {named.value}, but its content is {kind.value}."
         )
+    if kind is FileKind.GSM and len(body) > _MAX_GSM_BYTES:
+        raise _too_long()  # without the seconds that it takes to find out by decoding
     from onhook.speech.decoder import Decoder  # here: libsndfile is loaded when first needed
 
     with Decoder(body, kind) as decoder:
@@ -86,11 +89,15 @@ def _convert(read: Callable[[], Samples], rate_hz: int) -> Pcm:
     while len(samples := read()):
         left -= len(samples)
         if left < 0:
-            raise InvalidFileSize(
-                f"The file of a <url> in msg plays for more than {MAX_DURATION_S // 60} minutes."
-            )
+            raise _too_long()
         narrowband.feed(samples)
     return narrowband.finish()
+
+
+def _too_long() -> InvalidFileSize:
+    return InvalidFileSize(
+        f"The file of a <url> in msg plays for more than {MAX_DURATION_S // 60} minutes."
+    )
 
 
 def _check(rate_hz: int, channels: int) -> None:

@@ -7,10 +7,14 @@ from importlib.metadata import version as installed_version
 from threading import Lock
 from typing import Final, Protocol
 
+import structlog
+
 from onhook.speech.errors import CannotConvertText
 from onhook.speech.pieces import pieces
 from onhook.speech.scripts import LATIN, readable
 from onhook.speech.voices import Gender, Samples, Sound
+
+log = structlog.get_logger()
 
 _RECIPE: Final = 1  # raise it when this module changes how an equal text sounds
 _SEED: Final = 0
@@ -60,6 +64,7 @@ class EnglishVoice:
     name = "heart"
     language = "en-US"
     gender = Gender.FEMALE
+    quality = "neural"
 
     def __init__(self, load: Callable[[], Synthesiser] = load) -> None:
         self._load = load
@@ -99,9 +104,17 @@ class EnglishVoice:
 def _speak(synthesiser: Synthesiser, piece: str) -> Iterator[Sound]:
     for phonemes in _phonemes(synthesiser, piece):
         for clause in pieces(phonemes, _MAX_PHONEMES):
-            samples = synthesiser.from_phonemes(clause, seed=_SEED)
+            samples = _sound(synthesiser, clause)
             if len(samples):
                 yield Sound(samples, _RATE_HZ)
+
+
+def _sound(synthesiser: Synthesiser, phonemes: str) -> Samples:
+    try:
+        return synthesiser.from_phonemes(phonemes, seed=_SEED)
+    except Exception as error:  # noqa: BLE001  those of the runtime have no other class in common
+        log.error("voice_model_failed", model="hibari", reason=type(error).__name__)
+        raise CannotConvertText from None
 
 
 def _phonemes(synthesiser: Synthesiser, piece: str) -> list[str]:

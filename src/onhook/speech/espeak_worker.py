@@ -36,6 +36,7 @@ _SYNCHRONOUS = 2
 _DONT_EXIT = 0x8000
 _UTF8 = 1  # and no flag for SSML, which obeys <break time="100s"/>, or for phonemes in brackets
 _IPA = 2
+_TIE = 0x80 | ord("^") << 8  # between the letters of one phoneme
 _SAMPLE_BYTES = 2
 
 _Callback = ctypes.CFUNCTYPE(
@@ -77,16 +78,17 @@ class Engine:
             raise Refused("the engine failed")
         return struct.pack(">I", self._rate_hz) + self._sound
 
-    def phonemes(self, voice: str, clauses: list[str]) -> bytes:
+    def phonemes(self, voice: str, clauses: list[str], tied: bool) -> bytes:
         """Phonemes of each clause."""
         self._choose(voice)
-        return json.dumps([self._read(_plain(clause)) for clause in clauses]).encode()
+        mode = _IPA | _TIE if tied else _IPA
+        return json.dumps([self._read(_plain(clause), mode) for clause in clauses]).encode()
 
-    def _read(self, clause: str) -> str:
+    def _read(self, clause: str, mode: int) -> str:
         rest = ctypes.c_char_p(clause.encode())
         found = []
         while rest.value:
-            phonemes = self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA)
+            phonemes = self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, mode)
             found.append(phonemes.decode())
         return " ".join(found)
 
@@ -114,7 +116,7 @@ def _answer(engine: Engine, job: bytes) -> bytes:
     try:
         wish = json.loads(job)
         if "clauses" in wish:
-            return b"+" + engine.phonemes(wish["voice"], wish["clauses"])
+            return b"+" + engine.phonemes(wish["voice"], wish["clauses"], bool(wish.get("tied")))
         return b"+" + engine.speak(wish["voice"], wish["text"])
     except Refused as error:
         return b"-" + str(error).encode()

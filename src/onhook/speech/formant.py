@@ -13,13 +13,6 @@ _SPEAKERS: Final = {Gender.MALE: "m3", Gender.FEMALE: "f3"}
 _GAIN: Final = 0.5  # the engine is twice as loud as the neural voices that it is mixed with
 _SILENCE: Final = 128 / 32768  # the loudest sample of what is no speech but a pause
 
-# The engine spells full-width letters and digits by their code points.
-_NARROW: Final = {
-    wide: wide - 0xFEE0
-    for first, last in ((0xFF10, 0xFF19), (0xFF21, 0xFF3A), (0xFF41, 0xFF5A))
-    for wide in range(first, last + 1)
-}
-
 
 class FormantVoice:
     """One language and gender (a `Voice`). All of them share one `engine`.
@@ -35,6 +28,7 @@ class FormantVoice:
         self.name = f"{language.voice}+{_SPEAKERS[gender]}"
         self.language = language.tag
         self.gender = gender
+        self.quality = f"formant, {language.remark}" if language.remark else "formant"
 
     @property
     def version(self) -> str:
@@ -54,7 +48,7 @@ class FormantVoice:
             )
         import numpy as np  # here, because the process is ready sooner without it
 
-        rate_hz, pcm = self._espeak.speak(self.name, text.translate(_NARROW))
+        rate_hz, pcm = self._espeak.speak(self.name, text)
         samples = np.frombuffer(pcm, np.int16).astype(np.float32) * (_GAIN / 32768)
         if len(samples) and np.abs(samples).max() > _SILENCE:
             yield Sound(samples, rate_hz)

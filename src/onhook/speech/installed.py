@@ -1,39 +1,75 @@
 """The voices of this installation, in the order in which they are chosen."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
+from onhook.speech import japanese, kokoro
 from onhook.speech.english import EnglishVoice
 from onhook.speech.espeak import Espeak
 from onhook.speech.formant import FormantVoice
-from onhook.speech.joe import EnglishMan
+from onhook.speech.joe import english_man
 from onhook.speech.languages import LANGUAGES
+from onhook.speech.plugged import PluggedVoice, Plugin
+from onhook.speech.plugins import plugged
+from onhook.speech.reading import Reader
 from onhook.speech.voices import Catalogue, Gender, Voice
-
-_FORMANT: Final = "formant"
-_NEURAL: Final = "neural"
-_REMARKS: Final = {language.tag: language.remark for language in LANGUAGES}
+from onhook.speech.voices_directory import voices_in
 
 
 @contextmanager
-def installed_voices() -> Iterator[Catalogue]:
-    """All voices, the default first. Leaving ends the engines that are processes of their own."""
-    espeak = Espeak()
-    formant = [
-        FormantVoice(espeak, language, gender)
-        for language in LANGUAGES
-        for gender in (Gender.FEMALE, Gender.MALE)
-    ]
-    try:
-        yield Catalogue([EnglishVoice(), EnglishMan(espeak), *formant])
-    finally:
-        espeak.close()
+def installed_voices(
+    directory: Path | None = None, vectors: Path = kokoro.VECTORS
+) -> Iterator[Catalogue]:
+    """All voices, the default first. Leaving ends the engines that are processes of their own.
+
+    `directory` holds Piper voices, `vectors` those of Kokoro. Who adds voices wants to hear them:
+    those of plugins, then of the directory, then of Kokoro speak in place of ours. Raises
+    `DirectoryUnusable`.
+    """
+    with ExitStack() as stack:
+        espeak = Espeak()
+        stack.callback(espeak.close)
+        english: dict[Gender, Voice] = {
+            Gender.FEMALE: Reader(EnglishVoice()),
+            Gender.MALE: Reader(english_man(espeak)),
+        }
+        others: list[Voice] = [
+            FormantVoice(espeak, language, gender)
+            for language in LANGUAGES
+            for gender in (Gender.FEMALE, Gender.MALE)
+        ]
+        if japanese.installed():
+            others += _japanese(stack, espeak)
+        added: list[Voice] = [] if directory is None else list(voices_in(directory, espeak))
+        if kokoro.installed(vectors):
+            engine = kokoro.Kokoro(vectors)
+            stack.callback(engine.close)
+            added += kokoro.kokoro_voices(engine, espeak)
+
+        def read(voice: Voice) -> Voice:
+            return Reader(voice, english[voice.gender])
+
+        yield Catalogue(
+            [*english.values(), *map(read, others)],
+            instead=[*_of_plugins(stack), *map(read, added)],
+        )
 
 
-def quality(voice: Voice) -> str:
-    """What to expect of a voice: `neural` or `formant`, and what is to be known of its language."""
-    if voice.engine != FormantVoice.engine:
-        return _NEURAL
-    remark = _REMARKS[voice.language]
-    return f"{_FORMANT}, {remark}" if remark else _FORMANT
+def _japanese(stack: ExitStack, espeak: Espeak) -> tuple[Voice, Voice]:
+    engine = japanese.OpenJTalk()
+    stack.callback(engine.close)
+    man = japanese.JapaneseMan(engine, FormantVoice(espeak, japanese.FORMANT, Gender.MALE))
+    return japanese.JapaneseWoman(engine), man
+
+
+def _of_plugins(stack: ExitStack) -> list[Voice]:
+    plugins: dict[str, Plugin] = {}
+    voices: list[Voice] = []
+    for described in plugged():
+        plugin = plugins.get(described.plugin)
+        if plugin is None:
+            plugin = plugins[described.plugin] = Plugin(described.plugin)
+            stack.callback(plugin.close)
+        voices.append(PluggedVoice(plugin, described))
+    return voices

@@ -24,7 +24,7 @@ class Language:
     """A language tag (RFC 5646), the engine's exact id for it, and the letters that it reads.
 
     The id has to be exact: for one that it does not know the engine keeps the voice that it had.
-    Latin words within another script are read as English, by the engine itself.
+    Latin words within another script are mostly read by a voice of their own: see `reading`.
     """
 
     tag: str

@@ -49,9 +49,14 @@ def levelled(pcm: Pcm) -> Pcm:
 
     Never clips. Silence, and what is close to the target already, is returned as it is.
     """
+    return amplified(pcm, gain_db(pcm))
+
+
+def amplified(pcm: Pcm, gain_db: float) -> Pcm:
+    """`pcm` raised or lowered, but raised only as far as `PEAK_DBFS`."""
     import numpy as np
 
-    gain_db = _gain_db(pcm)
+    gain_db = min(gain_db, _headroom_db(pcm))
     if abs(gain_db) < _CLOSE_ENOUGH_DB:
         return pcm
     gain = np.float32(10 ** (gain_db / 20))
@@ -62,14 +67,18 @@ def levelled(pcm: Pcm) -> Pcm:
     return shaped
 
 
-def _gain_db(pcm: Pcm) -> float:
+def gain_db(pcm: Pcm) -> float:
+    """What brings `pcm` to `TARGET_DBFS`, within `MAX_GAIN_DB`; nothing for silence."""
     level_dbfs = active_level_dbfs(pcm)
     if level_dbfs == -math.inf:
         return 0.0
-    gain_db = max(-MAX_GAIN_DB, min(MAX_GAIN_DB, TARGET_DBFS - level_dbfs))
-    peak = max(-int(pcm.min()), int(pcm.max()))
-    headroom_db = PEAK_DBFS - 20 * math.log10(peak / _FULL_SCALE)
-    return min(gain_db, max(0.0, headroom_db))
+    return max(-MAX_GAIN_DB, min(MAX_GAIN_DB, TARGET_DBFS - level_dbfs))
+
+
+def _headroom_db(pcm: Pcm) -> float:
+    """How far `pcm` may be raised."""
+    peak = max(-int(pcm.min()), int(pcm.max())) if len(pcm) else 0
+    return max(0.0, PEAK_DBFS - 20 * math.log10(peak / _FULL_SCALE)) if peak else math.inf
 
 
 def _power(level_db: float) -> float:

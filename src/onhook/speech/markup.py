@@ -104,6 +104,9 @@ class _Reader:
         else:
             self._keep("", {})
 
+    def start_ns(self, _prefix: str, _uri: str) -> None:
+        raise InvalidXml("There is a namespace (xmlns) in msg: its elements have none.")
+
     def pi(self, _target: str, _data: str | None = None) -> None:
         raise InvalidXml("There is a processing instruction (<?) in msg: only text and elements.")
 

@@ -11,6 +11,12 @@ if TYPE_CHECKING:  # at run time numpy is imported where it computes: the proces
 RATE_HZ: Final = 8000
 """Samples a second of everything that becomes a prompt."""
 
+FRAME_SAMPLES: Final = RATE_HZ // 50
+"""Prompts are whole frames of 20 ms."""
+
+FADE_MS: Final = 5
+"""How long a fade at an edge takes."""
+
 Pcm: TypeAlias = "npt.NDArray[np.int16]"
 """One channel at `RATE_HZ`, shape (n,), the full range of 16 bits."""
 
@@ -37,13 +43,20 @@ class Narrowband:
         sound = np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
         self._keep(sound if self._stream is None else self._stream.resample_chunk(sound))
 
+    def take(self) -> Pcm:
+        """What has come out since it was last asked for."""
+        import numpy as np
+
+        taken, self._pcm = self._pcm, []
+        return np.concatenate(taken) if taken else np.zeros(0, np.int16)
+
     def finish(self) -> Pcm:
-        """All of it."""
+        """All of it, or what was not taken yet."""
         import numpy as np
 
         if self._stream is not None:
             self._keep(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
-        return np.concatenate(self._pcm) if self._pcm else np.zeros(0, np.int16)
+        return self.take()
 
     def _keep(self, sound: Samples) -> None:
         import numpy as np
@@ -52,19 +65,33 @@ class Narrowband:
         self._pcm.append(np.clip(np.rint(sound * 32768.0), -32768, 32767).astype(np.int16))
 
 
-def faded(pcm: Pcm, fade_ms: int = 5) -> Pcm:
-    """`pcm` with its first and last `fade_ms` rising from and falling to silence.
+def filled_up(pcm: Pcm) -> Pcm:
+    """`pcm` and, if its last frame is not full, a fall to silence from its last sample.
+
+    A step down to the silence that fills the frame would be heard as a click.
+    """
+    import numpy as np
+
+    room = -len(pcm) % FRAME_SAMPLES
+    fall = np.linspace(0.0, 1.0, min(room, FADE_MS * RATE_HZ // 1000), endpoint=False)[::-1]
+    return np.concatenate([pcm, np.rint(fall * float(pcm[-1])).astype(np.int16)])
+
+
+def faded(pcm: Pcm, *, begins: bool = True, ends: bool = True) -> Pcm:
+    """`pcm` with its first and last `FADE_MS` rising from and falling to silence.
 
     For synthesised speech, which may begin and end with a step that is heard as a click. A
     recording is never faded: all of it is the customer's.
     """
     import numpy as np
 
-    length = min(fade_ms * RATE_HZ // 1000, len(pcm) // 2)
+    length = min(FADE_MS * RATE_HZ // 1000, len(pcm) // 2)
     if length == 0:
         return pcm
     ramp = np.linspace(0.0, 1.0, length, endpoint=False, dtype=np.float32)
     shaped = pcm.astype(np.float32)
-    shaped[:length] *= ramp
-    shaped[-length:] *= ramp[::-1]
+    if begins:
+        shaped[:length] *= ramp
+    if ends:
+        shaped[-length:] *= ramp[::-1]
     return np.rint(shaped).astype(np.int16)

@@ -11,10 +11,13 @@ from typing import Final
 LIMIT: Final = 200
 """Characters of the longest piece."""
 
-# Places to cut after, the best first. The white space stays with the piece before it.
+# Places to cut after, the best first. The white space stays with the piece before it. The marks of
+# Chinese and Japanese, and the danda of Indian languages, need none.
 _CUTS: Final = (
-    re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+"),
-    re.compile(r"[,;:\u2014]\s+"),
+    re.compile(
+        r"[.!?\u2026][\"'\u201d\u2019)\]]*\s+|[\u3002\uff01\uff1f\u0964][\u300d\u300f\u201d]*\s*"
+    ),
+    re.compile(r"[,;:\u2014]\s+|[\u3001\uff0c\uff1b\uff1a]\s*"),
     re.compile(r"\s+"),
 )
 

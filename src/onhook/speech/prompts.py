@@ -30,6 +30,9 @@ class PromptStore(Protocol[P_co]):
     def save(self, digest: str, pcm: Pcm) -> P_co:
         """Keep 8 kHz audio under `digest`, and open it. Atomic; harmless if it is there already."""
 
+    def piece(self, pcm: Pcm) -> P_co:
+        """8 kHz audio as a prompt that is kept nowhere: a part of one that is still being made."""
+
 
 @dataclass(frozen=True, slots=True)
 class RenderedPart(Generic[P]):

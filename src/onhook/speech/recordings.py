@@ -24,7 +24,7 @@ from onhook.speech.fetch import (
     TryLater,
     UrlNotValid,
 )
-from onhook.speech.narrowband import Pcm
+from onhook.speech.narrowband import Pcm, filled_up
 from onhook.speech.prompts import Playable, PromptStore, RenderedPart
 from onhook.speech.workers import Checkpoint, Workers
 
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 STALE_S: Final = 3600.0
 """How long a copy is used while its server does not answer, from when it was last confirmed."""
 
-_RECIPE: Final = b"file 2\n"  # raise it when files are decoded or levelled in another way
+_RECIPE: Final = b"file 3\n"  # raise it when files are decoded or levelled in another way
 
 Room: TypeAlias = Callable[[str], AbstractAsyncContextManager[None]]
 """Waits for a place to download and decode the file at a URL in, and holds it."""
@@ -167,7 +167,7 @@ class Recordings(Generic[P]):
         self._copies.forget(url, _RECIPE)
 
     def _decode(self, body: bytes, kind: audio.FileKind, checkpoint: Checkpoint) -> RenderedPart[P]:
-        pcm = self._decoders.decode(body, kind, checkpoint)
+        pcm = filled_up(self._decoders.decode(body, kind, checkpoint))
         digest = _digest(pcm)
         prompt = self._store.find(digest)
         return RenderedPart.of(digest, self._store.save(digest, pcm) if prompt is None else prompt)

@@ -1,27 +1,35 @@
-"""From a message to prompts that can be played: cached, synthesised or downloaded, side by side."""
+"""From a message to prompts that can be played: cached, synthesised or downloaded, side by side.
+
+A long message can be played while its end is still being spoken (`Renderer.begin`). Its recordings are
+all there by then, because whether they can be had is what the request is answered with; of its texts,
+only a beginning.
+"""
 
 import asyncio
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import nullcontext
 from functools import lru_cache, partial
 from typing import Final, Generic, TypeVar
-
-import structlog
+from weakref import WeakValueDictionary
 
 from onhook.flights import Flights
 from onhook.speech import markup
-from onhook.speech.errors import CannotConvertText, DownloadFailed, RenderError
-from onhook.speech.level import levelled
+from onhook.speech.making import Making, Progress, leave, left
 from onhook.speech.markup import Fetch, Message, Part, Say
-from onhook.speech.narrowband import Narrowband, Pcm, faded
+from onhook.speech.narrowband import Pcm
 from onhook.speech.prompts import Playable, PromptStore, Rendered, RenderedPart
 from onhook.speech.recordings import Recordings
+from onhook.speech.rendering import Rendering, Rest
+from onhook.speech.utterance import Utterance
 from onhook.speech.voices import Catalogue, Voice
 from onhook.speech.workers import Checkpoint, Workers
 
-log = structlog.get_logger()
+SHORT: Final = 100
+"""Characters. So little is spoken before anything of it is played: it takes no longer to be ready, and
+the request is answered with all that can be wrong with it."""
 
 _RECIPE: Final = "speech 2"  # raise it when speech is resampled, levelled or faded in another way
 
@@ -52,11 +60,14 @@ class Renderer(Generic[P]):
         self._store = store
         self._recordings = recordings
         self._synthesis = Workers(synthesis_threads, "speech")
+        # What nobody waits for in silence leaves a thread to what somebody does.
+        self._background = asyncio.Semaphore(max(1, synthesis_threads - 1))
         self._opened_limit = opened_limit
         self._opened_limit_ms = opened_s * 1000
         self._opened: OrderedDict[str, RenderedPart[P]] = OrderedDict()
         self._opened_ms = 0
         self._flights: Flights[RenderedPart[P]] = Flights()
+        self._progress: WeakValueDictionary[str, Progress[P]] = WeakValueDictionary()
 
     def check(self, msg: str) -> Message:
         """Read `msg` without rendering it: pure and cheap. Raises a leaf of `MarkupError`."""
@@ -73,16 +84,43 @@ class Renderer(Generic[P]):
         if None not in ready:
             return Rendered(tuple(part for part in ready if part is not None))
         deadline = asyncio.get_running_loop().time() + deadline_s
-        tasks = [
-            asyncio.create_task(self._part(part, found, deadline))
-            for part, found in zip(message, ready, strict=True)
-        ]
+        making = self._make(message, whole=True)
         try:
-            return Rendered(tuple([await task for task in tasks]))
+            return Rendered(tuple([await one.whole(deadline) for one in making]))
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await left(making)
+
+    async def begin(self, message: Message, *, deadline_s: float) -> Rendering[P]:
+        """Make so much of `message` that it can be played, and go on with the rest.
+
+        That is every recording, and the first piece of what is to be spoken: about a sentence. If
+        no more than `SHORT` characters are to be spoken, it is all. What fails until then is raised
+        as by `render`; what fails later comes out of the rest, whose pieces may each take
+        `deadline_s` from when they are waited for. All is kept as if `render` had made it.
+        """
+        ready = [self._ready(part) for part in message]
+        if None not in ready:
+            return Rendering(tuple(part.prompt for part in ready if part is not None), None)
+        deadline = asyncio.get_running_loop().time() + deadline_s
+        to_speak = [
+            part
+            for part, found in zip(message, ready, strict=True)
+            if found is None and isinstance(part, Say)
+        ]
+        short = sum(len(part.text) for part in to_speak) <= SHORT
+        making = self._make(message, whole=short)
+        try:
+            for one in making:
+                if short or not isinstance(one.part, Say):
+                    await one.whole(deadline)
+                elif one.part is to_speak[0]:
+                    await one.begun(deadline)
+            for one in making:
+                one.check()
+        except BaseException:
+            await left(making)
+            raise
+        return _rendering(making, deadline_s)
 
     async def warm(self) -> None:
         """Load every voice and a decoder, so that the first message need not wait for them."""
@@ -94,38 +132,65 @@ class Renderer(Generic[P]):
         await self._flights.close()
         await asyncio.gather(self._synthesis.close(), self._recordings.close())
 
-    async def _part(
-        self, part: Part, ready: RenderedPart[P] | None, deadline: float
-    ) -> RenderedPart[P]:
-        if ready is not None:
-            return ready
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await self._make(part)
-        except TimeoutError:
-            raise _too_late(part) from None
+    def _make(self, message: Message, *, whole: bool) -> list[Making[P]]:
+        """Begin to make every part, or join who makes it; they have to be left.
 
-    async def _make(self, part: Part) -> RenderedPart[P]:
-        if isinstance(part, Fetch):
-            key: Hashable = ("url", part.url)
-            begin = partial(self._recordings.prompt, part.url)
-            return self._remember(await self._flights.join(key, begin))
+        Unless all are wanted `whole`, only the first text is urgent.
+        """
+        making: list[Making[P]] = []
+        urgent = True
+        for part in message:
+            if isinstance(part, Fetch):
+                begin = partial(self._record, part.url)
+                making.append(Making(part, self._flights.board(("url", part.url), begin)))
+            elif (found := self._ready(part)) is not None:
+                making.append(Making(part, found))
+            else:
+                making.append(self._say(part, whole=whole, urgent=urgent))
+                urgent = whole
+        return making
+
+    def _say(self, part: Say, *, whole: bool, urgent: bool) -> Making[P]:
         voice, text, digest = self._address(part)
-        made = await self._flights.join(digest, partial(self._speak, voice, text, digest))
-        return self._remember(made)
 
-    async def _speak(self, voice: Voice, text: str, digest: str) -> RenderedPart[P]:
-        return await self._synthesis.run(partial(self._keep_speech, voice, text, digest))
+        def begin() -> Coroutine[None, None, RenderedPart[P]]:
+            progress = self._progress[digest] = Progress()
+            utterance = Utterance(voice, text)
+            return self._speak(utterance, digest, None if whole else progress, urgent=urgent)
+
+        seat = self._flights.board(digest, begin)
+        return Making(part, seat, self._progress.get(digest, Progress()))
+
+    async def _record(self, url: str) -> RenderedPart[P]:
+        return self._remember(await self._recordings.prompt(url))
+
+    async def _speak(
+        self, utterance: Utterance, digest: str, progress: Progress[P] | None, *, urgent: bool
+    ) -> RenderedPart[P]:
+        """Piece by piece if somebody follows the progress: others get at the threads in between."""
+        while True:
+            async with nullcontext() if urgent else self._background:
+                step = partial(self._go_on, utterance, digest, progress is not None)
+                made = await self._synthesis.run(step)
+            if isinstance(made, RenderedPart):
+                return self._remember(made)
+            if progress is not None:
+                progress.add(made)
+            urgent = False
 
     # In threads
 
-    def _keep_speech(
-        self, voice: Voice, text: str, digest: str, checkpoint: Checkpoint
-    ) -> RenderedPart[P]:
-        prompt = self._store.find(digest)
-        if prompt is None:
-            prompt = self._store.save(digest, speech(voice, text, checkpoint))
-        return RenderedPart.of(digest, prompt)
+    def _go_on(
+        self, utterance: Utterance, digest: str, in_pieces: bool, checkpoint: Checkpoint
+    ) -> RenderedPart[P] | P:
+        """The next piece; or all of it, when there is no next piece."""
+        if not utterance.begun:
+            prompt = self._store.find(digest)
+            if prompt is not None:
+                return RenderedPart.of(digest, prompt)
+        if in_pieces and not utterance.over:
+            return self._store.piece(utterance.piece(checkpoint))
+        return RenderedPart.of(digest, self._store.save(digest, utterance.whole(checkpoint)))
 
     # On the loop
 
@@ -158,27 +223,33 @@ class Renderer(Generic[P]):
         return found
 
 
-def speech(voice: Voice, text: str, checkpoint: Checkpoint = lambda: None) -> Pcm:
+def speech(voice: Voice, text: str) -> Pcm:
     """`text` in `voice` as telephone audio. Raises `CannotConvertText`, also for no sound at all."""
-    narrowband: Narrowband | None = None
-    for sound in voice.synthesise(text):
-        checkpoint()
-        narrowband = narrowband or Narrowband(sound.rate_hz)
-        narrowband.feed(sound.samples)
-    pcm = narrowband.finish() if narrowband else None
-    if pcm is None or len(pcm) == 0:
-        raise CannotConvertText(
-            "The voice that was chosen finds nothing in the text of msg that it can speak."
-        )
-    log.debug("speech_synthesised", voice=voice.name, samples=len(pcm))
-    return faded(levelled(pcm))
+    return Utterance(voice, text).whole()
+
+
+def _rendering(making: Sequence[Making[P]], deadline_s: float) -> Rendering[P]:
+    first: list[P] = []
+    for index, one in enumerate(making):
+        if one.made is None:
+            begun = len(one.progress.pieces)
+            first += one.progress.pieces
+            rest = _following(making[index:], begun, deadline_s)
+            return Rendering(tuple(first), Rest(rest, partial(leave, making)))
+        first.append(one.made.prompt)
+    leave(making)
+    return Rendering(tuple(first), None)
+
+
+async def _following(
+    making: Sequence[Making[P]], heard: int, patience_s: float
+) -> AsyncIterator[Sequence[P]]:
+    """The prompts of these parts, but for the first `heard` pieces of the first one."""
+    for one in making:
+        async for prompts in one.prompts(heard, patience_s):
+            yield prompts
+        heard = 0
 
 
 def _warm(voice: Voice, _checkpoint: Checkpoint) -> None:
     voice.warm()
-
-
-def _too_late(part: Part) -> RenderError:
-    if isinstance(part, Say):
-        return CannotConvertText("The text of msg was not turned into speech in time: try again.")
-    return DownloadFailed("The file of a <url> in msg was not there in time.")

@@ -12,8 +12,39 @@ ARABIC: Final = "ARABIC "
 DEVANAGARI: Final = "DEVANAGARI "
 BENGALI: Final = "BENGALI "
 TAMIL: Final = "TAMIL "
+HIRAGANA: Final = "HIRAGANA "
+KATAKANA: Final = "KATAKANA"  # its prolonged sound mark has a hyphen there
+
+_WRITTEN_IN: Final = {
+    **dict.fromkeys(("be", "bg", "kk", "ky", "mk", "mn", "ru", "uk"), (CYRILLIC, LATIN)),
+    "sr": (LATIN, CYRILLIC),
+    **dict.fromkeys(("ar", "fa", "ur", "ps", "ckb"), (ARABIC, LATIN)),
+    **dict.fromkeys(("hi", "mr", "ne"), (DEVANAGARI, LATIN)),
+    **dict.fromkeys(("bn", "as"), (BENGALI, LATIN)),
+    "ta": (TAMIL, LATIN),
+    "te": ("TELUGU ", LATIN),
+    "kn": ("KANNADA ", LATIN),
+    "ml": ("MALAYALAM ", LATIN),
+    "gu": ("GUJARATI ", LATIN),
+    "pa": ("GURMUKHI ", LATIN),
+    "si": ("SINHALA ", LATIN),
+    "th": ("THAI ", LATIN),
+    "he": ("HEBREW ", LATIN),
+    "el": ("GREEK ", LATIN),
+    "hy": ("ARMENIAN ", LATIN),
+    "ka": ("GEORGIAN ", LATIN),
+    "am": ("ETHIOPIC ", LATIN),
+    "ko": (HANGUL, LATIN),
+    **dict.fromkeys(("zh", "yue", "cmn"), (HAN, LATIN)),
+    "ja": (HIRAGANA, KATAKANA, HAN, "IDEOGRAPHIC ", LATIN),
+}
 
 _SHARED: Final = "MODIFIER LETTER "
+
+
+def written_in(tag: str) -> tuple[str, ...]:
+    """The scripts of a language tag, its own first; Latin where nothing else is known."""
+    return _WRITTEN_IN.get(tag.partition("-")[0].lower(), (LATIN,))
 
 
 def readable(text: str, scripts: Iterable[str]) -> bool:

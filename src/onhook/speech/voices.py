@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from onhook.speech.errors import InvalidGender, InvalidLanguage
 
@@ -68,23 +68,48 @@ class Voice(Protocol):
         """
 
 
-class Catalogue:
-    """The voices of this installation. The first voice is the default.
+@runtime_checkable
+class Rated(Protocol):
+    """A voice that says what to expect of it."""
 
-    A bare language (`en`) means the tag of the first voice of that language.
+    @property
+    def quality(self) -> str:
+        """`neural` or `formant`, and what else is to be known."""
+
+
+def quality(voice: Voice) -> str:
+    """What to expect of a voice, in words for people."""
+    return voice.quality if isinstance(voice, Rated) else "unknown"
+
+
+class Catalogue:
+    """The voices of this installation. The first voice's language is the default.
+
+    Of several voices with the same tag and gender the first speaks; but one of `instead` speaks in
+    place of all those (the first of `instead`, if there are several), and also of those whose tag
+    is its language alone. A bare language (`en`) means the tag of the first voice of that language,
+    whoever then speaks it.
     """
 
-    def __init__(self, voices: Iterable[Voice]) -> None:
-        self.voices = tuple(voices)
-        if not self.voices:
-            raise ValueError("a catalogue needs at least one voice")
+    def __init__(self, voices: Iterable[Voice], instead: Iterable[Voice] = ()) -> None:
+        self._written: dict[str, str] = {}
         self._by_tag: dict[str, dict[Gender, Voice]] = {}
         self._by_language: dict[str, dict[Gender, Voice]] = {}
-        for voice in self.voices:
-            tag = voice.language.lower()
-            speakers = self._by_tag.setdefault(tag, {})
-            speakers.setdefault(voice.gender, voice)
-            self._by_language.setdefault(_primary(tag), speakers)
+        for voice in voices:
+            self._speakers_of(voice.language).setdefault(voice.gender, voice)
+        if not self._by_tag:
+            raise ValueError("a catalogue needs at least one voice")
+        self._default = next(iter(self._by_tag))
+        for voice in reversed(tuple(instead)):
+            if (bare := _primary(voice.language.lower())) in self._by_tag:
+                self._by_tag[bare][voice.gender] = voice
+            self._speakers_of(voice.language)[voice.gender] = voice
+
+    @property
+    def voices(self) -> tuple[Voice, ...]:
+        """Everybody who can be chosen, the default first."""
+        found = [voice for speakers in self._by_tag.values() for voice in speakers.values()]
+        return tuple(voice for place, voice in enumerate(found) if voice not in found[:place])
 
     def find(self, language: str | None = None, gender: str | None = None) -> Voice:
         """The voice for the attributes of a `<speech>`, either of which may be left out.
@@ -93,7 +118,7 @@ class Catalogue:
         is spoken by `en-US` as long as nobody speaks it better). Without a gender it is female,
         or whoever speaks the language. Raises `InvalidLanguage` or `InvalidGender`.
         """
-        speakers = self._speakers(self.voices[0].language if language is None else language)
+        speakers = self._speakers(self._default if language is None else language)
         if gender is None:
             return speakers.get(Gender.FEMALE) or next(iter(speakers.values()))
         try:
@@ -105,10 +130,15 @@ class Catalogue:
 
     def languages(self) -> dict[str, tuple[Gender, ...]]:
         """Every tag that is spoken, and by whom, in the order of the voices."""
-        return {
-            next(iter(speakers.values())).language: tuple(speakers)
-            for speakers in self._by_tag.values()
-        }
+        return {self._written[tag]: tuple(speakers) for tag, speakers in self._by_tag.items()}
+
+    def _speakers_of(self, language: str) -> dict[Gender, Voice]:
+        """Those of a tag, which is made known."""
+        tag = language.lower()
+        self._written.setdefault(tag, language)
+        speakers = self._by_tag.setdefault(tag, {})
+        self._by_language.setdefault(_primary(tag), speakers)
+        return speakers
 
     def _speakers(self, language: str) -> dict[Gender, Voice]:
         tag = language.lower()

@@ -8,7 +8,7 @@ import select
 import struct
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
@@ -42,18 +42,20 @@ class WorkerBabbled(WorkerFailed):
 class WorkerProcess:
     """`command` as a child process. Not thread-safe: one job at a time. `close` ends it.
 
-    It gets no environment but a locale, and its standard error goes nowhere: what libraries print
-    there may quote the message. Raises `OSError` when it cannot be started.
+    It gets no environment but a locale, unless one is given, and its standard error goes nowhere:
+    what libraries print there may quote the message. Raises `OSError` when it cannot be started.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> None:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={"LC_ALL": "C.UTF-8"},
+            env={**(environment or {}), "LC_ALL": "C.UTF-8"},
             bufsize=0,
         )
         assert process.stdin is not None

@@ -19,6 +19,7 @@ from onhook.store.records import (
     NotificationRecord,
     Number,
     RateRecord,
+    TrunkRecord,
     WorkerAlive,
     Writes,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "RateRecord",
     "Store",
     "StoreError",
+    "TrunkRecord",
     "WorkerAlive",
     "Writes",
 ]

@@ -1,6 +1,6 @@
 """What is stored, as plain values. Times are milliseconds since the epoch, money is decimal text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAIN_ACCOUNT = "main"
 """The account of whoever names none."""
@@ -94,6 +94,34 @@ class CallRecord:
     billed_s: int = 0
     written_ms: int = 0
     """When this state was written: the call was known to its worker then."""
+    dest_number: str = ""
+    """The number, in E.164, that was called: by a Dial, or last by a Transfer."""
+    facts: str = ""
+    """A JSON object, or nothing: what else belongs into the terminal notification, and who else is told."""
+    sip_code: int | None = None
+    """The SIP response for which the outgoing leg failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkRecord:
+    """A way out: the SIP proxy that calls to numbers with this prefix are handed to.
+
+    Of trunks with one prefix the one that was made first is tried first.
+    """
+
+    name: str
+    proxy_host: str
+    proxy_port: int
+    created_ms: int
+    transport: str = "udp"
+    """``udp`` or ``tcp``."""
+    username: str = ""
+    password_encrypted: str = field(default="", repr=False)
+    """Empty without a password."""
+    prefix: str = ""
+    """How numbers begin that go this way: digits without ``+``; empty is every number."""
+    caller_id: str = ""
+    """The number, in E.164, that is shown where the account has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sqlalchemy import (
     event,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration; a database that says so needs none."""
 
 metadata = MetaData(
@@ -99,6 +99,9 @@ calls = Table(
     Column("increment_s", Integer, nullable=False),
     Column("billed_s", BigInteger, nullable=False),
     Column("written_ms", BigInteger, nullable=False),
+    Column("dest_number", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("sip_code", Integer),
     Index(None, "state"),
     Index(None, "account_id", "began_ms"),
 )
@@ -141,6 +144,20 @@ attempts = Table(
     Column("duration_ms", Integer, nullable=False),
     Column("status", Integer),
     Column("error", Text, nullable=False),
+)
+
+trunks = Table(
+    "trunks",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("proxy_host", Text, nullable=False),
+    Column("proxy_port", Integer, nullable=False),
+    Column("transport", String(3), nullable=False),
+    Column("username", Text, nullable=False),
+    Column("password_encrypted", Text, nullable=False),
+    Column("prefix", String(16), nullable=False),
+    Column("caller_id", String(16), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
 )
 
 rates = Table(

@@ -1,16 +1,19 @@
 """A virtual phone, a customer's web server and a virtual clock, for the users' tests and ours.
 
-`Phone` places real calls over UDP on loopback and records what it hears; `tone` and `find_tone`
+`Phone` places and takes real calls over UDP on loopback and records what it hears; `tone` and `find_tone`
 make a message measurable; `Receiver` is the web server that gets the notifications; `ApiClient`
 makes the requests; `VirtualClock` passes hours in a microsecond. None of it uses the parts of
 Onhook that it tests.
 """
 
 from onhook.testing.api_client import ApiClient, ApiReply, ApiReplyError
+from onhook.testing.call_leg import CallLeg, CallNotAnswered, PhoneError, PhoneTimeout
 from onhook.testing.call_log import Ended, Event, How, SeenMessage
 from onhook.testing.clock import VirtualClock, VirtualHandle
+from onhook.testing.digest import Challenge
+from onhook.testing.incoming_call import IncomingPhoneCall
 from onhook.testing.phone import Phone
-from onhook.testing.phone_call import CallNotAnswered, PhoneCall, PhoneError, PhoneTimeout
+from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification, Receiver, Reply, Then
 from onhook.testing.recording import Recording
 from onhook.testing.tones import (
@@ -27,10 +30,13 @@ __all__ = [
     "ApiClient",
     "ApiReply",
     "ApiReplyError",
+    "CallLeg",
     "CallNotAnswered",
+    "Challenge",
     "Ended",
     "Event",
     "How",
+    "IncomingPhoneCall",
     "Notification",
     "Phone",
     "PhoneCall",

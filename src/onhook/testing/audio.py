@@ -1,4 +1,4 @@
-"""The phone's own side of the sound: it talks in packets of 20 ms, presses keys, and records."""
+"""The phone's own side of the sound: it talks in packets, presses keys, and records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from onhook.testing.recording import Recording
 from onhook.testing.rtp import FRAME_MS, FRAME_SAMPLES, RtpPacket
 from onhook.testing.sip_text import Address
 
-_FRAME_S = FRAME_MS / 1000
 _LATE_FRAMES = 10  # further behind than this, the frames are skipped instead of sent in a burst
 
 
@@ -32,7 +31,7 @@ class AudioRoute:
 
 @dataclass(slots=True)
 class _Frame:
-    """What one tick of 20 ms sends: sound, or a packet of a key press."""
+    """What one tick sends: sound, or a packet of a key press."""
 
     payload: bytes
     starts_event: bool | None = None
@@ -50,22 +49,33 @@ class _Frame:
 class Audio:
     """The RTP of one call: one socket to receive on, the same or another one to send from.
 
-    Frames leave at multiples of 20 ms from the start; a frame with nothing to say sends silence
+    Frames leave at multiples of `frame_ms` from the start; a frame with nothing to say sends silence
     when `talk` is set, and nothing otherwise. While a key is pressed, its packets take the place
     of the sound, which goes on unheard, as in a real phone (RFC 4733 2.5.1.2).
     """
 
     def __init__(
-        self, host: str, payload_types: Mapping[int, str], *, talk: bool, other_port: bool
+        self,
+        host: str,
+        payload_types: Mapping[int, str],
+        *,
+        talk: bool,
+        other_port: bool,
+        frame_ms: int = FRAME_MS,
     ) -> None:
         self.recording = Recording(payload_types)
         """What was received, on either socket."""
         self.sent: list[RtpPacket] = []
         """The last packets sent, at most 500, each with the time at which it was sent."""
+        self.talk = talk
+        """Send silence when there is nothing to say; what `start` and `say` wake looks at it."""
+        self.frame_ms = frame_ms
+        """How much sound a packet has; to be changed before `start`."""
         self._loop = asyncio.get_running_loop()
-        self._receiver = self._open(host)
-        self._sender = self._open(host) if other_port else self._receiver
-        self._talk = talk
+        self._host = host
+        self._receiver = self._open()
+        self._sender = self._open() if other_port else self._receiver
+        self._left: list[DatagramSocket] = []
         self._sound: deque[_Frame] = deque()
         self._keys: deque[_Frame] = deque()
         self._route: AudioRoute | None = None
@@ -89,6 +99,10 @@ class Audio:
         return self._sender.address
 
     @property
+    def _samples(self) -> int:
+        return self.frame_ms * FRAME_SAMPLES // FRAME_MS
+
+    @property
     def route(self) -> AudioRoute | None:
         """Where sound goes; None before `start`."""
         return self._route
@@ -98,7 +112,7 @@ class Audio:
         self._route = route
         if self._started_s is None:
             self._started_s = self._loop.time()
-            self._wake()
+        self._wake()
 
     def say(self, pcm: Pcm) -> asyncio.Future[None]:
         """Queue samples behind what is queued; the future is done when the last one has left."""
@@ -106,28 +120,47 @@ class Audio:
         if route is None:
             raise RuntimeError("there is nobody to talk to before the call is answered")
         code = g711.encode(route.law, pcm)
-        silent = bytes([g711.SILENCE[route.law]])
-        for at in range(0, len(code), FRAME_SAMPLES):
-            self._sound.append(_Frame(code[at : at + FRAME_SAMPLES].ljust(FRAME_SAMPLES, silent)))
+        silent, size = bytes([g711.SILENCE[route.law]]), self._samples
+        for at in range(0, len(code), size):
+            self._sound.append(_Frame(code[at : at + size].ljust(size, silent)))
         return self._when_sent(self._sound)
 
     def press(
         self, digits: str, tone_ms: int, gap_ms: int, end_packets: int
     ) -> asyncio.Future[None]:
         """Queue key presses (RFC 4733); the future is done when the last packet has left."""
-        presses = [rtp.event_payloads(digit, tone_ms, end_packets) for digit in digits]
+        presses = [
+            rtp.event_payloads(digit, tone_ms, end_packets, frame_ms=self.frame_ms)
+            for digit in digits
+        ]
         for payloads in presses:
             for n, payload in enumerate(payloads):
                 self._keys.append(_Frame(payload, starts_event=n == 0))
-            self._keys.extend(_Frame(b"") for _ in range(math.ceil(gap_ms / FRAME_MS)))
+            self._keys.extend(_Frame(b"") for _ in range(math.ceil(gap_ms / self.frame_ms)))
         return self._when_sent(self._keys)
 
-    def stop(self) -> None:
-        """Send nothing more; what is received is still recorded."""
+    def send_odd(self, payload_type: int, payload: bytes) -> None:
+        """Send one packet of any kind between those of the sound, such as comfort noise (13)."""
+        if self._route is not None:
+            self._send(self._route, payload_type, self._frame, payload)
+
+    def move(self) -> None:
+        """Receive on a new port, and send from it. What still comes to the old one is recorded."""
+        self._left.append(self._receiver)
+        if self._sender is not self._receiver:
+            self._left.append(self._sender)
+        self._receiver = self._sender = self._open()
+
+    def pause(self) -> None:
+        """Send nothing until `start`; what is queued waits."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._route = None
+
+    def stop(self) -> None:
+        """Send nothing more; what is received is still recorded."""
+        self.pause()
         for frame in (*self._sound, *self._keys):
             frame.left()
         self._sound.clear()
@@ -136,16 +169,16 @@ class Audio:
     def close(self) -> None:
         """Free the ports."""
         self.stop()
-        self._receiver.close()
-        self._sender.close()
+        for socket in (self._receiver, self._sender, *self._left):
+            socket.close()
 
-    def _open(self, host: str) -> DatagramSocket:
+    def _open(self) -> DatagramSocket:
         opened: list[DatagramSocket] = []
 
         def receive(data: bytes, at_s: float, source: Address) -> None:
             self.recording.add_datagram(data, at_s, source, opened[0].address[1])
 
-        opened.append(DatagramSocket.open(host, receive, even=True))
+        opened.append(DatagramSocket.open(self._host, receive, even=True))
         return opened[0]
 
     def _when_sent(self, queue: deque[_Frame]) -> asyncio.Future[None]:
@@ -161,13 +194,14 @@ class Audio:
         """Set the timer of the next frame, unless it is set or there is nothing to send."""
         if self._timer is not None or self._route is None or self._started_s is None:
             return
-        if not (self._talk or self._sound or self._keys):
+        if not (self.talk or self._sound or self._keys):
             return
-        now = (self._loop.time() - self._started_s) / _FRAME_S
+        frame_s = self.frame_ms / 1000
+        now = (self._loop.time() - self._started_s) / frame_s
         if now - self._frame > _LATE_FRAMES:
             self._frame = math.ceil(now)
             self._marker = True
-        due_s = self._started_s + self._frame * _FRAME_S
+        due_s = self._started_s + self._frame * frame_s
         self._timer = self._loop.call_at(due_s, self._tick)
 
     def _tick(self) -> None:
@@ -179,8 +213,8 @@ class Audio:
         sound = self._sound.popleft() if self._sound else _Frame(b"")
         if key.starts_event is not None:
             self._send_event(route, key)
-        elif sound.payload or self._talk:
-            silent = bytes([g711.SILENCE[route.law]]) * FRAME_SAMPLES
+        elif sound.payload or self.talk:
+            silent = bytes([g711.SILENCE[route.law]]) * self._samples
             self._send(route, route.payload_type, self._frame, sound.payload or silent)
         else:
             self._marker = True
@@ -196,7 +230,7 @@ class Audio:
             self._send(route, route.events_type, self._event_frame, frame.payload)
 
     def _send(self, route: AudioRoute, payload_type: int, frame: int, payload: bytes) -> None:
-        timestamp = (self._timestamp + frame * FRAME_SAMPLES) % 0x100000000
+        timestamp = (self._timestamp + frame * self._samples) % 0x100000000
         packet = RtpPacket(
             payload_type, self._seq, timestamp, self._ssrc, payload, self._marker,
             self._loop.time(), self._sender.address, self._sender.address[1],

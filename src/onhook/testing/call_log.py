@@ -25,6 +25,12 @@ class How(StrEnum):
     """The phone gave up while it rang: CANCEL, then 487."""
     TIMED_OUT = "timed_out"
     """No final response: none at all in 32 s, or none after a CANCEL."""
+    CANCEL_RECEIVED = "cancel_received"
+    """The server gave up while the phone rang."""
+    REJECTION_SENT = "rejection_sent"
+    """The phone refused the server's call with a final response of 300 to 699."""
+    NO_ACK = "no_ack"
+    """The phone's answer was not acknowledged in 32 s, so it hung up (RFC 3261 13.3.1.4)."""
     VANISHED = "vanished"
     """The phone went away without a word (`PhoneCall.vanish`)."""
 
@@ -37,14 +43,14 @@ class Ended:
     at_s: float
     """Monotonic; for what was received, the kernel's time."""
     code: int | None = None
-    """The final response to INVITE when it was not 2xx."""
+    """The final response to INVITE, received or sent, when it was not 2xx."""
     reason: str = ""
     """The Reason header (RFC 3326) if there is one, else the reason phrase of the response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A moment of a call: `invite_sent`, `trying`, `ringing`, `answered`, `ack_sent`, `ended`, ..."""
+    """A moment of a call: `ringing`, `answered`, `ended`, ...; `CallLeg.events` lists them."""
 
     at_s: float
     name: str

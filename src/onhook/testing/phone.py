@@ -10,8 +10,15 @@
     assert find_tone(call.recording.pcm(), 440) is not None
     assert not call.complaints
 
+    async with Phone("+6591112222") as callee:
+        ...                                     # make the server call callee.address
+        call = await callee.incoming()
+        call.ring()
+        await call.answer()
+
 It shares no code with the SIP and the media of Onhook, and looks up no names: servers are numeric
-addresses. One phone can have any number of calls at once, each with sockets of its own for sound.
+addresses. One phone can have any number of calls at once, each with sockets of its own for sound;
+it takes calls to any number, so that it can stand for a trunk with many phones behind it.
 """
 
 from __future__ import annotations
@@ -19,20 +26,27 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from onhook.testing import routing, sdp_text, sip_text
+from onhook.testing.arrivals import Arrivals
 from onhook.testing.audio import Audio
+from onhook.testing.call_leg import WAIT_S, CallLeg, PhoneError, PhoneTimeout
 from onhook.testing.call_log import CallLog
 from onhook.testing.datagrams import DatagramSocket
-from onhook.testing.dialog import ALLOW, CallScript, Dialog
+from onhook.testing.dialog import ALLOW, Dialog
+from onhook.testing.digest import Challenge
 from onhook.testing.g711 import Pcm
-from onhook.testing.phone_call import WAIT_S, PhoneCall, PhoneError, PhoneTimeout
+from onhook.testing.incoming_call import LAWS, IncomingPhoneCall
+from onhook.testing.phone_call import PhoneCall
+from onhook.testing.placed import CallScript, PlacedDialog
 from onhook.testing.requests import Wire
-from onhook.testing.sdp_text import EVENTS
+from onhook.testing.sdp_text import EVENTS, SdpTextError
+from onhook.testing.session import Session
 from onhook.testing.sip_text import Address, Headers, SipMessage, SipTextError
+from onhook.testing.taken import TakenDialog
 
 USER_AGENT = "Onhook-test-phone"
 GOODBYE_S = 1.0
@@ -40,11 +54,15 @@ GOODBYE_S = 1.0
 _BREAKS_A_LINE = re.compile(r"[\x00-\x20\x7f]")
 _KEEP_ALIVE = b"\r\n\x00 "
 
+OnCall = Callable[[IncomingPhoneCall], Awaitable[object] | object]
+"""What a phone does by itself with a call that comes in."""
+
 
 class Phone:
     """A SIP phone at an address of its own; use it with `async with`.
 
-    At the end of the block the calls that are still up are hung up, those that ring are cancelled.
+    At the end of the block the calls that are still up are hung up, those that ring are cancelled
+    or refused, and what `on_call` raised is raised.
     """
 
     def __init__(self, number: str = "+6598765432", *, host: str = "127.0.0.1", port: int = 0):
@@ -54,11 +72,27 @@ class Phone:
         """Datagrams received that are not SIP, or belong to no call."""
         self.stray: list[SipMessage] = []
         """Messages received that belong to no call, the first 100."""
+        self.on_call: OnCall | None = None
+        """Called with each call that comes in; what it returns is awaited if it can be.
+
+            callee.on_call = lambda call: call.answer()
+        """
+        self.arrivals = Arrivals()
+        """The INVITEs that did not become calls."""
+        self.errors: list[Exception] = []
+        """What `on_call` raised."""
         self._host = host
         self._port = port
         self._socket: DatagramSocket | None = None
         self._wire: Wire | None = None
-        self._calls: dict[str, tuple[Dialog, PhoneCall]] = {}
+        self._dialogs: dict[tuple[str, str], Dialog] = {}
+        self._by_branch: dict[str, TakenDialog] = {}
+        self._by_call_id: dict[str, Dialog] = {}
+        self._placed: list[PhoneCall] = []
+        self._taken: list[IncomingPhoneCall] = []
+        self._waiting: list[IncomingPhoneCall] = []
+        self._arrived = asyncio.Event()
+        self._policies: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> Address:
@@ -68,7 +102,12 @@ class Phone:
     @property
     def calls(self) -> list[PhoneCall]:
         """The calls placed so far, in order, ended ones too."""
-        return [call for _, call in self._calls.values()]
+        return list(self._placed)
+
+    @property
+    def incoming_calls(self) -> list[IncomingPhoneCall]:
+        """The calls that came in so far, in order, ended ones too."""
+        return list(self._taken)
 
     async def __aenter__(self) -> Self:
         self._socket = DatagramSocket.open(self._host, self._receive, port=self._port)
@@ -82,6 +121,8 @@ class Phone:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+        if self.errors and error is None:
+            raise self.errors[0]
 
     async def call(
         self,
@@ -95,6 +136,7 @@ class Phone:
         offer: bool = True,
         talk: bool | Pcm = True,
         rtp_from_other_port: bool = False,
+        ptime_ms: int = 20,
         ack: bool = True,
         ack_delay_s: float = 0.0,
         ignore_answers: int = 0,
@@ -116,6 +158,7 @@ class Phone:
             is; an array of 8000 Hz samples is said first; False sends nothing at all.
         rtp_from_other_port: send sound from another port than the SDP names, like behind a NAT.
             Sound is received on both.
+        ptime_ms: how much sound the phone's packets have.
         ack: with False no ACK is ever sent.
         ack_delay_s: send the ACK so much after the first 200; repeated 200s until then stay
             unanswered.
@@ -131,21 +174,76 @@ class Phone:
         names = (*codecs, EVENTS) if telephone_events else tuple(codecs)
         if unknown := [name for name in names if name not in types]:
             raise ValueError(f"codecs without a payload type: {', '.join(unknown)}")
-        speech = None if isinstance(talk, bool) else talk
-        script = CallScript(
-            names, types, offer, ack, ack_delay_s, ignore_answers, answer_bye,
-            tuple(repeat_invite_after_s), speech,
-        )  # fmt: skip
         offered = {types[name]: name for name in names}
-        audio = Audio(self._host, offered, talk=talk is not False, other_port=rtp_from_other_port)
-        body = sdp_text.write(audio.address, names, types, session_id=1) if offer else b""
+        audio = Audio(
+            self._host,
+            offered,
+            talk=talk is not False,
+            other_port=rtp_from_other_port,
+            frame_ms=ptime_ms,
+        )
+        session = Session(audio, names, types)
+        session.speech = None if isinstance(talk, bool) else talk
+        body = session.offer() if offer else b""
         invite = self._compose_invite(wire, number, caller, server, headers, body)
+        script = CallScript(offer, ack, ack_delay_s, ignore_answers, tuple(repeat_invite_after_s))
         log = CallLog()
-        dialog = Dialog(wire, server, invite, self._contact_uri(wire), audio, script, log)
+        dialog = PlacedDialog(wire, server, invite, session, script, log)
+        dialog.answer_bye = answer_bye
         call = PhoneCall(dialog, audio, log, invite.call_id)
-        self._calls[invite.call_id] = (dialog, call)
+        self._placed.append(call)
+        self._know(invite.call_id, dialog)
         dialog.start()
         return call
+
+    async def incoming(
+        self, timeout_s: float = WAIT_S, *, called: str | None = None
+    ) -> IncomingPhoneCall:
+        """Wait for a call that was not returned before, to the number `called` if that is given.
+
+        Calls come in the order of their INVITEs. Raises PhoneTimeout.
+        """
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + timeout_s
+        while (call := self._next(called)) is None:
+            self._arrived.clear()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), until_s - loop.time())
+            except TimeoutError:
+                raise PhoneTimeout(
+                    f"no call came in within {timeout_s:g} s; {len(self._taken)} came before, "
+                    f"{len(self.arrivals.challenged)} INVITEs were challenged"
+                ) from None
+        return call
+
+    def challenge(
+        self,
+        username: str,
+        password: str,
+        *,
+        algorithms: Sequence[str] = ("MD5",),
+        status: int = 407,
+        realm: str = "trunk.example",
+        qop: str = "auth",
+        stale: int = 0,
+    ) -> Challenge:
+        """Take only INVITEs that authenticate themselves, like a trunk (RFC 3261 22).
+
+        algorithms: MD5, SHA-256, SHA-512-256, in order of preference; a header line each.
+        status: 401 or 407. Ask twice, once with each, for an INVITE that has to prove both.
+        qop: what is offered: "auth", "auth-int", "auth,auth-int", or "" for none.
+        stale: call so many correct answers stale before one is taken (RFC 7616 3.3).
+
+        Returns the challenge, whose `wrong` says what was wrong with answers to it. The INVITEs
+        that it was sent to are in `arrivals.challenged`.
+        """
+        made = Challenge(username, password, tuple(algorithms), status, realm, qop, stale)
+        self.arrivals.challenges.append(made)
+        return made
+
+    def ignore_invites(self, count: int) -> None:
+        """Act as if the next so many INVITEs had been lost, repeated ones counted singly."""
+        self.arrivals.invites_to_ignore = count
 
     async def options(self, server: Address, timeout_s: float = WAIT_S) -> SipMessage:
         """Ask what the server can do, outside of any call; return the final response.
@@ -174,18 +272,14 @@ class Phone:
         """End what is still up, wait up to a second for the answers, and free the ports."""
         if self._socket is None or self._wire is None:
             return
-        goodbyes = [
-            asyncio.ensure_future(call.hang_up() if call.is_up() else call.cancel())
-            for call in self.calls
-            if not call.is_over()
-        ]
+        legs: list[CallLeg] = [*self._placed, *self._taken]
+        goodbyes = [asyncio.ensure_future(leg.leave()) for leg in legs if not leg.is_over()]
         if goodbyes:
             await asyncio.wait(goodbyes, timeout=GOODBYE_S)
-            for goodbye in goodbyes:
-                goodbye.cancel()
-            await asyncio.gather(*goodbyes, return_exceptions=True)
-        for call in self.calls:
-            call.close()
+        await _cancel(*goodbyes, *self._policies)
+        for leg in legs:
+            leg.close()
+        self.arrivals.close()
         self._wire.close()
         self._socket.close()
         self._socket = self._wire = None
@@ -243,27 +337,98 @@ class Phone:
 
     def _take(self, message: SipMessage, at_s: float, source: Address) -> None:
         """Hand a message to its call; what belongs to none is answered as a phone does."""
-        found = self._calls.get(message.call_id)
         wire = self._open_wire()
-        if found is not None and message.is_request:
-            found[0].on_request(message, at_s, source)
-        elif found is not None:
-            found[0].on_response(message, at_s)
-        elif not message.is_request:
-            wire.take_response(message)
+        if not message.is_request:
+            dialog = self._find(message.call_id, message.from_tag)
+            if dialog is None:
+                wire.take_response(message)
+            else:
+                dialog.on_response(message, at_s)
+        elif (dialog := self._dialog_of(message)) is not None:
+            dialog.on_request(message, at_s, source)
+        elif self.arrivals.take(message):
+            return
+        elif message.method == "INVITE" and not message.to_tag:
+            if self.arrivals.admit(wire, message, source):
+                self._ring(wire, message, at_s, source)
         else:
             self.stray = [*self.stray, message][:100]
             self._answer_stray(wire, message, source)
 
+    def _find(self, call_id: str, own_tag: str) -> Dialog | None:
+        """Find a call by our tag; failing that by its Call-ID, so that a wrong tag is told of."""
+        return self._dialogs.get((call_id, own_tag)) or self._by_call_id.get(call_id)
+
+    def _dialog_of(self, request: SipMessage) -> Dialog | None:
+        if request.to_tag:
+            return self._find(request.call_id, request.to_tag)
+        return self._by_branch.get(request.branch)
+
+    def _know(self, call_id: str, dialog: Dialog) -> None:
+        self._dialogs[call_id, dialog.tag] = dialog
+        self._by_call_id[call_id] = dialog
+
+    def _ring(self, wire: Wire, invite: SipMessage, at_s: float, source: Address) -> None:
+        """Make a call of an INVITE, and tell those who wait for one."""
+        audio = Audio(self._host, _types_of(invite), talk=False, other_port=False)
+        session = Session(audio, (*LAWS, EVENTS), sdp_text.PAYLOAD_TYPES)
+        log = CallLog()
+        tag = secrets.token_hex(6)
+        dialog = TakenDialog(wire, source, invite, tag, self._contact_uri(wire), session, log)
+        call = IncomingPhoneCall(dialog, audio, log, invite.call_id)
+        self._know(invite.call_id, dialog)
+        self._by_branch[invite.branch] = dialog
+        self._taken.append(call)
+        self._waiting.append(call)
+        dialog.start(at_s)
+        self._arrived.set()
+        if self.on_call is not None:
+            self._begin(self.on_call, call)
+
+    def _next(self, called: str | None) -> IncomingPhoneCall | None:
+        for at, call in enumerate(self._waiting):
+            if called is None or call.called == called:
+                return self._waiting.pop(at)
+        return None
+
+    def _begin(self, policy: OnCall, call: IncomingPhoneCall) -> None:
+        """Let the policy act on a call; what it raises is kept for the end of the phone."""
+
+        async def act() -> None:
+            done = policy(call)
+            if isinstance(done, Awaitable):
+                await done
+
+        task = asyncio.ensure_future(act())
+        self._policies.add(task)
+        task.add_done_callback(self._acted)
+
+    def _acted(self, task: asyncio.Task[None]) -> None:
+        self._policies.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self.errors.append(error)
+
     def _answer_stray(self, wire: Wire, message: SipMessage, source: Address) -> None:
-        """Answer what is outside of any call: alive, but not to be called."""
+        """Answer what is outside of any call."""
         if message.method == "ACK":
             return
-        status, reason = {
-            "OPTIONS": (200, "OK"),
-            "INVITE": (480, "Temporarily Unavailable"),
-        }.get(message.method, (481, "Call/Transaction Does Not Exist"))
-        answer = sip_text.response(
-            message, status, reason, tag=secrets.token_hex(6), headers=(("Allow", ALLOW),)
-        )
-        wire.send(answer, source)
+        known = message.method == "OPTIONS"
+        status, reason = (200, "OK") if known else (481, "Call/Transaction Does Not Exist")
+        tag, headers = secrets.token_hex(6), (("Allow", ALLOW),)
+        wire.send(sip_text.response(message, status, reason, tag=tag, headers=headers), source)
+
+
+def _types_of(invite: SipMessage) -> Mapping[int, str]:
+    """Name the payload types that may come in: those of the offer, or our own without one."""
+    ours = {number: name for name, number in sdp_text.PAYLOAD_TYPES.items()}
+    try:
+        return {**ours, **sdp_text.parse(invite.body).payload_types} if invite.body else ours
+    except SdpTextError:
+        return ours
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

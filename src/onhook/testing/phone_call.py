@@ -1,110 +1,23 @@
-"""One call of the test phone, as a test sees it: wait, talk, press keys, hang up, look back.
-
-Errors:
-    PhoneError          what the phone was asked to do cannot be done now
-    +-- CallNotAnswered the call ended before it rang or was answered; `ended` says how
-    +-- PhoneTimeout    what was waited for did not come; also a TimeoutError
-"""
+"""A call that the test phone placed; what it can do once it is answered is in `CallLeg`."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TypeVar
-
-from onhook.testing import rtp
 from onhook.testing.audio import Audio
-from onhook.testing.call_log import CallLog, Ended, Event, SeenMessage
-from onhook.testing.dialog import Dialog
-from onhook.testing.g711 import Pcm
-from onhook.testing.recording import Recording
-from onhook.testing.sip_text import Headers, SipMessage
+from onhook.testing.call_leg import WAIT_S, CallLeg, CallNotAnswered, PhoneError, PhoneTimeout
+from onhook.testing.call_log import CallLog, Ended
+from onhook.testing.placed import PlacedDialog
+from onhook.testing.sip_text import SipMessage
 
-_T = TypeVar("_T")
-
-WAIT_S = 10.0
-"""How long to wait for the server where nothing else is said."""
+__all__ = ["WAIT_S", "CallNotAnswered", "PhoneCall", "PhoneError", "PhoneTimeout"]
 
 
-class PhoneError(Exception):
-    """The phone cannot do that now."""
+class PhoneCall(CallLeg):
+    """A call that `Phone.call` placed."""
 
+    _dialog: PlacedDialog
 
-class CallNotAnswered(PhoneError):
-    """The call ended before what was waited for came."""
-
-    def __init__(self, ended: Ended, ladder: str) -> None:
-        code = f" with {ended.code}" if ended.code else ""
-        super().__init__(f"the call ended: {ended.how}{code} {ended.reason}\n{ladder}")
-        self.ended = ended
-        """How the call ended."""
-
-
-class PhoneTimeout(PhoneError, TimeoutError):
-    """What was waited for did not come in time; the message shows what did."""
-
-
-class PhoneCall:
-    """A call that `Phone.call` placed.
-
-    All times are monotonic seconds. Those of received packets and messages are the kernel's, so
-    their differences are exact however busy the test is.
-    """
-
-    def __init__(self, dialog: Dialog, audio: Audio, log: CallLog, call_id: str) -> None:
-        self.call_id = call_id
-        """The Call-ID on the wire."""
-        self.log = log
-        """Everything seen, with ways to look things up in it."""
-        self.audio = audio
-        """The phone's own sound: its addresses, and the last packets it sent."""
-        self._dialog = dialog
-
-    @property
-    def events(self) -> list[Event]:
-        """The moments of the call: `invite_sent`, `trying`, `ringing`, `answered`, `ack_sent`,
-        `digit_sent`, `cancel_sent`, `bye_sent`, `bye_received`, `ended`.
-        """
-        return self.log.events
-
-    @property
-    def messages(self) -> list[SeenMessage]:
-        """All SIP messages of the call, sent and received, repeated ones too."""
-        return self.log.messages
-
-    @property
-    def complaints(self) -> list[str]:
-        """Sentences about what the server did against RFC 3261; empty for a good server."""
-        return self.log.complaints
-
-    @property
-    def recording(self) -> Recording:
-        """What the phone heard so far."""
-        return self.audio.recording
-
-    def is_over(self) -> bool:
-        """Tell whether the call has ended, however."""
-        return self._dialog.over.done()
-
-    def is_up(self) -> bool:
-        """Tell whether the call is answered and has not ended."""
-        return self._dialog.answered.done() and not self._dialog.over.done()
-
-    def time_of(self, event: str) -> float:
-        """Return when an event came first; LookupError when it never did."""
-        return self.log.time_of(event)
-
-    @property
-    def last_packet_to_bye_s(self) -> float:
-        """The time from the last packet of sound before the server's BYE to that BYE.
-
-        The packet itself sounds for 20 ms, so a server that waits until all of it has been heard
-        comes to 0.020 or more. LookupError without a BYE from the server, or without sound.
-        """
-        bye_s = self.time_of("bye_received")
-        last_s = self.recording.before(bye_s).last_packet_s
-        if last_s is None:
-            raise LookupError("no sound was heard before the BYE")
-        return bye_s - last_s
+    def __init__(self, dialog: PlacedDialog, audio: Audio, log: CallLog, call_id: str) -> None:
+        super().__init__(dialog, audio, log, call_id)
 
     async def ringing(self, timeout_s: float = WAIT_S) -> SipMessage:
         """Wait for the first 180 or 183 and return it.
@@ -129,40 +42,6 @@ class PhoneCall:
         self._raise_if_over()
         raise PhoneError("the call was never answered")  # cannot be: one of the two is known
 
-    async def ended(self, timeout_s: float = WAIT_S) -> Ended:
-        """Wait for the end of the call, whoever ends it, and return how. Raises PhoneTimeout."""
-        return await self._wait(self._dialog.over, "the end of the call", timeout_s)
-
-    async def received(
-        self, what: str | int, count: int = 1, timeout_s: float = WAIT_S
-    ) -> list[SeenMessage]:
-        """Wait until `count` requests of a method, or responses of a status, have arrived.
-
-            await call.received("BYE", 3)       # the server repeats it
-
-        Returns all there are by then, those from before included. Raises PhoneTimeout.
-        """
-        until_s = asyncio.get_running_loop().time() + timeout_s
-        while len(found := self.log.received(what)) < count:
-            left_s = until_s - asyncio.get_running_loop().time()
-            await self._wait(self.log.next_message(), f"{count} x {what}", left_s)
-        return found
-
-    async def hang_up(self, *, headers: Headers = (), timeout_s: float = WAIT_S) -> Ended:
-        """Send BYE, wait for its answer, return how the call ended.
-
-        When the server's BYE came first, that is how. Raises PhoneError before the call is
-        answered (see `cancel`), PhoneTimeout when the BYE is not answered; it is repeated until
-        then (RFC 3261 17.1.2).
-        """
-        if self._dialog.over.done():
-            return self._dialog.over.result()
-        self._need_answer("hang up; cancel it instead")
-        response = self._dialog.bye(headers)
-        if await self._wait(response, "the answer to BYE", timeout_s) is None:
-            raise PhoneTimeout(f"the BYE was not answered\n{self.log.ladder()}")
-        return self._dialog.over.result()
-
     async def cancel(self, *, timeout_s: float = WAIT_S) -> Ended:
         """Send CANCEL and wait for the end of the call.
 
@@ -179,82 +58,10 @@ class PhoneCall:
         self._dialog.cancel()
         return await self.ended(timeout_s)
 
-    def vanish(self) -> None:
-        """End the call as a phone does that lost its network: without a word, and for good."""
-        self._dialog.vanish()
-
-    async def say(self, pcm: Pcm) -> None:
-        """Talk: send 8000 Hz samples behind what is being said; return when they have left."""
-        self._need_sound("talk")
-        await self.audio.say(pcm)
-
-    async def send_digits(
-        self, digits: str, *, tone_ms: int = 100, gap_ms: int = 60, end_packets: int = 3
-    ) -> None:
-        """Press keys, as telephone-events (RFC 4733); return when the last packet has left.
-
-        `end_packets` below three stands for lost ones. Raises PhoneError when the call has no
-        telephone-events, RtpError (a ValueError) for what is not a key.
-        """
-        self._need_sound("press keys")
-        route = self.audio.route
-        if route is None or route.events_type is None:
-            raise PhoneError("telephone-event was not negotiated")
-        for digit in digits:
-            await self.audio.press(digit, tone_ms, gap_ms, end_packets)
-            self.log.note("digit_sent", asyncio.get_running_loop().time())
-
-    async def info_digit(
-        self, digit: str, *, duration_ms: int = 160, timeout_s: float = WAIT_S
-    ) -> SipMessage:
-        """Press one key, as a SIP INFO with application/dtmf-relay; return the response."""
-        if len(digit) != 1 or digit not in rtp.DIGITS:
-            raise rtp.RtpError(f"not a key of a phone: {digit!r}")
-        body = f"Signal={digit}\r\nDuration={duration_ms}\r\n".encode()
-        headers = (("Content-Type", "application/dtmf-relay"),)
-        return await self.request("INFO", headers=headers, body=body, timeout_s=timeout_s)
-
-    async def request(
-        self, method: str, *, headers: Headers = (), body: bytes = b"", timeout_s: float = WAIT_S
-    ) -> SipMessage:
-        """Send any request but INVITE within the call and return its final response.
-
-        Raises PhoneError while there is no call, PhoneTimeout.
-        """
-        self._need_answer(f"send {method}")
-        response = await self._wait(
-            self._dialog.request(method, headers, body), f"the answer to {method}", timeout_s
-        )
-        if response is None:
-            raise PhoneTimeout(f"the {method} was not answered\n{self.log.ladder()}")
-        return response
+    async def leave(self) -> Ended:
+        """End the call in the way that fits: BYE once it is answered, CANCEL before."""
+        return await (self.hang_up() if self.is_up() else self.cancel())
 
     def repeat_invite(self) -> None:
         """Send the INVITE once more, byte for byte, as if the network had doubled it."""
         self._dialog.send_invite()
-
-    def close(self) -> None:
-        """Free the ports of the sound; a call that is still up ends without a word."""
-        self._dialog.vanish()
-        self.audio.close()
-
-    async def _wait(self, future: asyncio.Future[_T], what: str, timeout_s: float) -> _T:
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), timeout_s)
-        except TimeoutError:
-            raise PhoneTimeout(
-                f"waited {timeout_s:g} s for {what}; so far:\n{self.log.ladder()}"
-            ) from None
-
-    def _raise_if_over(self) -> None:
-        if self._dialog.over.done():
-            raise CallNotAnswered(self._dialog.over.result(), self.log.ladder())
-
-    def _need_answer(self, purpose: str) -> None:
-        answered = self._dialog.answered
-        if not answered.done() or answered.result() is None:
-            raise PhoneError(f"the call is not answered, so the phone cannot {purpose}")
-
-    def _need_sound(self, purpose: str) -> None:
-        if self.audio.route is None:
-            raise PhoneError(f"there is no sound in this call, so the phone cannot {purpose}")

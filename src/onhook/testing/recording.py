@@ -70,6 +70,10 @@ class Recording:
         self._streams: dict[int, _Stream] = {}
         self._placed: list[_Placed] = []
 
+    def learn(self, payload_types: Mapping[int, str]) -> None:
+        """Name further payload types, those of a later description."""
+        self._types.update(payload_types)
+
     def add(self, packet: RtpPacket) -> None:
         """Take one received packet."""
         if len(self.packets) >= MAX_PACKETS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass, replace
 
 from onhook.testing import sip_text
 from onhook.testing.sip_text import Address, Headers, SipMessage
@@ -14,45 +15,79 @@ def via_of(address: Address) -> str:
     return f"SIP/2.0/UDP {address[0]}:{address[1]};rport;branch={branch}"
 
 
+@dataclass(frozen=True, slots=True)
+class DialogRoute:
+    """What every request within a dialog says of it, whichever side sends it (RFC 3261 12.1)."""
+
+    local: str
+    """Our From."""
+    remote: str
+    """Our To."""
+    call_id: str
+    contact: str
+    """Our Contact."""
+    target: str
+    """The URI in the other side's Contact."""
+    routes: tuple[str, ...]
+    """In the order in which a request of ours names them."""
+
+    @classmethod
+    def of_caller(cls, invite: SipMessage, answer: SipMessage) -> DialogRoute:
+        """The caller's dialog, made by a 2xx: its Record-Routes backwards (RFC 3261 12.1.2)."""
+        return cls(
+            invite.need("From"), answer.need("To"), invite.call_id, invite.need("Contact"),
+            _contact_uri(answer, invite.uri), tuple(answer.values("Record-Route")[::-1]),
+        )  # fmt: skip
+
+    @classmethod
+    def of_callee(cls, invite: SipMessage, tag: str, contact: str) -> DialogRoute:
+        """The callee's dialog: the INVITE's Record-Routes as they stand (RFC 3261 12.1.1)."""
+        return cls(
+            f"{invite.need('To')};tag={tag}", invite.need("From"), invite.call_id, contact,
+            _contact_uri(invite, sip_text.uri_of(invite.need("From"))),
+            tuple(invite.values("Record-Route")),
+        )  # fmt: skip
+
+    def refreshed(self, message: SipMessage) -> DialogRoute:
+        """Follow the other side to the Contact of its re-INVITE, or of its 2xx to ours (12.2)."""
+        return replace(self, target=_contact_uri(message, self.target))
+
+    @property
+    def next_hop(self) -> Address | None:
+        """Say where a request goes: the first route, else the target; None if no address."""
+        hops = [sip_text.uri_of(route) for route in self.routes[:1]] or [self.target]
+        return sip_text.address_of(hops[0])
+
+
 def within(
-    invite: SipMessage,
-    answer: SipMessage,
+    dialog: DialogRoute,
     via: str,
     method: str,
     number: int,
     headers: Headers = (),
     body: bytes = b"",
 ) -> SipMessage:
-    """Compose a request of the caller in the dialog that `answer`, a 2xx, made.
+    """Compose a request in the dialog.
 
-    Its URI is the server's Contact, its Routes are the Record-Routes backwards; a first route
-    without `lr` is a strict router, which wants its own URI there.
+    Its URI is the other side's Contact; a first route without `lr` is a strict router, which
+    wants its own URI there.
     """
-    contacts = answer.values("Contact")
-    target = sip_text.uri_of(contacts[0]) if contacts else invite.uri
-    routes = answer.values("Record-Route")[::-1]
-    uri = target
+    uri, routes = dialog.target, list(dialog.routes)
     if routes and not _is_loose(routes[0]):
         uri = sip_text.uri_of(routes[0])
-        routes = [*routes[1:], f"<{target}>"]
+        routes = [*routes[1:], f"<{dialog.target}>"]
     lines = [
         ("Via", via),
         ("Max-Forwards", "70"),
         *(("Route", route) for route in routes),
-        ("From", invite.need("From")),
-        ("To", answer.need("To")),
-        ("Call-ID", invite.call_id),
+        ("From", dialog.local),
+        ("To", dialog.remote),
+        ("Call-ID", dialog.call_id),
         ("CSeq", f"{number} {method}"),
-        ("Contact", invite.need("Contact")),
+        ("Contact", dialog.contact),
         *headers,
     ]
     return sip_text.request(method, uri, lines, body)
-
-
-def next_hop(answer: SipMessage) -> Address | None:
-    """Say where such a request goes: the first route, else the Contact; None if no address."""
-    hops = [*answer.values("Record-Route")[::-1], *answer.values("Contact")]
-    return sip_text.address_of(sip_text.uri_of(hops[0])) if hops else None
 
 
 def cancel(invite: SipMessage) -> SipMessage:
@@ -67,12 +102,18 @@ def ack_of_refusal(invite: SipMessage, answer: SipMessage) -> SipMessage:
     lines = [
         ("Via", invite.need("Via")),
         ("Max-Forwards", "70"),
+        *(("Route", route) for route in invite.values("Route")),
         ("From", invite.need("From")),
         ("To", answer.need("To")),
         ("Call-ID", invite.call_id),
         ("CSeq", f"{invite.cseq[0]} ACK"),
     ]
     return sip_text.request("ACK", invite.uri, lines)
+
+
+def _contact_uri(message: SipMessage, otherwise: str) -> str:
+    contacts = message.values("Contact")
+    return sip_text.uri_of(contacts[0]) if contacts else otherwise
 
 
 def _is_loose(route: str) -> bool:

@@ -90,8 +90,10 @@ def parse_event(payload: bytes) -> TelephoneEvent:
     return TelephoneEvent(DIGITS[code], duration, bool(flags & 0x80))
 
 
-def event_payloads(digit: str, tone_ms: int, end_packets: int = 3) -> list[bytes]:
-    """Compose the payloads of one key press, one every 20 ms; all have the first one's timestamp.
+def event_payloads(
+    digit: str, tone_ms: int, end_packets: int = 3, *, frame_ms: int = FRAME_MS
+) -> list[bytes]:
+    """Compose the payloads of one key press, one every `frame_ms`; all have the first one's timestamp.
 
     The durations grow with each packet; the last is sent `end_packets` times with the end bit
     (RFC 4733 2.5.1.4 asks for three). Raises RtpError for what is not a key, or a press that
@@ -101,7 +103,8 @@ def event_payloads(digit: str, tone_ms: int, end_packets: int = 3) -> list[bytes
         raise RtpError(f"not a key of a phone: {digit!r}")
     if not FRAME_MS <= tone_ms <= 8000:
         raise RtpError("a key is pressed for 20 to 8000 ms")
-    frames = tone_ms // FRAME_MS
-    rising = [TelephoneEvent(digit, FRAME_SAMPLES * (n + 1), end=False) for n in range(frames)]
-    last = TelephoneEvent(digit, FRAME_SAMPLES * frames, end=True)
+    frames = max(1, tone_ms // frame_ms)
+    step = frame_ms * FRAME_SAMPLES // FRAME_MS
+    rising = [TelephoneEvent(digit, step * (n + 1), end=False) for n in range(frames)]
+    last = TelephoneEvent(digit, step * frames, end=True)
     return [event.to_bytes() for event in (*rising, *[last] * end_packets)]

@@ -60,9 +60,11 @@ def write(
     payload_types: Mapping[str, int],
     *,
     session_id: int,
+    version: int = 1,
     direction: str = "sendrecv",
+    ptime_ms: int = 20,
 ) -> bytes:
-    """Write an offer or an answer with one audio stream, 20 ms a packet.
+    """Write an offer or an answer with one audio stream.
 
     `codecs` are names in order of preference, `telephone-event` among them if wanted; each must
     have its number in `payload_types` (KeyError otherwise).
@@ -71,7 +73,7 @@ def write(
     numbers = [payload_types[name] for name in codecs]
     lines = [
         "v=0",
-        f"o=- {session_id} 1 IN IP4 {host}",
+        f"o=- {session_id} {version} IN IP4 {host}",
         "s=-",
         f"c=IN IP4 {host}",
         "t=0 0",
@@ -80,7 +82,7 @@ def write(
     ]
     if EVENTS in codecs:
         lines.append(f"a=fmtp:{payload_types[EVENTS]} 0-15")
-    lines += ["a=ptime:20", f"a={direction}", ""]
+    lines += [f"a=ptime:{ptime_ms}", f"a={direction}", ""]
     return "\r\n".join(lines).encode()
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
+from urllib.parse import unquote
 
 Address: TypeAlias = tuple[str, int]
 """An IPv4 address and a UDP port."""
@@ -41,6 +42,7 @@ _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6]\d\d) (.*)")
 _HEADER_LINE = re.compile(rf"({_TOKEN})[ \t]*:([^\x00-\x08\x0a-\x1f\x7f]*)")
 _CSEQ = re.compile(rf"(\d{{1,10}})[ \t]+({_TOKEN})")
 _URI = re.compile(r"sips?:(?:[^@>;?\s]*@)?(\[[^\]]+\]|[^:;?>\s]+)(?::(\d{1,5}))?", re.IGNORECASE)
+_USER = re.compile(r"sips?:([^@:>\s]*)(?::[^@>\s]*)?@|tel:([^>\s]*)", re.IGNORECASE)
 _PARTS = re.compile(r'"(?:\\.|[^"\\])*"|<[^<>]*>|[^,"<]+|["<]|(,)')
 
 
@@ -240,6 +242,15 @@ def param_of(value: str, name: str) -> str | None:
         if key.strip().lower() == name.lower():
             return text.strip()
     return None
+
+
+def user_of(uri: str) -> str:
+    """Return the user part of a SIP URI, or the number of a tel URI (RFC 3966), "" if none.
+
+    Parameters of the user part and percent escapes are resolved.
+    """
+    found = _USER.match(uri)
+    return unquote(found[1] or found[2]).split(";", 1)[0] if found else ""
 
 
 def address_of(uri: str) -> Address | None:

@@ -1,0 +1,95 @@
+"""Beside the IVR blocks: two numbers joined to one another, and a call hung up by its reference."""
+
+from onhook.blocks.declaration import (
+    ACCESS_TOKEN,
+    APP_ID,
+    CALLER_ID,
+    DEST_NUMBER,
+    ENDED_FIELDS,
+    OUTCOMES,
+    SESSION,
+    TAG,
+    Block,
+    Field,
+    Kind,
+    Param,
+    Place,
+    notify_url,
+    outcome,
+)
+from onhook.blocks.dial import MAX_DURATION
+
+TXN_REF_EXAMPLE = "AA-C-482913305716620481"
+TXN_REF = Param(
+    "txn_ref",
+    Kind.TXN_REF,
+    "The reference of the call.",
+    required=True,
+    example=TXN_REF_EXAMPLE,
+)
+TXN_REF_STATUSES = ("error_invalid_txn_ref", "error_txn_ref_access_denied")
+
+CALL = Block(
+    name="call",
+    at="voice/call",
+    place=Place.START,
+    summary="Call two numbers and join them.",
+    doc=(
+        "Calls dest1; when it answers, calls dest2, which dest1 hears ring, and joins the two. When "
+        "either hangs up, the other is hung up, and notify_url is told once."
+    ),
+    params=(
+        APP_ID,
+        ACCESS_TOKEN,
+        Param(
+            "dest1",
+            Kind.CALLEE,
+            "The number to call first, in E.164; without it, the account's registered number.",
+            example="+6598765432",
+        ),
+        Param(
+            "dest2",
+            Kind.CALLEE,
+            "The number to join it to, in E.164.",
+            required=True,
+            example=DEST_NUMBER,
+        ),
+        CALLER_ID,
+        MAX_DURATION,
+        TAG,
+        notify_url("Where to send the notification once all is over; without it, none is sent."),
+    ),
+    own_statuses=(),
+    reply=(Field("txn_ref", "The reference of the call.", example=TXN_REF_EXAMPLE),),
+    fields=(
+        Field("ivr_block", "Which request this notification is about."),
+        Field("session", "The session of the call.", example=SESSION.example),
+        Field("txn_ref", "The reference of the call.", example=TXN_REF_EXAMPLE),
+        Field("tag", "The tag of the request; empty when none was given.", example=TAG.example),
+        Field("dest", "The same as dest1.", example="+6598765432"),
+        Field("dest1", "The number that was called first, in E.164.", example="+6598765432"),
+        Field("dest2", "The number that it was joined to, in E.164.", example=DEST_NUMBER),
+        outcome("call_status_dest1", "What became of the call to dest1."),
+        outcome("call_status_dest2", "What became of the call to dest2."),
+        outcome("call_status_dest_1", "The same as call_status_dest1, as some clients spell it."),
+        outcome("call_status_dest_2", "The same as call_status_dest2, as some clients spell it."),
+        Field("call_state", "`ended`.", values=("ended",), example="ended"),
+        *ENDED_FIELDS,
+    ),
+    notes=(OUTCOMES, "The rate is the sum of that of both numbers."),
+)
+
+HANG_UP_CALL = Block(
+    name="hangup",
+    at="voice/hangup",
+    place=Place.END,
+    summary="Hang up a call by its reference, at once.",
+    doc=(
+        "Ends the call of txn_ref, whatever it is doing: a call of this API, a member of a conference, or "
+        "one that is steered by blocks. Whoever was to be told of its end is told."
+    ),
+    params=(APP_ID, ACCESS_TOKEN, TXN_REF),
+    own_statuses=(*TXN_REF_STATUSES, "error_session_ended", "error_hangup_already_in_progress"),
+    fields=(),
+    hangs_up=True,
+)

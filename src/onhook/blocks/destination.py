@@ -1,0 +1,43 @@
+"""Where a call can be sent: what ``dest``, ``room`` and ``caller_id`` say. Pure."""
+
+import re
+from dataclasses import dataclass
+
+PRIVATE = "private"
+"""The ``caller_id`` of a call that shows no number."""
+
+MEMBERS_MAX = 8
+"""Members of a room, and numbers that one request may call into it."""
+
+_ROOM = re.compile(r"(?:\+[0-9]{0,3})?room:(.*)", re.DOTALL)
+"""Two clients in the wild put a country code before everything (reference, section 1)."""
+_ROOM_NAME = re.compile(r"[A-Za-z0-9._-]{0,32}")
+_DIGITS = re.compile(r"[0-9*#A-D,]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A number in E.164, with what is to be dialled after the answer (``,`` is a pause of one second);
+    or a room, of which an empty name asks for a new one."""
+
+    number: str = ""
+    digits: str = ""
+    room: str | None = None
+
+
+def split_room(text: str) -> str | None:
+    """The name behind ``room:``, unchecked; None for what is no room."""
+    found = _ROOM.fullmatch(text.strip())
+    return found.group(1) if found else None
+
+
+def is_room(name: str) -> bool:
+    """Whether a room can be called so; the empty name is that of a new one."""
+    return _ROOM_NAME.fullmatch(name) is not None
+
+
+def split_digits(text: str) -> tuple[str, str] | None:
+    """``+6561234567,,123#`` as the number and ``,,123#``; None if what follows cannot be dialled."""
+    number, comma, rest = text.partition(",")
+    digits = comma + rest
+    return (number, digits) if not digits or _DIGITS.fullmatch(digits) else None

@@ -1,0 +1,92 @@
+"""What a block does while it runs: a small pure machine inside that of the call.
+
+The table of the call knows when a block may be asked for, when it begins and what becomes of the call
+when it is over. What it does in between is its work: a frozen value whose methods take what happened
+and give back a :class:`Turn`. A new block brings its own, in a module of ``onhook.call.works``.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from onhook.call.effects import Effect
+    from onhook.call.events import WorkEvent
+    from onhook.call.model import Call, Contact, End, Job
+
+Fields = tuple[tuple[str, str], ...]
+"""Fields of a notification that are the block's own, e.g. ``(("digits", "42"),)``."""
+
+
+class Then(enum.Enum):
+    """What becomes of the call when a block is over."""
+
+    NEXT = "next"
+    """The application is told, and has the word."""
+    HOLD = "hold"
+    """The call stays on hold; nobody is told."""
+    LEAVE = "leave"
+    """The call is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The block is over, and how: its own fields of the notification, and what follows.
+
+    ``end`` says how the call ended where ``then`` is LEAVE.
+    """
+
+    then: Then = Then.NEXT
+    fields: Fields = ()
+    end: End | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What came of an event: the work as it is now, and what has to be done about it.
+
+    ``due_at`` is when the work wants to hear ``Due``. ``left`` are typed digits that it did not take.
+    """
+
+    work: Work
+    effects: tuple[Effect, ...] = ()
+    due_at: float | None = None
+    over: Over | None = None
+    left: str = ""
+
+
+class Work:
+    """The work of a block; frozen dataclasses derive from it. By itself it is a block that does nothing."""
+
+    __slots__ = ()
+
+    keeps_contact: ClassVar[bool] = False
+    """Whether whoever was told last is still to be told of the end: the block has no notify_url."""
+    ends_hold: ClassVar[bool] = False
+    """Whether it may be asked for while the call is on hold, and takes it off."""
+
+    def refusal(self, call: Call) -> str:
+        """The status with which the call as it is refuses this block; empty if it does not."""
+        return ""
+
+    def begin(self, job: Job, at: float, typed: str) -> Turn:
+        """The other side can hear: the work begins. ``typed`` are digits that nobody asked for yet."""
+        return Turn(self, over=Over(), left=typed)
+
+    def happen(self, job: Job, event: WorkEvent) -> Turn | None:
+        """Something happened; None if it means nothing to this work."""
+        return None
+
+    def parting(self) -> Fields:
+        """The block's own fields of the terminal notification, should the call end now."""
+        return ()
+
+    def known(self) -> Fields:
+        """What of :meth:`parting` is worth writing down while the block goes on, in case of a crash."""
+        return self.parting()
+
+    def monitor(self, job: Job) -> Contact | None:
+        """Who is to be told of the recording of the whole call, if this work begins one."""
+        return None

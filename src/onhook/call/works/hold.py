@@ -1,0 +1,37 @@
+"""The works of Hold and Unhold: a message or music again and again, and the end of it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from onhook.call.effects import Loop, StopPlaying
+from onhook.call.model import Job
+from onhook.call.work import Over, Then, Turn, Work
+
+if TYPE_CHECKING:
+    from onhook.call.model import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Holding(Work):
+    """Puts the call on hold. It has no notify_url: whoever was told last is told of the end."""
+
+    keeps_contact: ClassVar[bool] = True
+
+    def begin(self, job: Job, at: float, typed: str) -> Turn:
+        """What was typed ahead was not meant for what comes after the hold."""
+        return Turn(self, (Loop(job.request_id),), over=Over(Then.HOLD))
+
+
+@dataclass(frozen=True, slots=True)
+class Unholding(Work):
+    """Takes the call off hold; the application has the word."""
+
+    ends_hold: ClassVar[bool] = True
+
+    def refusal(self, call: "Call") -> str:
+        """There has to be a hold."""
+        return "" if call.held else "error_session_not_on_hold"
+
+    def begin(self, job: Job, at: float, typed: str) -> Turn:
+        """Silence."""
+        return Turn(self, (StopPlaying(),), over=Over())

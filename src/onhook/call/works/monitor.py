@@ -1,0 +1,41 @@
+"""The work of Monitor: from here on the whole call is recorded; then the message, if there is one."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onhook.call.effects import Play, StartRecording
+from onhook.call.events import Played, WorkEvent
+from onhook.call.model import Contact, Job
+from onhook.call.work import Over, Turn, Work
+
+if TYPE_CHECKING:
+    from onhook.call.model import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Monitoring(Work):
+    """Records under ``name`` until the call ends; then ``notify_url`` is told ``url``."""
+
+    name: str
+    url: str
+    notify_url: str | None = None
+
+    def refusal(self, call: "Call") -> str:
+        """A call is monitored once."""
+        return "error_monitor_in_progress" if call.monitor is not None else ""
+
+    def monitor(self, job: Job) -> Contact | None:
+        """The link goes to ``monitor_notify_url``, or where the block itself is told."""
+        url = self.notify_url or job.notify_url
+        return Contact(job.block, url, job.tag, (("monitor_url", self.url),)) if url else None
+
+    def begin(self, job: Job, at: float, typed: str) -> Turn:
+        """The message is the first thing that is recorded."""
+        start = StartRecording(self.name)
+        if job.speaks:
+            return Turn(self, (start, Play(job.request_id)), left=typed)
+        return Turn(self, (start,), over=Over(), left=typed)
+
+    def happen(self, job: Job, event: WorkEvent) -> Turn | None:
+        """The message was heard."""
+        return Turn(self, over=Over()) if isinstance(event, Played) else None

@@ -1,0 +1,65 @@
+"""The work of Record: a message, a beep, then what is said until ``#`` or the time is over."""
+
+from dataclasses import dataclass, replace
+
+from onhook.call.effects import Play, StartRecording, StopPlaying, StopRecording
+from onhook.call.events import Digit, Due, Played, WorkEvent
+from onhook.call.model import Job
+from onhook.call.work import Fields, Over, Turn, Work
+
+END = "#"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording(Work):
+    """Records under ``name`` for ``max_duration_s`` at the most; ``url`` is where it will be heard.
+
+    ``#`` during the message skips the rest of it. Other keys are part of what is recorded; none of
+    them is kept for a later Gather.
+    """
+
+    name: str
+    url: str
+    max_duration_s: float = 120.0
+    beep: bool = True
+    due_at: float | None = None
+
+    @property
+    def recording(self) -> bool:
+        """Whether it has begun to record."""
+        return self.due_at is not None
+
+    def begin(self, job: Job, at: float, typed: str) -> Turn:
+        """The message and the beep, if there are any."""
+        if job.speaks or self.beep:
+            return Turn(self, (Play(job.request_id, beep=self.beep),))
+        return self._start(at)
+
+    def happen(self, job: Job, event: WorkEvent) -> Turn | None:
+        """The message is over, the caller is through, or the time is over."""
+        match event:
+            case Played(at) if not self.recording:
+                return self._start(at)
+            case Digit(at, digit) if not self.recording:
+                if digit != END:
+                    return Turn(self)
+                start = self._start(at)
+                return replace(start, effects=(StopPlaying(), *start.effects))
+            case Digit(_, digit) if digit == END:
+                return self._stop()
+            case Due(at) if self.due_at is not None and at >= self.due_at:
+                return self._stop()
+            case Digit():
+                return Turn(self, due_at=self.due_at)
+        return None
+
+    def parting(self) -> Fields:
+        """The link, once there is something to be heard."""
+        return (("record_url", self.url),) if self.recording else ()
+
+    def _start(self, at: float) -> Turn:
+        work = replace(self, due_at=at + self.max_duration_s)
+        return Turn(work, (StartRecording(self.name),), due_at=work.due_at)
+
+    def _stop(self) -> Turn:
+        return Turn(self, (StopRecording(self.name),), over=Over(fields=self.parting()))

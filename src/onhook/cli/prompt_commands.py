@@ -1,0 +1,41 @@
+"""``onhook prompt warm``."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onhook.cli.running import Data, Json, doc, run, settings_of
+
+commands = typer.Typer(help="Speech and recordings that are kept.", no_args_is_help=True)
+
+
+@commands.command("warm")
+def warm(
+    file: Annotated[
+        Path,
+        typer.Argument(help="One msg a line; .jsonl: a string or an object with msg; - is stdin."),
+    ],
+    data: Data = None,
+    config: Annotated[str | None, typer.Option(help=doc("config"))] = None,
+    allowed_networks: Annotated[str | None, typer.Option(help=doc("allowed_networks"))] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the prompts of messages ahead, so that no call waits for them.
+
+    Works while the server runs, with the same settings. Status 1 if a message cannot be made.
+    """
+    from onhook.cli import prompts  # with it come the engines
+
+    settings = settings_of(data=data, config=config, allowed_networks=allowed_networks)
+    warmed = run(prompts.warm(settings, file))
+    if as_json:
+        print(json.dumps(asdict(warmed)))
+    else:
+        for failure in warmed.failures:
+            print(f"line {failure.line}: {failure.status}: {failure.detail}")
+        print(f"{warmed.ready} messages are ready, {len(warmed.failures)} cannot be made.")
+    if warmed.failures:
+        raise typer.Exit(1)

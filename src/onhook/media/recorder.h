@@ -1,0 +1,99 @@
+/* Recording: what a peer said and what it was sent, mixed, as 16-bit samples at 8,000 Hz in the
+ * machine's byte order, in time with each other. recorder.c says how.
+ *
+ * A `recorder` is a call's, in the media thread. A `recording` is one file being written; a call may
+ * have several at once. `recorders` is the writer thread of all. Places are counted in samples on
+ * the plane's clock (8 a tick).
+ */
+#ifndef ONHOOK_RECORDER_H
+#define ONHOOK_RECORDER_H
+
+#include "plane.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <time.h>
+
+typedef struct plane_recording recording;
+struct recorders;
+
+/* How timestamps map to the plane's clock. */
+struct rtp_clock {
+    bool known;
+    uint32_t ssrc;
+    uint32_t timestamp; /* of the newest packet */
+    int64_t at;         /* where that packet begins */
+    int64_t end;        /* of everything that was placed */
+    int64_t least_lag;  /* between a packet's place and its arrival, of the last packets */
+    unsigned lags;      /* how many */
+    int slip;           /* samples by which each packet is moved, against drift */
+    int64_t late_lag;   /* of the last packet that came too late */
+    unsigned late;      /* how many came with about this lag */
+};
+
+struct recorder {
+    recording *recordings[PLANE_MAX_RECORDINGS];
+    unsigned count;
+    struct rtp_clock heard, sent;
+};
+
+/* Room for what waited_ns() needs, as ancillary data of a message. */
+enum { ARRIVAL_BYTES = CMSG_SPACE(sizeof(struct timespec)) };
+
+/* A packet of a call, coming or going. `at`: when, on the plane's clock. */
+struct taped {
+    const uint8_t *payload;
+    size_t bytes;
+    uint8_t payload_type;
+    bool marker;
+    uint32_t ssrc;
+    uint32_t timestamp;
+    int64_t at;
+};
+
+/* ---- The caller's side ---- */
+
+/* Start the writer, which signals event_fd when a recording is done. Negative errno. */
+int recorders_start(struct recorders **out, int event_fd);
+
+/* Once the media thread has ended: write what is left, end the writer, free everything. */
+void recorders_stop(struct recorders *all);
+
+/* A recording into fd, which is then its own; NULL: no memory. `owner` is only kept. */
+recording *recording_new(struct recorders *all, int fd, uint64_t owner);
+
+/* Let go of a recording that the writer does not have; its fd stays open if it never had it. */
+void recording_free(recording *one, bool close_fd);
+
+/* The media thread was told of it; the writer has it from now on. */
+void recorders_add(struct recorders *all, recording *one);
+
+/* One that is done, or NULL. */
+recording *recorders_take_done(struct recorders *all);
+
+uint64_t recording_owner(const recording *one);
+void recording_read(const recording *one, struct plane_recorded *out);
+
+/* ---- The media thread ---- */
+
+/* The caller sees to it that there are not more than PLANE_MAX_RECORDINGS. */
+void recorder_add(struct recorder *recorder, recording *one, int64_t now);
+
+/* End one of this call, or all. */
+void recorder_remove(struct recorder *recorder, recording *one, int64_t now);
+void recorder_end(struct recorder *recorder, int64_t now);
+
+/* A packet that arrived and had not before, or that was sent. Only G.711 is recorded. */
+void recorder_heard(struct recorder *recorder, const struct taped *packet);
+void recorder_sent(struct recorder *recorder, const struct taped *packet);
+
+/* How long ago a packet arrived, in ns, by the kernel's time stamp (SO_TIMESTAMPNS). A call is read
+ * every 20 ms: what is recorded would be out of time by as much. 0: not known. */
+int64_t waited_ns(struct msghdr *message);
+
+/* Time has passed: give the writer what nothing can be added to any more. */
+void recorder_advance(struct recorder *recorder, int64_t now);
+
+#endif

@@ -1,0 +1,221 @@
+"""An INVITE of ours: what it says, and what its ACK and its CANCEL repeat of it. Pure.
+
+Each INVITE of a call, the ones that answer a challenge included, has the next CSeq number and a branch that
+follows from it. So whoever has the record of one, also in another process, can withdraw those that came
+after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+
+from onhook.phone.message import MAGIC_COOKIE, Address, Response, TcpAddress
+from onhook.phone.reply import ALLOW, HeaderLines
+from onhook.phone.trunk import CallerId, Trunk, called_user, is_numeric
+
+MAX_ATTEMPTS = 4
+"""INVITEs for one call: the first, one for each kind of challenge, and one for a stale nonce."""
+MAX_FORKS = 16
+"""So many phones may ring, or answer, for one call; what further ones say is not heard."""
+ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+"""RFC 3323 4.1.1.3."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentInvite:
+    """What has to be kept of an INVITE until its final response.
+
+    `local` and `remote` are From with our tag and To without one; `sent_by` is our host and port;
+    `token` makes the branches; `destination` may still hold a name. `last` is the highest CSeq number
+    that an INVITE of this call may come to have.
+    """
+
+    request_uri: str
+    local: str
+    remote: str
+    call_id: str
+    sent_by: str
+    token: str
+    destination: Address
+    cseq: int = 1
+    last: int = 1
+
+    @property
+    def branch(self) -> str:
+        """Identifies the transaction; its CANCEL has the same one (RFC 3261 9.1)."""
+        return f"{MAGIC_COOKIE}{self.token}.{self.cseq}"
+
+    def again(self) -> SentInvite:
+        """The INVITE that follows this one in the same call (RFC 3261 22.2)."""
+        return replace(self, cseq=self.cseq + 1)
+
+    def towards(self, destination: Address) -> SentInvite:
+        """The same, sent somewhere else."""
+        return replace(self, destination=destination)
+
+    def is_answered_by(self, response: Response) -> bool:
+        """Whether a response with our branch says the same call, and can be read."""
+        try:
+            one_hop = len(response.values("via")) == 1  # RFC 3261 8.1.3.3
+            _ = response.to_tag
+        except ValueError:
+            return False
+        return (
+            one_hop
+            and response.headers.get("call-id") == [self.call_id]
+            and response.cseq == self.cseq
+        )
+
+    def write(self, headers: HeaderLines, body: bytes) -> bytes:
+        """The INVITE itself, with an offer."""
+        kind = (("Content-Type", "application/sdp"),)
+        return self._text("INVITE", self.remote, (*headers, *kind), len(body)) + body
+
+    def cancel(self, headers: HeaderLines = ()) -> bytes:
+        """The CANCEL for it."""
+        return self._text("CANCEL", self.remote, headers, 0)
+
+    def ack(self, to: str) -> bytes:
+        """The ACK for a final response that is no 2xx, with its To (RFC 3261 17.1.1.3)."""
+        return self._text("ACK", to, (), 0)
+
+    def _text(self, method: str, to: str, headers: HeaderLines, length: int) -> bytes:
+        transport = transport_of(self.destination)
+        extra = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        return (
+            f"{method} {self.request_uri} SIP/2.0\r\n"
+            f"Via: SIP/2.0/{transport} {self.sent_by};branch={self.branch};rport\r\n"
+            f"Max-Forwards: 70\r\n"
+            f"From: {self.local}\r\n"
+            f"To: {to}\r\n"
+            f"Call-ID: {self.call_id}\r\n"
+            f"CSeq: {self.cseq} {method}\r\n"
+            f"{extra}"
+            f"Content-Length: {length}\r\n\r\n"
+        ).encode("utf-8", "surrogateescape")
+
+    def as_dict(self) -> dict[str, object]:
+        """The record as JSON can hold it."""
+        return {
+            "request_uri": self.request_uri,
+            "local": self.local,
+            "remote": self.remote,
+            "call_id": self.call_id,
+            "sent_by": self.sent_by,
+            "token": self.token,
+            "destination": listed(self.destination),
+            "cseq": self.cseq,
+            "last": self.last,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> SentInvite:
+        """The reverse of `as_dict`. Raises ValueError for anything else."""
+        match data:
+            case {
+                "request_uri": str(request_uri),
+                "local": str(local),
+                "remote": str(remote),
+                "call_id": str(call_id),
+                "sent_by": str(sent_by),
+                "token": str(token),
+                "destination": destination,
+                "cseq": int(cseq),
+                "last": int(last),
+            } if 0 < cseq <= last <= MAX_ATTEMPTS:
+                where = unlisted(destination, names=True)
+                return cls(request_uri, local, remote, call_id, sent_by, token, where, cseq, last)
+        raise ValueError("not a record of an INVITE of ours")
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A call to be placed, before it is known by which address of ours. ValueError if it cannot be.
+
+    `call_id`, `tag` and `token` are unguessable and of this call alone.
+    """
+
+    trunk: Trunk
+    called: str
+    caller: CallerId
+    call_id: str
+    tag: str
+    token: str
+
+    def __post_init__(self) -> None:
+        called_user(self.called)
+
+    @property
+    def destination(self) -> Address:
+        """Where the trunk is, by number or name."""
+        where = (self.trunk.host, self.trunk.port)
+        return TcpAddress(*where) if self.trunk.transport == "tcp" else where
+
+    def sent(self, destination: Address, sent_by: str) -> SentInvite:
+        """The INVITE that goes to a destination; `sent_by` is our host and port there."""
+        port = "" if self.trunk.port == 5060 else f":{self.trunk.port}"
+        uri = f"sip:{called_user(self.called)}@{self.trunk.host}{port}"
+        return SentInvite(
+            request_uri=uri + (";transport=tcp" if self.trunk.transport == "tcp" else ""),
+            local=f"{self._sender(_host(sent_by))};tag={self.tag}",
+            remote=f"<{uri}>",
+            call_id=self.call_id,
+            sent_by=sent_by,
+            token=self.token,
+            destination=destination,
+            last=MAX_ATTEMPTS if self.trunk.username else 1,
+        )
+
+    def headers(self, sent_by: str, contact: str, user_agent: str) -> tuple[tuple[str, str], ...]:
+        """What an INVITE says beyond what identifies it."""
+        number = self.caller.number
+        identity = f"<sip:{number}@{_host(sent_by)}>"
+        asserted = (("P-Asserted-Identity", identity),) if number else ()
+        privacy = (("Privacy", "id"),) if self.caller.private else ()
+        return (
+            ("Contact", contact),
+            *asserted,
+            *privacy,
+            ("Allow", ALLOW),
+            ("Accept", "application/sdp"),
+            ("User-Agent", user_agent),
+        )
+
+    def _sender(self, host: str) -> str:
+        if self.caller.private:
+            return ANONYMOUS
+        user = self.caller.number
+        return f"<sip:{user}@{host}>" if user else f"<sip:{host}>"
+
+
+def transport_of(address: Address) -> str:
+    """The transport as Via names it."""
+    return "TCP" if isinstance(address, TcpAddress) else "UDP"
+
+
+def like(address: Address, host: str) -> Address:
+    """The same port and transport at another host."""
+    port = address[1]
+    return TcpAddress(host, port) if isinstance(address, TcpAddress) else (host, port)
+
+
+def listed(address: Address) -> list[object]:
+    """An address as JSON can hold it: host and port, and the transport where it is not UDP."""
+    return [*address, *(["tcp"] if isinstance(address, TcpAddress) else [])]
+
+
+def unlisted(data: object, *, names: bool = False) -> Address:
+    """The reverse of `listed`; ValueError for anything else, names included unless they are let."""
+    match data:
+        case [str(host), int(port), *transport] if 0 < port < 65536 and transport in ([], ["tcp"]):
+            if not (names and not is_numeric(host)):
+                host = str(ip_address(host))
+            return TcpAddress(host, port) if transport else (host, port)
+    raise ValueError("not an address in a record")
+
+
+def _host(sent_by: str) -> str:
+    """The host of a host and port, in brackets if it has them."""
+    return sent_by.rpartition(":")[0]

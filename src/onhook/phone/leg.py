@@ -1,0 +1,343 @@
+"""What a call does once its dialog stands, whoever placed it (RFC 3261 12 to 15, RFC 3311, RFC 6086).
+
+Everything is synchronous. A callback is always the last thing that happens, so that the owner may
+call back at once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from onhook.phone import sdp
+from onhook.phone.cause import SipCause, cause_of_request, cause_of_response, reason_header
+from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.errors import CallStateError, SdpError
+from onhook.phone.lifecycle import CallEvent, CallState, LegListener, Moves
+from onhook.phone.message import Address, Request, Response
+from onhook.phone.reply import ALLOW, HeaderLines, response
+from onhook.phone.screening import info_digit, refuse_method, screen_extensions
+from onhook.phone.sdp import RemoteMedia
+from onhook.phone.session import MediaSession
+from onhook.phone.transactions import Event, ServerInvite
+
+RELAYED_DIGIT_MS = 160
+"""How long a digit lasts that is sent by INFO."""
+_DIGITS = frozenset("0123456789*#ABCD")
+
+
+class Signalling(Protocol):
+    """What a call needs of its endpoint."""
+
+    user_agent: str
+
+    def contact_for(self, peer: Address) -> str:
+        """Our Contact value as `peer` can reach it."""
+
+    def serve_invite(self, request: Request) -> ServerInvite:
+        """Open the transaction of an INVITE."""
+
+    def answer(self, request: Request, data: bytes) -> None:
+        """Answer another request, through a transaction."""
+
+    def refuse(self, request: Request, status: int, headers: HeaderLines = ()) -> None:
+        """Answer a request without keeping anything of it."""
+
+    def send_within(
+        self,
+        record: DialogRecord,
+        method: str,
+        headers: HeaderLines,
+        on_final: Callable[[Response | None], None],
+        body: bytes = b"",
+    ) -> None:
+        """Send a request within a dialog until it is answered; None if it never is."""
+
+    def forget(self, call: Leg) -> None:
+        """The call is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unacknowledged:
+    """An INVITE of this dialog whose 2xx waits for its ACK; `offered`: the ACK holds the answer."""
+
+    transaction: ServerInvite
+    cseq: int
+    offered: bool
+
+
+class Leg(ABC):
+    """The common half of a call to us and a call of ours."""
+
+    moves: ClassVar[Moves]
+    listener: LegListener | None = None
+    sip_call_id: str
+    dialog: Dialog
+    state: CallState
+
+    def __init__(self, signalling: Signalling) -> None:
+        self._signalling = signalling
+        self._session = MediaSession()
+        self._unacknowledged: Unacknowledged | None = None
+        self._bye_headers: tuple[tuple[str, str], ...] = ()
+
+    # What the owner does.
+
+    @abstractmethod
+    def hangup(self, reason: str | None = None) -> None:
+        """End the call."""
+
+    @abstractmethod
+    def record(self) -> DialogRecord:
+        """A snapshot from which `SipEndpoint` can end this call after a restart."""
+
+    def probe(self, on_result: Callable[[SipCause], None]) -> bool:
+        """Ask the peer by OPTIONS whether it still has this call; False if it is not established.
+
+        The status that `on_result` hears is 481 when the peer does not know the call, 408 when it
+        did not answer (RFC 3261 12.2.1.2); with any other the peer and the call are there.
+        """
+        if self.state is not CallState.ESTABLISHED:
+            return False
+        self._request("OPTIONS", on_result, (("Accept", "application/sdp"),))
+        return True
+
+    def send_digit_info(self, digit: str) -> None:
+        """Send 0-9, *, #, A-D by SIP INFO, in the form that gateways read.
+
+        CallStateError unless the call is established; ValueError for anything else than a digit.
+        """
+        if self.state is not CallState.ESTABLISHED:
+            raise CallStateError(f"a digit for a call that is {self.state.name.lower()}")
+        if digit not in _DIGITS:
+            raise ValueError("a digit is one of 0-9, *, #, A-D")
+        body = f"Signal={digit}\r\nDuration={RELAYED_DIGIT_MS}\r\n".encode()
+        kind = (("Content-Type", "application/dtmf-relay"),)
+        self._request("INFO", lambda cause: None, kind, body)
+
+    def abandon(self) -> None:
+        """Forget the call without a word to anybody, because the endpoint closes."""
+        self.state = CallState.ENDED
+        self.listener = None
+
+    # What the network does.
+
+    def knows(self, request: Request) -> bool:
+        """Whether a request with our Call-ID and our tag also has the peer's tag."""
+        return self.dialog.matches(request)
+
+    def requested(self, request: Request) -> None:
+        """Take a request inside this dialog, not an ACK."""
+        if not self.dialog.in_order(request):
+            self._signalling.refuse(request, 500)
+            return
+        handler = _HANDLERS.get(request.method)
+        if handler is None:
+            refusal = refuse_method(request)
+            self._signalling.refuse(request, refusal.status, refusal.headers)
+        else:
+            handler(self, request)
+
+    def acknowledged(self, ack: Request) -> None:
+        """Take an ACK inside this dialog."""
+        waiting = self._unacknowledged
+        if waiting is None or waiting.cseq != ack.cseq:
+            return
+        self._settle()
+        media, unusable = self._answer_in(ack) if waiting.offered else (None, False)
+        self._acknowledged(media, unusable)
+
+    def _acknowledged(self, media: RemoteMedia | None, unusable: bool) -> None:
+        """The ACK of a re-INVITE: without an answer that was due, all stays as it was."""
+        if self.state is CallState.ESTABLISHED and media and self.listener:
+            self.listener.media_moved(media)
+
+    def _answer_in(self, ack: Request) -> tuple[RemoteMedia | None, bool]:
+        """The answer to our offer, and whether it is missing or of no use."""
+        try:
+            return self._session.take_answer(ack.body), False
+        except SdpError:
+            return None, True
+
+    def _bye_received(self, request: Request) -> None:
+        self._signalling.answer(request, self._reply(request, 200))
+        before = self.state
+        if self._happens(CallEvent.BYE) and self.state is CallState.ENDED:
+            self._end()
+            cause = cause_of_request(request)
+            if before in (CallState.LEAVING, CallState.CLOSING):
+                self._hangup_done(cause)
+            elif self.listener:
+                self.listener.hung_up(cause)
+
+    def _reinvited(self, request: Request) -> None:
+        """Re-INVITE (RFC 3261 14.2): 200 with our description, which only changes when it must."""
+        if self._unacknowledged is not None or self.state is CallState.CLOSING:
+            self._signalling.refuse(request, 491)
+        else:
+            self._renegotiate(request)
+
+    def _updated(self, request: Request) -> None:
+        """UPDATE (RFC 3311 5.2): like a re-INVITE, but answered once and without an ACK."""
+        if request.body and self._unacknowledged:
+            self._signalling.refuse(request, 500, (("Retry-After", "1"),))
+        else:
+            self._renegotiate(request)
+
+    def _renegotiate(self, request: Request) -> None:
+        refusal = screen_extensions(request)
+        if refusal:
+            self._signalling.refuse(request, refusal.status, refusal.headers)
+            return
+        try:
+            offer = sdp.parse(request.body) if request.body else None
+            self.dialog.refresh(request)
+        except SdpError as error:
+            self._signalling.refuse(request, error.status)
+            return
+        except ValueError:
+            self._signalling.refuse(request, 400)
+            return
+        body, media = self._session.answer(offer) if offer else (b"", None)
+        if request.method == "INVITE":
+            transaction = self._signalling.serve_invite(request)
+            self._accept(transaction, request, body or self._session.offer(), offered=not offer)
+        else:
+            headers = self._dialog_headers(request)
+            self._signalling.answer(request, self._reply(request, 200, headers=headers, body=body))
+        if media and self.listener:
+            self.listener.media_moved(media)
+
+    def _options(self, request: Request) -> None:
+        headers = (("Allow", ALLOW), ("Accept", "application/sdp"))
+        self._signalling.answer(request, self._reply(request, 200, headers=headers))
+
+    def _info(self, request: Request) -> None:
+        self._signalling.answer(request, self._reply(request, 200))
+        digit = info_digit(request)
+        if digit and self.listener and self.state in (CallState.ANSWERED, CallState.ESTABLISHED):
+            self.listener.digit(digit)
+
+    def _no_ack(self) -> None:
+        """RFC 3261 13.3.1.4: end what was never acknowledged."""
+        self._unacknowledged = None
+        before = self.state
+        if self._happens(CallEvent.NO_ACK):
+            self._bye()
+            self._unheard(before)
+
+    def _unheard(self, before: CallState) -> None:
+        """A BYE is out for want of an ACK; the end of the call will be told."""
+        return
+
+    # How it is done.
+
+    def _happens(self, event: CallEvent) -> bool:
+        """Move if the table says so."""
+        following = self.moves.get((self.state, event))
+        if following is not None:
+            self.state = following
+        return following is not None
+
+    def _move(self, event: CallEvent) -> CallState:
+        """Move, or tell the owner that it cannot."""
+        if not self._happens(event):
+            raise CallStateError(
+                f"{event.name.lower()} of a call that is {self.state.name.lower()}"
+            )
+        return self.state
+
+    def _accept(
+        self, transaction: ServerInvite, invite: Request, body: bytes, *, offered: bool
+    ) -> None:
+        self._unacknowledged = Unacknowledged(transaction, invite.cseq, offered)
+        transaction.on_unacknowledged = self._no_ack
+        headers = self._dialog_headers(invite)
+        transaction.respond(200, self._reply(invite, 200, headers=headers, body=body))
+
+    def _leave(self, reason: str | None) -> CallState:
+        """Move as the owner's hanging up says; the words go into the BYE, whenever it leaves."""
+        headers = (reason_header(reason),) if reason else ()
+        state = self._move(CallEvent.HANGUP)
+        self._bye_headers = headers
+        return state
+
+    def _bye(self) -> None:
+        self._request("BYE", self._bye_done, self._bye_headers)
+
+    def _bye_done(self, cause: SipCause) -> None:
+        if self._happens(CallEvent.BYE_DONE):
+            self._end()
+            self._hangup_done(cause)
+
+    def _hangup_done(self, cause: SipCause) -> None:
+        if self.listener:
+            self.listener.hangup_done(cause)
+
+    def _request(
+        self,
+        method: str,
+        on_done: Callable[[SipCause], None],
+        headers: HeaderLines = (),
+        body: bytes = b"",
+        tried: tuple[int, ...] = (),
+    ) -> None:
+        """Send a request within the dialog; again, if a challenge to it can be answered."""
+
+        def done(final: Response | None) -> None:
+            if final is not None and self._take_challenge(final, tried):
+                self._request(method, on_done, headers, body, (*tried, final.status))
+            else:
+                on_done(cause_of_response(final))
+
+        record = self.dialog.record()
+        self.dialog.take_cseq()
+        credentials = self._credentials(method, record.request_uri)
+        self._signalling.send_within(record, method, (*headers, *credentials), done, body)
+
+    def _take_challenge(self, final: Response, tried: tuple[int, ...]) -> bool:
+        """Whether this was a challenge, and there are credentials for it."""
+        return False
+
+    def _credentials(self, method: str, uri: str) -> HeaderLines:
+        return ()
+
+    def _settle(self) -> None:
+        """The 2xx need not be repeated any more."""
+        waiting, self._unacknowledged = self._unacknowledged, None
+        if waiting is not None:
+            waiting.transaction.handle(Event.ACK)
+
+    def _end(self) -> None:
+        self._settle()
+        self._signalling.forget(self)
+
+    def _dialog_headers(self, request: Request) -> tuple[tuple[str, str], ...]:
+        routes = (("Record-Route", line) for line in request.headers.get("record-route", ()))
+        contact = self._signalling.contact_for(request.source)
+        return (*routes, ("Contact", contact), ("Allow", ALLOW))
+
+    def _reply(
+        self, request: Request, status: int, phrase: str | None = None, *,
+        headers: HeaderLines = (), body: bytes = b"",
+    ) -> bytes:  # fmt: skip
+        return response(
+            request,
+            status,
+            phrase,
+            to_tag=self.dialog.local_tag,
+            headers=(*headers, ("Server", self._signalling.user_agent)),
+            sdp=body,
+        )
+
+
+_HANDLERS: dict[str, Callable[[Leg, Request], None]] = {
+    "BYE": lambda leg, request: leg._bye_received(request),
+    "INVITE": lambda leg, request: leg._reinvited(request),
+    "UPDATE": lambda leg, request: leg._updated(request),
+    "OPTIONS": lambda leg, request: leg._options(request),
+    "INFO": lambda leg, request: leg._info(request),
+}
+"""What is served inside a dialog; CANCEL never gets here."""

@@ -1,0 +1,173 @@
+"""Ends a call that a process before this one left behind. Pure.
+
+What is known of a call of ours that was not answered is one of its INVITEs. Others may have followed, to
+answer challenges; it may have been answered meanwhile, and then its 2xx comes again until somebody
+acknowledges it. So every INVITE that there can be is cancelled, and whatever their phones answer is dealt
+with as RFC 3261 9.1 and 13.2.2.4 say. Should none of them be known any more, a phone that was heard
+to ring gets a BYE: the call was answered, and the ACK was the last thing that process did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_response
+from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.digest import Authenticator
+from onhook.phone.invite import MAX_FORKS, SentInvite, like
+from onhook.phone.message import Address, Response
+from onhook.phone.reply import HeaderLines
+from onhook.phone.transactions import ClientInvite, InviteUser
+
+
+class OrphanSignalling(Protocol):
+    """What this needs of the endpoint."""
+
+    def resume_invite(self, sent: SentInvite, user: InviteUser) -> ClientInvite:
+        """Take up an INVITE that was sent before."""
+
+    def send_cancel(
+        self,
+        sent: SentInvite,
+        headers: HeaderLines = (),
+        on_final: Callable[[Response | None], None] = ...,
+    ) -> None:
+        """Send its CANCEL until it is answered."""
+
+    def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> bytes:
+        """Send the ACK of a 2xx; what was sent."""
+
+    def repeat(self, data: bytes, destination: Address) -> None:
+        """Send an ACK once more."""
+
+    def send_within(
+        self,
+        record: DialogRecord,
+        method: str,
+        headers: HeaderLines,
+        on_final: Callable[[Response | None], None],
+        body: bytes = b"",
+    ) -> None:
+        """Send a request within a dialog until it is answered."""
+
+
+class Orphan:
+    """One call left behind; `on_done` hears once how it ended."""
+
+    def __init__(
+        self,
+        record: DialogRecord,
+        signalling: OrphanSignalling,
+        authenticator: Authenticator | None,
+        on_done: Callable[[SipCause], None],
+    ) -> None:
+        self.signalling = signalling
+        self._record = record
+        self._authenticator = authenticator
+        self._on_done: Callable[[SipCause], None] | None = on_done
+        self._open = 0
+
+    def hang_up(self, record: DialogRecord, tried: tuple[int, ...] = ()) -> None:
+        """Send BYE; again, if a challenge to it can be answered."""
+
+        def done(final: Response | None) -> None:
+            if final and self._authenticator and self._authenticator.take(final, tried):
+                following = replace(record, next_cseq=record.next_cseq + 1)
+                self.hang_up(following, (*tried, final.status))
+            else:
+                self.ended(cause_of_response(final))
+
+        headers: HeaderLines = ()
+        if self._authenticator:
+            headers = self._authenticator.headers("BYE", record.request_uri)
+        self.signalling.send_within(record, "BYE", headers, done)
+
+    def withdraw(self, host: str | None) -> None:
+        """Cancel the INVITE and those that may have followed it; `host` is where its trunk is now."""
+        sent = self._record.pending_out
+        if sent is None or host is None:
+            self.ended(SipCause(503, None, "the host of the trunk is not known"))
+            return
+        sent = sent.towards(like(sent.destination, host))
+        attempts = [replace(sent, cseq=number) for number in range(sent.cseq, sent.last + 1)]
+        self._open = len(attempts)
+        for attempt in attempts:
+            _Attempt(self, attempt).begin()
+
+    def ended(self, cause: SipCause) -> None:
+        """The call is over."""
+        on_done, self._on_done = self._on_done, None
+        if on_done is not None:
+            on_done(cause)
+
+    def nothing(self, cause: SipCause) -> None:
+        """One INVITE is not there any more."""
+        self._open -= 1
+        if self._open:
+            return
+        if ";tag=" in self._record.remote and self._on_done is not None:
+            self.hang_up(self._record)
+        else:
+            self.ended(cause)
+
+
+class _Attempt:
+    """One INVITE (an InviteUser)."""
+
+    def __init__(self, orphan: Orphan, sent: SentInvite) -> None:
+        self._orphan = orphan
+        self._sent = sent
+        self._told = False
+        self._acks: dict[str, tuple[bytes, Address]] = {}
+        self._transaction: ClientInvite | None = None
+
+    def begin(self) -> None:
+        signalling = self._orphan.signalling
+        self._transaction = signalling.resume_invite(self._sent, self)
+        signalling.send_cancel(self._sent, on_final=self._cancelled)
+
+    def responded(self, response: Response) -> None:
+        """What its phone says."""
+        if 200 <= response.status < 300:
+            self._answered(response)
+        elif response.status in (401, 407):
+            self._nothing(response.status)
+        elif response.status >= 300 and not self._told:
+            self._told = True
+            self._orphan.ended(cause_of_refusal(response))
+
+    def unanswered(self, reached: bool) -> None:
+        """The CANCEL was too late, or nobody is there."""
+        self._nothing(408 if reached else 503)
+
+    def _cancelled(self, final: Response | None) -> None:
+        if final is None or final.status < 300:
+            return  # the INVITE's own end follows, or its time does
+        if self._transaction is not None:
+            self._transaction.terminate()
+        self._nothing(final.status)
+
+    def _nothing(self, status: int) -> None:
+        if not self._told:
+            self._told = True
+            self._orphan.nothing(SipCause(status))
+
+    def _answered(self, response: Response) -> None:
+        signalling = self._orphan.signalling
+        tag = response.to_tag
+        if tag in self._acks:
+            signalling.repeat(*self._acks[tag])
+            return
+        if len(self._acks) >= MAX_FORKS:
+            return
+        try:
+            dialog = Dialog.of_answer(self._sent, response)
+        except ValueError:
+            dialog = Dialog.without_routes(self._sent, response)
+        record = dialog.record()
+        ack = signalling.acknowledge(replace(record, next_cseq=self._sent.cseq))
+        self._acks[tag] = (ack, record.destination)
+        self._told = True
+        self._orphan.hang_up(record)

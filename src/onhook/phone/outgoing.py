@@ -1,0 +1,299 @@
+"""One call of ours: the INVITE and its challenges, early dialogs, the answer, and taking it back.
+
+RFC 3261 13.2 and 9.1. A call may be answered by several phones, if a proxy asks them all: the first
+that answers has it, every other one is acknowledged and hung up. Redirections are not followed: where a
+stranger points to is called at our expense. As in `leg`, a callback is always the last thing that happens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from onhook.phone.cause import SipCause, cause_of_refusal
+from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.digest import Authenticator
+from onhook.phone.errors import SdpError
+from onhook.phone.invite import MAX_FORKS, Outline, SentInvite
+from onhook.phone.leg import Leg, Signalling
+from onhook.phone.lifecycle import OUTGOING_MOVES, CallEvent, CallState, OutgoingListener
+from onhook.phone.message import Address, Request, Response
+from onhook.phone.reply import HeaderLines
+from onhook.phone.sdp import RemoteMedia
+from onhook.phone.transactions import ClientInvite, InviteUser
+
+CANCELLED = SipCause(487, None, "hung up before the answer")
+_TIMED_OUT = SipCause(408, None, "no answer to the INVITE")
+_UNREACHABLE = SipCause(503, None, "no connection")
+_UNUSABLE = "the answer has no audio that can be used"
+
+_UNANSWERED = frozenset((CallState.DIALLING, CallState.PROCEEDING, CallState.WITHDRAWN))
+
+
+class DiallingSignalling(Signalling, Protocol):
+    """What a call of ours needs of its endpoint."""
+
+    def sent_by(self, peer: Address) -> str:
+        """Our host and port as `peer` can reach them."""
+
+    def send_invite(self, sent: SentInvite, data: bytes, user: InviteUser) -> ClientInvite:
+        """Send an INVITE through a transaction."""
+
+    def send_cancel(self, sent: SentInvite, headers: HeaderLines) -> None:
+        """Send the CANCEL of an INVITE until it is answered."""
+
+    def acknowledge(self, record: DialogRecord, headers: HeaderLines) -> bytes:
+        """Send the ACK of a 2xx; what was sent."""
+
+    def repeat(self, data: bytes, destination: Address) -> None:
+        """Send something once more that is sent without a transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """The ACK that a phone's 2xx gets whenever it comes."""
+
+    ack: bytes
+    destination: Address
+
+
+class OutgoingCall(Leg):
+    """A call that we place; `SipEndpoint.dial` makes it.
+
+    `destination` is where its INVITE goes: numeric, once the trunk's host has been looked up.
+    """
+
+    moves = OUTGOING_MOVES
+    listener: OutgoingListener | None = None
+
+    def __init__(
+        self,
+        outline: Outline,
+        authenticator: Authenticator,
+        listener: OutgoingListener,
+        signalling: DiallingSignalling,
+        *,
+        ip: str,
+        port: int,
+    ) -> None:
+        super().__init__(signalling)
+        self._dialling = signalling
+        self._outline = outline
+        self._authenticator = authenticator
+        self.listener = listener
+        self.state = CallState.DIALLING
+        self.sip_call_id = outline.call_id
+        self._session.open(ip, port)
+        self._transaction: ClientInvite | None = None
+        self._cancelled = False
+        self._challenges: tuple[int, ...] = ()
+        self._shown: tuple[tuple[str, str], ...] = ()
+        self._early: dict[str, bytes] = {}
+        self._answers: dict[str, _Answered] = {}
+        self._failure: SipCause | None = None
+        self.aim(outline.destination)
+
+    # What the endpoint does.
+
+    def aim(self, destination: Address) -> None:
+        """Write the INVITE for a destination, before anything is sent."""
+        self.destination = destination
+        self._sent = self._outline.sent(destination, self._dialling.sent_by(destination))
+        self.dialog = Dialog.without_routes(self._sent)
+
+    def start(self) -> None:
+        """Send the INVITE, unless the call was taken back meanwhile."""
+        if self.state is CallState.DIALLING and self._transaction is None:
+            self._invite()
+
+    def fail(self, cause: SipCause) -> None:
+        """There is no call, and there will be none."""
+        if self._happens(CallEvent.REFUSAL):
+            self._end()
+            if self.listener:
+                self.listener.failed(cause)
+
+    # What the owner does.
+
+    def hangup(self, reason: str | None = None) -> None:
+        """Send CANCEL, or BYE once it is answered; `failed` or `hangup_done` follows.
+
+        The CANCEL waits for the first provisional response (RFC 3261 9.1). Nothing happens if the
+        call is over or being ended.
+        """
+        if self.state in (CallState.WITHDRAWN, CallState.CLOSING, CallState.ENDED):
+            return
+        before = self.state
+        if self._leave(reason) is CallState.CLOSING:
+            self._bye()
+        elif self._transaction is None:
+            self.fail(CANCELLED)
+        elif before is CallState.PROCEEDING:
+            self._cancel()
+
+    def record(self) -> DialogRecord:
+        """A snapshot from which `SipEndpoint.hangup_orphan` can end this call after a restart.
+
+        One that was taken before the answer does for every INVITE of the call, until it is answered.
+        """
+        waiting = self._sent if self.state in _UNANSWERED else None
+        return self.dialog.record(pending_out=waiting)
+
+    # What the network does: the INVITE (InviteUser).
+
+    def responded(self, response: Response) -> None:
+        """A response to our INVITE."""
+        if response.status < 200:
+            self._progress(response)
+        elif response.status < 300:
+            self._answered(response)
+        else:
+            self._refused(response)
+
+    def unanswered(self, reached: bool) -> None:
+        """Nothing came back from our INVITE, or nothing more after our CANCEL."""
+        if self.state is CallState.PROCEEDING:  # the connection is gone, and the phone rings on
+            self._dialling.send_cancel(self._sent, ())
+        self.fail(_TIMED_OUT if reached else _UNREACHABLE)
+
+    def _progress(self, response: Response) -> None:
+        tag = response.to_tag
+        media = self._early_media(response)
+        if response.status > 100 and tag and (tag in self._early or len(self._early) < MAX_FORKS):
+            if media or tag not in self._early:
+                self._early[tag] = response.body if media else b""
+            self.dialog = self._dialog_of(response) or self.dialog
+        if not self._happens(CallEvent.PROGRESS):
+            return
+        if self.state is CallState.WITHDRAWN:
+            self._cancel()
+        elif response.status > 100 and self.listener:
+            self.listener.progressed(response.status, media)
+
+    def _early_media(self, response: Response) -> RemoteMedia | None:
+        if not _has_sdp(response):
+            return None
+        try:
+            return self._session.preview(response.body)
+        except SdpError:
+            return None
+
+    def _answered(self, response: Response) -> None:
+        tag = response.to_tag
+        known = self._answers.get(tag)
+        if known is not None:
+            self._dialling.repeat(known.ack, known.destination)
+            return
+        if len(self._answers) >= MAX_FORKS:
+            return
+        dialog = self._dialog_of(response)
+        usable = dialog is not None
+        dialog = dialog or Dialog.without_routes(self._sent, response)
+        record = dialog.record()
+        numbered = replace(record, next_cseq=self._sent.cseq)
+        ack = self._dialling.acknowledge(numbered, self._shown)
+        self._answers[tag] = _Answered(ack, record.destination)
+        if len(self._answers) > 1:
+            self._signalling.send_within(record, "BYE", (), lambda final: None)
+            return
+        self.dialog = dialog
+        self._settled(self._agreed(response) if usable else None)
+
+    def _settled(self, media: RemoteMedia | None) -> None:
+        """The call is answered, with audio for us or without."""
+        self._early.clear()
+        withdrawn = self.state is CallState.WITHDRAWN
+        if not self._happens(CallEvent.USELESS if media is None else CallEvent.SUCCESS):
+            return
+        if self.state is CallState.CLOSING:
+            self._failure = CANCELLED if withdrawn else SipCause(488, None, _UNUSABLE)
+            self._bye()
+        elif media and self.listener:
+            self.listener.answered(media)
+
+    def _agreed(self, response: Response) -> RemoteMedia | None:
+        """The answer to our offer; some gateways leave it out that said it while it rang."""
+        body = response.body if _has_sdp(response) else self._early.get(response.to_tag, b"")
+        try:
+            return self._session.take_answer(body)
+        except SdpError:
+            return None
+
+    def _refused(self, response: Response) -> None:
+        challenge = response.status in (401, 407)
+        if self.state is CallState.WITHDRAWN and challenge:
+            self.fail(CANCELLED)
+        elif (
+            self._sent.cseq < self._sent.last
+            and self._take_challenge(response, self._challenges)
+            and self._happens(CallEvent.CHALLENGE)
+        ):
+            self._challenges = (*self._challenges, response.status)
+            self._early.clear()
+            self._sent = self._sent.again()
+            self.dialog = Dialog.without_routes(self._sent)
+            self._invite()
+        else:
+            self.fail(cause_of_refusal(response))
+
+    # What the network does: requests of the peer.
+
+    def knows(self, request: Request) -> bool:
+        """Whether the peer's tag is that of the phone we talk to, or of one that rings."""
+        if self.state in _UNANSWERED:
+            return request.from_tag in self._early
+        return super().knows(request)
+
+    def requested(self, request: Request) -> None:
+        """Take a request inside this dialog, or an early one, not an ACK."""
+        if self.state not in _UNANSWERED:
+            super().requested(request)
+        elif request.method == "INVITE" or (request.method == "UPDATE" and request.body):
+            self._signalling.refuse(request, 491)  # our offer is not answered (RFC 3311 5.2)
+        elif request.method == "BYE":
+            self._signalling.refuse(request, 481)  # not before its answer (RFC 3261 15)
+        else:
+            super().requested(request)
+
+    # How it is done.
+
+    def _invite(self) -> None:
+        self._shown = (*self._credentials("INVITE", self._sent.request_uri),)
+        contact = self._signalling.contact_for(self.destination)
+        headers = self._outline.headers(self._sent.sent_by, contact, self._signalling.user_agent)
+        data = self._sent.write((*headers, *self._shown), self._session.offer())
+        self._transaction = self._dialling.send_invite(self._sent, data, self)
+
+    def _cancel(self) -> None:
+        if not self._cancelled and self._transaction is not None:
+            self._cancelled = True
+            self._transaction.withdraw()
+            self._dialling.send_cancel(self._sent, self._bye_headers)
+
+    def _dialog_of(self, response: Response) -> Dialog | None:
+        """The dialog that a response makes; None if its route cannot be read."""
+        try:
+            return Dialog.of_answer(self._sent, response)
+        except ValueError:
+            return None
+
+    def _hangup_done(self, cause: SipCause) -> None:
+        if self._failure is None:
+            super()._hangup_done(cause)
+        elif self.listener:
+            self.listener.failed(self._failure)
+
+    def _take_challenge(self, final: Response, tried: tuple[int, ...]) -> bool:
+        return self._authenticator.take(final, tried)
+
+    def _credentials(self, method: str, uri: str) -> HeaderLines:
+        return self._authenticator.headers(method, uri)
+
+    def _end(self) -> None:
+        self._early.clear()
+        super()._end()
+
+
+def _has_sdp(response: Response) -> bool:
+    kind = response.first("content-type").partition(";")[0].strip().lower()
+    return bool(response.body) and kind == "application/sdp"

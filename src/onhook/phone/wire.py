@@ -1,0 +1,260 @@
+"""An endpoint's lower half: transports, transactions, and what is written to the peers.
+
+Callbacks, and no task for a message: a request is read, matched and answered before the next one
+is taken from the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Network
+
+import structlog
+
+from onhook.phone.dialog import DialogRecord, write_request
+from onhook.phone.errors import BadRequest, Unanswerable
+from onhook.phone.invite import SentInvite
+from onhook.phone.layer import TransactionLayer
+from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, TcpAddress, parse
+from onhook.phone.neighbours import Neighbours
+from onhook.phone.reply import HeaderLines, bad_request
+from onhook.phone.tcp import TcpTransport
+from onhook.phone.timers import Clock, Timers
+from onhook.phone.transactions import ClientInvite, Event, InviteUser, ServerInvite
+from onhook.phone.transport import UdpTransport
+
+log = structlog.get_logger()
+
+OnMessage = Callable[[str, bytes, Address], None]
+"""Sees every message: "in" or "out", the bytes, the peer's address. For traces; must be quick."""
+
+_ATTEMPTS = 10
+"""To find a port that is free for UDP and TCP, when any will do."""
+_METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER"))
+
+
+class Wire(ABC):
+    """What every message passes through (a TransactionUser; what a call needs of its endpoint)."""
+
+    def __init__(
+        self,
+        *,
+        trusted_peers: Sequence[IPv4Network | IPv6Network],
+        contact_host: str | None,
+        user_agent: str,
+        timers: Timers | None,
+        clock: Clock | None,
+        on_message: OnMessage | None,
+    ) -> None:
+        self.user_agent = user_agent
+        self.on_message = on_message
+        self._neighbours = Neighbours(trusted_peers, contact_host)
+        self._timers = timers or Timers()
+        self._clock = clock
+        self._layer: TransactionLayer | None = None
+        self._transport = UdpTransport(self._received)
+        self._tcp = TcpTransport(
+            self._received,
+            on_refused=lambda peer: self._disconnected(peer, Event.UNREACHABLE),
+            on_lost=lambda peer: self._disconnected(peer, Event.LOST),
+            trusts=self._neighbours.trusts,
+        )
+        self._counters: Counter[str] = Counter()
+
+    @property
+    def address(self) -> Address:
+        """The address the sockets are bound to, once started."""
+        return self._transport.address
+
+    def local_address_towards(self, peer: str) -> str:
+        """The address of ours that `peer` (numeric) is told; OSError when there is no route."""
+        return self._neighbours.host_towards(peer)
+
+    @abstractmethod
+    def requested(self, request: Request) -> None:
+        """A request that belongs to no transaction."""
+
+    @abstractmethod
+    def acknowledged(self, request: Request) -> None:
+        """An ACK for a 2xx."""
+
+    async def _open(self, host: str, port: int, max_lingering: int) -> None:
+        clock = self._running_clock
+        self._layer = TransactionLayer(
+            self._send, self, clock, self._timers, max_lingering=max_lingering
+        )
+        for attempt in range(_ATTEMPTS):
+            await self._transport.open(host, port)
+            try:
+                await self._tcp.open(*self.address, clock)
+                break
+            except OSError:
+                await self._transport.close()
+                if port or attempt == _ATTEMPTS - 1:
+                    raise
+        self._neighbours.bound = self.address[0]
+
+    def _stop(self) -> None:
+        """Forget all transactions."""
+        if self._layer is not None:
+            self._layer.close()
+            self._layer = None
+
+    async def _close(self) -> None:
+        await self._tcp.close()
+        await self._transport.close()
+
+    @property
+    def _running_clock(self) -> Clock:
+        return self._clock or asyncio.get_running_loop()
+
+    @property
+    def _running(self) -> TransactionLayer:
+        if self._layer is None:
+            raise RuntimeError("the endpoint is not started, or closed")
+        return self._layer
+
+    # For the calls.
+
+    def contact_for(self, peer: Address) -> str:
+        """Our Contact value for this peer."""
+        transport = ";transport=tcp" if isinstance(peer, TcpAddress) else ""
+        return f"<sip:{self.sent_by(peer)}{transport}>"
+
+    def sent_by(self, peer: Address) -> str:
+        """Our host and port as this peer can reach them; the trunk's name need not be known yet."""
+        try:
+            host = self._neighbours.host_towards(peer[0])
+        except OSError:  # no route: what is sent will be lost, but a name it must have
+            host = self.address[0]
+        return f"{f'[{host}]' if ':' in host else host}:{self.address[1]}"
+
+    def serve_invite(self, request: Request) -> ServerInvite:
+        """Open the transaction of an INVITE."""
+        return self._running.serve_invite(request)
+
+    def answer(self, request: Request, data: bytes) -> None:
+        """Answer a request that is not an INVITE, through a transaction."""
+        self._running.answer(request, data)
+
+    def send_within(
+        self,
+        record: DialogRecord,
+        method: str,
+        headers: HeaderLines,
+        on_final: Callable[[Response | None], None],
+        body: bytes = b"",
+    ) -> None:
+        """Send a request within a dialog until it is answered."""
+        branch = MAGIC_COOKIE + secrets.token_hex(8)
+        data = self._written(record, method, branch, headers, body)
+        self._running.request(
+            data, record.destination, branch=branch, method=method, on_final=on_final
+        )
+
+    def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> bytes:
+        """Send the ACK of a 2xx, to which nobody answers; what was sent."""
+        branch = MAGIC_COOKIE + secrets.token_hex(8)
+        data = self._written(record, "ACK", branch, headers, b"")
+        self._send(data, record.destination)
+        return data
+
+    def repeat(self, data: bytes, destination: Address) -> None:
+        """Send something once more that is sent without a transaction."""
+        self._running.retransmissions += 1
+        self._send(data, destination)
+
+    def send_invite(self, sent: SentInvite, data: bytes, user: InviteUser) -> ClientInvite:
+        """Send an INVITE of ours."""
+        return self._running.invite(sent, data, user)
+
+    def resume_invite(self, sent: SentInvite, user: InviteUser) -> ClientInvite:
+        """Take up an INVITE that a process before this one sent."""
+        return self._running.resume_invite(sent, user)
+
+    def send_cancel(
+        self,
+        sent: SentInvite,
+        headers: HeaderLines = (),
+        on_final: Callable[[Response | None], None] = lambda final: None,
+    ) -> None:
+        """Send the CANCEL of an INVITE until it is answered."""
+        self._running.request(
+            sent.cancel(headers),
+            sent.destination,
+            branch=sent.branch,
+            method="CANCEL",
+            on_final=on_final,
+        )
+
+    # Messages.
+
+    def _written(
+        self, record: DialogRecord, method: str, branch: str, headers: HeaderLines, body: bytes
+    ) -> bytes:
+        return write_request(
+            record,
+            method,
+            branch=branch,
+            sent_by=self.sent_by(record.destination),
+            user_agent=self.user_agent,
+            headers=headers,
+            body=body,
+        )
+
+    def _received(self, data: bytes, source: Address) -> None:
+        try:
+            self._read(data, source)
+        except Exception:  # the root of everything that a datagram sets off
+            log.exception("sip.message_failed")
+
+    def _read(self, data: bytes, source: Address) -> None:
+        if self._layer is None:
+            return
+        if self.on_message is not None:
+            self.on_message("in", data, source)
+        if len(data) <= 4 and not data.strip(b"\r\n\x00"):
+            self._counters["keepalives"] += 1  # RFC 5626 4.4.1
+            return
+        try:
+            message = parse(data, source)
+        except BadRequest as error:
+            self._counters["malformed"] += 1
+            self._answer_malformed(error, source)
+            return
+        except Unanswerable:
+            self._counters["malformed"] += 1
+            return
+        if isinstance(message, Request):
+            method = message.method if message.method in _METHODS else "other"
+            self._counters["requests." + method] += 1
+        self._layer.receive(message)
+
+    def _answer_malformed(self, error: BadRequest, source: Address) -> None:
+        if error.method == "ACK" or not self._neighbours.trusts(source[0]):
+            return
+        try:
+            self._send(bad_request(error, source, secrets.token_hex(8)), source)
+        except Unanswerable:
+            return
+
+    def _send(self, data: bytes, destination: Address) -> None:
+        if self.on_message is not None:
+            self.on_message("out", data, destination)
+        if data.startswith(b"SIP/2.0 "):
+            self._counters[f"responses.{data[8:9].decode()}xx"] += 1
+        if isinstance(destination, TcpAddress):  # responses only the way their request came
+            self._tcp.send(data, destination, connect=not data.startswith(b"SIP/2.0 "))
+        else:
+            self._transport.send(data, destination)
+
+    def _disconnected(self, peer: Address, event: Event) -> None:
+        try:
+            if self._layer is not None:
+                self._layer.disconnected(peer, event)
+        except Exception:  # the root of what a lost connection sets off
+            log.exception("sip.disconnect_failed")

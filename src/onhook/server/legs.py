@@ -1,0 +1,61 @@
+"""The first leg of a call that we place: somebody is called, and becomes the call."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from onhook.phone.cause import SipCause
+from onhook.phone.incoming import IncomingCall
+from onhook.phone.lifecycle import OutgoingListener
+from onhook.server.callees import Callee
+from onhook.server.dialogs import OpenDialog
+from onhook.server.outbound import Outbound, OutboundLeg
+
+
+class PlacedListener(OutgoingListener, Protocol):
+    """Who owns a leg that is placed."""
+
+    def trunk_changed(self) -> None:
+        """Another trunk is tried next: what it takes to end the leg is to be written, then launched."""
+
+
+class PlacedLeg:
+    """A leg that is known, and can be hung up, before its INVITE leaves."""
+
+    def __init__(self, callee: Callee, outbound: Outbound) -> None:
+        self._callee = callee
+        self._outbound = outbound
+        self._leg: OutboundLeg | None = None
+
+    def prepare(self, port: int, listener: PlacedListener) -> None:
+        """Makes the call; nothing leaves before :meth:`launch`."""
+        self._leg = self._outbound.dial(
+            self._callee, port=port, listener=listener, on_next=listener.trunk_changed
+        )
+
+    def launch(self) -> None:
+        """The INVITE leaves, of this trunk or of the next one."""
+        if self._leg is not None:
+            self._leg.launch()
+
+    def hangup(self) -> None:
+        """CANCEL until the answer, BYE afterwards."""
+        if self._leg is not None:
+            self._leg.hangup()
+
+    def probe(self, on_result: Callable[[SipCause], None]) -> bool:
+        """Asks the callee's phone whether it still has the call; False if that cannot be done now."""
+        return self._leg is not None and self._leg.probe(on_result)
+
+    def dialog(self) -> OpenDialog | None:
+        """What it takes to end it after a restart."""
+        return None if self._leg is None else open_dialog(self._leg)
+
+
+def open_dialog(leg: OutboundLeg) -> OpenDialog | None:
+    """What it takes to end a leg that we placed."""
+    record = leg.record()
+    return None if record is None else OpenDialog(record, leg.trunk)
+
+
+Leg = IncomingCall | PlacedLeg
+"""The first leg of a call."""

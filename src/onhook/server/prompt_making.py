@@ -1,0 +1,52 @@
+"""How prompts are made with the settings of an installation: by the server, or ahead by a command."""
+
+from pathlib import Path
+from typing import Final
+
+from onhook.media.prompt import Prompt
+from onhook.notify.client import WebClient
+from onhook.server.preparation import CheckedFetcher, download_room
+from onhook.server.prompt_files import PromptFiles
+from onhook.server.settings import Settings
+from onhook.speech.copies import Copies
+from onhook.speech.recordings import Recordings
+from onhook.speech.renderer import Renderer
+from onhook.speech.voices import Catalogue
+
+_PROMPTS: Final = "prompts"
+_COPIES: Final = "downloads.db"
+_PROMPT_BYTES_S: Final = 2 * 8000  # both laws
+_OPEN_SHARE: Final = 4  # a quarter of the prompts that are kept may be held open
+
+
+def prompt_directory(data: Path) -> Path:
+    """Where the prompts of a data directory are; it is made if need be. Raises ``OSError``."""
+    directory = data / _PROMPTS
+    directory.mkdir(exist_ok=True, mode=0o700)
+    return directory
+
+
+def make_renderer(
+    settings: Settings, client: WebClient, catalogue: Catalogue
+) -> tuple[Renderer[Prompt], PromptFiles]:
+    """What makes prompts, and where it keeps them: of several processes on one data directory, too.
+
+    The renderer has to be closed. Raises ``OSError``.
+    """
+    limit_bytes = settings.prompt_cache_mb * 1024 * 1024
+    files = PromptFiles(prompt_directory(settings.data), limit_bytes)
+    recordings = Recordings(
+        files,
+        CheckedFetcher(client),
+        room=download_room(),
+        copies=Copies(settings.data / _COPIES),
+        patience_s=settings.prepare_s / 2,
+        stale_s=settings.stale_s,
+    )
+    renderer = Renderer(
+        catalogue=catalogue,
+        store=files,
+        recordings=recordings,
+        opened_s=limit_bytes / _OPEN_SHARE / _PROMPT_BYTES_S,
+    )
+    return renderer, files

@@ -1,0 +1,37 @@
+"""What every call of a process uses."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from onhook.media.plane import MediaPlane
+from onhook.notify.notification import Notification
+from onhook.server.arrangements import Arrangements
+from onhook.server.call_media import Spools
+from onhook.server.journal import Journal
+from onhook.server.metrics import Metrics
+from onhook.server.outbound import Outbound
+from onhook.server.pricing import Pricing
+from onhook.server.rooms import Rooms
+from onhook.server.works import Means
+from onhook.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every call of a process uses."""
+
+    store: Store
+    journal: Journal
+    plane: MediaPlane
+    arrangements: Arrangements
+    metrics: Metrics
+    deliver: Callable[[Notification], None]
+    pricing: Pricing
+    outbound: Outbound
+    rooms: Rooms
+    spools: Spools
+    means: Means
+    local_ip: Callable[[str], str]
+    """The address of ours to which a peer is to send audio."""
+    silence_s: float
+    """How long the other side may send no audio before it is asked whether it is still there."""

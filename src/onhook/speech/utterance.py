@@ -1,0 +1,100 @@
+"""A text on its way to sound, piece by piece, so that it can be heard before all of it is spoken."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import structlog
+
+from onhook.speech.errors import CannotConvertText
+from onhook.speech.level import amplified, gain_db, levelled
+from onhook.speech.narrowband import FADE_MS, FRAME_SAMPLES, RATE_HZ, Narrowband, Pcm, faded
+from onhook.speech.voices import Sound, Voice
+
+log = structlog.get_logger()
+
+PIECE_S: Final = 1.0
+"""Shortest piece: long enough for the next one to be ready before it has been heard."""
+
+_FADE_SAMPLES: Final = FADE_MS * RATE_HZ // 1000
+
+
+class Utterance:
+    """`text` in `voice`, as telephone audio. Blocks; one thread at a time, not always the same.
+
+    The pieces are one sound without a seam: they are whole frames, have the gain that the first one
+    needs, and fades only at the beginning of the first and at the end of the last.
+    """
+
+    def __init__(self, voice: Voice, text: str) -> None:
+        self._voice = voice
+        self._text = text
+        self._sounds: Iterator[Sound] | None = None
+        self._narrowband: Narrowband | None = None
+        self._spoken: list[Pcm] = []
+        self._held: list[Pcm] = []  # spoken, and in no piece yet
+        self._gain_db: float | None = None
+        self.over = False
+        """Whether all has been spoken."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything has been asked of it."""
+        return self._sounds is not None
+
+    def piece(self, checkpoint: Callable[[], None] = lambda: None) -> Pcm:
+        """The next piece, of `PIECE_S` or more if that much is left.
+
+        The last one need not be whole frames, and none is to be asked for after it. Raises
+        `CannotConvertText`, also for no sound at all.
+        """
+        import numpy as np
+
+        begins = self._gain_db is None
+        self._speak(PIECE_S, checkpoint)
+        sound = np.concatenate(self._held) if self._held else np.zeros(0, np.int16)
+        length = len(sound)
+        if not self.over:  # what is kept back is long enough for the fade at the end
+            length = (length - _FADE_SAMPLES) // FRAME_SAMPLES * FRAME_SAMPLES
+        self._held = [sound[length:]]
+        if self._gain_db is None:
+            self._gain_db = gain_db(sound[:length])
+        return faded(amplified(sound[:length], self._gain_db), begins=begins, ends=self.over)
+
+    def whole(self, checkpoint: Callable[[], None] = lambda: None) -> Pcm:
+        """All of it, at its own level, whatever was taken in pieces. Raises as `piece` does."""
+        import numpy as np
+
+        self._speak(math.inf, checkpoint)
+        return faded(levelled(np.concatenate(self._spoken)))
+
+    def _speak(self, shortest_s: float, checkpoint: Callable[[], None]) -> None:
+        """Go on until `shortest_s` are held, or all is spoken."""
+        if self._sounds is None:
+            self._sounds = self._voice.synthesise(self._text)
+        enough = shortest_s * RATE_HZ + _FADE_SAMPLES + FRAME_SAMPLES
+        while not self.over and sum(map(len, self._held)) < enough:
+            sound = next(self._sounds, None)
+            checkpoint()
+            if sound is None:
+                self._finish()
+                return
+            if self._narrowband is None:
+                self._narrowband = Narrowband(sound.rate_hz)
+            self._narrowband.feed(sound.samples)
+            self._keep(self._narrowband.take())
+
+    def _finish(self) -> None:
+        if self._narrowband is not None:
+            self._keep(self._narrowband.finish())
+        samples = sum(map(len, self._spoken))
+        if not samples:
+            raise CannotConvertText(
+                "The voice that was chosen finds nothing in the text of msg that it can speak."
+            )
+        self.over = True
+        log.debug("speech_synthesised", voice=self._voice.name, samples=samples)
+
+    def _keep(self, pcm: Pcm) -> None:
+        self._spoken.append(pcm)
+        self._held.append(pcm)

@@ -1,0 +1,67 @@
+"""A message that is longer than anybody would wait for in silence."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from acceptance.asking import OK
+from acceptance.files import FileServer, wav
+from acceptance.harness import Customer, Onhook
+from onhook.testing import g711
+from onhook.testing.call_log import How
+from onhook.testing.tones import tone
+
+LONG = (
+    "Thank you for calling the Riverside clinic. Our offices are closed at the moment. If this is "
+    "an emergency, please hang up and dial nine one one. "
+)
+
+
+async def test_a_long_message_is_heard_whole_and_gapless(customer: Customer) -> None:
+    """The first time while it is being spoken, the second time from the cache: the same is heard."""
+    heard = []
+    for _ in range(2):
+        call, told = await customer.call()
+        msg = f'<speech gender="male">{LONG}</speech>Good bye.'
+        assert await customer.hangup(told["session"], msg=msg) == OK
+        assert (await call.ended(timeout_s=30)).how is How.BYE_RECEIVED
+        assert call.recording.lost == 0
+        packets = [packet.payload for packet in call.recording.audio]
+        heard.append(g711.decode("PCMU", b"".join(packets)).astype(np.float64))
+    live, cached = heard
+    assert len(live) / 8000 > 8
+    assert len(live) == len(cached)
+    assert np.corrcoef(live, cached)[0, 1] > 0.98
+
+
+def kept(server: Onhook) -> set[str]:
+    """The prompts on disk."""
+    return {path.name for path in (server.data / "prompts").glob("*.alaw")}
+
+
+async def test_a_message_that_was_made_ahead_while_the_server_runs(
+    customer: Customer, files: FileServer, tmp_path: Path
+) -> None:
+    server = customer.server
+    own = wav(tone(1234, 100))  # no other test has made its prompt before
+    url = files.serve("greeting.wav", own, headers={"ETag": '"1"'})
+    msg = f"<url>{url}</url>We are closed until noon."
+    file = tmp_path / "messages.jsonl"
+    file.write_text(json.dumps({"msg": msg}))
+    before = kept(server)
+    command = [sys.executable, "-m", "onhook", "prompt", "warm", str(file)]
+    command += ["--data", str(server.data), "--allowed-networks", "127.0.0.0/8"]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    made = kept(server)
+    assert len(made) == len(before) + 2
+    call, told = await customer.call()
+    assert await customer.hangup(told["session"], msg=msg) == OK
+    assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+    assert call.recording.heard_s > 1.1
+    assert kept(server) == made
+    assert files.requests == ["/greeting.wav"] * 2  # made, then asked whether it changed

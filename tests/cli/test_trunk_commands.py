@@ -1,0 +1,110 @@
+"""The commands about trunks."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Run
+from onhook.store import Keyring, Store, TrunkRecord
+from onhook.store.trunks import all_trunks
+
+PASSWORD = "correct horse"
+
+
+async def stored(directory: Path) -> list[TrunkRecord]:
+    store = await Store.open(directory)
+    try:
+        return list(await all_trunks(store))
+    finally:
+        await store.close()
+
+
+def test_a_trunk_is_added_listed_and_removed(run: Run) -> None:
+    assert "no trunk" in run("trunk", "list")
+    run("trunk", "add", "carrier", "--proxy", "SIP.example.com:5070", "--transport", "tcp")
+    added = run(
+        *("trunk", "add", "local", "--proxy", "192.0.2.1", "--prefix", "+65"),
+        *("--caller-id", "+65 3123 4567", "--json"),
+    )
+    local = {
+        "trunk": "local",
+        "prefix": "+65",
+        "proxy": "192.0.2.1:5060",
+        "transport": "udp",
+        "username": "",
+        "caller_id": "+6531234567",
+    }
+    assert json.loads(added) == local
+    carrier = {
+        "trunk": "carrier",
+        "prefix": "*",
+        "proxy": "sip.example.com:5070",
+        "transport": "tcp",
+        "username": "",
+        "caller_id": "",
+    }
+    assert json.loads(run("trunk", "list", "--json")) == [carrier, local]
+    assert "sip.example.com:5070" in run("trunk", "list")
+    run("trunk", "remove", "carrier")
+    assert json.loads(run("trunk", "list", "--json")) == [local]
+    assert "carrier" in run("trunk", "remove", "carrier", ok=False)
+
+
+def test_a_name_is_taken_until_its_trunk_is_removed(run: Run) -> None:
+    given = ("trunk", "add", "carrier", "--proxy", "sip.example.com:5060")
+    run(*given)
+    assert "onhook trunk remove carrier" in run(*given, ok=False)
+    run("trunk", "remove", "carrier")
+    run(*given)
+
+
+@pytest.mark.parametrize("by_variable", [True, False])
+def test_a_password_is_kept_encrypted_and_never_shown(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_variable: bool
+) -> None:
+    given = ["trunk", "add", "carrier", "--proxy", "sip.example.com:5060", "--username", "shop"]
+    if by_variable:
+        monkeypatch.setenv("ONHOOK_TRUNK_PASSWORD", PASSWORD)
+    else:
+        given += ["--password", PASSWORD]
+    said = run(*given) + run("trunk", "list") + run("trunk", "list", "--json")
+    assert "shop" in said
+    assert PASSWORD not in said
+    [trunk] = asyncio.run(stored(tmp_path / "data"))
+    assert PASSWORD not in trunk.password_encrypted
+    assert Keyring.open(tmp_path / "data").decrypt(trunk.password_encrypted) == PASSWORD
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("", "--proxy", "example.com:5060"), "name"),
+        (("a b", "--proxy", "example.com:5060"), "name"),
+        (("x" * 41, "--proxy", "example.com:5060"), "name"),
+        (("a", "--proxy", ""), "--proxy"),
+        (("a", "--proxy", ":5060"), "--proxy"),
+        (("a", "--proxy", "example.com:"), "--proxy"),
+        (("a", "--proxy", "example.com:0"), "--proxy"),
+        (("a", "--proxy", "example.com:65536"), "--proxy"),
+        (("a", "--proxy", "sip:example.com"), "--proxy"),
+        (("a", "--proxy", "1.2.3:5060"), "--proxy"),
+        (("a", "--proxy", "1.2.3.256:5060"), "--proxy"),
+        (("a", "--proxy", "-a.example.com:5060"), "--proxy"),
+        (("a", "--proxy", "[::1]:5060"), "IPv6"),
+        (("a", "--proxy", "example.com", "--transport", "tls"), "--transport"),
+        (("a", "--proxy", "example.com", "--prefix", "+6x"), "--prefix"),
+        (("a", "--proxy", "example.com", "--prefix", "065"), "--prefix"),
+        (("a", "--proxy", "example.com", "--prefix", "1" * 16), "--prefix"),
+        (("a", "--proxy", "example.com", "--caller-id", "private"), "--caller-id"),
+        (("a", "--proxy", "example.com", "--username", "a\nb"), "--username"),
+        (("a", "--proxy", "example.com", "--username", "u", "--password", "\x1b"), "password"),
+        (("a", "--proxy", "example.com", "--password", "secret-word"), "--username"),
+    ],
+)
+def test_a_trunk_that_cannot_be_made(run: Run, wrong: tuple[str, ...], said: str) -> None:
+    message = run("trunk", "add", *wrong, ok=False)
+    assert said in message
+    assert "secret-word" not in message
+    assert json.loads(run("trunk", "list", "--json")) == []

@@ -1,0 +1,257 @@
+"""Challenges of a trunk: the examples of the RFCs, and whole calls that are challenged."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onhook.phone import CallState, SipCause
+from onhook.phone.digest import Authenticator, read_challenge
+from onhook.phone.message import Response
+from phone.peer import SDP, Callee, Line, Message, line
+
+URI = "/dir/index.html"
+RFC_7616 = (
+    'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm={}, '
+    'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", '
+    'opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
+)
+CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
+
+
+def challenged(status: int, *lines: str) -> Response:
+    name = "www-authenticate" if status == 401 else "proxy-authenticate"
+    return Response(status, "b", "INVITE", {name: list(lines)}, b"")
+
+
+def answer(line: str, user: str = "Mufasa", password: str = "Circle of Life") -> str:
+    authenticator = Authenticator(user, password, lambda: CNONCE)
+    assert authenticator.take(challenged(401, line), ())
+    ((name, value),) = authenticator.headers("GET", URI)
+    assert name == "Authorization"
+    return value
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "expected"),
+    [
+        ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
+        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+    ],
+)
+def test_the_examples_of_rfc_7616(algorithm: str, expected: str) -> None:
+    value = answer(RFC_7616.format(algorithm))
+    assert f'response="{expected}"' in value
+    assert "qop=auth, nc=00000001" in value
+    assert f"algorithm={algorithm}" in value
+    assert 'opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"' in value
+
+
+def test_the_example_of_rfc_2069_without_qop() -> None:
+    line = 'Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093"'
+    value = answer(line, password="CircleOfLife")
+    assert 'response="1949323746fe6a43ef61f9606e7febea"' in value
+    assert "qop" not in value
+    assert "algorithm" not in value
+
+
+def test_the_better_algorithm_is_taken_in_whatever_order_or_line() -> None:
+    md5, sha = RFC_7616.format("MD5"), RFC_7616.format("SHA-256")
+    other = RFC_7616.format("SHA-512-256")
+    for lines in (
+        (md5, sha),
+        (sha, md5),
+        (f"{md5}, {sha}",),
+        (other, f"Basic realm=x, {sha}", md5),
+    ):
+        challenge = read_challenge(lines)
+        assert challenge is not None
+        assert challenge.algorithm == "SHA-256"
+        assert challenge.opaque is not None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "", "Digest", "Digest ", "Basic realm=x", 'Digest realm="r"', 'Digest nonce="n"',
+        'Digest realm="r", nonce=""', 'Digest realm="r", nonce="n", algorithm=MD5-sess',
+        'Digest realm="r", nonce="n", qop="auth-int"', 'Digest realm="r', "Digest =,=,,==",
+        'Digest realm="' + "r" * 5000 + '", nonce="n"', 'NTLM realm="r", nonce="n"',
+    ],
+)  # fmt: skip
+def test_what_cannot_be_answered(line: str) -> None:
+    assert read_challenge([line]) is None
+    assert not Authenticator("u", "p").take(challenged(401, line), ())
+
+
+@given(st.text(max_size=80))
+def test_any_challenge_is_read_or_not(text: str) -> None:
+    for value in (text, f"Digest {text}", f'Digest realm="{text}", nonce="n", {text}'):
+        challenge = read_challenge([value])
+        assert challenge is None or challenge.nonce
+
+
+def test_quotes_and_counting() -> None:
+    authenticator = Authenticator('a"b\\', "p", lambda: "c")
+    line = 'Digest realm="say \\"hi\\"", nonce="n", qop=auth, stale=FALSE'
+    assert authenticator.take(challenged(407, line), ())
+    for count in (1, 2, 3):
+        ((name, value),) = authenticator.headers("BYE", "sip:x")
+        assert name == "Proxy-Authorization"
+        assert value.startswith('Digest username="a\\"b\\\\", realm="say \\"hi\\"", nonce="n"')
+        assert f"nc=0000000{count}" in value
+
+
+def test_when_to_try_again() -> None:
+    authenticator = Authenticator("u", "p")
+    good = 'Digest realm="r", nonce="n"'
+    stale = good + ", stale=true"
+    assert not authenticator.take(challenged(403, good), ())
+    assert authenticator.take(challenged(401, good), ())
+    assert authenticator.take(challenged(407, good), (401,))
+    assert not authenticator.take(challenged(401, good), (401,))
+    assert authenticator.take(challenged(401, stale), (401, 407))
+    assert not authenticator.take(challenged(401, stale), (401, 407, 401))
+    assert not Authenticator("", "").take(challenged(401, good), ())
+
+
+# Whole calls.
+
+TRUNK = {"username": "onhook", "password": "s3cret"}
+
+
+def right(request: Message, name: str, realm: str, nonce: str, password: str = "s3cret") -> bool:
+    """Whether the credentials are right, worked out by hand."""
+    value = request[name]
+    fields = dict(re.findall(r'(\w+)="?([^",]*)"?', value.removeprefix("Digest ")))
+    assert (fields["username"], fields["realm"]) == ("onhook", realm)
+    assert fields["nonce"] == nonce
+    method, uri, _ = request.start.split()
+    assert fields["uri"] == uri
+    digest = hashlib.sha256 if fields.get("algorithm") == "SHA-256" else hashlib.md5
+
+    def h(text: str) -> str:
+        return digest(text.encode()).hexdigest()
+
+    middle = f":{fields['nc']}:{fields['cnonce']}:auth" if "qop" in fields else ""
+    expected = h(f"{h(f'onhook:{realm}:{password}')}:{nonce}{middle}:{h(f'{method}:{uri}')}")
+    return bool(fields["response"] == expected)
+
+
+async def challenge(on: Line, callee: Callee, status: int, *lines: str) -> Callee:
+    """Challenge an INVITE; the one that follows."""
+    name = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
+    callee.respond(status, headers=tuple(f"{name}: {line}" for line in lines))
+    await on.peer.request("ACK")
+    return Callee(on.peer, await on.peer.request("INVITE"))
+
+
+async def test_401_then_407_in_one_call() -> None:
+    async with line() as on:
+        dialler, first = await on.dialled(**TRUNK)
+        assert first.invite.all("Authorization") == []
+        first.respond(100)
+        second = await challenge(
+            on, first, 401, 'Digest realm="a", nonce="1", algorithm=MD5, qop="auth"',
+            'Digest realm="a", nonce="2", algorithm=SHA-256, qop="auth"',
+        )  # fmt: skip
+        assert right(second.invite, "Authorization", "a", "2")
+        assert second.invite.all("Proxy-Authorization") == []
+        assert second.invite["CSeq"] == "2 INVITE"
+        for name in ("Call-ID", "From", "To"):
+            assert second.invite[name] == first.invite[name]
+        assert second.invite["Via"] != first.invite["Via"]
+        assert second.invite.body == first.invite.body
+        third = await challenge(on, second, 407, 'Digest realm="b", nonce="3"')
+        assert right(third.invite, "Authorization", "a", "2")
+        assert "nc=00000002" in third.invite["Authorization"]
+        assert right(third.invite, "Proxy-Authorization", "b", "3")
+        third.respond(180)
+        ack = await third.answer()
+        assert ack["CSeq"] == "3 ACK"
+        for name in ("Authorization", "Proxy-Authorization"):  # RFC 3261 22.1
+            assert ack[name] == third.invite[name]
+        await dialler.until("answered")
+        assert dialler.names == ["progressed", "answered"]
+        assert on.endpoint.live_calls == 1
+
+        dialler.call.hangup()
+        bye = await on.peer.request("BYE")
+        assert bye["CSeq"] == "4 BYE"
+        assert right(bye, "Authorization", "a", "2")
+        fresh = 'Proxy-Authenticate: Digest realm="b", nonce="4"'
+        lines = [name for name in bye.lines if name.split(":")[0] in
+                 ("Via", "From", "To", "Call-ID", "CSeq")]  # fmt: skip
+        on.peer.send("\r\n".join(["SIP/2.0 407 No", *lines, fresh]) + "\r\n\r\n")
+        again = await on.peer.request("BYE")
+        assert again["CSeq"] == "5 BYE"
+        assert right(again, "Proxy-Authorization", "b", "4")
+        on.peer.send("\r\n".join(["SIP/2.0 407 No", *(
+            text if not text.startswith("CSeq") else "CSeq: 5 BYE"
+            for text in again.lines if text.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")
+        ), fresh]) + "\r\n\r\n")  # fmt: skip
+        assert await dialler.until("hangup_done") == SipCause(407)
+
+
+async def test_wrong_credentials() -> None:
+    async with line() as on:
+        dialler, first = await on.dialled(**TRUNK)
+        second = await challenge(on, first, 407, 'Digest realm="r", nonce="1"')
+        second.respond(407, headers=('Proxy-Authenticate: Digest realm="r", nonce="2"',))
+        await on.peer.request("ACK")
+        assert await dialler.until("failed") == SipCause(407, None, "Whatever")
+        await on.peer.quiet()
+
+
+async def test_a_stale_nonce_is_replaced_but_not_for_ever() -> None:
+    async with line() as on:
+        dialler, callee = await on.dialled(**TRUNK)
+        for number in range(3):
+            stale = f'Digest realm="r", nonce="{number}", stale=true'
+            callee = await challenge(on, callee, 401, stale)
+            assert right(callee.invite, "Authorization", "r", str(number))
+        callee.respond(401, headers=('WWW-Authenticate: Digest realm="r", nonce="9", stale=true',))
+        await on.peer.request("ACK")
+        assert isinstance(await dialler.until("failed"), SipCause)
+        await on.peer.quiet()
+
+
+async def test_a_challenge_to_a_call_that_was_taken_back() -> None:
+    async with line() as on:
+        dialler, callee = await on.dialled(**TRUNK)
+        dialler.call.hangup()
+        callee.respond(401, headers=('WWW-Authenticate: Digest realm="r", nonce="1"',))
+        await on.peer.request("ACK")
+        cause = await dialler.until("failed")
+        assert isinstance(cause, SipCause)
+        assert cause.status == 487
+        await on.peer.quiet()
+
+
+async def test_a_hangup_after_a_challenge_waits_for_the_second_invite_to_be_heard() -> None:
+    async with line() as on:
+        dialler, first = await on.dialled(**TRUNK)
+        first.respond(100)
+        second = await challenge(on, first, 401, 'Digest realm="r", nonce="1"')
+        assert dialler.call.state is CallState.DIALLING
+        dialler.call.hangup()
+        await on.peer.quiet()
+        second.respond(100)
+        cancel = await on.peer.request("CANCEL")
+        assert cancel["Via"] == second.invite["Via"]
+        assert cancel["CSeq"] == "2 CANCEL"
+
+
+async def test_an_answer_to_a_call_that_was_challenged_is_that_of_its_last_invite() -> None:
+    async with line() as on:
+        dialler, first = await on.dialled(**TRUNK)
+        second = await challenge(on, first, 401, 'Digest realm="r", nonce="1"')
+        first.respond(200, SDP)  # of a transaction that has been refused
+        await on.peer.quiet()
+        assert dialler.names == []
+        await second.answer()
+        await dialler.until("answered")

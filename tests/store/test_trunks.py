@@ -1,0 +1,51 @@
+"""Trunks, and what calls that are made have besides."""
+
+from dataclasses import replace
+
+from onhook.store import Store, TrunkRecord, Writes
+from onhook.store.trunks import add_trunk, all_trunks, remove_trunk
+from store.samples import APPLICATION, call
+
+TRUNK = TrunkRecord(
+    name="carrier",
+    proxy_host="sip.example.com",
+    proxy_port=5060,
+    created_ms=10,
+    transport="tcp",
+    username="shop",
+    password_encrypted="encrypted",
+    prefix="65",
+    caller_id="+6531234567",
+)
+
+
+async def test_a_trunk_is_stored_once_under_its_name_until_it_is_removed(store: Store) -> None:
+    assert await add_trunk(store, TRUNK)
+    assert not await add_trunk(store, replace(TRUNK, proxy_host="other.example.com"))
+    assert await all_trunks(store) == [TRUNK]
+    assert await remove_trunk(store, TRUNK.name)
+    assert not await remove_trunk(store, TRUNK.name)
+    assert await all_trunks(store) == []
+
+
+async def test_trunks_of_a_prefix_come_in_the_order_in_which_they_were_made(store: Store) -> None:
+    made = [("b", 2), ("c", 1), ("a", 2)]
+    for name, created_ms in made:
+        assert await add_trunk(store, replace(TRUNK, name=name, created_ms=created_ms))
+    assert await add_trunk(store, replace(TRUNK, name="any", prefix="", created_ms=9))
+    assert [trunk.name for trunk in await all_trunks(store)] == ["any", "c", "a", "b"]
+
+
+async def test_what_a_call_out_came_to_is_read_as_it_was_written(store: Store) -> None:
+    await store.add_application(APPLICATION)
+    made = call(dest_number="+6561234567", facts='{"dial_status": "busy"}', sip_code=486)
+    plain = call("S2")
+    await store.submit(Writes(calls=(made, plain)))
+    assert await store.call(made.session) == made
+    found = await store.call(plain.session)
+    assert found is not None
+    assert (found.dest_number, found.facts, found.sip_code) == ("", "", None)
+
+
+def test_a_password_is_in_no_text_of_a_trunk() -> None:
+    assert "encrypted" not in repr(TRUNK)
