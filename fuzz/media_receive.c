@@ -1,5 +1,6 @@
 /* Fuzzes what the media plane does with a datagram: the input is a series of datagrams to one
- * call, each preceded by two bytes of length and a byte that says who sent it.
+ * call, each preceded by two bytes of length and a byte that says who sent it. The call is bridged to
+ * another one, or in a room, as the first byte says.
  *
  * With libFuzzer:
  *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media fuzz/media_receive.c \
@@ -36,6 +37,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (!tape)
         abort();
     recorder_add(&call.recorder, tape, sample_clock(&plane));
+    struct call other = {.fd = -1, .payload_type = PCMA, .event_payload_type = 100,
+                         .event_from_peer = 100, .bridged = &call};
+    static struct plane_room room;
+    struct member *member = &room.members[0];
+    law_prepare();
+    memset(&room, 0, sizeof room);
+    member->gain = 1;
+    if (bytes && data[0] & 1)
+        call.bridged = &other;
+    else
+        member->call = &call, call.member = member;
     while (bytes >= 3) {
         size_t length = (size_t)data[0] | (size_t)(data[1] & 7) << 8;
         /* mostly the same one, so that one call hears enough */
@@ -54,6 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         plane.tick++;
         plane.arrived = sample_clock(&plane);
         recorder_advance(&call.recorder, plane.arrived);
+        if (plane.tick % SLOTS == 0)
+            serve_room(&plane, &room);
         check(&call);
         data += length, bytes -= length;
     }

@@ -159,16 +159,84 @@ static void send_digit(int i, uint8_t code, uint16_t sequence, uint32_t timestam
         send_to(i, packet, sizeof packet);
 }
 
+static uint64_t state = 88172645463325252u;
+
+static int chance(int below)
+{
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return (int)(state % (uint64_t)below);
+}
+
 static void disturb(int i)
 {
-    static uint64_t state = 88172645463325252u;
     uint8_t noise[1600];
-    for (size_t n = 0; n < sizeof noise; n++) {
-        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-        noise[n] = (uint8_t)state;
-    }
+    for (size_t n = 0; n < sizeof noise; n++)
+        noise[n] = (uint8_t)chance(256);
     noise[0] = (uint8_t)((noise[0] & 0x3f) | (state & 0x700 ? 0x80 : 0));
     send_to(i, noise, state % sizeof noise);
+}
+
+static void say(int i, uint16_t number)
+{
+    uint8_t packet[12 + PLANE_FRAME_BYTES] = {0x80, chance(2) ? 8 : 0, (uint8_t)(number >> 8),
+                                              (uint8_t)number, 0, 0, 0, 0, 1, 2, 3, 4};
+    packet[6] = (uint8_t)(number * PLANE_FRAME_BYTES >> 8);
+    packet[7] = (uint8_t)(number * PLANE_FRAME_BYTES);
+    memset(packet + 12, chance(256), PLANE_FRAME_BYTES);
+    send_to(i, packet, sizeof packet);
+}
+
+/* Bridges, rooms, loops and digits, at random and all at once. */
+static void mingle(void)
+{
+    enum { ROOMS = 5, STEPS = 1500 };
+    static const uint8_t digits[] = "1,#";
+    plane_room *rooms[ROOMS];
+    int queued[CALLS] = {0};
+    for (int n = 0; n < ROOMS; n++)
+        expect(plane_open_room(media, &rooms[n]) >= 0);
+    for (int step = 0; step < STEPS; step++) {
+        int i = chance(CALLS), other = chance(CALLS), room = chance(ROOMS);
+        uint64_t handle = handles[i];
+        say(i, (uint16_t)step);
+        switch (chance(12)) {
+        case 0:
+        case 1:
+            expect(plane_bridge(media, handle, handles[other]) == (i == other ? -EINVAL : 0) ||
+                   i != other); /* or held back */
+            break;
+        case 2:
+        case 3:
+        case 4: expect(plane_join(media, rooms[room], handle, chance(2)) >= 0); break;
+        case 5: expect(plane_leave(media, handle) >= 0); break;
+        case 6: expect(plane_mute(media, handle, chance(2)) >= 0); break;
+        case 7: expect(plane_cut(media, handle) >= 0); break;
+        case 8:
+            expect(plane_loop(media, handle, 100, frames, frames, 2, 0) >= 0);
+            expect(plane_loop(media, handle, 100, frames, frames, 1, 1) >= 0);
+            queued[i] += 2;
+            break;
+        case 9:
+            expect(plane_send_digits(media, handle, 101, digits, sizeof digits - 1) >= 0);
+            queued[i]++;
+            break;
+        case 10: send_digit(i, (uint8_t)chance(16), (uint16_t)step, (uint32_t)step * 160); break;
+        case 11:
+            expect(plane_close_room(media, rooms[room]) >= 0);
+            expect(plane_open_room(media, &rooms[room]) >= 0);
+            break;
+        }
+        if (step % 8 == 0)
+            take_events(1);
+    }
+    expect(plane_send_digits(media, handles[0], 1, (const uint8_t *)"x", 1) == -EINVAL);
+    for (int i = 0; i < CALLS; i++) {
+        expect(plane_cut(media, handles[i]) >= 0);
+        await(seen[i].played + seen[i].stopped == 3 + queued[i]);
+        seen[i].played = 3, seen[i].stopped = 0;
+        expect(plane_join(media, rooms[i % ROOMS], handles[i], 0) >= 0);
+    }
+    expect(plane_close_room(media, rooms[0]) >= 0); /* the others are left to plane_stop() */
 }
 
 int main(void)
@@ -204,6 +272,7 @@ int main(void)
             disturb(i);
         take_events(2);
     }
+    mingle();
     for (int i = 0; i < CALLS; i += 2)
         expect(plane_record_stop(media, handles[i], part[i]) >= 0);
     for (int i = 0; i < CALLS; i += 4)
@@ -225,6 +294,10 @@ int main(void)
         if (!(i & 1)) {
             expect(plane_agree(media, handles[i], &(struct plane_format){0}) == -ENOENT);
             expect(plane_play(media, handles[i], 11, frames, frames, 1) == -ENOENT);
+            expect(plane_bridge(media, handles[i], handles[1]) == -ENOENT);
+            expect(plane_bridge(media, handles[1], handles[i]) == -ENOENT);
+            expect(plane_mute(media, handles[i], 1) == -ENOENT);
+            expect(plane_leave(media, handles[i]) == -ENOENT);
             expect(stats.sent_packets + stats.send_errors >= 3u * (1 + (unsigned)i % FRAMES));
         }
     }

@@ -329,12 +329,3 @@ async def test_what_cannot_be_bridged_is_refused(plane: MediaPlane, open_leg: Op
         with pytest.raises(StreamClosed):
             first.stream.bridge(second.stream)
     gone.stream.unbridge()
-
-
-async def test_a_flood_on_one_leg_is_not_passed_on_whole(legs: tuple[Leg, Leg]) -> None:
-    speaker, listener = legs
-    for _ in range(60):
-        speaker.say(tone(1))
-    speaker.stream.close()
-    stats = await speaker.ear.until_closed()
-    assert len(listener.peer.waiting()) == stats.received_packets < 60

@@ -62,6 +62,16 @@ def test_pacing(tmp_path: Path) -> None:
     run(str(build(tmp_path / "timing", MEMORY, timing, *REST)))
 
 
+def test_joined(tmp_path: Path) -> None:
+    joined = ROOT / "tests" / "media" / "plane_joined.c"
+    run(str(build(tmp_path / "joined", MEMORY, joined, *REST)))
+
+
+def test_mixing(tmp_path: Path) -> None:
+    mixing = ROOT / "tests" / "media" / "mixing.c"
+    run(str(build(tmp_path / "mixing", MEMORY, mixing, MEDIA / "law.c", MEDIA / "mixer.c")))
+
+
 def test_places(tmp_path: Path) -> None:
     places = ROOT / "tests" / "media" / "recorder_places.c"
     run(str(build(tmp_path / "places", MEMORY, places, MEDIA / "law.c")))

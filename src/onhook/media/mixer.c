@@ -4,8 +4,9 @@
  * 40 ms later (and up to 20 ms more, until the room's next frame). Packets that come later than
  * that, up to 60 ms, push everything after them back by as much, so the delay becomes what the
  * jitter needs. What never comes is silence. The delay shrinks again, and follows a sender whose
- * clock is faster or slower than ours, by a sample a frame: at the end of each stretch of 2 s the
- * fewest samples that were ever left decide whether the next 100 frames take 161, 160 or 159.
+ * clock is faster or slower than ours, by a sample a frame: at the end of each stretch of 2 s, how
+ * early the latest packet was decides whether the next 100 frames take 161, 160 or 159. (Packets that
+ * are lost say nothing about that.)
  *
  * The limiter. Voices are summed in full and, where the sum is too loud, made quieter together:
  * the gain falls within 5 ms to what the loudest sample of the frame needs, and rises again by a
@@ -20,8 +21,9 @@ enum {
     DELAY = 320,          /* of the first packet: 40 ms */
     LATEST = 480,         /* by which a packet may move what follows: 60 ms */
     FARTHEST = 1600,      /* ahead of what is heard; beyond it, the voice begins anew: 200 ms */
-    SPARE_LOW = 80,       /* 10 ms */
-    SPARE_HIGH = 400,     /* 50 ms */
+    EARLY_LOW = 200,      /* 25 ms: a frame more than nothing, since the packet that came just before
+                             a frame comes just after it when the clocks have drifted so far */
+    EARLY_HIGH = 500,     /* 62 ms: a frame more than DELAY, for the same reason */
     STRETCH_FRAMES = 100, /* 2 s */
     SILENT_FRAMES = 25,   /* after half a second of nothing, the voice begins anew */
     LATE_PACKETS = 5,     /* so many in a row are no accident */
@@ -29,7 +31,7 @@ enum {
 };
 
 #define LOUDEST 26000.0f /* what the gain aims at; what is louder all the same is bent ... */
-#define TOP 32000.0f     /* ... and never gets here */
+#define TOP 31500.0f     /* ... and never gets here: the loudest step of neither law is used */
 #define RELEASE 0.1f
 
 static int16_t *sample_at(struct voice *voice, uint32_t when)
@@ -44,7 +46,7 @@ static void begin(struct voice *voice, uint32_t ssrc, uint32_t timestamp)
     voice->ssrc = ssrc;
     voice->read = timestamp - DELAY;
     voice->end = timestamp;
-    voice->spare = INT32_MAX;
+    voice->early = DELAY;
 }
 
 /* A packet whose time has passed. False: it is not wanted. */
@@ -70,6 +72,9 @@ void voice_hear(struct voice *voice, uint32_t ssrc, uint32_t timestamp, enum law
         voice->late = 0;
     else if (!wait_for_late(voice, ssrc, timestamp, -ahead))
         return;
+    ahead = (int32_t)(timestamp - voice->read);
+    if (ahead < voice->early)
+        voice->early = ahead;
     for (size_t i = 0; i < bytes; i++)
         *sample_at(voice, timestamp + (uint32_t)i) = law_decoded[law][payload[i]];
     timestamp += (uint32_t)bytes;
@@ -78,14 +83,13 @@ void voice_hear(struct voice *voice, uint32_t ssrc, uint32_t timestamp, enum law
 }
 
 /* At the end of each stretch: how the next one is read. */
-static void adapt(struct voice *voice, int32_t spare)
+static void adapt(struct voice *voice)
 {
-    if (spare < voice->spare)
-        voice->spare = spare;
     if (++voice->frames < STRETCH_FRAMES)
         return;
-    voice->slip = (voice->spare > SPARE_HIGH) - (voice->spare < SPARE_LOW);
-    voice->spare = INT32_MAX;
+    bool heard = voice->early != INT32_MAX;
+    voice->slip = (heard && voice->early > EARLY_HIGH) - (voice->early < EARLY_LOW);
+    voice->early = INT32_MAX;
     voice->frames = 0;
 }
 
@@ -116,7 +120,7 @@ void voice_frame(struct voice *voice, int16_t frame[MIX_SAMPLES])
         *sample_at(voice, voice->read + (uint32_t)i) = 0;
     voice->read += (uint32_t)taken;
     voice->silent = 0;
-    adapt(voice, have - taken);
+    adapt(voice);
 }
 
 /* Odd and monotonic; the identity up to LOUDEST, below TOP for ever. */

@@ -22,7 +22,7 @@ struct voice {
     uint32_t read;  /* what is heard next */
     uint32_t end;   /* behind the newest sample */
     int slip;       /* a frame takes so many samples more than it gives: -1, 0, 1 */
-    int32_t spare;  /* the fewest left after a frame, in this stretch */
+    int32_t early;  /* before its time, the latest packet of this stretch */
     unsigned frames; /* of this stretch */
     unsigned silent; /* frames since there was anything */
     unsigned late;   /* packets in a row */

@@ -1,0 +1,265 @@
+/* Bridges and rooms of the media plane, on a clock of this program's own: no thread runs, ticks are
+ * counted by hand, and everything that can be asked is asked at random. Ends with 0 and "ok".
+ */
+#include "plane.c"
+
+#include <stdio.h>
+
+enum { CALLS = 20, ROOMS = 2, TICKS = 30000, LONGEST = 7 };
+
+static struct plane media;
+static struct call calls[CALLS];
+static struct plane_room *rooms[ROOMS];
+static int ears[CALLS];
+static uint8_t frames[LONGEST * PLANE_FRAME_BYTES];
+static struct {
+    bool spoken;
+    uint16_t sequence;
+    uint32_t end;      /* timestamp behind the last packet */
+    uint64_t tick;     /* of it */
+    uint64_t packets;
+} heard[CALLS];
+static struct {
+    uint16_t sequence;
+    uint32_t timestamp;
+} mouths[CALLS];
+static uint64_t due[CALLS]; /* the tick before which a frame must have come, or 0 */
+static uint64_t state = 88172645463325252u;
+
+static void expect_at(bool truth, const char *what, int line)
+{
+    if (truth)
+        return;
+    fprintf(stderr, "line %d, tick %llu: expected %s\n", line, (unsigned long long)media.tick, what);
+    exit(1);
+}
+#define expect(truth) expect_at(truth, #truth, __LINE__)
+
+static uint64_t chance(uint64_t below)
+{
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return state % below;
+}
+
+static void ask(struct command command)
+{
+    take_command(&media, &command);
+}
+
+static void open_all(void)
+{
+    for (int i = 0; i < CALLS; i++) {
+        int pair[2];
+        expect(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+        /* an address of nobody, as a socket without one gives: the calls are not latched anew */
+        calls[i] = (struct call){.fd = pair[0], .payload_type = i % 2 ? PCMA : PCMU,
+                                 .event_payload_type = NO_EVENTS, .event_from_peer = NO_EVENTS,
+                                 .connected = true, .latched = true,
+                                 .sequence = 0xfff0, .timestamp = 0xffffff00u};
+        ears[i] = pair[1];
+        ask((struct command){.kind = OPEN, .call = &calls[i]});
+    }
+    for (int i = 0; i < ROOMS; i++) {
+        rooms[i] = calloc(1, sizeof *rooms[i]);
+        expect(rooms[i] != NULL);
+        ask((struct command){.kind = OPEN_ROOM, .room = rooms[i]});
+    }
+}
+
+static void say(int i, int bytes)
+{
+    uint8_t packet[RTP_HEADER_BYTES + 480] = {0x80, calls[i].payload_type};
+    put_be16(packet + 2, mouths[i].sequence++);
+    put_be32(packet + 4, mouths[i].timestamp);
+    put_be32(packet + 8, 77);
+    memset(packet + RTP_HEADER_BYTES, (int)chance(256), (size_t)bytes);
+    mouths[i].timestamp += (uint32_t)bytes;
+    expect(send(ears[i], packet, RTP_HEADER_BYTES + (size_t)bytes, MSG_DONTWAIT) > 0);
+}
+
+/* Numbers follow on, and no packet begins before the one in front of it is over. */
+static void hear(int i)
+{
+    uint8_t packet[RTP_HEADER_BYTES + RTP_MAX_BYTES];
+    ssize_t bytes;
+    while ((bytes = recv(ears[i], packet, sizeof packet, MSG_DONTWAIT)) > 0) {
+        uint16_t sequence = get_be16(packet + 2);
+        uint32_t timestamp = get_be32(packet + 4);
+        expect(packet[1] % 128 == calls[i].payload_type);
+        if (heard[i].spoken) {
+            expect(sequence == (uint16_t)(heard[i].sequence + 1));
+            expect((int32_t)(timestamp - heard[i].end) >= 0);
+            expect(packet[1] >> 7 || timestamp == heard[i].end);
+        }
+        heard[i].spoken = true;
+        heard[i].sequence = sequence;
+        heard[i].end = timestamp + (uint32_t)bytes - RTP_HEADER_BYTES;
+        heard[i].tick = media.tick;
+        heard[i].packets++;
+    }
+}
+
+static void take_reports(void)
+{
+    for (; ring_length(&media.reports); ring_taken(&media.reports)) {
+        struct report report = media.report[ring_take_at(&media.reports)];
+        free(report.segment);
+        for (int i = 0; report.room && i < ROOMS; i++)
+            if (rooms[i] == report.room)
+                rooms[i] = NULL;
+        free(report.room);
+    }
+}
+
+static void run_tick(void)
+{
+    if (media.watched_calls)
+        serve_watched(&media);
+    serve_slot(&media, &media.slots[media.tick % SLOTS]);
+    for (int i = 0; i < CALLS; i++)
+        hear(i);
+    take_reports();
+    media.tick++;
+}
+
+static void play(int i, enum segment_kind kind)
+{
+    struct segment *segment = malloc(sizeof *segment);
+    expect(segment != NULL);
+    *segment = (struct segment){.frames = {frames, frames}, .kind = kind, .play_id = 1,
+                                .count = 1 + (uint32_t)chance(LONGEST)};
+    if (calls[i].playing && calls[i].playing->kind == LOOPED_LAST)
+        ask((struct command){.kind = CUT, .call = &calls[i]});
+    ask((struct command){.kind = PLAY, .call = &calls[i], .segment = segment});
+}
+
+static void ask_at_random(void)
+{
+    /* what is asked of a call may cost it the turn that it waited for, once */
+    int i = (int)chance(CALLS), other = (i + 1 + (int)chance(CALLS - 1)) % CALLS;
+    due[i] = 0;
+    switch (chance(8)) {
+    case 0: play(i, FRAMES); break;
+    case 1: play(i, LOOPED_LAST); break;
+    case 2: ask((struct command){.kind = CUT, .call = &calls[i]}); break;
+    case 3: ask((struct command){.kind = LEAVE, .call = &calls[i]}); break;
+    case 4:
+        ask((struct command){.kind = BRIDGE, .call = &calls[i], .other = &calls[other]});
+        break;
+    case 5:
+        ask((struct command){.kind = MUTE, .call = &calls[i], .muted = chance(2)});
+        break;
+    default:
+        ask((struct command){
+            .kind = JOIN, .call = &calls[i], .room = rooms[chance(ROOMS)], .muted = chance(2)});
+    }
+}
+
+/* Whoever is in a room is sent a frame a round, whether it plays or not. */
+static void expect_no_gap(void)
+{
+    for (int i = 0; i < CALLS; i++) {
+        if (!calls[i].member)
+            due[i] = 0;
+        else if (!due[i] || sent_ahead(&media, &calls[i]) > 0)
+            due[i] = media.tick + SLOTS; /* the last frame is over, and the room's turn comes */
+        else
+            expect(media.tick <= due[i]);
+    }
+}
+
+static void expect_consistent(void)
+{
+    uint32_t watched = 0;
+    for (int i = 0; i < CALLS; i++) {
+        const struct call *call = &calls[i];
+        watched += call->watched;
+        expect(!call->bridged || call->bridged->bridged == call);
+        expect(!call->bridged || !call->member);
+        expect(!call->member || call->member->call == call);
+        expect(call->watched == (call->bridged || call->member));
+    }
+    expect(watched == media.watched_calls);
+}
+
+/* However much one says at once: eight packets a round are passed on, and in time all of them. */
+static void bound_floods(void)
+{
+    ask((struct command){.kind = BRIDGE, .call = &calls[0], .other = &calls[1]});
+    for (int i = 0; i < 2; i++)
+        ask((struct command){.kind = CUT, .call = &calls[i]});
+    for (int n = 0; n < 3 * SLOTS; n++)
+        run_tick();
+    uint64_t before = heard[1].packets;
+    for (int n = 0; n < 3 * RECEIVE_BATCH; n++)
+        say(0, 160);
+    for (int round = 1; round <= 3; round++) {
+        for (int n = 0; n < SLOTS; n++)
+            run_tick();
+        expect(heard[1].packets - before <= (uint64_t)RECEIVE_BATCH * (unsigned)(round + 1));
+    }
+    for (int n = 0; n < SLOTS; n++)
+        run_tick();
+    expect(heard[1].packets - before == 3 * RECEIVE_BATCH);
+}
+
+/* A relayed packet leaves in the tick in which it is there. */
+static void relay_at_once(void)
+{
+    for (int n = 0; n < 200; n++) {
+        uint64_t before = heard[1].packets;
+        say(0, n % 2 ? 80 : 240);
+        run_tick();
+        expect(heard[1].packets == before + 1);
+        for (uint64_t wait = chance(2 * SLOTS) + 3; wait; wait--)
+            run_tick();
+    }
+}
+
+static void close_rooms(void)
+{
+    for (int i = 0; i < ROOMS; i++)
+        ask((struct command){.kind = CLOSE_ROOM, .room = rooms[i]});
+    for (int i = 0; i < CALLS; i++)
+        expect(!calls[i].member);
+    for (int n = 0; n < SLOTS; n++)
+        run_tick();
+    expect(!rooms[0] && !rooms[1] && media.open_rooms == 0);
+}
+
+int main(void)
+{
+    law_prepare();
+    media.config.event_ring = media.reports.size = 1 << 10;
+    media.report = calloc(media.reports.size, sizeof *media.report);
+    media.epoll_fd = epoll_create1(0);
+    expect(media.report != NULL && media.epoll_fd >= 0);
+    prepare_receive(&media);
+    open_all();
+    bound_floods();
+    relay_at_once();
+    for (int n = 0; n < TICKS; n++) {
+        if (chance(6) == 0)
+            ask_at_random();
+        for (int i = 0; i < CALLS; i++)
+            if (media.tick % SLOTS == (unsigned)i && chance(8))
+                say(i, 160);
+        run_tick();
+        expect_no_gap();
+        expect_consistent();
+    }
+    close_rooms();
+    for (int i = 0; i < CALLS; i++) {
+        expect(heard[i].packets > TICKS / SLOTS / 8);
+        ask((struct command){.kind = LEAVE, .call = &calls[i]});
+        ask((struct command){.kind = CUT, .call = &calls[i]});
+        take_reports();
+        close(calls[i].fd);
+        close(ears[i]);
+    }
+    expect(media.watched_calls == 0);
+    close(media.epoll_fd);
+    free(media.report);
+    puts("ok");
+    return 0;
+}
