@@ -6,8 +6,8 @@
 Every peer sends a packet every 20 ms. A relayed packet's latency is the time from just before it is
 written to the kernel's stamp of its arrival at the other peer, so a receiver that is woken late
 measures the same. Half of the pairs speak two laws, and are transcoded. In the room everybody talks;
-of each member the gaps between packets, and those that are missing, are counted. Loopback only. Prints a table, and writes
-bench/out/bridging.json.
+of each member the gaps between packets, and those that are missing, are counted. Loopback only.
+Prints a table, and writes bench/out/bridging.json.
 """
 
 from __future__ import annotations
