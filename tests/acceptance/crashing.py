@@ -8,7 +8,6 @@ are calls in every state. Afterwards the phones, the receiver's log and the data
 import asyncio
 import json
 import random
-import socket
 import sqlite3
 import tempfile
 import time
@@ -22,7 +21,7 @@ from typing import Any, Self
 import aiohttp
 
 from acceptance.crash_cast import LONG, SHORT, WARMING, Cast
-from acceptance.harness import Callee, Customer, Onhook, lay_trunk
+from acceptance.harness import Callee, Customer, Onhook, free_port, lay_trunk
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Notification, Receiver
@@ -97,13 +96,6 @@ class _Kill:
     after_ms: float
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    """A port of loopback that is free now: a server has to come back to the same one."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def kill(server: Onhook) -> None:
     """SIGKILL; the process is gone when this returns."""
     server.process.kill()
@@ -135,8 +127,8 @@ class CrashRig:
         self._answerers_checked = 0
         self._starts_s: list[float] = []
         self._settings = {
-            "http": f"127.0.0.1:{free_port(socket.SOCK_STREAM)}",
-            "sip": f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}",
+            "http": f"127.0.0.1:{free_port()}",
+            "sip": f"127.0.0.1:{free_port()}",
             "retry_schedule": "0.2,0.5",
             "ringing_s": "3",
             "idle_s": "3",

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -186,11 +187,26 @@ class Callee:
         return [call for call in self.phone.incoming_calls if call.called in self.numbers]
 
 
+def free_port() -> int:
+    """A port of loopback that is free for UDP and for TCP, and that no socket gets by chance before it
+    is used: it lies below those that the system gives out, and below those for audio."""
+    for port in random.sample(range(10_240, 20_000), 200):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
+        ):
+            try:
+                datagrams.bind(("127.0.0.1", port))
+                stream.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError("no port is free")
+
+
 def lay_trunk(server: Onhook, prefix: str = "+6591", **options: str) -> TrunkLine:
     """A trunk to a port of loopback that nobody listens on yet; known to the server on return."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     given = trunks.Given(f"t{port}", f"127.0.0.1:{port}", prefix=prefix, **options)
     asyncio.run(trunks.add(server.data, given, server.settings.get("database_url", "")))
     time.sleep(TRUNKS_BELIEVED_S)

@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import socket
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from itertools import count
 from pathlib import Path
 from typing import Self
 
-from acceptance.harness import Onhook
+from acceptance.harness import Onhook, free_port
 from onhook.cli import accounts
 from onhook.testing.api_client import ApiClient
 
@@ -34,7 +33,7 @@ class Sample:
         self.server = server
         self.said: list[str] = []
         """The lines that it wrote so far."""
-        self.url = f"http://127.0.0.1:{_free_port()}/"
+        self.url = f"http://127.0.0.1:{free_port()}/"
         """Where it is notified."""
         path = str(EXAMPLES / name)
         run = f"{before}\nimport runpy\nrunpy.run_path({path!r}, run_name='__main__')"
@@ -116,9 +115,3 @@ async def _listening(url: str) -> None:
             else:
                 writer.close()
                 return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -10,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from acceptance.asking import rows
-from acceptance.crashing import CrashRig, free_port, kill, terminal_ids, the_end
-from acceptance.harness import Customer, Onhook
+from acceptance.crashing import CrashRig, kill, terminal_ids, the_end
+from acceptance.harness import Customer, Onhook, free_port
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
@@ -138,7 +137,7 @@ async def test_a_call_that_nobody_had_heard_of_begins_anew(
     receiver: Receiver, phone: Phone,
 ) -> None:  # fmt: skip
     """Nothing is said to a caller before the call is on disk, so its INVITE comes again."""
-    where = f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+    where = f"127.0.0.1:{free_port()}"
     server = start(sip=where)
     customer = await Customer.make(server, receiver, phone)
     await kill(server)

@@ -14,9 +14,8 @@ import pytest
 
 from acceptance.accounts import own_account
 from acceptance.asking import OK, ask, credentials, heard, rows, sentence
-from acceptance.crashing import free_port
 from acceptance.files import LONG, FileServer
-from acceptance.harness import Callee, Customer, Onhook, TrunkLine
+from acceptance.harness import Callee, Customer, Onhook, TrunkLine, free_port
 from onhook.cli import ledger, trunks
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -301,7 +300,7 @@ async def test_a_call_that_is_passed_on_to_itself_goes_round_as_often_as_it_may(
     start: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
     """Each round takes two legs of the account. When the caller hangs up, all of them are over."""
-    sip = f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+    sip = f"127.0.0.1:{free_port()}"
     server = start(sip=sip)
     await trunks.add(server.data, trunks.Given("loop", sip, prefix="+65"))
     customer = await Customer.make(server, receiver, phone)
