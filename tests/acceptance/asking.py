@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -121,6 +122,13 @@ def span_s(pcm: Pcm, hz: float) -> tuple[float, float]:
     found = find_tone(pcm, hz)
     assert found is not None, f"no {hz:g} Hz in {len(pcm) / 8000:.2f} s"
     return found[0] / 1000, found[1] / 1000
+
+
+async def skipped_rounds(server: Onhook) -> int:
+    """How often the media thread left out 20 ms, since it did not run in time."""
+    page = (await ask(server, "GET", path="/metrics")).body.decode()
+    [value] = re.findall(r"^onhook_media_skipped_rounds\S* (\S+)$", page, re.MULTILINE)
+    return round(float(value))
 
 
 def rows(server: Onhook, query: str, *values: object) -> list[tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, count
 from pathlib import Path
 
 import aiohttp
@@ -149,7 +149,8 @@ async def given_up_while_passed_on(stage: Stage) -> None:
 
 
 async def in_a_room(stage: Stage) -> None:
-    call, _ = await stage.up("end/transfer", dest="room:R1")
+    """Two by two: a room that fills up faster than callers leave it refuses the ninth, and rightly."""
+    call, _ = await stage.up("end/transfer", dest=f"room:R{next(_callers) // 2}")
     await call.hang_up()
 
 
@@ -197,6 +198,7 @@ async def conferred(stage: Stage) -> None:
     await one.hang_up()
 
 
+_callers = count(2)
 KINDS: tuple[Callable[[Stage], Awaitable[None]], ...] = (
     given_up, refused_and_rejected, gathered, recorded, cut_while_recorded, monitored, held,
     passed_on, passed_on_in_vain, given_up_while_passed_on, in_a_room, dialled, dialled_in_vain,
