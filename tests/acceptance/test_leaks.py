@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from itertools import count, count
+from itertools import count
 from pathlib import Path
 
 import aiohttp
