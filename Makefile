@@ -19,7 +19,7 @@ demo:  ## one real call, from the first ring to the bill, in under a minute
 
 test:  ## all tests
 	@scripts/set_up.sh $(SIPP) $(POSTGRESQL)
-	@$(PY) -m pytest -q -n 3 --dist worksteal
+	@$(PY) -m pytest -q -n 2 --dist worksteal
 
 check:  ## style, types, directions of import
 	@scripts/set_up.sh

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from acceptance.asking import OK
+from acceptance.asking import OK, undisturbed
 from acceptance.files import FileServer, wav
 from acceptance.harness import Customer, marked
 from onhook.testing.call_log import How
@@ -48,12 +48,16 @@ async def test_nothing_is_clipped_at_any_length(customer: Customer, files: FileS
     ]
     urls = [files.serve(f"{seconds}.wav", wav(marked(seconds))) for seconds in LENGTHS_S]
     codecs = ["PCMU", "PCMA"] * len(LENGTHS_S)
-    calls = await asyncio.gather(
-        *(
-            heard(owner, f"<url>{url}</url>", codecs=[codec])
-            for owner, url, codec in zip(owners, urls, codecs, strict=False)
+
+    async def all_heard() -> list[PhoneCall]:
+        return await asyncio.gather(
+            *(
+                heard(owner, f"<url>{url}</url>", codecs=[codec])
+                for owner, url, codec in zip(owners, urls, codecs, strict=False)
+            )
         )
-    )
+
+    calls = await undisturbed(customer.server, all_heard)
     for call, seconds in zip(calls, LENGTHS_S, strict=True):
         assert_whole(call, seconds=seconds)
 
@@ -63,7 +67,7 @@ async def test_nothing_is_clipped_between_the_parts_of_a_message(
 ) -> None:
     """Three recordings are heard one after the other; each begins with a frame of its own."""
     url = files.serve("part.wav", wav(marked(0.4)))
-    call = await heard(customer, f"<url>{url}</url>" * 3)
+    call = await undisturbed(customer.server, lambda: heard(customer, f"<url>{url}</url>" * 3))
     assert call.recording.heard_s == pytest.approx(1.2)
     assert_whole_parts(call, parts=3, seconds=0.4)
 
@@ -82,5 +86,7 @@ def assert_whole_parts(call: PhoneCall, *, parts: int, seconds: float) -> None:
 async def test_a_late_ack_clips_nothing(customer: Customer, files: FileServer) -> None:
     """What the caller cannot hear yet is not played yet."""
     url = files.serve("late.wav", wav(marked(0.5)))
-    call = await heard(customer, f"<url>{url}</url>", ack_delay_s=0.3)
+    call = await undisturbed(
+        customer.server, lambda: heard(customer, f"<url>{url}</url>", ack_delay_s=0.3)
+    )
     assert_whole(call, seconds=0.5)
