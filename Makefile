@@ -5,7 +5,7 @@ SIPP := sipp=sip-tester
 SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'
 
-.PHONY: help setup demo test check crash interop bench docs lock wheel clean
+.PHONY: help setup demo test slow check crash interop bench docs lock wheel clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,7 +19,13 @@ demo:  ## one real call, from the first ring to the bill, in under a minute
 
 test:  ## all tests
 	@scripts/set_up.sh $(SIPP) $(POSTGRESQL)
-	@$(PY) -m pytest -q -n 2 --dist worksteal
+	@$(PY) -m pytest -q -n 2 --dist worksteal -m 'not slow'
+
+slow:  ## what takes long: tests marked slow, 20 kills, softphones and an exchange
+	@scripts/set_up.sh $(SIPP) $(POSTGRESQL) $(SOFTPHONES)
+	@$(PY) -m pytest -q -m slow
+	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20
+	@PYTHONPATH=tests $(PY) scripts/interop.py
 
 check:  ## style, types, directions of import
 	@scripts/set_up.sh
