@@ -18,28 +18,28 @@ demo:  ## one real call, from the first ring to the bill, in under a minute
 	@$(PY) scripts/demo.py
 
 test:  ## all tests
-	@scripts/set_up.sh $(SIPP) $(POSTGRESQL)
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL)
 	@$(PY) -m pytest -q -n 2 --dist worksteal -m 'not slow'
 
 slow:  ## what takes long: tests marked slow, 20 kills, softphones and an exchange
-	@scripts/set_up.sh $(SIPP) $(POSTGRESQL) $(SOFTPHONES)
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(SOFTPHONES)
 	@$(PY) -m pytest -q -m slow
 	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20
 	@PYTHONPATH=tests $(PY) scripts/interop.py
 
 check:  ## style, types, directions of import
-	@scripts/set_up.sh
+	@scripts/set_up.sh --for-tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 
 crash:  ## kill a server at 200 random moments; count what was lost, doubled, left open, off by a cent
-	@scripts/set_up.sh
+	@scripts/set_up.sh --for-tests
 	PYTHONPATH=tests $(PY) scripts/crash.py
 
 interop:  ## baresip and linphone call a real server, and are called by it; what each side heard
-	@scripts/set_up.sh $(SOFTPHONES)
+	@scripts/set_up.sh --for-tests $(SOFTPHONES)
 	@PYTHONPATH=tests $(PY) scripts/interop.py
 
 bench:  ## calls a second, packet gaps, CPU a call, hangup to BYE
@@ -53,7 +53,7 @@ docs:  ## write what is generated from the code
 
 lock:  ## pin the newest versions that pyproject.toml admits (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
-	    pyproject.toml -o requirements.lock
+	    --extra build pyproject.toml -o requirements.lock
 	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
 	    --extra dev pyproject.toml -o requirements-dev.lock
 	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \

@@ -1,10 +1,16 @@
 #!/bin/sh
-# Creates .venv with every pinned dependency and builds the media plane; installs from Debian what is
-# missing for that. Run by make; a second run finds everything in place. Arguments: commands that
-# are needed besides, each as COMMAND=DEBIAN-PACKAGE; a command may be a path with wildcards.
+# Creates .venv with the pinned dependencies of what runs and builds the media plane; installs from Debian
+# what is missing for that. Run by make; a second run finds everything in place. Arguments: --for-tests
+# for what tests and checks need besides; then commands that are needed, each as
+# COMMAND=DEBIAN-PACKAGE; a command may be a path with wildcards.
 set -eu
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
+lock=requirements.lock mark=.venv/installed
+if [ "${1:-}" = --for-tests ]; then
+    lock=requirements-dev.lock mark=.venv/installed-for-tests
+    shift
+fi
 
 updated=
 apt_install() {
@@ -38,10 +44,10 @@ for need in "$@"; do
         *) apt_install "${need#*=}" ;;
     esac
 done
-[ -x .venv/bin/python ] && [ .venv/installed -nt requirements-dev.lock ] \
-    && [ .venv/installed -nt pyproject.toml ] && [ .venv/installed -nt setup.py ] \
-    && [ -z "$(find src/onhook/media -name '[!_]*.[ch]' -newer .venv/installed)" ] \
-    && [ .venv/installed -nt src/onhook/media/build_plane.py ] && exit 0
+[ -x .venv/bin/python ] && [ $mark -nt $lock ] \
+    && [ $mark -nt pyproject.toml ] && [ $mark -nt setup.py ] \
+    && [ -z "$(find src/onhook/media -name '[!_]*.[ch]' -newer $mark)" ] \
+    && [ $mark -nt src/onhook/media/build_plane.py ] && exit 0
 
 command -v "$PYTHON" >/dev/null 2>&1 || apt_install python3
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
@@ -53,9 +59,12 @@ sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || ap
 
 [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
 echo "Installing Onhook's dependencies into .venv …"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-    -r requirements-dev.lock
+# Bytecode is made of what is imported: of all modules it would be 70 MB.
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+    -r $lock
+.venv/bin/python scripts/trim.py
 echo "Building the media plane …"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps \
     --no-build-isolation --editable .
-touch .venv/installed
+.venv/bin/python -c 'import onhook.cli, onhook.server.process'
+touch .venv/installed $mark
