@@ -1,7 +1,7 @@
 """How a Hangup is asked for: methods, encodings, parameters, and which fault is reported first."""
 
 import json
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -40,6 +40,24 @@ async def test_post_with_a_form(customer: Customer) -> None:
     body = form(customer, session=told["session"]).encode()
     answer = await ask(customer.server, "POST", body=body)
     assert (answer.http_status, answer.json) == (200, OK)
+    assert (await call.ended()).how is How.REJECTED
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_blanks_and_line_ends_around_what_was_pasted(customer: Customer, method: str) -> None:
+    """A token that is read from a file ends with its line, and a session that is copied with a blank."""
+    call, told = await customer.call()
+    pasted = {
+        "app_id": f" {customer.app_id}\r\n",
+        "access_token": f"\ufeff{customer.access_token}\n",
+        "session": f"\t{told['session']} ",
+    }
+    text = urlencode(pasted)
+    if method == "GET":
+        answer = await ask(customer.server, method, query=text)
+    else:
+        answer = await ask(customer.server, method, body=text.encode())
+    assert answer.json == OK
     assert (await call.ended()).how is How.REJECTED
 
 

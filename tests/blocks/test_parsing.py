@@ -24,6 +24,7 @@ from onhook.blocks import (
     Refused,
     check_present,
     parse,
+    trimmed,
 )
 
 APP = {"app_id": "A" * 16, "access_token": "T" * 16}
@@ -71,6 +72,21 @@ def test_every_parameter_arrives() -> None:
 
 def test_a_hangup_needs_a_session_and_no_more() -> None:
     assert read(HANGUP, {**APP, "session": "S1"}) == BlockRequest(block=HANGUP, session="S1")
+
+
+@pytest.mark.parametrize("blanks", [" ", "\r\n", "\t ", "\u00a0", "\ufeff", " \u200b\n"])
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.slug)
+def test_blanks_around_what_is_pasted_are_cut_and_no_others(block: Block, blanks: str) -> None:
+    given = {name: f"{blanks}{text}{blanks}" for name, text in FULL.items()}
+    cut = {name for name, text in trimmed(block, given).items() if text == FULL[name]}
+    pasted = {"app_id", "access_token", "session", "txn_ref"}
+    assert cut == pasted & {param.name for param in block.params}
+
+
+def test_of_blanks_alone_nothing_is_left() -> None:
+    with pytest.raises(Refused) as caught:
+        check_present(HANGUP, trimmed(HANGUP, {**APP, "session": " \n"}))
+    assert caught.value.status == "error_session_param_missing"
 
 
 KNOWN = {param.name for block in BLOCKS for param in block.params}

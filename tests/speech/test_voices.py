@@ -41,6 +41,18 @@ MANY = Catalogue([US, US_MAN, GB, CANTONESE_MAN])
         ("zh-HK", None, CANTONESE_MAN),
         ("zh", "Male", CANTONESE_MAN),
         ("zh-TW", None, CANTONESE_MAN),
+        # As clients write them.
+        ("zh_HK", None, CANTONESE_MAN),
+        ("zh-Hant-HK", None, CANTONESE_MAN),
+        (" en-GB\n", None, GB),
+        ("en_gb", None, GB),
+        ("en-GB-oed", None, GB),
+        ("en-GB-oxendict", None, GB),
+        ("en-GB-u-co-phonebk-x-a", None, GB),
+        # An empty gender is none.
+        ("en", "", US),
+        ("zh-HK", " ", CANTONESE_MAN),
+        ("en", " male\n", US_MAN),
     ],
 )
 def test_the_tag_then_the_language_is_looked_up(
@@ -49,7 +61,61 @@ def test_the_tag_then_the_language_is_looked_up(
     assert MANY.find(language, gender) is voice
 
 
-@pytest.mark.parametrize("language", ["", "e", "english", "en_US", "-US", "th", " en"])
+CHINESE = Catalogue([US, *(Speaker(f"zh-{region}") for region in ("CN", "TW", "HK"))])
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [
+        ("zh", "zh-CN"),
+        ("zh-SG", "zh-CN"),
+        ("zh-Hans", "zh-CN"),
+        ("cmn-Hans-CN", "zh-CN"),
+        ("zh-Hant", "zh-TW"),
+        ("zh_TW", "zh-TW"),
+        ("cmn-TW", "zh-TW"),
+        ("zh-Hant-HK", "zh-HK"),
+        ("zh-MO", "zh-HK"),
+        ("yue", "zh-HK"),
+        ("yue-Hant-HK", "zh-HK"),
+        ("zh-yue", "zh-HK"),
+    ],
+)
+def test_of_chinese_is_heard_what_the_tag_means(written: str, spoken: str) -> None:
+    assert CHINESE.find(written).language == spoken
+
+
+def test_a_voice_of_just_that_tag_goes_first() -> None:
+    added = Catalogue([US, Speaker("zh-HK"), Speaker("yue"), Speaker("zh-Hant-HK")])
+    for tag in ("yue", "zh-Hant-HK", "zh-HK"):
+        assert added.find(tag).language == tag
+
+
+@pytest.mark.parametrize(
+    "language",
+    [
+        "zh-XX-99",
+        "en-",
+        "en--US",
+        "en US",
+        "en-US-u",
+        "en_US.UTF-8",
+        "x-private",
+        "en-US-GB",
+        "e",
+        "",
+        "-US",
+        "en-123456789",
+        "\u0435n",  # the first letter is Cyrillic
+        "en-US\u0661",
+    ],
+)
+def test_what_is_no_tag_is_refused_whatever_a_part_of_it_means(language: str) -> None:
+    with pytest.raises(InvalidLanguage, match=r"not a language tag.* en-US, en-GB, zh-HK"):
+        MANY.find(language)
+
+
+@pytest.mark.parametrize("language", ["english", "th", "mul", "qaa"])
 def test_a_language_that_nobody_speaks_is_refused(language: str) -> None:
     with pytest.raises(InvalidLanguage, match="en-US, en-GB, zh-HK"):
         MANY.find(language)

@@ -19,7 +19,15 @@ from onhook.blocks.hold import HOLD, UNHOLD
 from onhook.blocks.monitor import MONITOR
 from onhook.blocks.play import PLAY
 from onhook.blocks.record import RECORD
-from onhook.blocks.request import BlockRequest, Refused, RequestKey, Syntax, check_present, parse
+from onhook.blocks.request import (
+    BlockRequest,
+    Refused,
+    RequestKey,
+    Syntax,
+    check_present,
+    parse,
+    trimmed,
+)
 from onhook.blocks.transfer import TRANSFER
 
 BLOCKS: tuple[Block, ...] = (
@@ -76,4 +84,5 @@ __all__ = [
     "Syntax",
     "check_present",
     "parse",
+    "trimmed",
 ]

@@ -82,6 +82,20 @@ class BlockRequest:
         return value
 
 
+_PASTED = frozenset({Kind.CREDENTIAL, Kind.SESSION, Kind.TXN_REF})
+_AROUND = "\ufeff\u200b"  # a byte order mark, a blank of no width: `str.strip` leaves them
+
+
+def trimmed(declared: Block | Endpoint, given: Mapping[str, str]) -> Mapping[str, str]:
+    """`given` without blanks and line ends around what is copied or read from a file: ids, tokens,
+    sessions. None of them has any of its own."""
+    pasted = {param.name for param in declared.params if param.kind in _PASTED}
+    return {
+        name: text.strip().strip(_AROUND).strip() if name in pasted else text
+        for name, text in given.items()
+    }
+
+
 def check_present(declared: Block | Endpoint, given: Mapping[str, str]) -> None:
     """Refuses the first required parameter, in declared order, that is absent or empty."""
     for param in declared.params:

@@ -27,6 +27,7 @@ from onhook.blocks import (
     idempotency,
     parse,
     statuses,
+    trimmed,
 )
 from onhook.blocks.account import UPDATE_FORWARDING
 from onhook.server import clock, params
@@ -144,6 +145,7 @@ class Api:
             await _body(request),
             request.headers.get("content-type", ""),
         )
+        given = trimmed(service.declared, given)
         key = idempotency.read_key(request.headers.getlist(idempotency.HEADER), given)
         check_present(service.declared, given)
         application = await self._directory.authenticate(given)

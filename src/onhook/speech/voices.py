@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from onhook.speech.errors import InvalidGender, InvalidLanguage
+from onhook.speech.tags import looked_up
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,12 +115,14 @@ class Catalogue:
     def find(self, language: str | None = None, gender: str | None = None) -> Voice:
         """The voice for the attributes of a `<speech>`, either of which may be left out.
 
-        Both compare without case. The tag is looked up as it is, then the language alone (`en-GB`
-        is spoken by `en-US` as long as nobody speaks it better). Without a gender it is female,
-        or whoever speaks the language. Raises `InvalidLanguage` or `InvalidGender`.
+        Both compare without case and without blanks around them. The tag (`zh_HK` is `zh-HK`: see
+        `tags`) is looked up, then the language alone (`en-GB` is spoken by `en-US` as long as nobody
+        speaks it better). Without a gender, or with an empty one, it is female, or whoever speaks
+        the language. Raises `InvalidLanguage` or `InvalidGender`.
         """
         speakers = self._speakers(self._default if language is None else language)
-        if gender is None:
+        gender = (gender or "").strip()
+        if not gender:
             return speakers.get(Gender.FEMALE) or next(iter(speakers.values()))
         try:
             return speakers[Gender(gender.lower())]
@@ -141,12 +144,18 @@ class Catalogue:
         return speakers
 
     def _speakers(self, language: str) -> dict[Gender, Voice]:
-        tag = language.lower()
-        speakers = self._by_tag.get(tag) or self._by_language.get(_primary(tag))
-        if speakers is None:
-            spoken = ", ".join(self.languages())
-            raise InvalidLanguage(f"{InvalidLanguage.sentence} Spoken here: {spoken}.")
-        return speakers
+        tags = looked_up(language)
+        found = [self._by_tag[tag] for tag in tags if tag in self._by_tag]
+        found += [
+            self._by_language[bare] for tag in tags if (bare := _primary(tag)) in self._by_language
+        ]
+        if not found:
+            sentence = InvalidLanguage.sentence if tags else _NO_TAG
+            raise InvalidLanguage(f"{sentence} Spoken here: {', '.join(self.languages())}.")
+        return found[0]
+
+
+_NO_TAG = "The language of a <speech> in msg is not a language tag such as en or zh-HK."
 
 
 def _primary(tag: str) -> str:
