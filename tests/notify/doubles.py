@@ -32,15 +32,19 @@ class VirtualTimer:
 
 
 class VirtualTime:
-    """Unix time that passes when told to."""
+    """Unix time that passes when told to. `set_by_s` is by how much somebody set the wall clock."""
 
     def __init__(self) -> None:
         self.now = START
+        self.set_by_s = 0.0
         self._timers: list[tuple[float, int, VirtualTimer]] = []
         self._count = itertools.count()
 
     def clock(self) -> float:
-        return self.now
+        return self.now + self.set_by_s
+
+    def monotonic(self) -> float:
+        return self.now - START + 1000.0
 
     def call_later(self, delay: float, callback: Callable[[], None], /) -> VirtualTimer:
         timer = VirtualTimer(callback)

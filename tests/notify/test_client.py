@@ -273,10 +273,13 @@ async def test_a_body_without_end_is_read_to_the_limit_only() -> None:
     [("30", 30), (formatdate(NOW + 90, usegmt=True), 90), ("soon", None)],
 )
 async def test_retry_after(value: str, seconds: float | None) -> None:
-    async def reply(received: Received) -> web.Response:
-        return web.Response(status=503, headers={"Retry-After": value})
+    """A date is read by the clock of whoever wrote it, however wrong ours is."""
 
-    async with web_server(reply) as server, web_client(clock=lambda: NOW) as client:
+    async def reply(received: Received) -> web.Response:
+        dated = {"Retry-After": value, "Date": formatdate(NOW, usegmt=True)}
+        return web.Response(status=503, headers=dated)
+
+    async with web_server(reply) as server, web_client(clock=lambda: NOW + 43_200) as client:
         answer = await post(client, server.url())
     assert (answer.status, answer.retry_after_s) == (503, seconds)
 

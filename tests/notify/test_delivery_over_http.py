@@ -102,7 +102,12 @@ async def test_failures_on_the_wire_are_tried_again_and_each_signs_its_own_time(
     virtual, store = VirtualTime(), MemoryStore()
     async with web_server(reply) as server, web_client() as client:
         outbox = Outbox(
-            store, client, secrets_of, clock=virtual.clock, call_later=virtual.call_later
+            store,
+            client,
+            secrets_of,
+            clock=virtual.clock,
+            monotonic=virtual.monotonic,
+            call_later=virtual.call_later,
         )
         outbox.deliver(notification("a", url=f"http://localhost:{server.port}/"))
         for attempt in (1, 2, 3):
@@ -121,7 +126,12 @@ async def test_an_address_that_may_not_be_called_is_a_failure_that_is_recorded()
     virtual, store = VirtualTime(), MemoryStore()
     async with web_server() as server, web_client(allowed=()) as client:
         outbox = Outbox(
-            store, client, secrets_of, clock=virtual.clock, call_later=virtual.call_later
+            store,
+            client,
+            secrets_of,
+            clock=virtual.clock,
+            monotonic=virtual.monotonic,
+            call_later=virtual.call_later,
         )
         outbox.deliver(notification("a", url=f"http://localhost:{server.port}/"))
         await store.wait_for(1)
@@ -140,7 +150,12 @@ async def test_a_receiver_that_answers_half() -> None:
     virtual, store = VirtualTime(), MemoryStore()
     async with raw_server(half) as port, web_client() as client:
         outbox = Outbox(
-            store, client, secrets_of, clock=virtual.clock, call_later=virtual.call_later
+            store,
+            client,
+            secrets_of,
+            clock=virtual.clock,
+            monotonic=virtual.monotonic,
+            call_later=virtual.call_later,
         )
         outbox.deliver(notification("a", url=f"http://localhost:{port}/"))
         await store.wait_for(1)

@@ -40,6 +40,7 @@ class Office:
             self.client,
             options.pop("secrets_of", secrets_of),
             clock=self.time.clock,
+            monotonic=self.time.monotonic,
             call_later=self.time.call_later,
             **options,
         )
@@ -173,6 +174,40 @@ async def test_retry_after_is_honoured() -> None:
     await office.time.pass_until()
     assert office.store.times("a") == [0, 100, DAY_S]
     assert office.store.outcomes("a")[-1] is Outcome.GIVEN_UP
+
+
+@pytest.mark.parametrize("set_by_s", [-3600.0, 12 * 3600.0, -30 * DAY_S, 30 * DAY_S])
+async def test_setting_the_wall_clock_makes_nothing_earlier_or_later(set_by_s: float) -> None:
+    office = Office({"example.com": [BUSY]})
+    office.outbox.deliver(notification("a"))
+    await settle()
+    office.time.set_by_s = set_by_s
+    await office.time.pass_until(START + 154)
+    times = [record.attempt.at - START for record in office.store.records]
+    assert times == [0, 5 + set_by_s, 35 + set_by_s]
+    assert office.store.records[-1].next_at == START + 155 + set_by_s  # what an operator reads
+    office.time.set_by_s = 0.0
+    await office.time.pass_until()
+    assert office.store.outcomes("a")[-1] is Outcome.GIVEN_UP
+    assert DAY_S - 3600 < office.store.times("a")[-1] <= DAY_S
+
+
+async def test_retry_after_outlives_the_wall_clock_too() -> None:
+    office = Office({"example.com": [Reply(503, retry_after_s=60), Reply(200)]})
+    office.outbox.deliver(notification("a"))
+    await settle()
+    office.time.set_by_s = 3600.0
+    await office.outbox.drain(10)
+    assert office.sent == ["a"]
+
+
+async def test_a_first_attempt_of_tomorrow_was_made_just_now() -> None:
+    """The wall clock was set back while no process ran: the day counts from now, and not from then."""
+    office = Office({"example.com": [BUSY]})
+    office.outbox.deliver(notification("a", first_attempt_at=START + DAY_S, attempts=1))
+    await office.time.pass_until()
+    assert office.store.outcomes("a")[-1] is Outcome.GIVEN_UP
+    assert DAY_S - 3600 < office.store.times("a")[-1] <= DAY_S
 
 
 async def test_lanes_do_not_wait_for_one_another() -> None:

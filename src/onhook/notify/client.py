@@ -34,7 +34,7 @@ from onhook.notify.replies import (
     describe,
 )
 from onhook.notify.resolver import Resolver
-from onhook.notify.schedule import parse_retry_after
+from onhook.notify.schedule import parse_http_date, parse_retry_after
 from onhook.notify.urls import WebUrl
 from onhook.notify.wire import BoundedConnector
 
@@ -60,7 +60,7 @@ _CONDITIONS = frozenset({"if-modified-since", "if-none-match"})
 class WebClient:
     """Sends notifications and fetches files. Use it in `async with`, or `open` and `close` it.
 
-    `clock` gives Unix time, for the dates in Retry-After.
+    `clock` gives Unix time, for a date in the Retry-After of a reply that is not dated itself.
     """
 
     def __init__(
@@ -125,8 +125,14 @@ class WebClient:
         return Reply(
             response.status,
             _subset(response, _REPLY_HEADERS),
-            parse_retry_after(response.headers.get("Retry-After"), self._clock()),
+            self._asked_for(response),
         )
+
+    def _asked_for(self, response: aiohttp.ClientResponse) -> float | None:
+        """What Retry-After asks for. A date is one of the server's clock, and so is that of the reply."""
+        sent_at = parse_http_date(response.headers.get("Date"))
+        now = self._clock() if sent_at is None else sent_at
+        return parse_retry_after(response.headers.get("Retry-After"), now)
 
     async def download(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -39,41 +38,44 @@ class Result:
     attempt: Attempt
     outcome: Outcome
     next_at: float | None
-    """When it is tried again (Unix time); None unless it failed."""
+    """When it is tried again (monotonic); None unless it failed."""
+    began_at: float
+    """When the attempt began (monotonic)."""
     retry_after_s: float | None = None
     """What the receiver asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Makes attempts. `clock` gives Unix time."""
+    """Makes attempts. `clock` gives Unix time, `monotonic` measures how long something takes."""
 
     client: Poster
     secrets_of: SecretsOf
     schedule: RetrySchedule
     clock: Callable[[], float]
+    monotonic: Callable[[], float]
 
     async def attempt(
         self, notification: Notification, number: int, first_at: float | None, try_s: float
     ) -> Result:
         """Make attempt `number`, with `try_s` for the request.
 
-        `first_at` is when the first one was made, None if this is it. What the receiver does, and a
-        notification that cannot be sent, end up in the result; raises only what `secrets_of` raises.
+        `first_at` is when the first one was made (`monotonic`), None if this is it. What the receiver
+        does, and a notification that cannot be sent, end up in the result; raises only what
+        `secrets_of` raises.
         """
         secrets = await self.secrets_of(notification.app_id)
-        at = self.clock()
-        started = asyncio.get_running_loop().time()
+        at, started = self.clock(), self.monotonic()
         reply, final = await self._send(notification, secrets, at, try_s)
-        duration_ms = (asyncio.get_running_loop().time() - started) * 1000
-        tried = Attempt(number, at, reply.status, _explain(reply), duration_ms)
+        now = self.monotonic()
+        tried = Attempt(number, at, reply.status, _explain(reply), (now - started) * 1000)
         if reply.status is not None and 200 <= reply.status < 300:
-            return Result(tried, Outcome.DELIVERED, None)
-        first = at if first_at is None else first_at
-        next_at = self.schedule.next_at(number, first, self.clock(), reply.retry_after_s)
+            return Result(tried, Outcome.DELIVERED, None, started)
+        first = started if first_at is None else first_at
+        next_at = self.schedule.next_at(number, first, now, reply.retry_after_s)
         if final or reply.status == GONE or next_at is None:
-            return Result(tried, Outcome.GIVEN_UP, None)
-        return Result(tried, Outcome.FAILED, next_at, reply.retry_after_s)
+            return Result(tried, Outcome.GIVEN_UP, None, started)
+        return Result(tried, Outcome.FAILED, next_at, started, reply.retry_after_s)
 
     async def _send(
         self, notification: Notification, secrets: AppSecrets | None, at: float, try_s: float

@@ -14,6 +14,9 @@ next attempt, it is a timer and nothing else; empty, it is gone.
 If an attempt was made and the store cannot record it, the lane stands still and tries again to record,
 not to send. If the process ends in between, the attempt is repeated after the next start: receivers
 tell duplicates by `webhook-id`.
+
+Whoever waits does so on the monotonic clock: setting the wall clock makes no attempt earlier or later,
+and gives nothing up. Unix time dates what is recorded, and is all there is across a restart.
 """
 
 from __future__ import annotations
@@ -80,7 +83,7 @@ class CallLater(Protocol):
 
 @dataclass(slots=True)
 class _Pending:
-    """A notification in a lane, and how far it has come."""
+    """A notification in a lane, and how far it has come. Times are of the monotonic clock."""
 
     notification: Notification
     attempts: int
@@ -104,8 +107,8 @@ class _Lane:
 class Outbox:
     """Delivers what it is handed. Use it on one event loop.
 
-    `clock` gives Unix time; `call_later` is the loop's by default. Both are replaced in tests, so that a
-    day of retries takes a moment.
+    `clock` gives Unix time, `monotonic` is what is waited on; `call_later` is the loop's by default. All
+    are replaced in tests, so that a day of retries takes a moment.
     """
 
     def __init__(
@@ -119,13 +122,16 @@ class Outbox:
         at_once: int = AT_ONCE,
         at_once_per_host: int = AT_ONCE_PER_HOST,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         call_later: CallLater | None = None,
     ) -> None:
         self._store = store
-        self._delivery = Delivery(client, secrets_of, schedule or RetrySchedule(), clock)
+        schedule = schedule or RetrySchedule()
+        self._delivery = Delivery(client, secrets_of, schedule, clock, monotonic)
         self._try_s = try_s
         self._slots = Slots(at_once, at_once_per_host)
         self._clock = clock
+        self._monotonic = monotonic
         self._call_later = call_later
         self._lanes: dict[str, _Lane] = {}
         self._drained_by: float | None = None  # loop time; set once the last round has begun
@@ -155,14 +161,22 @@ class Outbox:
             lane = self._lanes[notification.session] = _Lane(notification.session)
         if any(pending.notification.id == notification.id for pending in lane.waiting):
             return
-        next_at = notification.next_at or 0.0
-        lane.waiting.append(
-            _Pending(
-                notification, notification.attempts, notification.first_attempt_at, next_at, next_at
-            )
-        )
+        lane.waiting.append(self._pending(notification))
         if lane.task is None and lane.timer is None and not lane.stopped:
             self._start(lane)
+
+    def _pending(self, notification: Notification) -> _Pending:
+        """What earlier processes wrote in Unix time, on the clock that this one waits on."""
+        first_at, next_at = notification.first_attempt_at, notification.next_at
+        due_at = 0.0 if next_at is None else self._moment(next_at)
+        first = None if first_at is None else min(self._moment(first_at), self._monotonic())
+        return _Pending(notification, notification.attempts, first, due_at, due_at)
+
+    def _moment(self, unix_time: float) -> float:
+        return self._monotonic() + unix_time - self._clock()
+
+    def _unix_time(self, moment: float) -> float:
+        return self._clock() + moment - self._monotonic()
 
     async def drain(self, deadline_s: float) -> int:
         """Attempt once what is waiting, then stop; returns how many were not delivered.
@@ -241,8 +255,9 @@ class Outbox:
             if wait_s > _TIMER_RESOLUTION_S:
                 return wait_s
             result = head.unrecorded = await self._attempt(head)
+        next_at = None if result.next_at is None else self._unix_time(result.next_at)
         await self._store.record_attempt(
-            head.notification.id, result.attempt, result.outcome, result.next_at
+            head.notification.id, result.attempt, result.outcome, next_at
         )
         head.unrecorded = None
         head.attempts = result.attempt.number
@@ -250,15 +265,15 @@ class Outbox:
         if result.outcome is not Outcome.FAILED:
             lane.waiting.popleft()
             return None
-        now = self._clock()
-        head.first_at = result.attempt.at if head.first_at is None else head.first_at
+        now = self._monotonic()
+        head.first_at = result.began_at if head.first_at is None else head.first_at
         head.due_at = result.next_at or now
         head.not_before = now + (result.retry_after_s or 0.0)
         return max(0.0, head.due_at - now)
 
     def _wait_s(self, head: _Pending) -> float:
         due_at = head.due_at if self._drained_by is None else head.not_before
-        return due_at - self._clock()
+        return due_at - self._monotonic()
 
     async def _attempt(self, head: _Pending) -> Result:
         async with self._slots.hold(_server_of(head.notification)):

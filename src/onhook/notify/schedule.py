@@ -54,12 +54,18 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
         return float(text) if len(text) <= _MAX_DIGITS else _FOREVER_S
+    at = parse_http_date(text)
+    return None if at is None else min(max(0.0, at - now), _FOREVER_S)
+
+
+def parse_http_date(value: str | None) -> float | None:
+    """Read an HTTP date (RFC 9110, section 5.6.7) as Unix time; None for what is none."""
+    text = (value or "").strip()
     if not text or len(text) > 64:
         return None
     try:
         # An HTTP date is always GMT; what it says of a zone is not looked at.
         parsed = email.utils.parsedate(text)
-        at = calendar.timegm(parsed) if parsed else None
+        return calendar.timegm(parsed) if parsed else None
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    return None if at is None else min(max(0.0, at - now), _FOREVER_S)
