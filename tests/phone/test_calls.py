@@ -27,7 +27,8 @@ async def test_a_call_from_ring_to_hangup() -> None:
         await caller.ringing()
         ringing = await on.peer.status(180)
         call = on.owner.call
-        assert (call.called, call.caller) == ("+6531234567", "+6591234567")
+        assert call.called.text == "+6531234567"
+        assert [user.text for user in call.caller.users] == ["+6591234567"]
         assert call.source == on.peer.address
         assert call.offer is not None
         assert call.offer.codecs == (Codec.PCMA, Codec.PCMU)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from onhook.phone import IncomingCall
+from onhook.phone.identity import display_name
 from onhook.phone.routing import next_hop, request_uri_and_routes
 from phone.peer import Caller, leave_ringing, line
 
@@ -175,7 +176,7 @@ async def test_options_and_methods_outside_a_call() -> None:
 async def test_invites_that_are_refused_at_the_door() -> None:
     async with line() as on:
         invites: list[tuple[int, dict[str, Any]]] = [
-            (416, {"uri": "tel:+6531234567"}),
+            (416, {"uri": "im:a@onhook.example"}),
             (416, {"uri": "sips:+6531234567@onhook.example"}),
             (420, {"headers": ("Require: 100rel, timer",)}),
             (415, {"content_type": "multipart/mixed;boundary=x"}),
@@ -266,31 +267,46 @@ async def test_what_lingers_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("caller", "headers", "number", "user"),
+    ("caller", "headers", "user", "name"),
     [
-        ("<sip:+6591234567@p>", (), "+6591234567", "+6591234567"),
-        ("<sip:91234567@p>", (), "", "91234567"),
-        ('"A, <B>" <sip:+65-9123.4567;cpc=ordinary@p_1>', (), "+6591234567", "+6591234567"),
+        ("<sip:+6591234567@p>", (), "+6591234567", ""),
+        ("Mei Tan <sip:91234567@p>", (), "91234567", "Mei Tan"),
+        ('"A, <B>" <sip:+65-9123.4567;cpc=ordinary@p_1>', (), "+65-9123.4567", "A, <B>"),
+        ('"\\"M\\" \\\\ T" <sip:1@p>', (), "1", '"M" \\ T'),
         ("<sip:anonymous@anonymous.invalid>", (), "", ""),
-        ("<sip:1@p>", ("P-Asserted-Identity: <sip:+6598765432@p>",), "+6598765432", "+6598765432"),
-        (
-            "<sip:1@p>",
-            ('P-Asserted-Identity: "x" <tel:+6598765432>',),
-            "+6598765432",
-            "+6598765432",
-        ),
-        ("<sip:+1@p>", ("P-Asserted-Identity: <sip:+659@p>", "Privacy: id"), "", ""),
-        ("<sip:%2B6591234567@p>", (), "+6591234567", "+6591234567"),
+        ('"Mei" <sip:9@Anonymous.invalid>', (), "", ""),
+        ('"Mei" <sip:1@p>', ("P-Asserted-Identity: <sip:+6598765432@p>",), "+6598765432", "Mei"),
+        ('"Anonymous" <sip:anonymous@p>', ("P-Asserted-Identity: <tel:+659>",), "+659", ""),
+        ('"Mei" <sip:1@p>', ('P-Asserted-Identity: "x" <tel:+6598765432>',), "+6598765432", "x"),
+        ('"Mei" <sip:+1@p>', ("P-Asserted-Identity: <sip:+659@p>", "Privacy: id"), "", ""),
+        ('"Mei" <sip:+1@p>', ("P-Asserted-Identity: <",), "", ""),
+        ("<sip:%2B6591234567@p>", (), "+6591234567", ""),
         ("<sip:p>", (), "", ""),
         ("<sip:%00%FF@p>", (), "", ""),
-        ("<tel:+6591234567>", (), "+6591234567", "+6591234567"),
+        ("<tel:+6591234567>", (), "+6591234567", ""),
+        ("tel:+6591234567", (), "+6591234567", ""),
     ],
 )
-async def test_who_calls(caller: str, headers: tuple[str, ...], number: str, user: str) -> None:
+async def test_who_calls(caller: str, headers: tuple[str, ...], user: str, name: str) -> None:
     async with line(leave_ringing) as on:
         await Caller(on.peer).ringing(caller=caller, headers=headers)
-        call = on.owner.call
-        assert (call.caller, call.caller_user) == (number, user)
+        found = on.owner.call.caller
+        assert ([one.text for one in found.users], found.name) == ([user] if user else [], name)
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("Caf\udce9 Luna <sip:1@p>", "Café Luna"),
+        ("Mei\t Tan\x07 <sip:1@p>", "Mei Tan"),
+        ("陳大文 <sip:1@p>", "陳大文"),
+        ("x" * 200 + " <sip:1@p>", "x" * 128),
+        ("sip:1@p", ""),
+        ('"broken <sip:1@p>', '"broken'),
+    ],
+)
+def test_a_display_name_is_one_printable_line(value: str, name: str) -> None:
+    assert display_name(value) == name
 
 
 @pytest.mark.parametrize(
@@ -301,12 +317,13 @@ async def test_who_calls(caller: str, headers: tuple[str, ...], number: str, use
         ("sip:%2B65%201@h", "+65 1"),
         ("sip:sales:secret@my_host_1", "sales"),
         ("SIP:h", ""),
+        ("tel:+65-3123-4567", "+65-3123-4567"),
     ],
 )
 async def test_who_is_called(uri: str, called: str) -> None:
     async with line(leave_ringing) as on:
         await Caller(on.peer).ringing(uri=uri)
-        assert on.owner.call.called == called
+        assert on.owner.call.called.text == called
 
 
 async def test_the_trace_hook_sees_both_directions() -> None:

@@ -76,6 +76,7 @@ class Param:
 
 ALWAYS = "always"
 INCOMING = "for an incoming call"
+NAMED = "for an incoming call whose caller has a name"
 OUTGOING = "for an outgoing call"
 ENDED = "when the call has ended"
 
@@ -264,7 +265,19 @@ ALWAYS_FIELDS = (
     Field("session", "The session of the call.", example=SESSION.example),
     Field("txn_ref", "The reference of the call's transaction.", example="AA-C-482913305716620481"),
     Field("tag", "The tag of the request; empty when none was given.", example=TAG.example),
-    Field("from", "The caller's number, in E.164.", INCOMING, example="+6598765432"),
+    Field(
+        "from",
+        "The caller's number, in E.164; what cannot be a number, such as an extension, as it came; empty "
+        "when it is withheld.",
+        INCOMING,
+        example="+6598765432",
+    ),
+    Field(
+        "from_name",
+        "The caller's display name (beyond the original API).",
+        NAMED,
+        example="Mei Tan",
+    ),
     Field("to", "The number that was called, in E.164.", INCOMING, example="+6531234567"),
 )
 DEST_NUMBER = "+6591112222"

@@ -51,6 +51,7 @@ def serve(
     worker: Annotated[str | None, typer.Option(help=doc("worker"))] = None,
     allowed_networks: Annotated[str | None, typer.Option(help=doc("allowed_networks"))] = None,
     trusted_peers: Annotated[str | None, typer.Option(help=doc("trusted_peers"))] = None,
+    country: Annotated[str | None, typer.Option(help=doc("country"))] = None,
     ca_file: Annotated[str | None, typer.Option(help=doc("ca_file"))] = None,
     currency: Annotated[str | None, typer.Option(help=doc("currency"))] = None,
     rate: Annotated[str | None, typer.Option(help=doc("rate"))] = None,

@@ -12,6 +12,7 @@ from onhook.cli.errors import CommandError
 from onhook.cli.moments import since_ms, text_of
 from onhook.cli.opening import opened_store
 from onhook.cli.tables import show_fields, show_line, show_table
+from onhook.server.facts import facts_of
 from onhook.store import AttemptRecord, CallRecord, NotificationRecord
 from onhook.store.records import MAIN_ACCOUNT
 from onhook.store.reports import (
@@ -100,6 +101,7 @@ def _show_call(report: CallReport) -> None:
             ("application", call.app_id),
             ("account", "" if call.account_id == MAIN_ACCOUNT else call.account_id),
             ("from", call.from_number),
+            ("from name", facts_of(call).always.get("from_name")),
             ("to", call.to_number),
             ("dest", call.dest_number),
             ("tag", call.tag),

@@ -1,69 +1,140 @@
-"""Who called whom: the called number of the Request-URI and the caller's identity. Pure."""
+"""Who called whom: the called number of the Request-URI and the caller's identity. Pure.
+
+What a number means is not decided here: whether `91234567` lacks a country code is for whoever knows
+the trunk to say.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from onhook.phone import grammar
 from onhook.phone.message import Request
 
-_SEPARATORS = re.compile(r"[\s().-]")
-_GLOBAL = re.compile(r"\+[1-9]\d{5,14}", re.ASCII)
+MAX_CHARS = 128
+"""A longer user part names nobody; a longer display name is cut."""
+
 _WITHHELD = frozenset(("id", "user", "header", "full"))
-_USER = re.compile(r"sips?:([^@\s<>\"]*)@", re.ASCII | re.IGNORECASE)
-_TEL = re.compile(r"tel:([0-9A-Fa-f*#+().-]+)", re.ASCII | re.IGNORECASE)
+_USER = re.compile(r"sips?:([^@\s<>\"]*)@([^\s<>\";?]*)", re.ASCII | re.IGNORECASE)
+_TEL = re.compile(r"tel:([^\s<>\"?@]+)", re.ASCII | re.IGNORECASE)
+_CONTEXT = re.compile(r";phone-context=(\+[0-9().-]+)", re.ASCII | re.IGNORECASE)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_NOBODY = "anonymous"
+_NOWHERE = "anonymous.invalid"
 
 
-def called_user(uri: str) -> str:
-    """The user part of a SIP URI: decoded, without password and parameters, `+` kept.
+@dataclass(frozen=True, slots=True)
+class PhoneUser:
+    """Whom a URI names.
+
+    `text` is the user part of a SIP URI, or the number of a tel URI: percent-decoded, without password
+    and parameters. `context` is the global prefix of its phone-context, `+65` (RFC 3966 5.1.5), or empty.
+    """
+
+    text: str
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls. Both are empty when the caller is anonymous or asked for privacy.
+
+    `users` are the asserted identities (RFC 3325), else whom From names. `name` is the display name
+    of the same header, or else that of From.
+    """
+
+    users: tuple[PhoneUser, ...] = ()
+    name: str = ""
+
+
+def called_user(uri: str) -> PhoneUser:
+    """Whom the Request-URI names; the text is empty where it names a host only.
 
     Raises ValueError when the URI cannot be read or the user part is not printable.
     """
     try:
-        user = (grammar.sip_uri(uri).user or "").partition(";")[0]
+        is_tel = uri[:4].lower() == "tel:"
+        user = _of_tel(uri) if is_tel else (grammar.sip_uri(uri).user or "").partition(";")[0]
     except ValueError as error:
         raise ValueError("Bad Request-URI") from error
     if not (user.isprintable() and user.isascii()):
         raise ValueError("Bad Request-URI")
-    return user
+    return PhoneUser(user, _context(uri))
 
 
-def caller_user(request: Request) -> str:
-    """The user part of the asserted identity (RFC 3325), else of From; empty when withheld.
-
-    It is as the trunk wrote it, without visual separators: whether `91234567` lacks a country code is
-    for whoever knows the trunk to say.
-    """
+def caller_of(request: Request) -> Caller:
+    """Who calls, by the asserted identity (RFC 3325) or else by From; nobody, when that is withheld."""
     if _withheld(request):
+        return Caller()
+    try:
+        asserted = request.values("p-asserted-identity")
+        identities = [(value, grammar.name_addr(value).uri) for value in asserted]
+    except ValueError:
+        return Caller()  # an identity that cannot be read is no reason to believe From instead
+    sender = (request.first("from"), request.sender.uri)
+    if any(_is_anonymous(uri) for _, uri in identities):
+        return Caller()
+    users = _users([uri for _, uri in identities])
+    from_anonymous = _is_anonymous(sender[1])
+    if not users:
+        users = () if from_anonymous else _users([sender[1]])
+    named = [value for value, _ in identities] + ([] if from_anonymous else [sender[0]])
+    return Caller(users, next(filter(None, map(display_name, named)), ""))
+
+
+def display_name(value: str) -> str:
+    """The display name of a name-addr (RFC 3261 25.1), on one line and printable; empty without one.
+
+    Senders older than UTF-8 write Latin-1.
+    """
+    quoted = _QUOTED.match(value.strip())
+    name = re.sub(r"\\(.)", r"\1", quoted.group(1)) if quoted else value.partition("<")[0]
+    if not quoted and "<" not in value:
         return ""
-    for uri in _identities(request):
-        found = _USER.match(uri) or _TEL.match(uri)
-        if found is None:
-            continue
-        user = unquote(found.group(1)).partition(";")[0].partition(":")[0]
-        if user.lower() == "anonymous" or not (user.isascii() and user.isprintable()):
-            return ""
-        if user:
-            bare = _SEPARATORS.sub("", user)
-            return bare if bare.strip("+").isdigit() else user[:128]
-    return ""
+    data = name.encode("utf-8", "surrogateescape")
+    try:
+        name = data.decode("utf-8")
+    except UnicodeDecodeError:
+        name = data.decode("latin-1")
+    on_one_line = " ".join(name.split())
+    return "".join(char for char in on_one_line if char.isprintable())[:MAX_CHARS]
 
 
-def e164(user: str) -> str:
-    """`user` if it is a global number with its `+`, else the empty string."""
-    return user if _GLOBAL.fullmatch(user) else ""
+def _users(uris: list[str]) -> tuple[PhoneUser, ...]:
+    return tuple(user for uri in uris if (user := _user(uri)) is not None)
 
 
-def _identities(request: Request) -> Iterator[str]:
-    if "p-asserted-identity" in request.headers:
-        try:
-            for value in request.values("p-asserted-identity"):
-                yield grammar.name_addr(value).uri
-        except ValueError:
-            return  # an identity that cannot be read is no reason to believe From instead
-    yield request.sender.uri
+def _user(uri: str) -> PhoneUser | None:
+    found = _USER.match(uri)
+    text = _decoded(found.group(1)) if found else _of_tel(uri)
+    if not text or len(text) > MAX_CHARS or not text.isprintable():
+        return None
+    return PhoneUser(text, _context(uri))
+
+
+def _of_tel(uri: str) -> str:
+    found = _TEL.fullmatch(uri)
+    return _decoded(found.group(1)) if found else ""
+
+
+def _decoded(user: str) -> str:
+    """Without parameters and password."""
+    return unquote(user.partition(";")[0].partition(":")[0])
+
+
+def _context(uri: str) -> str:
+    found = _CONTEXT.search(uri)
+    return found.group(1) if found else ""
+
+
+def _is_anonymous(uri: str) -> bool:
+    """RFC 3323 4.1.1.3; many write the user alone."""
+    found = _USER.match(uri)
+    if found is None:
+        return False
+    return _decoded(found.group(1)).lower() == _NOBODY or found.group(2).lower() == _NOWHERE
 
 
 def _withheld(request: Request) -> bool:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from onhook.phone.dialog import Dialog, DialogRecord
 from onhook.phone.errors import CallStateError
-from onhook.phone.identity import called_user, caller_user, e164
+from onhook.phone.identity import called_user, caller_of
 from onhook.phone.leg import Leg, Signalling
 from onhook.phone.lifecycle import MOVES, CallEvent, CallListener, CallState
 from onhook.phone.message import Request
@@ -29,10 +29,9 @@ class AnsweringSignalling(Signalling, Protocol):
 class IncomingCall(Leg):
     """A call that somebody placed to us. ValueError if the INVITE cannot make one.
 
-    `called` is the user part of the Request-URI; `caller` is the caller's E.164 number or empty;
-    `caller_user` is what the trunk wrote, for trunks that leave out the `+`. `offer` is the caller's
-    media in its order of preference, None when the INVITE had none; the first codec is the one
-    that `answer` takes. `source` is the address the INVITE came from.
+    `called` is whom the Request-URI names, `caller` who calls, both as the trunk wrote them. `offer` is
+    the caller's media in its order of preference, None when the INVITE had none; the first codec is
+    the one that `answer` takes. `source` is the address the INVITE came from.
     """
 
     moves = MOVES
@@ -44,8 +43,7 @@ class IncomingCall(Leg):
         super().__init__(signalling)
         self.sip_call_id = invite.call_id
         self.called = called_user(invite.uri)
-        self.caller_user = caller_user(invite)
-        self.caller = e164(self.caller_user)
+        self.caller = caller_of(invite)
         self.offer = offer.media if offer else None
         self.source = invite.source
         self.dialog = dialog

@@ -28,7 +28,7 @@ def refuse_method(request: Request) -> Refusal:
 
 def screen(request: Request) -> Refusal | None:
     """What is wrong with a new INVITE or OPTIONS outside a dialog, if anything."""
-    if not request.uri.lower().startswith("sip:"):
+    if not request.uri.lower().startswith(("sip:", "tel:")):
         return Refusal(416)
     hops = request.first("max-forwards", "70")
     if not (hops.isascii() and hops.isdigit() and len(hops) <= 3):

@@ -1,11 +1,107 @@
-"""Phone numbers, as people and trunks write them, in E.164. Pure."""
+"""Phone numbers, as people and trunks write them, in E.164. Pure.
+
+A trunk says who calls whom as its country does: with ``+``, with an international prefix, with a country
+code and nothing before it, or as a national number. :func:`readings` says what that can mean;
+docs/numbers.md has the table.
+"""
 
 import re
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import phonenumbers
+from phonenumbers import PhoneNumber
 
 _INTERNATIONAL = re.compile(r"\+?[1-9][0-9]{4,14}")
+_DIGITS = re.compile(r"\+?[0-9]{1,20}")
 _BETWEEN = str.maketrans("", "", " -.()")
+_NON_GEOGRAPHIC = "001"
+"""What the library calls the country of a code that belongs to none, such as +883."""
+
+
+class Written(Protocol):
+    """A number as a trunk wrote it, and the global prefix of its phone-context (RFC 3966 5.1.5)."""
+
+    @property
+    def text(self) -> str:
+        """What it wrote."""
+
+    @property
+    def context(self) -> str:
+        """``+`` and digits, or nothing."""
+
+
+def country_of(text: str) -> str | None:
+    """The ISO 3166-1 code of a country that is given by it, or by its calling code; None for neither.
+
+    A calling code of several countries stands for the one whose plan it is: 1 is ``US``, 44 ``GB``.
+    """
+    code = text.removeprefix("+")
+    if code.isascii() and code.isdigit() and len(code) <= 3:
+        region = phonenumbers.region_code_for_country_code(int(code))
+        return None if region in (phonenumbers.UNKNOWN_REGION, _NON_GEOGRAPHIC) else region
+    region = text.upper()
+    return region if region in phonenumbers.SUPPORTED_REGIONS else None
+
+
+def readings(written: Written, country: str = "") -> tuple[str, ...]:
+    """What a number that came by SIP can mean, in E.164, the likeliest first; nothing for what is none.
+
+    Of numbers without ``+`` only those count that exist in their country's plan: an extension is not to
+    become somebody's number. ``country`` (ISO 3166-1) is whose national numbers these may be.
+    """
+    text = written.text.translate(_BETWEEN)
+    if not _DIGITS.fullmatch(text):
+        return ()
+    if text.startswith("+") and not text.startswith("+00"):
+        return (text,) if _INTERNATIONAL.fullmatch(text) else ()
+    text = text.removeprefix("+")
+    found: list[str | None] = []
+    if written.context:
+        found.append(_parsed(written.context + text, None, phonenumbers.is_possible_number))
+    if text.startswith("00"):
+        found.append(_parsed("+" + text[2:], None, phonenumbers.is_valid_number))
+    if country:
+        found.append(_parsed(text, country, phonenumbers.is_valid_number))
+    if not text.startswith("0"):
+        found.append(_parsed("+" + text, None, phonenumbers.is_valid_number))
+    if text.startswith("011"):
+        found.append(_parsed("+" + text[3:], None, phonenumbers.is_valid_number))
+    if text.startswith("00"):
+        found.append(_parsed("+" + text[2:], None, phonenumbers.is_possible_number))
+    return _each_once(found)
+
+
+def callable_readings(written: Written, country: str = "") -> tuple[str, ...]:
+    """As `readings`; behind them what is less likely, but may be a number that is known here."""
+    text = written.text.translate(_BETWEEN)
+    national = country and _DIGITS.fullmatch(text) and not text.startswith("+")
+    lenient = _parsed(text, country, phonenumbers.is_possible_number) if national else None
+    return _each_once([*readings(written, country), lenient, e164(text)])
+
+
+def caller_number(users: Iterable[Written], country: str = "") -> str:
+    """The first identity that is a number, in E.164; if none is, the first as it came."""
+    users = tuple(users)
+    for user in users:
+        if found := readings(user, country):
+            return found[0]
+    return users[0].text if users else ""
+
+
+def _parsed(text: str, country: str | None, accepted: Callable[[PhoneNumber], bool]) -> str | None:
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not accepted(number):
+        return None
+    found = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return found if _INTERNATIONAL.fullmatch(found) else None
+
+
+def _each_once(found: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(number for number in found if number is not None))
 
 
 def e164(text: str) -> str | None:

@@ -154,6 +154,7 @@ class Server:
                 placing=lambda register, over: Placing(
                     around, preparation, directory, callees, limits, owner, register, over
                 ),
+                country=self._settings.country,
             )
             left = await self._settle(store)
             for notification in await store.undelivered(self._settings.worker):

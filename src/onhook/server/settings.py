@@ -66,10 +66,23 @@ def _web_address(value: object) -> object:
     return value.rstrip("/")
 
 
+def _country(value: object) -> object:
+    """A country by its ISO 3166-1 or its calling code; empty for none."""
+    if not isinstance(value, str | int) or value == "":
+        return value
+    from onhook.server import numbers  # its tables cost 50 ms, and few set a country
+
+    found = numbers.country_of(str(value))
+    if found is None:
+        raise ValueError(f"expected a country such as SG, or its calling code, 65; got {value!r}")
+    return found
+
+
 HostPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
 PortRange = Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_comma_list)]
 WebAddress = Annotated[str, BeforeValidator(_web_address)]
+Country = Annotated[str, BeforeValidator(_country)]
 Seconds = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_comma_list)]
 RejectCode = Annotated[Literal[480, 603], BeforeValidator(_number)]
 
@@ -108,6 +121,11 @@ class Settings(BaseSettings):
     )
     trusted_peers: Networks = Field(
         (ipaddress.ip_network("127.0.0.0/8"),), description="CIDRs whose calls are taken."
+    )
+    country: Country = Field(
+        "",
+        description="The country whose national numbers trunks send, as SG or 65; without it a number "
+        "that does not name its country stays as it came.",
     )
     ca_file: Path | None = Field(
         None, description="More roots (PEM) to check customers' certificates against."

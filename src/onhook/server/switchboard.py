@@ -17,6 +17,7 @@ from onhook.phone.sdp import RemoteMedia
 from onhook.server import bills, clock, numbers
 from onhook.server.concurrency import Legs
 from onhook.server.directory import Directory
+from onhook.server.facts import Facts
 from onhook.server.identifiers import is_session, new_session, new_txn_ref
 from onhook.server.live_call import LiveCall
 from onhook.server.placing import Placing
@@ -81,6 +82,7 @@ class Switchboard:
         owner: str,
         legs: Legs,
         placing: Callable[[Known, Known], Placing],
+        country: str = "",
     ) -> None:
         self._around = around
         self._legs = legs
@@ -88,6 +90,7 @@ class Switchboard:
         self._directory = directory
         self._limits = limits
         self._owner = owner
+        self._country = country
         self._calls: dict[str, LiveCall] = {}
         self._by_txn_ref: dict[str, LiveCall] = {}
         self._hung_up: OrderedDict[str, float] = OrderedDict()
@@ -121,8 +124,7 @@ class Switchboard:
     async def _arrive(self, leg: IncomingCall, arrival: _Arrival) -> None:
         session = new_session()
         try:
-            called = numbers.e164(leg.called)
-            number = await self._directory.number(called) if called else None
+            number = await self._called(leg)
             terms = await self._around.pricing.incoming(session, number) if number else None
         except (StoreError, LookupError):
             log.exception("number_lookup_failed")
@@ -144,6 +146,14 @@ class Switchboard:
             return
         self._begin(leg, session, number, terms)
 
+    async def _called(self, leg: IncomingCall) -> Number | None:
+        """The number of ours that is called, by whichever reading of what the trunk wrote."""
+        for reading in numbers.callable_readings(leg.called, self._country):
+            found = await self._directory.number(reading)
+            if found is not None:
+                return found
+        return None
+
     def _begin(self, leg: IncomingCall, session: str, number: Number, terms: Terms) -> None:
         now_s = clock.now_s()
         record = CallRecord(
@@ -152,12 +162,13 @@ class Switchboard:
             app_id=number.app_id,
             owner=self._owner,
             state="",
-            from_number=leg.caller,
+            from_number=numbers.caller_number(leg.caller.users, self._country),
             to_number=number.number,
             began_ms=clock.wall_ms(now_s),
             currency="",
             rate="",
             account_id=terms.account.account_id,
+            facts=Facts(always={"from_name": name} if (name := leg.caller.name) else {}).text(),
         )
         record = bills.priced(record, terms.rate)
         call, effects = machine.arrive(record.session, number.forward_to, self._limits, now_s)

@@ -146,9 +146,10 @@ class Phone:
     ) -> PhoneCall:
         """Send an INVITE and return the call, which may not even ring yet.
 
-        number: whom to call, as the user part of the Request-URI; or a whole `sip:` URI.
+        number: whom to call, as the user part of the Request-URI; or a whole `sip:` or `tel:` URI.
         server: where to send it, a numeric address.
-        caller: the user part of From, when not the phone's own number ("anonymous", say).
+        caller: the user part of From, when not the phone's own number ("anonymous", say); or the
+            whole of it, with a URI in <>.
         codecs: names in order of preference. Only PCMU and PCMA can be talked and heard; others
             ("G729", "opus", ...) are good for being refused.
         payload_types: numbers that differ from the usual ones, such as {"telephone-event": 96}.
@@ -301,7 +302,8 @@ class Phone:
         headers: Headers,
         body: bytes,
     ) -> SipMessage:
-        uri = number if number.startswith("sip:") else f"sip:{number}@{server[0]}:{server[1]}"
+        is_uri = number.startswith(("sip:", "tel:"))
+        uri = number if is_uri else f"sip:{number}@{server[0]}:{server[1]}"
         lines = [
             *self._heading(wire, uri, self.number if caller is None else caller, "INVITE"),
             ("Allow", ALLOW),
@@ -314,13 +316,15 @@ class Phone:
 
     def _heading(self, wire: Wire, uri: str, caller: str, method: str) -> list[tuple[str, str]]:
         """Compose the headers that every request outside of a dialog needs (RFC 3261 8.1.1)."""
-        if _BREAKS_A_LINE.search(uri + caller):
-            raise ValueError("a number has no blanks and no control characters")
         host, port = wire.address
+        whole = "<" in caller
+        if _BREAKS_A_LINE.search(uri + (caller.replace(" ", "") if whole else caller)):
+            raise ValueError("a number has no blanks and no control characters")
+        sender = caller if whole else f"<sip:{caller}@{host}:{port}>"
         return [
             ("Via", routing.via_of(wire.address)),
             ("Max-Forwards", "70"),
-            ("From", f"<sip:{caller}@{host}:{port}>;tag={secrets.token_hex(6)}"),
+            ("From", f"{sender};tag={secrets.token_hex(6)}"),
             ("To", f"<{uri}>"),
             ("Call-ID", f"{secrets.token_hex(12)}@{host}"),
             ("CSeq", f"1 {method}"),
