@@ -23,6 +23,7 @@ test:  ## all tests
 
 slow:  ## what takes long: tests marked slow, 20 kills, softphones and an exchange
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(SOFTPHONES)
+	@scripts/client_tools.sh
 	@$(PY) -m pytest -q -m slow
 	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20
 	@PYTHONPATH=tests $(PY) scripts/interop.py
@@ -58,6 +59,8 @@ lock:  ## pin the newest versions that pyproject.toml admits (needs uv)
 	    --extra dev pyproject.toml -o requirements-dev.lock
 	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
 	    --extra wheel pyproject.toml -o requirements-wheel.lock
+	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+	    --group clients -o requirements-clients.lock
 
 wheel:  ## an abi3 manylinux wheel, for machines without a C compiler
 	@scripts/set_up.sh

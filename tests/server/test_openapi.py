@@ -133,8 +133,9 @@ def test_get_and_post_take_the_same(asked: Block | Endpoint) -> None:
     content = operation(asked, "post")["requestBody"]["content"]
     body = component(asked, "Request")
 
-    assert set(content) == {"application/x-www-form-urlencoded", "application/json"}
-    assert {resolve(media["schema"]["$ref"])["type"] for media in content.values()} == {"object"}
+    # Of two types a widely used generator would announce the one and send the other.
+    assert set(content) == {"application/x-www-form-urlencoded"}
+    assert body["type"] == "object"
     assert all(resolve(media["schema"]["$ref"]) is body for media in content.values())
     assert [header] == operation(asked, "post")["parameters"]
     assert resolve(header["$ref"])["name"] == idempotency.HEADER
@@ -338,7 +339,7 @@ def test_incoming_calls_are_a_webhook() -> None:
 
 def test_the_headers_of_a_notification_are_those_that_are_sent() -> None:
     item = DOCUMENT["components"]["pathItems"]["HangupNotification"]
-    headers = [resolve(param["$ref"]) for param in item["post"]["parameters"]]
+    headers = item["post"]["parameters"]
 
     assert {header["name"] for header in headers} == {
         "X-Hoiio-Signature",

@@ -68,10 +68,7 @@ def document(
         "webhooks": {notice.name: _path_item_ref(notice) for notice in notices},
         "components": {
             "schemas": schemas(asked, told),
-            "parameters": {
-                idempotency.HEADER: _idempotency_header(),
-                **{name: _signature(name, doc) for name, doc in reference.SIGNATURES.items()},
-            },
+            "parameters": {idempotency.HEADER: _idempotency_header()},
             "pathItems": {f"{title(one)}Notification": _notification(one) for one in told},
         },
     }
@@ -92,7 +89,9 @@ def _request(asked: Asked) -> Json:
     post: Json = {
         **_described(asked, "by POST", asked.slug),
         "parameters": [header],
-        "requestBody": {"required": True, "content": {FORM: content, JSON: content}},
+        # The server reads JSON too. But of two types a widely used generator announces JSON, and
+        # sends a form that is empty.
+        "requestBody": {"required": True, "content": {FORM: content}},
         "responses": {"200": _response(asked)},
     }
     if any(param.kind is Kind.NOTIFY_URL for param in asked.params):
@@ -167,9 +166,8 @@ def _notification(told: Tells) -> Json:
             "tags": [_BLOCKS],
             "summary": f"Notification with ivr_block={told.name}.",
             "description": _paragraphs(reference.DELIVERY),
-            "parameters": [
-                {"$ref": f"#/components/parameters/{name}"} for name in reference.SIGNATURES
-            ],
+            # In place, since a widely used generator does not follow references within pathItems.
+            "parameters": [_signature(name, doc) for name, doc in reference.SIGNATURES.items()],
             "requestBody": {
                 "required": True,
                 "content": {
