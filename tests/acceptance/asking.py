@@ -50,6 +50,7 @@ async def ask(
     body: bytes = b"",
     content_type: str = FORM,
     path: str = HANGUP,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Sends one request on a connection of its own, exactly as given, and reads to the end."""
     where = urlsplit(server.url)
@@ -57,6 +58,7 @@ async def ask(
     lines = [f"{method} {target} HTTP/1.1", f"Host: {where.netloc}", "Connection: close"]
     if body:
         lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
+    lines += (f"{name}: {value}" for name, value in (headers or {}).items())
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
     try:
         writer.write("\r\n".join([*lines, "", ""]).encode() + body)
@@ -64,11 +66,15 @@ async def ask(
             reply = await reader.read()
     finally:
         writer.close()
+    return answer_of(reply)
+
+
+def answer_of(reply: bytes) -> Answer:
+    """The response in these bytes."""
     head, _, rest = reply.partition(b"\r\n\r\n")
     first, *others = head.decode().split("\r\n")
     fields = (line.partition(": ") for line in others)
-    headers = {name.lower(): value for name, _, value in fields}
-    return Answer(int(first.split()[1]), headers, rest)
+    return Answer(int(first.split()[1]), {name.lower(): value for name, _, value in fields}, rest)
 
 
 def credentials(customer: Customer) -> dict[str, str]:

@@ -7,7 +7,6 @@ import pytest
 
 from acceptance.asking import (
     FORM,
-    HANGUP,
     OK,
     ask,
     assert_refused,
@@ -351,7 +350,3 @@ async def test_the_method_is_looked_at_before_anything(customer: Customer, metho
 async def test_malformed_is_looked_at_before_missing(customer: Customer) -> None:
     answer = await ask(customer.server, "GET", query="tag=%FF")
     assert answer.json["status"] == "error_malformed_params"
-
-
-async def test_another_path_is_not_the_api(customer: Customer) -> None:
-    assert (await ask(customer.server, "GET", path=HANGUP + "s")).http_status == 404

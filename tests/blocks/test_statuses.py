@@ -3,6 +3,7 @@
 import pytest
 
 from onhook.blocks import BLOCKS, ENDPOINTS, Block, Endpoint, Refused, statuses
+from onhook.blocks.unserved import UNSERVED
 
 VALUES: dict[str, tuple[object, ...]] = {
     "error_X_param_missing": ("session",),
@@ -31,7 +32,7 @@ def test_what_needs_values_is_known(status: str) -> None:
 
 
 def test_every_sentence_belongs_to_a_status_that_can_be_answered() -> None:
-    everything: tuple[Block | Endpoint, ...] = (*BLOCKS, *ENDPOINTS)
+    everything: tuple[Block | Endpoint, ...] = (*BLOCKS, *ENDPOINTS, UNSERVED)
     answered = {status for declared in everything for status in declared.statuses}
 
     assert answered == statuses.SENTENCES.keys()

@@ -100,6 +100,10 @@ SENTENCES: Final[dict[str, str]] = {
     "error_call_service_not_available": (
         "This server has no trunk to place calls over; add one with 'onhook trunk add'."
     ),
+    "error_sms_service_not_available": "This server sends and receives no text messages.",
+    "error_service_not_available": (
+        "Nothing is served at this path; see /docs for everything that is."
+    ),
     "error_invalid_action": "action is neither kick nor mute nor unmute.",
     "error_not_in_conference": "The call of this txn_ref is in no room now.",
     "error_internal_server_error": (

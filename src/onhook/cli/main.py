@@ -43,6 +43,7 @@ Database = Annotated[str | None, typer.Option("--database-url", help=doc("databa
 def serve(
     http: Annotated[str | None, typer.Option(help=doc("http"))] = None,
     public_url: Annotated[str | None, typer.Option(help=doc("public_url"))] = None,
+    cors_origins: Annotated[str | None, typer.Option(help=doc("cors_origins"))] = None,
     sip: Annotated[str | None, typer.Option(help=doc("sip"))] = None,
     rtp_ports: Annotated[str | None, typer.Option(help=doc("rtp_ports"))] = None,
     data: Data = None,

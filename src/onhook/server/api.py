@@ -30,9 +30,11 @@ from onhook.blocks import (
     trimmed,
 )
 from onhook.blocks.account import UPDATE_FORWARDING
+from onhook.blocks.unserved import UNSERVED, refusal_of
 from onhook.server import clock, params
 from onhook.server.account_api import AccountApi, Asked
 from onhook.server.answer import Answer, refusal, success
+from onhook.server.cors import Origins
 from onhook.server.directory import Directory
 from onhook.server.idempotency import KeptReplies
 from onhook.server.identifiers import new_incident
@@ -46,6 +48,7 @@ RunBlock = Callable[[str, BlockRequest, float], Awaitable[Mapping[str, object]]]
 the moment of the request's arrival, on the monotonic clock."""
 
 
+_ROOT = "/open"
 _UNKEPT = (HANG_UP_CALL, MODERATE)
 """Those whose reply is not written with what they do: another application's call may be meant."""
 
@@ -99,8 +102,17 @@ class Api:
     def services(self) -> dict[str, ASGIApp]:
         """One for each block and endpoint, by its path."""
         return {
-            f"/open/{service.declared.path}": self._endpoint(service) for service in self._services
+            f"{_ROOT}/{service.declared.path}": self._endpoint(service)
+            for service in self._services
         }
+
+    def unserved(self, path: str) -> ASGIApp:
+        """What answers at a path under ``/open`` that has no service, once it is known who asks."""
+
+        async def refuse(_asked: Asked, _arrived_s: float) -> Mapping[str, object]:
+            raise Refused(refusal_of(path.removeprefix(_ROOT).strip("/")))
+
+        return self._endpoint(_Service(UNSERVED, RateLimit(0), refuse, keeps=False))
 
     def _block(self, block: Block) -> Callable[[Asked, float], Awaitable[Mapping[str, object]]]:
         async def run(asked: Asked, arrived_s: float) -> Mapping[str, object]:
@@ -178,17 +190,32 @@ async def _body(request: Request) -> bytes:
 
 
 class Application:
-    """The ASGI application: ``services`` by their exact path, for every method, and ``routes``.
+    """The ASGI application: the API at every path under ``/open``, for every method, and ``routes``.
 
     A request of the API goes past the router and its middleware: it needs neither, since it answers
     every method itself and lets no error out, and it is what a call waits for.
     """
 
-    def __init__(self, services: Mapping[str, ASGIApp], routes: Sequence[Route]) -> None:
-        self._services = services
+    def __init__(self, api: Api, routes: Sequence[Route], origins: Origins | None = None) -> None:
+        self._services = api.services()
+        self._unserved = api.unserved
+        self._origins = origins or Origins()
         self._others = Starlette(routes=routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        service = self._services.get(scope["path"]) if scope["type"] == "http" else None
-        await (service or self._others)(scope, receive, send)
+        service = self._find(scope["path"]) if scope["type"] == "http" else None
+        if service is not None and self._origins:
+            await self._origins.serve(service, scope, receive, send)
+        else:
+            await (service or self._others)(scope, receive, send)
+
+    def _find(self, path: str) -> ASGIApp | None:
+        """The API's answer at a path; None for what is not the API's. Slashes too many do not count."""
+        service = self._services.get(path)
+        if service is not None:
+            return service
+        plain = "/" + "/".join(part for part in path.split("/") if part)
+        if not f"{plain}/".startswith(f"{_ROOT}/"):
+            return None
+        return self._services.get(plain) or self._unserved(plain)

@@ -6,12 +6,15 @@ that happens before an application is known, so it is bounded here, and counted 
 """
 
 import asyncio
+import json
+import re
 import resource
 from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from onhook.blocks import statuses
 from onhook.server.params import MAX_BODY_BYTES
 
 MAX_HEAD_BYTES = 128 * 1024
@@ -30,6 +33,9 @@ PROGRESS_S = 20.0
 """A connection on which nothing gets done for this long, and at most for twice as long, is cut off."""
 
 _MAX_CONNECTIONS = 4096
+_BEGINS_BYTES = 64
+_OF_THE_API = re.compile(rb"[A-Za-z]+ +(?:https?://[^/ ]*)?/+open[/? ]")
+"""The beginning of a request line whose path is the API's, however the rest is broken."""
 
 
 class _TooMuch(Exception):
@@ -47,6 +53,7 @@ class _GuardedHttp(HttpToolsProtocol):
         """Asyncio: somebody connected."""
         self._received_bytes = self._head_bytes = self._header_lines = 0
         self._in_head = True
+        self._begins = b""
         self._idle = True
         """Since the last look no request has come whole, and nothing more of a long reply was read."""
         super().connection_made(transport)
@@ -62,6 +69,8 @@ class _GuardedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Asyncio: something arrived. What the parser has not made anything of, it keeps in memory."""
+        if len(self._begins) < _BEGINS_BYTES:
+            self._begins += data[:_BEGINS_BYTES]
         self._received_bytes += len(data)
         super().data_received(data)
         limit = MAX_HEAD_BYTES if self._in_head else MAX_REQUEST_BYTES
@@ -74,9 +83,13 @@ class _GuardedHttp(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuses what is not a request, and ends the connection."""
+        """Refuses what is not a request, and ends the connection; at a path of the API as the API does."""
         self.on_refused()
-        super().send_400_response(msg)
+        if _OF_THE_API.match(self._begins):
+            self.transport.write(_malformed(msg))
+            self.transport.close()
+        else:
+            super().send_400_response(msg)
 
     # What the parser finds -----------------------------------------------------------------------
 
@@ -107,6 +120,7 @@ class _GuardedHttp(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request is there."""
         self._received_bytes = 0
+        self._begins = b""
         self._in_head = True
         self._idle = False
         super().on_message_complete()
@@ -131,6 +145,18 @@ class _GuardedHttp(HttpToolsProtocol):
         """Whether it is we who have to do something: a request is there, and its reply is not."""
         cycle = self.cycle
         return cycle is not None and not cycle.more_body and not cycle.response_started
+
+
+def _malformed(reason: str) -> bytes:
+    """The whole response of the API to what is no request: clients read a status from HTTP 200 only."""
+    status = "error_malformed_params"
+    detail = f"{reason} {statuses.detail(status)}"
+    body = json.dumps({"status": status, "detail": detail}, separators=(",", ":")).encode()
+    head = (
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def guarded(

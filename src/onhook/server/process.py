@@ -39,6 +39,7 @@ from onhook.server.arrangements import Arrangements
 from onhook.server.callees import Callees
 from onhook.server.charging import Charging
 from onhook.server.concurrency import Legs
+from onhook.server.cors import Origins
 from onhook.server.credit import Credit
 from onhook.server.directory import Directory
 from onhook.server.heartbeat import beat
@@ -301,7 +302,7 @@ class Server:
             *reference_routes(),
         ]
         config = uvicorn.Config(
-            Application(api.services(), routes),
+            Application(api, routes, Origins(self._settings.cors_origins)),
             http=guarded(self._metrics.http_refused),
             ws="none",
             log_config=None,

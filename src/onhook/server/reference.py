@@ -25,6 +25,11 @@ TRANSPORT: Final = (
     "Every reply is a JSON object with a `status`, and its HTTP status is 200, errors included. What "
     "went wrong, and what to do about it, is a sentence in its `detail`.",
     METHODS,
+    "Slashes too many in a path, at its end too, do not count. Every path under `/open/` is answered like "
+    "this: what this server has not, once it is known who asks, with error_sms_service_not_available "
+    "(all of `sms/`) or error_service_not_available.",
+    "Pages and extensions in a browser may ask if their origin is one that the operator allows "
+    "(`--cors-origins`).",
     "Unknown parameters are ignored. An empty optional parameter counts as not given, an empty "
     "required one as missing.",
     "A request that is refused leaves the call exactly as it was.",

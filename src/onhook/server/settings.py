@@ -1,6 +1,7 @@
 """Every setting, with its default: from the command line, the environment (``ONHOOK_*``), a TOML file."""
 
 import ipaddress
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +17,9 @@ from pydantic_settings import (
 )
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+"""As browsers write one (RFC 6454, 6.2), in small letters."""
 
 
 class SettingsError(Exception):
@@ -78,11 +82,25 @@ def _country(value: object) -> object:
     return found
 
 
+def _origins(value: object) -> object:
+    """Origins separated by commas; ``*`` is every one."""
+    listed = _comma_list(value)
+    return tuple(map(_origin, listed)) if isinstance(listed, tuple | list) else listed
+
+
+def _origin(value: object) -> str:
+    origin = str(value).lower()
+    if origin != "*" and not _ORIGIN.fullmatch(origin):
+        raise ValueError(f"expected https://HOST without a path, or *, got {value!r}")
+    return origin
+
+
 HostPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
 PortRange = Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_comma_list)]
 WebAddress = Annotated[str, BeforeValidator(_web_address)]
 Country = Annotated[str, BeforeValidator(_country)]
+CorsOrigins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)]
 Seconds = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_comma_list)]
 RejectCode = Annotated[Literal[480, 603], BeforeValidator(_number)]
 
@@ -97,6 +115,11 @@ class Settings(BaseSettings):
         "",
         description="Where customers reach the API, for links to recordings; http:// and the address "
         "of --http unless told.",
+    )
+    cors_origins: CorsOrigins = Field(
+        (),
+        description="Web pages and browser extensions that may ask the API from a browser: their "
+        "origins, such as https://shop.example.com, or * for all.",
     )
     sip: HostPort = Field(
         ("127.0.0.1", 5060), description="Where SIP listens (UDP and TCP), HOST:PORT."
