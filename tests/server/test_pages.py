@@ -1,4 +1,4 @@
-"""The page at ``/docs`` and the pages under ``docs/reference``."""
+"""The pages below ``/docs`` and those under ``docs/reference``."""
 
 import base64
 import hashlib
@@ -17,11 +17,14 @@ from starlette.types import Message
 
 from onhook import __version__
 from onhook.blocks import BLOCKS, ENDPOINTS, HANGUP, NOTICES, Block, Endpoint, Notice
-from onhook.server import openapi, pages, reference
+from onhook.server import docs_site, openapi, pages, reference
+from onhook.server.docs_search import search
 
 ROOT = Path(__file__).resolve().parents[2]
 DIRECTORY = ROOT / "docs" / "reference"
-PAGE = pages.page(BLOCKS, "1.2.3", "https://voice.example.com")
+URL = "https://voice.example.com"
+SITE = docs_site.pages(BLOCKS, URL, NOTICES, ENDPOINTS)
+DOCUMENTS = {page.path: docs_site.document(page, SITE, "1.2.3") for page in SITE}
 
 
 ASKED: list[Block | Endpoint] = [*BLOCKS, *ENDPOINTS]
@@ -46,7 +49,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag != "meta":
+        if tag not in ("meta", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -60,7 +63,7 @@ class Reader(HTMLParser):
 
 
 async def ask(
-    path: str, method: str = "GET", host: bytes = b"voice.example.com"
+    path: str, method: str = "GET", host: bytes = b"voice.example.com", query: str = ""
 ) -> tuple[int, dict[str, str], str]:
     """Asks an application that has nothing but these routes; its status, headers and body."""
     sent: list[Message] = []
@@ -77,7 +80,7 @@ async def ask(
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query.encode(),
         "headers": [(b"host", host)],
         "server": ("127.0.0.1", 8080),
     }
@@ -86,41 +89,49 @@ async def ask(
     return sent[0]["status"], headers, b"".join(m["body"] for m in sent[1:]).decode()
 
 
-# The page -------------------------------------------------------------------------------------
+# The site -------------------------------------------------------------------------------------
 
 
-def test_it_is_well_formed_and_needs_nothing_from_elsewhere() -> None:
-    page = Reader(PAGE)
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_a_page_is_well_formed_and_needs_nothing_from_elsewhere(path: str) -> None:
+    page = Reader(DOCUMENTS[path])
 
     tags = {tag for tag, _ in page.tags}
-    assert not tags & {"script", "link", "img", "iframe", "form", "base", "object"}
+    assert not tags & {"script", "link", "img", "iframe", "base", "object"}
     attributes = [attribute for _, given in page.tags for attribute in given]
     assert not [name for name in attributes if name.startswith("on") or name in ("style", "src")]
     assert "url(" not in page.style
     assert "@import" not in page.style
 
 
-def test_its_links_lead_somewhere() -> None:
-    page = Reader(PAGE)
-    anchors = [given["id"] for _, given in page.tags if "id" in given]
-    links = [given["href"] or "" for tag, given in page.tags if tag == "a"]
+def test_there_is_a_page_for_everything_and_each_leads_to_all_others() -> None:
+    told: list[Block | Notice | Endpoint] = [*BLOCKS, *NOTICES, *ENDPOINTS]
+    assert {one.slug for one in told} < {page.slug for page in SITE}
 
-    assert len(anchors) == len(set(anchors))
-    assert {link for link in links if not link.startswith("#")} == {"/openapi.json"}
-    assert {link.removeprefix("#") for link in links if link.startswith("#")} == set(anchors)
+    for path, text in DOCUMENTS.items():
+        page = Reader(text)
+        anchors = [given["id"] for _, given in page.tags if "id" in given]
+        links = [given["href"] or "" for tag, given in page.tags if tag == "a"]
+        assert len(anchors) == len(set(anchors))
+        assert {link.removeprefix("#") for link in links if link.startswith("#")} <= set(anchors)
+        assert {link for link in links if not link.startswith("#")} == {*DOCUMENTS, "/openapi.json"}
+        here = [given["href"] for _, given in page.tags if given.get("aria-current") == "page"]
+        assert here == [path]
 
 
-def test_it_is_made_for_phones_and_for_the_dark() -> None:
-    page = Reader(PAGE)
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_a_page_is_made_for_phones_and_for_the_dark(path: str) -> None:
+    page = Reader(DOCUMENTS[path])
 
     assert ("html", {"lang": "en"}) in page.tags
     assert any(given.get("name") == "viewport" for _, given in page.tags)
     assert "@media (prefers-color-scheme: dark)" in page.style
+    assert [tag for tag, _ in page.tags].count("h1") == 1
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=ids)
-def test_it_says_everything_about_a_request(asked: Block | Endpoint) -> None:
-    text = Reader(PAGE).text
+def test_its_page_says_everything_about_a_request(asked: Block | Endpoint) -> None:
+    text = Reader(DOCUMENTS[f"/docs/{asked.slug}"]).text
 
     wanted = [f"/open/{asked.path}", *(param.name for param in reference.params(asked))]
     wanted += [field.name for field in asked.fields]
@@ -138,17 +149,20 @@ def test_what_is_declared_is_escaped() -> None:
     fields = tuple(replace(field, doc=evil, when=evil) for field in HANGUP.fields)
     block = replace(HANGUP, name=f'"{evil}', doc=evil, notes=(evil,), params=params, fields=fields)
 
-    page = Reader(pages.page((block,), evil, f"https://{evil}", (), ()))
-
-    assert "script" not in {tag for tag, _ in page.tags}
-    assert page.text.count(evil) > len(params) + len(fields)
-    assert f'"{evil}' in {given.get("id") for _, given in page.tags}
+    site = docs_site.pages((block,), f"https://{evil}", (), ())
+    for page in site:
+        read = Reader(docs_site.document(page, site, evil, query=evil))
+        assert "script" not in {tag for tag, _ in read.tags}
+        assert f"/docs/{block.slug}" in {given.get("href") for _, given in read.tags}
+        assert evil in {given.get("value") for _, given in read.tags}
+    read = Reader(docs_site.document(site[-1], site, evil))
+    assert read.text.count(evil) > len(params) + len(fields)
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=ids)
 def test_the_example_can_be_pasted_into_a_shell(asked: Block | Endpoint) -> None:
     command = reference.curl(asked, "https://voice.example.com")
-    assert command in Reader(PAGE).text
+    assert command in Reader(DOCUMENTS[f"/docs/{asked.slug}"]).text
 
     stand_in = """curl() { printf '%s\\n' "$@"; }\n"""
     ran = subprocess.run(
@@ -168,10 +182,11 @@ def test_the_example_can_be_pasted_into_a_shell(asked: Block | Endpoint) -> None
 # The routes -----------------------------------------------------------------------------------
 
 
-async def test_the_page_is_served_with_a_policy_that_allows_its_style_and_nothing_else() -> None:
-    status, headers, body = await ask("/docs")
+@pytest.mark.parametrize("path", [*DOCUMENTS, "/docs/search", "/docs/nothing"])
+async def test_a_page_is_served_with_a_policy_that_allows_its_style_and_no_more(path: str) -> None:
+    status, headers, body = await ask(path)
 
-    assert status == 200
+    assert status == (404 if path == "/docs/nothing" else 200)
     assert headers["content-type"] == "text/html; charset=utf-8"
     digest = hashlib.sha256(Reader(body).style.encode()).digest()
     policy = headers["content-security-policy"]
@@ -183,7 +198,7 @@ async def test_the_page_is_served_with_a_policy_that_allows_its_style_and_nothin
 
 @pytest.mark.parametrize("host", [b"voice.example.com", b"10.0.0.1:8080", b"[::1]:8080"])
 async def test_the_examples_ask_the_server_that_shows_them(host: bytes) -> None:
-    _, _, body = await ask("/docs", host=host)
+    _, _, body = await ask("/docs/hangup", host=host)
 
     command = shlex.split(reference.curl(HANGUP, f"http://{host.decode()}"))
     assert command[1] in Reader(body).text
@@ -193,12 +208,52 @@ async def test_the_examples_ask_the_server_that_shows_them(host: bytes) -> None:
     "host", [b"", b"$(reboot)", b"a b", b"x;y", b"<b>", b"u@h", b"h/p", b"h:999999", b"\xff"]
 )
 async def test_a_host_that_is_none_is_not_shown(host: bytes) -> None:
-    status, _, body = await ask("/docs", host=host)
+    status, _, body = await ask("/docs/hangup", host=host)
 
     assert status == 200
     assert set(re.findall(r"curl \S+?/open", Reader(body).text)) == {
         f"curl {reference.DEFAULT_URL}/open"
     }
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("hangup", "hangup"),
+        ("HANGUP force", "hangup"),
+        ("max_digits", "gather"),
+        ("error_session_not_on_hold", "unhold"),
+        ("webhook-signature", "notifications"),
+    ],
+)
+def test_a_search_finds_the_page_of_its_words(query: str, first: str) -> None:
+    results = search(SITE, query)
+
+    assert results[0][0].slug == first
+    for _, around in results:
+        assert query.casefold().split()[0] in around.casefold()
+
+
+async def test_a_search_is_shown_with_its_results() -> None:
+    status, _, body = await ask("/docs/search", query="q=max_digits")
+    page = Reader(body)
+
+    assert status == 200
+    assert {"name": "q", "value": "max_digits"}.items() <= dict(page.tags)["input"].items()
+    main = body[body.index("<main") : body.index("</main>")]
+    assert 'href="/docs/gather"' in main
+    assert 'href="/docs/hold"' not in main
+
+
+@pytest.mark.parametrize(
+    "query", ["", "q=", "q=%20", "q=%3Cscript%3E&q=x", "q=%ff%00", "q=" + "a%20" * 5000]
+)
+async def test_a_search_for_nothing_that_is_there_is_harmless(query: str) -> None:
+    status, _, body = await ask("/docs/search", query=query)
+
+    assert status == 200
+    assert "script" not in {tag for tag, _ in Reader(body).tags}
+    assert len(body) < 20_000
 
 
 async def test_the_document_is_served() -> None:
@@ -209,8 +264,8 @@ async def test_the_document_is_served() -> None:
     assert json.loads(body) == openapi.document(BLOCKS, __version__, "/")
 
 
-@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
-async def test_both_are_there_to_be_read_only(path: str) -> None:
+@pytest.mark.parametrize("path", [*DOCUMENTS, "/openapi.json"])
+async def test_all_are_there_to_be_read_only(path: str) -> None:
     assert (await ask(path, "HEAD"))[0] == 200
     status, headers, _ = await ask(path, "POST")
     assert status == 405
