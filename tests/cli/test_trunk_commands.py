@@ -35,6 +35,7 @@ def test_a_trunk_is_added_listed_and_removed(run: Run) -> None:
         "transport": "udp",
         "username": "",
         "caller_id": "+6531234567",
+        "rtp_latching": "signalled",
     }
     assert json.loads(added) == local
     carrier = {
@@ -44,6 +45,7 @@ def test_a_trunk_is_added_listed_and_removed(run: Run) -> None:
         "transport": "tcp",
         "username": "",
         "caller_id": "",
+        "rtp_latching": "signalled",
     }
     assert json.loads(run("trunk", "list", "--json")) == [carrier, local]
     assert "sip.example.com:5070" in run("trunk", "list")
@@ -94,6 +96,7 @@ def test_a_password_is_kept_encrypted_and_never_shown(
         (("a", "--proxy", "-a.example.com:5060"), "--proxy"),
         (("a", "--proxy", "[::1]:5060"), "IPv6"),
         (("a", "--proxy", "example.com", "--transport", "tls"), "--transport"),
+        (("a", "--proxy", "example.com", "--rtp-latching", "all"), "--rtp-latching"),
         (("a", "--proxy", "example.com", "--prefix", "+6x"), "--prefix"),
         (("a", "--proxy", "example.com", "--prefix", "065"), "--prefix"),
         (("a", "--proxy", "example.com", "--prefix", "1" * 16), "--prefix"),

@@ -260,6 +260,86 @@ async def test_a_key_held_for_long_is_one_digit(stream: Stream, peer: RtpPeer, e
     assert ear.digits == "98"
 
 
+async def only(stream: Stream, peer: RtpPeer, ear: Ear, packets: list[bytes], digits: str) -> None:
+    """These packets are these keys and no more; a 0 behind them tells that all were taken in."""
+    last = event(0, sequence=30000, timestamp=0x40000000)
+    await dial(stream, peer, [*packets, last])
+    await ear.until_digits(len(digits) + 1)
+    await close(stream, ear)
+    assert ear.digits == digits + "0"
+
+
+def pressed(
+    code: int, start: int, stamps: list[int], durations: list[int], ends: int
+) -> list[bytes]:
+    """Packets of one press, numbered from ``start``; so many of the last ones say that it is over."""
+    whole = len(stamps)
+    return [
+        event(code, sequence=start + n, timestamp=stamp, duration=duration, end=n >= whole - ends)
+        for n, (stamp, duration) in enumerate(zip(stamps, durations, strict=True))
+    ]
+
+
+RISING = [160 * n for n in range(1, 10)]
+
+
+@pytest.mark.parametrize("step", [1, 160, 400])
+@pytest.mark.parametrize("clocked", [False, True], ids=["from the beginning", "by the clock"])
+async def test_ends_with_new_timestamps_are_the_same_key(
+    stream: Stream, peer: RtpPeer, ear: Ear, step: int, clocked: bool
+) -> None:
+    """Twelve packets of one key, of which the last two, both of them ends, carry new timestamps."""
+    base = 1440 if clocked else 0
+    stamps = [*[8000] * 10, 8000 + base + step, 8000 + base + 2 * step]
+    packets = pressed(5, 1, stamps, [*RISING, 1440, 1440, 1440], ends=3)
+    again = pressed(5, 40, [one + 4000 for one in stamps], [*RISING, 1440, 1440, 1440], ends=3)
+    await only(stream, peer, ear, [*packets, *again], "55")
+
+
+async def test_a_phone_that_stamps_each_packet_anew(
+    stream: Stream, peer: RtpPeer, ear: Ear
+) -> None:
+    stamps = [8000 + 160 * n for n in range(12)]
+    packets = pressed(5, 1, stamps, [*RISING, 1440, 1440, 1440], ends=3)
+    await only(stream, peer, ear, packets, "5")
+
+
+@pytest.mark.parametrize("lost", [(), (0, 1), (9, 10, 11)], ids=["none", "first", "ends"])
+async def test_the_same_key_again_is_a_second_one_whatever_was_lost(
+    stream: Stream, peer: RtpPeer, ear: Ear, lost: tuple[int, ...]
+) -> None:
+    """After a pause of 40 ms, without sound in between."""
+    durations = [*RISING, 1440, 1440, 1440]
+    first = pressed(5, 1, [8000] * 12, durations, ends=3)
+    second = pressed(5, 13, [8000 + 1440 + 320] * 12, durations, ends=3)
+    packets = [one for press in (first, second) for n, one in enumerate(press) if n not in lost]
+    await only(stream, peer, ear, packets, "55")
+
+
+async def test_the_same_timestamp_with_another_code_is_a_second_key(
+    stream: Stream, peer: RtpPeer, ear: Ear
+) -> None:
+    first, second = key(1, timestamp=8000, sequence=1), key(2, timestamp=8000, sequence=7)
+    third = key(1, timestamp=8000, sequence=13)
+    late = [first[2], second[3]]
+    await only(stream, peer, ear, [*first, *second, *late, *third], "121")
+
+
+@pytest.mark.parametrize("stamped", [0xFFFF, 65440], ids=["0xFFFF", "the last whole frame"])
+@pytest.mark.parametrize("lost", [0, 1, 3])
+async def test_a_key_held_through_segments_is_one_key(
+    stream: Stream, peer: RtpPeer, ear: Ear, stamped: int, lost: int
+) -> None:
+    """Ten packets of each segment, of which the last may be lost."""
+    packets = []
+    for segment in range(3):
+        durations = [stamped - 160 * n for n in range(9, -1, -1)]
+        stamps = [5000 + stamped * segment] * 10
+        part = pressed(9, 1 + segment * 10, stamps, durations, ends=3 if segment == 2 else 0)
+        packets += part[: 10 - lost] if stamped == 0xFFFF else part
+    await only(stream, peer, ear, packets, "9")
+
+
 async def test_a_new_source_has_timestamps_of_its_own(
     stream: Stream, peer: RtpPeer, ear: Ear
 ) -> None:

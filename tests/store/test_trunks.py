@@ -16,6 +16,7 @@ TRUNK = TrunkRecord(
     password_encrypted="encrypted",
     prefix="65",
     caller_id="+6531234567",
+    rtp_latching="any",
 )
 
 

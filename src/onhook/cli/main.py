@@ -46,6 +46,7 @@ def serve(
     cors_origins: Annotated[str | None, typer.Option(help=doc("cors_origins"))] = None,
     sip: Annotated[str | None, typer.Option(help=doc("sip"))] = None,
     rtp_ports: Annotated[str | None, typer.Option(help=doc("rtp_ports"))] = None,
+    rtp_latching: Annotated[str | None, typer.Option(help=doc("rtp_latching"))] = None,
     data: Data = None,
     database_url: Database = None,
     config: Annotated[str | None, typer.Option(help=doc("config"))] = None,

@@ -32,6 +32,12 @@ def add(
     caller_id: Annotated[
         str, typer.Option(help="The number that is shown where the account has none, in E.164.")
     ] = "",
+    rtp_latching: Annotated[
+        str,
+        typer.Option(
+            help="Where its first audio may come from: signalled, the addresses of SDP and signalling; any."
+        ),
+    ] = "signalled",
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -46,6 +52,7 @@ def add(
         password=password,
         prefix=prefix,
         caller_id=caller_id,
+        rtp_latching=rtp_latching,
     )
     made = run(trunks.add(settings_of(data=data).data, given))
     if as_json:

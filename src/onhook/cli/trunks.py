@@ -17,6 +17,7 @@ SIP_PORT = 5060
 """Where SIP is, unless somebody says otherwise (RFC 3261, 19.1.2)."""
 
 _TRANSPORTS = ("udp", "tcp")
+_LATCHINGS = ("signalled", "any")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
 _LABEL = re.compile(r"(?![-_])[A-Za-z0-9_-]{1,63}(?<![-_])", re.ASCII)
 _LONGEST_HOST = 253
@@ -38,6 +39,7 @@ class Given:
     password: str = field(default="", repr=False)
     prefix: str = "*"
     caller_id: str = ""
+    rtp_latching: str = "signalled"
 
 
 async def add(data: Path, given: Given, database_url: str | None = None) -> Shown:
@@ -56,6 +58,7 @@ async def add(data: Path, given: Given, database_url: str | None = None) -> Show
             password_encrypted=_encrypted(keyring, given.password),
             prefix=prefix,
             caller_id=caller_id,
+            rtp_latching=given.rtp_latching,
         )
         usable = way_out(made, keyring)
         if isinstance(usable, Unusable):
@@ -90,6 +93,7 @@ def shown(trunk: TrunkRecord) -> Shown:
         "transport": trunk.transport,
         "username": trunk.username,
         "caller_id": trunk.caller_id,
+        "rtp_latching": trunk.rtp_latching,
     }
 
 
@@ -101,6 +105,10 @@ def _check(given: Given) -> None:
         )
     if given.transport not in _TRANSPORTS:
         raise CommandError(f"--transport is neither udp nor tcp: {given.transport[:40]!r}.")
+    if given.rtp_latching not in _LATCHINGS:
+        raise CommandError(
+            f"--rtp-latching is neither signalled nor any: {given.rtp_latching[:40]!r}."
+        )
     for option, text in (("--username", given.username), ("The password", given.password)):
         if len(text) > _LONGEST_SECRET or not text.isprintable():
             raise CommandError(

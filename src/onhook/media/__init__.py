@@ -20,11 +20,12 @@ from onhook.media.prompt import Prompt
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
 from onhook.media.sounds import Sound
-from onhook.media.stream import Playable, Stream, StreamListener, StreamStats
+from onhook.media.stream import Latching, Playable, Stream, StreamListener, StreamStats
 
 __all__ = [
     "BadRemote",
     "Codec",
+    "Latching",
     "MediaError",
     "MediaPlane",
     "NoPortLeft",

@@ -14,7 +14,7 @@ from cffi import FFI
 HERE = Path(__file__).parent
 MODULE = "onhook.media._plane"
 SOURCES = ("plane.c", "law.c", "mixer.c", "recorder.c")
-HEADERS = ("plane.h", "law.h", "mixer.h", "recorder.h", "rtp.h")
+HEADERS = ("plane.h", "keys.h", "latch.h", "law.h", "mixer.h", "recorder.h", "rtp.h")
 
 
 def declarations(header: str) -> str:

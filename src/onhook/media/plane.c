@@ -28,15 +28,16 @@
  *
  * The peer. Before any RTP has arrived, frames go to the address of the SDP. The first valid
  * packet of G.711, or with an event that was negotiated, decides where they go from then on (the peer may
- * be behind NAT). Nobody else is listened to afterwards, but for the address of the SDP itself:
- * whoever was quicker than the peer that we were told of loses the call to it. The socket is
- * connected to that address once it has spoken.
+ * be behind NAT), if it comes from where the peer may be: latch.h. Nobody else is listened to afterwards,
+ * but for the address of the SDP itself, as whoever was quicker than the peer that we were told of loses
+ * the call to it, and for the same source at another address once the old one has been silent for a second.
+ * The socket is connected to the address of the SDP while that one speaks.
  *
  * On hold. Nothing is sent to a peer that does not listen, and it uses up no sequence numbers; what
  * plays goes on in time, as what is said to it does, and is heard again where it has got to.
  *
  * Digits (RFC 4733) are reported with the first packet of an event that arrives, whichever it is,
- * so that a prompt stops when the key goes down; all packets with its timestamp are the same key.
+ * so that a prompt stops when the key goes down; keys.h says which packets are the same press.
  *
  * Who owns what. A call belongs to the caller until OPEN is taken and again once CLOSED is taken, a
  * room likewise; in between only `generation`, `in_use`, `closing`, `queued` and `fd` are the
@@ -50,6 +51,8 @@
  */
 #define _GNU_SOURCE
 #include "plane.h"
+#include "keys.h"
+#include "latch.h"
 #include "law.h"
 #include "mixer.h"
 #include "recorder.h"
@@ -86,10 +89,7 @@ enum {
     MAX_CALLS = 1 << 20,
     MAX_RING = 1 << 20,
     PENDING_DIGITS = 32,
-    EVENT_BYTES = 4,
     SEQUENCE_RESTART = 3000,     /* a gap this wide is a new sequence (RFC 3550 A.1 MAX_DROPOUT) */
-    LATE_EVENT_SAMPLES = 16000,  /* an event up to 2 s older than the last one arrived late */
-    LONG_EVENT_SAMPLES = 0xffff, /* where an event is cut into segments (RFC 4733 2.5.1.3) */
     READY_BATCH = 256,           /* joined calls read in a tick */
     RELAY_GAP = 64,              /* wider, and a bridged sequence begins anew */
     RELAY_ASTRAY = 8000,         /* samples that a bridged timestamp may be off our clock: 1 s */
@@ -131,10 +131,7 @@ struct receiver {
     uint64_t seen;        /* bit n: highest - n arrived */
     uint64_t heard_tick;  /* of the last packet */
     bool timed_out;
-    bool event_known;     /* the event_ fields are set */
-    bool event_ended;
-    uint8_t event_code;
-    uint32_t event_timestamp;
+    struct key_press press;
 };
 
 /* Where the packets of the other side of a bridge belong in what a call is sent. */
@@ -164,6 +161,7 @@ struct call {
     bool on_hold;
     struct sockaddr_in signalled; /* by SDP */
     struct sockaddr_in peer;      /* where frames go */
+    struct latch latch;
     bool latched;
     bool connected;
     uint32_t ssrc;
@@ -207,7 +205,7 @@ struct plane_room {
 };
 
 enum command_kind {
-    OPEN, PLAY, CUT, REMOTE, AGREE, RECORD, RECORD_STOP, BRIDGE, JOIN, MUTE, LEAVE, CLOSE,
+    OPEN, PLAY, CUT, REMOTE, LATCH, AGREE, RECORD, RECORD_STOP, BRIDGE, JOIN, MUTE, LEAVE, CLOSE,
     OPEN_ROOM, CLOSE_ROOM
 };
 
@@ -217,6 +215,7 @@ struct command {
     struct segment *segment;
     recording *recording;
     struct sockaddr_in remote;
+    struct latch latch;
     struct plane_format format;
     struct call *other;
     struct plane_room *room;
@@ -697,7 +696,7 @@ static bool track_sequence(struct call *call, const struct rtp *rtp)
     struct receiver *rx = &call->rx;
     int step = (int16_t)(rtp->sequence - rx->highest);
     if (rx->tracking && rx->ssrc != rtp->ssrc)
-        rx->event_known = false;
+        rx->press.known = false;
     if (!rx->tracking || rx->ssrc != rtp->ssrc || step > SEQUENCE_RESTART || step <= -64) {
         rx->tracking = true;
         rx->ssrc = rtp->ssrc;
@@ -722,57 +721,45 @@ static bool track_sequence(struct call *call, const struct rtp *rtp)
     return true;
 }
 
-/* Does this packet belong to a key press that was reported before? */
-static bool known_event(const struct receiver *rx, const struct rtp *rtp, uint8_t code)
-{
-    if (!rx->event_known)
-        return false;
-    int32_t step = (int32_t)(rtp->timestamp - rx->event_timestamp);
-    if (step <= 0)
-        return step > -LATE_EVENT_SAMPLES;
-    /* the next segment of a key that is held for more than 8 s */
-    return step == LONG_EVENT_SAMPLES && code == rx->event_code && !rx->event_ended &&
-           !rtp->marker;
-}
-
-/* RFC 4733 section 2.3 */
+/* A key is told of with the first packet of its press that arrives. */
 static void receive_event(struct call *call, const struct rtp *rtp)
 {
-    struct receiver *rx = &call->rx;
     if (rtp->payload_bytes < EVENT_BYTES) {
         call->stats.malformed++;
         return;
     }
-    uint8_t code = rtp->payload[0];
-    bool ended = rtp->payload[1] >> 7;
-    bool known = known_event(rx, rtp, code);
-    if (known && (int32_t)(rtp->timestamp - rx->event_timestamp) < 0)
-        return; /* a straggler says nothing about the key that is down now */
-    rx->event_ended = ended || (known && rx->event_ended && rtp->timestamp == rx->event_timestamp);
-    rx->event_known = true;
-    rx->event_code = code;
-    rx->event_timestamp = rtp->timestamp;
-    if (known || code >= sizeof keys - 1)
+    struct key_packet key = read_key_packet(rtp->payload);
+    if (!key_pressed(&call->rx.press, rtp, &key) || key.code >= sizeof keys - 1)
         return;
     if (call->digit_count == PENDING_DIGITS) {
         call->stats.dropped_digits++;
         return;
     }
-    call->digits[call->digit_count++] = keys[code];
+    call->digits[call->digit_count++] = keys[key.code];
 }
 
-static bool same_address(const struct sockaddr_in *a, const struct sockaddr_in *b)
+/* Others than the peer are kept out by the kernel from now on: only once it is where its SDP says, as
+ * it may still come to be there. */
+static void confine(struct call *call)
 {
-    return a->sin_addr.s_addr == b->sin_addr.s_addr && a->sin_port == b->sin_port;
+    call->connected = same_address(&call->peer, &call->signalled) &&
+                      connect(call->fd, (const struct sockaddr *)&call->peer, sizeof call->peer) == 0;
+}
+
+static void unconfine(struct call *call)
+{
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    connect(call->fd, &nobody, sizeof nobody);
+    call->connected = false;
 }
 
 static void latch(struct call *call, const struct sockaddr_in *source)
 {
+    if (call->connected) /* to what was its address */
+        unconfine(call);
     call->latched = true;
     call->peer = *source;
-    /* unless it is connected, each packet is addressed, and strangers are told apart below */
-    call->connected = same_address(source, &call->signalled) &&
-                      connect(call->fd, (const struct sockaddr *)source, sizeof *source) == 0;
+    confine(call);
 }
 
 /* Also the other law: whoever answered with both may send either (RFC 3264 section 6.1), and some
@@ -925,27 +912,42 @@ static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
         pass_on(p, call, rtp);
 }
 
+/* For how long nothing came from the peer, in ticks. */
+static uint64_t silent_for(const struct plane *p, const struct call *call)
+{
+    return p->tick - call->rx.heard_tick;
+}
+
+/* Is this the peer, at an address where it was not before? */
+static bool is_peer_elsewhere(const struct plane *p, const struct call *call, const struct rtp *rtp,
+                              const struct sockaddr_in *source)
+{
+    if (!is_g711(call, rtp) && !is_event(call, rtp))
+        return false;
+    if (!call->latched)
+        return latch_admits(&call->latch, &call->signalled, source);
+    return same_address(source, &call->signalled) ||
+           (source->sin_port && call->rx.tracking && rtp->ssrc == call->rx.ssrc &&
+            silent_for(p, call) >= LATCH_MOVED_TICKS);
+}
+
 static void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
                            const struct sockaddr_in *source)
 {
     struct rtp rtp;
     bool chosen = call->latched && same_address(source, &call->peer);
-    if (call->latched && !chosen && !same_address(source, &call->signalled)) {
-        call->stats.foreign++;
-        return;
-    }
     if (!parse_rtp(data, bytes, &rtp)) {
         call->stats.malformed++;
         return;
     }
-    if (!chosen) {
-        bool ours = is_g711(call, &rtp) || is_event(call, &rtp);
-        if (!ours || source->sin_port == 0) {
-            call->stats.foreign++;
-            return;
-        }
-        latch(call, source);
+    if (!chosen && !is_peer_elsewhere(p, call, &rtp, source)) {
+        call->stats.foreign++;
+        return;
     }
+    if (!chosen)
+        latch(call, source);
+    else if (!call->connected && same_address(source, &call->signalled))
+        confine(call);
     call->stats.received_packets++;
     call->stats.received_bytes += bytes;
     take_in(p, call, &rtp);
@@ -978,8 +980,10 @@ static void receive(struct plane *p, struct call *call)
 
 static void watch_silence(struct plane *p, struct call *call)
 {
+    if (call->connected && call->rx.tracking && silent_for(p, call) >= LATCH_MOVED_TICKS)
+        unconfine(call); /* it may be heard from elsewhere */
     if (!p->timeout_ticks || call->rx.timed_out ||
-        p->tick - call->rx.heard_tick < p->timeout_ticks)
+        silent_for(p, call) < p->timeout_ticks)
         return;
     call->rx.timed_out = true;
     call->owes_timeout = true;
@@ -1169,11 +1173,8 @@ static void move_peer(struct call *call, const struct sockaddr_in *remote)
     call->signalled = *remote;
     call->peer = *remote;
     call->latched = false;
-    if (call->connected) {
-        struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-        connect(call->fd, &nobody, sizeof nobody);
-        call->connected = false;
-    }
+    if (call->connected)
+        unconfine(call);
 }
 
 static uint8_t event_type(int payload_type)
@@ -1204,6 +1205,9 @@ static void take_command(struct plane *p, const struct command *command)
         break;
     case REMOTE:
         move_peer(call, &command->remote);
+        return;
+    case LATCH:
+        call->latch = command->latch;
         return;
     case AGREE:
         agree(call, &command->format);
@@ -1765,6 +1769,17 @@ int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port)
     if (!command.call)
         return -ENOENT;
     if (!read_remote(ip, port, &command.remote))
+        return -EINVAL;
+    return submit(p, command);
+}
+
+int plane_latch(plane *p, uint64_t handle, const char *signalling_ip, int anybody)
+{
+    struct command command = {
+        .kind = LATCH, .call = find_open(p, handle), .latch = {.anybody = anybody}};
+    if (!command.call)
+        return -ENOENT;
+    if (signalling_ip && inet_pton(AF_INET, signalling_ip, &command.latch.signalling) != 1)
         return -EINVAL;
     return submit(p, command);
 }

@@ -82,7 +82,7 @@ struct plane_stats {
     uint64_t lost;       /* gaps in the sequence numbers that were not filled later */
     uint64_t duplicated; /* the same sequence number again */
     uint64_t malformed;  /* not RTP, cut short, or too long */
-    uint64_t foreign;    /* RTP, but of another source, or before the latch another codec */
+    uint64_t foreign;    /* RTP, but from an address or with a codec that is not the peer's */
     uint64_t dropped_digits; /* the caller did not take events while the peer kept dialling */
 };
 
@@ -172,6 +172,10 @@ void plane_reap_recording(plane *p, plane_recording *recording, struct plane_rec
 /* The peer moved (re-INVITE). The same address again changes nothing; another one undoes the
  * latch. -EINVAL, -ENOENT. */
 int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port);
+
+/* Where the peer's first packet may come from, besides the address of its SDP: the dotted IPv4 address
+ * that its signalling comes from, or NULL, and any address at all if `anybody`. -EINVAL, -ENOENT. */
+int plane_latch(plane *p, uint64_t handle, const char *signalling_ip, int anybody);
 
 /* Something else was agreed (re-INVITE): what is sent from now on follows it. -EINVAL, -ENOENT. */
 int plane_agree(plane *p, uint64_t handle, const struct plane_format *format);

@@ -31,7 +31,14 @@ from onhook.media.g711 import Codec
 from onhook.media.ports import PortPool
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
-from onhook.media.stream import Stream, StreamListener, StreamStats, peer_address, plane_format
+from onhook.media.stream import (
+    Latching,
+    Stream,
+    StreamListener,
+    StreamStats,
+    peer_address,
+    plane_format,
+)
 
 log = structlog.get_logger()
 
@@ -168,13 +175,14 @@ class MediaPlane:
         dtmf_payload_type: int | None,
         dtmf_from_peer: int | None = None,
         on_hold: bool = False,
+        latching: Latching | None = None,
         listener: StreamListener,
     ) -> Stream:
         """Make a stream of a reserved port. It begins to listen, and is silent until it plays.
 
-        `remote` is the address in the peer's SDP, in digits; the other parameters are those of
-        `Stream.agree()`. Raises `BadRemote`, `NotRunning`, and `ValueError` for a
-        reservation that was released or used, or a payload type out of range; the reservation is
+        `remote` is the address in the peer's SDP, in digits; `latching` that of `Stream.latch()`; the
+        other parameters are those of `Stream.agree()`. Raises `BadRemote`, `NotRunning`, and `ValueError`
+        for a reservation that was released or used, or a payload type out of range; the reservation is
         then still the caller's.
         """
         if reservation._descriptor is None:
@@ -205,6 +213,12 @@ class MediaPlane:
             listener=listener,
         )
         self._streams[handle[0]] = stream
+        if latching is not None:
+            try:
+                stream.latch(latching)
+            except BadRemote:
+                stream.close()
+                raise
         return stream
 
     def open_room(self) -> Room:

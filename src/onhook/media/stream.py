@@ -54,6 +54,20 @@ class StreamListener(Protocol):
 OnPlayed = Callable[[float], None]
 """Hears when the last frame left, in the time of `time.monotonic()`; it lasts 20 ms longer."""
 
+
+@dataclass(frozen=True, slots=True)
+class Latching:
+    """Where a peer's first packet may come from, besides the address in its SDP; the port is free.
+
+    Whoever is heard first is taken for the peer, so anybody else could take a call's audio over.
+    """
+
+    signalling_ip: str | None = None
+    """The dotted IPv4 address that its signalling comes from: a NAT gives its audio the same one."""
+    anybody: bool = False
+    """Any address: the audio comes from a machine of which nothing else tells."""
+
+
 OnStopped = Callable[[], None]
 """Hears that a message was cut off, or never began."""
 
@@ -77,7 +91,7 @@ class StreamStats:
     malformed: int
     """Datagrams that are not RTP, and events that are cut short."""
     foreign: int
-    """RTP that was not the peer's, or before its first packet of another codec."""
+    """RTP from an address that is not the peer's, or with another codec before its first packet."""
     dropped_digits: int
     """Digits beyond those that could be kept while the loop did not take them."""
 
@@ -246,6 +260,16 @@ class Stream:
         """
         self._require_open()
         self._ask(lib.plane_remote, self._handle, *peer_address(remote))
+
+    def latch(self, latching: Latching) -> None:
+        """Where else the peer's first packet may come from; nowhere, until this is told.
+
+        Raises `BadRemote` for a signalling address that is none, and `StreamClosed`.
+        """
+        self._require_open()
+        ip = latching.signalling_ip
+        host = ffi.NULL if ip is None else ffi.new("char[]", peer_address((ip, 1))[0])
+        self._ask(lib.plane_latch, self._handle, host, latching.anybody)
 
     def agree(
         self,

@@ -157,6 +157,11 @@ class Dialog:
             next_cseq=sent.cseq + 1,
         )
 
+    @property
+    def source(self) -> Address:
+        """Where the peer's last INVITE or UPDATE came from, or ours went."""
+        return self._source
+
     def matches(self, request: Request) -> bool:
         """Whether a request with our Call-ID and our tag also has the peer's tag."""
         return request.from_tag == self.remote_tag

@@ -85,6 +85,11 @@ class Leg(ABC):
 
     # What the owner does.
 
+    @property
+    def signalling_ip(self) -> str:
+        """The numeric address that the peer's signalling comes from."""
+        return self.dialog.source[0]
+
     @abstractmethod
     def hangup(self, reason: str | None = None) -> None:
         """End the call."""

@@ -27,6 +27,8 @@ class Trunk:
     transport: Transport = "udp"
     username: str = ""
     password: str = field(default="", repr=False)
+    audio_from_anywhere: bool = False
+    """Its audio may come from an address that neither SDP nor signalling names."""
 
     def __post_init__(self) -> None:
         numeric = is_numeric(self.host)

@@ -11,7 +11,7 @@ from onhook.media.errors import NoPortLeft
 from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PortReservation
 from onhook.media.recorder import RecordingStats
-from onhook.media.stream import Playable, Stream, StreamStats
+from onhook.media.stream import Latching, Playable, Stream, StreamStats
 from onhook.phone.sdp import NOBODY, RemoteMedia
 from onhook.server import clock
 from onhook.server.speaking import NOTHING, PreparedMessage, Speaking
@@ -83,10 +83,10 @@ class CallMedia:
             log.error("no_rtp_port_left")
             raise RuntimeError("every port of --rtp-ports is in use") from error
 
-    def open(self, media: RemoteMedia) -> None:
+    def open(self, media: RemoteMedia, latching: Latching) -> None:
         """The other side has said where it wants audio; the second time, that it is elsewhere now."""
         if self.stream is not None:
-            self.move(media)
+            self.move(media, latching)
         elif self._port is not None:
             self.stream = self._plane.open(
                 self._port,
@@ -95,11 +95,12 @@ class CallMedia:
                 dtmf_payload_type=media.dtmf_payload_type,
                 dtmf_from_peer=media.dtmf_from_peer,
                 on_hold=media.on_hold,
+                latching=latching,
                 listener=self._listener,
             )
             self._port = None
 
-    def move(self, media: RemoteMedia) -> None:
+    def move(self, media: RemoteMedia, latching: Latching) -> None:
         """Something else was agreed: another address, codec or payload type, or that it listens no more.
 
         One that holds the call by 0.0.0.0 gives no address: it is where it was when it comes back.
@@ -112,6 +113,7 @@ class CallMedia:
             media.dtmf_from_peer,
             on_hold=media.on_hold,
         )
+        self.stream.latch(latching)
         if media.ip != NOBODY:
             self.stream.set_remote((media.ip, media.port))
 

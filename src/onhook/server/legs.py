@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from onhook.media.stream import Latching
 from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import OutgoingListener
@@ -50,6 +51,10 @@ class PlacedLeg:
         """What it takes to end it after a restart."""
         return None if self._leg is None else open_dialog(self._leg)
 
+    def latching(self) -> Latching:
+        """Where the callee's audio may come from."""
+        return Latching() if self._leg is None else self._leg.latching()
+
 
 def open_dialog(leg: OutboundLeg) -> OpenDialog | None:
     """What it takes to end a leg that we placed."""
@@ -59,3 +64,10 @@ def open_dialog(leg: OutboundLeg) -> OpenDialog | None:
 
 Leg = IncomingCall | PlacedLeg
 """The first leg of a call."""
+
+
+def latching_of(leg: Leg, *, anybody: bool) -> Latching:
+    """Where the audio of a first leg may come from; ``anybody`` counts for calls that come in."""
+    if isinstance(leg, PlacedLeg):
+        return leg.latching()
+    return Latching(leg.signalling_ip, anybody)

@@ -17,7 +17,7 @@ import structlog
 from onhook import call as machine
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Call, Effect, Event, Job, State
-from onhook.media.stream import StreamStats
+from onhook.media.stream import Latching, StreamStats
 from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallState
@@ -27,7 +27,7 @@ from onhook.server.call_book import CallBook
 from onhook.server.call_media import CallMedia
 from onhook.server.credit import Meter
 from onhook.server.dialogs import OpenDialog
-from onhook.server.legs import Leg, PlacedLeg
+from onhook.server.legs import Leg, PlacedLeg, latching_of
 from onhook.server.outcomes import outcome_of
 from onhook.server.peer import Peer, digits_after
 from onhook.server.rooms import Seat
@@ -203,7 +203,7 @@ class LiveCall:
         """The ACK to our 200; with the SDP answer if the INVITE had no offer."""
         self._dialog_changed = True
         if answer is not None:
-            self._guarded(lambda: self._media.open(answer))
+            self._guarded(lambda: self._media.open(answer, self._latching()))
         self._feed(machine.Acknowledged(clock.now_s()))
 
     def trunk_changed(self) -> None:
@@ -219,7 +219,7 @@ class LiveCall:
     def answered(self, media: RemoteMedia) -> None:
         """The callee answered."""
         self._dialog_changed = True
-        self._guarded(lambda: self._media.open(media))
+        self._guarded(lambda: self._media.open(media, self._latching()))
         self._feed(machine.Connected(clock.now_s()))
 
     def failed(self, cause: SipCause) -> None:
@@ -242,7 +242,7 @@ class LiveCall:
     def media_moved(self, media: RemoteMedia) -> None:
         """A re-INVITE gave another address for the audio."""
         self._dialog_changed = True
-        self._media.move(media)
+        self._media.move(media, self._latching())
 
     def digit(self, digit: str) -> None:
         """A key, by SIP INFO: unlike RTP, the peer does not get it by itself."""
@@ -270,6 +270,7 @@ class LiveCall:
             sent=stats.sent_packets,
             received=stats.received_packets,
             lost=stats.lost,
+            foreign=stats.foreign,
             send_errors=stats.send_errors,
         )
 
@@ -366,8 +367,11 @@ class LiveCall:
     def _answer(self, effect: machine.Answer) -> None:
         leg, port = self._caller(), self._media.port
         if leg.offer is not None:
-            self._media.open(leg.offer)
+            self._media.open(leg.offer, self._latching())
         leg.answer(ip=self._around.local_ip(leg.source[0]), port=port)
+
+    def _latching(self) -> Latching:
+        return latching_of(self._leg, anybody=self._around.audio_from_anywhere)
 
     def _reject(self, effect: machine.Reject) -> None:
         self._caller().reject(effect.code)

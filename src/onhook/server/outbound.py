@@ -20,6 +20,7 @@ from typing import Protocol
 
 import structlog
 
+from onhook.media.stream import Latching
 from onhook.phone.cause import SipCause
 from onhook.phone.dialog import DialogRecord
 from onhook.phone.lifecycle import CallState, OutgoingListener
@@ -185,6 +186,13 @@ class OutboundLeg:
     def record(self) -> DialogRecord | None:
         """What it takes to end the present attempt after a restart."""
         return self._attempt.call.record() if self._attempt and self._failed is None else None
+
+    def latching(self) -> Latching:
+        """Where the audio of the present attempt may come from."""
+        if self._attempt is None:
+            return Latching()
+        anybody = self._attempt.route.trunk.audio_from_anywhere
+        return Latching(self._attempt.call.signalling_ip, anybody)
 
     def send_digit_info(self, digit: str) -> None:
         """A digit by SIP INFO, once the call is established."""

@@ -8,7 +8,7 @@ import structlog
 
 from onhook.blocks.destination import Destination
 from onhook.media.plane import MediaPlane
-from onhook.media.stream import StreamStats
+from onhook.media.stream import Latching, StreamStats
 from onhook.phone.cause import SipCause
 from onhook.phone.sdp import RemoteMedia
 from onhook.server.call_media import CallMedia, Spools
@@ -104,7 +104,7 @@ class Peer:
         if self._dropped:
             return
         if media is not None:
-            self.media.open(media)
+            self.media.open(media, self._latching())
         self._owner.peer_changed()
         self._owner.peer_rang(audible=media is not None)
 
@@ -112,7 +112,7 @@ class Peer:
         """It answered: what is to be dialled is dialled at once, beside whatever is said."""
         if self._dropped:
             return
-        self.media.open(media)
+        self.media.open(media, self._latching())
         if self._leg is not None:
             self._silence = SilenceWatch(self._leg.probe, self._gone, self._silence_s)
         if self._digits and self.media.stream is not None:
@@ -137,7 +137,7 @@ class Peer:
     def media_moved(self, media: RemoteMedia) -> None:
         """It wants its audio elsewhere."""
         self._owner.peer_changed()
-        self.media.move(media)
+        self.media.move(media, self._latching())
 
     def digit(self, digit: str) -> None:
         """It pressed a key, by SIP INFO. Only the call's own keys steer anything."""
@@ -159,8 +159,12 @@ class Peer:
             sent=stats.sent_packets,
             received=stats.received_packets,
             lost=stats.lost,
+            foreign=stats.foreign,
             send_errors=stats.send_errors,
         )
+
+    def _latching(self) -> Latching:
+        return Latching() if self._leg is None else self._leg.latching()
 
     def _gone(self) -> None:
         if self._leg is not None and not self._dropped:

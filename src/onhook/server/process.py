@@ -143,6 +143,7 @@ class Server:
                 spools=recordings,
                 means=Means(recordings.new, beep=self._settings.record_beep),
                 local_ip=endpoint.local_address_towards,
+                audio_from_anywhere=self._settings.rtp_latching == "any",
                 silence_s=self._settings.silence_s,
             )
             limits, owner = _limits(self._settings), self._settings.worker

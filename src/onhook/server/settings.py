@@ -127,6 +127,11 @@ class Settings(BaseSettings):
     rtp_ports: PortRange = Field(
         (20000, 29999), description="UDP ports for audio, LOW-HIGH; even ones are used, one a call."
     )
+    rtp_latching: Literal["signalled", "any"] = Field(
+        "signalled",
+        description="Where the first audio of a call that comes in may come from: signalled, the "
+        "addresses of its SDP and its signalling; any, everywhere, which lets strangers in.",
+    )
     data: Path = Field(Path("onhook-data"), description="The data directory.")
     database_url: SecretStr = Field(
         SecretStr(""),

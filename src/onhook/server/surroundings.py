@@ -33,5 +33,7 @@ class Surroundings:
     means: Means
     local_ip: Callable[[str], str]
     """The address of ours to which a peer is to send audio."""
+    audio_from_anywhere: bool
+    """Whether the audio of calls that come in may come from any address (``--rtp-latching``)."""
     silence_s: float
     """How long the other side may send no audio before it is asked whether it is still there."""

@@ -36,6 +36,7 @@ def way_out(record: TrunkRecord, keyring: Keyring) -> WayOut | Unusable:
             transport="tcp" if record.transport == "tcp" else "udp",
             username=record.username,
             password=keyring.decrypt(encrypted) if encrypted else "",
+            audio_from_anywhere=record.rtp_latching == "any",
         )
     except (KeyringError, ValueError) as error:
         return Unusable(record.name, str(error))

@@ -122,6 +122,8 @@ class TrunkRecord:
     """How numbers begin that go this way: digits without ``+``; empty is every number."""
     caller_id: str = ""
     """The number, in E.164, that is shown where the account has none."""
+    rtp_latching: str = "signalled"
+    """Where its first audio may come from: ``signalled`` (the addresses of SDP and signalling) or ``any``."""
 
 
 @dataclass(frozen=True, slots=True)

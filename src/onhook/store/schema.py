@@ -16,7 +16,7 @@ from sqlalchemy import (
     event,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration; a database that says so needs none."""
 
 metadata = MetaData(
@@ -158,6 +158,7 @@ trunks = Table(
     Column("prefix", String(16), nullable=False),
     Column("caller_id", String(16), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("rtp_latching", String(12), nullable=False, server_default="signalled"),
 )
 
 rates = Table(
