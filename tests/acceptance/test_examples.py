@@ -57,8 +57,20 @@ async def call_in(phone: Phone, sample: Sample) -> PhoneCall:
     """A call to the application, answered, in which somebody has begun to speak."""
     call = await phone.call(await sample.number(), server=sample.server.sip)
     await call.answered()
-    await hears_speech(call)
+    await hears_speech(call, 0.0)
     return call
+
+
+async def press(call: CallLeg, keys: str) -> float:
+    """Presses keys. Returns a moment that lies before all that the last of them brings about, and behind
+    what the caller was being told until then: a key stops that, and the last one waits for the end of it.
+    """
+    if keys[:-1]:
+        await call.send_digits(keys[:-1])
+    await hears_no_more(call)
+    now_s = time.monotonic()
+    await call.send_digits(keys[-1])
+    return now_s
 
 
 async def until(holds: Callable[[], bool], what: str) -> None:
@@ -69,12 +81,11 @@ async def until(holds: Callable[[], bool], what: str) -> None:
         await asyncio.sleep(0.1)
 
 
-async def hears_speech(call: CallLeg) -> None:
-    """Somebody speaks on this call from now on."""
-    now_s = time.monotonic()
+async def hears_speech(call: CallLeg, since_s: float) -> None:
+    """Somebody speaks, or has spoken, on this call since a moment before what makes them speak."""
 
     def spoken() -> bool:
-        return bool(speech_like(call.recording.since(now_s).pcm()))
+        return bool(speech_like(call.recording.since(since_s).pcm()))
 
     await until(spoken, "speech")
 
@@ -126,13 +137,13 @@ async def test_the_attendant_joins_a_caller_to_the_office(
 async def test_the_attendant_tells_the_hours_and_asks_again(server: Onhook, phone: Phone) -> None:
     async with Sample(server, "auto_attendant.py", OFFICE=new_number()) as attendant:
         call = await call_in(phone, attendant)
-        await call.send_digits("2")
+        pressed_s = await press(call, "2")
         await attendant.line("middle/play success_ok")
-        await hears_speech(call)
+        await hears_speech(call, pressed_s)
         await attendant.line("middle/gather success_ok")
-        await call.send_digits("7")
+        pressed_s = await press(call, "7")
         await attendant.line("end/hangup success_ok")
-        await hears_speech(call)
+        await hears_speech(call, pressed_s)
         assert (await call.ended(PATIENCE_S)).how is How.BYE_RECEIVED
         await attendant.line("the call is over")
 
@@ -143,10 +154,10 @@ async def test_the_attendant_says_when_the_office_is_busy(
     office = new_number()
     async with Sample(server, "auto_attendant.py", OFFICE=office) as attendant:
         call = await call_in(phone, attendant)
-        await call.send_digits("1")
+        pressed_s = await press(call, "1")
         (await carrier.incoming(PATIENCE_S, called=office)).reject(486)
         await attendant.line("end/hangup success_ok")
-        await hears_speech(call)
+        await hears_speech(call, pressed_s)
         assert (await call.ended(PATIENCE_S)).how is How.BYE_RECEIVED
         await attendant.line("the call is over")
 
@@ -190,9 +201,9 @@ async def test_callers_who_type_the_same_number_are_in_conference(
     async with Sample(server, "conference_line.py") as conference:
         calls = [await call_in(phone, conference) for _ in range(4)]
         for call, digits in zip(calls, ("77#", "77#", "77#", "78#"), strict=True):
-            await call.send_digits(digits)
+            pressed_s = await press(call, digits)
             await conference.line("end/transfer success_ok")
-            await hears_speech(call)
+            await hears_speech(call, pressed_s)
             await hears_no_more(call)
         *members, stranger = calls
         await hear_each_other(*members)
@@ -212,10 +223,10 @@ async def test_a_reminder_is_answered(
         call = await carrier.incoming(PATIENCE_S, called=patient)
         call.ring()
         await call.answer()
-        await hears_speech(call)
+        await hears_speech(call, 0.0)
         await reminder.line("middle/gather success_ok")
-        await call.send_digits(key)
-        await hears_speech(call)
+        pressed_s = await press(call, key)
+        await hears_speech(call, pressed_s)
         assert (await call.ended(PATIENCE_S)).how is How.BYE_RECEIVED
         await reminder.line(f"the appointment: {outcome}")
         assert await reminder.exit_code() == 0
