@@ -24,7 +24,10 @@ def stored(call: IncomingCall) -> DialogRecord:
 def at(record: DialogRecord, peer: Peer) -> DialogRecord:
     """The same call, had it come from this peer: a test cannot send through a socket that is gone."""
     assert record.pending is not None
-    pending = replace(record.pending, source=peer.address)
+    port = f"127.0.0.1:{record.pending.source[1]};"
+    assert port in record.pending.head
+    head = record.pending.head.replace(port, f"127.0.0.1:{peer.address[1]};")
+    pending = replace(record.pending, head=head, source=peer.address)
     return replace(record, pending=pending, destination=peer.address)
 
 
@@ -50,9 +53,9 @@ async def test_a_ringing_call_is_rejected_by_another_process() -> None:
         told: list[bool] = []
         after.endpoint.reject_orphan(at(record, after.peer), 480, told.append)
         final = await after.peer.status(480)
-        for name in ("Via", "From", "To", "Call-ID", "CSeq"):
+        for name in ("From", "To", "Call-ID", "CSeq"):
             assert final.all(name) == ringing.all(name)
-        assert len(final.all("Via")) == 2
+        assert final.all("Via")[1:] == ringing.all("Via")[1:] == [second.removeprefix("Via: ")]
         ack(caller, after.peer, final)
         await after.peer.quiet()
         after.clock.advance(1.0)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from onhook.phone import IncomingCall
+from onhook.phone import IncomingCall, grammar
 from onhook.phone.identity import display_name
-from onhook.phone.routing import next_hop, request_uri_and_routes
-from phone.peer import Caller, leave_ringing, line
+from onhook.phone.message import Address, TcpAddress
+from onhook.phone.routing import next_hop, request_uri_and_routes, return_address
+from phone.peer import SDP, Caller, leave_ringing, line
 
 SOURCE = ("198.51.100.7", 40000)
 
@@ -42,6 +43,99 @@ SOURCE = ("198.51.100.7", 40000)
 )
 def test_next_hop(target: str, routes: tuple[str, ...], expected: tuple[str, int]) -> None:
     assert next_hop(target, routes, SOURCE) == expected
+
+
+HERE = ("10.0.0.1", 5060)
+
+
+@pytest.mark.parametrize(
+    ("target", "source", "expected"),
+    [
+        ("sip:a@10.7.7.7:5070", HERE, ("10.7.7.7", 5070)),
+        ("sip:a@192.168.1.5", HERE, ("192.168.1.5", 5060)),
+        ("sip:a@172.20.1.5", ("192.168.1.1", 5060), ("172.20.1.5", 5060)),
+        ("sip:a@100.64.0.9", HERE, ("100.64.0.9", 5060)),
+        ("sip:a@[fd00::9]:5070", ("fd00::1", 5060), ("fd00::9", 5070)),
+        ("sip:a@127.0.0.2:5070", ("127.0.0.1", 5060), ("127.0.0.2", 5070)),
+        ("sip:a@9.9.9.9", HERE, ("9.9.9.9", 5060)),
+        ("sip:a@127.0.0.1", HERE, HERE),
+        ("sip:a@10.7.7.7", ("127.0.0.1", 5060), ("127.0.0.1", 5060)),
+        ("sip:a@0.0.0.0", HERE, HERE),
+        ("sip:a@255.255.255.255", HERE, HERE),
+        ("sip:a@198.51.100.7", HERE, HERE),
+        ("sip:a@10.7.7.7;transport=tcp", HERE, HERE),
+        ("sip:a@10.7.7.7;transport=tcp", TcpAddress(*HERE), TcpAddress("10.7.7.7", 5060)),
+        ("sip:a@pbx.example", HERE, HERE),
+    ],
+)
+def test_next_hop_of_a_peer_in_a_private_network(
+    target: str, source: Address, expected: Address
+) -> None:
+    """It is heard from a private address, so another one that it names is in a network of ours."""
+    found = next_hop(target, (), source)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    ("sent_by", "source", "expected"),
+    [
+        ("9.9.9.9:5999", ("9.9.9.9", 40000), ("9.9.9.9", 5999)),
+        ("9.9.9.9", ("9.9.9.9", 40000), ("9.9.9.9", 5060)),
+        ("9.9.9.9;rport", ("9.9.9.9", 40000), ("9.9.9.9", 40000)),
+        ("9.9.9.9:5999;rport=7", ("9.9.9.9", 40000), ("9.9.9.9", 40000)),
+        ("pbx.example:5999", ("9.9.9.9", 40000), ("9.9.9.9", 5999)),
+        ("8.8.4.4:5999", ("9.9.9.9", 40000), ("9.9.9.9", 5999)),
+        ("10.1.1.1:5999;maddr=8.8.4.4", ("10.2.2.2", 40000), ("10.2.2.2", 5999)),
+        ("192.168.1.5:5060", ("9.9.9.9", 40000), ("9.9.9.9", 40000)),
+        ("127.0.0.1:5060", ("9.9.9.9", 40000), ("9.9.9.9", 40000)),
+        ("9.9.9.9:0", ("9.9.9.9", 40000), ("9.9.9.9", 40000)),
+        ("9.9.9.9:70000", ("9.9.9.9", 40000), ("9.9.9.9", 40000)),
+        ("[2001:db8::1]:5999", ("2001:db8::1", 40000), ("2001:db8::1", 5999)),
+        ("9.9.9.9:5999", TcpAddress("9.9.9.9", 40000), TcpAddress("9.9.9.9", 40000)),
+    ],
+)
+def test_return_address(sent_by: str, source: Address, expected: Address) -> None:
+    found = return_address(grammar.via(f"SIP/2.0/UDP {sent_by};branch=z9hG4bKx"), source)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+async def test_a_proxy_that_sends_from_another_port_is_answered_where_via_says() -> None:
+    async with line(leave_ringing) as on:
+        listening = await on.another_peer()
+        host, port = listening.address
+        caller = Caller(on.peer)
+        via = f"Via: SIP/2.0/UDP {host}:{port};branch={caller.branch}"
+        caller.invite(via=via)
+        await listening.status(100)
+        on.owner.call.ring()
+        await listening.status(180)
+        on.peer.send(on.peer.text("CANCEL", call_id=caller.call_id, via=via))
+        await listening.status(200)
+        await listening.status(487)
+        options = on.peer.text("OPTIONS", via=via.replace("branch=", "branch=z9hG4bKo"))
+        on.peer.send(options)
+        await listening.status(200)
+        on.peer.send(options.replace("CSeq: 1 ", "CSeq: x "))
+        await listening.status(400)
+        on.peer.send(on.peer.text("ACK", call_id=caller.call_id, via=via))
+        await on.peer.quiet()
+        listening.transport.close()
+
+
+async def test_a_server_behind_a_proxy_is_told_of_the_end_itself() -> None:
+    """Its Contact is another address than the proxy's, which did not ask to stay on the way."""
+    async with line(host="0.0.0.0") as on:
+        server = await on.another_peer("127.0.0.2")
+        caller = Caller(on.peer, contact=f"<sip:me@127.0.0.2:{server.address[1]}>")
+        await caller.established()
+        on.owner.call.hangup()
+        server.answer(await server.request("BYE"))
+        await on.owner.until("hangup_done")
+        dialler, callee = await on.dialled()
+        callee.respond(200, SDP, contact=f"Contact: <sip:me@127.0.0.2:{server.address[1]}>")
+        await server.request("ACK")
+        await dialler.until("answered")
+        server.transport.close()
 
 
 def test_loose_and_strict_routes() -> None:
@@ -88,11 +182,11 @@ async def test_rport_and_received() -> None:
         host, port = on.peer.address
         for sent, expected in (
             ("10.9.9.9:5999;rport;branch=z9hG4bKa", f";rport={port};branch=z9hG4bKa;received={host}"),
-            ("10.9.9.9:5999;branch=z9hG4bKb", f";branch=z9hG4bKb;received={host}"),
+            (f"10.9.9.9:{port};branch=z9hG4bKb", f";branch=z9hG4bKb;received={host}"),
             (f"{host}:{port};branch=z9hG4bKc", ";branch=z9hG4bKc"),
             (f"{host}:{port};RPORT;branch=z9hG4bKd",
              f";rport={port};branch=z9hG4bKd;received={host}"),
-            ("h_1;received=1.2.3.4;branch=z9hG4bKe", f";branch=z9hG4bKe;received={host}"),
+            (f"h_1:{port};received=1.2.3.4;branch=z9hG4bKe", f";branch=z9hG4bKe;received={host}"),
         ):  # fmt: skip
             sent_by = sent.partition(";")[0]
             via = f"SIP/2.0/UDP {sent}"
@@ -150,7 +244,7 @@ async def test_the_peer_of_a_live_call_may_hang_up_from_elsewhere() -> None:
         await caller.established()
         other = await on.another_peer("127.0.0.2")
         other.server = on.peer.server
-        other.send(on.peer.text("BYE", call_id=caller.call_id, to_tag=caller.to_tag, cseq=2))
+        other.send(other.text("BYE", call_id=caller.call_id, to_tag=caller.to_tag, cseq=2))
         await other.status(200)
         assert on.owner.names[-1] == "hung_up"
         other.transport.close()
@@ -181,6 +275,9 @@ async def test_invites_that_are_refused_at_the_door() -> None:
             (420, {"headers": ("Require: 100rel, timer",)}),
             (415, {"content_type": "multipart/mixed;boundary=x"}),
             (415, {"headers": ("Content-Encoding: gzip",)}),
+            (406, {"headers": ("Accept: text/html, application/isup",)}),
+            (406, {"headers": ("Accept: */*, application/sdp;q=0",)}),
+            (406, {"headers": ("Accept:",), "body": ""}),
             (400, {"uri": "sip:%00@onhook.example"}),
             (400, {"uri": "sip:a b@onhook.example"}),
             (400, {"uri": "sip:a@b;self=1"}),
@@ -202,6 +299,15 @@ async def test_invites_that_are_refused_at_the_door() -> None:
             await on.peer.status(status)
         assert on.owners == []
         assert on.endpoint.live_calls == 0
+
+
+@pytest.mark.parametrize(
+    "accept",
+    ["application/sdp", "text/html, Application / SDP;a=1", "*/*;q=0.1", "application/*", "a,b;;="],
+)
+async def test_accept_that_has_room_for_sdp(accept: str) -> None:
+    async with line() as on:
+        await Caller(on.peer).established(headers=(f"Accept: {accept}",))
 
 
 async def test_a_merged_invite() -> None:

@@ -12,7 +12,7 @@ import pytest
 import uvloop
 
 from onhook.phone import IncomingCall, SipCause
-from onhook.phone.message import TcpAddress
+from onhook.phone.message import Request, TcpAddress, parse
 from onhook.phone.tcp import MAX_STRANGERS
 from phone.peer import LOOPBACK, SDP, Callee, Dialler, Line, TcpPeer, answer_at_once, line
 
@@ -273,6 +273,15 @@ async def test_a_phone_calls_over_tcp() -> None:
         await on.owner.until("hangup_done")
 
 
+@pytest.mark.parametrize("length", ["-999", "13\r\nContent-Length: 5", "99999"])
+async def test_whoever_names_a_length_that_makes_no_sense_is_told(length: str) -> None:
+    async with tcp_line() as (_, phone):
+        await phone.connect()
+        phone.send(phone.text("OPTIONS").replace("Content-Length: 0", f"Content-Length: {length}"))
+        await phone.status(400)
+        await phone.gone()
+
+
 async def test_a_refusal_is_not_repeated_over_tcp() -> None:
     async with tcp_line(lambda call: call.reject(404)) as (on, phone):
         await phone.connect()
@@ -284,16 +293,47 @@ async def test_a_refusal_is_not_repeated_over_tcp() -> None:
         await phone.quiet()
 
 
-async def test_an_answer_is_not_sent_after_a_connection_that_is_gone() -> None:
+async def ringing_phone(on: Line, phone: TcpPeer, sent_by: str) -> None:
+    """A phone that called and whose connection is gone."""
+    await phone.connect()
+    headers = (f"Contact: <sip:me@{sent_by};transport=tcp>",)
+    via = f"Via: SIP/2.0/TCP {sent_by};branch=z9hG4bKgone"
+    phone.send(phone.text("INVITE", body=SDP, headers=headers, via=via))
+    await phone.status(100)
+    phone.connections[0].transport.abort()
+    await phone.gone()
+
+
+async def test_an_answer_whose_connection_is_gone_goes_where_via_says() -> None:
+    """RFC 3261 18.2.2: to the port of sent-by, over a new connection."""
     async with tcp_line(lambda call: None) as (on, phone):
-        await phone.connect()
-        headers = ("Contact: <sip:me@127.0.0.1;transport=tcp>",)
-        phone.send(phone.text("INVITE", body=SDP, headers=headers))
-        await phone.status(100)
-        await phone.close()
-        unsent = on.endpoint.counters["unsent"]
-        on.owner.call.ring()
-        assert on.endpoint.counters["unsent"] == unsent + 1
+        await ringing_phone(on, phone, f"127.0.0.1:{phone.address[1]}")
+        on.owner.call.answer(ip="127.0.0.1", port=20000)
+        await phone.status(200)
+
+
+async def test_an_answer_that_nobody_waits_for_is_dropped() -> None:
+    async with tcp_line(lambda call: None) as (on, phone):
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            await ringing_phone(on, phone, f"127.0.0.1:{closed.getsockname()[1]}")
+            unsent = on.endpoint.counters["unsent"]
+            on.owner.call.reject(404)
+            async with asyncio.timeout(5):
+                while on.endpoint.counters["unsent"] == unsent:
+                    await asyncio.sleep(0.001)
+
+
+async def test_nobody_connects_where_a_stranger_says() -> None:
+    async with line(trusted_peers=()) as on:
+        stranger = await on.tcp_peer()
+        via = f"Via: SIP/2.0/TCP 127.0.0.1:{stranger.address[1]};branch=z9hG4bKs"
+        text = stranger.text("OPTIONS", via=via)
+        request = parse(text.encode(), TcpAddress("127.0.0.1", 9))  # a connection that is gone
+        assert isinstance(request, Request)
+        on.endpoint.refuse(request, 403)
+        assert on.endpoint.counters["unsent"] == 1
+        stranger.listener.close()
 
 
 async def test_strangers_are_few_and_get_no_time() -> None:

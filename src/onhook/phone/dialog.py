@@ -118,7 +118,7 @@ class Dialog:
             local=f"{invite.first('to')};tag={local_tag}",
             remote=invite.first("from"),
             remote_tag=invite.from_tag,
-            target=_contact(invite),
+            target=_caller(invite),
             routes=_route_set(invite),
             source=invite.source,
             remote_cseq=invite.cseq,
@@ -260,6 +260,15 @@ def _contact(message: Request | Response) -> str:
     if address is None or not address.uri[:5].lower().startswith(("sip:", "sips:")):
         raise ValueError("Bad Contact Header Field")
     return address.uri.partition("?")[0]
+
+
+def _caller(invite: Request) -> str:
+    """Where requests to the caller go. An agent older than RFC 3261 need not say so: then it is From."""
+    if "contact" in invite.headers or invite.from_tag:
+        return _contact(invite)
+    if not invite.sender.uri.lower().startswith("sip:"):
+        raise ValueError("Missing Contact Header Field")
+    return invite.sender.uri.partition("?")[0]
 
 
 def _route_set(message: Request | Response) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.pending import refuse_pending
 from onhook.phone.reply import ALLOW, HeaderLines, response
 from onhook.phone.resolver import Resolver
+from onhook.phone.routing import return_address
 from onhook.phone.screening import Refusal, refuse_method, screen
 from onhook.phone.timers import Clock, TimerHandle, Timers
 from onhook.phone.trunk import CallerId, Trunk, is_numeric
@@ -264,7 +265,7 @@ class SipEndpoint(Wire):
     ) -> None:
         """Answer a request and keep nothing of it."""
         data = response(request, status, phrase, to_tag=self._tag(request), headers=headers)
-        self._send(data, request.source)
+        self._send(data, return_address(request.via, request.source))
 
     def forget(self, call: Leg) -> None:
         """The call is over."""

@@ -3,7 +3,7 @@
     SipError
       MessageError            a datagram that is not a usable SIP message
         Unanswerable          too broken to reply to: dropped in silence
-        BadRequest            broken, but there is enough of it to reply 400
+        BadRequest            broken, but there is enough of it to reply 400 (501, 505)
       SdpError                a session description that cannot be read (400)
         NoCommonCodec         readable, but nothing in it that we can talk (488)
         UnsupportedAddress    readable, but its media address is not numeric IPv4 (488)
@@ -33,15 +33,20 @@ class Unanswerable(MessageError):
 
 
 class BadRequest(MessageError):
-    """A request that is answered with 400; the text is the reason phrase (RFC 3261 21.4.1).
+    """A request that is answered with `status`; the text is the reason phrase (RFC 3261 21.4.1).
 
     `method` and `headers` are what could be read of it, which is what the reply echoes.
     """
 
     def __init__(
-        self, reason: str, method: str = "", headers: Mapping[str, Sequence[str]] | None = None
+        self,
+        reason: str,
+        method: str = "",
+        headers: Mapping[str, Sequence[str]] | None = None,
+        status: int = 400,
     ) -> None:
         super().__init__(reason)
+        self.status = status
         self.reason = reason
         self.method = method
         self.headers = headers or {}

@@ -21,6 +21,15 @@ _LENGTH = re.compile(
 _NUMBER = re.compile(rb"\d{1,6}")
 
 
+class BrokenStream(ValueError):
+    """Nothing that follows can be read. `head` is that of the message that cannot be cut, if it is there
+    as a whole: its sender can be told."""
+
+    def __init__(self, why: str, head: bytes = b"") -> None:
+        super().__init__(why)
+        self.head = head
+
+
 class Framer:
     """Cuts one connection's stream."""
 
@@ -31,7 +40,7 @@ class Framer:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The messages that `data` completes, and `PING` for each ping.
 
-        ValueError when the stream makes no sense: nothing that follows can be read.
+        Raises `BrokenStream` when the stream makes no sense.
         """
         self._buffer += data
         while (size := self._size()) is not None and size <= len(self._buffer):
@@ -52,13 +61,13 @@ class Framer:
         if end < 0:
             self._searched = len(self._buffer)
             if self._searched > MAX_DATAGRAM_BYTES:
-                raise ValueError("header too long")
+                raise BrokenStream("header too long")
             return None
         self._searched = end
         lengths = set(_LENGTH.findall(self._buffer[: end + 2]))
         if len(lengths) > 1 or not all(_NUMBER.fullmatch(length) for length in lengths):
-            raise ValueError("bad Content-Length")
+            raise BrokenStream("bad Content-Length", bytes(self._buffer[: end + 4]))
         size = end + 4 + int(lengths.pop() if lengths else 0)
         if size > MAX_DATAGRAM_BYTES:
-            raise ValueError("message too long")
+            raise BrokenStream("message too long", bytes(self._buffer[: end + 4]))
         return size

@@ -21,6 +21,12 @@ MAX_URI_CHARS = 512
 _SEPARATOR = re.compile(r'["<>,]')
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PARAMETER = re.compile(r';\s*([^\s;=,"]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?\s*')
+_DISPLAY_NAME = re.compile("[A-Za-z0-9.!%*_+`'~ \t\x80-\U0010ffff-]*")
+_BLANK = re.compile(r"[ \t]*")
+# A quote that does not end takes what it can as well: this is to be linear in time.
+_QUOTED_OR_LINE_BREAK = re.compile(r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\r\n])*"?|\r\n')
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NOT_IN_URI = re.compile(r'[\s<>"]')
 _ANY_URI = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"]+', re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+", re.ASCII)
 _VIA = re.compile(
@@ -64,6 +70,18 @@ def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
 
 
+def is_printable(text: str) -> bool:
+    """Whether all control characters of header lines are escaped, in quoted strings (RFC 3261 25.1)."""
+    return not _CONTROL.search(_QUOTED_OR_LINE_BREAK.sub("", text))
+
+
+def is_request_uri(text: str) -> bool:
+    """Whether `text` can be a Request-URI: no blanks or brackets, and no headers (RFC 3261 19.1.1)."""
+    if not text or _NOT_IN_URI.search(text):
+        return False
+    return not text.lower().startswith(("sip:", "sips:")) or "?" not in text.rpartition("@")[2]
+
+
 def split_list(text: str) -> list[str]:
     """The values of a comma-separated header field, as written; quotes and <> protect commas."""
     if "," not in text:
@@ -105,15 +123,21 @@ def parameters(text: str) -> Parameters:
     return result
 
 
-def name_addr(text: str) -> NameAddr:
-    """Read one From, To, Contact, Route or Record-Route value."""
+def name_addr(text: str, *, strict: bool = False) -> NameAddr:
+    """Read one From, To, Contact, Route or Record-Route value.
+
+    `strict` refuses display names that should be in quotes: they hold other ASCII than tokens do. Letters
+    of other alphabets are let pass, for many exchanges write them so.
+    """
     text = text.strip()
-    if text.startswith('"'):  # a quoted display name may hold any of the characters below
-        quoted = _QUOTED.match(text)
-        if quoted is None:
-            raise ValueError("unbalanced quotes")
-        text = text[quoted.end() :]
+    quoted = _QUOTED.match(text)  # a quoted display name may hold any of the characters below
+    if quoted is None and text.startswith('"'):
+        raise ValueError("unbalanced quotes")
+    text = text[quoted.end() :] if quoted else text
     opening = text.find("<")
+    named = _BLANK if quoted else _DISPLAY_NAME
+    if strict and opening > 0 and not named.fullmatch(text, 0, opening):
+        raise ValueError("bad display name")
     if opening >= 0:
         closing = text.find(">", opening)
         if closing < 0:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from onhook.phone.invite import SentInvite
 from onhook.phone.message import Address, Request, Response, TransactionKey
+from onhook.phone.routing import return_address
 from onhook.phone.timers import Clock, Timers
 from onhook.phone.transactions import (
     ClientInvite,
@@ -92,7 +93,7 @@ class TransactionLayer(TransactionOwner):
         """Open the transaction of a received INVITE; answer through it."""
         transaction = ServerInvite(
             request.transaction_key,
-            request.source,
+            return_address(request.via, request.source),
             state=State.PROCEEDING,
             send=self._send,
             clock=self._clock,
@@ -109,7 +110,7 @@ class TransactionLayer(TransactionOwner):
         """Answer any other request; if it is repeated, so is the answer."""
         transaction = ServerNonInvite(
             request.transaction_key,
-            request.source,
+            return_address(request.via, request.source),
             state=State.TRYING,
             send=self._send,
             clock=self._clock,

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from onhook.phone import grammar
+from onhook.phone.echo import echo, readable_via
 from onhook.phone.errors import BadRequest, Unanswerable
 from onhook.phone.grammar import NameAddr, Via
 
@@ -43,6 +44,11 @@ TransactionKey = tuple[str, ...]
 """What identifies a server transaction (RFC 3261 17.2.3)."""
 
 MAGIC_COOKIE = "z9hG4bK"
+METHODS = frozenset((
+    "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "REFER",
+    "PUBLISH", "PRACK", "INFO", "UPDATE",
+))  # fmt: skip
+"""The methods that SIP has (the registry of RFC 3261 27.4)."""
 
 # RFC 3261 7.3.3 and the extensions that carriers use.
 _COMPACT = {
@@ -54,8 +60,9 @@ _COMPACT = {
 _FOLD = re.compile(r"\r\n[ \t]+")
 # Echoing these would let a peer write headers of its own choice into our messages.
 _CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\r\n")
-_SINGLE = ("from", "to", "call-id", "cseq")
+_ONCE = {"max-forwards": "Max-Forwards", "content-type": "Content-Type"}
 _CALL_ID = re.compile(r"[\x21-\x7e]+")
+_REQUEST_LINE = re.compile(r"([^ ]+) (.*) SIP/(\d+\.\d+)([ \t]*)", re.ASCII | re.IGNORECASE)
 _STATUS = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?", re.ASCII)
 
 
@@ -99,7 +106,7 @@ class Request:
     @cached_property
     def echo(self) -> tuple[str, str]:
         """What every response repeats: the lines before the To value, and those after it."""
-        return _echo(self.headers, self.via, self.source)
+        return echo(self.headers, self.via, self.source)
 
     @cached_property
     def transaction_key(self) -> TransactionKey:
@@ -110,10 +117,10 @@ class Request:
     def key_of(self, method: str) -> TransactionKey:
         """The key of the transaction with this request's identifiers but another method."""
         branch = self.via.branch
-        if branch.startswith(MAGIC_COOKIE):
+        if branch.startswith(MAGIC_COOKIE) and branch != MAGIC_COOKIE:
             return (branch, self.via.host.lower(), str(self.via.port), method)
-        # An agent older than RFC 3261: the To tag is left out, for its ACK has one and its INVITE
-        # has none; the rest is unique enough.
+        # An agent older than RFC 3261, or one that says nothing after the cookie: the To tag is left
+        # out, for its ACK has one and its INVITE has none; the rest is unique enough.
         line = self.headers["via"][0]
         return ("rfc2543", line, self.call_id, self.from_tag, str(self.cseq), method)
 
@@ -150,33 +157,25 @@ def parse(data: bytes, source: Address) -> Request | Response:
     """Read one datagram.
 
     Raises `Unanswerable` for what deserves silence (this includes every bad response) and
-    `BadRequest` for what deserves a 400.
+    `BadRequest` for what deserves a 400, 501 or 505.
     """
-    start, lines, body = _split(data)
+    start, lines, body, defect = _split(data)
     if start.startswith("SIP/"):
-        return _response(start, lines, body)
-    method, uri = _request_line(start)
-    headers, defect = _headers(lines)
+        return _response(start, lines, body, defect)
+    line = _request_line(start)
+    headers, unreadable = _headers(lines)
+    if line.version != "2.0":  # RFC 3261 21.5.6
+        raise BadRequest("Version Not Supported", line.method, headers, status=505)
     try:
-        if defect:
+        if defect := line.defect or defect or unreadable:
             raise ValueError(defect)
-        return _request(method, uri, headers, body, source)
+        return _request(line.method, line.uri, headers, body, source)
     except ValueError as error:
-        raise BadRequest(str(error), method, headers) from error
+        raise BadRequest(str(error), line.method, headers) from error
 
 
-def echo_of(headers: Headers, source: Address) -> tuple[str, str]:
-    """The echo for a reply to a request that `parse` refused; `Unanswerable` if that cannot be."""
-    if any(len(headers.get(name, ())) != 1 for name in _SINGLE) or "via" not in headers:
-        raise Unanswerable("not enough for a reply")
-    try:
-        top = grammar.via(grammar.split_list(headers["via"][0])[0])
-        return _echo(headers, top, source)
-    except (ValueError, IndexError) as error:
-        raise Unanswerable("no usable Via") from error
-
-
-def _split(data: bytes) -> tuple[str, list[str], bytes]:
+def _split(data: bytes) -> tuple[str, list[str], bytes, str]:
+    """The start line, the header lines, the body, and what is wrong with them (empty: nothing)."""
     if len(data) > MAX_DATAGRAM_BYTES:
         raise Unanswerable("too large")
     head, blank, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")  # RFC 3261 7.5
@@ -185,21 +184,30 @@ def _split(data: bytes) -> tuple[str, list[str], bytes]:
     breaks = head.count(b"\r\n")
     if head.count(b"\r") != breaks or head.count(b"\n") != breaks:
         raise Unanswerable("bare line break")
-    if len(head.translate(None, _CONTROLS)) != len(head):
-        raise Unanswerable("control character")
     text = head.decode("utf-8", "surrogateescape")
+    clean = len(head.translate(None, _CONTROLS)) == len(head) or grammar.is_printable(text)
     if "\r\n " in text or "\r\n\t" in text:
         text = _FOLD.sub(" ", text)
     start, *lines = text.split("\r\n")
-    return start, lines, body
+    return start, lines, body, "" if clean else "Control Character"
 
 
-def _request_line(start: str) -> tuple[str, str]:
-    method, _, rest = start.partition(" ")
-    uri, _, version = rest.rpartition(" ")
-    if not grammar.is_token(method) or version.upper() != "SIP/2.0":
+class _RequestLine(NamedTuple):
+    """A request line (RFC 3261 7.1); `defect` says what is wrong with it, and is empty if nothing is."""
+
+    method: str
+    uri: str
+    version: str
+    defect: str
+
+
+def _request_line(start: str) -> _RequestLine:
+    found = _REQUEST_LINE.fullmatch(start)
+    if found is None:
         raise Unanswerable("not a request line")
-    return method, uri
+    method, uri, version, trailing = found.groups()
+    defect = "Bad Method" if not grammar.is_token(method) else ""
+    return _RequestLine(method, uri, version, "Blanks After Request Line" if trailing else defect)
 
 
 def _headers(lines: list[str]) -> tuple[Headers, str]:
@@ -226,18 +234,25 @@ def _only(headers: Headers, name: str, label: str) -> str:
     return values[0]
 
 
-def _labelled(name: str, value: str) -> NameAddr:
+def _check_repetitions(headers: Headers) -> None:
+    """Raise ValueError where two lines say what can be said once; Content-Length is looked at later."""
+    for name, label in _ONCE.items():
+        if len(headers.get(name, ())) > 1:
+            raise ValueError(f"Repeated {label} Header Field")
+
+
+def _labelled(name: str, value: str, *, strict: bool = False) -> NameAddr:
     try:
-        return grammar.name_addr(value)
+        return grammar.name_addr(value, strict=strict)
     except ValueError as error:
         raise ValueError(f"Bad {name} Header Field") from error
 
 
 def _top_via(headers: Headers) -> Via:
-    try:
-        return grammar.via(grammar.split_list(headers["via"][0])[0])
-    except (ValueError, LookupError) as error:
-        raise ValueError("Bad Via Header Field") from error
+    top = readable_via(headers)
+    if top is None:
+        raise ValueError("Bad Via Header Field")
+    return top
 
 
 def _cseq(headers: Headers) -> tuple[int, str]:
@@ -249,17 +264,20 @@ def _cseq(headers: Headers) -> tuple[int, str]:
 
 
 def _request(method: str, uri: str, headers: Headers, body: bytes, source: Address) -> Request:
-    if not uri or " " in uri or "\t" in uri:  # RFC 3261 16.3: never repaired, always refused
+    if not grammar.is_request_uri(uri):  # RFC 3261 16.3: never repaired, always refused
         raise ValueError("Bad Request-URI")
+    _check_repetitions(headers)
     top = _top_via(headers)
     call_id = _only(headers, "call-id", "Call-ID")
     if len(call_id) > MAX_CALL_ID_CHARS or not _CALL_ID.fullmatch(call_id):
         raise ValueError("Bad Call-ID Header Field")
-    sender = _labelled("From", _only(headers, "from", "From"))
-    recipient = _labelled("To", _only(headers, "to", "To"))
+    sender = _labelled("From", _only(headers, "from", "From"), strict=True)
+    recipient = _labelled("To", _only(headers, "to", "To"), strict=True)
     if recipient.parameters.get("tag") == "":  # neither inside nor outside a dialog
         raise ValueError("Bad To Header Field")
     number, named = _cseq(headers)
+    if named != method and method not in METHODS:  # RFC 4475 3.1.2.18: later versions may know it
+        raise BadRequest("Not Implemented", method, headers, status=501)
     if named != method:
         raise ValueError("CSeq Method Does Not Match")
     return Request(
@@ -289,11 +307,11 @@ def _body(headers: Headers, body: bytes) -> bytes:
     return body[: int(text)]
 
 
-def _response(start: str, lines: list[str], body: bytes) -> Response:
+def _response(start: str, lines: list[str], body: bytes, defect: str) -> Response:
     found = _STATUS.fullmatch(start)
-    headers, defect = _headers(lines)
-    if found is None or defect:
-        raise Unanswerable(defect or "bad status line")
+    headers, unreadable = _headers(lines)
+    if found is None or defect or unreadable:
+        raise Unanswerable(defect or unreadable or "bad status line")
     try:
         top = _top_via(headers)
         cseq, method = _cseq(headers)
@@ -302,28 +320,3 @@ def _response(start: str, lines: list[str], body: bytes) -> Response:
         raise Unanswerable(str(error)) from error
     phrase = found.group(2) or ""
     return Response(int(found.group(1)), top.branch, method, headers, body, phrase, cseq)
-
-
-_RECEIVED = re.compile(r';\s*received\s*=\s*[^;,\s"]*', re.IGNORECASE)
-_RPORT = re.compile(r";\s*rport\b(\s*=\s*\d*)?", re.IGNORECASE)
-
-
-def _echo(headers: Headers, top: Via, source: Address) -> tuple[str, str]:
-    first, *others = grammar.split_list(headers["via"][0])
-    lines = [_stamped(first, top, source), *others, *headers["via"][1:]]
-    vias = "".join(f"Via: {line}\r\n" for line in lines)
-    before = f"{vias}From: {headers['from'][0]}\r\nTo: {headers['to'][0]}"
-    return before, f"\r\nCall-ID: {headers['call-id'][0]}\r\nCSeq: {headers['cseq'][0]}\r\n"
-
-
-def _stamped(text: str, top: Via, source: Address) -> str:
-    """The top Via with the address it came from (RFC 3261 18.2.1, RFC 3581 4)."""
-    host, port = source
-    if "received" in top.parameters:  # whatever the sender wrote there is not for it to say
-        text = _RECEIVED.sub("", text)
-    if "rport" in top.parameters:
-        text = _RPORT.sub(f";rport={port}", text, count=1)
-        return f"{text};received={host}"
-    if top.host.strip("[]") != host:
-        return f"{text};received={host}"
-    return text

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from onhook.phone.echo import echo_of_malformed
 from onhook.phone.errors import BadRequest
 from onhook.phone.grammar import is_token
-from onhook.phone.message import Address, Request, echo_of
+from onhook.phone.message import Address, Request
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
 """The methods that we answer (RFC 3261 20.5)."""
@@ -20,7 +21,8 @@ HeaderLines = Iterable[tuple[str, str]]
 
 PHRASES = {
     100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 400: "Bad Request",
-    403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout",
+    403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable",
+    408: "Request Timeout",
     415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
     480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
     483: "Too Many Hops", 486: "Busy Here", 487: "Request Terminated",
@@ -60,11 +62,11 @@ def response(
 
 
 def bad_request(error: BadRequest, source: Address, to_tag: str) -> bytes:
-    """The 400 for a request that could not be read; `Unanswerable` if there is too little of it."""
-    before, after = echo_of({k: list(v) for k, v in error.headers.items()}, source)
-    tagged = "tag=" in error.headers["to"][0].lower()
-    tag = "" if tagged else f";tag={to_tag}"
-    return _assemble(400, error.reason, before + tag + after, (), b"")
+    """The refusal of a request that could not be read; `Unanswerable` if there is too little of it."""
+    before, after = echo_of_malformed(error.headers, source)
+    recipient = error.headers.get("to", ())
+    tag = f";tag={to_tag}" if recipient and "tag=" not in recipient[0].lower() else ""
+    return _assemble(error.status, error.reason, before + tag + after, (), b"")
 
 
 def _assemble(

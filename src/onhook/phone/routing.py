@@ -1,9 +1,15 @@
-"""Where a request inside a dialog goes (RFC 3261 12.2.1.1), without ever asking a name server.
+"""Where requests inside a dialog and responses go, without ever asking a name server. Pure.
 
-An address that a peer names is believed only when it is a numeric one that anybody can reach, or the
-one it sends from. Otherwise the peer sits behind address translation, or names itself by a host
-name: then the request goes back to where its INVITE came from, which is the one place known to
-reach it.
+Requests (RFC 3261 12.2.1.1): an address that a peer names is believed when it is a numeric one that
+anybody can reach, or the one it sends from, or a private one if the peer was itself heard from a private
+address: then both are in networks that we are in. Otherwise the peer sits behind address translation, or
+names itself by a host name: then the request goes back to where its INVITE came from, which is the one
+place known to reach it.
+
+Responses (RFC 3261 18.2.2, RFC 3581 4): to the address that the request came from; at the port it came
+from if the peer asked for that, else at the one that its Via names. A peer with a public address that
+calls itself by a private one is behind address translation too, and its port is the one it sends from.
+`maddr` is not followed: it would send what we say to whoever the peer likes.
 """
 
 from __future__ import annotations
@@ -12,10 +18,20 @@ import ipaddress
 from collections.abc import Sequence
 
 from onhook.phone import grammar
+from onhook.phone.grammar import Via
 from onhook.phone.message import Address, TcpAddress
 
 DEFAULT_PORT = 5060
 """RFC 3261 19.1.2."""
+
+_IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+_PRIVATE = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",  # RFC 1918
+        "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10",  # RFC 6598, 3927, 4193, 4291
+    )
+)  # fmt: skip
 
 
 def request_uri_and_routes(target: str, routes: Sequence[str]) -> tuple[str, tuple[str, ...]]:
@@ -41,11 +57,69 @@ def next_hop(target: str, routes: Sequence[str], source: Address) -> Address:
     over_tcp = isinstance(source, TcpAddress)
     transport = (uri.parameters.get("transport") or "udp").lower()
     same_transport = uri.scheme == "sip" and transport == ("tcp" if over_tcp else "udp")
-    reachable = str(host) == source[0] or (host.is_global and not host.is_multicast)
+    public = host.is_global and not host.is_multicast
+    heard_from = _numeric(source[0])
+    reachable = host == heard_from or public or _side_by_side(host, heard_from)
     same_family = (":" in source[0]) == (host.version == 6)
     if same_transport and reachable and same_family and 0 < port < 65536:
         return TcpAddress(str(host), port) if over_tcp else (str(host), port)
     return source
+
+
+def return_address(via: Via, source: Address) -> Address:
+    """Where the response to a request goes that came from `source` with this topmost Via.
+
+    Over TCP that is the connection of the request.
+    """
+    port = DEFAULT_PORT if via.port is None else via.port
+    asked = "rport" in via.parameters
+    if (
+        isinstance(source, TcpAddress)
+        or asked
+        or _translated(via.host, source[0])
+        or not (0 < port < 65536)
+    ):
+        return source
+    return source[0], port
+
+
+def sent_by_port(response: bytes) -> int:
+    """The port that the topmost Via of a response of ours names (RFC 3261 18.2.2)."""
+    line = response.split(b"\r\n", 2)[1].decode("utf-8", "surrogateescape")
+    try:
+        port = grammar.via(grammar.split_list(line.partition(":")[2])[0]).port
+    except (ValueError, IndexError):
+        port = None
+    return port if port and port < 65536 else DEFAULT_PORT
+
+
+def _translated(sent_by: str, source: str) -> bool:
+    """Whether a peer calls itself by a private address, and was heard from a public one."""
+    claimed, heard_from = _numeric(sent_by.strip("[]")), _numeric(source)
+    return claimed is not None and _is_private(claimed) and not _is_private(heard_from)
+
+
+def _side_by_side(host: _IPAddress, peer: _IPAddress | None) -> bool:
+    """Whether an address can be reached by us because a peer's can: both private, or both our own."""
+    if peer is None:
+        return False
+    if host.is_loopback or peer.is_loopback:
+        return host.is_loopback and peer.is_loopback
+    return _is_private(host) and _is_private(peer)
+
+
+def _is_private(address: _IPAddress | None) -> bool:
+    """Whether an address means something in its own network only; loopback included."""
+    return address is not None and (
+        address.is_loopback or any(address in network for network in _PRIVATE)
+    )
+
+
+def _numeric(text: str) -> _IPAddress | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def _uri_parameters(route: str) -> grammar.Parameters:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from onhook.phone.message import Request
+from onhook.phone.bodies import accepts_sdp
+from onhook.phone.message import METHODS, Request
 from onhook.phone.reply import ALLOW
-
-_KNOWN = frozenset(
-    ("REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "REFER", "PUBLISH", "PRACK", "INFO", "UPDATE", "BYE")
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +20,7 @@ class Refusal:
 
 def refuse_method(request: Request) -> Refusal:
     """405 for a method that we know and do not serve, 501 for one that we do not know."""
-    return Refusal(405 if request.method in _KNOWN else 501, headers=(("Allow", ALLOW),))
+    return Refusal(405 if request.method in METHODS else 501, headers=(("Allow", ALLOW),))
 
 
 def screen(request: Request) -> Refusal | None:
@@ -31,20 +28,25 @@ def screen(request: Request) -> Refusal | None:
     if not request.uri.lower().startswith(("sip:", "tel:")):
         return Refusal(416)
     hops = request.first("max-forwards", "70")
-    if not (hops.isascii() and hops.isdigit() and len(hops) <= 3):
+    if not (hops.isascii() and hops.isdigit() and len(hops) <= 10):
         return Refusal(400, "Bad Max-Forwards Header Field")
     return screen_extensions(request)
 
 
 def screen_extensions(request: Request) -> Refusal | None:
-    """420 for required extensions, of which we support none; 415 for a body that is not SDP."""
+    """420 for required extensions, of which we support none; 415 for a body that is not SDP; 406 where
+    Accept has no room for ours."""
     try:
         required = request.values("require")
     except ValueError:
         return Refusal(400, "Bad Require Header Field")
     if required:
         return Refusal(420, headers=(("Unsupported", ", ".join(required)),))
-    if request.method == "OPTIONS" or not request.body:
+    if request.method == "OPTIONS":
+        return None
+    if not accepts_sdp(request):
+        return Refusal(406)
+    if not request.body:
         return None
     if request.first("content-encoding", "identity").lower() != "identity":
         return Refusal(415, headers=(("Accept-Encoding", "identity"),))

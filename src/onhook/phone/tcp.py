@@ -1,9 +1,8 @@
 """SIP over TCP: connections by the address of their peer, opened when there is something to send.
 
-One connection serves all calls with a trunk, and is kept alive (RFC 5626 3.5.1). Responses go back
-over the connection that their request came by, and nowhere else. Whoever connects to us is served like
-a peer over UDP; how many may is bounded, and how long they may be silent before their first
-message.
+One connection serves all calls with a trunk, and is kept alive (RFC 5626 3.5.1). Whoever connects to us is
+served like a peer over UDP; how many may is bounded, and how long they may be silent before their first
+message. A stream that cannot be cut into messages ends its connection, once its sender was told.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import cast
 
 import structlog
 
-from onhook.phone.framing import PING, PONG, Framer
+from onhook.phone.framing import PING, PONG, BrokenStream, Framer
 from onhook.phone.message import Address, TcpAddress
 from onhook.phone.timers import Clock, TimerHandle
 
@@ -52,6 +51,11 @@ class _Connection(asyncio.Protocol):
         self.peer = peer or TcpAddress("", 0)
         self.connecting: asyncio.Task[None] | None = None
 
+    @property
+    def unsent(self) -> int:
+        """Messages that wait for the connection to be made."""
+        return len(self._queue)
+
     def send(self, data: bytes) -> bool:
         """Write, or keep until the connection is made; False if there is no room for it."""
         if self._transport is None:
@@ -62,15 +66,17 @@ class _Connection(asyncio.Protocol):
         self._transport.write(data)
         return True
 
-    def end(self) -> None:
-        """Close at once; what was not sent is dropped."""
+    def end(self, *, flush: bool = False) -> None:
+        """Close at once; what was not sent is dropped, unless it is to be flushed."""
         self.over = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self.connecting is not None:
             self.connecting.cancel()
-        if self._transport is not None:
+        if self._transport is not None and flush:
+            self._transport.close()
+        elif self._transport is not None:
             self._transport.abort()
 
     def wait(self, delay_s: float, callback: Callable[[], None]) -> None:
@@ -116,9 +122,11 @@ class _Connection(asyncio.Protocol):
                 self._owner.receive(message, self.peer)
                 if self.over:
                     return
-        except ValueError as error:
+        except BrokenStream as error:
+            if error.head:
+                self._owner.receive(error.head, self.peer)
             log.info("sip.stream_unreadable", peer=self.peer.host, why=str(error))
-            self._owner.drop(self)
+            self._owner.drop(self, flush=True)
 
     def _keep_alive(self) -> None:
         if self.send(PING):
@@ -181,10 +189,14 @@ class TcpTransport:
             await self._server.wait_closed()
             self._server = None
 
-    def send(self, data: bytes, address: TcpAddress, *, connect: bool) -> None:
-        """Send to a peer; without `connect` only if there is a connection already."""
+    def is_connected(self, address: TcpAddress) -> bool:
+        """Whether there is a connection with this peer, or one is being made."""
+        return address in self._connections
+
+    def send(self, data: bytes, address: TcpAddress) -> None:
+        """Send to a peer, over a new connection if there is none."""
         connection = self._connections.get(address)
-        if connection is None and (not connect or self._server is None):
+        if connection is None and self._server is None:
             self.dropped += 1
             return
         if connection is None:
@@ -209,17 +221,18 @@ class TcpTransport:
         self._connections[connection.peer] = connection
         return True
 
-    def drop(self, connection: _Connection) -> None:
+    def drop(self, connection: _Connection, *, flush: bool = False) -> None:
         """End a connection that is of no use any more."""
-        self.lost(connection)
+        self.lost(connection, flush=flush)
 
-    def lost(self, connection: _Connection) -> None:
+    def lost(self, connection: _Connection, *, flush: bool = False) -> None:
         """Forget a connection, and tell that it is gone; once."""
         if self._connections.get(connection.peer) is connection:
             del self._connections[connection.peer]
         if connection.over:
             return
-        connection.end()
+        self.dropped += connection.unsent
+        connection.end(flush=flush)
         (self._on_lost if connection.proven else self._on_refused)(connection.peer)
 
     def _connect(self, address: TcpAddress) -> _Connection:

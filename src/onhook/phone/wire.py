@@ -16,12 +16,14 @@ from ipaddress import IPv4Network, IPv6Network
 import structlog
 
 from onhook.phone.dialog import DialogRecord, write_request
+from onhook.phone.echo import readable_via
 from onhook.phone.errors import BadRequest, Unanswerable
 from onhook.phone.invite import SentInvite
 from onhook.phone.layer import TransactionLayer
 from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, TcpAddress, parse
 from onhook.phone.neighbours import Neighbours
 from onhook.phone.reply import HeaderLines, bad_request
+from onhook.phone.routing import return_address, sent_by_port
 from onhook.phone.tcp import TcpTransport
 from onhook.phone.timers import Clock, Timers
 from onhook.phone.transactions import ClientInvite, Event, InviteUser, ServerInvite
@@ -238,19 +240,33 @@ class Wire(ABC):
         if error.method == "ACK" or not self._neighbours.trusts(source[0]):
             return
         try:
-            self._send(bad_request(error, source, secrets.token_hex(8)), source)
+            data = bad_request(error, source, secrets.token_hex(8))
         except Unanswerable:
             return
+        top = readable_via(error.headers)
+        self._send(data, return_address(top, source) if top else source)
 
     def _send(self, data: bytes, destination: Address) -> None:
         if self.on_message is not None:
             self.on_message("out", data, destination)
         if data.startswith(b"SIP/2.0 "):
             self._counters[f"responses.{data[8:9].decode()}xx"] += 1
-        if isinstance(destination, TcpAddress):  # responses only the way their request came
-            self._tcp.send(data, destination, connect=not data.startswith(b"SIP/2.0 "))
-        else:
+        if not isinstance(destination, TcpAddress):
             self._transport.send(data, destination)
+        elif data.startswith(b"SIP/2.0 ") and not self._tcp.is_connected(destination):
+            self._reconnect(data, destination)
+        else:
+            self._tcp.send(data, destination)
+
+    def _reconnect(self, data: bytes, peer: TcpAddress) -> None:
+        """A response whose connection is gone goes to the port that its Via names, over a new one.
+
+        RFC 3261 18.2.2. Not for strangers: we would connect wherever they say.
+        """
+        if self._neighbours.trusts(peer.host):
+            self._tcp.send(data, TcpAddress(peer.host, sent_by_port(data)))
+        else:
+            self._tcp.dropped += 1
 
     def _disconnected(self, peer: Address, event: Event) -> None:
         try:
