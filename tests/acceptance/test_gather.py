@@ -55,6 +55,23 @@ async def test_digits_by_sip_info(customer: Customer) -> None:
     assert (await customer.receiver.next(ivr_block="gather"))["digits"] == "7"
 
 
+@pytest.mark.parametrize("first", ["rtp", "info"])
+async def test_a_key_that_is_told_of_in_rtp_and_by_sip_info_is_one_key(
+    customer: Customer, first: str
+) -> None:
+    """Whichever comes first; and twice the same key is two keys, told of four times."""
+    call, told = await customer.call()
+    await customer.block(GATHER, told["session"], max_digits="4")
+    await call.answered()
+    for digit in "5512":
+        if first == "info":
+            await call.info_digit(digit)
+        await call.send_digits(digit)
+        if first == "rtp":
+            await call.info_digit(digit)
+    assert (await customer.receiver.next(ivr_block="gather"))["digits"] == "5512"
+
+
 @pytest.mark.parametrize("lost", [0, 2])
 async def test_a_digit_is_one_digit_however_many_of_its_packets_arrive(
     customer: Customer, lost: int

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from acceptance.asking import OK, heard, rows, sentence, span_s
 from acceptance.files import BEEP, FileServer
 from acceptance.harness import Callee, Customer
+from acceptance.test_in_dialog import typed
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
 from onhook.testing.incoming_call import IncomingPhoneCall
@@ -150,9 +151,23 @@ async def test_keys_reach_the_other_side(customer: Customer, callee: Callee) -> 
     await peer.answer()
     await call.send_digits("42")
     await call.info_digit("7")
-    async with asyncio.timeout(10):
-        while peer.recording.digits() != "427":
-            await asyncio.sleep(0.05)
+    await typed(peer, "427")
+
+
+async def test_keys_that_are_told_of_twice_reach_the_other_side_once(
+    customer: Customer, callee: Callee
+) -> None:
+    """In RTP and by SIP INFO, in either order; a key behind each shows that no other one came before."""
+    call, peer, _ = await transferred(customer, callee)
+    await peer.answer()
+    await call.send_digits("3")
+    await call.info_digit("3")
+    await call.info_digit("9")
+    await typed(peer, "39")
+    await call.info_digit("8")
+    await call.send_digits("8")
+    await call.info_digit("6")
+    await typed(peer, "3986")
 
 
 async def test_a_forced_hangup_ends_both(customer: Customer, callee: Callee) -> None:

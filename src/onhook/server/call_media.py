@@ -73,6 +73,11 @@ class CallMedia:
             raise AssertionError("a leg gets its port before anybody is told of it")
         return holder.port
 
+    @property
+    def takes_events(self) -> bool:
+        """Whether telephone-events were negotiated."""
+        return self.stream is not None and self.stream.sends_events
+
     def reserve(self) -> None:
         """Gets a port. Raises RuntimeError if there is none left."""
         if self.reserved:

@@ -27,6 +27,7 @@ from onhook.server.call_book import CallBook
 from onhook.server.call_media import CallMedia
 from onhook.server.credit import Meter
 from onhook.server.dialogs import OpenDialog
+from onhook.server.keypad import Keypad
 from onhook.server.legs import Leg, PlacedLeg, latching_of
 from onhook.server.outcomes import outcome_of
 from onhook.server.peer import Peer, digits_after
@@ -67,6 +68,7 @@ class LiveCall:
         self._expiry: asyncio.TimerHandle | None = None
         self._silence = SilenceWatch(leg.probe, self._gone, around.silence_s)
         self._media = CallMedia(around.plane, around.spools, self)
+        self._keypad = Keypad(self._key, self._pass_on)
         self._peer: Peer | None = None
         self._launch: Callable[[], None] | None = None
         """Sends the INVITE that is waiting for its record to be written."""
@@ -245,14 +247,20 @@ class LiveCall:
         self._media.move(media, self._latching())
 
     def digit(self, digit: str) -> None:
-        """A key, by SIP INFO: unlike RTP, the peer does not get it by itself."""
-        if self._peer is not None:
-            self._peer.pass_on(digit)
-        self.pressed(digit)
+        """A key, by SIP INFO."""
+        self._keypad.by_info(digit, events=self._media.takes_events)
 
     def pressed(self, digit: str) -> None:
-        """A key went down."""
+        """A key went down, as RTP says."""
+        self._keypad.in_rtp(digit)
+
+    def _key(self, digit: str) -> None:
         self._feed(machine.Digit(clock.now_s(), digit))
+
+    def _pass_on(self, digit: str) -> None:
+        """Unlike what comes in RTP, the peer does not get it by itself."""
+        if self._peer is not None:
+            self._peer.pass_on(digit)
 
     # What the media plane says (media.StreamListener, by way of _Ears) ---------------------------------
 
