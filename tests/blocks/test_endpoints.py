@@ -3,10 +3,15 @@
 import pytest
 
 from onhook.blocks import BLOCKS, ENDPOINTS, Block, Endpoint, statuses
+from onhook.blocks.declaration import ALWAYS
 
 SOURCE = {
     "user/get_balance": ("", "currency balance points bonus"),
-    "user/get_info": ("", "uid name mobile_number email country prefix currency time_zone"),
+    "user/get_info": (
+        "",
+        "uid name mobile_number caller_ids email country prefix currency time_zone user_status "
+        "sms_rebrand_status call_rebrand_status",
+    ),
     "voice/query_status": (
         "txn_ref*",
         "txn_ref tag dest1 dest2 call_status_dest1 call_status_dest2 call_status_dest_1 "
@@ -14,8 +19,8 @@ SOURCE = {
     ),
     "voice/get_history": ("from to page", "total_entries_count entries_count"),
     "voice/get_rate": ("dest1* dest2*", "currency rate talktime"),
-    "number/get_active": ("", "entries_count"),
-    "number/update_forwarding": ("number* forward_to", ""),
+    "number/get_active": ("", "total_entries_count entries_count"),
+    "number/update_forwarding": ("number* forward_to forward_sms_to mode", ""),
 }
 """Path to parameters and fields."""
 
@@ -72,3 +77,16 @@ def test_names_and_paths_are_unique() -> None:
 def test_an_entry_of_the_history_is_a_status() -> None:
     by_path = {endpoint.path: endpoint for endpoint in ENDPOINTS}
     assert by_path["voice/get_history"].entry == by_path["voice/query_status"].fields
+
+
+def test_an_entry_of_the_numbers_has_what_the_reference_says() -> None:
+    [active] = [endpoint for endpoint in ENDPOINTS if endpoint.path == "number/get_active"]
+    assert " ".join(field.name for field in active.entry) == (
+        "number forward_to forward_sms_to mode expiry auto_extend_status country state capabilities"
+    )
+
+
+def test_of_a_call_that_goes_on_only_duration_and_debit_are_missing() -> None:
+    [status] = [endpoint for endpoint in ENDPOINTS if endpoint.path == "voice/query_status"]
+    late = [field.name for field in status.fields if field.when != ALWAYS]
+    assert late == ["duration", "debit"]

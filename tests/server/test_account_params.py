@@ -22,15 +22,15 @@ def status_of(read_one: object, *arguments: object) -> str:
     return refused.value.status
 
 
-def test_a_period_is_in_gmt_8_and_its_last_second_is_within() -> None:
-    assert read.period({"from": NOON, "to": NOON}) == Period(NOON_MS, NOON_MS + 1000)
+def test_a_period_is_in_gmt_8_and_ends_before_to() -> None:
+    assert read.period({"from": NOON, "to": NOON}) == Period(NOON_MS, NOON_MS)
 
 
 def test_a_period_may_be_open() -> None:
     assert read.period({}) == Period(None, None)
     assert read.period({"from": "", "to": ""}) == Period(None, None)
     assert read.period({"from": NOON}) == Period(NOON_MS, None)
-    assert read.period({"to": NOON}) == Period(None, NOON_MS + 1000)
+    assert read.period({"to": NOON}) == Period(None, NOON_MS)
 
 
 @pytest.mark.parametrize("name", ["from", "to"])
@@ -103,7 +103,24 @@ def test_no_url(given: dict[str, str]) -> None:
 
 def test_a_url() -> None:
     url = "https://shop.example.com/calls?a=%20b"
-    assert read.forward_to({"forward_to": url}) == url
+    assert str(read.forward_to({"forward_to": url})) == url
+
+
+@pytest.mark.parametrize("given", [{}, {"mode": "voice"}, {"mode": "", "forward_sms_to": ""}])
+def test_a_number_for_calls(given: dict[str, str]) -> None:
+    read.only_voice(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ({"mode": "fax"}, "error_mode_invalid"),
+        ({"mode": "Voice"}, "error_mode_invalid"),
+        ({"mode": "x", "forward_sms_to": "http://a.example/"}, "error_incoming_sms_not_supported"),
+    ],
+)
+def test_a_number_is_for_nothing_else(given: dict[str, str], status: str) -> None:
+    assert status_of(read.only_voice, given) == status
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://x/", "http://", "http://x/" + "x" * 4000])

@@ -51,7 +51,7 @@ def test_a_call_that_was_never_answered(cause: str, status: str) -> None:
     assert status in CALL_STATUSES
 
 
-def test_an_ongoing_call_has_no_bill() -> None:
+def test_an_ongoing_call_has_neither_duration_nor_debit() -> None:
     fields = call_fields(RINGING)
     assert list(fields) == [field.name for field in QUERY_STATUS.fields if field.when == ALWAYS]
     assert (fields["txn_ref"], fields["tag"]) == ("AA-C-1", "order 7")

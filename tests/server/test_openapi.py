@@ -158,7 +158,7 @@ def test_the_parameters_are_those_of_the_declaration(asked: Block | Endpoint) ->
         assert schema.get("maxLength") == param.max_length
         assert schema.get("minLength") == (1 if param.required else None)
         # Only these have a closed list: force takes anything.
-        assert ("enum" in schema) == (param.name in ("on_failure", "action"))
+        assert ("enum" in schema) == (param.name in ("on_failure", "action", "mode"))
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=ids)

@@ -1,4 +1,4 @@
-"""The calls of an account, and its numbers."""
+"""The calls of an application, its numbers, and those of its account."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 
 from onhook.store import Account, Application, CallRecord, IdempotentReply, Number, Store, Writes
 from onhook.store.history import call_of, count_calls, list_calls
-from onhook.store.numbers import forward, numbers_of
+from onhook.store.numbers import forward, numbers_of, numbers_of_application
 from onhook.store.replies import kept_reply
 from store.samples import APPLICATION, NUMBER, call
 
@@ -35,15 +35,23 @@ async def test_a_call_is_found_by_its_reference(store: Store) -> None:
 async def test_the_newest_call_comes_first(store: Store) -> None:
     calls = [call(f"S{n}", began_ms=1000 + n) for n in range(5)]
     await store.submit(Writes(calls=(*calls, others_call("X", began_ms=1002))))
-    assert await count_calls(store, "main", None, None) == 5
-    assert list(await list_calls(store, "main", None, None, skip=0, most=2)) == calls[:2:-1]
-    assert list(await list_calls(store, "main", None, None, skip=4, most=2)) == calls[:1]
-    assert list(await list_calls(store, "main", None, None, skip=5, most=2)) == []
+    assert await count_calls(store, APPLICATION.app_id, None, None) == 5
+    assert (
+        list(await list_calls(store, APPLICATION.app_id, None, None, skip=0, most=2))
+        == calls[:2:-1]
+    )
+    assert (
+        list(await list_calls(store, APPLICATION.app_id, None, None, skip=4, most=2)) == calls[:1]
+    )
+    assert list(await list_calls(store, APPLICATION.app_id, None, None, skip=5, most=2)) == []
 
 
 async def test_calls_of_one_moment_are_neither_lost_nor_doubled_by_paging(store: Store) -> None:
     await store.submit(Writes(calls=tuple(call(f"S{n}") for n in range(7))))
-    pages = [await list_calls(store, "main", None, None, skip=n, most=2) for n in range(0, 8, 2)]
+    pages = [
+        await list_calls(store, APPLICATION.app_id, None, None, skip=n, most=2)
+        for n in range(0, 8, 2)
+    ]
     assert sorted(one.session for page in pages for one in page) == [f"S{n}" for n in range(7)]
 
 
@@ -60,9 +68,9 @@ async def test_a_period_has_its_beginning_and_not_its_end(
     store: Store, from_ms: int | None, until_ms: int | None, sessions: list[str]
 ) -> None:
     await store.submit(Writes(calls=tuple(call(f"S{n}", began_ms=1000 + n) for n in range(4))))
-    found = await list_calls(store, "main", from_ms, until_ms, skip=0, most=100)
+    found = await list_calls(store, APPLICATION.app_id, from_ms, until_ms, skip=0, most=100)
     assert [one.session for one in found] == sessions
-    assert await count_calls(store, "main", from_ms, until_ms) == len(sessions)
+    assert await count_calls(store, APPLICATION.app_id, from_ms, until_ms) == len(sessions)
 
 
 async def test_numbers_are_those_of_the_account(store: Store) -> None:
@@ -72,6 +80,8 @@ async def test_numbers_are_those_of_the_account(store: Store) -> None:
     assert list(await numbers_of(store, "main")) == [another, NUMBER]
     assert list(await numbers_of(store, "other")) == [OTHERS_NUMBER]
     assert list(await numbers_of(store, "nobody")) == []
+    assert list(await numbers_of_application(store, APPLICATION.app_id)) == [another, NUMBER]
+    assert list(await numbers_of_application(store, "nobody")) == []
 
 
 async def test_a_number_is_forwarded_and_the_reply_is_kept_with_it(store: Store) -> None:

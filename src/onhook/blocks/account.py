@@ -26,22 +26,22 @@ def _status(name: str, doc: str) -> Field:
 
 _CALL = (
     Field("txn_ref", "The reference of the call.", example=_TXN_REF),
-    Field("tag", "The tag of the last accepted request that acted on the call; may be empty."),
+    Field("tag", "The tag of the first request of the call that was accepted; may be empty."),
     Field("dest1", "The caller's number, in E.164, of an incoming call.", example=_CALLER),
     Field("dest2", "The number that was called, in E.164.", example=_NUMBER),
     _status("call_status_dest1", "What became of the call, as seen from dest1."),
     _status("call_status_dest2", "What became of the call, as seen from dest2."),
     _status("call_status_dest_1", "The same as call_status_dest1, as some clients spell it."),
     _status("call_status_dest_2", "The same as call_status_dest2, as some clients spell it."),
-    Field("date", "When the call began, GMT+8, YYYY-MM-DD HH:mm:SS.", ENDED, example=_DATE),
+    Field("date", "When the call began, GMT+8, YYYY-MM-DD HH:mm:SS.", example=_DATE),
     Field(
         "duration",
         "Minutes, each begun one counted whole; 0 if the call was never answered.",
         ENDED,
         example="1",
     ),
-    Field("currency", "ISO 4217 code of rate and debit.", ENDED, example="SGD"),
-    Field("rate", "Charge for a minute, three decimals.", ENDED, example="0.020"),
+    Field("currency", "ISO 4217 code of rate and debit.", example="SGD"),
+    Field("rate", "Charge for a minute, three decimals.", example="0.020"),
     Field("debit", "What the call cost, three decimals.", ENDED, example="0.020"),
 )
 _ONE_LEG = (
@@ -75,12 +75,40 @@ GET_INFO = Endpoint(
     fields=(
         Field("uid", "The account's id.", example="main"),
         Field("name", "Its name.", example="Shop Ltd"),
-        Field("mobile_number", "A number to reach its owner, in E.164.", example=_CALLER),
+        Field("mobile_number", "Its registered number, in E.164.", example=_CALLER),
+        Field(
+            "caller_ids",
+            "What `caller_id` may be: the registered number, the account's numbers, `private`.",
+            example=_CALLER,
+            listed=True,
+        ),
         Field("email", "An address to write to.", example="owner@shop.example.com"),
         Field("country", "ISO 3166-1 alpha-2 code of its country.", example="SG"),
-        Field("prefix", "The beginning of the references of its calls.", example="AA"),
+        Field("prefix", "The calling code of its country.", example="+65"),
         Field("currency", "ISO 4217 code of its charges.", example="SGD"),
-        Field("time_zone", "Its time zone, as the IANA names it.", example="Asia/Singapore"),
+        Field(
+            "time_zone",
+            "Its offset from GMT now, and its country: GMT+0800SG.",
+            example="GMT+0800SG",
+        ),
+        Field(
+            "user_status",
+            "`trial` until an account that the operator made for trial is credited.",
+            values=("trial", "active"),
+            example="active",
+        ),
+        Field(
+            "sms_rebrand_status",
+            "`disabled`: there are no text messages here.",
+            values=("enabled", "disabled"),
+            example="disabled",
+        ),
+        Field(
+            "call_rebrand_status",
+            "`enabled`: a call may show any of `caller_ids`.",
+            values=("enabled", "disabled"),
+            example="enabled",
+        ),
     ),
 )
 
@@ -89,8 +117,7 @@ QUERY_STATUS = Endpoint(
     summary="What became of a call, or how it stands.",
     doc=(
         "txn_ref is the reference that the call's notifications carry. Every application of the "
-        "account may ask. While the call goes on, there is no bill yet: date, duration, currency, "
-        "rate and debit are left out."
+        "account may ask. While the call goes on, there is no bill yet: duration and debit are left out."
     ),
     params=(
         *_WHOSE,
@@ -103,7 +130,7 @@ QUERY_STATUS = Endpoint(
 
 GET_HISTORY = Endpoint(
     path="voice/get_history",
-    summary="The calls of the account.",
+    summary="The calls of the application.",
     doc=(
         f"The newest call first, {PAGE_ENTRIES} on a page; calls in progress are among them. The times "
         "are those at which calls began, in GMT+8."
@@ -119,8 +146,8 @@ GET_HISTORY = Endpoint(
         Param(
             "to",
             Kind.DATE,
-            "The latest beginning, this second included, YYYY-MM-DD HH:mm:SS in GMT+8; without it, "
-            "until now.",
+            "Before when they began, this second not included, YYYY-MM-DD HH:mm:SS in GMT+8; without "
+            "it, until now.",
             example="2026-01-31 23:59:59",
         ),
         Param("page", Kind.PAGE, "Which page, from 1; without it, the first.", example="1"),
@@ -168,13 +195,32 @@ GET_RATE = Endpoint(
 
 GET_ACTIVE = Endpoint(
     path="number/get_active",
-    summary="The numbers of the account.",
+    summary="The numbers of the application.",
     doc="Every number that can be called, and where its calls are told.",
     params=_WHOSE,
-    fields=(Field("entries_count", "How many numbers there are.", example="1"),),
+    fields=(
+        Field("total_entries_count", "How many numbers there are.", example="1"),
+        Field("entries_count", "How many of them are in this reply: all.", example="1"),
+    ),
     entry=(
         Field("number", "The number, in E.164.", example=_NUMBER),
         Field("forward_to", "The URL that is told of calls to it.", example=_FORWARD_TO),
+        Field("forward_sms_to", "Empty: there are no text messages here."),
+        Field("mode", "What it is for: calls.", values=("voice", "fax"), example="voice"),
+        Field(
+            "expiry",
+            "When it expires, YYYY-MM-DD: ten years from today, since it never does.",
+            example="2036-01-31",
+        ),
+        Field(
+            "auto_extend_status",
+            "`enabled`: nothing has to be done to keep it.",
+            values=("enabled", "disabled"),
+            example="enabled",
+        ),
+        Field("country", "ISO 3166-1 alpha-2 code of its country.", example="SG"),
+        Field("state", "Empty: no state is known of a number."),
+        Field("capabilities", "What it can do.", example="VOICE", listed=True),
     ),
 )
 
@@ -184,7 +230,9 @@ UPDATE_FORWARDING = Endpoint(
     doc="Takes effect with the next call to the number; a call in progress keeps to the old URL.",
     params=(
         *_WHOSE,
-        Param("number", Kind.NUMBER, "A number of the account.", required=True, example=_NUMBER),
+        Param(
+            "number", Kind.NUMBER, "A number of the application.", required=True, example=_NUMBER
+        ),
         Param(
             "forward_to",
             Kind.FORWARD_TO,
@@ -192,11 +240,18 @@ UPDATE_FORWARDING = Endpoint(
             max_length=4000,
             example=_FORWARD_TO,
         ),
+        Param(
+            "forward_sms_to", Kind.UNSERVED, "Where text messages are told; there are none here."
+        ),
+        Param("mode", Kind.CHOICE, "What the number is for.", values=("voice",), example="voice"),
     ),
     own_statuses=(
         "error_number_invalid",
         "error_forward_to_invalid",
+        "error_incoming_sms_not_supported",
+        "error_mode_invalid",
         "error_number_not_assigned",
+        "error_unable_to_resolve_forward_to",
     ),
 )
 

@@ -61,6 +61,7 @@ CONFERENCE = Block(
             "txn_refs",
             "The reference of each call, in the order of dest, as a list.",
             example=TXN_REF_EXAMPLE,
+            listed=True,
         ),
     ),
     fields=(

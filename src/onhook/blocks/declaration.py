@@ -31,6 +31,8 @@ class Kind(enum.Enum):
     NUMBER = "number"
     """A phone number in E.164."""
     FORWARD_TO = "forward_to"
+    UNSERVED = "unserved"
+    """For what is not served here: any value is refused."""
     WHOLE = "whole"
     """A whole number from ``Param.low`` to ``Param.high``."""
     CHOICE = "choice"
@@ -92,6 +94,8 @@ class Field:
     """Every value it can have, in the order in which a call meets them; empty if they are open."""
     example: str = ""
     """A value for the examples of the reference."""
+    listed: bool = False
+    """Whether it is a list of such texts, which only a reply can hold."""
 
 
 @dataclass(frozen=True, slots=True)

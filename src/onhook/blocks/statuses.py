@@ -70,9 +70,18 @@ SENTENCES: Final[dict[str, str]] = {
     "error_dest1_invalid": "dest1 is not a phone number in E.164, such as +6531234567.",
     "error_dest2_invalid": "dest2 is not a phone number in E.164, such as +6531234567.",
     "error_number_invalid": "number is not a phone number in E.164, such as +6531234567.",
-    "error_number_not_assigned": "This number does not belong to the account; see number/get_active.",
+    "error_number_not_assigned": (
+        "This number does not belong to the application; see number/get_active."
+    ),
     "error_forward_to_invalid": (
         "forward_to is not an absolute http or https URL of at most 4000 characters."
+    ),
+    "error_incoming_sms_not_supported": (
+        "This server receives no text messages; leave out forward_sms_to."
+    ),
+    "error_mode_invalid": "mode is not voice; this server receives no faxes.",
+    "error_unable_to_resolve_forward_to": (
+        "The host of forward_to has no address that this server may call."
     ),
     "error_invalid_max_digits": "max_digits is not a whole number from 0 to 255.",
     "error_invalid_timeout": "timeout is not a whole number of seconds from 1 to 600.",

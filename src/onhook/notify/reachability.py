@@ -76,6 +76,13 @@ class Reachability:
         """Tell without waiting whether the URL's host was reached within the last minute."""
         return self._reached.get(url.origin) is not None
 
+    async def resolve(self, url: WebUrl) -> None:
+        """Return if the URL's host has an address that may be called, else raise `UnableToResolve`."""
+        try:
+            await self._resolver.resolve(url)
+        except (NotResolved, AddressRefused) as error:
+            raise UnableToResolve(error.detail) from error
+
     async def check(self, url: WebUrl) -> None:
         """Return if the URL's host can be reached, else raise `Unreachable`.
 

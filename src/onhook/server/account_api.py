@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from onhook.billing import Leg, Tariff, from_micros, micros, money
@@ -16,13 +17,16 @@ from onhook.blocks.account import (
     QUERY_STATUS,
     UPDATE_FORWARDING,
 )
+from onhook.notify.urls import WebUrl
 from onhook.server import account_params as read
 from onhook.server import idempotency
+from onhook.server.account_info import info_fields, number_fields
 from onhook.server.call_status import call_fields
+from onhook.server.clock import SINGAPORE
 from onhook.server.directory import Directory
 from onhook.store import Account, Application, Store
 from onhook.store.history import call_of, count_calls, list_calls
-from onhook.store.numbers import forward, numbers_of
+from onhook.store.numbers import forward, numbers_of_application
 
 _LONGEST_CALL_MIN = 240
 """No call lasts longer (reference, section 9: max_duration)."""
@@ -43,14 +47,23 @@ class Asked:
 
 
 class AccountApi:
-    """Answers the account and status endpoints. ``tariff`` gets the rates that hold now."""
+    """Answers the account and status endpoints.
+
+    ``tariff`` gets the rates that hold now; ``resolve`` raises :class:`Refused` for a forward_to whose
+    host may not be called.
+    """
 
     def __init__(
-        self, store: Store, directory: Directory, tariff: Callable[[], Awaitable[Tariff]]
+        self,
+        store: Store,
+        directory: Directory,
+        tariff: Callable[[], Awaitable[Tariff]],
+        resolve: Callable[[WebUrl], Awaitable[None]],
     ) -> None:
         self._store = store
         self._directory = directory
         self._tariff = tariff
+        self._resolve = resolve
         self._answers: Mapping[str, Callable[[Asked], Awaitable[Reply]]] = {
             GET_BALANCE.path: self._balance,
             GET_INFO.path: self._info,
@@ -90,16 +103,8 @@ class AccountApi:
 
     async def _info(self, asked: Asked) -> Reply:
         account = await self._account(asked)
-        return {
-            "uid": account.account_id,
-            "name": account.name,
-            "mobile_number": account.mobile_number,
-            "email": account.email,
-            "country": account.country,
-            "prefix": account.prefix,
-            "currency": account.currency,
-            "time_zone": account.time_zone,
-        }
+        own = await self._directory.numbers_of(account.account_id)
+        return info_fields(account, own, datetime.now(UTC))
 
     # Calls --------------------------------------------------------------------------------------
 
@@ -114,7 +119,7 @@ class AccountApi:
 
     async def _history(self, asked: Asked) -> Reply:
         period, page = read.period(asked.given), read.page(asked.given)
-        asked_for = asked.application.account_id, period.from_ms, period.until_ms
+        asked_for = asked.application.app_id, period.from_ms, period.until_ms
         total = await count_calls(self._store, *asked_for)
         skip = (page - 1) * PAGE_ENTRIES
         found = (
@@ -144,20 +149,26 @@ class AccountApi:
     # Numbers ------------------------------------------------------------------------------------
 
     async def _numbers(self, asked: Asked) -> Reply:
-        found = await numbers_of(self._store, asked.application.account_id)
+        found = await numbers_of_application(self._store, asked.application.app_id)
+        today = datetime.now(SINGAPORE).date()
+        count = str(len(found))
         return {
-            "entries_count": str(len(found)),
-            "entries": [{"number": one.number, "forward_to": one.forward_to} for one in found],
+            "total_entries_count": count,
+            "entries_count": count,
+            "entries": [number_fields(one, today) for one in found],
         }
 
     async def _forward(self, asked: Asked) -> Reply:
-        called, url = read.number(asked.given, "number"), read.forward_to(asked.given)
+        called, target = read.number(asked.given, "number"), read.forward_to(asked.given)
+        read.only_voice(asked.given)
         number = await self._store.number(called)
-        owner = await self._store.application(number.app_id) if number else None
-        if number is None or owner is None or owner.account_id != asked.application.account_id:
+        if number is None or number.app_id != asked.application.app_id:
             raise Refused("error_number_not_assigned")
+        if target is not None:
+            await self._resolve(target)
+        url = asked.given.get("forward_to") or number.forward_to
         kept = idempotency.accepted(asked.application.app_id, asked.key)
-        await forward(self._store, number.number, url or number.forward_to, kept)
+        await forward(self._store, number.number, url, kept)
         self._directory.forget_number(number.number)
         return {}
 

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from onhook.blocks import Refused
 from onhook.notify import urls
-from onhook.notify.urls import UrlRefused
+from onhook.notify.urls import UrlRefused, WebUrl
 from onhook.server import numbers
 from onhook.server.clock import SINGAPORE
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})")
 _PAGE = re.compile(r"[1-9][0-9]{0,8}")
-_SECOND_MS = 1000
+VOICE = "voice"
+"""The mode of every number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,12 @@ class Period:
 
 
 def period(given: Mapping[str, str]) -> Period:
-    """What ``from`` and ``to`` say; the second that ``to`` names is within. Raises :class:`Refused`."""
+    """What ``from`` and ``to`` say; ``to`` is not within. Raises :class:`Refused`."""
     from_ms = _date_ms(given.get("from"), "error_from_invalid")
     to_ms = _date_ms(given.get("to"), "error_to_invalid")
     if from_ms is not None and to_ms is not None and to_ms < from_ms:
         raise Refused("error_to_before_from")
-    return Period(from_ms, None if to_ms is None else to_ms + _SECOND_MS)
+    return Period(from_ms, to_ms)
 
 
 def page(given: Mapping[str, str]) -> int:
@@ -49,17 +50,24 @@ def number(given: Mapping[str, str], name: str) -> str:
     return found
 
 
-def forward_to(given: Mapping[str, str]) -> str | None:
+def forward_to(given: Mapping[str, str]) -> WebUrl | None:
     """A URL that can be told of calls; None without one. Raises :class:`Refused`."""
     url = given.get("forward_to")
     if not url:
         return None
     try:
-        urls.parse(url)
+        return urls.parse(url)
     except UrlRefused as error:
         detail = f"forward_to cannot be used: {error.detail}."
         raise Refused("error_forward_to_invalid", detail) from error
-    return url
+
+
+def only_voice(given: Mapping[str, str]) -> None:
+    """Numbers are for calls. Raises :class:`Refused` where text messages or faxes are asked for."""
+    if given.get("forward_sms_to"):
+        raise Refused("error_incoming_sms_not_supported")
+    if given.get("mode", "") not in ("", VOICE):
+        raise Refused("error_mode_invalid")
 
 
 def _date_ms(text: str | None, status: str) -> int | None:

@@ -49,8 +49,9 @@ the moment of the request's arrival, on the monotonic clock."""
 
 
 _ROOT = "/open"
-_UNKEPT = (HANG_UP_CALL, MODERATE)
-"""Those whose reply is not written with what they do: another application's call may be meant."""
+_BY_REFERENCE = (HANG_UP_CALL, MODERATE)
+"""Those that name a call by its reference. Their reply is not written with what they do, as another
+application's call may be meant; and they are limited like the endpoints that ask for calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ class _Service:
 class Api:
     """Answers the requests of applications.
 
-    ``rate_limit`` is for blocks, ``status_rate_limit`` for the endpoints around them.
+    ``rate_limit`` is for all blocks together. Of the endpoints around them each has a limit of its own,
+    of ``status_per_minute``; 0 is none.
     """
 
     def __init__(
@@ -77,9 +79,9 @@ class Api:
         syntax: Syntax,
         run: RunBlock,
         rate_limit: RateLimit,
+        status_per_minute: int,
         metrics: Metrics,
         account: AccountApi,
-        status_rate_limit: RateLimit,
         replies: KeptReplies,
     ) -> None:
         self._directory = directory
@@ -90,11 +92,21 @@ class Api:
         self._replies = replies
         self._services = [
             *(
-                _Service(block, rate_limit, self._block(block), block not in _UNKEPT)
+                _Service(
+                    block,
+                    RateLimit(status_per_minute) if block in _BY_REFERENCE else rate_limit,
+                    self._block(block),
+                    block not in _BY_REFERENCE,
+                )
                 for block in BLOCKS
             ),
             *(
-                _Service(one, status_rate_limit, self._ask(one), one is UPDATE_FORWARDING)
+                _Service(
+                    one,
+                    RateLimit(status_per_minute),
+                    self._ask(one),
+                    one is UPDATE_FORWARDING,
+                )
                 for one in ENDPOINTS
             ),
         ]

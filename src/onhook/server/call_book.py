@@ -52,6 +52,8 @@ class CallBook:
         self._journal = journal
         self._metrics = metrics
         self._deliver = deliver
+        self._asked = False
+        """A request was accepted: the tag of the first one is that of the call (reference, section 7)."""
         self._known = False
         """Its first state is on disk: a call that nobody knows of is turned away, not kept."""
         self._abandoned = False
@@ -73,7 +75,9 @@ class CallBook:
         if self._abandoned or (record is self.record and not accepted and not told):
             return
         self._note_end(record)
-        tag = accepted[-1].request.tag if accepted else record.tag
+        tag = record.tag
+        if accepted and not self._asked:
+            self._asked, tag = True, accepted[0].request.tag
         first = self.record.sequence + 1
         record = replace(record, tag=tag, written_ms=clock.wall_ms(clock.now_s()))
         self.record = record

@@ -41,10 +41,11 @@ def _both(record: CallRecord) -> tuple[str, str]:
 
 
 def call_fields(record: CallRecord) -> dict[str, str]:
-    """The fields of a call; those of its bill once it is over."""
+    """The fields of a call; how long it lasted, and what that cost, once it is over."""
     first, second = _both(record)
     outgoing = record.direction == "out"
-    fields = {
+    over = record.state == _ENDED
+    return {
         "txn_ref": record.txn_ref,
         "tag": record.tag,
         "dest1": record.dest_number if outgoing else record.from_number,
@@ -53,13 +54,9 @@ def call_fields(record: CallRecord) -> dict[str, str]:
         "call_status_dest2": second,
         "call_status_dest_1": first,
         "call_status_dest_2": second,
-    }
-    if record.state != _ENDED:
-        return fields
-    return fields | {
         "date": api_date(record.began_ms),
-        "duration": str(record.minutes),
+        **({"duration": str(record.minutes)} if over else {}),
         "currency": record.currency,
         "rate": money(Decimal(record.rate)),
-        "debit": money(Decimal(record.debit)),
+        **({"debit": money(Decimal(record.debit))} if over else {}),
     }

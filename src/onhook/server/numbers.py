@@ -44,6 +44,21 @@ def country_of(text: str) -> str | None:
     return region if region in phonenumbers.SUPPORTED_REGIONS else None
 
 
+def calling_code(country: str) -> str:
+    """The calling code of a country (ISO 3166-1) with its ``+``; empty for what is none."""
+    code = phonenumbers.country_code_for_region(country)
+    return f"+{code}" if code else ""
+
+
+def country_of_number(number: str) -> str:
+    """The country (ISO 3166-1) whose plan a number in E.164 belongs to; empty where there is none."""
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return ""
+    return "" if region in (None, _NON_GEOGRAPHIC) else region
+
+
 def readings(written: Written, country: str = "") -> tuple[str, ...]:
     """What a number that came by SIP can mean, in E.164, the likeliest first; nothing for what is none.
 

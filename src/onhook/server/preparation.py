@@ -132,6 +132,23 @@ class Preparation:
             detail = f"its host was not reached within {self._deadline_s:g} s"
             raise Refused(late.status, f"notify_url cannot be called: {detail}.") from None
 
+    async def resolve_forward_to(self, target: WebUrl) -> None:
+        """Returns if calls may be told to this URL. Raises :class:`Refused`.
+
+        Its host need not answer now: it is asked when a call comes in.
+        """
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await self._reachability.resolve(target)
+        except UnableToResolve as error:
+            reason = error.detail
+        except TimeoutError:
+            reason = f"its host was not found within {self._deadline_s:g} s"
+        else:
+            return
+        detail = f"forward_to cannot be called: {reason}."
+        raise Refused("error_unable_to_resolve_forward_to", detail)
+
     async def _begin(self, message: object) -> PreparedMessage:
         if not isinstance(message, tuple):
             return NOTHING

@@ -172,9 +172,11 @@ class Server:
                 syntax=syntax,
                 run=board.run,
                 rate_limit=RateLimit(self._settings.rate_limit),
+                status_per_minute=self._settings.status_rate_limit,
                 metrics=self._metrics,
-                account=AccountApi(store, directory, charging.tariff),
-                status_rate_limit=RateLimit(self._settings.status_rate_limit),
+                account=AccountApi(
+                    store, directory, charging.tariff, preparation.resolve_forward_to
+                ),
                 replies=replies,
             )
             self._watch(board, endpoint, plane)

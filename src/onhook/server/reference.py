@@ -6,7 +6,7 @@ all three take it from here, and this takes it from the declarations. Pure.
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -220,14 +220,15 @@ def _refusal(status: str, sentence: str) -> Reply:
 def _answer(asked: Asked) -> dict[str, Any]:
     """What an example of an accepted request's reply carries beside its status."""
     if isinstance(asked, Block):
-        reply: dict[str, Any] = {field.name: field.example for field in asked.reply}
-        if asked.at == "conference/call":
-            reply["txn_refs"] = [reply["txn_refs"]]
-        return reply
-    answer: dict[str, Any] = {field.name: field.example for field in asked.fields}
+        return _values(asked.reply)
+    answer = _values(asked.fields)
     if asked.entry:
-        answer["entries"] = [{field.name: field.example for field in asked.entry}]
+        answer["entries"] = [_values(asked.entry)]
     return answer
+
+
+def _values(fields: Sequence[Field]) -> dict[str, Any]:
+    return {field.name: [field.example] if field.listed else field.example for field in fields}
 
 
 def _likely(asked: Asked, status: str) -> tuple[object, ...]:

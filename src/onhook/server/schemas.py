@@ -59,21 +59,12 @@ def _reply_schema(asked: Asked) -> Json:
 
 def _answer_schema(asked: Asked) -> Json:
     if isinstance(asked, Block):
-        return _reply_fields(asked)
+        return _fields_schema(asked.slug, asked.reply)
     schema = _fields_schema(asked.slug, asked.fields)
     if asked.entry:
         entry = _fields_schema(asked.slug, asked.entry)
         schema["properties"]["entries"] = {"type": "array", "items": entry}
         schema["required"].append("entries")
-    return schema
-
-
-def _reply_fields(block: Block) -> Json:
-    """``txn_refs`` of one path is a list (reference, section 7); everything else is text."""
-    schema = _fields_schema(block.slug, block.reply)
-    if "txn_refs" in schema["properties"] and block.at == "conference/call":
-        text = schema["properties"]["txn_refs"]
-        schema["properties"]["txn_refs"] = {"type": "array", "items": text}
     return schema
 
 
@@ -97,7 +88,8 @@ def _field_schema(name: str, field: Field) -> Json:
     if field.example:
         schema["examples"] = [field.example]
     when = "" if field.when == ALWAYS else f" Sent {field.when}."
-    return {**schema, "description": markdown(field.doc) + when}
+    schema["description"] = markdown(field.doc) + when
+    return {"type": "array", "items": schema} if field.listed else schema
 
 
 def of_param(param: Param) -> Json:

@@ -174,7 +174,8 @@ class Settings(BaseSettings):
     status_rate_limit: int = Field(
         60,
         ge=0,
-        description="Account and status requests a minute for an application; 0 is no limit.",
+        description="Requests a minute for an application at each of the endpoints around accounts, "
+        "numbers and the status of calls, voice/hangup and conference/moderate; 0 is no limit.",
     )
     max_calls: int = Field(
         8,

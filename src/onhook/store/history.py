@@ -1,4 +1,4 @@
-"""The calls of an account, for those who ask what became of them."""
+"""The calls of an application, for those who ask what became of them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -20,17 +20,17 @@ async def call_of(store: "Store", txn_ref: str) -> CallRecord | None:
 
 
 async def count_calls(
-    store: "Store", account_id: str, from_ms: int | None, until_ms: int | None
+    store: "Store", app_id: str, from_ms: int | None, until_ms: int | None
 ) -> int:
-    """How many calls of the account began at ``from_ms`` or later and before ``until_ms``."""
-    statement = select(func.count()).where(*_began(account_id, from_ms, until_ms))
+    """How many calls of the application began at ``from_ms`` or later and before ``until_ms``."""
+    statement = select(func.count()).where(*_began(app_id, from_ms, until_ms))
     async with store.reading() as connection:
         return int((await connection.execute(statement)).scalar_one())
 
 
 async def list_calls(
     store: "Store",
-    account_id: str,
+    app_id: str,
     from_ms: int | None,
     until_ms: int | None,
     *,
@@ -41,7 +41,7 @@ async def list_calls(
     table = schema.calls
     statement = (
         select(table)
-        .where(*_began(account_id, from_ms, until_ms))
+        .where(*_began(app_id, from_ms, until_ms))
         .order_by(table.c.began_ms.desc(), table.c.session)
         .offset(skip)
         .limit(most)
@@ -49,11 +49,9 @@ async def list_calls(
     return await store.records(CallRecord, statement)
 
 
-def _began(
-    account_id: str, from_ms: int | None, until_ms: int | None
-) -> Sequence[ColumnElement[bool]]:
+def _began(app_id: str, from_ms: int | None, until_ms: int | None) -> Sequence[ColumnElement[bool]]:
     table = schema.calls
-    conditions: list[ColumnElement[bool]] = [table.c.account_id == account_id]
+    conditions: list[ColumnElement[bool]] = [table.c.app_id == app_id]
     if from_ms is not None:
         conditions.append(table.c.began_ms >= from_ms)
     if until_ms is not None:

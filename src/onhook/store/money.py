@@ -51,8 +51,8 @@ class Money:
         return sum(rows[0]) if rows else 0
 
     async def credit(self, entry: LedgerEntry) -> bool:
-        """Books a credit; from its first one on the account is prepaid. False if there is no such
-        account. Booking the same entry again changes nothing."""
+        """Books a credit; from its first one on the account is prepaid, and no trial. False if there is
+        no such account. Booking the same entry again changes nothing."""
         return await self._transact(lambda connection: _credit(connection, entry))
 
     async def entries(self, account_id: str, limit: int) -> Sequence[LedgerEntry]:
@@ -156,7 +156,7 @@ def _credit(connection: Connection, entry: LedgerEntry) -> bool:
     if connection.execute(booked).first() is not None:
         return True
     purse = table.c[f"{entry.purse}_micros"]
-    more = {purse.name: purse + entry.amount_micros, "prepaid": True}
+    more = {purse.name: purse + entry.amount_micros, "prepaid": True, "trial": False}
     connection.execute(update(table).where(mine).values(more))
     connection.execute(ledger.insert(), asdict(entry))
     return True

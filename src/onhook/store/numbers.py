@@ -1,4 +1,4 @@
-"""The numbers of an account, and where their calls are told."""
+"""The numbers of accounts and applications, and where their calls are told."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,6 +20,13 @@ async def numbers_of(store: "Store", account_id: str) -> Sequence[Number]:
         schema.applications.c.account_id == account_id
     )
     statement = select(table).where(table.c.app_id.in_(owned)).order_by(table.c.number)
+    return await store.records(Number, statement)
+
+
+async def numbers_of_application(store: "Store", app_id: str) -> Sequence[Number]:
+    """The numbers of one application, in order."""
+    table = schema.numbers
+    statement = select(table).where(table.c.app_id == app_id).order_by(table.c.number)
     return await store.records(Number, statement)
 
 

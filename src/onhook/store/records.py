@@ -27,6 +27,8 @@ class Account:
     prepaid: bool = False
     points_micros: int = 0
     bonus_micros: int = 0
+    trial: bool = False
+    """Whether it is called by, and calls, its registered number only. Its first credit ends that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class CallRecord:
     account_id: str = MAIN_ACCOUNT
     direction: str = "in"
     tag: str = ""
-    """The tag of the last accepted request."""
+    """The tag of the first accepted request."""
     initial_s: int = 60
     increment_s: int = 60
     billed_s: int = 0

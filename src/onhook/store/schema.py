@@ -43,6 +43,7 @@ accounts = Table(
     Column("points_micros", BigInteger, nullable=False),
     Column("bonus_micros", BigInteger, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("trial", Boolean, nullable=False),
 )
 
 applications = Table(
@@ -103,7 +104,7 @@ calls = Table(
     Column("facts", Text, nullable=False),
     Column("sip_code", Integer),
     Index(None, "state"),
-    Index(None, "account_id", "began_ms"),
+    Index(None, "app_id", "began_ms"),
 )
 # Holds only calls that are going on, or have to be ended at the phone: what a start looks for. Written
 # out, since SQLAlchemy's own way imports every dialect that it names, and each costs 0.1 s of the start.
