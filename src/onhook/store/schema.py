@@ -16,7 +16,7 @@ from sqlalchemy import (
     event,
 )
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration; a database that says so needs none."""
 
 metadata = MetaData(
