@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from acceptance.asking import rows
 from acceptance.harness import Customer, Onhook
 from onhook.cli.opening import opened_store
 from onhook.store.reports import call_report
@@ -226,6 +227,37 @@ async def test_what_was_not_delivered_goes_out_after_the_next_start(
             next_server.close()
     assert (last["call_state"], last["cause"]) == ("ended", "cancelled")
     assert last.headers["x-onhook-event"] == "2"
+
+
+async def test_what_is_pending_is_tried_at_a_start_and_at_an_end_beside_its_schedule(
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
+    server = start(retry_schedule="600")
+    customer = await Customer.make(server, receiver, phone)
+    receiver.reply_with(*[Reply(status=500)] * 3)
+    call, told = await customer.call()
+    await tried(server, told["session"], 1)
+    [(first_ms, next_ms)] = rows(server, "SELECT first_attempt_ms, next_ms FROM notifications")
+    assert next_ms - first_ms >= 600_000
+    await call.cancel()
+    assert await asyncio.to_thread(server.stop) == 0
+    await receiver.next(session=told["session"])
+    next_server = Onhook(server.settings, data=server.data)
+    try:
+        await receiver.next(session=told["session"])
+        await tried(next_server, told["session"], 3)
+        query = "SELECT attempts, scheduled, next_ms FROM notifications WHERE sequence = 1"
+        assert rows(server, query) == [(3, 1, next_ms)]
+    finally:
+        next_server.close()
+
+
+async def tried(server: Onhook, session: str, attempts: int) -> None:
+    """So many attempts to deliver the first notification of a session are on disk."""
+    query = "SELECT attempts FROM notifications WHERE session = ? AND sequence = 1"
+    async with asyncio.timeout(15):
+        while rows(server, query, session) != [(attempts,)]:
+            await asyncio.sleep(0.01)
 
 
 async def test_what_was_being_recorded_at_a_crash_can_be_heard_after_the_next_start(

@@ -87,7 +87,7 @@ async def raw_server(talk: Connection) -> AsyncIterator[int]:
         tasks.add(task)
         try:
             await talk(reader, writer)
-        except (ConnectionError, asyncio.CancelledError):
+        except (ConnectionError, EOFError, asyncio.CancelledError):
             pass
         finally:
             tasks.discard(task)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from urllib.parse import parse_qsl
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from onhook import __version__
-from onhook.notify.message import build, encode
+from onhook.notify.message import as_json, build, encode
 from onhook.notify.notification import AppSecrets, Notification
 from onhook.notify.signatures import SecretUnusable, format_secret, hoiio_signature
 from onhook.notify.urls import UrlRefused
@@ -31,7 +32,7 @@ def test_every_parameter_is_in_query_and_body_after_the_urls_own() -> None:
     message = build(ENDED, SECRETS, 1_700_000_000)
     expected = (
         "mine=%7e&b=1&ivr_block=hangup&from=%2B6511111111"
-        "&tag=Gr%C3%BC%C3%9Fe%20%26%20%E4%BD%A0%E5%A5%BD&empty="
+        "&tag=Gr%C3%BC%C3%9Fe+%26+%E4%BD%A0%E5%A5%BD&empty="
     )
     assert message.url.target == f"/calls?{expected}"
     assert message.body == expected.encode()
@@ -57,12 +58,43 @@ def test_headers() -> None:
         ("", "a=1"),
         ("x", "x&a=1"),
         ("x=1&", "x=1&a=1"),
-        ("a=0", "a=0&a=1"),
+        ("&&x=1", "&&x=1&a=1"),
         ("x=%zz;[]", "x=%zz;[]&a=1"),
     ],
 )
 def test_own_query_is_kept_byte_for_byte(own: str | None, encoded: str) -> None:
     assert encode(own, {"a": "1"}) == encoded
+
+
+@pytest.mark.parametrize(
+    ("own", "left"),
+    [
+        ("session=mine", ""),
+        ("x=1&session=mine&tag=me&y=2", "x=1&y=2&"),
+        ("session", ""),
+        ("session=&session=2&&", "&"),
+        ("%73ession=mine&s%65ssion=b&x=session", "x=session&"),
+        ("Session=mine&sessions=2&session.id=3", "Session=mine&sessions=2&session.id=3&"),
+    ],
+)
+def test_a_parameter_of_the_notify_url_with_the_name_of_a_field_is_not_sent(
+    own: str, left: str
+) -> None:
+    assert encode(own, {"session": "S1", "tag": "t"}) == f"{left}session=S1&tag=t"
+
+
+def test_json_is_the_body_alone_and_signed_like_a_form() -> None:
+    message = build(replace(ENDED, format="json"), SECRETS, now := int(time.time()))
+    assert str(message.url) == ENDED.url
+    assert message.headers["Content-Type"] == "application/json"
+    assert message.headers["X-Hoiio-Signature"] == hoiio_signature(message.body, "token")
+    assert json.loads(message.body) == ENDED.fields
+    assert message.headers["webhook-timestamp"] == str(now)
+    assert Webhook(SECRET).verify(message.body, dict(message.headers)) == ENDED.fields
+
+
+def test_half_a_character_does_not_stop_json() -> None:
+    assert as_json({"tag": "a\ud800"}) == b'{"tag":"a?"}'
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -19,7 +19,7 @@ from notify.doubles import (
     settle,
 )
 from onhook.notify.notification import AppSecrets, Outcome
-from onhook.notify.outbox import Outbox
+from onhook.notify.outbox import SPREAD_S, Outbox
 from onhook.notify.replies import Reply
 from onhook.notify.schedule import RetrySchedule
 
@@ -253,6 +253,96 @@ async def test_what_was_begun_before_a_restart_goes_on() -> None:
     await office.time.pass_until(START - 600 + DAY_S)
     assert office.store.outcomes("a")[-1] is Outcome.GIVEN_UP
     await office.outbox.close()
+
+
+async def test_what_is_pending_at_a_start_is_tried_at_once_and_the_schedule_is_as_it_was() -> None:
+    """One was tried at a SIGTERM (its 2nd attempt), and is due by the schedule 5 s after its first."""
+    office = Office({"example.com": [BUSY]})
+    waits: dict[str, Any] = {
+        "first_attempt_at": START - 1,
+        "attempts": 2,
+        "scheduled": 1,
+        "next_at": START + 4,
+    }
+    office.outbox.resume([notification("a", **waits)])
+    await office.time.pass_until(START + 200)
+    assert office.store.times("a") == [0, 4, 34, 154]
+    assert [record.attempt.number for record in office.store.records] == [3, 4, 5, 6]
+    assert [record.attempt.scheduled for record in office.store.records] == [1, 2, 3, 4]
+    await office.outbox.close()
+
+
+async def test_what_is_pending_at_a_start_stays_in_order() -> None:
+    office = Office({"example.com": [BUSY, Reply(200)]})
+    office.outbox.resume(
+        [
+            notification("a", first_attempt_at=START - 9, attempts=1, next_at=START + 60),
+            notification("b"),
+        ]
+    )
+    office.outbox.deliver(notification("c"))
+    await office.time.pass_until()
+    assert office.sent == ["a", "a", "b", "c"]
+    assert office.store.times("a") == [0, 60]
+    office.assert_nothing_is_left()
+
+
+async def test_a_receiver_that_asked_to_be_left_alone_is_left_alone_at_a_start() -> None:
+    office = Office({"example.com": [Reply(503, retry_after_s=100), Reply(503)]})
+    office.outbox.deliver(notification("a"))
+    await settle()
+    [record] = office.store.records
+    assert record.attempt.not_before == START + 100
+    later = Office({"example.com": [Reply(200)]})
+    later.outbox.resume(
+        [
+            notification(
+                "a",
+                first_attempt_at=START,
+                attempts=1,
+                scheduled=1,
+                next_at=record.next_at,
+                not_before=record.attempt.not_before,
+            )
+        ]
+    )
+    await later.time.pass_until()
+    assert later.store.times("a") == [100]
+    await office.outbox.close()
+
+
+@pytest.mark.parametrize("sessions", [3, 1000])
+async def test_what_is_pending_at_a_start_leaves_one_after_the_other(sessions: int) -> None:
+    office = Office()
+    office.outbox.resume([notification(f"{i}", f"S{i}") for i in range(sessions)])
+    await office.time.pass_until()
+    times = sorted(record.attempt.at - START for record in office.store.records)
+    assert len(times) == sessions
+    assert times[0] == 0
+    assert times[-1] <= min(SPREAD_S, sessions * 0.01)
+    assert len({round(time, 4) for time in times}) == sessions
+    office.assert_nothing_is_left()
+
+
+async def test_an_attempt_at_the_end_takes_none_of_the_schedule() -> None:
+    office = Office({"example.com": [DEAD]})
+    office.outbox.deliver(notification("a"))
+    await office.time.pass_until(START + 6)  # two attempts; the third is due 30 s after the second
+    await office.outbox.drain(10)
+    tried = [(r.attempt.number, r.attempt.scheduled, r.next_at) for r in office.store.records]
+    assert tried == [(1, 1, START + 5), (2, 2, START + 35), (3, 2, START + 35)]
+
+
+async def test_the_first_attempt_at_the_end_is_one_of_the_schedule() -> None:
+    go = asyncio.Event()
+    office = Office({"example.com": [go, BUSY, BUSY]})
+    office.outbox.deliver(notification("a"))
+    draining = asyncio.create_task(office.outbox.drain(10))
+    await settle()
+    go.set()
+    assert await draining == 1
+    [record] = office.store.records
+    assert (record.attempt.scheduled, record.next_at) == (1, START + 5)
 
 
 async def test_overdue_after_a_restart() -> None:

@@ -36,7 +36,7 @@ from onhook.notify.replies import (
 from onhook.notify.resolver import Resolver
 from onhook.notify.schedule import parse_http_date, parse_retry_after
 from onhook.notify.urls import WebUrl
-from onhook.notify.wire import BoundedConnector
+from onhook.notify.wire import MAX_HEADER_BYTES, BoundedConnector
 
 log = structlog.get_logger()
 
@@ -44,7 +44,6 @@ MAX_REPLY_BYTES = 64 * 1024
 """How much of the reply to a notification is read; then the connection is closed instead of reused."""
 
 _READ_REPLY_S = 1.0  # the status is known by then; a slow body must not hold up the lane
-_MAX_HEADER_BYTES = 16 * 1024
 _KEEP_IDLE_S = 15.0
 _NEXT_ADDRESS_AFTER_S = 3.0  # a silent address must not use up the time of the others
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)  # deadlines are ours
@@ -169,8 +168,8 @@ class WebClient:
             auto_decompress=False,
             trust_env=False,
             headers={"Accept-Encoding": "identity"},
-            max_line_size=_MAX_HEADER_BYTES,
-            max_field_size=_MAX_HEADER_BYTES,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
             trace_configs=[trace],
         )
 
@@ -202,17 +201,18 @@ class WebClient:
         body: bytes | None,
         hurried: bool,
     ) -> aiohttp.ClientResponse:
-        """Send, and once more on a fresh connection if a reused one turned out to be closed.
+        """Send, and once more on a fresh connection if a reused one turned out to be closed, or spoilt.
 
-        A server may close an idle connection in the moment in which we use it (RFC 9112, section 9.3.1).
-        Sending again is allowed since receivers can tell duplicates by `webhook-id`.
+        A server may close an idle connection in the moment in which we use it (RFC 9112, section 9.3.1), and
+        the rest of a reply that was longer than it said is no reply to this request. Sending again is
+        allowed since receivers can tell duplicates by `webhook-id`.
         """
         if self._pooled is None or self._unpooled is None:
             raise aiohttp.ClientConnectionError("the client is closed")
         trace = SimpleNamespace(reused=False)
         try:
             return await _send(self._pooled, method, url, address, headers, body, hurried, trace)
-        except aiohttp.ClientConnectionError as error:
+        except (aiohttp.ClientConnectionError, aiohttp.ClientResponseError) as error:
             never_sent = isinstance(error, aiohttp.ClientConnectorError | TimeoutError)
             if not trace.reused or never_sent:
                 raise

@@ -41,8 +41,25 @@ class Result:
     """When it is tried again (monotonic); None unless it failed."""
     began_at: float
     """When the attempt began (monotonic)."""
-    retry_after_s: float | None = None
-    """What the receiver asked for."""
+    not_before: float = 0.0
+    """Until when the receiver asked to be left alone (monotonic); 0 if it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Which attempt it is: the `number`th in all, after which `scheduled` of the schedule have been made.
+
+    Times are monotonic.
+    """
+
+    number: int
+    scheduled: int
+    first_at: float | None
+    """When the first one was made; None if this is it."""
+    due_at: float | None
+    """Of one that is beside the schedule: when the schedule goes on. None for one of the schedule."""
+    try_s: float
+    """How long the request may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +72,37 @@ class Delivery:
     clock: Callable[[], float]
     monotonic: Callable[[], float]
 
-    async def attempt(
-        self, notification: Notification, number: int, first_at: float | None, try_s: float
-    ) -> Result:
-        """Make attempt `number`, with `try_s` for the request.
-
-        `first_at` is when the first one was made (`monotonic`), None if this is it. What the receiver
-        does, and a notification that cannot be sent, end up in the result; raises only what
-        `secrets_of` raises.
-        """
+    async def attempt(self, notification: Notification, turn: Turn) -> Result:
+        """Make an attempt. What the receiver does, and a notification that cannot be sent, end up in the
+        result; raises only what `secrets_of` raises."""
         secrets = await self.secrets_of(notification.app_id)
         at, started = self.clock(), self.monotonic()
-        reply, final = await self._send(notification, secrets, at, try_s)
-        now = self.monotonic()
-        tried = Attempt(number, at, reply.status, _explain(reply), (now - started) * 1000)
+        reply, final = await self._send(notification, secrets, at, turn.try_s)
+        now, asked_s = self.monotonic(), reply.retry_after_s
+        tried = Attempt(
+            turn.number,
+            at,
+            reply.status,
+            _explain(reply),
+            duration_ms=(now - started) * 1000,
+            scheduled=turn.scheduled,
+            not_before=0.0 if asked_s is None else self.clock() + asked_s,
+        )
         if reply.status is not None and 200 <= reply.status < 300:
             return Result(tried, Outcome.DELIVERED, None, started)
-        first = started if first_at is None else first_at
-        next_at = self.schedule.next_at(number, first, now, reply.retry_after_s)
+        next_at = self._next_at(turn, started, now, asked_s)
         if final or reply.status == GONE or next_at is None:
             return Result(tried, Outcome.GIVEN_UP, None, started)
-        return Result(tried, Outcome.FAILED, next_at, started, reply.retry_after_s)
+        not_before = 0.0 if asked_s is None else now + asked_s
+        return Result(tried, Outcome.FAILED, next_at, started, not_before)
+
+    def _next_at(
+        self, turn: Turn, started: float, now: float, asked_s: float | None
+    ) -> float | None:
+        first = started if turn.first_at is None else turn.first_at
+        if turn.due_at is not None:
+            return self.schedule.postponed(turn.due_at, first, now, asked_s)
+        return self.schedule.next_at(turn.scheduled, first, now, asked_s)
 
     async def _send(
         self, notification: Notification, secrets: AppSecrets | None, at: float, try_s: float

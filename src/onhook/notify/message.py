@@ -3,17 +3,22 @@
 Every parameter goes both into the query string and into a form-encoded body, since there are
 applications that read only the one or only the other; in both it follows whatever query the notify_url
 itself carried, kept byte for byte. Query and body are therefore the same bytes, and a receiver that
-can get hold of its raw query string can check the signature over either.
+can get hold of its raw query string can check the signature over either. A parameter of the notify_url that
+has the name of one that is sent is left out: which of two a receiver reads depends on its language.
+
+Whoever wants JSON gets it as the body alone: an object of the same parameters, all of them strings. The
+notify_url is then called as it is.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from onhook import __version__
-from onhook.notify.notification import AppSecrets, Notification
+from onhook.notify.notification import JSON, AppSecrets, Notification
 from onhook.notify.signatures import hoiio_signature, webhook_headers
 from onhook.notify.urls import WebUrl, parse
 
@@ -36,24 +41,39 @@ def build(notification: Notification, secrets: AppSecrets, timestamp_s: int) -> 
     Raises `UrlRefused` for a URL that may not be called, `SecretUnusable` for a broken secret.
     """
     url = parse(notification.url)
-    encoded = encode(url.query, notification.fields)
-    body = encoded.encode("ascii")
+    if notification.format == JSON:
+        content_type, body = "application/json", as_json(notification.fields)
+    else:
+        encoded = encode(url.query, notification.fields)
+        url, body = url.with_query(encoded), encoded.encode("ascii")
+        content_type = "application/x-www-form-urlencoded"
     headers = {
-        "Content-Type": "application/x-www-form-urlencoded",
+        "Content-Type": content_type,
         "User-Agent": USER_AGENT,
         "X-Onhook-Event": str(notification.sequence),
         "X-Hoiio-Signature": hoiio_signature(body, secrets.access_token),
         **webhook_headers(notification.id, timestamp_s, body, secrets.webhook_secrets),
     }
-    return HttpMessage(url.with_query(encoded), headers, body)
+    return HttpMessage(url, headers, body)
 
 
 def encode(own_query: str | None, fields: Mapping[str, str]) -> str:
     """Return the URL's own query, untouched, followed by the fields, form-encoded as UTF-8.
 
-    A blank is sent as `%20`, which forms and query strings both read as a blank; `+` only forms do.
+    Of its own parameters those are left out that are called like a field. A blank is sent as `+`, as the
+    API has always written it.
     """
-    own = own_query or ""
-    encoded = urlencode(fields, quote_via=quote, safe="", errors="replace")
+    own = "&".join(pair for pair in (own_query or "").split("&") if _name(pair) not in fields)
+    encoded = urlencode(fields, safe="", errors="replace")
     separator = "&" if own and encoded and not own.endswith("&") else ""
     return own + separator + encoded
+
+
+def as_json(fields: Mapping[str, str]) -> bytes:
+    """Return the fields as a JSON object, in UTF-8."""
+    text = json.dumps(dict(fields), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", errors="replace")
+
+
+def _name(pair: str) -> str:
+    return unquote_plus(pair.partition("=")[0])

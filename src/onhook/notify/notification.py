@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+JSON = "json"
+
 _HEADER_SAFE = re.compile(r"[!-~]{1,255}")
 
 
@@ -30,12 +32,19 @@ class Notification:
     """The notify_url as the application gave it."""
     fields: Mapping[str, str] = field(repr=False)
     """The notification's parameters, in the order in which they are sent."""
+    format: str = "form"
+    """`form` or `json`: how the parameters are written."""
     first_attempt_at: float | None = None
     """When it was first attempted, if it was: the 24 hours count from here."""
     attempts: int = 0
     """How many attempts were recorded so far."""
     next_at: float | None = None
-    """After a restart: the `next_at` of the last recorded attempt; not attempted earlier."""
+    """The `next_at` of the last recorded attempt; not attempted earlier by the schedule."""
+    scheduled: int | None = None
+    """How many of the attempts were those of the schedule: those at a start or an end are beside it. None
+    is all of them."""
+    not_before: float = 0.0
+    """Until when the receiver asked to be left alone (Retry-After); never attempted earlier."""
 
     def __post_init__(self) -> None:
         if not _HEADER_SAFE.fullmatch(self.id):
@@ -66,6 +75,10 @@ class Attempt:
     """Why there was no reply, or what is wrong with it beyond its status: a sentence for a person."""
     duration_ms: float
     """From the start to the reply, or to giving up."""
+    scheduled: int = 0
+    """How many attempts of the schedule have been made by now."""
+    not_before: float = 0.0
+    """Until when the receiver asked to be left alone; 0 if it did not."""
 
 
 class Outcome(enum.Enum):

@@ -11,6 +11,10 @@ another, except for room (`slots`) when very many want to send at once.
 A lane exists while it has something to deliver. While it sends, it is a task; while it waits for the
 next attempt, it is a timer and nothing else; empty, it is gone.
 
+The schedule of a notification is its own. When a process starts, and when it ends, what is waiting is tried
+at once, in addition: such an attempt takes none of the schedule's, and changes nothing about when the next of
+those is made. Only what a receiver asked for (Retry-After) is kept even then.
+
 If an attempt was made and the store cannot record it, the lane stands still and tries again to record,
 not to send. If the process ends in between, the attempt is repeated after the next start: receivers
 tell duplicates by `webhook-id`.
@@ -24,13 +28,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
-from onhook.notify.delivery import Delivery, Poster, Result, SecretsOf
+from onhook.notify.delivery import Delivery, Poster, Result, SecretsOf, Turn
 from onhook.notify.notification import Attempt, Notification, Outcome
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.slots import Slots
@@ -47,6 +51,10 @@ AT_ONCE = 4096
 AT_ONCE_PER_HOST = 256
 """How many of them go to one server, which is a host and a port."""
 
+SPREAD_S = 3.0
+"""Over how long, at the most, what is pending at a start is spread."""
+
+_APART_S = 0.01
 _TIMER_RESOLUTION_S = 0.001  # loops round to this; waking a trifle early is not slept over again
 _TROUBLE_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # between tries when the store does not work
 
@@ -87,10 +95,20 @@ class _Pending:
 
     notification: Notification
     attempts: int
+    scheduled: int
     first_at: float | None
-    due_at: float = 0.0
-    not_before: float = 0.0
+    due_at: float
+    not_before: float
+    at_once: bool
+    """It is tried before the schedule has it, once: the process has just started."""
     unrecorded: Result | None = None
+
+    def tried(self, result: Result) -> None:
+        """The attempt is recorded."""
+        self.unrecorded, self.at_once = None, False
+        self.attempts, self.scheduled = result.attempt.number, result.attempt.scheduled
+        self.first_at = result.began_at if self.first_at is None else self.first_at
+        self.due_at, self.not_before = result.next_at or 0.0, result.not_before
 
 
 @dataclass(slots=True, eq=False)
@@ -156,24 +174,46 @@ class Outbox:
         if self._closed:
             log.info("notification_left_for_next_start", notification=notification.id)
             return
-        lane = self._lanes.get(notification.session)
-        if lane is None:
-            lane = self._lanes[notification.session] = _Lane(notification.session)
-        if any(pending.notification.id == notification.id for pending in lane.waiting):
-            return
-        lane.waiting.append(self._pending(notification))
+        lane = self._queue(notification)
         if lane.task is None and lane.timer is None and not lane.stopped:
             self._start(lane)
 
-    def _pending(self, notification: Notification) -> _Pending:
-        """What earlier processes wrote in Unix time, on the clock that this one waits on."""
-        first_at, next_at = notification.first_attempt_at, notification.next_at
-        due_at = 0.0 if next_at is None else self._moment(next_at)
-        first = None if first_at is None else min(self._moment(first_at), self._monotonic())
-        return _Pending(notification, notification.attempts, first, due_at, due_at)
+    def resume(self, notifications: Sequence[Notification]) -> None:
+        """Take what was pending when the process started: it is tried at once, whatever its schedule says.
 
-    def _moment(self, unix_time: float) -> float:
-        return self._monotonic() + unix_time - self._clock()
+        Those of one session have to be in their order. Sessions begin one after the other, so that a
+        receiver which was away is not called by all of them in the same moment.
+        """
+        lanes = {notification.session: None for notification in notifications}
+        for notification in notifications:
+            self._queue(notification, at_once=True)
+        apart_s = min(_APART_S, SPREAD_S / max(1, len(lanes)))
+        for place, session in enumerate(lanes):
+            self._sleep(self._lanes[session], place * apart_s)
+
+    def _queue(self, notification: Notification, *, at_once: bool = False) -> _Lane:
+        lane = self._lanes.get(notification.session)
+        if lane is None:
+            lane = self._lanes[notification.session] = _Lane(notification.session)
+        if not any(pending.notification.id == notification.id for pending in lane.waiting):
+            lane.waiting.append(self._pending(notification, at_once=at_once))
+        return lane
+
+    def _pending(self, notification: Notification, *, at_once: bool) -> _Pending:
+        """What earlier processes wrote in Unix time, on the clock that this one waits on."""
+        first_at, scheduled = notification.first_attempt_at, notification.scheduled
+        return _Pending(
+            notification,
+            attempts=notification.attempts,
+            scheduled=notification.attempts if scheduled is None else scheduled,
+            first_at=None if first_at is None else min(self._moment(first_at), self._monotonic()),
+            due_at=self._moment(notification.next_at),
+            not_before=self._moment(notification.not_before),
+            at_once=at_once,
+        )
+
+    def _moment(self, unix_time: float | None) -> float:
+        return self._monotonic() + unix_time - self._clock() if unix_time else 0.0
 
     def _unix_time(self, moment: float) -> float:
         return self._clock() + moment - self._monotonic()
@@ -259,21 +299,16 @@ class Outbox:
         await self._store.record_attempt(
             head.notification.id, result.attempt, result.outcome, next_at
         )
-        head.unrecorded = None
-        head.attempts = result.attempt.number
+        head.tried(result)
         _log_result(head, result)
         if result.outcome is not Outcome.FAILED:
             lane.waiting.popleft()
             return None
-        now = self._monotonic()
-        head.first_at = result.began_at if head.first_at is None else head.first_at
-        head.due_at = result.next_at or now
-        head.not_before = now + (result.retry_after_s or 0.0)
-        return max(0.0, head.due_at - now)
+        return max(0.0, head.due_at - self._monotonic())
 
     def _wait_s(self, head: _Pending) -> float:
-        due_at = head.due_at if self._drained_by is None else head.not_before
-        return due_at - self._monotonic()
+        hurried = head.at_once or self._drained_by is not None
+        return (min(head.not_before, head.due_at) if hurried else head.due_at) - self._monotonic()
 
     async def _attempt(self, head: _Pending) -> Result:
         async with self._slots.hold(_server_of(head.notification)):
@@ -282,9 +317,18 @@ class Outbox:
                 # It should end by itself before it is cut off, so that it is recorded.
                 left_s = self._drained_by - asyncio.get_running_loop().time()
                 try_s = max(0.0, min(try_s, left_s * 0.9))
-            return await self._delivery.attempt(
-                head.notification, head.attempts + 1, head.first_at, try_s
-            )
+            return await self._delivery.attempt(head.notification, self._turn(head, try_s))
+
+    def _turn(self, head: _Pending, try_s: float) -> Turn:
+        """One that comes before its time is not one of the schedule."""
+        early = head.attempts > 0 and self._monotonic() < head.due_at - _TIMER_RESOLUTION_S
+        return Turn(
+            number=head.attempts + 1,
+            scheduled=head.scheduled + (0 if early else 1),
+            first_at=head.first_at,
+            due_at=head.due_at if early else None,
+            try_s=try_s,
+        )
 
 
 def _server_of(notification: Notification) -> str:

@@ -38,8 +38,14 @@ class RetrySchedule:
         Never earlier than `retry_after_s` from now, which is what the receiver asked for; but what it
         asks for beyond the horizon is brought forward to a last attempt at the horizon.
         """
-        end = first_at + self.horizon_s
         due = now + self.delays_s[min(attempts, len(self.delays_s)) - 1]
+        return self.postponed(due, first_at, now, retry_after_s)
+
+    def postponed(
+        self, due: float, first_at: float, now: float, retry_after_s: float | None = None
+    ) -> float | None:
+        """The same, where it is ``due`` already: after an attempt that is not one of the schedule."""
+        end = first_at + self.horizon_s
         asked = now + (retry_after_s or 0.0)
         if due > end or now >= end:
             return None

@@ -3,7 +3,8 @@
 aiohttp bounds lines and headers. It does not bound how many interim replies (RFC 9110, section 15.2) come
 before the real one, and 256 KB of them in one read keep the event loop busy for most of a second, over
 and over until the deadline: meanwhile no call is answered. Nor does it bound what chunked encoding adds to
-a body (extensions, chunks of one byte). So both are counted here, before anything is parsed.
+a body (extensions, chunks of one byte). So both are counted here, before anything is parsed; and the head
+is parsed apart from what follows it, so that a body cannot take the status with it.
 """
 
 import functools
@@ -13,8 +14,13 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError
 
+from onhook.notify.heads import HeadSplitter
+
 MAX_HEADS = 32
 """Status lines before the real reply, that included. Nobody needs more than two."""
+
+MAX_HEADER_BYTES = 16 * 1024
+"""Of one line of a head."""
 
 MAX_WIRE_BYTES = 24 * 1024 * 1024
 """Of one reply, all in all: the largest recording, and generous room for its framing."""
@@ -38,6 +44,7 @@ class _BoundedReply(ResponseHandler):
         """Aiohttp: a request went out, its reply is next."""
         self._answered = False
         self._heads = self._wire_bytes = 0
+        self._splitter = HeadSplitter(MAX_HEADER_BYTES)
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
@@ -47,7 +54,19 @@ class _BoundedReply(ResponseHandler):
             if self.transport is not None:
                 self.transport.abort()
             return
+        if self._parser is None or self._splitter.complete:
+            self._parse(data)
+            return
+        for part in self._splitter.split(data):
+            if part:
+                self._parse(part)
+
+    def _parse(self, data: bytes) -> None:
         super().data_received(data)
+        body = self._payload
+        if self._exception is not None and body is not None and not body.is_eof():
+            # Whoever reads the body would wait for the rest of it otherwise.
+            body.set_exception(aiohttp.ClientPayloadError("the body is broken"))
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """Aiohttp: a head was read."""

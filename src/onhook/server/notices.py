@@ -96,9 +96,12 @@ def outgoing(record: NotificationRecord) -> Notification:
         app_id=record.app_id,
         url=record.url,
         fields=json.loads(record.fields),
+        format=record.format,
         first_attempt_at=_seconds(record.first_attempt_ms),
         attempts=record.attempts,
         next_at=_seconds(record.next_ms),
+        scheduled=record.scheduled,
+        not_before=_seconds(record.not_before_ms) or 0.0,
     )
 
 

@@ -159,8 +159,8 @@ class Server:
                 country=self._settings.country,
             )
             left = await self._settle(store)
-            for notification in await store.undelivered(self._settings.worker):
-                outbox.deliver(outgoing(notification))
+            pending = await store.undelivered(self._settings.worker)
+            outbox.resume([outgoing(notification) for notification in pending])
             await self._open_sip(stack, endpoint)
             self._watch_over(stack, store, journal, board)
             _in_background(stack, PhoneRecovery(store, endpoint, directory.ways_out).run(left))
@@ -406,6 +406,8 @@ class _Attempts:
             attempt.number,
             at_ms if attempt.number == 1 else None,
             None if next_at is None else round(next_at * 1000),
+            attempt.scheduled,
+            round(attempt.not_before * 1000) or None,
         )
         await self._store.submit(Writes(attempts=(tried,), outcomes=(stands,)))
         self._metrics.attempt(outcome.value)

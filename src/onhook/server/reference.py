@@ -50,10 +50,13 @@ MESSAGES: Final = (
 
 DELIVERY: Final = (
     "A notification is a POST. Its fields stand both in the form-encoded body and in the query "
-    "string, after whatever query the URL itself carried; all of them are texts.",
-    "Answer with any 2xx status. Whatever else happens, it is sent again: after 5 s, 30 s, 2 min, "
+    "string, after whatever query the URL itself carried; all of them are texts. A parameter of the URL "
+    "that has the name of a field is not sent, the field is.",
+    "Answer with any 2xx status; it counts once the head of the reply is read, whatever its body does. "
+    "Whatever else happens, it is sent again: after 5 s, 30 s, 2 min, "
     "10 min, 30 min and 1 h, then hourly, until 24 hours after the first attempt. A Retry-After of "
-    "the reply is honoured, 410 stops the attempts, redirects are not followed.",
+    "the reply is honoured, 410 stops the attempts, redirects are not followed. When the server starts "
+    "or stops, what is pending is tried once more, beside these times.",
     "The notifications of one session arrive in order, each at least once: keep the webhook-id of "
     "those you have handled, and ignore one that comes again.",
 )

@@ -42,6 +42,8 @@ class Application:
     webhook_secret_encrypted: str
     created_ms: int
     account_id: str = MAIN_ACCOUNT
+    format: str = "form"
+    """How it is told: ``form`` or ``json``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Number:
     app_id: str
     forward_to: str
     created_ms: int
+    format: str = ""
+    """How its calls are told: ``form``, ``json``, or empty: as the application is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,12 @@ class NotificationRecord:
     attempts: int = 0
     first_attempt_ms: int | None = None
     next_ms: int | None = None
+    scheduled: int | None = None
+    """How many of the attempts were those of the schedule; None is all of them."""
+    not_before_ms: int | None = None
+    """Until when the receiver asked to be left alone."""
+    format: str = "form"
+    """``form`` or ``json``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +176,8 @@ class NotificationOutcome:
     attempts: int
     first_attempt_ms: int | None
     next_ms: int | None
+    scheduled: int | None = None
+    not_before_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ async def ask_for_replay(store: "Store", notification_id: str, now_ms: int) -> b
         update(table)
         .where(table.c.notification_id == notification_id)
         .where(table.c.state.in_(("delivered", "given_up", REPLAY)))
-        .values(state=REPLAY, first_attempt_ms=now_ms, next_ms=None)
+        .values(state=REPLAY, first_attempt_ms=now_ms, next_ms=None, not_before_ms=None)
     )
     try:
         return await store.database.transact(

@@ -56,6 +56,7 @@ applications = Table(
     Column("webhook_secret_encrypted", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
+    Column("format", String(4), nullable=False),
 )
 
 numbers = Table(
@@ -65,6 +66,7 @@ numbers = Table(
     Column("app_id", ForeignKey("applications.app_id"), nullable=False),
     Column("forward_to", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("format", String(4), nullable=False),
 )
 
 calls = Table(
@@ -128,6 +130,9 @@ notifications = Table(
     Column("attempts", Integer, nullable=False),
     Column("first_attempt_ms", BigInteger),
     Column("next_ms", BigInteger),
+    Column("scheduled", Integer),
+    Column("not_before_ms", BigInteger),
+    Column("format", String(4), nullable=False),
     UniqueConstraint("session", "sequence"),
     Index(None, "state"),
 )

@@ -155,6 +155,8 @@ class _Statements:
                     table.c.first_attempt_ms, bindparam("first_attempt_ms_")
                 ),
                 next_ms=bindparam("next_ms_"),
+                scheduled=bindparam("scheduled_"),
+                not_before_ms=bindparam("not_before_ms_"),
             )
         )
         self.call = _Statement(_upsert(schema.calls, database), dialect)

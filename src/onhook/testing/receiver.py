@@ -12,6 +12,7 @@ make it every kind of application that the delivery has to cope with.
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 import time
 from collections import deque
@@ -78,13 +79,21 @@ class Notification:
         """The parameters of the form-encoded body; those of bytes that are no form are junk."""
         return dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True))
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """The parameters of the body, be it a form or JSON."""
+        if self.headers.get("content-type", "").partition(";")[0] != "application/json":
+            return self.form
+        found = json.loads(self.body)
+        return found if isinstance(found, dict) else {}
+
     def __getitem__(self, name: str) -> str:
         """Return a parameter of the body; KeyError when it is not there."""
-        return self.form[name]
+        return self.fields[name]
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return a parameter of the body, `default` when it is not there."""
-        return self.form.get(name, default)
+        return self.fields.get(name, default)
 
 
 Handler = Callable[[Notification], Awaitable[Reply | None]]
