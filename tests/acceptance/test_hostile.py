@@ -107,6 +107,29 @@ async def test_an_answer_that_cannot_be_spoken_to_ends_the_call(
         line.answer(await line.until("BYE "))
         ended = await receiver.next(session=told["session"], call_state="ended")
         assert (ended["ended_by"], ended["cause"]) == ("system", "no_ack")
+        assert (ended["duration"], ended["debit"]) == ("0", "0.000")
+
+
+async def test_a_caller_that_acknowledges_without_an_answer_and_hangs_up(
+    customer: Customer, receiver: Receiver
+) -> None:
+    """Its BYE comes 2 ms behind its ACK: it ended the call, in which nothing could be heard."""
+    async with line_of(customer) as line:
+        line.send("INVITE", 1)
+        told = await receiver.next(to=customer.number, call_state="ringing")
+        url = receiver.url("/end")
+        reply = await customer.hangup(told["session"], msg="Good bye.", notify_url=url)
+        assert reply["status"] == "success_ok"
+        await line.until("SIP/2.0 200")
+        line.send("ACK", 1)
+        await asyncio.sleep(0.002)
+        line.send("BYE", 2)
+        await line.until("SIP/2.0 200 OK")
+        ended = await receiver.next(session=told["session"], call_state="ended")
+        assert (ended["ended_by"], ended["cause"]) == ("caller", "hangup")
+        assert (ended["duration"], ended["debit"]) == ("0", "0.000")
+    asked = await customer.post("voice/query_status", txn_ref=told["txn_ref"])
+    assert asked["call_status_dest1"] == "unanswered"
 
 
 async def test_a_message_goes_on_while_the_call_is_held(

@@ -368,9 +368,37 @@ async def test_an_answer_that_is_missing_ends_the_call() -> None:
         caller = Caller(on.peer)
         await caller.answered(body="")
         caller.ack()
+        await on.peer.quiet()
+        on.clock.advance(0.5)
         on.peer.answer(await on.peer.request("BYE"))
         await on.owner.until("hangup_done")
         assert on.owner.names == ["no_ack", "hangup_done"]
+
+
+async def test_a_caller_that_hangs_up_instead_of_answering_hung_up() -> None:
+    async with line() as on:
+        caller = Caller(on.peer)
+        await caller.answered(body="")
+        caller.ack()
+        await on.peer.quiet()
+        caller.within("BYE")
+        await on.peer.status(200)
+        on.clock.advance(40)
+        await on.peer.quiet()
+        assert on.owner.names == ["hung_up"]
+
+
+async def test_a_call_that_is_hung_up_while_the_answer_is_missing_ends() -> None:
+    async with line() as on:
+        caller = Caller(on.peer)
+        await caller.answered(body="")
+        caller.ack()
+        await on.peer.quiet()
+        on.owner.call.hangup()
+        on.clock.advance(0.5)
+        on.peer.answer(await on.peer.request("BYE"))
+        await on.owner.until("hangup_done")
+        assert on.owner.names == ["hangup_done"]
 
 
 async def test_reinvite_moves_the_media() -> None:

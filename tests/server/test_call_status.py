@@ -41,6 +41,8 @@ def test_a_call_that_was_answered_is_answered_however_it_ended(cause: str) -> No
         ("rejected", "busy"),
         ("cancelled", "unanswered"),
         ("ring_timeout", "unanswered"),
+        ("hangup", "unanswered"),
+        ("no_ack", "failed"),
         ("shutdown", "failed"),
         ("crash", "failed"),
         ("anything else", "failed"),

@@ -1,6 +1,7 @@
 """How a call that a crash cut off is recorded to have ended."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onhook.phone.dialog import DialogRecord
+from onhook.phone.pending import PendingInvite
 from onhook.server import dialogs
 from onhook.server.dialogs import OpenDialog
 from onhook.server.recovery import ended, settle
@@ -49,6 +51,21 @@ def dialog_record(next_cseq: int) -> DialogRecord:
         routes=(),
         destination=("127.0.0.1", 5060),
     )
+
+
+def test_an_answer_that_was_never_acknowledged_costs_nothing() -> None:
+    invite = PendingInvite("INVITE sip:a@x SIP/2.0", ("192.0.2.9", 5060))
+    waiting = replace(dialog_record(1), pending=invite)
+    unheard = call(
+        state="running",
+        answered_ms=2000,
+        written_ms=5000,
+        dialog=dialogs.written([OpenDialog(waiting)]),
+    )
+    record, _ = ended(unheard, 90_000, 99_000)
+    assert (record.answered_ms, record.duration_ms, record.debit) == (None, 0, "0.000")
+    heard = replace(unheard, dialog=dialogs.written([OpenDialog(dialog_record(1))]))
+    assert ended(heard, 90_000, 99_000)[0].minutes == 2
 
 
 def test_the_heartbeat_counts_and_so_does_the_calls_own_last_write() -> None:

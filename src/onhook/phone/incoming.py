@@ -117,7 +117,8 @@ class IncomingCall(Leg):
         if self.state is CallState.ESTABLISHED:
             super()._acknowledged(media, unusable)
         elif unusable:
-            self._no_ack()
+            # Whoever wants no call after all says so by a BYE right behind its ACK; that one counts.
+            self._signalling.soon(self._no_ack)
         elif self._happens(CallEvent.ACK):
             if self.state is CallState.CLOSING:
                 self._bye()

@@ -55,6 +55,9 @@ class Signalling(Protocol):
     ) -> None:
         """Send a request within a dialog until it is answered; None if it never is."""
 
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Call back after T1, in which a message that is on its way arrives (RFC 3261 17.1.1.1)."""
+
     def forget(self, call: Leg) -> None:
         """The call is over."""
 

@@ -40,7 +40,8 @@ class CallListener(LegListener, Protocol):
         """The ACK of our 200 arrived; `answer` only if the INVITE came without an offer."""
 
     def no_ack(self) -> None:
-        """No ACK came, or one without the answer that was due; a BYE is out, `hangup_done` follows."""
+        """No ACK came, or one without the answer that was due, and no BYE behind it; a BYE is out,
+        `hangup_done` follows."""
 
 
 class OutgoingListener(LegListener, Protocol):

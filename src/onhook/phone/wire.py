@@ -193,6 +193,10 @@ class Wire(ABC):
             on_final=on_final,
         )
 
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Call back after T1."""
+        self._running_clock.call_later(self._timers.t1_s, callback)
+
     # Messages.
 
     def _written(

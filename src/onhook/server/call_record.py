@@ -27,14 +27,22 @@ def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -
         "contact_tag": contact.tag,
         "sequence": record.sequence + told,
     }
-    if call.answered_at is not None and record.answered_ms is None:
-        facts["answered_ms"] = clock.wall_ms(call.answered_at)  # once: the wall clock may be set
+    answered_at = _billed_from(call)
+    if answered_at is None:
+        facts["answered_ms"] = None
+    elif record.answered_ms is None:
+        facts["answered_ms"] = clock.wall_ms(answered_at)  # once: the wall clock may be set
     if dialog is not None:
         facts["dialog"] = dialog
     if call.end is not None and record.ended_ms is None:
         facts |= _ending(record, call)
     changes = {name: value for name, value in facts.items() if getattr(record, name) != value}
     return replace(record, **changes) if changes else record  # type: ignore[arg-type]  # its fields
+
+
+def _billed_from(call: Call) -> float | None:
+    """When it was answered. What ended unacknowledged was never heard: it counts as not answered."""
+    return call.answered_at if call.end is None or call.acknowledged else None
 
 
 def _stored_state(call: Call) -> State:
@@ -59,5 +67,5 @@ def _ending(record: CallRecord, call: Call) -> dict[str, object]:
         "cause": call.end.cause,
         "sip_cause": call.end.sip_cause,
         "sip_code": record.sip_code if call.end.sip_code is None else call.end.sip_code,
-        **bills.came_to(bill(bills.rate_of(record), call.answered_at, call.end.at)),
+        **bills.came_to(bill(bills.rate_of(record), _billed_from(call), call.end.at)),
     }

@@ -12,6 +12,7 @@ _NEVER_ANSWERED = {
     "rejected": "busy",
     "busy": "busy",
     "cancelled": "unanswered",
+    "hangup": "unanswered",
     "ring_timeout": "unanswered",
     "unanswered": "unanswered",
     "forced_hangup": "unanswered",

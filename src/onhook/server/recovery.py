@@ -9,8 +9,8 @@ what is still to be done, and does that and no more.
 the record says         what may be true at the phone                       what the phone gets
 ======================  ==================================================  ==========================
 dialling                the callee's phone rings; or our INVITE never left  CANCEL; a BYE if it answered
-ringing                 it rings; or our 200 left and was not yet recorded  480; a BYE if no ACK comes
-answered, pending       it talks; or our 200 was lost and it rings          BYE, and 480 beside it
+ringing, or answered    it rings; or our 200 left and has not arrived yet   480; a BYE if no ACK comes
+and not acknowledged
 answered                it talks                                            BYE
 closing, or ended       our BYE or rejection may be lost                    the same once more
 ======================  ==================================================  ==========================
@@ -107,10 +107,24 @@ def last_contacts(record: CallRecord) -> tuple[Contact, ...]:
 
 def _crashed(record: CallRecord, alive_ms: int | None, now_ms: int) -> CallRecord:
     last_ms = min(max(alive_ms or 0, record.written_ms, record.began_ms), now_ms)
-    answered_ms = record.answered_ms
+    answered_ms = record.answered_ms if _acknowledged(record) else None
     duration_ms = None if answered_ms is None else max(0, last_ms - answered_ms)
     record = _unreached(bills.billed(record, bill_ms(bills.rate_of(record), duration_ms)))
-    return replace(record, ended_ms=last_ms, ended_by=EndedBy.SYSTEM.value, cause=CAUSE)
+    return replace(
+        record,
+        answered_ms=answered_ms,
+        ended_ms=last_ms,
+        ended_by=EndedBy.SYSTEM.value,
+        cause=CAUSE,
+    )
+
+
+def _acknowledged(record: CallRecord) -> bool:
+    """Whether the caller can have heard anything: until its ACK, its INVITE is kept in the dialog."""
+    try:
+        return all(one.record.pending is None for one in dialogs.read(record.dialog))
+    except ValueError:
+        return True
 
 
 def _unreached(record: CallRecord) -> CallRecord:
@@ -179,9 +193,6 @@ class PhoneRecovery:
 
         if dialog.pending is None:
             hang_up()
-        elif record.answered_ms is not None:
-            hang_up()
-            self._endpoint.reject_orphan(dialog, _UNAVAILABLE, lambda _: None)
         else:
             self._endpoint.reject_orphan(
                 dialog,
