@@ -1,15 +1,21 @@
 """What can be wrong with ``msg``. Each refusal leaves the call ringing: nothing was answered for it."""
 
 import asyncio
+import gzip
+import io
 import socket
+from collections.abc import Mapping
 
+import numpy as np
 import pytest
+import soundfile
 
-from acceptance.asking import OK, assert_refused, assert_untouched
-from acceptance.files import BEEP, FileServer
+from acceptance.asking import OK, assert_refused, assert_untouched, span_s
+from acceptance.files import BEEP, FileServer, wav
 from acceptance.harness import Customer
 from onhook.testing.call_log import How
-from onhook.testing.tones import find_tones
+from onhook.testing.g711 import Pcm
+from onhook.testing.tones import find_tones, tone
 
 MEGABYTE = 1024 * 1024
 
@@ -91,8 +97,12 @@ async def test_error_msg_cannot_convert_text(customer: Customer, msg: str) -> No
         (403, {}),
         (500, {}),
         (204, {}),
-        (302, {"Location": "/good.wav"}),
+        (302, {}),
+        (304, {"Location": "/good.wav"}),
+        (302, {"Location": "http://10.0.0.1/good.wav"}),
+        (302, {"Location": "ftp://127.0.0.1/good.wav"}),
         (200, {"Content-Encoding": "gzip"}),
+        (200, {"Content-Encoding": "br"}),
     ],
 )
 async def test_error_msg_download_failed(
@@ -103,6 +113,12 @@ async def test_error_msg_download_failed(
     url = files.serve("bad.wav", body, status, headers)
     await assert_refused(customer, "error_msg_download_failed", msg=f"<url>{url}</url>")
     assert files.requests == ["/bad.wav"]
+
+
+async def test_error_msg_download_failed_in_a_circle(customer: Customer, files: FileServer) -> None:
+    url = files.serve("round.wav", b"", 302, {"Location": "/round.wav"})
+    await assert_refused(customer, "error_msg_download_failed", msg=f"<url>{url}</url>")
+    assert files.requests == ["/round.wav"] * 4
 
 
 async def test_error_msg_download_failed_when_nobody_listens(customer: Customer) -> None:
@@ -190,3 +206,64 @@ async def test_parts_are_heard_in_their_order(customer: Customer, files: FileSer
     assert len(beeps) == 2
     assert beeps[0][1] < beeps[1][0]
     assert call.recording.lost == 0
+
+
+# Files as they are found ------------------------------------------------------------------------
+
+
+def mp3(hz: float) -> bytes:
+    """A second of a tone."""
+    file = io.BytesIO()
+    soundfile.write(file, tone(hz, 1000, 24_000), 24_000, format="MP3")
+    return file.getvalue()
+
+
+def antiphase(pcm: Pcm) -> bytes:
+    """Two channels, one of them wired the wrong way round."""
+    file = io.BytesIO()
+    soundfile.write(file, np.stack([pcm, -pcm], axis=1), 8000, format="WAV")
+    return file.getvalue()
+
+
+BOTH_TONES = wav(np.concatenate([tone(600, 1000), tone(1500, 1000)]))
+UNSIZED = BOTH_TONES[:4] + bytes(4) + BOTH_TONES[8:40] + bytes(4) + BOTH_TONES[44:]
+Served = tuple[str, bytes, Mapping[str, str]]
+FOUND: dict[str, Served] = {
+    "two mp3 put together": ("a.mp3", mp3(600) + mp3(1500), {}),
+    "a line feed first": ("a.mp3", b"\n" + mp3(600) + mp3(1500), {}),
+    "sizes of 0": ("a.wav", UNSIZED, {}),
+    "antiphase": ("a.wav", antiphase(np.concatenate([tone(600, 1000), tone(1500, 1000)])), {}),
+    "aws-chunked": ("a.wav", BOTH_TONES, {"Content-Encoding": "aws-chunked"}),
+    "gzip": ("a.wav", gzip.compress(BOTH_TONES), {"Content-Encoding": "gzip"}),
+}
+
+
+@pytest.mark.parametrize("what", FOUND)
+async def test_files_as_they_are_found_are_heard_whole(
+    customer: Customer, files: FileServer, what: str
+) -> None:
+    name, body, headers = FOUND[what]
+    await assert_both_tones(customer, files.serve(name, body, 200, headers))
+
+
+async def test_a_url_that_leads_elsewhere_is_followed(
+    customer: Customer, files: FileServer
+) -> None:
+    files.serve("there.wav", BOTH_TONES)
+    files.serve("2.wav", b"", 307, {"Location": "there.wav#part"})
+    whole = files.serve("1.wav", b"", 301, {"Location": "/2.wav"})
+    url = files.serve("0.wav", b"", 302, {"Location": whole.removeprefix("http:")})
+    await assert_both_tones(customer, url)
+    assert files.requests == ["/0.wav", "/1.wav", "/2.wav", "/there.wav"]
+
+
+async def assert_both_tones(customer: Customer, url: str) -> None:
+    """A caller hears a second of each, one after the other."""
+    call, told = await customer.call()
+    assert await customer.hangup(told["session"], msg=f"<url>{url}</url>") == OK
+    assert (await call.ended(timeout_s=30)).how is How.BYE_RECEIVED
+    pcm = call.recording.pcm()
+    low, high = span_s(pcm, 600), span_s(pcm, 1500)
+    for begins, ends in (low, high):
+        assert ends - begins == pytest.approx(1.0, abs=0.03)
+    assert high[0] - low[1] == pytest.approx(0, abs=0.05)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from email.utils import formatdate
@@ -101,7 +100,7 @@ async def test_an_address_that_refuses_connections_leads_to_the_next() -> None:
         assert (await post(client, server.url(host="two.example"))).status == 200
 
 
-async def test_redirects_are_returned_and_not_followed() -> None:
+async def test_redirects_of_a_notification_are_returned_and_not_followed() -> None:
     async def reply(received: Received) -> web.Response:
         return web.Response(status=307, headers={"Location": "/elsewhere"})
 
@@ -109,9 +108,7 @@ async def test_redirects_are_returned_and_not_followed() -> None:
         answer = await post(client, server.url())
         assert answer.status == 307
         assert answer.headers["location"] == "/elsewhere"
-        with pytest.raises(DownloadFailed, match="307"):
-            await client.download(server.url(), 10, 10)
-    assert [received.target for received in server.received] == ["/", "/"]
+    assert [received.target for received in server.received] == ["/"]
 
 
 async def test_the_environment_has_no_say(
@@ -349,14 +346,6 @@ async def test_only_200_is_a_download(status: int) -> None:
         with pytest.raises(DownloadFailed) as failed:
             await client.download(server.url(), 10, 10)
     assert failed.value.status == status
-
-
-async def test_encoded_downloads_are_refused() -> None:
-    bomb = gzip.compress(bytes(10_000_000))
-    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
-    async with raw_server(saying(head, bomb)) as port, web_client() as client:
-        with pytest.raises(DownloadFailed, match="encoded"):
-            await client.download(url_of(port), 20_000_000, 10)
 
 
 @pytest.mark.parametrize(

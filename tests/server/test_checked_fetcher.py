@@ -1,6 +1,7 @@
 """Downloads for speech, from a real web server."""
 
 import asyncio
+from functools import partial
 from ipaddress import ip_network
 
 import pytest
@@ -17,6 +18,8 @@ DATE = "Mon, 01 Jan 2024 00:00:00 GMT"
 
 
 async def _answer(request: web.BaseRequest) -> web.StreamResponse:
+    if request.path == "/moved":
+        return web.Response(status=302, headers={"Location": "/file"})
     if request.path != "/file":
         return web.Response(status=int(request.path[1:]))
     if request.headers.get("If-Modified-Since") == DATE:
@@ -25,18 +28,24 @@ async def _answer(request: web.BaseRequest) -> web.StreamResponse:
 
 
 async def _fetch(
-    path: str, conditions: dict[str, str] | None = None, allowed: str = "127.0.0.0/8"
+    path: str,
+    conditions: dict[str, str] | None = None,
+    allowed: str = "127.0.0.0/8",
+    then: str | None = None,
 ) -> Download:
+    """The file; or what comes of `then`, asked with the file's source."""
     runner = web.ServerRunner(web.Server(_answer))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     resolver = Resolver(AddressPolicy((ip_network(allowed),)))
     try:
         async with WebClient(resolver, client_context(None)) as client:
-            url = f"http://127.0.0.1:{runner.addresses[0][1]}/{path}"
-            return await CheckedFetcher(client).fetch(
-                url, limit_bytes=1000, deadline_s=30, conditions=conditions
-            )
+            site = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            get = partial(CheckedFetcher(client).fetch, limit_bytes=1000, deadline_s=30)
+            if then is None:
+                return await get(f"{site}/{path}", conditions=conditions)
+            source = (await get(f"{site}/{path}")).source
+            return await get(f"{site}/{then}", conditions=conditions, source=source)
     finally:
         resolver.close()
         await runner.cleanup()
@@ -48,6 +57,22 @@ async def test_conditions_are_passed_on_and_headers_come_back() -> None:
     assert first.headers["last-modified"] == DATE
     second = await _fetch("file", {"If-Modified-Since": DATE})
     assert (second.body, second.not_modified) == (b"", True)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "unchanged"),
+    [
+        ("moved", "moved", True),
+        ("file", "moved", True),
+        ("moved", "file", True),
+        ("moved", "file?other", False),
+    ],
+)
+async def test_conditions_go_to_where_the_file_came_from(
+    first: str, then: str, unchanged: bool
+) -> None:
+    file = await _fetch(first, {"If-Modified-Since": DATE}, then=then)
+    assert file.not_modified is unchanged
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 503])

@@ -60,14 +60,15 @@ class Reply:
 
     body: bytes
     headers: Mapping[str, str]
+    source: str = ""
 
     def answer(self, conditions: Mapping[str, str]) -> Download:
         etag = conditions.get("If-None-Match")
         date = conditions.get("If-Modified-Since")
         unchanged = etag == self.headers.get("etag") if etag else date is not None
         if unchanged and (etag or date == self.headers.get("last-modified")):
-            return Download(b"", self.headers, not_modified=True)
-        return Download(self.body, self.headers)
+            return Download(b"", self.headers, not_modified=True, source=self.source)
+        return Download(self.body, self.headers, source=self.source)
 
 
 class Web:
@@ -77,6 +78,7 @@ class Web:
         self.files: dict[str, bytes | Reply | FetchError | asyncio.Event] = {}
         self.asked: list[str] = []
         self.conditions: list[Mapping[str, str]] = []
+        self.sources: list[str] = []
         self.deadlines: list[float] = []
         self.given_up: list[str] = []
         self._noted = asyncio.Event()
@@ -95,10 +97,12 @@ class Web:
         limit_bytes: int,
         deadline_s: float,
         conditions: Mapping[str, str] | None = None,
+        source: str = "",
     ) -> Download:
         assert limit_bytes == 10 * 1024 * 1024 and deadline_s > 0
         self.asked.append(url)
         self.conditions.append(conditions or {})
+        self.sources.append(source)
         self.deadlines.append(deadline_s)
         self._noted.set()
         file = self.files[url]

@@ -33,11 +33,13 @@ def test_what_can_be_asked_with(headers: dict[str, str], conditions: dict[str, s
 def test_a_confirmation_keeps_what_it_does_not_renew() -> None:
     copy = Copy.of("d", {"etag": "1", "last-modified": "Mon"}, 5.0)
     assert copy.confirmed({"etag": "2"}, 9.0) == Copy("d", "2", "Mon", 9.0)
+    there = Copy.of("d", {"etag": "1"}, 5.0, "there")
+    assert there.confirmed({}, 9.0) == Copy("d", "1", None, 9.0, "there")
 
 
 def test_it_survives_a_restart_and_holds_no_url(tmp_path: Path) -> None:
     path = tmp_path / "copies.db"
-    copy = Copy("d1", '"1"', None, 12.5)
+    copy = Copy("d1", '"1"', None, 12.5, "a hash")
     before = Copies(path)
     before.keep(URL, copy)
     before.close()

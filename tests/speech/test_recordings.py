@@ -89,6 +89,16 @@ async def test_an_unchanged_file_is_not_downloaded_again(
     assert world.web.conditions == [{}, {names[key]: value for key, value in headers.items()}]
 
 
+async def test_a_validator_is_for_the_place_that_it_came_from(world: World) -> None:
+    """What the URL leads to today may be another file, from before the one that is kept."""
+    world.web.files[URL] = Reply(wav(0.1), {"etag": '"1"'}, "there")
+    await world.get()
+    world.web.files[URL] = Reply(wav(0.1), {"etag": '"1"'}, "elsewhere")
+    await world.restart()
+    await world.get()
+    assert world.web.sources == ["", "there"]
+
+
 async def test_a_changed_file_is_heard_at_once(world: World) -> None:
     before = await world.kept(etag='"1"')
     world.web.files[URL] = Reply(NEW, {"etag": '"2"'})

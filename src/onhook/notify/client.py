@@ -5,8 +5,8 @@ in place of the name, so it has nothing left to look up; the name goes into the 
 https, into the certificate check. Connections are pooled by (address, port, name): a reused one leads
 to an address that passed the policy, under the same name.
 
-No redirect is followed, no proxy or .netrc is taken from the environment, no cookie is kept, and no
-body is decompressed.
+No redirect of a notification is followed; those of a download are, each to an address that was checked
+like the first. No proxy or .netrc is taken from the environment, and no cookie is kept.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ import structlog
 from yarl import URL
 
 from onhook.notify.addresses import AddressRefused, IPAddress
+from onhook.notify.downloads import CONDITIONS, receive, subset
 from onhook.notify.message import USER_AGENT
+from onhook.notify.redirects import MAX_REDIRECTS, next_url
 from onhook.notify.replies import (
     TRANSPORT_ERRORS,
     Download,
     DownloadFailed,
     DownloadRefused,
-    DownloadTooLarge,
     Reply,
     describe,
 )
@@ -49,11 +50,8 @@ _NEXT_ADDRESS_AFTER_S = 3.0  # a silent address must not use up the time of the 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)  # deadlines are ours
 _NEXT_ADDRESS_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=_NEXT_ADDRESS_AFTER_S)
 _MAX_DOWNLOADS = 32  # bodies held in memory at once
-_CHUNK_BYTES = 64 * 1024
 
 _REPLY_HEADERS = ("content-type", "date", "location", "retry-after", "server")
-_FILE_HEADERS = ("content-length", "content-type", "date", "etag", "last-modified")
-_CONDITIONS = frozenset({"if-modified-since", "if-none-match"})
 
 
 class WebClient:
@@ -123,7 +121,7 @@ class WebClient:
         await _discard_body(response)
         return Reply(
             response.status,
-            _subset(response, _REPLY_HEADERS),
+            subset(response, _REPLY_HEADERS),
             self._asked_for(response),
         )
 
@@ -139,24 +137,43 @@ class WebClient:
         limit_bytes: int,
         deadline_s: float,
         headers: Mapping[str, str] | None = None,
+        conditional: Callable[[WebUrl], bool] = lambda _: True,
     ) -> Download:
         """GET a file of at most `limit_bytes`, with `deadline_s` for all of it.
 
-        Raises `DownloadRefused` (the address), `DownloadTooLarge`, `DownloadFailed` (everything else,
-        any status but 200 included). A 304 is returned if `headers` carry a condition.
+        Up to `MAX_REDIRECTS` are followed; `conditional` tells of each address whether it is asked
+        with the conditions among `headers`. Raises `DownloadRefused` (an address), `DownloadTooLarge`,
+        `DownloadFailed` (everything else, any status but 200 included). A 304 is returned if a
+        condition was asked.
         """
-        request_headers = {"User-Agent": USER_AGENT, **(headers or {})}
         try:
             async with asyncio.timeout(deadline_s), self._downloads:
-                response = await self._send_to_any("GET", url, request_headers, None)
-                try:
-                    return await _receive(response, limit_bytes, request_headers)
-                finally:
-                    _let_go(response)
+                return await self._follow(url, limit_bytes, headers or {}, conditional)
         except AddressRefused as error:
             raise DownloadRefused(error.detail) from error
         except TRANSPORT_ERRORS as error:
             raise DownloadFailed(describe(error, deadline_s)) from error
+
+    async def _follow(
+        self,
+        url: WebUrl,
+        limit_bytes: int,
+        headers: Mapping[str, str],
+        conditional: Callable[[WebUrl], bool],
+    ) -> Download:
+        for _ in range(MAX_REDIRECTS + 1):
+            sent = {"User-Agent": USER_AGENT, **headers}
+            if not conditional(url):
+                sent = {name: text for name, text in sent.items() if name.lower() not in CONDITIONS}
+            response = await self._send_to_any("GET", url, sent, None)
+            try:
+                target = next_url(url, response.status, response.headers.get("Location"))
+                if target is None:
+                    return await receive(response, url, limit_bytes, sent)
+            finally:
+                _let_go(response)
+            url = target
+        raise DownloadFailed(f"the server redirects it more than {MAX_REDIRECTS} times", 302)
 
     def _session(self, connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()
@@ -277,35 +294,3 @@ def _let_go(response: aiohttp.ClientResponse) -> None:
     """Close the connection, unless the body was read to its end and the connection is pooled."""
     if not response.content.at_eof() or response.content.exception() is not None:
         response.close()
-
-
-async def _receive(
-    response: aiohttp.ClientResponse, limit_bytes: int, request_headers: Mapping[str, str]
-) -> Download:
-    headers = _subset(response, _FILE_HEADERS)
-    conditional = any(name.lower() in _CONDITIONS for name in request_headers)
-    if response.status == 304 and conditional:
-        return Download(304, headers, b"")
-    if response.status != 200:
-        raise DownloadFailed(f"the server answered {response.status}", response.status)
-    _refuse_encoded(response)
-    if response.content_length is not None and response.content_length > limit_bytes:
-        raise DownloadTooLarge(f"the file is larger than {limit_bytes} bytes")
-    body = bytearray()
-    while chunk := await response.content.read(_CHUNK_BYTES):
-        if len(body) + len(chunk) > limit_bytes:
-            raise DownloadTooLarge(f"the file is larger than {limit_bytes} bytes")
-        body += chunk
-    return Download(200, headers, bytes(body))
-
-
-def _refuse_encoded(response: aiohttp.ClientResponse) -> None:
-    """We asked for identity; whoever compresses all the same may mean a bomb."""
-    content = response.headers.get("Content-Encoding", "identity").strip().lower()
-    transfer = response.headers.get("Transfer-Encoding", "chunked").strip().lower()
-    if content not in ("identity", "") or transfer != "chunked":
-        raise DownloadFailed("the server sent an encoded body, which was not asked for", 200)
-
-
-def _subset(response: aiohttp.ClientResponse, names: tuple[str, ...]) -> dict[str, str]:
-    return {name: response.headers[name] for name in names if name in response.headers}

@@ -12,6 +12,7 @@ from aiohttp.http import HttpProcessingError
 from onhook.notify.addresses import AddressRefused
 from onhook.notify.resolver import NotResolved
 from onhook.notify.tls import handshake_failure
+from onhook.notify.urls import WebUrl
 
 TRANSPORT_ERRORS = (
     aiohttp.ClientError,
@@ -40,7 +41,7 @@ class DownloadTooLarge(DownloadError):
 
 
 class DownloadFailed(DownloadError):
-    """No connection, no reply in time, another status than 200, or an encoded body."""
+    """No connection, no reply in time, another status than 200, or a body that is not decoded here."""
 
     def __init__(self, detail: str, status: int | None = None) -> None:
         super().__init__(detail)
@@ -71,6 +72,8 @@ class Download:
     """`content-length`, `content-type`, `date`, `etag`, `last-modified`: those that came, lower-cased."""
     body: bytes = field(repr=False)
     """Empty for a 304."""
+    url: WebUrl = field(repr=False)
+    """Who sent it, in the end: the address that was asked for, or where that one led to."""
 
     @property
     def not_modified(self) -> bool:

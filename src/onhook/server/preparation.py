@@ -1,6 +1,7 @@
 """What a request needs before it may begin: its notify_url reachable, its message ready to play."""
 
 import asyncio
+import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -194,6 +195,7 @@ class CheckedFetcher:
         limit_bytes: int,
         deadline_s: float,
         conditions: Mapping[str, str] | None = None,
+        source: str = "",
     ) -> fetch.Download:
         """The file at ``url``; raises what speech expects of its downloader."""
         try:
@@ -201,7 +203,9 @@ class CheckedFetcher:
         except UrlRefused as error:
             raise fetch.UrlNotValid(f"A <url> of msg cannot be used: {error.detail}.") from error
         try:
-            download = await self._client.download(target, limit_bytes, deadline_s, conditions)
+            download = await self._client.download(
+                target, limit_bytes, deadline_s, conditions, lambda at: source in ("", _hash(at))
+            )
         except DownloadTooLarge as error:
             raise fetch.TooLarge from error
         except DownloadRefused as error:
@@ -209,7 +213,13 @@ class CheckedFetcher:
         except DownloadError as error:
             failed = fetch.TryLater if _passing(error) else fetch.FetchFailed
             raise failed(f"The file of a <url> of msg could not be downloaded: {error}.") from error
-        return fetch.Download(download.body, download.headers, download.not_modified)
+        return fetch.Download(
+            download.body, download.headers, download.not_modified, _hash(download.url)
+        )
+
+
+def _hash(url: WebUrl) -> str:
+    return hashlib.sha256(str(url).encode()).hexdigest()
 
 
 def _passing(error: DownloadError) -> bool:

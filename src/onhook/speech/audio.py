@@ -1,21 +1,29 @@
 """Recordings: what kind of file it is, and its sound as telephone audio.
 
-A file is judged by its content; its name only has to agree. libsndfile and libmpg123, which decode
-it, are asked for nothing beyond the formats that the API names.
+A file is judged by its content; its name only has to agree. What is broken around the sound is mended
+before anybody decodes it (`mpeg`, `riff`). libsndfile and libmpg123, which do, are asked for nothing
+beyond the formats that the API names.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from onhook.speech import mpeg, riff
 from onhook.speech.errors import InvalidFileFormat, InvalidFileSize
+from onhook.speech.mixing import mixed, without_odd_end
 from onhook.speech.narrowband import Narrowband, Pcm
 from onhook.speech.voices import Samples
 
 MAX_DURATION_S: Final = 60 * 60
 """Longest recording. Ten megabytes of mp3 can be hours."""
+
+_ENOUGH_S: Final = (
+    MAX_DURATION_S + 60
+)  # a little more: that it is too long is for the decoder to say
 
 MIN_RATE_HZ: Final = 4_000
 MAX_RATE_HZ: Final = 192_000
@@ -24,6 +32,7 @@ MAX_CHANNELS: Final = 2
 _GSM_FRAME_BYTES: Final = 33
 _MAX_GSM_BYTES: Final = MAX_DURATION_S * 50 * _GSM_FRAME_BYTES
 _GSM_SIGNATURE: Final = 0xD  # the upper half of each frame's first byte
+_BLANK: Final = b"\t\n\r \xef\xbb\xbf"  # what templates and editors put in front of everything
 
 
 class FileKind(Enum):
@@ -45,15 +54,36 @@ def named_kind(url: str) -> FileKind:
         ) from None
 
 
-def content_kind(body: bytes) -> FileKind | None:
-    """The kind that `body` is, by its first bytes (raw GSM: by all its frames)."""
-    if body[:4] == b"RIFF" and body[8:12] == b"WAVE":
-        return FileKind.WAV
-    if body[:3] == b"ID3" or (len(body) > 1 and body[0] == 0xFF and body[1] & 0xE0 == 0xE0):
-        return FileKind.MP3
-    if _is_gsm(body):
-        return FileKind.GSM
-    return None
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file holds: the streams that are heard after one another, each for a decoder of its own."""
+
+    kind: FileKind
+    streams: Sequence[bytes]
+    ends_unknown: bool = False
+    """Whether the last bytes may be no sound: see `riff`."""
+    names: tuple[FileKind, ...] = ()
+    """What it may be named beside `kind`."""
+
+
+def content(body: bytes) -> Content | None:
+    """What `body` is, by what stands in it; None for what is no recording."""
+    if riff.begins(body) is not None:
+        return _wave(body)
+    plain = body.lstrip(_BLANK)
+    if _is_gsm(plain):
+        return Content(FileKind.GSM, [plain])
+    return Content(FileKind.MP3, mpeg.streams(body, _ENOUGH_S)) if mpeg.has_frames(body) else None
+
+
+def _wave(body: bytes) -> Content:
+    wave = riff.read(body)
+    if wave is None:
+        return Content(FileKind.WAV, [body])  # its decoder says no
+    if wave.codec == riff.MPEG_LAYER_III:
+        return Content(FileKind.MP3, mpeg.streams(wave.sound, _ENOUGH_S), names=(FileKind.WAV,))
+    mended = body if wave.is_plain else wave.plain()
+    return Content(FileKind.WAV, [mended], wave.ends_unknown)
 
 
 def decode(body: bytes, named: FileKind) -> Pcm:
@@ -62,36 +92,52 @@ def decode(body: bytes, named: FileKind) -> Pcm:
     `named` is what its name claims. Runs in a process of its own: see `decoding`.
     Raises `InvalidFileFormat`, or `InvalidFileSize` when it plays for more than `MAX_DURATION_S`.
     """
-    kind = content_kind(body)
-    if kind is None:
+    found = content(body)
+    if found is None:
         raise InvalidFileFormat(
             "The file of a <url> in msg is not a recording: its content is not mp3, wav or gsm."
         )
-    if kind is not named:
+    if named not in (found.kind, *found.names):
         raise InvalidFileFormat(
-            f"The file of a <url> in msg is named {named.value}, but its content is {kind.value}."
+            f"The file of a <url> in msg is named {named.value}, but its content is "
+            f"{found.kind.value}."
         )
-    if kind is FileKind.GSM and len(body) > _MAX_GSM_BYTES:
+    if found.kind is FileKind.GSM and len(body) > _MAX_GSM_BYTES:
         raise _too_long()  # without the seconds that it takes to find out by decoding
-    from onhook.speech.decoder import Decoder  # here: libsndfile is loaded when first needed
-
-    with Decoder(body, kind) as decoder:
-        _check(decoder.rate_hz, decoder.channels)
-        pcm = _convert(decoder.read, decoder.rate_hz)
+    pcm = _decoded(found)
     if len(pcm) == 0:
         raise InvalidFileFormat("There is no sound in the file of a <url> in msg.")
     return pcm
 
 
-def _convert(read: Callable[[], Samples], rate_hz: int) -> Pcm:
+def _decoded(found: Content) -> Pcm:
+    import numpy as np
+
+    from onhook.speech.decoder import Decoder  # here: libsndfile is loaded when first needed
+
+    left_s = float(MAX_DURATION_S)
+    heard: list[Pcm] = []
+    for stream in found.streams:
+        with Decoder(stream, found.kind) as decoder:
+            _check(decoder.rate_hz, decoder.channels)
+            sound = mixed(decoder)
+            if found.ends_unknown:
+                sound = without_odd_end(sound, decoder.rate_hz)
+            pcm, left_s = _convert(sound, decoder.rate_hz, left_s)
+        heard.append(pcm)
+    return heard[0] if len(heard) == 1 else np.concatenate(heard)
+
+
+def _convert(sound: Iterator[Samples], rate_hz: int, left_s: float) -> tuple[Pcm, float]:
+    """The sound for the telephone, and how many of the seconds are left."""
     narrowband = Narrowband(rate_hz)
-    left = MAX_DURATION_S * rate_hz
-    while len(samples := read()):
+    left = round(left_s * rate_hz)
+    for samples in sound:
         left -= len(samples)
         if left < 0:
             raise _too_long()
         narrowband.feed(samples)
-    return narrowband.finish()
+    return narrowband.finish(), left / rate_hz
 
 
 def _too_long() -> InvalidFileSize:

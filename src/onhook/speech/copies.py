@@ -21,11 +21,11 @@ LIMIT: Final = 20_000
 
 _MAX_VALIDATOR_CHARS: Final = 500
 _PRUNE_EVERY: Final = 100
-_FORMAT: Final = 1  # raise it when the table changes: an older file is begun anew
+_FORMAT: Final = 2  # raise it when the table changes: an older file is begun anew
 _TABLE: Final = """
 CREATE TABLE copies (
     url BLOB PRIMARY KEY, digest TEXT NOT NULL, etag TEXT, last_modified TEXT,
-    confirmed_at REAL NOT NULL
+    confirmed_at REAL NOT NULL, source TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX copies_by_age ON copies (confirmed_at);
 """
@@ -41,18 +41,20 @@ class Copy:
     last_modified: str | None
     confirmed_at: float
     """Unix time of the last 200 or 304."""
+    source: str = ""
+    """A hash of where the URL led to: the validators are of the file there."""
 
     @classmethod
-    def of(cls, digest: str, headers: Mapping[str, str], now: float) -> Self:
+    def of(cls, digest: str, headers: Mapping[str, str], now: float, source: str = "") -> Self:
         """From the headers of a 200."""
         etag, date = (_validator(headers.get(name)) for name in ("etag", "last-modified"))
-        return cls(digest, etag, date, now)
+        return cls(digest, etag, date, now, source)
 
     def confirmed(self, headers: Mapping[str, str], now: float) -> "Copy":
         """From those of a 304, which may bring newer validators (RFC 9111, section 4.3.4)."""
         newer = Copy.of(self.digest, headers, now)
         etag, date = newer.etag or self.etag, newer.last_modified or self.last_modified
-        return Copy(self.digest, etag, date, now)
+        return Copy(self.digest, etag, date, now, self.source)
 
     @property
     def conditions(self) -> dict[str, str]:
@@ -73,15 +75,16 @@ class Copies:
     def find(self, url: str, recipe: bytes = b"") -> Copy | None:
         """What is known of `url`, if prompts were made by the same `recipe` then."""
         rows = self._do(
-            "SELECT digest, etag, last_modified, confirmed_at FROM copies WHERE url = ?",
+            "SELECT digest, etag, last_modified, confirmed_at, source FROM copies WHERE url = ?",
             _key(url, recipe),
         )
         return Copy(*rows[0]) if rows else None
 
     def keep(self, url: str, copy: Copy, recipe: bytes = b"") -> None:
         """Remember `copy` in place of what was known."""
-        values = (copy.digest, copy.etag, copy.last_modified, copy.confirmed_at)
-        self._do("INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?, ?)", _key(url, recipe), *values)
+        values = (copy.digest, copy.etag, copy.last_modified, copy.confirmed_at, copy.source)
+        places = ", ".join("?" * (1 + len(values)))
+        self._do(f"INSERT OR REPLACE INTO copies VALUES ({places})", _key(url, recipe), *values)
         self._kept += 1
         if self._kept % _PRUNE_EVERY == 1:
             self._prune()
@@ -102,7 +105,7 @@ class Copies:
             self._limit,
         )
 
-    def _do(self, statement: str, *values: object) -> list[tuple[str, str, str, float]]:
+    def _do(self, statement: str, *values: object) -> list[tuple[str, str, str, float, str]]:
         try:
             with self._lock:
                 return self._database.execute(statement, values).fetchall()

@@ -4,7 +4,6 @@ import io
 from types import TracebackType
 from typing import Final
 
-import numpy as np
 import soundfile
 
 from onhook.speech.audio import FileKind
@@ -73,24 +72,17 @@ class Decoder:
         self._file.close()
 
     def read(self) -> Samples:
-        """The next chunk mixed down to one channel; empty at the end."""
+        """The next chunk, shape (n, channels); empty at the end."""
         try:
-            frames = self._file.read(CHUNK_FRAMES, dtype="float32", always_2d=True)
+            frames: Samples = self._file.read(CHUNK_FRAMES, dtype="float32", always_2d=True)
         except soundfile.SoundFileError:
             raise InvalidFileFormat(
                 "The file of a <url> in msg is damaged: it cannot be decoded to its end."
             ) from None
-        mixed: Samples = frames[:, 0] if self.channels == 1 else _mixed(frames)
-        return mixed
+        return frames
 
 
 def _open(file: io.BytesIO, kind: FileKind) -> soundfile.SoundFile:
     if kind is FileKind.GSM:
         return _Forward(file, format="RAW", subtype="GSM610", samplerate=RATE_HZ, channels=1)
     return _Forward(file)
-
-
-def _mixed(frames: Samples) -> Samples:
-    with np.errstate(all="ignore"):  # floats in a file may be infinite, and opposite
-        mixed: Samples = frames.mean(axis=1, dtype=np.float32)
-    return mixed

@@ -3,7 +3,7 @@
 FetchError
   UrlNotValid       the address cannot be asked for at all
   FetchRefused      a rule forbids to ask for it (a private address, say)
-  FetchFailed       no 200, an encoded body
+  FetchFailed       no 200, a body that cannot be decoded
     TryLater        no whole answer in time, or one that speaks of a passing trouble
   TooLarge          more bytes than the limit
 """
@@ -53,6 +53,8 @@ class Download:
     """Of the reply, by lower-case name; `etag` and `last-modified` are looked at."""
     not_modified: bool = False
     """304: there is no body."""
+    source: str = ""
+    """A hash of the address that it came from: the one asked for may lead elsewhere."""
 
 
 class Fetcher(Protocol):
@@ -65,9 +67,11 @@ class Fetcher(Protocol):
         limit_bytes: int,
         deadline_s: float,
         conditions: Mapping[str, str] | None = None,
+        source: str = "",
     ) -> Download:
         """The file at `url`, whole, within `deadline_s` seconds from now.
 
         `conditions` are request headers (`If-None-Match`, `If-Modified-Since`): only with them is a
-        304 an answer. Raises a leaf of `FetchError`, and stops reading after `limit_bytes`.
+        304 an answer. They are of the file from `source`, and nobody else is asked with them; without
+        one, whoever has the file is. Raises a leaf of `FetchError`, and stops reading after `limit_bytes`.
         """

@@ -33,7 +33,7 @@ log = structlog.get_logger()
 STALE_S: Final = 3600.0
 """How long a copy is used while its server does not answer, from when it was last confirmed."""
 
-_RECIPE: Final = b"file 3\n"  # raise it when files are decoded or levelled in another way
+_RECIPE: Final = b"file 4\n"  # raise it when files are decoded or levelled in another way
 
 Room: TypeAlias = Callable[[str], AbstractAsyncContextManager[None]]
 """Waits for a place to download and decode the file at a URL in, and holds it."""
@@ -128,15 +128,18 @@ class Recordings(Generic[P]):
             await self._looking_up.run(partial(self._keep, url, copy))
             return held.part
         part = await self._decoding.run(partial(self._decode, download.body, kind))
-        copy = Copy.of(part.digest, download.headers, self._clock())
+        copy = Copy.of(part.digest, download.headers, self._clock(), download.source)
         await self._looking_up.run(partial(self._keep, url, copy))
         return part
 
     async def _download(self, url: str, held: _Held[P] | None, deadline_s: float) -> Download:
-        conditions = held.copy.conditions if held is not None else {}
         try:
             return await self._fetcher.fetch(
-                url, limit_bytes=MAX_FILE_BYTES, deadline_s=deadline_s, conditions=conditions
+                url,
+                limit_bytes=MAX_FILE_BYTES,
+                deadline_s=deadline_s,
+                conditions=held.copy.conditions if held is not None else {},
+                source=held.copy.source if held is not None else "",
             )
         except TryLater:
             raise

@@ -144,6 +144,8 @@ class Catalogue:
         return speakers
 
     def _speakers(self, language: str) -> dict[Gender, Voice]:
+        if speakers := self._by_tag.get(language.lower()):
+            return speakers
         tags = looked_up(language)
         found = [self._by_tag[tag] for tag in tags if tag in self._by_tag]
         found += [
