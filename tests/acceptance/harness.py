@@ -43,6 +43,8 @@ class Onhook:
 
     settings: Mapping[str, str] = field(default_factory=dict)
     data: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="onhook-")))
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables beside the settings."""
 
     def __post_init__(self) -> None:
         environment = {
@@ -57,7 +59,7 @@ class Onhook:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "onhook", "serve"],
-                env={**os.environ, **environment},
+                env={**os.environ, **environment, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

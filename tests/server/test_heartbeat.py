@@ -1,16 +1,18 @@
 """The heartbeat vouches only for what is on disk before it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from onhook.server import clock
 from onhook.server.heartbeat import beat
 from onhook.server.journal import Journal
 from onhook.store import Store, Writes
-from onhook.store.orphans import last_alive_ms
+from onhook.store.orphans import last_alive
 from store.samples import ACCOUNT, APPLICATION, call
 
 
@@ -42,7 +44,11 @@ async def beats_until(store: Store, journal: Journal, busy: bool, rounds: asynci
 @pytest.mark.parametrize("busy", [True, False])
 async def test_it_is_written_while_there_are_calls(store: Store, busy: bool) -> None:
     await beats_until(store, Journal(store), busy, asyncio.Event())
-    assert (await last_alive_ms(store, "me") is not None) is busy
+    alive = await last_alive(store, "me")
+    assert (alive is not None) is busy
+    if alive is not None:
+        assert alive.boot_id == clock.boot_id()
+        assert 0 <= time.monotonic() * 1000 - alive.alive_mono_ms < 60_000
 
 
 async def test_not_while_a_call_owes_something(
@@ -55,7 +61,7 @@ async def test_not_while_a_call_owes_something(
             await journal.write("S1", Writes(calls=(call(state="ended"),)), lambda: None)
     await beats_until(store, journal, True, asyncio.Event())
     journal.close()
-    assert await last_alive_ms(store, "me") is None
+    assert await last_alive(store, "me") is None
 
 
 def _refuse(_: Writes) -> "asyncio.Future[None]":

@@ -14,28 +14,38 @@ from onhook.server import dialogs
 from onhook.server.dialogs import OpenDialog
 from onhook.server.recovery import ended, settle
 from onhook.store import Store, WorkerAlive, Writes
-from onhook.store.orphans import last_alive_ms, orphans
+from onhook.store.orphans import last_alive, orphans
 from store.samples import ACCOUNT, APPLICATION, call
 
 CONTACT = {"contact_block": "play", "contact_url": "http://a.example/", "contact_tag": "t"}
 MS = st.integers(0, 10_000_000)
 
 
-@given(MS, MS, MS | st.none(), MS | st.none(), MS)
+@given(MS, MS, MS | st.none(), MS | st.none(), MS, MS, MS, MS | st.none())
 def test_never_beyond_the_last_moment_known(
-    began_ms: int, written_ms: int, answered_ms: int | None, alive_ms: int | None, now_ms: int
+    answered: int,
+    written: int,
+    answered_ms: int | None,
+    alive: int | None,
+    began_ms: int,
+    written_ms: int,
+    now_ms: int,
+    alive_ms: int | None,
 ) -> None:
+    """Whatever the wall clock was set to meanwhile (``_ms``), the monotonic one counts."""
     record = call(
-        began_ms=began_ms, written_ms=written_ms, answered_ms=answered_ms, state="running"
-    )
-    record, _ = ended(record, alive_ms, now_ms)
+        began_ms=began_ms, written_ms=written_ms, answered_ms=answered_ms, state="running",
+        boot_id="b", written_mono_ms=written,
+        answered_mono_ms=None if answered_ms is None else answered,
+    )  # fmt: skip
+    beat = None if alive is None else WorkerAlive("me", alive_ms or 0, alive, "b")
+    record, _ = ended(record, beat, now_ms)
     assert record.ended_ms is not None
-    assert record.ended_ms <= now_ms
-    assert record.ended_ms <= max(began_ms, written_ms, alive_ms or 0)
+    assert began_ms <= record.ended_ms <= max(began_ms, now_ms)
     if answered_ms is None:
         assert (record.duration_ms, record.minutes, record.debit) == (0, 0, "0.000")
     else:
-        assert record.duration_ms == max(0, record.ended_ms - answered_ms)
+        assert record.duration_ms == max(0, max(written, alive or 0) - answered)
         assert record.minutes == max(1, -(-record.duration_ms // 60_000))
         assert Decimal(record.debit) == Decimal("0.020") * record.minutes
     assert (record.state, record.ended_by, record.cause) == ("ended", "system", "crash")
@@ -69,9 +79,29 @@ def test_an_answer_that_was_never_acknowledged_costs_nothing() -> None:
 
 
 def test_the_heartbeat_counts_and_so_does_the_calls_own_last_write() -> None:
+    record = call(
+        state="running", answered_ms=2000, written_ms=5000,
+        boot_id="b", answered_mono_ms=12_000, written_mono_ms=15_000,
+    )  # fmt: skip
+    assert ended(record, WorkerAlive("me", 1, 14_000, "b"), 99_000)[0].duration_ms == 3000
+    later = ended(record, WorkerAlive("me", 1, 80_000, "b"), 99_000)[0]
+    assert (later.duration_ms, later.minutes, later.ended_ms) == (68_000, 2, 70_000)
+    assert ended(record, None, 99_000)[0].duration_ms == 3000
+
+
+def test_a_heartbeat_of_another_boot_says_nothing() -> None:
+    record = call(
+        state="running", answered_ms=2000, written_ms=5000,
+        boot_id="b", answered_mono_ms=12_000, written_mono_ms=15_000,
+    )  # fmt: skip
+    after, _ = ended(record, WorkerAlive("me", 90_000, 9_000_000, "another"), 99_000)
+    assert (after.duration_ms, after.ended_ms) == (3000, 5000)
+
+
+def test_what_an_older_version_left_is_billed_by_the_wall_clock() -> None:
     record = call(state="running", answered_ms=2000, written_ms=5000)
-    assert ended(record, 4000, 99_000)[0].duration_ms == 3000
-    assert ended(record, 70_000, 99_000)[0].minutes == 2
+    assert ended(record, WorkerAlive("me", 4000), 99_000)[0].duration_ms == 3000
+    assert ended(record, WorkerAlive("me", 70_000), 99_000)[0].minutes == 2
     assert ended(record, None, 99_000)[0].duration_ms == 3000
 
 
@@ -80,7 +110,7 @@ def test_a_call_on_its_way_out_keeps_its_own_end() -> None:
         state="closing", answered_ms=1000, written_ms=9000, ended_ms=8000, duration_ms=7000,
         billed_s=60, minutes=1, debit="0.020", ended_by="application", cause="hangup", **CONTACT,
     )  # fmt: skip
-    after, told = ended(record, 60_000_000, 70_000_000)
+    after, told = ended(record, WorkerAlive("me", 60_000_000), 70_000_000)
     assert (after.ended_ms, after.duration_ms, after.cause) == (8000, 7000, "hangup")
     [notification] = told
     fields = json.loads(notification.fields)
@@ -124,8 +154,8 @@ async def test_settling_twice_is_settling_once(tmp_path: Path) -> None:
     alive = WorkerAlive("me", 61_500)
     await store.submit(Writes(calls=(live, others, over), alive=alive))
     await store.submit(Writes(alive=WorkerAlive("another", 1)))
-    assert await last_alive_ms(store, "me") == 61_500
-    assert await last_alive_ms(store, "nobody") is None
+    assert await last_alive(store, "me") == alive
+    assert await last_alive(store, "nobody") is None
     for _ in range(2):
         assert [record.session for record in await settle(store, "me")] == ["S1"]
         record = await store.call("S1")

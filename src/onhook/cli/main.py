@@ -51,6 +51,7 @@ def serve(
     database_url: Database = None,
     config: Annotated[str | None, typer.Option(help=doc("config"))] = None,
     worker: Annotated[str | None, typer.Option(help=doc("worker"))] = None,
+    lease_s: Annotated[str | None, typer.Option(help=doc("lease_s"))] = None,
     allowed_networks: Annotated[str | None, typer.Option(help=doc("allowed_networks"))] = None,
     trusted_peers: Annotated[str | None, typer.Option(help=doc("trusted_peers"))] = None,
     country: Annotated[str | None, typer.Option(help=doc("country"))] = None,

@@ -32,7 +32,9 @@ _COLUMNS = (
     *("began", "session", "state", "from", "to", "dest"),
     *("minutes", "debit", "ended by", "cause", "sip"),
 )
-_INTERNAL = frozenset({"owner", "dialog", "facts"})
+_INTERNAL = frozenset(
+    {"owner", "dialog", "facts", "boot_id", "answered_mono_ms", "written_mono_ms"}
+)
 
 
 def wanted(

@@ -7,18 +7,18 @@ import resource
 import uvloop
 
 from onhook.cli.logs import configure_logs
-from onhook.server.process import Server, StartError
+from onhook.server.process import Server, StartError, Superseded
 from onhook.server.settings import Settings
 
 
 def serve(settings: Settings) -> str | None:
-    """Runs the server to its end; returns why it could not start, if it could not."""
+    """Runs the server to its end; returns why it could not start or go on, if it could not."""
     configure_logs()
     os.umask(0o077)  # numbers, messages, URLs with secrets: nothing that is kept is for other users
     _allow_files()
     try:
         uvloop.run(Server(settings).run())
-    except StartError as error:
+    except (StartError, Superseded) as error:
         return str(error)
     return None
 

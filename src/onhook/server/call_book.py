@@ -79,7 +79,7 @@ class CallBook:
         if accepted and not self._asked:
             self._asked, tag = True, accepted[0].request.tag
         first = self.record.sequence + 1
-        record = replace(record, tag=tag, written_ms=clock.wall_ms(clock.now_s()))
+        record = _dated(replace(record, tag=tag))
         self.record = record
         notifications = [
             notices.notification(record, effect.contact, effect.call_state, sequence)
@@ -155,3 +155,14 @@ class CallBook:
         log.error("call_abandoned", session=self.record.session)
         self._journal.forget(self.record.session)
         self._owner.unrecorded()
+
+
+def _dated(record: CallRecord) -> CallRecord:
+    """The record as of now; a call that has ended needs no other clock than that of people."""
+    now_s = clock.now_s()
+    return replace(
+        record,
+        written_ms=clock.wall_ms(now_s),
+        written_mono_ms=clock.mono_ms(now_s),
+        boot_id=clock.boot_id() if record.ended_ms is None else "",
+    )

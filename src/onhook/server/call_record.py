@@ -27,17 +27,25 @@ def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -
         "contact_tag": contact.tag,
         "sequence": record.sequence + told,
     }
-    answered_at = _billed_from(call)
-    if answered_at is None:
-        facts["answered_ms"] = None
-    elif record.answered_ms is None:
-        facts["answered_ms"] = clock.wall_ms(answered_at)  # once: the wall clock may be set
+    facts |= _answer(record, _billed_from(call))
     if dialog is not None:
         facts["dialog"] = dialog
     if call.end is not None and record.ended_ms is None:
         facts |= _ending(record, call)
     changes = {name: value for name, value in facts.items() if getattr(record, name) != value}
     return replace(record, **changes) if changes else record  # type: ignore[arg-type]  # its fields
+
+
+def _answer(record: CallRecord, answered_at: float | None) -> dict[str, object]:
+    """On both clocks, and once: the wall clock may be set."""
+    if answered_at is None:
+        return {"answered_ms": None, "answered_mono_ms": None}
+    if record.answered_ms is not None:
+        return {}
+    return {
+        "answered_ms": clock.wall_ms(answered_at),
+        "answered_mono_ms": clock.mono_ms(answered_at),
+    }
 
 
 def _billed_from(call: Call) -> float | None:

@@ -30,7 +30,7 @@ async def beat(
     failing = False
     while True:
         await asyncio.sleep(every_s)
-        alive = WorkerAlive(owner, clock.wall_ms(clock.now_s()))
+        alive = _alive(owner)
         if not busy() or not await journal.caught_up():
             continue
         try:
@@ -40,3 +40,8 @@ async def beat(
             if not failing:
                 log.warning("heartbeat_not_written", error=type(error).__name__)
             failing = True
+
+
+def _alive(owner: str) -> WorkerAlive:
+    now_s = clock.now_s()
+    return WorkerAlive(owner, clock.wall_ms(now_s), clock.mono_ms(now_s), clock.boot_id())

@@ -46,6 +46,7 @@ from onhook.server.heartbeat import beat
 from onhook.server.http_guard import guarded
 from onhook.server.idempotency import KeptReplies
 from onhook.server.journal import Journal
+from onhook.server.lease import WorkerInUse, keep, take, unless
 from onhook.server.metrics import Metrics
 from onhook.server.notices import outgoing
 from onhook.server.occupancy import Occupied, occupied
@@ -74,6 +75,7 @@ from onhook.store import (
     CallRecord,
     Keyring,
     KeyringError,
+    Lease,
     NotificationOutcome,
     Store,
     StoreError,
@@ -91,6 +93,16 @@ class StartError(Exception):
     """The process cannot start; the message is one sentence that says why and what to do."""
 
 
+class Superseded(Exception):
+    """Another process is the worker now, and ends and bills its calls; this one has ended."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(
+            f"Another server has taken over the worker {owner}; this one wrote nothing since, and "
+            "ends. Give every server a --worker name of its own."
+        )
+
+
 class Server:
     """A running process. ``http`` and ``sip`` are the addresses it really listens on."""
 
@@ -105,13 +117,16 @@ class Server:
         self.sip: tuple[str, int] = settings.sip
 
     async def run(self) -> None:
-        """Serves until SIGTERM or SIGINT, then drains. Raises :class:`StartError`."""
+        """Serves until SIGTERM or SIGINT, then drains. Raises StartError and :class:`Superseded`."""
         self._catch_signals()
         async with AsyncExitStack() as stack:
             listener = _listen(self._settings.http)
             stack.callback(listener.close)
             self.http = listener.getsockname()[:2]
             store = await self._open_store(stack)
+            lease = await self._become_worker(stack, store)
+            if lease is None:
+                return
             journal = Journal(store)
             stack.callback(journal.close)
             directory = Directory(store, _keyring(self._settings.data))
@@ -185,7 +200,10 @@ class Server:
             self._announce()
             self._warm_voices()  # not before: loading them holds up the rest
             await self._stop.wait()
-            await self._wind_up(board, endpoint, outbox)
+            if not lease.lost.is_set():
+                await self._wind_up(board, endpoint, outbox, lease)
+            if lease.lost.is_set():
+                raise Superseded(lease.owner)
 
     # Opening ------------------------------------------------------------------------------------
 
@@ -208,6 +226,28 @@ class Server:
             raise StartError(str(error)) from error
         stack.push_async_callback(store.close)
         return store
+
+    async def _become_worker(self, stack: AsyncExitStack, store: Store) -> Lease | None:
+        """Takes the lease, and keeps it; None if the process is to stop before it has it."""
+        settings = self._settings
+        try:
+            taking = take(store, settings.worker, settings.data, settings.lease_s)
+            lease = await unless(self._stop, taking)
+        except WorkerInUse as error:
+            raise StartError(str(error)) from error
+        except (StoreError, SQLAlchemyError) as error:
+            reason = getattr(error, "orig", None) or error
+            raise StartError(f"The database cannot be written: {reason}.") from error
+        if lease is not None:
+            _in_background(stack, keep(store, lease, settings.lease_s))
+            _in_background(stack, self._end_without(lease))
+        return lease
+
+    async def _end_without(self, lease: Lease) -> None:
+        """A process that has lost its lease has nothing more to do here."""
+        await lease.lost.wait()
+        self._stop_now.set()
+        self._stop.set()
 
     async def _settle(self, store: Store) -> Sequence[CallRecord]:
         """Ends on disk what a crash of this worker left behind; see onhook.server.recovery."""
@@ -355,7 +395,9 @@ class Server:
             self._stop_now.set()
         self._stop.set()
 
-    async def _wind_up(self, board: Switchboard, endpoint: SipEndpoint, outbox: Outbox) -> None:
+    async def _wind_up(
+        self, board: Switchboard, endpoint: SipEndpoint, outbox: Outbox, lease: Lease
+    ) -> None:
         """No new calls; running ones may end; the rest is hung up; the last notifications leave."""
         endpoint.draining = True
         draining = asyncio.create_task(board.drain(self._settings.drain_s))
@@ -365,6 +407,8 @@ class Server:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        if lease.lost.is_set():
+            return
         board.hang_up_all()
         await board.emptied(_LAST_BYES_S)
         await outbox.drain(_LAST_NOTIFICATIONS_S)

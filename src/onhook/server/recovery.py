@@ -18,7 +18,8 @@ closing, or ended       our BYE or rejection may be lost                    the 
 A call that was passed on has two phones, and each gets what it has to get.
 
 A call that was going on is billed to the last moment at which it is known to have done so, the later
-of its own last write and the worker's last heartbeat, and never beyond.
+of its own last write and the worker's last heartbeat, and never beyond. All of them are moments of the
+monotonic clock of one boot: whoever sets the wall clock changes dates, and no bill.
 """
 
 import asyncio
@@ -37,8 +38,8 @@ from onhook.server import bills, clock, dialogs, notices
 from onhook.server.dialogs import OpenDialog
 from onhook.server.facts import facts_of
 from onhook.server.trunks import WayOut
-from onhook.store import CallRecord, NotificationRecord, Store, Writes
-from onhook.store.orphans import last_alive_ms, orphans
+from onhook.store import CallRecord, NotificationRecord, Store, WorkerAlive, Writes
+from onhook.store.orphans import last_alive, orphans
 
 log = structlog.get_logger()
 
@@ -57,10 +58,10 @@ async def settle(store: Store, owner: str) -> Sequence[CallRecord]:
     Returns the calls that are still to be ended at the phone. Raises StoreError or SQLAlchemyError.
     """
     left = await orphans(store, owner)
-    alive_ms = await last_alive_ms(store, owner) if left else None
+    alive = await last_alive(store, owner) if left else None
     now_ms = clock.wall_ms(clock.now_s())
     open_calls = [record for record in left if record.state != State.ENDED.value]
-    settled = [ended(record, alive_ms, now_ms) for record in open_calls]
+    settled = [ended(record, alive, now_ms) for record in open_calls]
     settled += [(record, ()) for record in left if record.state == State.ENDED.value]
     settled = [(_renumbered(record), told) for record, told in settled]
     for start in range(0, len(settled), _TOGETHER):
@@ -79,7 +80,7 @@ async def settle(store: Store, owner: str) -> Sequence[CallRecord]:
 
 
 def ended(
-    record: CallRecord, alive_ms: int | None, now_ms: int
+    record: CallRecord, alive: WorkerAlive | None, now_ms: int
 ) -> tuple[CallRecord, tuple[NotificationRecord, ...]]:
     """How a call that was going on is recorded to have ended, and the notification of it, if any. Pure.
 
@@ -87,7 +88,7 @@ def ended(
     end that it had.
     """
     if record.ended_ms is None:
-        record = _crashed(record, alive_ms, now_ms)
+        record = _crashed(record, alive, now_ms)
     record = replace(record, state=State.ENDED.value, written_ms=now_ms)
     told = last_contacts(record)
     first = record.sequence + 1
@@ -105,17 +106,16 @@ def last_contacts(record: CallRecord) -> tuple[Contact, ...]:
     return machine.last_contacts(contact if contact.url else None, facts.monitor)
 
 
-def _crashed(record: CallRecord, alive_ms: int | None, now_ms: int) -> CallRecord:
-    last_ms = min(max(alive_ms or 0, record.written_ms, record.began_ms), now_ms)
-    answered_ms = record.answered_ms if _acknowledged(record) else None
-    duration_ms = None if answered_ms is None else max(0, last_ms - answered_ms)
+def _crashed(record: CallRecord, alive: WorkerAlive | None, now_ms: int) -> CallRecord:
+    if not _acknowledged(record):
+        record = replace(record, answered_ms=None, answered_mono_ms=None)
+    written_ms, answered_ms, alive_ms = _on_one_clock(record, alive)
+    known_ms = max(0, alive_ms - written_ms)  # it went on for so long after its own last write
+    duration_ms = None if answered_ms is None else max(0, written_ms + known_ms - answered_ms)
     record = _unreached(bills.billed(record, bill_ms(bills.rate_of(record), duration_ms)))
+    ended_ms = max(record.began_ms, min(record.written_ms + known_ms, now_ms))
     return replace(
-        record,
-        answered_ms=answered_ms,
-        ended_ms=last_ms,
-        ended_by=EndedBy.SYSTEM.value,
-        cause=CAUSE,
+        record, ended_ms=ended_ms, ended_by=EndedBy.SYSTEM.value, cause=CAUSE, boot_id=""
     )
 
 
@@ -125,6 +125,16 @@ def _acknowledged(record: CallRecord) -> bool:
         return all(one.record.pending is None for one in dialogs.read(record.dialog))
     except ValueError:
         return True
+
+
+def _on_one_clock(record: CallRecord, alive: WorkerAlive | None) -> tuple[int, int | None, int]:
+    """When the call was written and answered last, and its worker alive: the monotonic clock, unless the
+    record is of an Onhook that did not write that. A heartbeat of another boot says nothing."""
+    if not record.boot_id:
+        return record.written_ms, record.answered_ms, alive.alive_ms if alive else 0
+    beat = alive is not None and alive.boot_id == record.boot_id
+    alive_ms = alive.alive_mono_ms if alive and beat else 0
+    return record.written_mono_ms, record.answered_mono_ms, alive_ms
 
 
 def _unreached(record: CallRecord) -> CallRecord:

@@ -144,6 +144,13 @@ class Settings(BaseSettings):
         pattern="^[A-Za-z0-9_.-]{1,40}$",
         description="The name of this process. A restart under it recovers the calls of the last.",
     )
+    lease_s: float = Field(
+        10,
+        ge=1,
+        le=3600,
+        description="On a shared database: a server elsewhere that has the same --worker and was not "
+        "heard of for this long is taken for dead.",
+    )
     allowed_networks: Networks = Field(
         (), description="CIDRs that customers' URLs may reach besides public addresses."
     )

@@ -5,6 +5,7 @@ SQLite in WAL mode in the data directory is the default.
 
 from onhook.store.database import StoreError
 from onhook.store.keyring import Keyring, KeyringError
+from onhook.store.lease import Lease, LeaseLost, LeaseRecord
 from onhook.store.money import Money
 from onhook.store.records import (
     MAIN_ACCOUNT,
@@ -35,6 +36,9 @@ __all__ = [
     "IdempotentReply",
     "Keyring",
     "KeyringError",
+    "Lease",
+    "LeaseLost",
+    "LeaseRecord",
     "LedgerEntry",
     "Money",
     "NotificationOutcome",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+Guard: TypeAlias = Callable[[Connection], None]
+"""Looks, at the beginning of a transaction, whether it may be; raises SQLAlchemyError if not."""
+
 
 class StoreError(Exception):
     """The database cannot be used; the message says why and what to do. It holds no password."""
@@ -35,6 +38,10 @@ class Database(Protocol):
     engine: AsyncEngine
     name: str
     """What the operator calls it: a path, or host, port and name. Never a password."""
+    shared: bool
+    """Whether servers with other data directories may use it, too."""
+    guard: Guard | None
+    """Begins every transaction; None: all of them may be."""
 
     def insert(self, table: Table) -> "Insertion":
         """An INSERT that can say what is to happen on a conflict."""

@@ -20,8 +20,8 @@ async def orphans(store: "Store", owner: str) -> Sequence[CallRecord]:
     return await store.records(CallRecord, statement)
 
 
-async def last_alive_ms(store: "Store", owner: str) -> int | None:
+async def last_alive(store: "Store", owner: str) -> WorkerAlive | None:
     """When the worker last said that it was alive; None if it never did."""
     table = schema.workers
     found = await store.records(WorkerAlive, select(table).where(table.c.owner == owner))
-    return found[0].alive_ms if found else None
+    return found[0] if found else None

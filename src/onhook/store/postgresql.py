@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from onhook.store.database import DatabaseUnreachable, Result, StoreError
+from onhook.store.database import DatabaseUnreachable, Guard, Result, StoreError
 
 _CONNECT_S = 5.0
 _STATEMENT_S = 30.0
@@ -33,10 +33,13 @@ _OPTIONS = ("host", "port", "sslmode")
 class Postgresql:
     """A database on a PostgreSQL server (store.Database). Raises :class:`StoreError` for a bad URL."""
 
+    shared = True
+
     def __init__(self, database_url: str) -> None:
         url = _checked(database_url)
         self.name = _name(url)
         self._url = url
+        self.guard: Guard | None = None
         self.engine: AsyncEngine = create_async_engine(
             URL.create("postgresql+asyncpg"),
             async_creator=self._connection,
@@ -82,9 +85,16 @@ class Postgresql:
         if self._writing is None:
             self._writing = await self.engine.connect()
         connection = self._writing
+        guard = self.guard
+
+        def guarded(sync: Connection) -> Result:
+            if guard is not None:
+                guard(sync)
+            return work(sync)
+
         try:
             async with connection.begin():
-                return await connection.run_sync(work)
+                return await connection.run_sync(guarded)
         except SQLAlchemyError:
             if connection.invalidated:
                 await self._drop()

@@ -106,6 +106,12 @@ class CallRecord:
     """A JSON object, or nothing: what else belongs into the terminal notification, and who else is told."""
     sip_code: int | None = None
     """The SIP response for which the outgoing leg failed."""
+    boot_id: str = ""
+    """The boot of the machine that ``*_mono_ms`` belong to; empty once the call has ended."""
+    answered_mono_ms: int | None = None
+    """``answered_ms`` on the monotonic clock."""
+    written_mono_ms: int = 0
+    """``written_ms`` on the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +238,13 @@ class IdempotentReply:
 
 @dataclass(frozen=True, slots=True)
 class WorkerAlive:
-    """When a worker last said that it was alive."""
+    """When a worker last said that it was alive, by the wall clock and by the monotonic one."""
 
     owner: str
     alive_ms: int
+    alive_mono_ms: int = 0
+    boot_id: str = ""
+    """The boot of the machine that ``alive_mono_ms`` belongs to."""
 
 
 @dataclass(frozen=True, slots=True)

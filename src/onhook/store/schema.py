@@ -105,6 +105,9 @@ calls = Table(
     Column("dest_number", Text, nullable=False),
     Column("facts", Text, nullable=False),
     Column("sip_code", Integer),
+    Column("boot_id", String(36), nullable=False),
+    Column("answered_mono_ms", BigInteger),
+    Column("written_mono_ms", BigInteger, nullable=False),
     Index(None, "state"),
     Index(None, "app_id", "began_ms"),
 )
@@ -215,4 +218,24 @@ workers = Table(
     metadata,
     Column("owner", String(40), primary_key=True),
     Column("alive_ms", BigInteger, nullable=False),
+    Column("alive_mono_ms", BigInteger, nullable=False),
+    Column("boot_id", String(36), nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("owner", String(40), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("renewals", BigInteger, nullable=False),
+    Column("lease_ms", BigInteger, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("holder", Text, nullable=False),
+)
+
+properties = Table(
+    "properties",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
 )

@@ -1,6 +1,7 @@
 """The store on SQLAlchemy Core: one interface, SQLite (WAL) below it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, fields
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onhook.store import schema
 from onhook.store.database import Database, DatabaseUnreachable, StoreError, connect
+from onhook.store.lease import Lease
 from onhook.store.money import Money
 from onhook.store.records import (
     Account,
@@ -25,6 +27,9 @@ from onhook.store.records import (
 from onhook.store.writer import Writer
 
 Record = TypeVar("Record")
+
+_GIVING_UP_S = 3.0
+"""A database that hangs must not hold up the end of the process."""
 
 
 class Store:
@@ -40,6 +45,7 @@ class Store:
         self._writer = Writer(database)
         self.money = Money(database)
         """Accounts, rates and the ledger."""
+        self._lease: Lease | None = None
 
     @classmethod
     async def open(cls, directory: Path, database_url: str = "") -> "Store":
@@ -63,9 +69,16 @@ class Store:
         return cls(database)
 
     async def close(self) -> None:
-        """Writes what was submitted, then closes every connection."""
+        """Writes what was submitted, gives up the lease, and closes every connection."""
         await self._writer.close()
+        if self._lease is not None:
+            await _give_up(self._lease)
         await self._database.close()
+
+    def write_under(self, lease: Lease) -> None:
+        """From now on nothing is written unless this process still has the lease."""
+        self._lease = lease
+        self._database.guard = lease.guard
 
     def submit(self, writes: Writes) -> asyncio.Future[None]:
         """A future that is done once ``writes`` are on disk, all of them, or none if it fails.
@@ -179,6 +192,13 @@ class Store:
             ) from error
         names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # all are dataclasses
         return [kind(**{name: row[name] for name in names}) for row in rows]
+
+
+async def _give_up(lease: Lease) -> None:
+    """Best effort: whoever comes next waits for it to expire otherwise."""
+    with contextlib.suppress(SQLAlchemyError, TimeoutError):
+        async with asyncio.timeout(_GIVING_UP_S):
+            await lease.release()
 
 
 def _upgrade(connection: Connection) -> None:

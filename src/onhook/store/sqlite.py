@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from onhook.store.database import Result
+from onhook.store.database import Guard, Result
 
 DATABASE_FILE = "onhook.db"
 _BUSY_TIMEOUT_MS = 10_000
@@ -27,9 +27,12 @@ _BUSY_TIMEOUT_MS = 10_000
 class Sqlite:
     """The database file of a data directory (store.Database)."""
 
+    shared = False
+
     def __init__(self, directory: Path) -> None:
         self._path = directory / DATABASE_FILE
         self.name = str(self._path)
+        self.guard: Guard | None = None
         _make_private(self._path)
         self.engine = create_async_engine(
             URL.create("sqlite+aiosqlite", database=self.name),
@@ -46,7 +49,14 @@ class Sqlite:
 
     async def transact(self, work: Callable[[Connection], Result]) -> Result:
         """Runs ``work`` in a transaction, in the writing thread. Raises SQLAlchemyError."""
-        return await self._in_thread(self._writing, work)
+        guard = self.guard
+
+        def guarded(connection: Connection) -> Result:
+            if guard is not None:
+                guard(connection)
+            return work(connection)
+
+        return await self._in_thread(self._writing, guarded)
 
     async def migrate(self, work: Callable[[Connection], None]) -> None:
         """Runs ``work`` on a connection of its own that does not enforce foreign keys.

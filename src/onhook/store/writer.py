@@ -14,6 +14,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from onhook.store import replies, schema
 from onhook.store.database import Database, DatabaseUnreachable
 from onhook.store.debits import Booking
+from onhook.store.lease import LeaseLost
 from onhook.store.records import (
     AttemptRecord,
     CallRecord,
@@ -38,7 +39,7 @@ Record = (
 
 _Submitted = tuple[Writes, asyncio.Future[None]]
 
-_EVERYBODYS = (OperationalError, InterfaceError, DatabaseUnreachable)
+_EVERYBODYS = (OperationalError, InterfaceError, DatabaseUnreachable, LeaseLost)
 """The database's own trouble (away, full, read-only): no write of the batch would fare better alone."""
 
 
