@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 import structlog
+from sqlalchemy import Connection, update
 
 from onhook.server.lease import WorkerInUse, keep, take, unless
 from onhook.server.occupancy import occupied
-from onhook.store import Lease, LeaseLost, Store, Writes
+from onhook.store import Lease, LeaseLost, Store, Writes, schema
 from onhook.store.lease import find_lease
 from store.postgresql import PostgreSQL
 
@@ -66,13 +68,14 @@ async def test_a_restart_on_the_same_data_directory_waits_for_nobody(
 
 
 async def test_on_sqlite_the_lock_of_the_directory_is_enough(tmp_path: Path) -> None:
-    for number, place in ((1, "one boot"), (2, "another boot")):
+    for number, place in ((1, "of one boot"), (2, "of another boot")):
         async with site(tmp_path, "") as here:
             assert (await here.take(LONG_S)).number == number
-            move = f"UPDATE leases SET place = '{place}'"
-            await here.store.database.transact(
-                lambda c, move=move: c.exec_driver_sql(move).rowcount
-            )  # type: ignore[misc]
+            await here.store.database.transact(partial(move, place))
+
+
+def move(place: str, connection: Connection) -> None:
+    connection.execute(update(schema.leases).values(place=place))
 
 
 async def test_one_that_was_given_up_is_free(tmp_path: Path, url: str) -> None:
