@@ -72,10 +72,10 @@ def test_an_answer_that_was_never_acknowledged_costs_nothing() -> None:
         written_ms=5000,
         dialog=dialogs.written([OpenDialog(waiting)]),
     )
-    record, _ = ended(unheard, 90_000, 99_000)
+    record, _ = ended(unheard, WorkerAlive("me", 90_000), 99_000)
     assert (record.answered_ms, record.duration_ms, record.debit) == (None, 0, "0.000")
     heard = replace(unheard, dialog=dialogs.written([OpenDialog(dialog_record(1))]))
-    assert ended(heard, 90_000, 99_000)[0].minutes == 2
+    assert ended(heard, WorkerAlive("me", 90_000), 99_000)[0].minutes == 2
 
 
 def test_the_heartbeat_counts_and_so_does_the_calls_own_last_write() -> None:
