@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from media.rtp_peer import Clip, Ear, RtpPeer, event, rtp, tone
-from onhook.media import BadRemote, Codec, Latching, MediaPlane, Stream
+from media.rtp_peer import Clip, Ear, RtpPeer, event, free_ports, rtp, tone
+from onhook.media import BadRemote, Codec, Latching, MediaPlane, Signs, Stream, StreamClosed
 
 PHONE = "127.0.0.1"
 PROXY = "127.0.0.2"
@@ -155,6 +156,38 @@ async def test_a_peer_that_speaks_is_not_left_for_a_copy_of_its_packets(
         assert await hears(stream, ear, mapped)
     assert ear.digits == ""
     assert not stranger.waiting()
+
+
+async def test_signs_of_the_peer_and_of_nobody_else(
+    plane: MediaPlane, peer: RtpPeer, stranger: RtpPeer, ear: Ear
+) -> None:
+    stream = opened(plane, peer, ear, None)
+    stranger.send(rtp(), stream.port)
+    stream.play([Clip(tone(3))], ear.on_played)
+    await ear.until_played()
+    assert stream.signs == Signs()
+    before_s = time.monotonic()
+    peer.send(rtp(), stream.port)
+    await ear.until_rtp()
+    heard_s = stream.signs.heard_s
+    assert heard_s is not None
+    assert before_s - 0.002 < heard_s < time.monotonic()
+    stream.close()
+    with pytest.raises(StreamClosed):
+        _ = stream.signs
+
+
+async def test_silence_is_told_of_sooner_if_nobody_is_at_the_peers_port(ear: Ear) -> None:
+    plane = MediaPlane(host=PHONE, ports=free_ports(16), rtp_timeout_s=600)
+    plane.start(asyncio.get_running_loop())
+    with RtpPeer() as peer:
+        stream = opened(plane, peer, ear, None)
+        peer.send(rtp(), stream.port)
+        await ear.until_rtp()
+    stream.play([Clip(tone(5))], ear.on_played)
+    await ear.until_timeouts(1)
+    plane.close()
+    assert ear.timeouts == 1
 
 
 @pytest.mark.parametrize("ip", ["nowhere", "", "::1", "127.1"])

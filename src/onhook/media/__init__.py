@@ -20,7 +20,7 @@ from onhook.media.prompt import Prompt
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
 from onhook.media.sounds import Sound
-from onhook.media.stream import Latching, Playable, Stream, StreamListener, StreamStats
+from onhook.media.stream import Latching, Playable, Signs, Stream, StreamListener, StreamStats
 
 __all__ = [
     "BadRemote",
@@ -44,6 +44,7 @@ __all__ = [
     "Room",
     "RoomClosed",
     "RoomFull",
+    "Signs",
     "Sound",
     "Stream",
     "StreamClosed",

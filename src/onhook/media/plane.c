@@ -89,6 +89,7 @@ enum {
     MAX_CALLS = 1 << 20,
     MAX_RING = 1 << 20,
     PENDING_DIGITS = 32,
+    REFUSED_TICKS = 1000,     /* silence is told of sooner, if nobody is at the peer's port: 1 s */
     SEQUENCE_RESTART = 3000,     /* a gap this wide is a new sequence (RFC 3550 A.1 MAX_DROPOUT) */
     READY_BATCH = 256,           /* joined calls read in a tick */
     RELAY_GAP = 64,              /* wider, and a bridged sequence begins anew */
@@ -131,6 +132,7 @@ struct receiver {
     uint64_t seen;        /* bit n: highest - n arrived */
     uint64_t heard_tick;  /* of the last packet */
     bool timed_out;
+    bool refused;         /* nobody is at its port (ICMP), since the last packet */
     struct key_press press;
 };
 
@@ -184,6 +186,9 @@ struct call {
     unsigned digit_count;
     bool owes_first, owes_timeout, owes_closed;
     struct plane_stats stats;
+    /* written by the media thread, and read by the caller at any time */
+    _Atomic int64_t heard_ns;
+    _Atomic int64_t received_ns;
 };
 
 struct member {
@@ -524,6 +529,14 @@ struct outgoing {
     size_t bytes;
 };
 
+/* Did a packet find nobody at the peer's port? It is told of with whatever is asked of the socket next. */
+static bool was_refused(struct call *call, ssize_t result)
+{
+    bool refused = result < 0 && errno == ECONNREFUSED;
+    call->rx.refused |= refused;
+    return refused;
+}
+
 /* The payload goes to the kernel from where it lies: no copy, and a prompt file that was cut short
  * behind our back is an EFAULT here where touching it would be a SIGBUS. */
 static bool send_packet(struct call *call, const struct outgoing *packet)
@@ -543,7 +556,7 @@ static bool send_packet(struct call *call, const struct outgoing *packet)
         message.msg_namelen = sizeof call->peer;
     }
     ssize_t sent = sendmsg(call->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0 && errno == ECONNREFUSED) /* about an earlier packet; this one was not tried */
+    if (was_refused(call, sent)) /* an earlier packet; this one was not tried */
         sent = sendmsg(call->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0) {
         call->stats.send_errors++;
@@ -894,11 +907,19 @@ static void record_heard(struct plane *p, struct call *call, const struct rtp *r
     });
 }
 
-/* What a peer says passes here, all of it, once it is known to be the peer who says it. */
-static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
+/* The peer is there: it sent a packet, of whatever kind. */
+static void note_heard(struct plane *p, struct call *call)
 {
     call->rx.heard_tick = p->tick;
     call->rx.timed_out = false;
+    call->rx.refused = false;
+    atomic_store_explicit(&call->heard_ns, p->now_ns, memory_order_relaxed);
+}
+
+/* What a peer says passes here, all of it, once it is known to be the peer who says it. */
+static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
+{
+    note_heard(p, call);
     if (!call->rx.started) {
         call->rx.started = true;
         call->owes_first = true;
@@ -964,7 +985,7 @@ static void receive(struct plane *p, struct call *call)
         p->messages[i].msg_hdr.msg_controllen = call->recorder.count ? sizeof p->stamps[i] : 0;
     }
     int got = recvmmsg(call->fd, p->messages, (unsigned)call->budget, MSG_DONTWAIT, NULL);
-    if (got < 0 && errno == ECONNREFUSED) /* our own packets found nobody: not our affair */
+    if (was_refused(call, got))
         got = recvmmsg(call->fd, p->messages, (unsigned)call->budget, MSG_DONTWAIT, NULL);
     if (got > 0)
         call->budget -= got;
@@ -982,8 +1003,10 @@ static void watch_silence(struct plane *p, struct call *call)
 {
     if (call->connected && call->rx.tracking && silent_for(p, call) >= LATCH_MOVED_TICKS)
         unconfine(call); /* it may be heard from elsewhere */
-    if (!p->timeout_ticks || call->rx.timed_out ||
-        silent_for(p, call) < p->timeout_ticks)
+    uint64_t patience = p->timeout_ticks;
+    if (call->rx.refused && patience > REFUSED_TICKS)
+        patience = REFUSED_TICKS;
+    if (!patience || call->rx.timed_out || silent_for(p, call) < patience)
         return;
     call->rx.timed_out = true;
     call->owes_timeout = true;
@@ -1823,6 +1846,16 @@ int plane_record_stop(plane *p, uint64_t handle, const plane_recording *recordin
     struct command command = {.kind = RECORD_STOP, .call = find_open(p, handle)};
     command.recording = (plane_recording *)(uintptr_t)recording;
     return command.call ? submit(p, command) : -ENOENT;
+}
+
+int plane_read_signs(plane *p, uint64_t handle, struct plane_signs *out)
+{
+    struct call *call = find(p, handle);
+    if (!call)
+        return -ENOENT;
+    out->heard_ns = atomic_load_explicit(&call->heard_ns, memory_order_relaxed);
+    out->received_ns = atomic_load_explicit(&call->received_ns, memory_order_relaxed);
+    return 0;
 }
 
 int plane_close(plane *p, uint64_t handle)

@@ -92,6 +92,12 @@ struct plane_recorded {
     int32_t error;    /* errno of the write that failed, ETIMEDOUT: of none in time, or 0 */
 };
 
+/* When a call's peer was last known to be there; CLOCK_MONOTONIC, 0: never. */
+struct plane_signs {
+    int64_t heard_ns;    /* a packet of it arrived */
+    int64_t received_ns; /* a packet left that it says it has received (RTCP) */
+};
+
 struct plane_health {
     uint64_t calls;          /* open now */
     uint64_t skipped_rounds; /* how often all calls were set back by a frame, being late */
@@ -185,6 +191,9 @@ int plane_close(plane *p, uint64_t handle);
 
 /* After CLOSED: the call's figures; closes its socket and frees its place. -ENOENT. */
 int plane_reap(plane *p, uint64_t handle, struct plane_stats *out);
+
+/* What is known of the peer up to now. -ENOENT. */
+int plane_read_signs(plane *p, uint64_t handle, struct plane_signs *out);
 
 /* Hand over commands that were held back. Returns 0, or PLANE_HELD when some still are. */
 int plane_flush(plane *p);

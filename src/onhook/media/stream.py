@@ -56,6 +56,16 @@ OnPlayed = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Signs:
+    """When a peer was last known to be there, in the time of `time.monotonic()`; None for never."""
+
+    heard_s: float | None = None
+    """A packet of it arrived."""
+    received_s: float | None = None
+    """A packet left that it has said it received (RTCP)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Latching:
     """Where a peer's first packet may come from, besides the address in its SDP; the port is free.
 
@@ -292,6 +302,14 @@ class Stream:
         self.codec = codec
         self.sends_events = dtmf_payload_type is not None
 
+    @property
+    def signs(self) -> Signs:
+        """What is known of the peer up to now. Raises `StreamClosed`."""
+        self._require_open()
+        out = ffi.new("struct plane_signs *")
+        self._ask(lib.plane_read_signs, self._handle, out)
+        return Signs(_moment(out.heard_ns), _moment(out.received_ns))
+
     def close(self) -> None:
         """Cut off what is playing, end what records, close the port. Nothing the second time."""
         if self._open:
@@ -404,6 +422,10 @@ def plane_format(
         "event_from_peer": from_peer,
         "on_hold": on_hold,
     }
+
+
+def _moment(ns: int) -> float | None:
+    return ns * _NS if ns else None
 
 
 def _tones(digits: str) -> list[Playable]:
