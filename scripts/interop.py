@@ -10,10 +10,8 @@ import asyncio
 import io
 import os
 import sys
-import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import numpy as np
@@ -92,10 +90,9 @@ async def main() -> bool:
 async def one_call(stack: AsyncExitStack, kind: type[Softphone], role: str) -> Verdict:
     """A server, a softphone, and a call from one to the other."""
     softphone = await stack.enter_async_context(kind(HOST, 5070, INTERFACE))
-    data = Path(tempfile.mkdtemp(prefix="onhook-"))
-    await trunks.add(data, trunks.Given("softphone", proxy=f"{HOST}:5070"))
-    server = Onhook({"sip": f"{HOST}:0", "trusted_peers": f"{HOST}/32"}, data)
+    server = Onhook({"sip": f"{HOST}:0", "trusted_peers": f"{HOST}/32"})
     stack.callback(server.close)
+    await trunks.add(server.data, trunks.Given("softphone", proxy=f"{HOST}:5070"))
     receiver = await stack.enter_async_context(Receiver())
     phone = await stack.enter_async_context(Phone(host=HOST))
     return await ROLES[role](await Customer.make(server, receiver, phone), softphone)

@@ -2,10 +2,8 @@
 
 import asyncio
 import io
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import aiohttp
 import numpy as np
@@ -39,10 +37,9 @@ async def carrier() -> AsyncIterator[Phone]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(carrier: Phone) -> AsyncIterator[Onhook]:
-    data = Path(tempfile.mkdtemp(prefix="onhook-"))
+    running = await asyncio.to_thread(Onhook)
     host, port = carrier.address
-    await trunks.add(data, trunks.Given(name="carrier", proxy=f"{host}:{port}"))
-    running = await asyncio.to_thread(Onhook, {}, data)
+    await trunks.add(running.data, trunks.Given(name="carrier", proxy=f"{host}:{port}"))
     yield running
     running.close()
 

@@ -20,6 +20,7 @@ from acceptance.harness import Customer
 from onhook.testing.call_log import How
 
 JSON = "application/json"
+BY_FORCE = {"force": "enabled"}
 UNKNOWN_SESSION = "S00000000000000000000"
 
 
@@ -103,6 +104,15 @@ async def test_a_form_that_is_labelled_as_json(customer: Customer) -> None:
     assert answer.json == OK
     assert (await call.ended()).how is How.REJECTED
     assert (await customer.receiver.next(session=told["session"]))["tag"] == "a b"
+
+
+async def test_a_json_object_after_a_byte_order_mark(customer: Customer) -> None:
+    call, told = await customer.call()
+    body = b"\xef\xbb\xbf" + json.dumps({**credentials(customer), **BY_FORCE}).encode()
+    query = f"session={told['session']}"
+    answer = await ask(customer.server, "POST", query=query, body=body, content_type=JSON)
+    assert answer.json == OK
+    assert (await call.ended()).how is How.REJECTED
 
 
 @pytest.mark.parametrize("content_type", [JSON, FORM, "text/plain"])
@@ -219,6 +229,16 @@ async def test_error_malformed_params(customer: Customer, method: str, parameter
         (b'{"tag": ["a"]}', JSON),
         (b'{"tag": {}}', JSON),
         (b'{"tag": "\\ud800"}', JSON),
+        (b'{"tag": "a",}', JSON),
+        (b'{"tag": "a"', JSON),
+        (b"{'tag': 'a'}", FORM),
+        (b'{"tag": "a"}{}', "text/plain"),
+        (b'{"tag": NaN}', JSON),
+        (b'{"tag": "\xff"}', JSON),
+        (b'["tag=a"]', JSON),
+        (b'"tag=a"', JSON),
+        (b"null", JSON),
+        (b"tag", "application/problem+json; charset=utf-8"),
         (b"--x\r\n\r\n--x--", "multipart/form-data; boundary=x"),
         (b"tag=" + b"x" * 300_000, FORM),
     ],

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from typer.testing import CliRunner
 
 from acceptance.asking import rows
 from acceptance.harness import Customer, Onhook
+from onhook import __version__
+from onhook.cli.main import app
 from onhook.cli.opening import opened_store
 from onhook.store.reports import call_report
 from onhook.testing.call_log import How
@@ -83,6 +86,11 @@ ANY_PORT = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
         (["serve", "--http", "127.0.0.1:99999"], "--http"),
         (["serve", "--rtp-ports", "9-1"], "--rtp-ports"),
         (["serve", "--allowed-networks", "10.0.0.0/33"], "--allowed-networks"),
+        (["serve", "--allowed-networks", "10.0.0.0/8,10.0.0.0/33"], "'10.0.0.0/33'"),
+        (["serve", "--trusted-peers", "10.0.0.1/8"], "'10.0.0.1/8'"),
+        (["serve", "--trusted-peers", "sip.example.com"], "10.0.0.0/8"),
+        (["serve", "--max-calls", "many"], "'many'"),
+        (["serve", "--country", "XX"], "--country"),
         (["serve", "--public-url", "voice.example.com"], "--public-url"),
         (["serve", "--public-url", "https://voice.example.com/?a=b"], "--public-url"),
         (["serve", "--recordings-kept-s", "0"], "--recordings-kept-s"),
@@ -123,6 +131,135 @@ def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path, kind: socket.Socket
     assert f"127.0.0.1:{port}" in sentences[0]
     assert option in sentences[0]
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "parts"),
+    [
+        ("max_cals = 3", ["max_cals", "did you mean max_calls?"]),
+        ("Max-Calls = 3", ["Max-Calls", "did you mean max_calls?"]),
+        ("ONHOOK_HTTP = '127.0.0.1:0'", ["ONHOOK_HTTP", "did you mean http?"]),
+        ("[server]\nhttp = '127.0.0.1:0'", ["server", "onhook serve --help"]),
+        ("config = 'other.toml'", ["config"]),
+        ("http = \n", ["not TOML", "line 1"]),
+        ("http = '127.0.0.1'", ["http of the file", "HOST:PORT", "'127.0.0.1'"]),
+        ("max_calls = 'many'", ["max_calls of the file", "'many'"]),
+        ("trusted_peers = ['10.0.0.0/8', '10.1.0.1/8']", ["'10.1.0.1/8'", "10.0.0.0/8"]),
+        ("country = 'Utopia'", ["country of the file", "'Utopia'", "SG"]),
+    ],
+)
+def test_a_mistake_in_a_settings_file_is_named_as_it_stands_there(
+    tmp_path: Path, file: str, parts: list[str]
+) -> None:
+    config = tmp_path / "onhook.toml"
+    config.write_text(file)
+    data = tmp_path / "data"
+    ended = onhook("serve", "--config", str(config), "--data", str(data))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("onhook: ")
+    assert len(ended.stderr.splitlines()) == 1
+    for part in (str(config), *parts):
+        assert part in ended.stderr
+    assert not data.exists()
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_settings_file_that_cannot_be_read_is_named(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    config = tmp_path / "onhook.toml"
+    if content is None:
+        config.mkdir()
+    else:
+        config.write_bytes(content)
+    ended = onhook("calls", "list", ONHOOK_CONFIG=str(config), ONHOOK_DATA=str(tmp_path))
+    assert ended.stderr.startswith(f"onhook: The settings file {config} ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("ONHOOK_TRUSTED_PEER", "10.0.0.0/8", "ONHOOK_TRUSTED_PEERS"),
+        ("onhook_htp", "x", "ONHOOK_HTTP"),
+        ("ONHOOK_TRUNK_PASSWD", "x", "ONHOOK_TRUNK_PASSWORD"),
+    ],
+)
+def test_a_variable_that_is_misspelt_is_an_error(
+    tmp_path: Path, name: str, value: str, meant: str
+) -> None:
+    for command in (["serve"], ["calls", "list"]):
+        ended = onhook(*command, "--data", str(tmp_path), **{name: value})
+        assert ended.returncode == 1
+        assert ended.stderr == f"onhook: The variable {name} is not known; did you mean {meant}?\n"
+
+
+def test_what_a_container_platform_injects_is_warned_of(tmp_path: Path) -> None:
+    injected = {
+        "ONHOOK_SERVICE_HOST": "10.0.0.1",
+        "ONHOOK_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+        "ONHOOK_RTP_PORT": "udp://10.0.0.1:20000",
+    }
+    server = Onhook(injected_settings(injected), tmp_path / "data")
+    try:
+        events = [json.loads(line) for line in server.log.splitlines()]
+    finally:
+        server.close()
+    warned = {event["variable"] for event in events if event["event"] == "variable_unknown"}
+    assert warned == set(injected)
+
+
+def injected_settings(variables: dict[str, str]) -> dict[str, str]:
+    """Variables as the settings of a server that is started with them."""
+    return {name.removeprefix("ONHOOK_").lower(): value for name, value in variables.items()}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["app", "create", "x"],
+        ["app", "list"],
+        ["app", "remove", "x"],
+        ["number", "add", "+6562220003", "--app", "a", "--forward-to", "http://x.example/"],
+        ["number", "list"],
+        ["number", "remove", "+6562220003"],
+        ["account", "list"],
+        ["account", "create", "x"],
+        ["rate", "list"],
+        ["trunk", "list"],
+        ["trunk", "add", "x", "--proxy", "sip.example"],
+        ["calls", "list"],
+        ["notifications", "list"],
+        ["prompt", "warm", "/dev/null"],
+    ],
+)
+@pytest.mark.parametrize("empty", [True, False])
+def test_only_serve_makes_a_data_directory(tmp_path: Path, command: list[str], empty: bool) -> None:
+    data = tmp_path / "data"
+    if empty:
+        data.mkdir()
+    ended = CliRunner().invoke(app, [*command, "--data", str(data)])
+    assert ended.exit_code == 1
+    for part in (str(data), "--data", "onhook serve"):
+        assert part in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert not data.exists() or not list(data.iterdir())
+
+
+def test_the_help_of_serve_shows_defaults() -> None:
+    shown = " ".join(CliRunner().invoke(app, ["serve", "--help"]).stdout.split())
+    for default in ("127.0.0.1:8080", "20000-29999", "onhook-data", "127.0.0.0/8", "0.020", "yes"):
+        assert f"[default: {default}]" in shown
+    assert "**" not in shown
+
+
+def test_the_version_is_told() -> None:
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"onhook {__version__}\n"
+
+
+def test_the_shell_completes_commands() -> None:
+    command = {"_ONHOOK_COMPLETE": "complete_bash", "COMP_WORDS": "onhook num", "COMP_CWORD": "1"}
+    assert CliRunner().invoke(app, [], env=command, prog_name="onhook").stdout.split() == ["number"]
 
 
 def test_settings_come_from_a_file_then_the_environment_then_options(tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ import pytest
 from typer.testing import CliRunner
 
 from onhook.cli.main import app
+from onhook.store import Keyring
 
 Run = Callable[..., str]
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command on a data directory that is not there yet; returns what it said."""
+    """Runs a command on a data directory in which there is nothing yet; returns what it said."""
+    Keyring.open(tmp_path / "data")
     monkeypatch.setenv("ONHOOK_DATA", str(tmp_path / "data"))
 
     def invoke(*arguments: str, ok: bool = True) -> str:

@@ -12,8 +12,15 @@ from typer.testing import CliRunner, Result
 from onhook.cli.errors import CommandError
 from onhook.cli.main import app
 from onhook.cli.prompts import read
+from onhook.store import Keyring
 
 SECRET = "Top secret"
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path) -> None:
+    """A data directory in which there is nothing yet."""
+    Keyring.open(tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import phonenumbers
 
+from onhook.cli.applications import owner_of
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened
 from onhook.notify.urls import UrlRefused, parse
@@ -52,10 +53,15 @@ async def add_number(
     except UrlRefused as error:
         raise CommandError(f"--forward-to cannot be used: {error.detail}.") from error
     async with opened(data, database_url) as (store, _):
-        if await store.application(app_id) is None:
-            raise CommandError(f"There is no application {app_id}; see 'onhook app create'.")
+        application = await store.application(app_id)
+        if application is None or application.removed_ms is not None:
+            raise CommandError(f"There is no application {app_id}; see 'onhook app list'.")
         if not await store.add_number(Number(e164, app_id, forward_to, _now_ms())):
-            raise CommandError(f"The number {e164} is taken already.")
+            owner = await owner_of(store, e164)
+            raise CommandError(
+                f"The number {e164} is taken already, by application {owner}; choose another, or first "
+                f"'onhook number remove {e164}'."
+            )
     return {"number": e164, "app_id": app_id, "forward_to": forward_to}
 
 

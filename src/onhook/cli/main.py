@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from onhook import __version__
 from onhook.cli import (
     account_commands,
+    application_commands,
     prompt_commands,
     rate_commands,
     trunk_commands,
@@ -18,12 +20,16 @@ from onhook.cli.running import Data, Json, VoicesDir, doc, fail, run, settings_o
 app = typer.Typer(
     help="Onhook, a self-hosted voice API.",
     no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 app_commands = typer.Typer(help="Applications.", no_args_is_help=True)
 number_commands = typer.Typer(help="Numbers that can be called.", no_args_is_help=True)
+app_commands.command("list")(application_commands.list_applications)
+app_commands.command("remove")(application_commands.remove_application)
+number_commands.command("list")(application_commands.list_numbers)
+number_commands.command("remove")(application_commands.remove_number)
 app.add_typer(app_commands, name="app")
 app.add_typer(number_commands, name="number")
 app.add_typer(account_commands.commands, name="account")
@@ -35,6 +41,19 @@ app.add_typer(notification_commands, name="notifications")
 app.add_typer(voice_commands.commands, name="voice")
 app.command("voices")(voice_commands.list_voices)
 app.command("say")(voice_commands.say)
+
+
+@app.callback()
+def onhook(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which Onhook this is.", is_eager=True)
+    ] = False,
+) -> None:
+    """Onhook, a self-hosted voice API."""
+    if version:
+        print(f"onhook {__version__}")
+        raise typer.Exit
+
 
 Database = Annotated[str | None, typer.Option("--database-url", help=doc("database_url"))]
 

@@ -7,14 +7,17 @@ from pathlib import Path
 from onhook.cli.errors import CommandError
 from onhook.server.settings import load
 from onhook.store import Keyring, KeyringError, Store, StoreError
+from onhook.store.keyring import KEY_FILE
 
 
 @asynccontextmanager
 async def opened_store(data: Path, database_url: str | None = None) -> AsyncIterator[Store]:
     """The store; without ``database_url`` that of the environment or the settings file.
 
-    What the database refuses, now or while the store is in use, becomes :class:`CommandError`.
+    Its data directory has to be there: only ``onhook serve`` makes one. What the database refuses, now or
+    while the store is in use, becomes :class:`CommandError`.
     """
+    check_there(data)
     if database_url is None:
         database_url = load(data=data).database_url.get_secret_value()
     try:
@@ -36,9 +39,23 @@ async def opened(
     data: Path, database_url: str | None = None
 ) -> AsyncIterator[tuple[Store, Keyring]]:
     """The store, and the keyring of the data directory."""
+    check_there(data)
     try:
         keyring = Keyring.open(data)
     except KeyringError as error:
         raise CommandError(str(error)) from error
     async with opened_store(data, database_url) as store:
         yield store, keyring
+
+
+def check_there(data: Path) -> None:
+    """Raises :class:`CommandError` unless this is a data directory, or one that cannot be looked at."""
+    try:
+        (data / KEY_FILE).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise CommandError(
+            f"There is no data directory {data}: 'onhook serve' makes it, and --data or ONHOOK_DATA says "
+            "where it is."
+        ) from None
+    except OSError:
+        return  # whoever opens it says why

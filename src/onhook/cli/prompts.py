@@ -16,6 +16,7 @@ import structlog
 from onhook.blocks import Refused
 from onhook.blocks.declaration import MESSAGE_MAX
 from onhook.cli.errors import CommandError
+from onhook.cli.opening import check_there
 from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
@@ -67,8 +68,7 @@ async def warm(settings: Settings, file: Path) -> Warmed:
     lines = list(read(file))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     os.umask(0o077)  # as the server: messages are not for other users
-    if not settings.data.is_dir():
-        raise CommandError(f"There is no data directory {settings.data}; name it with --data.")
+    check_there(settings.data)
     try:
         return await _warm(settings, lines)
     except (OSError, EngineUnavailable, CaFileUnusable) as error:

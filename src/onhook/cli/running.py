@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
+from pydantic import SecretStr
 
 from onhook.cli.errors import CommandError
 from onhook.server.settings import Settings, SettingsError, load
@@ -14,8 +15,27 @@ Result = TypeVar("Result")
 
 
 def doc(name: str) -> str:
-    """The description of a setting."""
-    return Settings.model_fields[name].description or ""
+    """The description of a setting, and what holds without it."""
+    setting = Settings.model_fields[name]
+    default = _written(setting.default)
+    return f"{setting.description} {f'[default: {default}]' if default else ''}".rstrip()
+
+
+def _written(value: object) -> str:
+    """A default as it would be written on the command line; empty for none."""
+    match value:
+        case None | "" | () | SecretStr():
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case (str(host), int(port)):
+            return f"{host}:{port}"
+        case (int(low), int(high)):
+            return f"{low}-{high}"
+        case tuple():
+            return ",".join(map(str, value))
+        case _:
+            return str(value)
 
 
 Data = Annotated[Path | None, typer.Option("--data", help=doc("data"))]

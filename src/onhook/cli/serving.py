@@ -4,11 +4,15 @@ import contextlib
 import os
 import resource
 
+import structlog
 import uvloop
 
 from onhook.cli.logs import configure_logs
 from onhook.server.process import Server, StartError, Superseded
 from onhook.server.settings import Settings
+from onhook.server.settings_names import unknown_variables
+
+log = structlog.get_logger()
 
 
 def serve(settings: Settings) -> str | None:
@@ -16,6 +20,8 @@ def serve(settings: Settings) -> str | None:
     configure_logs()
     os.umask(0o077)  # numbers, messages, URLs with secrets: nothing that is kept is for other users
     _allow_files()
+    for name in unknown_variables(os.environ, Settings.model_fields):
+        log.warning("variable_unknown", variable=name)
     try:
         uvloop.run(Server(settings).run())
     except (StartError, Superseded) as error:

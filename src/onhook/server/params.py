@@ -11,13 +11,14 @@ MAX_BODY_BYTES = 256 * 1024
 """More than the longest parameters together, percent-encoded in UTF-8."""
 
 _MAX_PARAMS = 200
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def read(query: bytes, body: bytes, content_type: str) -> Mapping[str, str]:
     """The parameters of the query string and of the body; where both name one, the body's counts.
 
-    A body is read as a form whatever its label says, unless it really is a JSON object: one browser
+    A body is read as a form whatever its label says, unless it begins as JSON does: one browser
     client sends a form labelled as JSON. Of a parameter given twice the first value counts.
     Raises :class:`Refused` with ``error_malformed_params``.
     """
@@ -26,19 +27,37 @@ def read(query: bytes, body: bytes, content_type: str) -> Mapping[str, str]:
     if content_type.lower().startswith("multipart/"):
         raise _malformed("send application/x-www-form-urlencoded, not multipart")
     given = _form(query)
-    given.update(_body(body))
+    given.update(_body(body, content_type))
     return given
 
 
-def _body(body: bytes) -> dict[str, str]:
-    stripped = body.strip()
-    if not stripped.startswith(b"{"):
+def _body(body: bytes, content_type: str) -> dict[str, str]:
+    stripped = body.removeprefix(_BYTE_ORDER_MARK).strip()
+    if not _is_meant_as_json(stripped, content_type):
         return _form(stripped)
     try:
-        values = json.loads(stripped)
-    except (ValueError, RecursionError):
-        return _form(stripped)
+        values = json.loads(stripped.decode("utf-8"), parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        raise _malformed("the body is not UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        where = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
+        raise _malformed(f"the body is meant as JSON and is not{where}") from None
+    if not isinstance(values, dict):
+        raise _malformed("the body is JSON, but not an object")
     return {name: text for name, value in values.items() if (text := _scalar(name, value))}
+
+
+def _is_meant_as_json(body: bytes, content_type: str) -> bool:
+    """No form begins with a brace. What is labelled as JSON may be a form, if it has the look of one."""
+    if body.startswith(b"{"):
+        return True
+    labelled = "json" in content_type.lower()
+    return labelled and bool(body) and (body.startswith((b"[", b'"')) or b"=" not in body)
+
+
+def _no_constant(name: str) -> float:
+    """NaN and Infinity, which Python reads and JSON has not (RFC 8259, section 6)."""
+    raise ValueError(name)
 
 
 def _scalar(name: str, value: object) -> str:

@@ -1,7 +1,9 @@
 """Every setting, with its default: from the command line, the environment (``ONHOOK_*``), a TOML file."""
 
 import ipaddress
+import os
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,20 +12,19 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
+
+from onhook.server.settings_names import PREFIX, read_file, unknown_variables
+from onhook.server.settings_names import SettingsError as SettingsError  # load raises it
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 """As browsers write one (RFC 6454, 6.2), in small letters."""
-
-
-class SettingsError(Exception):
-    """A setting cannot be used; the message names it and says what is wrong."""
 
 
 def _address(value: object) -> object:
@@ -46,6 +47,28 @@ def _port_range(value: object) -> object:
     if not 1024 <= int(low) < int(high) <= 65535:
         raise ValueError(f"expected 1024 <= LOW < HIGH <= 65535, got {value!r}")
     return int(low), int(high)
+
+
+def _networks(value: object) -> object:
+    """Networks in CIDR, separated by commas; those of a file may be a list."""
+    parts = _comma_list(value)
+    return tuple(map(_network, parts)) if isinstance(parts, list | tuple) else parts
+
+
+def _network(value: object) -> object:
+    """One network. ValueError says which value is none, and how one is written."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        pass
+    try:
+        whole = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        form = "expected networks such as 10.0.0.0/8 or 192.0.2.7/32, separated by commas"
+        raise ValueError(f"{form}, got {value!r}") from None
+    raise ValueError(f"{value!r} is an address within a network; expected the network, {whole}")
 
 
 def _comma_list(value: object) -> object:
@@ -97,7 +120,7 @@ def _origin(value: object) -> str:
 
 HostPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
 PortRange = Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range)]
-Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_comma_list)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 WebAddress = Annotated[str, BeforeValidator(_web_address)]
 Country = Annotated[str, BeforeValidator(_country)]
 CorsOrigins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)]
@@ -138,7 +161,7 @@ class Settings(BaseSettings):
         description="postgresql://USER:PASSWORD@HOST:PORT/DATABASE; without it, SQLite in the data "
         "directory. Best given as a variable: options can be seen by other users.",
     )
-    config: Path | None = Field(None, description="A TOML file with any of these settings.")
+    config: Path | None = Field(None, description="A TOML file with any of these settings by name.")
     worker: str = Field(
         "main",
         pattern="^[A-Za-z0-9_.-]{1,40}$",
@@ -258,11 +281,13 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Command line before environment before file."""
-        sources = [init_settings, env_settings]
         given = {**env_settings(), **init_settings()}
-        if given.get("config"):
-            sources.append(TomlConfigSettingsSource(settings_cls, Path(str(given["config"]))))
-        return tuple(sources)
+        config = given.get("config")
+        if not config:
+            return init_settings, env_settings
+        path = Path(str(config))
+        values = read_file(path, set(settings_cls.model_fields) - {"config"})
+        return init_settings, env_settings, InitSettingsSource(settings_cls, dict(values))
 
 
 def load(**given: Any) -> Settings:
@@ -271,16 +296,32 @@ def load(**given: Any) -> Settings:
     Raises :class:`SettingsError` with one sentence.
     """
     given = {name: value for name, value in given.items() if value is not None}
-    config = given.get("config")
-    if config is not None and not Path(config).is_file():
-        raise SettingsError(f"The settings file {config} is not there or not a file.")
+    unknown_variables(os.environ, Settings.model_fields)
     try:
         return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "?"
-        reason = str(first["msg"]).removeprefix("Value error, ")
-        option = f"--{name.replace('_', '-')}" if name in given else f"ONHOOK_{name.upper()}"
-        raise SettingsError(f"The setting {option} cannot be used: {reason}.") from error
+        said = _where_said(name, given, os.environ)
+        raise SettingsError(f"The setting {said} cannot be used: {_reason(first)}.") from error
     except (OSError, ValueError) as error:
         raise SettingsError(f"The settings cannot be read: {error}.") from error
+
+
+def _where_said(name: str, given: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+    """A setting as it was called where its value came from: option, variable, or key of the file."""
+    variables = {variable.lower(): variable for variable in environment}
+    variable = f"{PREFIX}{name.upper()}"
+    if name in given:
+        return f"--{name.replace('_', '-')}"
+    if variable.lower() in variables:
+        return variables[variable.lower()]
+    config = given.get("config") or environment.get(variables.get(f"{PREFIX}config".lower(), ""))
+    return f"{name} of the file {config}" if config else variable
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """What is wrong with a value; our own reasons name it already, and a secret is not for a terminal."""
+    reason = str(error["msg"]).removeprefix("Value error, ")
+    is_named = error["type"] == "value_error" or error["loc"][:1] == ("database_url",)
+    return reason if is_named else f"{reason}, got {str(error['input'])[:80]!r}"

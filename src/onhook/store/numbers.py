@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from onhook.store import replies, schema
 from onhook.store.records import IdempotentReply, Number
@@ -28,6 +28,18 @@ async def numbers_of_application(store: "Store", app_id: str) -> Sequence[Number
     table = schema.numbers
     statement = select(table).where(table.c.app_id == app_id).order_by(table.c.number)
     return await store.records(Number, statement)
+
+
+async def all_numbers(store: "Store") -> Sequence[Number]:
+    """Every number, in order. Raises StoreError."""
+    table = schema.numbers
+    return await store.records(Number, select(table).order_by(table.c.number))
+
+
+async def remove_number(store: "Store", number: str) -> bool:
+    """Calls to it are refused from now on; False if there is none such. Raises StoreError."""
+    table = schema.numbers
+    return await store.change(delete(table).where(table.c.number == number))
 
 
 async def forward(

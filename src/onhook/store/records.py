@@ -44,6 +44,8 @@ class Application:
     account_id: str = MAIN_ACCOUNT
     format: str = "form"
     """How it is told: ``form`` or ``json``."""
+    removed_ms: int | None = None
+    """When its token ceased to open anything. The rest is kept: its calls are still billed and told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,22 @@ class TrunkRecord:
     """The number, in E.164, that is shown where the account has none."""
     rtp_latching: str = "signalled"
     """Where its first audio may come from: ``signalled`` (the addresses of SDP and signalling) or ``any``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRequest:
+    """A request for a call that was refused, and how often it was made in a row."""
+
+    session: str
+    number: int
+    """1 for the first of the call."""
+    at_ms: int
+    """When it was first refused."""
+    path: str
+    """The request, e.g. ``ivr/middle/play``."""
+    status: str
+    detail: str
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,4 +275,5 @@ class Writes:
     outcomes: tuple[NotificationOutcome, ...] = ()
     debits: tuple[Debit, ...] = ()
     replies: tuple[IdempotentReply, ...] = ()
+    refused: tuple[RefusedRequest, ...] = ()
     alive: WorkerAlive | None = None

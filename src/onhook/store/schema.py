@@ -57,6 +57,7 @@ applications = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
     Column("format", String(4), nullable=False),
+    Column("removed_ms", BigInteger),
 )
 
 numbers = Table(
@@ -117,6 +118,18 @@ event.listen(
     calls,
     "after_create",
     DDL("CREATE INDEX ix_calls_with_dialog ON calls (owner) WHERE dialog <> ''"),  # type: ignore[no-untyped-call]
+)
+
+refused_requests = Table(
+    "refused_requests",
+    metadata,
+    Column("session", ForeignKey("calls.session"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("path", String(40), nullable=False),
+    Column("status", String(64), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("times", Integer, nullable=False),
 )
 
 notifications = Table(

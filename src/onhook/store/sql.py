@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, insert, select, text
+from sqlalchemy import Connection, Delete, Table, Update, insert, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -122,14 +122,15 @@ class Store:
         return True
 
     async def application(self, app_id: str) -> Application | None:
-        """The application with this id."""
+        """The application with this id, removed or not."""
         table = schema.applications
         return await self._one(Application, select(table).where(table.c.app_id == app_id))
 
     async def application_by_token(self, token_hash: str) -> Application | None:
-        """The application whose access token has this SHA-256."""
+        """The application whose access token has this SHA-256, unless it was removed."""
         table = schema.applications
-        return await self._one(Application, select(table).where(table.c.token_hash == token_hash))
+        named = (table.c.token_hash == token_hash) & table.c.removed_ms.is_(None)
+        return await self._one(Application, select(table).where(named))
 
     async def number(self, number: str) -> Number | None:
         """The number, in E.164."""
@@ -177,6 +178,16 @@ class Store:
     async def records(self, kind: type[Record], statement: Any) -> list[Record]:
         """What a query of those modules finds, as records. Raises :class:`StoreError`."""
         return await self._all(kind, statement)
+
+    async def change(self, statement: Update | Delete) -> bool:
+        """Whether a change of those modules found something to change. Raises :class:`StoreError`."""
+        try:
+            async with self._engine.begin() as connection:
+                return (await connection.execute(statement)).rowcount > 0
+        except SQLAlchemyError as error:
+            raise StoreError(
+                f"The database refused a change: {error.__class__.__name__}."
+            ) from error
 
     async def _one(self, kind: type[Record], statement: Any) -> Record | None:
         rows = await self._all(kind, statement)

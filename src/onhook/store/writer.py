@@ -22,6 +22,7 @@ from onhook.store.records import (
     LedgerEntry,
     NotificationOutcome,
     NotificationRecord,
+    RefusedRequest,
     WorkerAlive,
     Writes,
 )
@@ -33,6 +34,7 @@ Record = (
     | NotificationOutcome
     | IdempotentReply
     | LedgerEntry
+    | RefusedRequest
     | WorkerAlive
 )
 
@@ -111,6 +113,7 @@ class Writer:
             (self._statements.attempt, [a for w in batch for a in w.attempts]),
             (self._statements.outcome, outcomes.values()),
             (self._statements.reply, [r for w in batch for r in w.replies]),
+            (self._statements.refused, [r for w in batch for r in w.refused]),
             (self._statements.alive, [w.alive for w in batch if w.alive][-1:]),
         )
         for statement, records in steps:
@@ -164,6 +167,7 @@ class _Statements:
         self.notification = _Statement(told, dialect)
         self.attempt = _Statement(_upsert(schema.attempts, database), dialect)
         self.outcome = _Statement(stands, dialect)
+        self.refused = _Statement(_upsert(schema.refused_requests, database), dialect)
         self.alive = _Statement(_upsert(schema.workers, database), dialect)
         self.entry = _Statement(database.insert(schema.ledger), dialect)
         self.reply = _Statement(replies.keep(database), dialect)
