@@ -16,7 +16,7 @@ from sqlalchemy import (
     event,
 )
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration; a database that says so needs none."""
 
 metadata = MetaData(
