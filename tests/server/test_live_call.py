@@ -13,6 +13,7 @@ from onhook.blocks.hangup import HANGUP
 from onhook.call import Limits, State
 from onhook.media import sounds
 from onhook.media.errors import QueueFull
+from onhook.media.stream import Signs
 from onhook.phone.cause import SipCause
 from onhook.phone.lifecycle import CallState
 from onhook.phone.sdp import Codec, RemoteMedia
@@ -30,6 +31,7 @@ class Leg:
 
     offer = RemoteMedia("127.0.0.1", 4000, (Codec.PCMU,))
     source = ("127.0.0.1", 5060)
+    signalling_ip = "127.0.0.1"
     sip_call_id = "a@b"
     listener: LiveCall
 
@@ -78,6 +80,7 @@ class Plane:
         return act
 
     port = 20000
+    signs = Signs()
 
 
 def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
@@ -100,6 +103,7 @@ def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
         metrics=SimpleNamespace(ended=lambda by, cause: told.append(f"{by} {cause}")),
         deliver=lambda _: None,
         local_ip=lambda _: "127.0.0.1",
+        audio_from_anywhere=False,
         silence_s=0,
     )
     meter = SimpleNamespace(follow=lambda *_: None, release=lambda: None)
