@@ -1,6 +1,7 @@
 """What phones do in the middle of a call: other codecs and payload types, hold, packets of their own kind."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 import numpy as np
@@ -122,6 +123,29 @@ async def test_digits_reach_a_callee_under_the_number_that_it_asked_for(
     assert types_of(call, EVENTS) == {101}
 
 
+async def test_a_phone_whose_law_has_a_number_of_its_own(
+    customer: Customer, files: FileServer
+) -> None:
+    """Its keys and its message are heard, under the number that it gave."""
+    call, session = await playing_tone(
+        customer, files, codecs=("PCMU",), payload_types={"PCMU": 97, EVENTS: 98}
+    )
+    await hears(call, 1000)
+    assert types_of(call, "PCMU") == {97}
+    assert (await customer.hangup(session, force="enabled")) == OK
+    await call.ended()
+    call, told = await customer.call(codecs=("PCMA",), payload_types={"PCMA": 96})
+    url = customer.receiver.url("/record")
+    await customer.block("middle/record", told["session"], max_duration="10")
+    await call.answered()
+    await call.say(tone(700, 1500))
+    await call.send_digits("#")
+    ended = await customer.receiver.next(ivr_block="record")
+    assert ended.get("record_url"), url
+    assert types_of(call, "PCMA") == {96}
+    assert not call.complaints
+
+
 # Another codec ----------------------------------------------------------------------------------
 
 
@@ -201,6 +225,29 @@ async def test_a_gather_on_hold_waits_for_its_digits(
     await call.send_digits("34")
     assert (await customer.receiver.next(ivr_block="gather"))["digits"] == "1234"
     assert not call.complaints
+
+
+async def test_a_call_goes_on_without_audio_for_a_while(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`m=audio 0` in a re-INVITE: the answer closes the stream as well (RFC 3264 8.2)."""
+    call, told = await customer.call()
+    await customer.block("middle/gather", told["session"], max_digits="4", timeout="60")
+    await call.answered()
+    await call.send_digits("12")
+    session = call._dialog.session
+    described = session._write
+    with monkeypatch.context() as closing:
+        closing.setattr(
+            session, "_write", lambda *how: re.sub(rb"m=audio \d+", b"m=audio 0", described(*how))
+        )
+        closed = await call.reinvite()
+    assert (closed.status, b"m=audio 0 " in closed.body) == (200, True)
+    await nothing_is_sent_to(call)
+    assert customer.receiver.waiting() == []
+    await call.unhold()
+    await call.send_digits("34")
+    assert (await customer.receiver.next(ivr_block="gather"))["digits"] == "1234"
 
 
 @HOLDS

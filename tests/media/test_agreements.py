@@ -119,6 +119,38 @@ async def test_digits_that_nobody_takes_any_more_take_their_time(
     assert len(peer.waiting()) == 5 + 3
 
 
+@pytest.mark.parametrize("codec", [Codec.PCMU, Codec.PCMA])
+async def test_audio_under_another_number(
+    open_stream: OpenStream, peer: RtpPeer, ear: Ear, codec: Codec
+) -> None:
+    """It goes out under that number, and is known by it; the static ones are still heard."""
+    stream = open_stream(codec, payload_type=97)
+    with RtpPeer() as other_side:
+        other = open_stream(codec, at=other_side)
+        stream.bridge(other)
+        await settle()
+        for sequence, number in enumerate((97, 98, int(codec)), start=1):
+            packet = Packet(False, number, sequence, 160 * sequence, 7, bytes([sequence]) * 160)
+            peer.send(packet.encode(), stream.port)
+        await settle()
+        heard = [packet for packet in other_side.waiting() if packet.payload[0] in (1, 2, 3)]
+        assert [(packet.payload_type, packet.payload[0]) for packet in heard] == [
+            (int(codec), 1),
+            (int(codec), 3),
+        ]
+        other_side.send(rtp(1), other.port)
+        await settle()
+        assert {packet.payload_type for packet in peer.waiting()} == {97}
+    stream.agree(codec, 101)
+    await settle()
+    peer.waiting()
+    stream.play([Clip(tone(2))], ear.on_played)
+    await ear.until_played()
+    assert {packet.payload_type for packet in peer.waiting()} == {int(codec)}
+    with pytest.raises(ValueError, match="0 to 127"):
+        stream.agree(codec, 101, payload_type=128)
+
+
 # Codecs ---------------------------------------------------------------------------------------
 
 

@@ -411,6 +411,7 @@ class Callee:
         contact: str | None = None,
         to: str | None = None,
         cseq: str | None = None,
+        content_type: str = "application/sdp",
     ) -> str:
         """Answer the INVITE; above 100 with our tag and Contact."""
         tag = self.tag if tag is None else tag
@@ -426,7 +427,7 @@ class Callee:
             f"CSeq: {cseq or self.invite['CSeq']}",
             *([contact] if contact and 100 < status < 300 else []),
             *headers,
-            *(["Content-Type: application/sdp"] if body else []),
+            *([f"Content-Type: {content_type}"] if body else []),
             f"Content-Length: {len(body)}",
         ]
         text = "\r\n".join(lines) + "\r\n\r\n" + body

@@ -255,7 +255,7 @@ async def test_options_and_methods_outside_a_call() -> None:
         on.peer.send(on.peer.text("OPTIONS"))
         reply = await on.peer.status(200)
         assert "INVITE" in reply["Allow"]
-        assert reply["Accept"] == "application/sdp"
+        assert reply["Accept"] == "application/sdp, multipart/mixed"
         assert reply.to_tag
         for method, status in (("REGISTER", 405), ("MESSAGE", 405), ("DANCE", 501)):
             on.peer.send(on.peer.text(method))
@@ -274,6 +274,7 @@ async def test_invites_that_are_refused_at_the_door() -> None:
             (416, {"uri": "sips:+6531234567@onhook.example"}),
             (420, {"headers": ("Require: 100rel, timer",)}),
             (415, {"content_type": "multipart/mixed;boundary=x"}),
+            (415, {"content_type": "text/html"}),
             (415, {"headers": ("Content-Encoding: gzip",)}),
             (406, {"headers": ("Accept: text/html, application/isup",)}),
             (406, {"headers": ("Accept: */*, application/sdp;q=0",)}),

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onhook.phone import sdp
-from onhook.phone.errors import NoCommonCodec, SdpError, UnsupportedAddress
-from onhook.phone.sdp import Codec, Direction, LocalMedia
+from onhook.phone import sdp, sdp_writer
+from onhook.phone.errors import NamedAddress, NoCommonCodec, SdpError, UnsupportedAddress
+from onhook.phone.sdp import Codec, Direction
+from onhook.phone.sdp_writer import LocalMedia
 from onhook.phone.session import MediaSession
 from phone.peer import SDP
 
@@ -45,11 +46,22 @@ def test_static_payload_types_need_no_rtpmap_and_line_feeds_will_do() -> None:
         ("RTP/AVP 8 0 101", "RTP/AVP 18 101", NoCommonCodec),
         ("RTP/AVP", "RTP/SAVP", NoCommonCodec),
         ("m=audio", "m=video", NoCommonCodec),
-        ("audio 40000", "audio 0", NoCommonCodec),
         ("RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000",
          "RTP/AVP 0\r\na=rtpmap:0 PCMU/16000", NoCommonCodec),
         ("c=IN IP4 192.0.2.9", "c=IN IP6 2001:db8::1", UnsupportedAddress),
-        ("c=IN IP4 192.0.2.9", "c=IN IP4 phone.example", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 phone.example", NamedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 phone.example.", NamedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 my_pbx", NamedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 9.9.9.9.9", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 999.9.9.9", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 -a.example", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 a..b", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", f"c=IN IP4 {'a.' * 127}b", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", f"c=IN IP4 {'a' * 64}", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 phone.example/127", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP6 phone.example", UnsupportedAddress),
+        ("RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA", "RTP/AVP 7\r\na=rtpmap:7 PCMA", NoCommonCodec),
+        ("RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA", "RTP/AVP 97\r\na=rtpmap:8 PCMA", NoCommonCodec),
         ("c=IN IP4 192.0.2.9", "c=IN IP4 224.2.1.1", UnsupportedAddress),
         ("c=IN IP4 192.0.2.9", "c=IN IP4 192.0.2.9/24", UnsupportedAddress),
         ("c=IN IP4 192.0.2.9\r\n", "", SdpError),
@@ -73,7 +85,7 @@ def test_what_is_refused(old: str, new: str, error: type[SdpError]) -> None:
 def test_several_streams_are_all_answered() -> None:
     text = SDP + "m=video 5000 RTP/AVP 96\r\nm=audio 6000/2 RTP/AVP 0\r\nc=IN IP4 192.0.2.7\r\n"
     offer = sdp.parse(text.encode())
-    answer = sdp.write_answer(offer, Codec.PCMU, LOCAL).decode()
+    answer = sdp_writer.write_answer(offer, Codec.PCMU, LOCAL).decode()
     assert [line for line in answer.split("\r\n") if line.startswith("m=")] == [
         "m=audio 20000 RTP/AVP 0 101",
         "m=video 0 RTP/AVP 96",
@@ -85,7 +97,7 @@ def test_a_stream_further_down_is_taken_with_its_own_address() -> None:
     text = "v=0\r\nm=audio 1 RTP/SAVP 0\r\nm=audio 6000 RTP/AVP 0\r\nc=IN IP4 192.0.2.7\r\n"
     offer = sdp.parse(text.encode())
     assert (offer.taken, offer.media.ip, offer.media.port) == (1, "192.0.2.7", 6000)
-    answer = sdp.write_answer(offer, Codec.PCMU, LOCAL)
+    answer = sdp_writer.write_answer(offer, Codec.PCMU, LOCAL)
     assert b"m=audio 0 RTP/SAVP 0\r\nm=audio 20000 RTP/AVP 0\r\n" in answer
 
 
@@ -101,13 +113,52 @@ def test_a_stream_further_down_is_taken_with_its_own_address() -> None:
 def test_directions(offered: str, answered: str, on_hold: bool) -> None:
     offer = sdp.parse(SDP.replace("sendrecv", offered).encode())
     assert offer.media.on_hold is on_hold
-    assert f"a={answered}\r\n" in sdp.write_answer(offer, Codec.PCMA, LOCAL).decode()
+    assert f"a={answered}\r\n" in sdp_writer.write_answer(offer, Codec.PCMA, LOCAL).decode()
 
 
 def test_the_old_way_to_hold() -> None:
     offer = sdp.parse(SDP.replace("IP4 192.0.2.9\r\nt", "IP4 0.0.0.0\r\nt").encode())
     assert offer.media.on_hold
-    assert b"a=recvonly" in sdp.write_answer(offer, Codec.PCMA, LOCAL)
+    assert b"a=recvonly" in sdp_writer.write_answer(offer, Codec.PCMA, LOCAL)
+
+
+def test_a_name_that_was_looked_up() -> None:
+    body = SDP.replace("c=IN IP4 192.0.2.9", "c=IN IP4 phone.example").encode()
+    assert sdp.parse(body, {"phone.example": "192.0.2.9"}) == sdp.parse(SDP.encode())
+    for nowhere in ("", "224.0.0.1"):
+        with pytest.raises(UnsupportedAddress) as raised:
+            sdp.parse(body, {"phone.example": nowhere})
+        assert not isinstance(raised.value, NamedAddress)
+
+
+def test_a_stream_with_a_number_is_preferred_to_one_with_a_name() -> None:
+    text = (
+        "v=0\r\nm=audio 1 RTP/AVP 0\r\nc=IN IP4 a.b\r\nm=audio 2 RTP/AVP 0\r\nc=IN IP4 9.9.9.9\r\n"
+    )
+    assert sdp.parse(text.encode()).taken == 1
+
+
+def test_codecs_under_other_numbers() -> None:
+    text = "v=0\r\nc=IN IP4 9.9.9.9\r\nm=audio 5 RTP/AVPF 97 98 0 8 99\r\n"
+    maps = "a=rtpmap:97 G729/8000\r\na=rtpmap:98 pcma/8000/1\r\na=rtpmap:99 PCMU/8000\r\n"
+    found = media(text + maps)
+    assert found.codecs == (Codec.PCMA, Codec.PCMU)
+    assert found.payload_types == {Codec.PCMA: 98}
+    assert found.payload_type == 98
+    answer = sdp_writer.write_answer(sdp.parse((text + maps).encode()), Codec.PCMA, LOCAL)
+    assert b"m=audio 20000 RTP/AVPF 98\r\na=rtpmap:98 PCMA/8000\r\n" in answer
+
+
+def test_closed_streams() -> None:
+    closed = SDP.replace("audio 40000", "audio 0")
+    offer = sdp.parse(closed.encode())
+    assert offer.closed
+    assert offer.media.on_hold
+    with pytest.raises(NoCommonCodec):
+        sdp.parse_first(closed.encode())
+    with pytest.raises(NoCommonCodec):  # there is audio, but none for us
+        sdp.parse((closed + "m=audio 7 RTP/AVP 18\r\n").encode())
+    assert not sdp.parse((closed + "m=audio 7 RTP/AVP 0\r\n").encode()).closed
 
 
 def test_a_call_does_not_begin_on_hold() -> None:
@@ -131,9 +182,9 @@ def test_nobody_can_be_there(host: str) -> None:
 
 
 def test_our_own_descriptions_can_be_read() -> None:
-    ours = sdp.parse(sdp.write_offer(LOCAL)).media
+    ours = sdp.parse(sdp_writer.write_offer(LOCAL)).media
     assert (ours.ip, ours.port, ours.codecs) == (LOCAL.ip, LOCAL.port, (Codec.PCMU, Codec.PCMA))
-    assert ours.dtmf_payload_type == sdp.DTMF_PAYLOAD_TYPE
+    assert ours.dtmf_payload_type == sdp_writer.DTMF_PAYLOAD_TYPE
 
 
 def test_the_version_counts_changes_only() -> None:
@@ -159,7 +210,17 @@ def origin(body: bytes) -> tuple[bytes, bytes]:
 lines = st.lists(
     st.one_of(
         st.sampled_from(
-            [*SDP.split("\r\n"), "m=audio 1 RTP/AVP 0", "c=IN IP4", "a=rtpmap:0 /", "="]
+            [
+                *SDP.split("\r\n"),
+                "m=audio 1 RTP/AVP 0",
+                "c=IN IP4",
+                "a=rtpmap:0 /",
+                "=",
+                "m=audio 0 RTP/AVPF 97",
+                "a=rtpmap:97 PCMA/8000",
+                "c=IN IP4 a.b",
+                "m=audio 2 RTP/AVPF 97",
+            ]
         ),
         st.text(max_size=30),
     ),
@@ -182,7 +243,9 @@ def read_and_answer(body: bytes) -> None:
         offer = sdp.parse(body)
     except SdpError:
         return
-    answer = sdp.write_answer(offer, offer.media.codecs[0], LOCAL)
+    answer = sdp_writer.write_answer(offer, offer.media.codecs[0], LOCAL)
     again = sdp.parse(answer)
-    assert again.media.port == LOCAL.port
+    assert again.media.port == (0 if offer.closed else LOCAL.port)
+    assert again.transport == offer.transport
     assert len(again.streams) == len(offer.streams)
+    assert offer.closed or again.media.payload_type == offer.media.payload_type

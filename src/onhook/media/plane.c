@@ -158,6 +158,7 @@ struct call {
     /* the media thread's, once open */
     int fd;
     uint8_t payload_type;
+    uint8_t audio_type;         /* on the wire, if that is another; else 0 */
     uint8_t event_payload_type; /* that is sent */
     uint8_t event_from_peer;
     bool on_hold;
@@ -542,7 +543,9 @@ static bool was_refused(struct call *call, ssize_t result)
 static bool send_packet(struct call *call, const struct outgoing *packet)
 {
     uint8_t header[RTP_HEADER_BYTES] = {0x80};
-    header[1] = (uint8_t)(packet->payload_type | (packet->marker ? 0x80 : 0));
+    bool renamed = call->audio_type && packet->payload_type == call->payload_type;
+    uint8_t type = renamed ? call->audio_type : packet->payload_type;
+    header[1] = (uint8_t)(type | (packet->marker ? 0x80 : 0));
     put_be16(header + 2, packet->sequence);
     put_be32(header + 4, packet->timestamp);
     put_be32(header + 8, call->ssrc);
@@ -961,6 +964,8 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
         call->stats.malformed++;
         return;
     }
+    if (call->audio_type && rtp.payload_type == call->audio_type)
+        rtp.payload_type = call->payload_type;
     if (!chosen && !is_peer_elsewhere(p, call, &rtp, source)) {
         call->stats.foreign++;
         return;
@@ -1208,6 +1213,7 @@ static uint8_t event_type(int payload_type)
 static void agree(struct call *call, const struct plane_format *format)
 {
     call->payload_type = format->payload_type;
+    call->audio_type = format->audio_type;
     call->event_payload_type = event_type(format->event_payload_type);
     call->event_from_peer = event_type(format->event_from_peer);
     call->on_hold = format->on_hold;
@@ -1656,7 +1662,8 @@ static bool is_type(int payload_type)
 
 static bool is_format(const struct plane_format *format)
 {
-    return format->payload_type <= 127 && is_type(format->event_payload_type) &&
+    return format->payload_type <= 127 && format->audio_type <= 127 &&
+           is_type(format->event_payload_type) &&
            is_type(format->event_from_peer);
 }
 

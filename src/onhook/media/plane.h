@@ -53,6 +53,7 @@ struct plane_format {
     int event_payload_type; /* of telephone-events that are sent, or PLANE_NO_EVENTS */
     int event_from_peer;    /* of those that are received, which may have another number */
     int on_hold;            /* it does not listen: what would be sent is not, and time goes on */
+    uint8_t audio_type;     /* what audio is called on the wire instead of payload_type, or 0 */
 };
 
 struct plane_call {

@@ -175,6 +175,7 @@ class MediaPlane:
         dtmf_payload_type: int | None,
         dtmf_from_peer: int | None = None,
         on_hold: bool = False,
+        payload_type: int | None = None,
         latching: Latching | None = None,
         listener: StreamListener,
     ) -> Stream:
@@ -187,7 +188,9 @@ class MediaPlane:
         """
         if reservation._descriptor is None:
             raise ValueError("the reservation was released or used before")
-        format = plane_format(codec, dtmf_payload_type, dtmf_from_peer, on_hold=on_hold)
+        format = plane_format(
+            codec, dtmf_payload_type, dtmf_from_peer, on_hold=on_hold, payload_type=payload_type
+        )
         host, port = peer_address(remote)
         address = ffi.new("char[]", host)  # must outlive the call below
         how = {

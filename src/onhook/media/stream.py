@@ -288,16 +288,19 @@ class Stream:
         dtmf_from_peer: int | None = None,
         *,
         on_hold: bool = False,
+        payload_type: int | None = None,
     ) -> None:
         """What was agreed with the peer has changed; what plays, plays on in the other codec.
 
         `dtmf_payload_type` is that of telephone-event, None where none was negotiated;
         `dtmf_from_peer` is set where the peer's own have another one. To a peer on hold nothing is
-        sent, while what plays goes on in time. Raises `StreamClosed`, and `ValueError` for a payload type
-        out of range.
+        sent, while what plays goes on in time. `payload_type` is that of the audio where it is not the
+        codec's static one. Raises `StreamClosed`, and `ValueError` for a payload type out of range.
         """
         self._require_open()
-        how = plane_format(codec, dtmf_payload_type, dtmf_from_peer, on_hold=on_hold)
+        how = plane_format(
+            codec, dtmf_payload_type, dtmf_from_peer, on_hold=on_hold, payload_type=payload_type
+        )
         self._ask(lib.plane_agree, self._handle, ffi.new("struct plane_format *", how))
         self.codec = codec
         self.sends_events = dtmf_payload_type is not None
@@ -409,11 +412,16 @@ def peer_address(remote: tuple[str, int]) -> tuple[bytes, int]:
 
 
 def plane_format(
-    codec: Codec, dtmf_payload_type: int | None, dtmf_from_peer: int | None, *, on_hold: bool
+    codec: Codec,
+    dtmf_payload_type: int | None,
+    dtmf_from_peer: int | None,
+    *,
+    on_hold: bool,
+    payload_type: int | None = None,
 ) -> dict[str, int]:
     """What was agreed, as the plane takes it. Raises `ValueError`."""
     types = (dtmf_payload_type, dtmf_payload_type if dtmf_from_peer is None else dtmf_from_peer)
-    if any(one is not None and not 0 <= one <= 127 for one in types):
+    if any(one is not None and not 0 <= one <= 127 for one in (*types, payload_type)):
         raise ValueError("a payload type is 0 to 127")
     to_peer, from_peer = (lib.PLANE_NO_EVENTS if one is None else one for one in types)
     return {
@@ -421,6 +429,7 @@ def plane_format(
         "event_payload_type": to_peer,
         "event_from_peer": from_peer,
         "on_hold": on_hold,
+        "audio_type": 0 if payload_type in (None, int(codec)) else payload_type,
     }
 
 

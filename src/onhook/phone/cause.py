@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from onhook.phone import grammar
 from onhook.phone.message import Request, Response
 from onhook.phone.reply import phrase_text
+
+_WARNING = re.compile(r'\d{3}\s+\S+\s+"((?:[^"\\]|\\.)*)"', re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,13 @@ def cause_of_request(request: Request) -> SipCause:
 
 
 def cause_of_refusal(response: Response) -> SipCause:
-    """Why our INVITE was refused: the status, and the telephone network's cause (RFC 6432)."""
+    """Why our INVITE was refused: the status, and the telephone network's cause (RFC 6432).
+
+    The words are those of Reason, else of Warning (RFC 3261 20.43), else the phrase.
+    """
     reason = _reason(response)
-    return SipCause(response.status, reason.q850, reason.text or phrase_text(response.phrase))
+    text = reason.text or _warned(response) or phrase_text(response.phrase)
+    return SipCause(response.status, reason.q850, text)
 
 
 def cause_of_response(response: Response | None) -> SipCause:
@@ -62,6 +69,11 @@ def _reason(message: Request | Response) -> SipCause:
     except ValueError:
         return SipCause()
     return SipCause(status, q850, text)
+
+
+def _warned(response: Response) -> str:
+    found = _WARNING.match(response.first("warning"))
+    return phrase_text(re.sub(r"\\(.)", r"\1", found.group(1))) if found else ""
 
 
 def _number(text: str) -> int | None:

@@ -1,9 +1,5 @@
 """The SIP endpoint: what the rest of Onhook sees of the telephone network.
 
-Why the ready-made layer for `sipmessage` was not taken: it brings a WebRTC stack and 0.8 s of import
-along, does not repeat the last response to a repeated request, takes an INVITE repeated after its 200
-for a new call, and addresses requests inside a dialog to the From URI instead of the Contact.
-
 Who is answered how:
     - a request of a live dialog goes to its call, wherever it comes from: the tags prove that
       the sender knows the call, and a lost BYE would leave it hanging;
@@ -23,22 +19,25 @@ from ipaddress import IPv4Network, IPv6Network
 import structlog
 
 from onhook.phone import sdp
+from onhook.phone.bodies import READABLE, description_of
 from onhook.phone.cause import SipCause
 from onhook.phone.dialog import Dialog, DialogRecord
 from onhook.phone.digest import Authenticator
-from onhook.phone.errors import SdpError
+from onhook.phone.errors import NamedAddress, SdpError
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.invite import Outline, like
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
-from onhook.phone.message import Request
+from onhook.phone.media_hosts import MediaHosts, read_located
+from onhook.phone.message import Address, Request
 from onhook.phone.orphan import Orphan
 from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.pending import refuse_pending
 from onhook.phone.reply import ALLOW, HeaderLines, response
 from onhook.phone.resolver import Resolver
 from onhook.phone.routing import return_address
-from onhook.phone.screening import Refusal, refuse_method, screen
+from onhook.phone.screening import Refusal, refuse_description, refuse_misplaced, screen
+from onhook.phone.sdp import Offer
 from onhook.phone.timers import Clock, TimerHandle, Timers
 from onhook.phone.trunk import CallerId, Trunk, is_numeric
 from onhook.phone.wire import OnMessage, Wire
@@ -91,6 +90,7 @@ class SipEndpoint(Wire):
         self._max_calls = max_calls
         self._retry_after = (("Retry-After", str(retry_after_s)),)
         self._resolver = Resolver()
+        self._media_hosts = MediaHosts()
         self._calls: dict[tuple[str, str], Leg] = {}
         self._orphan_timers: list[TimerHandle] = []
         self._secret = secrets.token_bytes(16)
@@ -127,6 +127,7 @@ class SipEndpoint(Wire):
             call.abandon()
         self._calls.clear()
         self._resolver.close()
+        self._media_hosts.close()
         await self._close()
 
     def dial(
@@ -245,7 +246,7 @@ class SipEndpoint(Wire):
         elif request.method in ("INVITE", "OPTIONS"):
             self._screened(request)
         else:
-            refusal = self._misplaced(request)
+            refusal = refuse_misplaced(request)
             self.refuse(request, refusal.status, refusal.headers)
 
     def acknowledged(self, request: Request) -> None:
@@ -267,6 +268,10 @@ class SipEndpoint(Wire):
         data = response(request, status, phrase, to_tag=self._tag(request), headers=headers)
         self._send(data, return_address(request.via, request.source))
 
+    def look_up(self, host: str, peer: Address, on_address: Callable[[str], None]) -> None:
+        """Find the address of a host that a peer named."""
+        self._media_hosts.look_up(host, peer, on_address)
+
     def forget(self, call: Leg) -> None:
         """The call is over."""
         self._calls.pop((call.dialog.call_id, call.dialog.local_tag), None)
@@ -287,14 +292,15 @@ class SipEndpoint(Wire):
         elif refusal is not None:
             self.refuse(request, refusal.status, refusal.headers, refusal.phrase)
         elif request.method == "OPTIONS":
-            headers = (("Allow", ALLOW), ("Accept", "application/sdp"), ("Server", self.user_agent))
+            headers = (("Allow", ALLOW), ("Accept", READABLE), ("Server", self.user_agent))
             self.refuse(request, 200, headers)
         else:
             self._invited(request)
 
     def _invited(self, invite: Request) -> None:
+        body = description_of(invite)
         try:
-            offer = sdp.parse_first(invite.body) if invite.body else None
+            offer, is_located = _first_offer(body)
             dialog = Dialog.of_invite(invite, self._tag(invite))
             key = (dialog.call_id, dialog.local_tag)
             if key in self._calls:  # repeated so late that its transaction is gone
@@ -302,14 +308,37 @@ class SipEndpoint(Wire):
                 return
             call = IncomingCall(invite, dialog, offer, self)
         except SdpError as error:
-            phrase = None if error.status != 400 else f"Bad SDP: {error}"
-            self._refuse_invite(invite, Refusal(error.status, phrase), str(error))
+            refusal = refuse_description(error, self.sent_by(invite.source))
+            self._refuse_invite(invite, refusal, str(error))
             return
         except ValueError as error:
             self._refuse_invite(invite, Refusal(400, str(error)))
             return
         self._calls[key] = call
-        self._offer_to_owner(call)
+        if is_located:
+            self._offer_to_owner(call)
+        else:
+            self._locate(call, body)
+
+    def _locate(self, call: IncomingCall, body: bytes) -> None:
+        """Look up where the audio of a call is before its owner hears of it."""
+
+        def located(offer: Offer) -> None:
+            if call.state is CallState.OFFERED:
+                call.describe(offer)
+                self._offer_to_owner(call)
+
+        def lost(error: SdpError) -> None:
+            if call.state is CallState.OFFERED:
+                refusal = refuse_description(error, self.sent_by(call.source))
+                call.reject(refusal.status, refusal.phrase, refusal.headers)
+
+        read_located(
+            lambda known: sdp.parse_first(body, known),
+            lambda host, found: self.look_up(host, call.source, found),
+            located,
+            lost,
+        )
 
     def _refuse_invite(self, invite: Request, refusal: Refusal, why: str = "") -> None:
         """A trusted peer's call that nobody hears of; its operator will ask why."""
@@ -345,13 +374,6 @@ class SipEndpoint(Wire):
         if transaction.on_cancel is not None:
             transaction.on_cancel()
 
-    @staticmethod
-    def _misplaced(request: Request) -> Refusal:
-        """For a method that only makes sense inside a dialog, or that we do not serve at all."""
-        if request.method in ("BYE", "INFO", "UPDATE"):
-            return Refusal(481)
-        return refuse_method(request)
-
     # Small things.
 
     def _call_of(self, request: Request) -> Leg | None:
@@ -366,3 +388,11 @@ class SipEndpoint(Wire):
         text = f"{request.call_id}\n{request.from_tag}\n{request.via.branch}"
         data = text.encode("utf-8", "surrogateescape")
         return blake2b(data, key=self._secret, digest_size=8).hexdigest()
+
+
+def _first_offer(body: bytes) -> tuple[Offer | None, bool]:
+    """The offer of an INVITE, if it has one, and whether it says by number where its audio is."""
+    try:
+        return (sdp.parse_first(body) if body else None), True
+    except NamedAddress:
+        return None, False

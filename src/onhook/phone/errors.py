@@ -6,7 +6,9 @@
         BadRequest            broken, but there is enough of it to reply 400 (501, 505)
       SdpError                a session description that cannot be read (400)
         NoCommonCodec         readable, but nothing in it that we can talk (488)
-        UnsupportedAddress    readable, but its media address is not numeric IPv4 (488)
+        UnsupportedAddress    readable, but its media address is none that we can send to (488)
+          NamedAddress        its media address is a host name, which has to be looked up
+      UnsupportedBody         a body that has to be understood, and is not (415)
       CallStateError          an operation that does not fit the state the call is in
 
 What a stranger sends ends in the first two branches and never leaves this package; only
@@ -53,19 +55,48 @@ class BadRequest(MessageError):
 
 
 class SdpError(SipError):
-    """A session description that cannot be read; the text says why."""
+    """A session description that cannot be read; the text says why.
+
+    `warning` is the code of the Warning that tells so (RFC 3261 20.43).
+    """
+
+    warning = 399
+
+    def __init__(self, reason: str, warning: int | None = None) -> None:
+        super().__init__(reason)
+        self.warning = warning or self.warning
 
 
 class NoCommonCodec(SdpError):
     """The offer holds no audio stream that we can take."""
 
     status = 488
+    warning = 305
 
 
 class UnsupportedAddress(SdpError):
-    """The media address is a host name or not IPv4."""
+    """The media address is not IPv4, nobody's, or a host name that leads nowhere."""
 
     status = 488
+    warning = 301
+
+
+class NamedAddress(UnsupportedAddress):
+    """The media address is a host name; `host` is that."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__("media address is a host name")
+        self.host = host
+
+
+class UnsupportedBody(SipError):
+    """A body that has to be understood is of a kind that we do not know, or `encoded`."""
+
+    status = 415
+
+    def __init__(self, reason: str, *, encoded: bool = False) -> None:
+        super().__init__(reason)
+        self.encoded = encoded
 
 
 class CallStateError(SipError):

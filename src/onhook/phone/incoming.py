@@ -15,7 +15,7 @@ from onhook.phone.leg import Leg, Signalling
 from onhook.phone.lifecycle import MOVES, CallEvent, CallListener, CallState
 from onhook.phone.message import Request
 from onhook.phone.pending import PendingInvite
-from onhook.phone.reply import HeaderLines, check_headers, phrase_text, response
+from onhook.phone.reply import PHRASES, HeaderLines, check_headers, phrase_text, response, warning
 from onhook.phone.sdp import Offer, RemoteMedia
 from onhook.phone.session import check_address
 
@@ -57,6 +57,13 @@ class IncomingCall(Leg):
         if signalling.trying:
             self._transaction.respond(100, response(invite, 100))
 
+    # What the endpoint does.
+
+    def describe(self, offer: Offer) -> None:
+        """The offer, where the host of its audio had to be looked up first."""
+        self._offer = offer
+        self.offer = offer.media
+
     # What the owner does.
 
     def ring(self) -> None:
@@ -89,6 +96,9 @@ class IncomingCall(Leg):
         if not 300 <= code <= 699:
             raise ValueError("not a status that rejects")
         checked = check_headers(headers)
+        if code in (488, 606) and not any(name == "Warning" for name, _ in checked):
+            agent = self._signalling.sent_by(self.source)  # RFC 3261 21.4.26
+            checked = (*checked, warning(399, agent, reason or PHRASES[code]))
         self._move(CallEvent.REJECT)
         self._finish(code, phrase_text(reason) if reason else None, checked)
 

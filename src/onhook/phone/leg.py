@@ -11,21 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from onhook.phone import sdp
+from onhook.phone import screening, sdp
+from onhook.phone.bodies import READABLE, description_of
 from onhook.phone.cause import SipCause, cause_of_request, cause_of_response, reason_header
 from onhook.phone.dialog import Dialog, DialogRecord
-from onhook.phone.errors import CallStateError, SdpError
+from onhook.phone.errors import CallStateError, SdpError, UnsupportedBody
 from onhook.phone.lifecycle import CallEvent, CallState, LegListener, Moves
-from onhook.phone.message import Address, Request, Response
+from onhook.phone.media_hosts import read_located
+from onhook.phone.message import Address, Request, Response, TransactionKey
 from onhook.phone.reply import ALLOW, HeaderLines, response
-from onhook.phone.screening import info_digit, refuse_method, screen_extensions
-from onhook.phone.sdp import RemoteMedia
+from onhook.phone.sdp import Offer, RemoteMedia
 from onhook.phone.session import MediaSession
 from onhook.phone.transactions import Event, ServerInvite
-
-RELAYED_DIGIT_MS = 160
-"""How long a digit lasts that is sent by INFO."""
-_DIGITS = frozenset("0123456789*#ABCD")
 
 
 class Signalling(Protocol):
@@ -38,6 +35,12 @@ class Signalling(Protocol):
 
     def serve_invite(self, request: Request) -> ServerInvite:
         """Open the transaction of an INVITE."""
+
+    def sent_by(self, peer: Address) -> str:
+        """Our host and port as `peer` can reach them."""
+
+    def look_up(self, host: str, peer: Address, on_address: Callable[[str], None]) -> None:
+        """Find the address of a host that `peer` named; `on_address` hears later, "" if it has none."""
 
     def answer(self, request: Request, data: bytes) -> None:
         """Answer another request, through a transaction."""
@@ -84,6 +87,7 @@ class Leg(ABC):
         self._signalling = signalling
         self._session = MediaSession()
         self._unacknowledged: Unacknowledged | None = None
+        self._looked_up_for: TransactionKey | None = None
         self._bye_headers: tuple[tuple[str, str], ...] = ()
 
     # What the owner does.
@@ -119,10 +123,7 @@ class Leg(ABC):
         """
         if self.state is not CallState.ESTABLISHED:
             raise CallStateError(f"a digit for a call that is {self.state.name.lower()}")
-        if digit not in _DIGITS:
-            raise ValueError("a digit is one of 0-9, *, #, A-D")
-        body = f"Signal={digit}\r\nDuration={RELAYED_DIGIT_MS}\r\n".encode()
-        kind = (("Content-Type", "application/dtmf-relay"),)
+        kind, body = screening.info_of_digit(digit)
         self._request("INFO", lambda cause: None, kind, body)
 
     def abandon(self) -> None:
@@ -143,7 +144,7 @@ class Leg(ABC):
             return
         handler = _HANDLERS.get(request.method)
         if handler is None:
-            refusal = refuse_method(request)
+            refusal = screening.refuse_method(request)
             self._signalling.refuse(request, refusal.status, refusal.headers)
         else:
             handler(self, request)
@@ -154,20 +155,28 @@ class Leg(ABC):
         if waiting is None or waiting.cseq != ack.cseq:
             return
         self._settle()
-        media, unusable = self._answer_in(ack) if waiting.offered else (None, False)
-        self._acknowledged(media, unusable)
+        if waiting.offered:
+            self._answer_in(ack)
+        else:
+            self._acknowledged(None, False)
 
     def _acknowledged(self, media: RemoteMedia | None, unusable: bool) -> None:
         """The ACK of a re-INVITE: without an answer that was due, all stays as it was."""
         if self.state is CallState.ESTABLISHED and media and self.listener:
             self.listener.media_moved(media)
 
-    def _answer_in(self, ack: Request) -> tuple[RemoteMedia | None, bool]:
-        """The answer to our offer, and whether it is missing or of no use."""
+    def _answer_in(self, ack: Request) -> None:
+        """Take the answer to our offer; it may be missing, or of no use."""
         try:
-            return self._session.take_answer(ack.body), False
-        except SdpError:
-            return None, True
+            body = description_of(ack)
+        except UnsupportedBody:
+            body = b""
+        read_located(
+            lambda known: self._session.take_answer(body, known),
+            self._look_up,
+            lambda media: self._acknowledged(media, False),
+            lambda error: self._acknowledged(None, True),
+        )
 
     def _bye_received(self, request: Request) -> None:
         self._signalling.answer(request, self._reply(request, 200))
@@ -182,6 +191,8 @@ class Leg(ABC):
 
     def _reinvited(self, request: Request) -> None:
         """Re-INVITE (RFC 3261 14.2): 200 with our description, which only changes when it must."""
+        if self._is_looked_up_for(request):
+            return
         if self._unacknowledged is not None or self.state is CallState.CLOSING:
             self._signalling.refuse(request, 491)
         else:
@@ -189,25 +200,55 @@ class Leg(ABC):
 
     def _updated(self, request: Request) -> None:
         """UPDATE (RFC 3311 5.2): like a re-INVITE, but answered once and without an ACK."""
+        if self._is_looked_up_for(request):
+            return
         if request.body and self._unacknowledged:
             self._signalling.refuse(request, 500, (("Retry-After", "1"),))
         else:
             self._renegotiate(request)
 
+    def _is_looked_up_for(self, request: Request) -> bool:
+        """Whether the host of an offer is being looked up: of this one, or of another, which comes first."""
+        pending = self._looked_up_for
+        if pending is not None and pending != request.transaction_key:
+            self._signalling.refuse(request, 491)
+        return pending is not None
+
     def _renegotiate(self, request: Request) -> None:
-        refusal = screen_extensions(request)
+        refusal = screening.screen_extensions(request)
         if refusal:
             self._signalling.refuse(request, refusal.status, refusal.headers)
             return
-        try:
-            offer = sdp.parse(request.body) if request.body else None
-            self.dialog.refresh(request)
-        except SdpError as error:
-            self._signalling.refuse(request, error.status)
+        body = description_of(request)
+        self._looked_up_for = request.transaction_key
+        read_located(
+            lambda known: sdp.parse(body, known) if body else None,
+            self._look_up,
+            lambda offer: self._offered_anew(request, offer),
+            lambda error: self._refuse_offer(request, error),
+        )
+
+    def _refuse_offer(self, request: Request, error: SdpError) -> None:
+        self._looked_up_for = None
+        refusal = screening.refuse_description(error, self._signalling.sent_by(request.source))
+        self._signalling.refuse(request, refusal.status, refusal.headers)
+
+    def _offered_anew(self, request: Request, offer: Offer | None) -> None:
+        self._looked_up_for = None
+        if self.state is CallState.ENDED:  # while the host of the audio was looked up
+            self._signalling.refuse(request, 481)
             return
+        try:
+            self.dialog.refresh(request)
         except ValueError:
             self._signalling.refuse(request, 400)
-            return
+        else:
+            self._agreed_to(request, offer)
+
+    def _look_up(self, host: str, on_address: Callable[[str], None]) -> None:
+        self._signalling.look_up(host, self.dialog.source, on_address)
+
+    def _agreed_to(self, request: Request, offer: Offer | None) -> None:
         body, media = self._session.answer(offer) if offer else (b"", None)
         if request.method == "INVITE":
             transaction = self._signalling.serve_invite(request)
@@ -219,12 +260,16 @@ class Leg(ABC):
             self.listener.media_moved(media)
 
     def _options(self, request: Request) -> None:
-        headers = (("Allow", ALLOW), ("Accept", "application/sdp"))
+        headers = (("Allow", ALLOW), ("Accept", READABLE))
         self._signalling.answer(request, self._reply(request, 200, headers=headers))
 
     def _info(self, request: Request) -> None:
+        refusal = screening.screen_info(request)
+        if refusal:
+            self._signalling.refuse(request, refusal.status, refusal.headers)
+            return
         self._signalling.answer(request, self._reply(request, 200))
-        digit = info_digit(request)
+        digit = screening.info_digit(request)
         if digit and self.listener and self.state in (CallState.ANSWERED, CallState.ESTABLISHED):
             self.listener.digit(digit)
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from onhook.phone.cause import SipCause, cause_of_refusal
+from onhook.phone.bodies import description_of
+from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_request
 from onhook.phone.dialog import Dialog, DialogRecord
 from onhook.phone.digest import Authenticator
-from onhook.phone.errors import SdpError
+from onhook.phone.errors import UnsupportedBody
 from onhook.phone.invite import MAX_FORKS, Outline, SentInvite
 from onhook.phone.leg import Leg, Signalling
 from onhook.phone.lifecycle import OUTGOING_MOVES, CallEvent, CallState, OutgoingListener
+from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Address, Request, Response
 from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia
@@ -32,9 +34,6 @@ _UNANSWERED = frozenset((CallState.DIALLING, CallState.PROCEEDING, CallState.WIT
 
 class DiallingSignalling(Signalling, Protocol):
     """What a call of ours needs of its endpoint."""
-
-    def sent_by(self, peer: Address) -> str:
-        """Our host and port as `peer` can reach them."""
 
     def send_invite(self, sent: SentInvite, data: bytes, user: InviteUser) -> ClientInvite:
         """Send an INVITE through a transaction."""
@@ -144,7 +143,7 @@ class OutgoingCall(Leg):
     def responded(self, response: Response) -> None:
         """A response to our INVITE."""
         if response.status < 200:
-            self._progress(response)
+            self._rings(response)
         elif response.status < 300:
             self._answered(response)
         else:
@@ -156,12 +155,12 @@ class OutgoingCall(Leg):
             self._dialling.send_cancel(self._sent, ())
         self.fail(_TIMED_OUT if reached else _UNREACHABLE)
 
-    def _progress(self, response: Response) -> None:
+    def _progress(self, response: Response, media: RemoteMedia | None = None) -> None:
+        """A provisional response, with where its audio comes from if that is known."""
         tag = response.to_tag
-        media = self._early_media(response)
         if response.status > 100 and tag and (tag in self._early or len(self._early) < MAX_FORKS):
             if media or tag not in self._early:
-                self._early[tag] = response.body if media else b""
+                self._early[tag] = _description_of(response) if media else b""
             self.dialog = self._dialog_of(response) or self.dialog
         if not self._happens(CallEvent.PROGRESS):
             return
@@ -170,13 +169,26 @@ class OutgoingCall(Leg):
         elif response.status > 100 and self.listener:
             self.listener.progressed(response.status, media)
 
-    def _early_media(self, response: Response) -> RemoteMedia | None:
-        if not _has_sdp(response):
-            return None
-        try:
-            return self._session.preview(response.body)
-        except SdpError:
-            return None
+    def _rings(self, response: Response) -> None:
+        """A provisional response; where the host of its audio has to be looked up, it counts twice."""
+        body = _description_of(response)
+        early: list[RemoteMedia] = []
+
+        def heard(media: RemoteMedia) -> None:
+            early.append(media)
+            if reported and self.state is CallState.PROCEEDING:
+                self._progress(response, media)
+
+        reported = False
+        if body:
+            read_located(
+                lambda known: self._session.preview(body, known),
+                self._look_up,
+                heard,
+                lambda _: None,
+            )
+        reported = True
+        self._progress(response, early[0] if early else None)
 
     def _answered(self, response: Response) -> None:
         tag = response.to_tag
@@ -197,7 +209,10 @@ class OutgoingCall(Leg):
             self._signalling.send_within(record, "BYE", (), lambda final: None)
             return
         self.dialog = dialog
-        self._settled(self._agreed(response) if usable else None)
+        if usable:
+            self._agree(response)
+        else:
+            self._settled(None)
 
     def _settled(self, media: RemoteMedia | None) -> None:
         """The call is answered, with audio for us or without."""
@@ -211,13 +226,15 @@ class OutgoingCall(Leg):
         elif media and self.listener:
             self.listener.answered(media)
 
-    def _agreed(self, response: Response) -> RemoteMedia | None:
-        """The answer to our offer; some gateways leave it out that said it while it rang."""
-        body = response.body if _has_sdp(response) else self._early.get(response.to_tag, b"")
-        try:
-            return self._session.take_answer(body)
-        except SdpError:
-            return None
+    def _agree(self, response: Response) -> None:
+        """Take the answer to our offer; some gateways leave it out that said it while it rang."""
+        body = _description_of(response) or self._early.get(response.to_tag, b"")
+        read_located(
+            lambda known: self._session.take_answer(body, known),
+            self._look_up,
+            self._settled,
+            lambda error: self._settled(None),
+        )
 
     def _refused(self, response: Response) -> None:
         challenge = response.status in (401, 407)
@@ -241,7 +258,7 @@ class OutgoingCall(Leg):
     def knows(self, request: Request) -> bool:
         """Whether the peer's tag is that of the phone we talk to, or of one that rings."""
         if self.state in _UNANSWERED:
-            return request.from_tag in self._early
+            return request.from_tag in self._early or request.from_tag in self._answers
         return super().knows(request)
 
     def requested(self, request: Request) -> None:
@@ -250,6 +267,9 @@ class OutgoingCall(Leg):
             super().requested(request)
         elif request.method == "INVITE" or (request.method == "UPDATE" and request.body):
             self._signalling.refuse(request, 491)  # our offer is not answered (RFC 3311 5.2)
+        elif request.method == "BYE" and self._answers:  # the host of its audio is being looked up
+            self._signalling.answer(request, self._reply(request, 200))
+            self.fail(cause_of_request(request))
         elif request.method == "BYE":
             self._signalling.refuse(request, 481)  # not before its answer (RFC 3261 15)
         else:
@@ -294,6 +314,9 @@ class OutgoingCall(Leg):
         super()._end()
 
 
-def _has_sdp(response: Response) -> bool:
-    kind = response.first("content-type").partition(";")[0].strip().lower()
-    return bool(response.body) and kind == "application/sdp"
+def _description_of(response: Response) -> bytes:
+    """What a response says of its author's audio; what we do not understand of it is passed over."""
+    try:
+        return description_of(response)
+    except UnsupportedBody:
+        return b""

@@ -24,10 +24,12 @@ PHRASES = {
     403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable",
     408: "Request Timeout",
     415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
-    480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
+    469: "Bad Info Package", 480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
     483: "Too Many Hops", 486: "Busy Here", 487: "Request Terminated",
     488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error",
     501: "Not Implemented", 503: "Service Unavailable", 600: "Busy Everywhere", 603: "Decline",
+    606: "Not Acceptable",
 }  # fmt: skip
 """Default reason phrases (RFC 3261 21)."""
 
@@ -35,6 +37,12 @@ PHRASES = {
 def phrase_text(text: str) -> str:
     """`text` fit for a status line or a quoted string: printable, on one line, 200 characters."""
     return "".join(char if char.isprintable() else " " for char in text[:200])
+
+
+def warning(code: int, agent: str, text: str) -> tuple[str, str]:
+    """A Warning with a code of RFC 3261 20.43; `agent` is our host and port."""
+    quoted = phrase_text(text).replace("\\", "\\\\").replace('"', '\\"')
+    return "Warning", f'{code} {agent} "{quoted}"'
 
 
 def check_headers(headers: HeaderLines) -> tuple[tuple[str, str], ...]:

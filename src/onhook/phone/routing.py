@@ -57,13 +57,26 @@ def next_hop(target: str, routes: Sequence[str], source: Address) -> Address:
     over_tcp = isinstance(source, TcpAddress)
     transport = (uri.parameters.get("transport") or "udp").lower()
     same_transport = uri.scheme == "sip" and transport == ("tcp" if over_tcp else "udp")
-    public = host.is_global and not host.is_multicast
-    heard_from = _numeric(source[0])
-    reachable = host == heard_from or public or _side_by_side(host, heard_from)
     same_family = (":" in source[0]) == (host.version == 6)
-    if same_transport and reachable and same_family and 0 < port < 65536:
+    if same_transport and same_family and _is_reachable(host, source[0]) and 0 < port < 65536:
         return TcpAddress(str(host), port) if over_tcp else (str(host), port)
     return source
+
+
+def is_believable(address: str, peer: str) -> bool:
+    """Whether a numeric address may be sent to that the host name of a peer leads to.
+
+    Not one of a network of ours, unless the peer was heard from such a network: its name server is its own.
+    """
+    host = _numeric(address)
+    return host is not None and _is_reachable(host, peer)
+
+
+def _is_reachable(host: _IPAddress, peer: str) -> bool:
+    """Whether an address is anybody's, or the one that a peer was heard from, or as private as that."""
+    public = host.is_global and not host.is_multicast
+    heard_from = _numeric(peer)
+    return public or host == heard_from or _side_by_side(host, heard_from)
 
 
 def return_address(via: Via, source: Address) -> Address:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from onhook.phone.bodies import accepts_sdp
+from onhook.phone.bodies import READABLE, accepts_sdp, description_of, is_optional, media_type
+from onhook.phone.errors import SdpError, UnsupportedBody
 from onhook.phone.message import METHODS, Request
-from onhook.phone.reply import ALLOW
+from onhook.phone.reply import ALLOW, HeaderLines, warning
+
+DTMF_RELAY, DTMF = "application/dtmf-relay", "application/dtmf"
+"""What gateways send a digit as; neither type was ever registered."""
+
+RELAYED_DIGIT_MS = 160
+"""How long a digit lasts that is sent by INFO."""
+_DIGITS = frozenset("0123456789*#ABCD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,19 @@ class Refusal:
 def refuse_method(request: Request) -> Refusal:
     """405 for a method that we know and do not serve, 501 for one that we do not know."""
     return Refusal(405 if request.method in METHODS else 501, headers=(("Allow", ALLOW),))
+
+
+def refuse_misplaced(request: Request) -> Refusal:
+    """For a method that only makes sense inside a dialog, or that we do not serve at all."""
+    return Refusal(481) if request.method in ("BYE", "INFO", "UPDATE") else refuse_method(request)
+
+
+def refuse_description(error: SdpError, agent: str) -> Refusal:
+    """400 for a description that cannot be read; 488 for one that is of no use, with a Warning that says
+    why (RFC 3261 20.43, 21.4.26). `agent` is our host and port."""
+    if error.status == 400:
+        return Refusal(400, f"Bad SDP: {error}")
+    return Refusal(error.status, headers=(warning(error.warning, agent, str(error)),))
 
 
 def screen(request: Request) -> Refusal | None:
@@ -46,32 +67,50 @@ def screen_extensions(request: Request) -> Refusal | None:
         return None
     if not accepts_sdp(request):
         return Refusal(406)
-    if not request.body:
-        return None
-    if request.first("content-encoding", "identity").lower() != "identity":
-        return Refusal(415, headers=(("Accept-Encoding", "identity"),))
-    if request.first("content-type").partition(";")[0].strip().lower() != "application/sdp":
-        return Refusal(415, headers=(("Accept", "application/sdp"),))
+    try:
+        description_of(request)
+    except UnsupportedBody as error:
+        wanted = ("Accept-Encoding", "identity") if error.encoded else ("Accept", READABLE)
+        return Refusal(415, headers=(wanted,))
     return None
 
 
-def info_digit(request: Request) -> str:
-    """The digit of an INFO, or the empty string: `application/dtmf-relay` or `application/dtmf`.
+def screen_info(request: Request) -> Refusal | None:
+    """469 for an INFO of a package, of which we have none (RFC 6086 4.2.2); 415 for one that is no digit.
 
-    Neither type was ever registered; this is what gateways send. 10 and 11 are star and hash.
+    One without a body asks whether the call is there.
     """
-    kind = request.first("content-type").partition(";")[0].strip().lower()
+    if "info-package" in request.headers:
+        return Refusal(469, headers=(("Recv-Info", ""),))
+    if not request.body or is_optional(request):
+        return None
+    if media_type(request.first("content-type")) not in (DTMF_RELAY, DTMF):
+        return Refusal(415, headers=(("Accept", f"{DTMF_RELAY}, {DTMF}"),))
+    return None
+
+
+def info_of_digit(digit: str) -> tuple[HeaderLines, bytes]:
+    """The headers and the body of an INFO for a digit; ValueError unless it is one of 0-9, *, #, A-D."""
+    if digit not in _DIGITS:
+        raise ValueError("a digit is one of 0-9, *, #, A-D")
+    body = f"Signal={digit}\r\nDuration={RELAYED_DIGIT_MS}\r\n".encode()
+    return (("Content-Type", DTMF_RELAY),), body
+
+
+def info_digit(request: Request) -> str:
+    """The digit of an INFO, or the empty string. 10 and 11 are star and hash."""
+    kind = media_type(request.first("content-type"))
     text = request.body[:200].decode("ascii", "replace")
-    if kind == "application/dtmf-relay":
+    if kind == DTMF_RELAY:
         for line in text.splitlines():
             name, _, value = line.partition("=")
             if name.strip().lower() == "signal":
                 return _digit(value)
         return ""
-    return _digit(text) if kind == "application/dtmf" else ""
+    return _digit(text) if kind == DTMF else ""
 
 
 def _digit(text: str) -> str:
     text = text.strip().upper()
     text = {"10": "*", "11": "#"}.get(text, text)
-    return text if len(text) == 1 and text in "0123456789*#ABCD" else ""
+    return text if text in _DIGITS else ""

@@ -1,35 +1,32 @@
 """Session descriptions (RFC 8866) as far as a telephone call needs them. Pure.
 
-Read: one audio stream over RTP/AVP with PCMU, PCMA and telephone-event, from a numeric IPv4 address.
-Written: an answer that takes that stream and refuses every other one (RFC 3264 6), or an offer.
-The parser raises nothing but the `SdpError` tree, whatever it is given.
-
-PCMU and PCMA are taken only under their static payload types (RFC 3551 6), 0 and 8: that is where
-the media plane sends them, and nobody has been seen to put them elsewhere.
+Read: one audio stream over RTP/AVP or RTP/AVPF with PCMU, PCMA and telephone-event, from an IPv4 address; a
+host name instead is for somebody else to look up. The parser raises nothing but the `SdpError` tree,
+whatever it is given. What is written is in `sdp_writer`.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
-from onhook.phone.errors import NoCommonCodec, SdpError, UnsupportedAddress
+from onhook.phone.errors import NamedAddress, NoCommonCodec, SdpError, UnsupportedAddress
 
 MAX_SDP_BYTES = 8 * 1024
 """A longer description is refused."""
 MAX_LINES = 300
 MAX_STREAMS = 16
 MAX_FORMATS = 64
+MAX_HOST_CHARS = 253
+"""RFC 1035 2.3.4; a longer name is none."""
 
-DTMF_PAYLOAD_TYPE = 101
-"""The payload type for telephone-event in our own offers."""
 NOBODY = "0.0.0.0"
 """The address of a peer that does not listen at present (RFC 3264 8.4)."""
-PTIME_MS = 20
-"""The packet time that we send and ask for."""
+TRANSPORTS = ("RTP/AVP", "RTP/AVPF")
+"""What audio may come over (RFC 3551, RFC 4585); feedback is asked for by none of ours."""
 
 
 class Codec(IntEnum):
@@ -63,7 +60,8 @@ class RemoteMedia:
     it knows no telephone-event; `ptime_ms` is None when it asks for no packet time. `direction` is
     from the peer's side: SENDONLY means that it does not listen. `dtmf_from_peer` is set where the
     peer's own digits come under another number: each side is sent what it asked for (RFC 3264 5.1,
-    6.1), and an answer may ask for another number than the offer did.
+    6.1), and an answer may ask for another number than the offer did. `payload_types` are those of the
+    codecs that are not under their static ones.
     """
 
     ip: str
@@ -73,6 +71,12 @@ class RemoteMedia:
     ptime_ms: int | None = None
     direction: Direction = Direction.SENDRECV
     dtmf_from_peer: int | None = None
+    payload_types: Mapping[Codec, int] = field(default_factory=dict, hash=False)
+
+    @property
+    def payload_type(self) -> int:
+        """The RTP payload type of the codec that is in use, the first."""
+        return self.payload_types.get(self.codecs[0], int(self.codecs[0]))
 
     @property
     def on_hold(self) -> bool:
@@ -85,22 +89,23 @@ class RemoteMedia:
 class Offer:
     """A description that was read: the audio taken, and all its m= lines for the answer.
 
-    `streams` are the m= lines without `m=`; `taken` is the index of the one that `media` is about.
+    `streams` are the m= lines without `m=`; `taken` is the index of the one that `media` is about. If
+    that one is closed (port 0, RFC 3264 8.2), the media are those of a peer on hold.
     """
 
     media: RemoteMedia
     streams: tuple[str, ...]
     taken: int
 
+    @property
+    def closed(self) -> bool:
+        """Whether there is no audio at present."""
+        return self.media.port == 0
 
-@dataclass(frozen=True, slots=True)
-class LocalMedia:
-    """Our side of the session, numeric address and port; `version` counts up with each change."""
-
-    ip: str
-    port: int
-    session_id: int
-    version: int = 1
+    @property
+    def transport(self) -> str:
+        """What the audio comes over."""
+        return self.streams[self.taken].split()[2]
 
 
 @dataclass(slots=True)
@@ -120,61 +125,46 @@ _NO_HOSTS = tuple(
     for network in ("0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4")  # RFC 6890; broadcast is the last
 )
 _FORMAT = re.compile(r"\d{1,3}", re.ASCII)
+_LABEL = "[A-Z0-9_](?:[A-Z0-9_-]{0,61}[A-Z0-9_])?"
+_NAME = re.compile(rf"(?:{_LABEL}\.)*(?!\d+\.?$){_LABEL}\.?", re.ASCII | re.IGNORECASE)
+_STATIC = {int(codec): f"{codec.name}/8000" for codec in Codec}
+_NO_AUDIO = RemoteMedia(NOBODY, 0, tuple(Codec), direction=Direction.INACTIVE)
 
 
-def parse(body: bytes) -> Offer:
-    """Read an offer or an answer.
+def parse(body: bytes, addresses: Mapping[str, str] | None = None) -> Offer:
+    """Read an offer or an answer. `addresses` are those of host names that were looked up, or empty.
 
     Raises `SdpError` when it is no session description, `NoCommonCodec` when it has no audio stream
-    for us, `UnsupportedAddress` when the audio is not at a numeric IPv4 address.
+    for us, `UnsupportedAddress` when the audio is not at an IPv4 address, and `NamedAddress` when that has
+    to be looked up.
     """
     session, sections = _sections(_lines(body))
-    refusal: SdpError = NoCommonCodec("no audio stream over RTP/AVP")
+    streams = tuple(section.media for section in sections)
+    refusal: SdpError | None = None
     for index, section in enumerate(sections):
         try:
-            media = _audio(section, session)
+            return Offer(_audio(section, session, addresses or {}), streams, index)
         except (NoCommonCodec, UnsupportedAddress) as error:
-            refusal = error
-            continue
-        return Offer(media, tuple(section.media for section in sections), index)
-    raise refusal
+            if refusal is None or section.media.startswith("audio "):
+                refusal = error
+    closed = [index for index, stream in enumerate(streams) if _is_closed_audio(stream)]
+    if closed and len(closed) == sum(stream.startswith("audio ") for stream in streams):
+        return Offer(_NO_AUDIO, streams, closed[0])
+    raise refusal or NoCommonCodec("no audio stream", 304)
 
 
-def parse_first(body: bytes) -> Offer:
+def parse_first(body: bytes, addresses: Mapping[str, str] | None = None) -> Offer:
     """Read the first description of a call: its author has to listen somewhere.
 
-    Later on 0.0.0.0 holds the call; in the beginning there is nowhere to send what is to be heard.
-    Raises `SdpError` as `parse` does, and `UnsupportedAddress` for 0.0.0.0.
+    Later on 0.0.0.0 holds the call, and port 0; in the beginning there is nowhere to send what is to be
+    heard. Raises `SdpError` as `parse` does, `UnsupportedAddress` for 0.0.0.0, `NoCommonCodec` for port 0.
     """
-    offer = parse(body)
+    offer = parse(body, addresses)
+    if offer.closed:
+        raise NoCommonCodec("no audio stream that is open", 304)
     if offer.media.ip == NOBODY:
         raise UnsupportedAddress("nobody listens to the audio")
     return offer
-
-
-def write_answer(
-    offer: Offer, codec: Codec, local: LocalMedia, direction: Direction | None = None
-) -> bytes:
-    """The answer: takes one stream of the offer with one codec, and refuses the others."""
-    media = offer.media
-    wanted = direction or _answered_direction(media)
-    lines = _head(local)
-    for index, stream in enumerate(offer.streams):
-        if index == offer.taken:
-            lines += _stream(local.port, (codec,), media.dtmf_payload_type, wanted)
-        else:
-            lines.append(f"m={_refused(stream)}")
-    return _joined(lines)
-
-
-def write_offer(
-    local: LocalMedia,
-    codecs: Sequence[Codec] = (Codec.PCMU, Codec.PCMA),
-    dtmf_payload_type: int | None = DTMF_PAYLOAD_TYPE,
-) -> bytes:
-    """An offer of one audio stream."""
-    stream = _stream(local.port, codecs, dtmf_payload_type, Direction.SENDRECV)
-    return _joined(_head(local) + stream)
 
 
 def _lines(body: bytes) -> list[str]:
@@ -208,12 +198,12 @@ def _sections(lines: Sequence[str]) -> tuple[_Section, list[_Section]]:
     if len(streams) > MAX_STREAMS:
         raise SdpError("too many media streams")
     for stream in streams:  # the answer repeats each of them, so each must be readable
-        _media_line(stream.media)
+        media_line(stream.media)
     return session, streams
 
 
-def _media_line(text: str) -> tuple[str, int, str, list[str]]:
-    """The kind, port, protocol and formats of an m= line (RFC 8866 5.14)."""
+def media_line(text: str) -> tuple[str, int, str, list[str]]:
+    """The kind, port, protocol and formats of an m= line (RFC 8866 5.14); raises `SdpError`."""
     words = text.split()
     if len(words) < 4 or len(words) > 3 + MAX_FORMATS:
         raise SdpError("bad m= line")
@@ -223,24 +213,31 @@ def _media_line(text: str) -> tuple[str, int, str, list[str]]:
     return words[0], int(port.group(1)), words[2], words[3:]
 
 
-def _audio(section: _Section, session: _Section) -> RemoteMedia:
-    kind, port, protocol, formats = _media_line(section.media)
-    if kind != "audio" or protocol != "RTP/AVP" or port == 0:
-        raise NoCommonCodec("no audio stream over RTP/AVP")
+def _is_closed_audio(stream: str) -> bool:
+    kind, port, _, _ = media_line(stream)
+    return kind == "audio" and port == 0
+
+
+def _audio(section: _Section, session: _Section, addresses: Mapping[str, str]) -> RemoteMedia:
+    kind, port, protocol, formats = media_line(section.media)
+    if kind != "audio" or port == 0:
+        raise NoCommonCodec("no audio stream", 304)
+    if protocol not in TRANSPORTS:
+        raise NoCommonCodec("no audio stream over RTP/AVP or RTP/AVPF", 302)
     encodings = _encodings(section.attributes)
     numbers = [int(text) for text in formats if _FORMAT.fullmatch(text)]
-    offered = (_codec(number, encodings) for number in numbers)
-    codecs = tuple(dict.fromkeys(codec for codec in offered if codec is not None))
-    if not codecs:
+    types = _codecs(numbers, encodings)
+    if not types:
         raise NoCommonCodec("neither PCMU nor PCMA offered")
     return RemoteMedia(
-        ip=_address(section.connection or session.connection),
+        ip=_address(section.connection or session.connection, addresses),
         port=port,
-        codecs=codecs,
+        codecs=tuple(types),
         dtmf_payload_type=_dtmf(numbers, encodings),
         ptime_ms=_ptime(section.attributes) or _ptime(session.attributes),
         direction=_direction(section.attributes) or _direction(session.attributes)
         or Direction.SENDRECV,
+        payload_types={codec: number for codec, number in types.items() if number != codec},
     )  # fmt: skip
 
 
@@ -256,16 +253,24 @@ def _encodings(attributes: Sequence[str]) -> dict[int, str]:
     return encodings
 
 
-def _codec(number: int, encodings: dict[int, str]) -> Codec | None:
-    for codec in Codec:
-        if number == codec and encodings.get(number, f"{codec.name}/8000") == f"{codec.name}/8000":
-            return codec
-    return None
+def _codecs(numbers: Sequence[int], encodings: dict[int, str]) -> dict[Codec, int]:
+    """The payload types of the codecs that we talk, in order of preference (RFC 3551 6)."""
+    types: dict[Codec, int] = {}
+    for number in numbers:
+        encoding = encodings.get(number, _STATIC.get(number, ""))
+        for codec in Codec:
+            if encoding == f"{codec.name}/8000" and (number == codec or _is_dynamic(number)):
+                types.setdefault(codec, number)
+    return types
+
+
+def _is_dynamic(number: int) -> bool:
+    return 96 <= number <= 127
 
 
 def _dtmf(numbers: Sequence[int], encodings: dict[int, str]) -> int | None:
     for number in numbers:
-        if 96 <= number <= 127 and encodings.get(number) == "TELEPHONE-EVENT/8000":
+        if _is_dynamic(number) and encodings.get(number) == "TELEPHONE-EVENT/8000":
             return number
     return None
 
@@ -285,55 +290,29 @@ def _direction(attributes: Sequence[str]) -> Direction | None:
     return None
 
 
-def _address(connection: str) -> str:
+def _address(connection: str, addresses: Mapping[str, str]) -> str:
     words = connection.split()
     if not words:
         raise SdpError("no c= line")
-    if len(words) != 3 or words[0] != "IN":
+    if len(words) != 3:
         raise SdpError("bad c= line")
+    if words[0] != "IN":
+        raise UnsupportedAddress("media address is not of the internet", 300)
+    if words[1] != "IP4":
+        raise UnsupportedAddress("media address is not IPv4")
+    return _host(words[2], addresses)
+
+
+def _host(text: str, addresses: Mapping[str, str]) -> str:
+    """The numeric address of a host, that of a name if it was looked up."""
+    if _NAME.fullmatch(text) and len(text) <= MAX_HOST_CHARS:
+        if text not in addresses:
+            raise NamedAddress(text)
+        text = addresses[text]
     try:
-        address = ipaddress.IPv4Address(words[2])
+        address = ipaddress.IPv4Address(text)
     except ValueError as error:
-        raise UnsupportedAddress("media address is not numeric IPv4") from error
-    nowhere = any(address in network for network in _NO_HOSTS) and str(address) != NOBODY
-    if words[1] != "IP4" or nowhere:
+        raise UnsupportedAddress("media address leads nowhere") from error
+    if any(address in network for network in _NO_HOSTS) and str(address) != NOBODY:
         raise UnsupportedAddress("media address is not a single IPv4 host")
     return str(address)
-
-
-def _answered_direction(media: RemoteMedia) -> Direction:
-    if media.ip == NOBODY and media.direction is Direction.SENDRECV:
-        return Direction.RECVONLY  # the old way to hold: it does not listen (RFC 3264 8.4)
-    return media.direction.mirrored
-
-
-def _refused(stream: str) -> str:
-    kind, _, protocol, formats = _media_line(stream)
-    return f"{kind} 0 {protocol} {' '.join(formats)}"
-
-
-def _head(local: LocalMedia) -> list[str]:
-    return [
-        "v=0",
-        f"o=onhook {local.session_id} {local.version} IN IP4 {local.ip}",
-        "s=-",
-        f"c=IN IP4 {local.ip}",
-        "t=0 0",
-    ]
-
-
-def _stream(
-    port: int, codecs: Sequence[Codec], dtmf_payload_type: int | None, direction: Direction
-) -> list[str]:
-    formats = [str(int(codec)) for codec in codecs]
-    lines = [f"a=rtpmap:{int(codec)} {codec.name}/8000" for codec in codecs]
-    if dtmf_payload_type is not None:
-        formats.append(str(dtmf_payload_type))
-        lines.append(f"a=rtpmap:{dtmf_payload_type} telephone-event/8000")
-        lines.append(f"a=fmtp:{dtmf_payload_type} 0-15")
-    head = f"m=audio {port} RTP/AVP {' '.join(formats)}"
-    return [head, *lines, f"a=ptime:{PTIME_MS}", f"a={direction.value}"]
-
-
-def _joined(lines: Sequence[str]) -> bytes:
-    return ("\r\n".join(lines) + "\r\n").encode("ascii", "replace")

@@ -7,8 +7,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 
-from onhook.phone import sdp
-from onhook.phone.sdp import Codec, LocalMedia, Offer, RemoteMedia
+from onhook.phone import sdp, sdp_writer
+from onhook.phone.media_hosts import Addresses
+from onhook.phone.sdp import Offer, RemoteMedia
+from onhook.phone.sdp_writer import LocalMedia
 
 Writer = Callable[[LocalMedia], bytes]
 """Writes a description of our side."""
@@ -23,8 +25,9 @@ class MediaSession:
 
     def __init__(self) -> None:
         self._local: LocalMedia | None = None
-        self._codec: Codec | None = None
-        self._dtmf: int | None = sdp.DTMF_PAYLOAD_TYPE
+        self._media: RemoteMedia | None = None
+        self._offered: Offer | None = None
+        self._dtmf: int | None = sdp_writer.DTMF_PAYLOAD_TYPE
         self._last = b""
 
     def open(self, ip: str, port: int) -> None:
@@ -35,27 +38,33 @@ class MediaSession:
     def answer(self, offer: Offer) -> tuple[bytes, RemoteMedia]:
         """Answer the peer's offer; keeps the codec in use if it is still offered."""
         media = self._agree(offer.media)
-        self._dtmf = media.dtmf_payload_type
-        return self._written(lambda local: sdp.write_answer(offer, media.codecs[0], local)), media
+        self._offered = offer
+        if not offer.closed:
+            self._dtmf = media.dtmf_payload_type
+        return self._written(
+            lambda local: sdp_writer.write_answer(offer, media.codecs[0], local)
+        ), media
 
     def offer(self) -> bytes:
         """Our own offer: everything at first, what is in use later on (RFC 3264 8)."""
-        if self._codec is None:
-            return self._written(sdp.write_offer)
-        codec, dtmf = self._codec, self._dtmf
-        return self._written(lambda local: sdp.write_offer(local, (codec,), dtmf))
+        media = self._media
+        if media is None:
+            return self._written(sdp_writer.write_offer)
+        types, dtmf, before = {media.codecs[0]: media.payload_type}, self._dtmf, self._offered
+        return self._written(lambda local: sdp_writer.write_offer(local, types, dtmf, before))
 
-    def take_answer(self, body: bytes) -> RemoteMedia:
+    def take_answer(self, body: bytes, addresses: Addresses | None = None) -> RemoteMedia:
         """Read the peer's answer to our offer; raises `SdpError`."""
-        read = sdp.parse_first if self._codec is None else sdp.parse
-        media = self._answered(self._agree(read(body).media))
-        if media.dtmf_payload_type is None:
+        read = sdp.parse_first if self._media is None else sdp.parse
+        offer = read(body, addresses)
+        media = self._answered(self._agree(offer.media))
+        if media.dtmf_payload_type is None and not offer.closed:
             self._dtmf = None
         return media
 
-    def preview(self, body: bytes) -> RemoteMedia:
+    def preview(self, body: bytes, addresses: Addresses | None = None) -> RemoteMedia:
         """Read what may become the answer, without agreeing to it; raises `SdpError`."""
-        return self._answered(sdp.parse_first(body).media)
+        return self._answered(sdp.parse_first(body, addresses).media)
 
     def _answered(self, media: RemoteMedia) -> RemoteMedia:
         """What an answer says, and which number its author's digits have: the one that we offered.
@@ -67,12 +76,16 @@ class MediaSession:
         return replace(media, dtmf_from_peer=self._dtmf)
 
     def _agree(self, media: RemoteMedia) -> RemoteMedia:
+        """The media with the codec that is agreed to first; without audio all else stays as it was."""
+        before = self._media
+        if before is not None and media.port == 0:
+            return replace(before, ip=media.ip, direction=media.direction)
         codec = media.codecs[0]
-        if self._codec is not None and self._codec in media.codecs:
-            codec = self._codec
+        if before is not None and before.codecs[0] in media.codecs:
+            codec = before.codecs[0]
         others = tuple(other for other in media.codecs if other is not codec)
-        self._codec = codec
-        return replace(media, codecs=(codec, *others))
+        self._media = replace(media, codecs=(codec, *others))
+        return self._media
 
     def _written(self, write: Writer) -> bytes:
         if self._local is None:

@@ -100,6 +100,7 @@ class CallMedia:
                 dtmf_payload_type=media.dtmf_payload_type,
                 dtmf_from_peer=media.dtmf_from_peer,
                 on_hold=media.on_hold,
+                payload_type=media.payload_type,
                 latching=latching,
                 listener=self._listener,
             )
@@ -117,6 +118,7 @@ class CallMedia:
             media.dtmf_payload_type,
             media.dtmf_from_peer,
             on_hold=media.on_hold,
+            payload_type=media.payload_type,
         )
         self.stream.latch(latching)
         if media.ip != NOBODY:

@@ -1,0 +1,114 @@
+"""Session descriptions of ours (RFC 8866): an answer, or an offer. Pure.
+
+An answer takes one audio stream of the offer, over the same transport and under the same payload types, and
+refuses every other one (RFC 3264 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from onhook.phone.sdp import NOBODY, TRANSPORTS, Codec, Direction, Offer, RemoteMedia, media_line
+
+DTMF_PAYLOAD_TYPE = 101
+"""The payload type for telephone-event in our own offers."""
+PTIME_MS = 20
+"""The packet time that we send and ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMedia:
+    """Our side of the session, numeric address and port; `version` counts up with each change."""
+
+    ip: str
+    port: int
+    session_id: int
+    version: int = 1
+
+
+def write_answer(
+    offer: Offer, codec: Codec, local: LocalMedia, direction: Direction | None = None
+) -> bytes:
+    """The answer: takes one stream of the offer with one codec, and refuses the others."""
+    media = offer.media
+    if offer.closed:
+        return _joined(_head(local) + [f"m={_refused(stream)}" for stream in offer.streams])
+    wanted = direction or _answered_direction(media)
+    types = {codec: media.payload_types.get(codec, int(codec))}
+    return _joined(
+        _head(local) + _streams(offer, local.port, types, media.dtmf_payload_type, wanted)
+    )
+
+
+def write_offer(
+    local: LocalMedia,
+    types: Mapping[Codec, int] | None = None,
+    dtmf_payload_type: int | None = DTMF_PAYLOAD_TYPE,
+    before: Offer | None = None,
+) -> bytes:
+    """An offer of one audio stream, with all codecs or with those that `types` gives payload types.
+
+    `before` is what the peer offered last: what is offered afterwards has the same m= lines (RFC 3264 8).
+    """
+    types = types or {codec: int(codec) for codec in Codec}
+    streams = _streams(before, local.port, types, dtmf_payload_type, Direction.SENDRECV)
+    return _joined(_head(local) + streams)
+
+
+def _streams(
+    offer: Offer | None,
+    port: int,
+    types: Mapping[Codec, int],
+    dtmf_payload_type: int | None,
+    direction: Direction,
+) -> list[str]:
+    """The m= lines of an offer, ours in the place of the one that was taken, the others refused."""
+    transport = offer.transport if offer else TRANSPORTS[0]
+    ours = _stream(port, transport, types, dtmf_payload_type, direction)
+    if offer is None:
+        return ours
+    refused = [f"m={_refused(stream)}" for stream in offer.streams]
+    return [*refused[: offer.taken], *ours, *refused[offer.taken + 1 :]]
+
+
+def _answered_direction(media: RemoteMedia) -> Direction:
+    if media.ip == NOBODY and media.direction is Direction.SENDRECV:
+        return Direction.RECVONLY  # the old way to hold: it does not listen (RFC 3264 8.4)
+    return media.direction.mirrored
+
+
+def _refused(stream: str) -> str:
+    kind, _, protocol, formats = media_line(stream)
+    return f"{kind} 0 {protocol} {' '.join(formats)}"
+
+
+def _head(local: LocalMedia) -> list[str]:
+    return [
+        "v=0",
+        f"o=onhook {local.session_id} {local.version} IN IP4 {local.ip}",
+        "s=-",
+        f"c=IN IP4 {local.ip}",
+        "t=0 0",
+    ]
+
+
+def _stream(
+    port: int,
+    transport: str,
+    types: Mapping[Codec, int],
+    dtmf_payload_type: int | None,
+    direction: Direction,
+) -> list[str]:
+    formats = [str(number) for number in types.values()]
+    lines = [f"a=rtpmap:{number} {codec.name}/8000" for codec, number in types.items()]
+    if dtmf_payload_type is not None:
+        formats.append(str(dtmf_payload_type))
+        lines.append(f"a=rtpmap:{dtmf_payload_type} telephone-event/8000")
+        lines.append(f"a=fmtp:{dtmf_payload_type} 0-15")
+    head = f"m=audio {port} {transport} {' '.join(formats)}"
+    return [head, *lines, f"a=ptime:{PTIME_MS}", f"a={direction.value}"]
+
+
+def _joined(lines: Sequence[str]) -> bytes:
+    return ("\r\n".join(lines) + "\r\n").encode("ascii", "replace")
