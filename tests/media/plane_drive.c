@@ -127,7 +127,8 @@ static void open_calls(void)
     struct plane_call bad = {.fd = 0, .remote_ip = "0.0.0.0", .remote_port = 4};
     uint64_t handle;
     expect(plane_open(media, &bad, &handle) == -EINVAL);
-    expect(plane_agree(media, handles[0], &(struct plane_format){8, 101, 128, false}) == -EINVAL);
+    expect(plane_agree(media, handles[0], &(struct plane_format){8, 101, 128, false, 0}) == -EINVAL);
+    expect(plane_agree(media, handles[0], &(struct plane_format){8, 101, 101, false, 128}) == -EINVAL);
 }
 
 static plane_recording *record(int i)
@@ -282,7 +283,7 @@ int main(void)
         expect(plane_play(media, handles[i], 10, frames, frames, FRAMES) >= 0);
         expect(plane_latch(media, handles[i], "127.0.0.3", 0) >= 0);
         expect(plane_remote(media, handles[i], "127.0.0.2", 9) >= 0);
-        expect(plane_agree(media, handles[i], &(struct plane_format){0, 96, 101, i & 2}) >= 0);
+        expect(plane_agree(media, handles[i], &(struct plane_format){0, 96, 101, i & 2, 97}) >= 0);
         expect((i & 1 ? plane_cut(media, handles[i]) : plane_close(media, handles[i])) >= 0);
     }
     for (int i = 0; i < CALLS; i++) {
