@@ -100,7 +100,9 @@ async def test_a_forced_hangup_completes_the_recording(customer: Customer) -> No
     url = customer.receiver.url("/over")
     assert await customer.hangup(session, force="enabled", notify_url=url) == OK
     assert (await call.ended()).how is How.BYE_RECEIVED
-    assert (await customer.receiver.next())["ivr_block"] == "hangup"
+    last = await customer.receiver.next()
+    assert last["ivr_block"] == "hangup"
+    assert length_s(await fetched(last["record_url"])) > 0.1
 
 
 async def test_a_beep_is_heard_before_it_records(customer: Customer) -> None:

@@ -91,6 +91,15 @@ class Dialled(Account):
         return (("dial_status", "answered"),)
 
 
+class Monitored(Account):
+    """A Monitor, which has begun to record before its message."""
+
+    @property
+    def told(self) -> Fields:
+        assert isinstance(self.job.work, Monitoring)
+        return (("monitor_url", self.job.work.url),) if self.begun and not self.over else ()
+
+
 class Gathered(Account):
     """A Gather: ``typed`` is every key that it took, the # included."""
 
@@ -279,7 +288,7 @@ _ACCOUNTS: dict[type, type[Account]] = {
     Gathering: Gathered,
     Holding: Held,
     Meeting: Met,
-    Monitoring: Account,
+    Monitoring: Monitored,
     Recording: Recorded,
     Saying: Dialled,
     Transferring: Transferred,

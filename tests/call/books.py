@@ -380,8 +380,9 @@ class Books:
         if _by_reference(job):
             self.dial_status = "unanswered"
         elif job.notify_url or not self.hangups:
-            self.to_tell, self.came_to = _contact(job), ()
-            self.block = None
+            self.dial_status = "unanswered"
+            self.came_to = self._fields() if self.block is not None else ()
+            self.to_tell, self.block = _contact(job), None
         self.last_words = None
         self.hangups.append(job)
 
@@ -406,7 +407,8 @@ class Books:
         if last is None or monitor is None:
             return [contact for contact in (last, monitor) if contact is not None]
         if (last.block, last.url, last.tag) == (monitor.block, monitor.url, monitor.tag):
-            return [Contact(last.block, last.url, last.tag, last.fields + monitor.fields)]
+            fields = dict(last.fields + monitor.fields)
+            return [Contact(last.block, last.url, last.tag, tuple(fields.items()))]
         return [last, monitor]
 
     def right_sound(self) -> int | None:

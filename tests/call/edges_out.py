@@ -41,7 +41,7 @@ BUSY = (EndedBy.CALLEE, "busy")
 UNANSWERED = (EndedBy.SYSTEM, "unanswered")
 FAILED = (EndedBy.SYSTEM, "failed")
 CALLEE_LEFT = (EndedBy.CALLEE, "hangup")
-TELL_FORCED = Notify(contact(FORCED), "ended")
+TELL_FORCED = Notify(contact(FORCED, dial_status="unanswered"), "ended")
 
 
 def told(dial_status: str, call_state: str = "ended") -> Notify:

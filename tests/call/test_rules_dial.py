@@ -168,7 +168,7 @@ def test_a_forced_hangup_is_taken_while_it_rings() -> None:
     assert life.then(Requested(3.0, FORCED)) == (Reserve(9),)
     assert life.then(Prepared(3.5, 9)) == (HangUp(), Accept(9))
     life.then(Unreached(4.0, "unanswered", 487))
-    assert life.terminal == [contact(FORCED)]
+    assert life.terminal == [contact(FORCED, dial_status="unanswered")]
     assert life.call.end is not None
     assert (life.call.end.at, life.call.end.cause) == (3.5, "forced_hangup")
 
@@ -178,6 +178,7 @@ def test_without_a_notify_url_of_its_own_nobody_is_told() -> None:
     life = Life((*DIALLING, Requested(3.0, silent), Prepared(3.5, 9), HangupDone(4.0)))
 
     assert life.terminal == []
+    assert life.call.untold == (("dial_status", "unanswered"),)
 
 
 def test_a_hangup_by_reference_while_it_rings_leaves_it_unanswered() -> None:

@@ -162,13 +162,12 @@ def test_without_digits_the_field_is_there_and_empty() -> None:
     assert life.terminal == [contact(GATHER, digits="")]
 
 
-def test_a_forced_hangup_cuts_it_short_and_tells_no_digits() -> None:
+def test_a_forced_hangup_cuts_it_short_and_tells_what_was_typed() -> None:
     life = Life((*forcing((*LISTENING, Digit(9.0, "1")), 10.0), Prepared(11.0, 9)))
 
     life.then(HangupDone(12.0))
 
-    assert life.terminal == [contact(FORCED)]
-    assert gathered(life) == []
+    assert life.terminal == [contact(FORCED, digits="1")]
 
 
 def test_a_message_that_breaks_off_ends_the_call_and_tells_the_gather() -> None:

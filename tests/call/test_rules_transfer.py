@@ -177,15 +177,23 @@ def test_a_caller_who_leaves_before_the_answer_leaves_it_unanswered(path: Path) 
     assert life.terminal == [outcome("unanswered")]
 
 
-@pytest.mark.parametrize("path", [ANNOUNCING, REACHING, JOINED, MEETING])
-def test_nothing_but_force_comes_in_between(path: Path) -> None:
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (ANNOUNCING, "unanswered"),
+        (REACHING, "unanswered"),
+        (JOINED, "answered"),
+        (MEETING, "answered"),
+    ],
+)
+def test_nothing_but_force_comes_in_between(path: Path, status: str) -> None:
     life = Life(path)
 
     assert life.then(Requested(13.0, play(5))) == (Refuse(5, "error_session_not_ready"),)
     life.then(Requested(14.0, FORCED))
     life.then(Prepared(15.0, 9))
     life.then(HangupDone(16.0))
-    assert life.terminal == [contact(FORCED)]
+    assert life.terminal == [contact(FORCED, transfer_status=status)]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,12 @@ _CALL = (
     Field("currency", "ISO 4217 code of rate and debit.", example="SGD"),
     Field("rate", "Charge for a minute, three decimals.", example="0.020"),
     Field("debit", "What the call cost, three decimals.", ENDED, example="0.020"),
+    Field(
+        "record_url",
+        "Where the recording can be fetched that a Hangup without notify_url cut short.",
+        "when a recording was begun of which no notification tells",
+        example="https://voice.example.com/recordings/9f2c8e6b1d4a7035.mp3",
+    ),
 )
 _ONE_LEG = (
     "An incoming call has one leg, so dest1 and dest2 have the same status: ongoing until it is over; "

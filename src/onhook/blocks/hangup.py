@@ -20,6 +20,15 @@ from onhook.blocks.declaration import (
     notify_url,
 )
 
+_CUT_SHORT = {
+    "dial_status": "Dial",
+    "digits": "Gather",
+    "record_url": "Record",
+    "monitor_url": "Monitor",
+    "transfer_status": "Transfer",
+}
+"""A block's own field of its notification: it comes with that of the Hangup which ends the block by force."""
+
 HANGUP = Block(
     name="hangup",
     place=Place.END,
@@ -65,10 +74,19 @@ HANGUP = Block(
             values=("ended",),
             example="ended",
         ),
+        *(
+            Field(
+                name, f"What the {block} came to that was cut short.", f"when force ended a {block}"
+            )
+            for name, block in _CUT_SHORT.items()
+        ),
         *ENDED_FIELDS,
     ),
     hangs_up=True,
     notes=(
+        "What a block that force cuts short has come to by then (digits, record_url, transfer_status, …) "
+        "stands in the notification of the Hangup. If that has no notify_url, voice/query_status names "
+        "the recording.",
         "The limit of msg is 1000 characters. The original documentation says 1000 at the "
         "parameter and 500 at the status error_msg_invalid_length; the 500 comes from an older "
         "generation of it, and clients send up to 1000.",

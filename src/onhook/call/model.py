@@ -128,6 +128,8 @@ class Call:
     """On hold, also while the block that takes it off is being prepared."""
     typed: str = ""
     """Digits that nobody asked for yet: the next Gather gets them."""
+    untold: Fields = ()
+    """What the last block came to, where nobody is to be told of the end."""
     monitor: Contact | None = None
     """Who gets the link to the recording of the whole call; None while there is none."""
     max_s: float | None = None
@@ -157,6 +159,14 @@ class Call:
         if self.held:
             return State.HELD
         return State.WAITING if self.answered else State.RINGING
+
+    @property
+    def monitoring(self) -> Fields:
+        """The link to the recording of the whole call, while the block that began it is in progress."""
+        job = self.job
+        if self.state is not State.RUNNING or job is None or job.work is None or not self.monitor:
+            return ()
+        return self.monitor.fields if job.work.monitor(job) == self.monitor else ()
 
     @property
     def hangup_reserved(self) -> bool:

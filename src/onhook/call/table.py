@@ -185,9 +185,11 @@ def force(call: Call, event: ev.Prepared) -> Step:
     end = End(event.at, EndedBy.APPLICATION, cause)
     # Without a notify_url of its own, a forced Hangup leaves the earlier Hangup's in place.
     keeps = call.state is State.ENDING or _work(job).keeps_contact
-    kept = _parting(call, end).contact if keeps else None
+    contact = _contact(job) or (call.contact if keeps else None)
+    # What it cuts short has come to something all the same: whoever is told of the end is told that.
+    came_to = _came_to(call, end)
     cut = None if call.state in (State.DIALLING, State.RUNNING) else call.job
-    return _close(replace(call, contact=_contact(job) or kept, job=cut), end, job)
+    return _close(_with_fields(replace(call, contact=contact, job=cut), came_to), end, job)
 
 
 def fail(call: Call, event: ev.PreparationFailed) -> Step:
@@ -422,15 +424,12 @@ def _over(call: Call, at: float, over: Over) -> Step:
 
 
 def _with_fields(call: Call, fields: Fields) -> Call:
-    """Whoever is told next is told this too."""
-    if not fields or call.contact is None:
+    """Whoever is told next is told this too; where nobody is, it is kept for those who ask."""
+    if not fields:
         return call
+    if call.contact is None:
+        return replace(call, untold=fields)
     return replace(call, contact=replace(call.contact, fields=fields))
-
-
-def _with_status(call: Call, outcome: str) -> Call:
-    """What became of an attempt to call somebody."""
-    return _with_fields(call, (("dial_status", outcome),))
 
 
 def _is(
@@ -479,13 +478,17 @@ def _leave(call: Call, reject_code: int) -> Effects:
 
 def _parting(call: Call, end: End) -> Call:
     """What the block in progress came to if it is cut short, for whoever is told of the end."""
+    return _with_fields(call, _came_to(call, end))
+
+
+def _came_to(call: Call, end: End) -> Fields:
     if call.job is None:
-        return call
+        return ()
     if call.state is State.DIALLING:
-        return _with_status(call, _reached(end))
+        return (("dial_status", _reached(end)),)
     if call.state is State.RUNNING:
-        return _with_fields(call, _work(call.job).parting())
-    return call
+        return (*_work(call.job).parting(), *call.monitoring)
+    return ()
 
 
 def _reached(end: End) -> str:
@@ -509,7 +512,8 @@ def _finish(call: Call, end: End, *effects: Effect) -> Step:
 def last_contacts(contact: Contact | None, monitor: Contact | None) -> tuple[Contact, ...]:
     """Who gets a terminal notification: whoever is to be told, and the monitor's; once, if they are one."""
     if contact and monitor and replace(contact, fields=()) == replace(monitor, fields=()):
-        contact = replace(contact, fields=(*contact.fields, *monitor.fields))
+        both = dict((*contact.fields, *monitor.fields))
+        contact = replace(contact, fields=tuple(both.items()))
         monitor = None
     return tuple(told for told in (contact, monitor) if told is not None)
 

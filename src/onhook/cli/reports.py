@@ -12,7 +12,7 @@ from onhook.cli.errors import CommandError
 from onhook.cli.moments import since_ms, text_of
 from onhook.cli.opening import opened_store
 from onhook.cli.tables import show_fields, show_line, show_table
-from onhook.server.facts import facts_of
+from onhook.server.facts import facts_of, untold_recording
 from onhook.store import AttemptRecord, CallRecord, NotificationRecord
 from onhook.store.records import MAIN_ACCOUNT
 from onhook.store.reports import (
@@ -89,7 +89,7 @@ async def show_call(data: Path, session_or_txn_ref: str, as_json: bool) -> None:
         raise CommandError(f"There is no call {session_or_txn_ref!r}; see 'onhook calls list'.")
     if as_json:
         notifications = [_report_fields(one) for one in report.notifications]
-        _print_json({**_call_fields(report.call), "notifications": notifications})
+        _print_json({**_shown(report.call), "notifications": notifications})
         return
     _show_call(report)
 
@@ -115,6 +115,7 @@ def _show_call(report: CallReport) -> None:
             ("cause", call.cause),
             ("sip cause", call.sip_cause),
             ("sip code", call.sip_code),
+            ("recording", untold_recording(call)),
         ]
     )
     if call.ended_ms is not None:
@@ -226,6 +227,12 @@ def _tried(attempt: AttemptRecord) -> Sequence[object]:
 def _call_fields(call: CallRecord) -> Fields:
     """A call's record, without what only the server itself can use."""
     return {name: value for name, value in asdict(call).items() if name not in _INTERNAL}
+
+
+def _shown(call: CallRecord) -> Fields:
+    """Its record, and the link to a recording of which no notification tells."""
+    recording = untold_recording(call)
+    return {**_call_fields(call), **({"record_url": recording} if recording else {})}
 
 
 def _notification_fields(one: NotificationRecord) -> Fields:

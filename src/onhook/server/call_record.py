@@ -62,8 +62,8 @@ def _fields(call: Call) -> Fields:
     """What the terminal notification would carry of the last block, should the process die now."""
     work = call.job.work if call.job is not None else None
     if call.state is State.RUNNING and work is not None and not work.keeps_contact:
-        return work.known()
-    return call.contact.fields if call.contact is not None else ()
+        return (*work.known(), *call.monitoring)
+    return call.contact.fields if call.contact is not None else call.untold
 
 
 def _ending(record: CallRecord, call: Call) -> dict[str, object]:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from onhook.billing import money
 from onhook.server.clock import api_date
-from onhook.server.facts import facts_of
+from onhook.server.facts import facts_of, untold_recording
 from onhook.store import CallRecord
 
 _ENDED = "ended"
@@ -46,6 +46,7 @@ def call_fields(record: CallRecord) -> dict[str, str]:
     first, second = _both(record)
     outgoing = record.direction == "out"
     over = record.state == _ENDED
+    recording = untold_recording(record) if over else ""
     return {
         "txn_ref": record.txn_ref,
         "tag": record.tag,
@@ -60,4 +61,5 @@ def call_fields(record: CallRecord) -> dict[str, str]:
         "currency": record.currency,
         "rate": money(Decimal(record.rate)),
         **({"debit": money(Decimal(record.debit))} if over else {}),
+        **({"record_url": recording} if recording else {}),
     }
