@@ -4,6 +4,7 @@ import asyncio
 import resource
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from acceptance.asking import rows
 from acceptance.harness import Customer, Onhook
+from onhook.server.clock import api_date
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Notification, Receiver, Reply, Then
@@ -199,13 +201,18 @@ async def test_a_phone_that_vanished_is_noticed(
         await receiver.next(session=told["session"], call_state="ongoing", timeout_s=30)
         where = phone.address
         call.vanish()
+    gone_ms = round(time.time() * 1000) + 100
     loop = asyncio.get_running_loop()
     transport, gone = await loop.create_datagram_endpoint(Gone, local_addr=where)
     try:
         last = await receiver.next(session=told["session"], timeout_s=15)
     finally:
         transport.close()
-    assert (last["ended_by"], last["cause"], last["debit"]) == ("system", "media_lost", "0.020")
+    assert (last["ended_by"], last["cause"], last["debit"]) == ("network", "media_lost", "0.020")
+    query = "SELECT ended_ms FROM calls WHERE session = ?"
+    [(ended_ms,)] = rows(server, query, told["session"])
+    assert last["last_seen"] == api_date(ended_ms)
+    assert ended_ms < gone_ms
     assert "OPTIONS" in gone.methods
 
 

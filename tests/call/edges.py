@@ -35,6 +35,7 @@ from onhook.call import (
     Effect,
     EndedBy,
     Event,
+    Gone,
     HangUp,
     HangupDone,
     HungUp,
@@ -85,6 +86,7 @@ CANCELLED = (EndedBy.CALLER, "cancelled")
 NO_ACK = (EndedBy.SYSTEM, "no_ack")
 INCOMPLETE = (EndedBy.SYSTEM, "message_incomplete")
 MEDIA_LOST = (EndedBy.SYSTEM, "media_lost")
+VANISHED = (EndedBy.NETWORK, "media_lost")
 RING_TIMEOUT = (EndedBy.SYSTEM, "ring_timeout")
 SHUTDOWN = (EndedBy.SYSTEM, "shutdown")
 EXPIRED = (EndedBy.SYSTEM, "session_timeout")
@@ -255,7 +257,13 @@ EDGES: list[Edge] = [
          (*LAST_PLAY, Played(4.0, 1), Due(4.5)), HangupDone(5.0), State.ENDED, (), end=HANGS_UP),
     Edge("rejecting: our rejection is through",
          REJECTING, HangupDone(3.0), State.ENDED, (TELL_HANGUP,), end=REJECTED),
+    Edge("closing: our BYE found nobody",
+         CLOSING, HangupDone(40.0, Gone(6.0)), State.ENDED, (TELL_HANGUP,), end=VANISHED),
+    Edge("rejecting: our rejection is through, whoever is gone",
+         REJECTING, HangupDone(3.0, Gone(1.0)), State.ENDED, (TELL_HANGUP,), end=REJECTED),
     # MediaLost
+    Edge("running: the far end is gone",
+         RUNNING, MediaLost(40.0, Gone(4.0)), State.CLOSING, BYE, end=VANISHED),
     Edge("waiting: media lost",
          WAITING, MediaLost(5.0), State.CLOSING, BYE, end=MEDIA_LOST),
     Edge("preparing, answered: media lost",

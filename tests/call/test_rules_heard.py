@@ -10,6 +10,7 @@ from call.lives import (
     ENDING,
     ENDING_UNHEARD,
     FORWARD,
+    HANGUP,
     LAST_PLAY,
     LAST_WORDS,
     LIMITS,
@@ -30,7 +31,9 @@ from onhook.call import (
     Acknowledged,
     Answer,
     Due,
+    End,
     EndedBy,
+    Gone,
     HangUp,
     HangupDone,
     MediaLost,
@@ -166,3 +169,24 @@ def test_lost_media_hangs_up_for_the_system() -> None:
     assert life.call.end is not None
     assert life.call.end.by is EndedBy.SYSTEM
     assert life.terminal == [contact(PLAY)]
+
+
+def test_a_call_whose_far_end_was_gone_ended_when_it_was_last_known_to_be_there() -> None:
+    life = Life((*CLOSING, HangupDone(40.0, Gone(6.0, received_at=5.5))))
+
+    assert life.call.end == End(6.0, EndedBy.NETWORK, "media_lost", received_at=5.5)
+    assert life.terminal == [contact(HANGUP)]
+
+
+def test_what_was_found_first_holds() -> None:
+    """It was asked and did not answer; the BYE that follows tells nothing new."""
+    life = Life((*RUNNING, MediaLost(40.0, Gone(4.0)), HangupDone(72.0, Gone(9.0))))
+
+    assert life.call.end == End(4.0, EndedBy.NETWORK, "media_lost")
+
+
+def test_a_call_does_not_end_before_its_answer() -> None:
+    life = Life((*RUNNING, MediaLost(40.0, Gone(-5.0))))
+
+    assert life.call.end is not None
+    assert life.call.end.at == life.call.answered_at

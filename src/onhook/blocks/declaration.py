@@ -81,6 +81,7 @@ INCOMING = "for an incoming call"
 NAMED = "for an incoming call whose caller has a name"
 OUTGOING = "for an outgoing call"
 ENDED = "when the call has ended"
+NETWORK_ENDED = "when `ended_by` is `network`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,10 +313,10 @@ ENDED_FIELDS = (
     ),
     Field(
         "ended_by",
-        "Who ended it: `caller`, `callee` (whom we had called), `application` or `system` (beyond the "
-        "original API).",
+        "Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or `network`: the "
+        "phone was gone before (beyond the original API).",
         ENDED,
-        values=("caller", "callee", "application", "system"),
+        values=("caller", "callee", "application", "system", "network"),
         example="application",
     ),
     Field(
@@ -329,6 +330,18 @@ ENDED_FIELDS = (
         "The other side's own words for why it hung up, from its SIP Reason header (beyond the "
         "original API).",
         "when the other side ended the call and gave a reason",
+    ),
+    Field(
+        "last_seen",
+        "When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond the original "
+        "API).",
+        NETWORK_ENDED,
+    ),
+    Field(
+        "received_s",
+        "Up to which second after the answer the phone said to have received what it was sent (beyond the "
+        "original API).",
+        "when `ended_by` is `network` and the phone sends reports (RTCP)",
     ),
 )
 

@@ -52,7 +52,7 @@ from onhook.call.events import (
     Unacknowledged,
     Unreached,
 )
-from onhook.call.model import Call, Contact, End, EndedBy, Job, Limits, State
+from onhook.call.model import Call, Contact, End, EndedBy, Gone, Job, Limits, State
 from onhook.call.table import TABLE, arrive, dial, last_contacts, step
 from onhook.call.work import Fields, Over, Then, Turn, Work
 
@@ -74,6 +74,7 @@ __all__ = [
     "EndedBy",
     "Event",
     "Fields",
+    "Gone",
     "HangUp",
     "HangupDone",
     "HungUp",

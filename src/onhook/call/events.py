@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from onhook.call.model import Job
+from onhook.call.model import Gone, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +141,21 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class HangupDone:
-    """The transaction of our BYE, or of our rejection, is over: answered or timed out."""
+    """The transaction of our BYE, or of our rejection, is over: answered or timed out.
+
+    ``gone`` if it showed that the far end had not been there any more when the BYE left.
+    """
 
     at: float
+    gone: Gone | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MediaLost:
-    """No audio arrives any more, or the media plane cannot carry the call."""
+    """The far end is ``gone``; or, without that, the media plane cannot carry the call."""
 
     at: float
+    gone: Gone | None = None
 
 
 @dataclass(frozen=True, slots=True)

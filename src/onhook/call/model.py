@@ -36,6 +36,8 @@ class EndedBy(enum.Enum):
     CALLEE = "callee"
     APPLICATION = "application"
     SYSTEM = "system"
+    NETWORK = "network"
+    """The far end was gone, without a word, before anybody ended the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,16 @@ class End:
     cause: str
     sip_cause: str = ""
     sip_code: int | None = None
+    received_at: float | None = None
+    """By NETWORK: when the last packet left that the far end said it had received, if it ever said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The far end is not there any more: ``since`` when, and what it is known to have received last."""
+
+    since: float
+    received_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

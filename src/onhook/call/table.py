@@ -32,7 +32,7 @@ from onhook.call.effects import (
     Reserve,
     StopMedia,
 )
-from onhook.call.model import Call, Contact, End, EndedBy, Job, Limits, State
+from onhook.call.model import Call, Contact, End, EndedBy, Gone, Job, Limits, State
 from onhook.call.work import Fields, Over, Then, Turn, Work
 from onhook.call.works.gather import END
 from onhook.call.works.play import Saying
@@ -265,7 +265,9 @@ def closed(call: Call, event: ev.HungUp | ev.HangupDone | ev.Cancelled | ev.Unre
         return call, ()  # a CANCEL means nothing after the final response (RFC 3261, 9.2)
     if call.end is None:
         raise AssertionError("a closing call knows how it ended")
-    return _finish(call, call.end)
+    gone = event.gone if isinstance(event, ev.HangupDone) and call.answered else None
+    lost = gone is not None and call.end.by is not EndedBy.NETWORK
+    return _finish(call, _lost(call, gone) if gone and lost else call.end)
 
 
 def never_acknowledged(call: Call, event: ev.Unacknowledged) -> Step:
@@ -279,6 +281,8 @@ def media_lost(call: Call, event: ev.MediaLost) -> Step:
     """The far end is gone, or can no longer be reached by audio."""
     if not call.answered:
         return call, ()
+    if event.gone is not None:
+        return _close(call, _lost(call, event.gone))
     return _close(call, End(event.at, EndedBy.SYSTEM, "media_lost"))
 
 
@@ -436,6 +440,12 @@ def _is(
     job: Job | None, event: ev.Prepared | ev.PreparationFailed | ev.Played | ev.MessageBroken
 ) -> bool:
     return job is not None and job.request_id == event.request_id
+
+
+def _lost(call: Call, gone: Gone) -> End:
+    """The network ended it, at the last moment at which the far end is known to have been there."""
+    since = max(gone.since, call.answered_at or gone.since)
+    return End(since, EndedBy.NETWORK, "media_lost", received_at=gone.received_at)
 
 
 def _is_due(call: Call, event: ev.Due) -> bool:

@@ -116,6 +116,7 @@ def _show_call(report: CallReport) -> None:
             ("sip cause", call.sip_cause),
             ("sip code", call.sip_code),
             ("recording", untold_recording(call)),
+            ("received", _received(call)),
         ]
     )
     if call.ended_ms is not None:
@@ -124,6 +125,12 @@ def _show_call(report: CallReport) -> None:
     for one in report.notifications:
         show_line()
         _show_notification(one)
+
+
+def _received(call: CallRecord) -> str:
+    """Of a call that the network ended, which ended when its phone was last known to be there."""
+    received_s = facts_of(call).received_s
+    return f"the first {received_s} s, says its phone" if received_s else ""
 
 
 def _bill(call: CallRecord) -> Sequence[tuple[str, object]]:

@@ -25,6 +25,10 @@ from onhook.phone.session import MediaSession
 from onhook.phone.transactions import Event, ServerInvite
 
 
+def _nobody_listens() -> None:
+    """For a leg whose owner does not ask whether the peer is there."""
+
+
 class Signalling(Protocol):
     """What a call needs of its endpoint."""
 
@@ -89,6 +93,8 @@ class Leg(ABC):
         self._unacknowledged: Unacknowledged | None = None
         self._looked_up_for: TransactionKey | None = None
         self._bye_headers: tuple[tuple[str, str], ...] = ()
+        self.on_heard: Callable[[], None] = _nobody_listens
+        """Called before anything else whenever a message shows that the peer is there and has this call."""
 
     # What the owner does.
 
@@ -139,6 +145,7 @@ class Leg(ABC):
 
     def requested(self, request: Request) -> None:
         """Take a request inside this dialog, not an ACK."""
+        self.on_heard()
         if not self.dialog.in_order(request):
             self._signalling.refuse(request, 500)
             return
@@ -151,6 +158,7 @@ class Leg(ABC):
 
     def acknowledged(self, ack: Request) -> None:
         """Take an ACK inside this dialog."""
+        self.on_heard()
         waiting = self._unacknowledged
         if waiting is None or waiting.cseq != ack.cseq:
             return
@@ -340,6 +348,8 @@ class Leg(ABC):
         """Send a request within the dialog; again, if a challenge to it can be answered."""
 
         def done(final: Response | None) -> None:
+            if final is not None and final.status not in (408, 481):
+                self.on_heard()
             if final is not None and self._take_challenge(final, tried):
                 self._request(method, on_done, headers, body, (*tried, final.status))
             else:

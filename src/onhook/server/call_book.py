@@ -106,8 +106,9 @@ class CallBook:
         self.record = replace(self.record, sip_code=code)
 
     def _note_end(self, record: CallRecord) -> None:
-        """The end is logged and counted when it is first recorded."""
-        if record.ended_ms is None or self.record.ended_ms is not None:
+        """The end is logged and counted once it is known: the answer to our BYE may show it to be another."""
+        ended = State.ENDED.value
+        if record.state != ended or self.record.state == ended:
             return
         log.info(
             "call_ended",
@@ -117,6 +118,7 @@ class CallBook:
             cause=record.cause,
             sip_code=record.sip_code,
             duration_ms=record.duration_ms,
+            **notices.lost_fields(record),
         )
         self._metrics.ended(record.ended_by, record.cause)
 

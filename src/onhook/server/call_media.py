@@ -11,7 +11,7 @@ from onhook.media.errors import NoPortLeft
 from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PortReservation
 from onhook.media.recorder import RecordingStats
-from onhook.media.stream import Latching, Playable, Stream, StreamStats
+from onhook.media.stream import Latching, Playable, Signs, Stream, StreamStats
 from onhook.phone.sdp import NOBODY, RemoteMedia
 from onhook.server import clock
 from onhook.server.speaking import NOTHING, PreparedMessage, Speaking
@@ -77,6 +77,11 @@ class CallMedia:
     def takes_events(self) -> bool:
         """Whether telephone-events were negotiated."""
         return self.stream is not None and self.stream.sends_events
+
+    @property
+    def signs(self) -> Signs | None:
+        """What is known of its phone; None while there is no stream."""
+        return self.stream.signs if self.stream is not None and self.stream.is_open else None
 
     def reserve(self) -> None:
         """Gets a port. Raises RuntimeError if there is none left."""

@@ -20,7 +20,9 @@ def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -
     contact = call.contact or _NOBODY
     known = facts_of(record)
     facts: dict[str, object] = {
-        "facts": replace(known, fields=_fields(call), monitor=call.monitor).text(),
+        "facts": replace(
+            known, fields=_fields(call), monitor=call.monitor, received_s=_received_s(call)
+        ).text(),
         "state": _stored_state(call).value,
         "contact_block": contact.block,
         "contact_url": contact.url,
@@ -30,7 +32,7 @@ def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -
     facts |= _answer(record, _billed_from(call))
     if dialog is not None:
         facts["dialog"] = dialog
-    if call.end is not None and record.ended_ms is None:
+    if _ends_anew(record, call):
         facts |= _ending(record, call)
     changes = {name: value for name, value in facts.items() if getattr(record, name) != value}
     return replace(record, **changes) if changes else record  # type: ignore[arg-type]  # its fields
@@ -46,6 +48,22 @@ def _answer(record: CallRecord, answered_at: float | None) -> dict[str, object]:
         "answered_ms": clock.wall_ms(answered_at),
         "answered_mono_ms": clock.mono_ms(answered_at),
     }
+
+
+def _ends_anew(record: CallRecord, call: Call) -> bool:
+    """Whether there is an end to be written: the first, or what our BYE showed it to have been."""
+    end = call.end
+    return end is not None and (
+        record.ended_ms is None or (record.ended_by, record.cause) != (end.by.value, end.cause)
+    )
+
+
+def _received_s(call: Call) -> str:
+    """Seconds from the answer to what the far end received last; empty if that is not known."""
+    end = call.end
+    if end is None or end.received_at is None or call.answered_at is None:
+        return ""
+    return f"{max(0.0, end.received_at - call.answered_at):.3f}"
 
 
 def _billed_from(call: Call) -> float | None:

@@ -16,6 +16,9 @@ class Facts:
     always: Mapping[str, str] = field(default_factory=dict)
     fields: Fields = ()
     monitor: Contact | None = None
+    received_s: str = ""
+    """Of a call that the network ended: up to which second after the answer the phone is known to have
+    received what it was sent; empty if it never said so."""
 
     def text(self) -> str:
         """As it is stored; empty if there is nothing."""
@@ -27,6 +30,8 @@ class Facts:
         if self.monitor is not None:
             told = self.monitor
             found["monitor"] = [told.block, told.url, told.tag, dict(told.fields)]
+        if self.received_s:
+            found["received_s"] = self.received_s
         return json.dumps(found, ensure_ascii=False) if found else ""
 
 
@@ -46,4 +51,9 @@ def facts_of(record: CallRecord) -> Facts:
     match found.get("monitor"):
         case [str(block), str(url), str(tag), dict(fields)]:
             monitor = Contact(block, url, tag, tuple(fields.items()))
-    return Facts(found.get("always", {}), tuple(found.get("fields", {}).items()), monitor)
+    return Facts(
+        found.get("always", {}),
+        tuple(found.get("fields", {}).items()),
+        monitor,
+        str(found.get("received_s", "")),
+    )

@@ -26,12 +26,15 @@ class PlacedLeg:
         self._callee = callee
         self._outbound = outbound
         self._leg: OutboundLeg | None = None
+        self.on_heard: Callable[[], None] = lambda: None
+        """As of an IncomingCall; to be set before :meth:`prepare`."""
 
     def prepare(self, port: int, listener: PlacedListener) -> None:
         """Makes the call; nothing leaves before :meth:`launch`."""
         self._leg = self._outbound.dial(
             self._callee, port=port, listener=listener, on_next=listener.trunk_changed
         )
+        self._leg.on_heard = self.on_heard
 
     def launch(self) -> None:
         """The INVITE leaves, of this trunk or of the next one."""

@@ -31,6 +31,7 @@ from onhook.server.keypad import Keypad
 from onhook.server.legs import Leg, PlacedLeg, latching_of
 from onhook.server.outcomes import outcome_of
 from onhook.server.peer import Peer, digits_after
+from onhook.server.presence import Presence
 from onhook.server.rooms import Seat
 from onhook.server.silence import SilenceWatch
 from onhook.server.surroundings import Surroundings
@@ -68,6 +69,8 @@ class LiveCall:
         self._expiry: asyncio.TimerHandle | None = None
         self._silence = SilenceWatch(leg.probe, self._gone, around.silence_s)
         self._media = CallMedia(around.plane, around.spools, self)
+        self._presence = Presence()
+        leg.on_heard = self._presence.signalled
         self._keypad = Keypad(self._key, self._pass_on)
         self._peer: Peer | None = None
         self._launch: Callable[[], None] | None = None
@@ -235,7 +238,10 @@ class LiveCall:
 
     def hangup_done(self, cause: SipCause) -> None:
         """The transaction of our BYE is over."""
-        self._feed(machine.HangupDone(clock.now_s()))
+        end = self._call.end
+        since = self._presence.gone_since(cause, end.at) if end else None
+        gone = machine.Gone(since, self._presence.received_s) if since is not None else None
+        self._feed(machine.HangupDone(clock.now_s(), gone))
 
     def no_ack(self) -> None:
         """Our 200 was never acknowledged; the phone has sent the BYE."""
@@ -284,7 +290,15 @@ class LiveCall:
 
     def _gone(self) -> None:
         """The phone does not know the call any more, or there is no phone."""
-        self._feed(machine.MediaLost(clock.now_s()))
+        self._note_signs()
+        now_s, last_s = clock.now_s(), self._presence.last_s
+        gone = machine.Gone(now_s if last_s is None else last_s, self._presence.received_s)
+        self._feed(machine.MediaLost(now_s, gone))
+
+    def _note_signs(self) -> None:
+        signs = self._media.signs
+        if signs is not None:
+            self._presence.media(signs)
 
     # What the peer says (PeerOwner) ---------------------------------------------------------------
 
@@ -500,6 +514,7 @@ class LiveCall:
 
     def _leave(self) -> None:
         """The call is on its way out: nothing is heard, watched or held any more."""
+        self._note_signs()
         self._silence.stop()
         self._expiry = self._set(self._expiry, None, machine.SessionExpired)
         if self._peer is not None:

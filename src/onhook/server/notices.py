@@ -4,7 +4,7 @@ import json
 
 from onhook.billing import money
 from onhook.blocks import CALL
-from onhook.call import Contact, Fields, State
+from onhook.call import Contact, EndedBy, Fields, State
 from onhook.notify.notification import Notification
 from onhook.server import bills, clock
 from onhook.server.facts import facts_of
@@ -66,7 +66,17 @@ def ended_fields(record: CallRecord) -> dict[str, str]:
         "ended_by": record.ended_by,
         "cause": record.cause,
         **({"sip_cause": record.sip_cause} if record.sip_cause else {}),
+        **lost_fields(record),
     }
+
+
+def lost_fields(record: CallRecord) -> dict[str, str]:
+    """Of a call that the network ended: when its phone was last known to be there, and what that received."""
+    if record.ended_by != EndedBy.NETWORK.value or record.ended_ms is None:
+        return {}
+    received_s = facts_of(record).received_s
+    seen = {"last_seen": clock.api_date(record.ended_ms)}
+    return seen | {"received_s": received_s} if received_s else seen
 
 
 def notification(

@@ -135,6 +135,8 @@ class OutboundLeg:
         self._port = port
         self._listener = listener
         self._on_next = on_next
+        self.on_heard: Callable[[], None] = lambda: None
+        """Called whenever a message shows that the callee's phone is there and has this call."""
         self._loop = asyncio.get_running_loop()
         self._attempt: _Attempt | None = None
         self._given_up = False
@@ -244,6 +246,7 @@ class OutboundLeg:
             listener=attempt,
             at_once=self._on_next is None,
         )
+        attempt.call.on_heard = lambda: self.on_heard()
         return attempt
 
     def _await_answer(self) -> None:

@@ -9,12 +9,10 @@ import asyncio
 from collections.abc import Callable
 
 from onhook.phone.cause import SipCause
+from onhook.server.presence import NOT_THERE
 
 Probe = Callable[[Callable[[SipCause], None]], bool]
 """Asks the phone; False if that cannot be done now."""
-
-_GONE = (408, 481)
-"""No answer; or one that says that there is no such call (RFC 3261, 12.2.1.2)."""
 
 
 class SilenceWatch:
@@ -48,7 +46,7 @@ class SilenceWatch:
         self._asking = False
         if self._stopped:
             return
-        if cause.status in _GONE:
+        if cause.status in NOT_THERE:
             self.stop()
             self._on_gone()
         else:
