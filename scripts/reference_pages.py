@@ -112,10 +112,10 @@ def _replied(block: Block) -> list[str]:
 def _answer(endpoint: Endpoint) -> list[str]:
     parts: list[str] = []
     if endpoint.fields:
-        parts += ["## Reply", "Beside the status:", *_fields(endpoint.fields)]
+        parts += ["## Reply", "Beside the status:", *_fields(endpoint.all_fields)]
     if endpoint.entry:
         parts += ["## Entries", "Each element of the list `entries` in the reply:"]
-        parts += _fields(endpoint.entry)
+        parts += _fields(endpoint.all_entry)
     return parts
 
 

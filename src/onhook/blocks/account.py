@@ -43,6 +43,8 @@ _CALL = (
     Field("currency", "ISO 4217 code of rate and debit.", example="SGD"),
     Field("rate", "Charge for a minute, three decimals.", example="0.020"),
     Field("debit", "What the call cost, three decimals.", ENDED, example="0.020"),
+)
+_UNTOLD = (
     Field(
         "record_url",
         "Where the recording can be fetched that a Hangup without notify_url cut short.",
@@ -131,6 +133,7 @@ QUERY_STATUS = Endpoint(
     ),
     own_statuses=("error_invalid_txn_ref", "error_txn_ref_access_denied"),
     fields=_CALL,
+    beyond=_UNTOLD,
     notes=(_ONE_LEG,),
 )
 
@@ -169,6 +172,7 @@ GET_HISTORY = Endpoint(
         Field("entries_count", "How many of them are on this page.", example="100"),
     ),
     entry=_CALL,
+    beyond=_UNTOLD,
     notes=(
         _ONE_LEG,
         "New calls move the older ones to later pages. Give to when you read several pages.",

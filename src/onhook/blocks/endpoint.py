@@ -25,7 +25,19 @@ class Endpoint:
     """The reply to a request that was accepted, beside ``status``; all of them are texts."""
     entry: tuple[Field, ...] = ()
     """Where there are any: the fields of each element of the list ``entries`` in the reply."""
+    beyond: tuple[Field, ...] = ()
+    """What a reply, or an element of ``entries``, may carry besides, which the original's never did."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def all_fields(self) -> tuple[Field, ...]:
+        """Of the reply itself."""
+        return self.fields if self.entry else (*self.fields, *self.beyond)
+
+    @property
+    def all_entry(self) -> tuple[Field, ...]:
+        """Of each element of ``entries``, where there are any."""
+        return (*self.entry, *self.beyond) if self.entry else ()
 
     @property
     def slug(self) -> str:

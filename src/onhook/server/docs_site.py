@@ -192,11 +192,11 @@ def _replied(block: Block) -> list[Html]:
 def _answer(endpoint: Endpoint) -> list[Html]:
     parts: list[Html] = []
     if endpoint.fields:
-        parts += [_heading("Reply, beside the status"), _fields(endpoint.fields)]
+        parts += [_heading("Reply, beside the status"), _fields(endpoint.all_fields)]
     if endpoint.entry:
         parts += [
             _heading("Each element of the list entries in the reply"),
-            _fields(endpoint.entry),
+            _fields(endpoint.all_entry),
         ]
     return parts
 

@@ -60,9 +60,9 @@ def _reply_schema(asked: Asked) -> Json:
 def _answer_schema(asked: Asked) -> Json:
     if isinstance(asked, Block):
         return _fields_schema(asked.slug, asked.reply)
-    schema = _fields_schema(asked.slug, asked.fields)
+    schema = _fields_schema(asked.slug, asked.all_fields)
     if asked.entry:
-        entry = _fields_schema(asked.slug, asked.entry)
+        entry = _fields_schema(asked.slug, asked.all_entry)
         schema["properties"]["entries"] = {"type": "array", "items": entry}
         schema["required"].append("entries")
     return schema
