@@ -56,6 +56,7 @@ from onhook.call import (
     State,
     StopMedia,
     Unacknowledged,
+    Untold,
 )
 
 
@@ -87,6 +88,7 @@ NO_ACK = (EndedBy.SYSTEM, "no_ack")
 INCOMPLETE = (EndedBy.SYSTEM, "message_incomplete")
 MEDIA_LOST = (EndedBy.SYSTEM, "media_lost")
 VANISHED = (EndedBy.NETWORK, "media_lost")
+UNTOLD = (EndedBy.SYSTEM, "forward_to_refused")
 RING_TIMEOUT = (EndedBy.SYSTEM, "ring_timeout")
 SHUTDOWN = (EndedBy.SYSTEM, "shutdown")
 EXPIRED = (EndedBy.SYSTEM, "session_timeout")
@@ -344,6 +346,12 @@ EDGES: list[Edge] = [
          ENDING, OutOfCredit(6.5), State.CLOSING, BYE, end=NO_CREDIT),
     Edge("settling: the credit runs out",
          SETTLING, OutOfCredit(7.2), State.CLOSING, BYE, end=NO_CREDIT),
+    # Untold
+    Edge("ringing: nobody can be told",
+         RINGING, Untold(1.0), State.CLOSING, (Reject(480),), end=UNTOLD),
+    Edge("ringing, forcing: nobody can be told, and whoever asks knows of the call all the same",
+         forcing(RINGING), Untold(7.0),
+         State.CLOSING, (Reject(480), Overtake(9, SESSION_ENDED)), end=UNTOLD),
     # Due
     Edge("ringing: the application did not act",
          RINGING, Due(60.0), State.CLOSING, (Reject(480),), end=RING_TIMEOUT),

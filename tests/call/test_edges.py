@@ -90,6 +90,7 @@ from onhook.call import (
     State,
     Unacknowledged,
     Unreached,
+    Untold,
     arrive,
     dial,
 )
@@ -438,6 +439,7 @@ EVENTS: dict[type, tuple[Event, ...]] = {
     Shutdown: (Shutdown(1000.0),),
     SessionExpired: (SessionExpired(1000.0),),
     OutOfCredit: (OutOfCredit(1000.0),),
+    Untold: (Untold(1000.0),),
     Due: (Due(0.0), Due(1000.0)),
 }
 

@@ -51,6 +51,7 @@ from onhook.call.events import (
     Shutdown,
     Unacknowledged,
     Unreached,
+    Untold,
 )
 from onhook.call.model import Call, Contact, End, EndedBy, Gone, Job, Limits, State
 from onhook.call.table import TABLE, arrive, dial, last_contacts, step
@@ -114,6 +115,7 @@ __all__ = [
     "Turn",
     "Unacknowledged",
     "Unreached",
+    "Untold",
     "Work",
     "arrive",
     "dial",

@@ -180,6 +180,13 @@ class OutOfCredit:
 
 
 @dataclass(frozen=True, slots=True)
+class Untold:
+    """The application cannot be told of a call that rings: its number's URL may not be called."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """The time that ``Call.due_at`` named has come."""
 
@@ -212,5 +219,6 @@ Event = (
     | Shutdown
     | SessionExpired
     | OutOfCredit
+    | Untold
     | Due
 )

@@ -45,6 +45,7 @@ class End:
     """How a call came to its end: who, when, and why in one word.
 
     ``cause`` is one of ``hangup``, ``forced_hangup``, ``rejected``, ``cancelled``, ``ring_timeout``,
+    ``forward_to_refused``,
     ``idle_timeout``, ``session_timeout``, ``max_duration``, ``no_ack``, ``media_lost``,
     ``message_incomplete``, ``transfer_failed``, ``kicked``, ``insufficient_credit``, ``shutdown``; of an
     outgoing call that nobody answered ``busy``, ``unanswered`` and ``failed``; and ``crash`` for

@@ -358,6 +358,14 @@ def ring_timeout(call: Call, event: ev.Due) -> Step:
     return _close(call, End(event.at, EndedBy.SYSTEM, "ring_timeout"), reject_code=480)
 
 
+def untold(call: Call, event: ev.Untold) -> Step:
+    """RINGING: nobody will ever act, so the caller is not kept waiting.
+
+    480 as for an application that does not act: it may be repaired, and no trunk needs to be avoided.
+    """
+    return _close(call, End(event.at, EndedBy.SYSTEM, "forward_to_refused"), reject_code=480)
+
+
 def idle_timeout(call: Call, event: ev.Due) -> Step:
     """WAITING: no block was requested for too long."""
     if not _is_due(call, event):
@@ -581,6 +589,7 @@ def _table() -> dict[tuple[State, type], Transition]:
         ev.Shutdown: _row(**_in(_ALIVE, shut_down)),
         ev.SessionExpired: _row(**_in(_ALIVE, expire)),
         ev.OutOfCredit: _row(**_in(_ALIVE, out_of_credit)),
+        ev.Untold: _row(ringing=untold),
         ev.Due: _row(
             dialling=no_answer,
             ringing=ring_timeout,

@@ -22,6 +22,7 @@ ALIKE = frozenset(
         "sip.invite_refused",
         "sip.message_failed",
         "sip.on_call_failed",
+        "sip.stranger_refused",
     )
 )
 """Events of which one is like the next, and a flood is a flood of somebody else's making."""
@@ -31,8 +32,11 @@ WITHIN_S = 10.0
 """So many lines of an event that is one of `ALIKE`, and so many tracebacks of any, in so long."""
 
 
-def configure_logs() -> None:
-    """One event a line on standard error, as JSON; other libraries from warnings on."""
+def configure_logs(*, private: bool = False) -> None:
+    """One event a line on standard error, as JSON; other libraries from warnings on.
+
+    What an event has under ``private`` (phone numbers) is left out unless it is asked for.
+    """
     stream = cast(TextIO, _Unfailing(sys.stderr))
     both: list[Processor] = [
         structlog.processors.add_log_level,
@@ -41,7 +45,13 @@ def configure_logs() -> None:
     ]
     as_json = structlog.processors.JSONRenderer()
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, Spared(), *both, as_json],
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            Spared(),
+            *(() if private else (_without_private,)),
+            *both,
+            as_json,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=True,
@@ -58,6 +68,11 @@ def configure_logs() -> None:
     # It warns of every request that is not HTTP: strangers would write our log. They are counted.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     logging.captureWarnings(True)
+
+
+def _without_private(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    event.pop("private", None)
+    return event
 
 
 class Spared:

@@ -128,13 +128,20 @@ def add_number(
     number: Annotated[str, typer.Argument(help="The number in E.164, e.g. +6531234567.")],
     application: Annotated[str, typer.Option("--app", help="The app_id of its application.")],
     forward_to: Annotated[str, typer.Option(help="The URL that is told of calls to it.")],
+    allowed_networks: Annotated[
+        str | None, typer.Option(help="The server's: without them, a warning may be wrong.")
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Give a number to an application: calls to it are told to forward-to."""
-    from onhook.cli import accounts
+    from onhook.cli import accounts, forwarding
 
-    made = run(accounts.add_number(settings_of(data=data).data, number, application, forward_to))
+    settings = settings_of(data=data, allowed_networks=allowed_networks)
+    made = run(accounts.add_number(settings.data, number, application, forward_to))
+    warning = run(forwarding.warning(made["number"], forward_to, settings.allowed_networks))
+    if warning:
+        typer.echo(f"onhook: warning: {warning}", err=True)
     if as_json:
         print(json.dumps(made))
         return

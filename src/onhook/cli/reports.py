@@ -13,7 +13,7 @@ from onhook.cli.moments import since_ms, text_of
 from onhook.cli.opening import opened_store
 from onhook.cli.tables import show_fields, show_line, show_table
 from onhook.server.facts import facts_of, untold_recording
-from onhook.store import AttemptRecord, CallRecord, NotificationRecord
+from onhook.store import AttemptRecord, CallRecord, NotificationRecord, RefusedRequest
 from onhook.store.records import MAIN_ACCOUNT
 from onhook.store.reports import (
     CallReport,
@@ -89,7 +89,9 @@ async def show_call(data: Path, session_or_txn_ref: str, as_json: bool) -> None:
         raise CommandError(f"There is no call {session_or_txn_ref!r}; see 'onhook calls list'.")
     if as_json:
         notifications = [_report_fields(one) for one in report.notifications]
-        _print_json({**_shown(report.call), "notifications": notifications})
+        refused = [_without(one, "session") for one in report.refused]
+        told = {"notifications": notifications, "refused": refused}
+        _print_json({**_shown(report.call), **told})
         return
     _show_call(report)
 
@@ -125,6 +127,15 @@ def _show_call(report: CallReport) -> None:
     for one in report.notifications:
         show_line()
         _show_notification(one)
+    if report.refused:
+        show_line()
+        show_table(
+            ("refused", "request", "status", "times", "because"),
+            [
+                (text_of(one.at_ms), one.path, one.status, one.times, one.detail)
+                for one in report.refused
+            ],
+        )
 
 
 def _received(call: CallRecord) -> str:
@@ -247,11 +258,13 @@ def _notification_fields(one: NotificationRecord) -> Fields:
 
 
 def _report_fields(report: NotificationReport) -> Fields:
-    tried = [
-        {name: value for name, value in asdict(attempt).items() if name != "notification_id"}
-        for attempt in report.attempts
-    ]
+    tried = [_without(attempt, "notification_id") for attempt in report.attempts]
     return {**_notification_fields(report.notification), "tried": tried}
+
+
+def _without(record: AttemptRecord | RefusedRequest, name: str) -> Fields:
+    """A record that is shown below the one that it belongs to."""
+    return {field: value for field, value in asdict(record).items() if field != name}
 
 
 def _told(one: NotificationRecord) -> Fields:

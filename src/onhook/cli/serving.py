@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 def serve(settings: Settings) -> str | None:
     """Runs the server to its end; returns why it could not start or go on, if it could not."""
-    configure_logs()
+    configure_logs(private=settings.log_private)
     os.umask(0o077)  # numbers, messages, URLs with secrets: nothing that is kept is for other users
     _allow_files()
     for name in unknown_variables(os.environ, Settings.model_fields):

@@ -116,6 +116,8 @@ class WebClient:
         try:
             async with asyncio.timeout(deadline_s):
                 response = await self._send_to_any("POST", url, headers, body)
+        except AddressRefused as error:
+            return Reply(None, error=describe(error, deadline_s), barred=True)
         except TRANSPORT_ERRORS as error:
             return Reply(None, error=describe(error, deadline_s))
         await _discard_body(response)

@@ -43,6 +43,8 @@ class Result:
     """When the attempt began (monotonic)."""
     not_before: float = 0.0
     """Until when the receiver asked to be left alone (monotonic); 0 if it did not."""
+    barred: bool = False
+    """Its address may not be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Delivery:
         if final or reply.status == GONE or next_at is None:
             return Result(tried, Outcome.GIVEN_UP, None, started)
         not_before = 0.0 if asked_s is None else now + asked_s
-        return Result(tried, Outcome.FAILED, next_at, started, not_before)
+        return Result(tried, Outcome.FAILED, next_at, started, not_before, reply.barred)
 
     def _next_at(
         self, turn: Turn, started: float, now: float, asked_s: float | None

@@ -55,6 +55,7 @@ SPREAD_S = 3.0
 """Over how long, at the most, what is pending at a start is spread."""
 
 _APART_S = 0.01
+_HINT = "Give the server --allowed-networks with its network, or the number another --forward-to."
 _TIMER_RESOLUTION_S = 0.001  # loops round to this; waking a trifle early is not slept over again
 _TROUBLE_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # between tries when the store does not work
 
@@ -144,6 +145,8 @@ class Outbox:
         call_later: CallLater | None = None,
     ) -> None:
         self._store = store
+        self.on_barred: Callable[[Notification], None] = lambda _: None
+        """Hears of a notification whose address may not be called, at its first attempt."""
         schedule = schedule or RetrySchedule()
         self._delivery = Delivery(client, secrets_of, schedule, clock, monotonic)
         self._try_s = try_s
@@ -301,6 +304,8 @@ class Outbox:
         )
         head.tried(result)
         _log_result(head, result)
+        if result.barred and result.attempt.number == 1:
+            self.on_barred(head.notification)
         if result.outcome is not Outcome.FAILED:
             lane.waiting.popleft()
             return None
@@ -341,7 +346,9 @@ def _server_of(notification: Notification) -> str:
 
 
 def _log_result(head: _Pending, result: Result) -> None:
-    event = log.warning if result.outcome is Outcome.GIVEN_UP else log.debug
+    """What is tried again is counted elsewhere, but for the first attempt of one that would be in vain."""
+    first_barred = result.barred and result.attempt.number == 1
+    event = log.warning if result.outcome is Outcome.GIVEN_UP or first_barred else log.debug
     event(
         "notification_attempted",
         session=head.notification.session,
@@ -351,4 +358,5 @@ def _log_result(head: _Pending, result: Result) -> None:
         error=result.attempt.error,
         outcome=result.outcome.value,
         duration_ms=round(result.attempt.duration_ms, 1),
+        **({"hint": _HINT} if first_barred else {}),
     )

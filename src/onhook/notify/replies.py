@@ -60,6 +60,8 @@ class Reply:
     """What Retry-After asks for, in seconds from the reply."""
     error: str | None = None
     """Why there is no status: a sentence for a person, without the URL."""
+    barred: bool = False
+    """Nothing was sent, since the address is one that may not be called."""
 
 
 @dataclass(frozen=True, slots=True)

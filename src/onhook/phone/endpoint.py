@@ -38,11 +38,15 @@ from onhook.phone.resolver import Resolver
 from onhook.phone.routing import return_address
 from onhook.phone.screening import Refusal, refuse_description, refuse_misplaced, screen
 from onhook.phone.sdp import Offer
+from onhook.phone.strangers import Strangers
 from onhook.phone.timers import Clock, TimerHandle, Timers
 from onhook.phone.trunk import CallerId, Trunk, is_numeric
 from onhook.phone.wire import OnMessage, Wire
 
 log = structlog.get_logger()
+
+_STRANGER = "Address Not Among Trusted Peers"
+"""The phrase of a 403, for whoever looks at the other end."""
 
 OnCall = Callable[[IncomingCall], CallListener | None]
 """Told of each new call. Returns its listener, or None if the call was rejected or has one set;
@@ -93,6 +97,7 @@ class SipEndpoint(Wire):
         self._media_hosts = MediaHosts()
         self._calls: dict[tuple[str, str], Leg] = {}
         self._orphan_timers: list[TimerHandle] = []
+        self._strangers = Strangers()
         self._secret = secrets.token_bytes(16)
 
     @property
@@ -237,8 +242,7 @@ class SipEndpoint(Wire):
         if call is not None and request.method != "CANCEL":
             call.requested(request)
         elif not self._neighbours.trusts(request.source[0]):
-            self._counters["refused"] += 1
-            self.refuse(request, 403)
+            self._refuse_stranger(request)
         elif request.method == "CANCEL":
             self._cancelled(request)
         elif request.to_tag:
@@ -277,6 +281,15 @@ class SipEndpoint(Wire):
         self._calls.pop((call.dialog.call_id, call.dialog.local_tag), None)
 
     # Requests outside a dialog.
+
+    def _refuse_stranger(self, request: Request) -> None:
+        """From outside the trusted networks. It may be a trunk or a phone that was forgotten there."""
+        self._counters["refused"] += 1
+        host = request.source[0]
+        if request.method == "INVITE" and self._strangers.is_news(host):
+            hint = f"If its calls are to be taken, add {host} to --trusted-peers."
+            log.info("sip.stranger_refused", peer=host, status=403, hint=hint)
+        self.refuse(request, 403, phrase=_STRANGER)
 
     def _screened(self, request: Request) -> None:
         refusal = screen(request)

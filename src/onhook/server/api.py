@@ -40,6 +40,7 @@ from onhook.server.idempotency import KeptReplies
 from onhook.server.identifiers import new_incident
 from onhook.server.metrics import Metrics
 from onhook.server.ratelimit import RateLimit
+from onhook.server.refusals import Refusals
 
 log = structlog.get_logger()
 
@@ -83,6 +84,7 @@ class Api:
         metrics: Metrics,
         account: AccountApi,
         replies: KeptReplies,
+        refusals: Refusals,
     ) -> None:
         self._directory = directory
         self._syntax = syntax
@@ -90,6 +92,7 @@ class Api:
         self._metrics = metrics
         self._account = account
         self._replies = replies
+        self._refusals = refusals
         self._services = [
             *(
                 _Service(
@@ -150,8 +153,17 @@ class Api:
         return endpoint
 
     async def _answer(self, service: _Service, request: Request, arrived_s: float) -> Answer:
+        given: dict[str, str] = {}
+        answer = await self._attempt(service, request, arrived_s, given)
+        if answer.status != statuses.SUCCESS:
+            self._refusals.note(given, service.declared.path, answer)
+        return answer
+
+    async def _attempt(
+        self, service: _Service, request: Request, arrived_s: float, given: dict[str, str]
+    ) -> Answer:
         try:
-            return await self._handle(service, request, arrived_s)
+            return await self._handle(service, request, arrived_s, given)
         except Refused as refused:
             return refusal(refused)
         except Exception:  # the root of a request: its cause is logged, and never told outside
@@ -160,16 +172,21 @@ class Api:
             status = "error_internal_server_error"
             return refusal(Refused(status, statuses.detail(status, incident)))
 
-    async def _handle(self, service: _Service, request: Request, arrived_s: float) -> Answer:
-        """The documented order of evaluation; the first rule that is broken decides."""
+    async def _handle(
+        self, service: _Service, request: Request, arrived_s: float, given: dict[str, str]
+    ) -> Answer:
+        """The documented order of evaluation; the first rule that is broken decides.
+
+        What could be read of the request is put into ``given``.
+        """
         if request.method not in ("GET", "POST"):
             raise Refused("error_invalid_http_method")
-        given = params.read(
+        read = params.read(
             request.scope["query_string"],
             await _body(request),
             request.headers.get("content-type", ""),
         )
-        given = trimmed(service.declared, given)
+        given.update(trimmed(service.declared, read))
         key = idempotency.read_key(request.headers.getlist(idempotency.HEADER), given)
         check_present(service.declared, given)
         application = await self._directory.authenticate(given)

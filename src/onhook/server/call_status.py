@@ -14,6 +14,7 @@ _NEVER_ANSWERED = {
     "cancelled": "unanswered",
     "hangup": "unanswered",
     "ring_timeout": "unanswered",
+    "forward_to_refused": "unanswered",
     "unanswered": "unanswered",
     "forced_hangup": "unanswered",
 }

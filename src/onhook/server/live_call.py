@@ -336,6 +336,10 @@ class LiveCall:
         """The account's credit covers the call until ``at_s`` (credit.MeterListener)."""
         self._feed(machine.OutOfCredit(at_s))
 
+    def untold(self) -> None:
+        """Its application may not be told of it."""
+        self._feed(machine.Untold(clock.now_s()))
+
     def shut_down(self) -> None:
         """The process ends."""
         self._feed(machine.Shutdown(clock.now_s()))
@@ -550,7 +554,8 @@ class LiveCall:
         """Its beginning is on disk: now it rings, here or at the callee's."""
         if self._call.state is State.DIALLING:
             self._guarded(self._place)
-            self._log.info("call_placed", txn_ref=self.record.txn_ref)
+            private = {"dest": self.record.dest_number}
+            self._log.info("call_placed", txn_ref=self.record.txn_ref, private=private)
         elif self._call.state is State.RINGING:
             leg = self._caller()
             leg.ring()
@@ -559,6 +564,7 @@ class LiveCall:
                 txn_ref=self.record.txn_ref,
                 sip_call_id=leg.sip_call_id,
                 peer=leg.source[0],
+                private={"from": self.record.from_number, "to": self.record.to_number},
             )
 
     def _place(self) -> None:

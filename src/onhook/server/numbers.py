@@ -104,6 +104,16 @@ def caller_number(users: Iterable[Written], country: str = "") -> str:
     return users[0].text if users else ""
 
 
+def form_of(written: Written) -> str:
+    """How a number was written, for a log: without the number."""
+    text = written.text.translate(_BETWEEN)
+    if not _DIGITS.fullmatch(text):
+        return "no number" if text else "nothing"
+    before = next((prefix for prefix in ("+", "00", "011") if text.startswith(prefix)), "")
+    form = f"{len(text) - len(before)} digits{f' behind {before}' if before else ''}"
+    return f"{form}, phone-context" if written.context else form
+
+
 def _parsed(text: str, country: str | None, accepted: Callable[[PhoneNumber], bool]) -> str | None:
     try:
         number = phonenumbers.parse(text, country)

@@ -61,6 +61,7 @@ from onhook.server.ratelimit import RateLimit
 from onhook.server.recordings import web as recordings_web
 from onhook.server.recordings.store import RecordingStore
 from onhook.server.recovery import PhoneRecovery, settle
+from onhook.server.refusals import Refusals
 from onhook.server.replays import hand_over_replays
 from onhook.server.rooms import Rooms
 from onhook.server.settings import Settings
@@ -180,6 +181,7 @@ class Server:
             self._watch_over(stack, store, journal, board)
             _in_background(stack, PhoneRecovery(store, endpoint, directory.ways_out).run(left))
             _in_background(stack, hand_over_replays(store, outbox.deliver))
+            outbox.on_barred = board.untold
             replies = KeptReplies(store)
             _in_background(stack, replies.forget_old())
             api = Api(
@@ -193,6 +195,7 @@ class Server:
                     store, directory, charging.tariff, preparation.resolve_forward_to
                 ),
                 replies=replies,
+                refusals=Refusals(store, board.session_of),
             )
             self._watch(board, endpoint, plane)
             await stack.enter_async_context(self._serve_http(api, recordings, listener))

@@ -268,7 +268,7 @@ class Settings(BaseSettings):
         description="Seconds between the tries of a notification; the last repeats up to 24 h.",
     )
     log_private: bool = Field(
-        False, description="Log phone numbers too; for a test installation only."
+        False, description='Log phone numbers too, under "private"; for a test installation only.'
     )
 
     @classmethod

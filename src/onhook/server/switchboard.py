@@ -10,6 +10,7 @@ import structlog
 from onhook import call as machine
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Limits
+from onhook.notify.notification import Notification
 from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallListener
@@ -31,6 +32,9 @@ log = structlog.get_logger()
 _REMEMBERED_MS = 24 * 3600 * 1000
 """An ended session is remembered for this long, then it is unknown (reference, section 3)."""
 
+_UNKNOWN = (
+    "'onhook number list' has the numbers that ring; if trunks send national ones, set --country."
+)
 _PARALLEL_S = 10.0
 """No request takes longer than this from its arrival to its call."""
 
@@ -139,8 +143,11 @@ class Switchboard:
             log.info(
                 "call_refused",
                 reason="unknown number",
+                form=numbers.form_of(leg.called),
                 sip_call_id=leg.sip_call_id,
                 peer=leg.source[0],
+                hint=_UNKNOWN,
+                private={"called": leg.called.text},
             )
             leg.reject(404)
             return
@@ -205,6 +212,20 @@ class Switchboard:
         while self._hung_up and next(iter(self._hung_up.values())) < now_s - _PARALLEL_S:
             self._hung_up.popitem(last=False)
         self._hung_up[session] = now_s
+
+    def session_of(self, given: Mapping[str, str]) -> str | None:
+        """The call that is going on which a request's parameters name, by session or reference."""
+        session = given.get("session", "")
+        if session in self._calls:
+            return session
+        call = self._by_txn_ref.get(given.get("txn_ref", ""))
+        return call.record.session if call is not None else None
+
+    def untold(self, notification: Notification) -> None:
+        """A notification may not be sent to where it is to go: a call that waits for it waits in vain."""
+        call = self._calls.get(notification.session)
+        if call is not None:
+            call.untold()
 
     # Requests -----------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.store import schema
 from onhook.store.database import StoreError
-from onhook.store.records import AttemptRecord, CallRecord, NotificationRecord
+from onhook.store.records import AttemptRecord, CallRecord, NotificationRecord, RefusedRequest
 
 if TYPE_CHECKING:
     from onhook.store.sql import Store
@@ -52,6 +52,8 @@ class CallReport:
 
     call: CallRecord
     notifications: Sequence[NotificationReport]
+    refused: Sequence[RefusedRequest] = ()
+    """Requests for it that were refused, in order; not all, if they were many."""
 
 
 async def find_calls(store: "Store", wanted: Wanted) -> Sequence[CallRecord]:
@@ -72,7 +74,10 @@ async def find_notifications(store: "Store", wanted: Wanted) -> Sequence[Notific
 
 
 async def call_report(store: "Store", session_or_txn_ref: str) -> CallReport | None:
-    """The call with this session or this txn_ref. Raises :class:`StoreError`."""
+    """The call with this session or this txn_ref, what was told of it, and what was refused.
+
+    Raises :class:`StoreError`.
+    """
     table = schema.calls
     key = (table.c.session == session_or_txn_ref) | (table.c.txn_ref == session_or_txn_ref)
     calls = await store.records(CallRecord, select(table).where(key))
@@ -80,7 +85,13 @@ async def call_report(store: "Store", session_or_txn_ref: str) -> CallReport | N
         return None
     told = schema.notifications
     mine = select(told).where(told.c.session == calls[0].session).order_by(told.c.sequence)
-    return CallReport(calls[0], await _reports(store, mine))
+    refused = schema.refused_requests
+    in_vain = select(refused).where(refused.c.session == calls[0].session)
+    return CallReport(
+        calls[0],
+        await _reports(store, mine),
+        await store.records(RefusedRequest, in_vain.order_by(refused.c.number)),
+    )
 
 
 async def notification_report(store: "Store", notification_id: str) -> NotificationReport | None:
