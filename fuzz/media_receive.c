@@ -4,11 +4,11 @@
  *
  * With libFuzzer:
  *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media fuzz/media_receive.c \
- *      src/onhook/media/law.c src/onhook/media/mixer.c src/onhook/media/recorder.c \
+ *      src/onhook/media/law.c src/onhook/media/mixer.c src/onhook/media/recorder.c src/onhook/media/silence.c \
  *      -lpthread
  * Without it, with inputs of its own making (the argument is how many):
  *   cc -g -DSTANDALONE -fsanitize=address,undefined -Isrc/onhook/media fuzz/media_receive.c \
- *      src/onhook/media/law.c src/onhook/media/mixer.c src/onhook/media/recorder.c \
+ *      src/onhook/media/law.c src/onhook/media/mixer.c src/onhook/media/recorder.c src/onhook/media/silence.c \
  *      -lpthread
  */
 #include "plane.c"

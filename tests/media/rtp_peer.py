@@ -13,6 +13,10 @@ from onhook.media import Codec, StreamStats
 
 PATIENCE_S = 20
 FRAME_BYTES = 160
+SILENCE = {0: b"\xff", 8: b"\xd5"}
+"""The byte of silence, by payload type (ITU-T G.711)."""
+SPOKEN = b"\x21" * FRAME_BYTES
+"""What a peer says that says something."""
 
 
 def free_ports(calls: int) -> range:
@@ -51,6 +55,12 @@ class Packet:
         assert first == 0x80
         return cls(second >> 7 == 1, second & 0x7F, sequence, timestamp, ssrc, data[12:])
 
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing to be heard in it: a frame of silence, or comfort noise."""
+        silence = SILENCE.get(self.payload_type, b"")
+        return self.payload_type == 13 or self.payload == silence * len(self.payload)
+
     def encode(self) -> bytes:
         second = self.payload_type | (0x80 if self.marker else 0)
         fixed = struct.pack("!BBHII", 0x80, second, self.sequence, self.timestamp, self.ssrc)
@@ -58,7 +68,7 @@ class Packet:
 
 
 def rtp(sequence: int = 1, *, payload_type: int = 0, timestamp: int = 0, ssrc: int = 7) -> bytes:
-    return Packet(False, payload_type, sequence, timestamp, ssrc, b"\xff" * 160).encode()
+    return Packet(False, payload_type, sequence, timestamp, ssrc, SPOKEN).encode()
 
 
 def event(
@@ -69,11 +79,15 @@ def event(
 
 
 class RtpPeer:
+    """What it receives is what can be heard: silence is sent all the time, and stands in `all`."""
+
     def __init__(self, host: str = "127.0.0.1") -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self._socket.bind((host, 0))
         self._socket.setblocking(False)
+        self.all: list[Packet] = []
+        """Everything that has arrived and was looked at, in order; silence too."""
 
     def __enter__(self) -> Self:
         return self
@@ -89,22 +103,38 @@ class RtpPeer:
     def send(self, data: bytes, port: int) -> None:
         self._socket.sendto(data, ("127.0.0.1", port))
 
-    async def receive(self) -> Packet:
+    async def receive_any(self) -> Packet:
+        """The next packet, of silence or not."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(PATIENCE_S):
-            return Packet.parse(await loop.sock_recv(self._socket, 2048))
+            self.all.append(Packet.parse(await loop.sock_recv(self._socket, 2048)))
+        return self.all[-1]
+
+    async def receive(self) -> Packet:
+        """The next packet in which there is something."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (packet := await self.receive_any()).silent:
+                pass
+        return packet
 
     async def receive_many(self, count: int) -> list[Packet]:
         return [await self.receive() for _ in range(count)]
 
-    def waiting(self) -> list[Packet]:
-        """What has arrived and not been received."""
-        packets = []
+    async def receive_all(self, count: int) -> list[Packet]:
+        return [await self.receive_any() for _ in range(count)]
+
+    def all_waiting(self) -> list[Packet]:
+        """What has arrived and not been received, silence too."""
+        before = len(self.all)
         while True:
             try:
-                packets.append(Packet.parse(self._socket.recv(2048)))
+                self.all.append(Packet.parse(self._socket.recv(2048)))
             except BlockingIOError:
-                return packets
+                return self.all[before:]
+
+    def waiting(self) -> list[Packet]:
+        """What has arrived and not been received, and is not silence."""
+        return [packet for packet in self.all_waiting() if not packet.silent]
 
 
 @dataclass

@@ -7,7 +7,7 @@ from itertools import cycle, islice
 import pytest
 
 from media.rtp_peer import FRAME_BYTES, Clip, Ear, RtpPeer, tone
-from media.test_playing import assert_one_spurt, audio
+from media.test_playing import assert_unbroken, audio
 from onhook.media import MediaPlane, Stream, StreamClosed
 
 
@@ -23,7 +23,7 @@ async def test_a_loop_has_no_gap(
     stream.loop(clips)
     packets = await peer.receive_many(25)
     assert audio(packets) == repeated(b"".join(clip.content for clip in clips), 25)
-    assert_one_spurt(packets, plane)
+    assert_unbroken(packets, plane)
     assert stream.playing
 
 
@@ -35,7 +35,7 @@ async def test_a_loop_begins_after_what_was_queued(
     packets = await peer.receive_many(9)
     looped = tone(1, seed=3) + tone(1, seed=4)
     assert audio(packets) == tone(2, seed=1) + tone(1, seed=2) + 3 * looped
-    assert_one_spurt(packets, plane)
+    assert_unbroken(packets, plane)
     assert len(await ear.until_played()) == 1
 
 

@@ -8,6 +8,7 @@ from itertools import groupby, pairwise
 import pytest
 
 from media.rtp_peer import Clip, Ear, Packet, RtpPeer, tone
+from media.test_playing import assert_unbroken
 from media.tones import heard, samples
 from onhook.media import Codec, MediaPlane, Stream, StreamClosed
 
@@ -34,17 +35,41 @@ def press(key: str) -> list[tuple[str, bool, int]]:
     return [*down, *[(key, True, 800)] * 3]
 
 
-async def test_each_digit_is_an_event(stream: Stream, peer: RtpPeer, ear: Ear) -> None:
+async def test_each_digit_is_an_event(
+    plane: MediaPlane, stream: Stream, peer: RtpPeer, ear: Ear
+) -> None:
     stream.send_digits(KEYS, ear.on_played)
     assert len(await ear.until_played()) == 1
     packets = peer.waiting()
     assert presses(packets) == [press(key) for key in KEYS]
-    numbers = [packet.sequence for packet in packets]
-    assert numbers == [(numbers[0] + n) % 2**16 for n in range(len(packets))]
+    numbers = [packet.sequence for packet in peer.all]
+    assert numbers == [(numbers[0] + n) % 2**16 for n in range(len(numbers))]
     starts = [packets[n].timestamp for n in range(0, len(packets), 7)]
     steps = [(b - a) % 2**32 for a, b in pairwise(starts)]
     assert min(steps) == 8 * 160
     assert all(step % 160 == 0 for step in steps)
+    assert sum(steps) // 160 - 8 * 15 <= plane.health().skipped_rounds
+
+
+async def test_between_digits_there_is_silence(
+    plane: MediaPlane, stream: Stream, peer: RtpPeer, ear: Ear
+) -> None:
+    """The event lasts 100 ms; silence goes on behind it, beside the repetitions of its end."""
+    stream.send_digits("1,2", ear.on_played)
+    await ear.until_played()
+    peer.waiting()
+    start = next(n for n, packet in enumerate(peer.all) if packet.payload_type == 101)
+    sent = peer.all[start:]
+    ends = {packet.timestamp + 800 for packet in sent if packet.payload_type == 101}
+    line = sorted(
+        (packet.timestamp - sent[0].timestamp) % 2**32 for packet in sent if packet.silent
+    )
+    assert len(ends) == 2
+    assert line[0] == 800, "silence begins where the key is up"
+    expected = [*range(800, 58 * 160, 160), *range(58 * 160 + 800, 66 * 160, 160)]
+    late = plane.health().skipped_rounds
+    assert len(expected) <= len(line) + late
+    assert late or line[: len(expected)] == expected
 
 
 async def test_a_comma_is_a_second(stream: Stream, peer: RtpPeer, ear: Ear) -> None:
@@ -57,7 +82,9 @@ async def test_a_comma_is_a_second(stream: Stream, peer: RtpPeer, ear: Ear) -> N
     assert step % 160 == 0
 
 
-async def test_digits_wait_their_turn(stream: Stream, peer: RtpPeer, ear: Ear) -> None:
+async def test_digits_wait_their_turn(
+    plane: MediaPlane, stream: Stream, peer: RtpPeer, ear: Ear
+) -> None:
     stream.play([Clip(tone(2, seed=1))], ear.on_played)
     stream.send_digits("5", ear.on_played)
     stream.play([Clip(tone(2, seed=2))], ear.on_played)
@@ -67,7 +94,8 @@ async def test_digits_wait_their_turn(stream: Stream, peer: RtpPeer, ear: Ear) -
     assert [packet.payload_type for packet in packets] == [0] * 2 + [101] * 7 + [0] * 2
     assert presses(packets[2:9]) == [press("5")]
     assert (packets[2].timestamp - packets[1].timestamp) % 2**32 >= 160
-    assert packets[9].marker
+    at = peer.all.index(packets[9])
+    assert_unbroken(peer.all[at - 2 : at + 2], plane)  # the silence of the digit, what follows it
 
 
 async def test_a_key_does_not_stay_down(stream: Stream, peer: RtpPeer, ear: Ear) -> None:
@@ -90,7 +118,9 @@ async def test_without_events_digits_are_tones(
     )
     stream.send_digits("19,D", ear.on_played)
     await ear.until_played()
-    packets = peer.waiting()
+    peer.waiting()
+    start = next(n for n, packet in enumerate(peer.all) if not packet.silent)
+    packets = peer.all[start : start + 8 + 8 + 50 + 8]
     assert {packet.payload_type for packet in packets} == {codec}
     assert len(packets) == 8 + 8 + 50 + 8
     expected = [{697, 1209}, {852, 1477}, {941, 1633}]

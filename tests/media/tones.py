@@ -53,6 +53,7 @@ class Hum:
         self._start = random.getrandbits(16)
         self._task: asyncio.Task[None] | None = None
         self.packets: list[Packet] = []
+        """Silence too, so that what is missing is seen."""
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._hum())
@@ -78,13 +79,13 @@ class Hum:
                 self._frames[at : at + FRAME_BYTES],
             )
             self._peer.send(packet.encode(), self._port)
-            self.packets += self._peer.waiting()
+            self.packets += self._peer.all_waiting()
             number += 1
             await asyncio.sleep(begun_s + number * FRAME_S - loop.time())
 
     async def hear(self, frame_count: int) -> list[Packet]:
         """The next packets from now on."""
-        self.packets += self._peer.waiting()
+        self.packets += self._peer.all_waiting()
         before = len(self.packets)
         async with asyncio.timeout(20):
             while len(self.packets) < before + frame_count:

@@ -43,14 +43,30 @@ def recorded(*some: RtpPacket) -> Recording:
 
 
 def test_sound_is_placed_by_timestamp_across_the_wrap() -> None:
-    sound = np.concatenate([silence(100), tone(440, 300), silence(100)])
+    sound = np.concatenate([tone(440, 100), silence(100), tone(880, 200), silence(100)])
     recording = recorded(*packets(sound, seq=65530, timestamp=2**32 - 800))
-    assert len(recording.pcm()) == len(sound)
-    assert find_tone(recording.pcm(), 440) == pytest.approx((100, 400), abs=2)
+    assert len(recording.pcm()) == len(sound) - 800
+    assert find_tone(recording.pcm(), 880) == pytest.approx((200, 400), abs=2)
     assert (recording.lost, recording.duplicates, recording.reordered) == (0, 0, 0)
-    assert recording.heard_s == pytest.approx(0.5)
+    assert recording.heard_s == pytest.approx(0.3)
     assert recording.gap_p50_ms == pytest.approx(20)
     assert recording.gap_p99_ms == pytest.approx(20)
+
+
+@pytest.mark.parametrize("law", [0, 8])
+def test_silence_is_not_heard(law: int) -> None:
+    """Before, between and behind what is: only gaps and losses are those of all packets."""
+    sent = packets(np.concatenate([silence(200), tone(440, 100), silence(300)]), law=law)
+    recording = recorded(*sent[:7], *sent[8:])
+    assert find_tone(recording.pcm(), 440) == pytest.approx((0, 100), abs=2)
+    assert recording.heard_s == pytest.approx(0.1)
+    assert recording.first_packet_s == pytest.approx(50.2)
+    assert recording.last_packet_s == pytest.approx(50.28)
+    assert len(recording.audio) == 5
+    assert len(recording.silence) == 24
+    assert recording.lost == 1
+    assert recording.gap_p99_ms > 20
+    assert len(recorded(*packets(silence(200), law=law)).pcm()) == 0
 
 
 def test_both_laws_in_one_stream() -> None:

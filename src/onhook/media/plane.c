@@ -10,10 +10,16 @@
  * that were not sent are sent later, none is dropped and none is sent in a burst, and the RTP
  * timestamp tells the receiver that the pause was one.
  *
- * RTP. The timestamp of a packet is that of its tick (8 samples each), so it follows the clock
- * through silence. The marker bit is set when the timestamp does not follow on from the packet
- * before: on the first, after silence, after a pause. A call that plays after silence moves to
- * the next slot that has room, so that a prompt begins within a few ms, not 20.
+ * RTP. The timestamp of a packet is that of its tick (8 samples each), so it follows the clock. The
+ * marker bit is set when the timestamp does not follow on from the packet before: on the first, after
+ * a hold, after a pause, after comfort noise (RFC 3551 section 4.1).
+ *
+ * Silence. Whoever is sent nothing else is sent silence, a frame each round on the same line of
+ * timestamps, so that a prompt begins where a frame of silence ends, with no gap and no marker:
+ * exchanges end calls from which nothing comes, and learn from what comes where to send. A peer
+ * that agreed to comfort noise (RFC 3389) gets a packet of that each 100 ms instead. One of two joined
+ * calls gets silence when the other side has sent nothing for 60 ms. Silence is not recorded: nobody
+ * said anything.
  *
  * Bridges. What one call receives is sent to the other as soon as it is read, with its steps of
  * timestamp and sequence number kept, so that the far end sees the jitter, the losses and the
@@ -57,6 +63,7 @@
 #include "mixer.h"
 #include "recorder.h"
 #include "rtp.h"
+#include "silence.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -99,12 +106,14 @@ enum {
     DIGIT_END_PACKETS = 3,       /* RFC 4733 section 2.5.1.4 */
     DIGIT_VOLUME = 10,           /* dBm0, below 0 */
     PAUSE_ROUNDS = 50,           /* of a comma */
+    JOINED_PATIENCE_TICKS = 60,  /* without a packet of the other side; then there is silence */
+    NOISE_ROUNDS = 5,            /* from one packet of comfort noise to the next */
     FIFO_PRIORITY = 10,
     NICE_LEVEL = -15,
     TIMER_SLACK_NS = 1000,
 };
 
-enum { PCMU = 0, PCMA = 8, NO_EVENTS = 255 };
+enum { PCMU = 0, PCMA = 8, COMFORT_NOISE = 13, NO_EVENTS = 255 };
 enum segment_state { QUEUED, PLAYED, STOPPED };
 enum segment_kind { FRAMES, LOOPED, LOOPED_LAST, DIGITS };
 
@@ -162,6 +171,7 @@ struct call {
     uint8_t event_payload_type; /* that is sent */
     uint8_t event_from_peer;
     bool on_hold;
+    bool comfort_noise;           /* was agreed */
     struct sockaddr_in signalled; /* by SDP */
     struct sockaddr_in peer;      /* where frames go */
     struct latch latch;
@@ -172,12 +182,14 @@ struct call {
     uint16_t sequence;
     bool spoken;
     uint32_t sent_end; /* timestamp behind all that was sent */
+    uint32_t noise_rounds; /* since there was anything but comfort noise */
     uint64_t open_tick;
     int slot;
     struct call *previous, *next;                  /* in the slot */
     struct segment *first, *playing, *last;        /* first: oldest not reported */
     struct receiver rx;
     struct call *bridged; /* the other side */
+    uint64_t relayed_tick; /* of the last packet of the other side, or when they were joined */
     struct relay relay;
     struct member *member; /* of a room */
     bool watched;          /* read when something arrives */
@@ -423,6 +435,19 @@ static int32_t sent_ahead(const struct plane *p, const struct call *call)
     return call->spoken ? (int32_t)(call->sent_end - timestamp_now(p, call)) : 0;
 }
 
+/* What was sent last is not over before another slot is served: move there, so that what is sent next
+ * follows without a gap. False: it is over, or far ahead. */
+static bool align(struct plane *p, struct call *call)
+{
+    int32_t ahead = sent_ahead(p, call);
+    if (ahead <= 0 || ahead > SLOTS * SAMPLES_PER_TICK)
+        return false;
+    int ticks = (ahead + SAMPLES_PER_TICK - 1) / SAMPLES_PER_TICK;
+    slot_remove(p, call);
+    slot_insert(p, call, (int)((p->tick + (uint64_t)ticks) % SLOTS));
+    return true;
+}
+
 /* Where audio goes on: at the clock, or behind what was sent if that is later. */
 static uint32_t next_timestamp(const struct plane *p, const struct call *call)
 {
@@ -433,12 +458,9 @@ static uint32_t next_timestamp(const struct plane *p, const struct call *call)
  * last is over, and then without a gap. */
 static void hasten(struct plane *p, struct call *call)
 {
-    int32_t ahead = sent_ahead(p, call);
+    if (align(p, call))
+        return;
     int slot = soonest_slot(p);
-    if (ahead > 0 && ahead <= SLOTS * SAMPLES_PER_TICK) {
-        int ticks = (ahead + SAMPLES_PER_TICK - 1) / SAMPLES_PER_TICK;
-        slot = (int)((p->tick + (uint64_t)ticks) % SLOTS);
-    }
     slot_remove(p, call);
     slot_insert(p, call, slot);
 }
@@ -576,6 +598,7 @@ static void note_sent(struct call *call, uint32_t end)
     if (!call->spoken || (int32_t)(end - call->sent_end) > 0)
         call->sent_end = end;
     call->spoken = true;
+    call->noise_rounds = 0;
 }
 
 static void record_sent(struct call *call, const struct outgoing *audio)
@@ -600,22 +623,70 @@ static void transmit(struct call *call, const struct outgoing *audio)
 }
 
 /* A frame of our own, at the clock. */
-static void transmit_frame(struct plane *p, struct call *call, const uint8_t *frame)
+static struct outgoing own_frame(struct plane *p, struct call *call, const uint8_t *frame)
 {
-    call->relay.anchored = false;
-    if (call->on_hold)
-        return;
     int32_t ahead = sent_ahead(p, call);
+    call->relay.anchored = false;
     if (ahead > 0) /* a bridged sender was faster than the clock: it goes on from there */
         call->timestamp += (uint32_t)ahead;
-    transmit(call, &(struct outgoing){
+    return (struct outgoing){
         .payload_type = call->payload_type,
-        .marker = !call->spoken || timestamp_now(p, call) != call->sent_end,
+        .marker = !call->spoken || call->noise_rounds || timestamp_now(p, call) != call->sent_end,
         .sequence = call->sequence++,
         .timestamp = timestamp_now(p, call),
         .payload = frame,
         .bytes = PLANE_FRAME_BYTES,
+    };
+}
+
+static void transmit_frame(struct plane *p, struct call *call, const uint8_t *frame)
+{
+    if (call->on_hold) {
+        call->relay.anchored = false;
+        return;
+    }
+    struct outgoing packet = own_frame(p, call, frame);
+    transmit(call, &packet);
+}
+
+/* RFC 3389 section 3. It has no samples, so that whatever comes next begins at once. */
+static void send_noise(struct plane *p, struct call *call)
+{
+    uint32_t round = call->noise_rounds++;
+    if (round % NOISE_ROUNDS)
+        return;
+    call->relay.anchored = false;
+    call->stats.silent_packets += send_packet(call, &(struct outgoing){
+        .payload_type = COMFORT_NOISE,
+        .sequence = call->sequence++,
+        .timestamp = timestamp_now(p, call),
+        .payload = comfort_noise,
+        .bytes = sizeof comfort_noise,
     });
+    note_sent(call, timestamp_now(p, call));
+    call->noise_rounds = round + 1;
+}
+
+/* A round in which nothing is to be heard. */
+static void send_silence(struct plane *p, struct call *call)
+{
+    if (call->on_hold)
+        return;
+    if (call->comfort_noise) {
+        send_noise(p, call);
+        return;
+    }
+    struct outgoing packet = own_frame(p, call, silent_frames[law_of(call->payload_type)]);
+    call->stats.silent_packets += send_packet(call, &packet);
+    note_sent(call, packet.timestamp + PLANE_FRAME_BYTES);
+}
+
+/* Nothing else is sent to this call in this round. */
+static bool is_quiet(const struct plane *p, const struct call *call)
+{
+    if (call->owes_closed || call->member || sent_ahead(p, call) > 0)
+        return false;
+    return !call->bridged || p->tick - call->relayed_tick >= JOINED_PATIENCE_TICKS;
 }
 
 /* A telephone-event of `rounds` so far (RFC 4733 section 2.3). */
@@ -640,23 +711,21 @@ static void send_event(struct call *call, uint8_t key, uint32_t timestamp, uint3
 }
 
 /* A round of the digit that is being sent: a packet while the key is down, the last of which says
- * that it is the end, twice more what that one said, silence. */
+ * that it is the end, twice more what that one said, beside silence, and silence. */
 static void send_digit(struct plane *p, struct call *call, struct segment *segment)
 {
     uint8_t key = segment->frames[0][segment->sent];
-    uint32_t round = ++segment->step;
-    if (key == ',') {
-        if (round < PAUSE_ROUNDS)
-            return;
-    } else {
-        if (round == 1)
-            segment->event_timestamp = next_timestamp(p, call);
-        bool end = round >= DIGIT_DOWN_ROUNDS;
-        if (round < DIGIT_DOWN_ROUNDS + DIGIT_END_PACKETS)
-            send_event(call, key, segment->event_timestamp, end ? DIGIT_DOWN_ROUNDS : round, end);
-        if (round < DIGIT_ROUNDS)
-            return;
-    }
+    uint32_t round = ++segment->step, rounds = key == ',' ? PAUSE_ROUNDS : DIGIT_ROUNDS;
+    bool down = key != ',' && round <= DIGIT_DOWN_ROUNDS;
+    if (key != ',' && round == 1)
+        segment->event_timestamp = next_timestamp(p, call);
+    if (key != ',' && round < DIGIT_DOWN_ROUNDS + DIGIT_END_PACKETS)
+        send_event(call, key, segment->event_timestamp, down ? round : DIGIT_DOWN_ROUNDS,
+                   round >= DIGIT_DOWN_ROUNDS);
+    if (!down || call->event_payload_type == NO_EVENTS)
+        send_silence(p, call);
+    if (round < rounds)
+        return;
     segment->step = 0;
     segment->sent++;
 }
@@ -879,6 +948,8 @@ static void cross_over(struct plane *p, struct call *to, const struct call *from
                         : is_audio(from, rtp);
     if (to->on_hold)
         to->relay.anchored = false;
+    if (wanted)
+        to->relayed_tick = p->tick;
     if (to->playing || to->on_hold)
         return; /* the sequence begins anew afterwards */
     if (wanted)
@@ -1054,10 +1125,12 @@ static void leave(struct plane *p, struct call *call)
     unwatch(p, call);
     call->bridged = NULL;
     call->relay.anchored = false;
+    align(p, call); /* silence follows at once */
     if (other) {
         unwatch(p, other);
         other->bridged = NULL;
         other->relay.anchored = false;
+        align(p, other);
     }
     if (call->member)
         call->member->call = NULL;
@@ -1070,6 +1143,7 @@ static void bridge(struct plane *p, struct call *one, struct call *other)
     leave(p, other);
     one->bridged = other;
     other->bridged = one;
+    one->relayed_tick = other->relayed_tick = p->tick;
     watch(p, one);
     watch(p, other);
 }
@@ -1217,6 +1291,7 @@ static void agree(struct call *call, const struct plane_format *format)
     call->event_payload_type = event_type(format->event_payload_type);
     call->event_from_peer = event_type(format->event_from_peer);
     call->on_hold = format->on_hold;
+    call->comfort_noise = format->comfort_noise;
 }
 
 static void take_command(struct plane *p, const struct command *command)
@@ -1296,6 +1371,8 @@ static void serve_slot(struct plane *p, struct slot *slot)
     for (struct call *call = slot->first; call; call = call->next)
         if (call->playing)
             send_frame(p, call);
+        else if (is_quiet(p, call))
+            send_silence(p, call);
     for (struct call *call = slot->first; call; call = next) {
         next = call->next; /* a call that is reported closed is gone */
         if (!call->owes_closed) {

@@ -1,5 +1,8 @@
 /* The media plane: one thread that sends and receives the RTP of every call.
  *
+ * An open call is sent a packet each 20 ms from its beginning to its end: silence, where there is
+ * nothing else.
+ *
  * Everything here is called from one thread, "the caller" (the event loop's); nothing blocks but
  * plane_stop().
  * The caller and the media thread share no lock: commands go in through one ring, events come
@@ -54,6 +57,7 @@ struct plane_format {
     int event_from_peer;    /* of those that are received, which may have another number */
     int on_hold;            /* it does not listen: what would be sent is not, and time goes on */
     uint8_t audio_type;     /* what audio is called on the wire instead of payload_type, or 0 */
+    int comfort_noise;      /* silence is sent as RFC 3389 says, under payload type 13 */
 };
 
 struct plane_call {
@@ -77,6 +81,7 @@ struct plane_event {
 struct plane_stats {
     uint64_t sent_packets;
     uint64_t sent_bytes; /* RTP headers included, as in received_bytes */
+    uint64_t silent_packets; /* of those that were sent: where nothing played */
     uint64_t send_errors;
     uint64_t received_packets;
     uint64_t received_bytes;

@@ -176,10 +176,12 @@ class MediaPlane:
         dtmf_from_peer: int | None = None,
         on_hold: bool = False,
         payload_type: int | None = None,
+        comfort_noise: bool = False,
         latching: Latching | None = None,
         listener: StreamListener,
     ) -> Stream:
-        """Make a stream of a reserved port. It begins to listen, and is silent until it plays.
+        """Make a stream of a reserved port. It begins to listen, and to send: silence, where it
+        plays nothing.
 
         `remote` is the address in the peer's SDP, in digits; `latching` that of `Stream.latch()`; the
         other parameters are those of `Stream.agree()`. Raises `BadRemote`, `NotRunning`, and `ValueError`
@@ -189,7 +191,12 @@ class MediaPlane:
         if reservation._descriptor is None:
             raise ValueError("the reservation was released or used before")
         format = plane_format(
-            codec, dtmf_payload_type, dtmf_from_peer, on_hold=on_hold, payload_type=payload_type
+            codec,
+            dtmf_payload_type,
+            dtmf_from_peer,
+            on_hold=on_hold,
+            payload_type=payload_type,
+            comfort_noise=comfort_noise,
         )
         host, port = peer_address(remote)
         address = ffi.new("char[]", host)  # must outlive the call below

@@ -92,6 +92,8 @@ class StreamStats:
 
     sent_packets: int
     sent_bytes: int
+    silent_packets: int
+    """Of those that were sent: in which nothing played and nobody spoke."""
     send_errors: int
     received_packets: int
     received_bytes: int
@@ -289,17 +291,24 @@ class Stream:
         *,
         on_hold: bool = False,
         payload_type: int | None = None,
+        comfort_noise: bool = False,
     ) -> None:
         """What was agreed with the peer has changed; what plays, plays on in the other codec.
 
         `dtmf_payload_type` is that of telephone-event, None where none was negotiated;
         `dtmf_from_peer` is set where the peer's own have another one. To a peer on hold nothing is
         sent, while what plays goes on in time. `payload_type` is that of the audio where it is not the
-        codec's static one. Raises `StreamClosed`, and `ValueError` for a payload type out of range.
+        codec's static one. `comfort_noise` says that silence is sent as RFC 3389 has it, under payload
+        type 13. Raises `StreamClosed`, and `ValueError` for a payload type out of range.
         """
         self._require_open()
         how = plane_format(
-            codec, dtmf_payload_type, dtmf_from_peer, on_hold=on_hold, payload_type=payload_type
+            codec,
+            dtmf_payload_type,
+            dtmf_from_peer,
+            on_hold=on_hold,
+            payload_type=payload_type,
+            comfort_noise=comfort_noise,
         )
         self._ask(lib.plane_agree, self._handle, ffi.new("struct plane_format *", how))
         self.codec = codec
@@ -418,6 +427,7 @@ def plane_format(
     *,
     on_hold: bool,
     payload_type: int | None = None,
+    comfort_noise: bool = False,
 ) -> dict[str, int]:
     """What was agreed, as the plane takes it. Raises `ValueError`."""
     types = (dtmf_payload_type, dtmf_payload_type if dtmf_from_peer is None else dtmf_from_peer)
@@ -430,6 +440,7 @@ def plane_format(
         "event_from_peer": from_peer,
         "on_hold": on_hold,
         "audio_type": 0 if payload_type in (None, int(codec)) else payload_type,
+        "comfort_noise": comfort_noise,
     }
 
 

@@ -16,6 +16,7 @@ from onhook.testing.sdp_text import EVENTS
 from onhook.testing.tones import write_wav
 
 MAX_PACKETS = 400_000  # over two hours; what comes after is counted, not kept
+QUIET = 8  # the magnitude of a sample that nobody hears: the smallest step of either law
 MAX_DRIFT_S = 10.0  # a timestamp further than this from the time of arrival is a new beginning
 
 
@@ -44,6 +45,26 @@ class _Placed:
     law: str
     position: int
 
+    @property
+    def audible(self) -> bool:
+        """Whether there is anything in it but silence."""
+        return bool(self.packet.payload.translate(None, _QUIET_CODES[self.law]))
+
+    @property
+    def end(self) -> int:
+        """The position behind its last sample."""
+        return self.position + len(self.packet.payload)
+
+
+_QUIET_CODES = {
+    law: bytes(
+        code
+        for code in range(256)
+        if abs(int(g711.decode(law, bytes([code]))[0])) <= QUIET
+    )
+    for law in g711.SILENCE
+}
+
 
 class Recording:
     """The RTP that was received in one call, in order of arrival.
@@ -51,6 +72,9 @@ class Recording:
     `payload_types` names the codec of each payload type (those that the phone offered). Sound is
     placed by RTP timestamp, so jitter is not heard and a loss is silence; a new source, or a
     timestamp that leaps away from the clock by more than 10 s, is placed by its time of arrival.
+
+    A good server sends silence wherever there is nothing else to be heard. What is asked about the
+    sound here is asked about what can be heard; only gaps and losses are those of all packets.
     """
 
     def __init__(self, payload_types: Mapping[int, str]) -> None:
@@ -109,36 +133,48 @@ class Recording:
 
     @property
     def audio(self) -> list[RtpPacket]:
-        """The packets of sound, each once, in order of arrival."""
-        return [placed.packet for placed in self._placed]
+        """The packets in which something can be heard, each once, in order of arrival."""
+        return [placed.packet for placed in self._placed if placed.audible]
+
+    @property
+    def silence(self) -> list[RtpPacket]:
+        """The packets of sound in which there is nothing but silence, in the same way."""
+        return [placed.packet for placed in self._placed if not placed.audible]
 
     @property
     def first_packet_s(self) -> float | None:
-        """When the first packet of sound arrived; None if none did."""
-        return self._placed[0].packet.at_s if self._placed else None
+        """When the first packet arrived in which something can be heard; None if none did."""
+        return next((packet.at_s for packet in self.audio), None)
 
     @property
     def last_packet_s(self) -> float | None:
-        """When the last packet of sound arrived; None if none did. It sounds for 20 ms more."""
-        return max((placed.packet.at_s for placed in self._placed), default=None)
+        """When the last packet arrived in which something can be heard; None if none did.
+
+        It sounds for 20 ms more.
+        """
+        return max((packet.at_s for packet in self.audio), default=None)
 
     def pcm(self) -> Pcm:
-        """Return the sound from the first sample to the last; zeros where nothing came."""
-        if not self._placed:
+        """Return the sound from the first packet with something in it to the last.
+
+        Zeros where nothing came in between.
+        """
+        audible = [placed for placed in self._placed if placed.audible]
+        if not audible:
             return np.zeros(0, dtype=np.int16)
-        start = min(placed.position for placed in self._placed)
-        end = max(placed.position + len(placed.packet.payload) for placed in self._placed)
+        start = min(placed.position for placed in audible)
+        end = max(placed.end for placed in audible)
         sound = np.zeros(end - start, dtype=np.int16)
         for placed in self._placed:
-            at = placed.position - start
-            payload = placed.packet.payload
-            sound[at : at + len(payload)] = g711.decode(placed.law, payload)
+            if start <= placed.position and placed.end <= end:
+                at, payload = placed.position - start, placed.packet.payload
+                sound[at : at + len(payload)] = g711.decode(placed.law, payload)
         return sound
 
     @property
     def heard_s(self) -> float:
-        """Seconds of sound received, gaps not counted."""
-        return sum(len(placed.packet.payload) for placed in self._placed) / RATE_HZ
+        """Seconds of sound received in packets in which something can be heard."""
+        return sum(len(packet.payload) for packet in self.audio) / RATE_HZ
 
     @property
     def lost(self) -> int:
@@ -146,14 +182,14 @@ class Recording:
         return sum(max(s.seen) - min(s.seen) + 1 - len(s.seen) for s in self._streams.values())
 
     def gaps_ms(self) -> list[float]:
-        """List the times between packets of sound that follow one another, in ms.
+        """List the times between packets of sound that follow one another, in ms; silence is one.
 
         Not in front of a marker bit (a talk spurt begins there, RFC 3551 4.1), nor between sources.
         """
-        audio = self.audio
+        packets = [placed.packet for placed in self._placed]
         return [
             (after.at_s - before.at_s) * 1000
-            for before, after in pairwise(audio)
+            for before, after in pairwise(packets)
             if after.ssrc == before.ssrc and not after.marker
         ]
 
