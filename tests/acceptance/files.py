@@ -9,7 +9,7 @@ import numpy as np
 from aiohttp import web
 from numpy.typing import NDArray
 
-from onhook.testing.tones import silence, tone
+from onhook.testing.tones import tone
 
 
 def wav(pcm: NDArray[np.int16]) -> bytes:
@@ -26,7 +26,7 @@ def wav(pcm: NDArray[np.int16]) -> bytes:
 BEEP = wav(tone(1000, 100))
 """The shortest message that a test needs."""
 
-LONG = wav(silence(30_000))
+LONG = wav(tone(600, 30_000))
 """A message that is still playing when a test is over."""
 
 

@@ -68,7 +68,7 @@ async def test_nothing_is_clipped_between_the_parts_of_a_message(
     """Three recordings are heard one after the other; each begins with a frame of its own."""
     url = files.serve("part.wav", wav(marked(0.4)))
     call = await undisturbed(customer.server, lambda: heard(customer, f"<url>{url}</url>" * 3))
-    assert call.recording.heard_s == pytest.approx(1.2)
+    assert len(call.recording.pcm()) / 8000 == pytest.approx(1.2)
     assert_whole_parts(call, parts=3, seconds=0.4)
 
 

@@ -15,8 +15,9 @@ FRAME_S = 0.02
 
 
 async def heard_something(call: PhoneCall, frames: int = 5) -> None:
-    while len(call.recording.audio) < frames:
-        await asyncio.sleep(FRAME_S)
+    async with asyncio.timeout(15):
+        while len(call.recording.audio) < frames:
+            await asyncio.sleep(FRAME_S)
 
 
 async def assert_cut(call: PhoneCall) -> None:

@@ -1,0 +1,64 @@
+"""From the answer to the end the phone is sent something all the time: silence, where nothing plays.
+
+An exchange ends a call from which nothing comes, and learns from what comes where to send.
+"""
+
+import asyncio
+from itertools import pairwise
+
+from acceptance.asking import OK, undisturbed
+from acceptance.files import BEEP, FileServer
+from acceptance.harness import Customer
+from onhook.testing.call_leg import CallLeg
+from onhook.testing.call_log import How
+from onhook.testing.phone_call import PhoneCall
+
+FRAME = 160
+
+
+def assert_one_line(call: CallLeg) -> None:
+    """One packet each 20 ms, on one line of timestamps, and no claim that anything begins."""
+    packets = call.recording.packets
+    assert packets[0].marker
+    for before, after in pairwise(packets):
+        assert (after.seq - before.seq) % 2**16 == 1
+        assert (after.timestamp - before.timestamp) % 2**32 == FRAME
+        assert not after.marker
+    assert call.recording.lost == call.recording.leaps == 0
+
+
+async def test_from_the_answer_to_the_end(customer: Customer, files: FileServer) -> None:
+    """A gather that plays nothing, a message, and a hangup with a message."""
+    msg = f"<url>{files.serve('beep.wav', BEEP)}</url>"
+
+    async def whole_call() -> PhoneCall:
+        call, told = await customer.call()
+        await customer.block("middle/gather", told["session"], timeout="2")
+        await customer.receiver.next(ivr_block="gather")
+        await customer.block("middle/play", told["session"], msg=msg)
+        await customer.receiver.next(ivr_block="play")
+        assert await customer.hangup(told["session"], msg=msg) == OK
+        assert (await call.ended()).how is How.BYE_RECEIVED
+        return call
+
+    call = await undisturbed(customer.server, whole_call)
+    assert_one_line(call)
+    answered_s, ended_s = call.time_of("answered"), call.time_of("bye_received")
+    first, last = call.recording.packets[0], call.recording.before(ended_s).packets[-1]
+    assert first.at_s - answered_s < 0.1
+    assert ended_s - last.at_s < 0.1
+    assert len(call.recording.silence) >= 2.5 * 50 / 2
+    assert len(call.recording.audio) == 2 * len(BEEP) // 2 // FRAME
+    assert call.last_packet_to_bye_s >= 0.1 - 0.005, "the silence behind it is no message"
+
+
+async def test_a_phone_that_holds_the_call_is_sent_nothing(customer: Customer) -> None:
+    call, told = await customer.call()
+    await customer.block("middle/gather", told["session"], timeout="60")
+    await call.answered()
+    await call.hold()
+    await asyncio.sleep(0.1)  # what was on its way
+    before = len(call.recording.packets)
+    await asyncio.sleep(0.3)
+    assert len(call.recording.packets) == before
+    await call.hang_up()
