@@ -161,7 +161,7 @@ static void ask_at_random(void)
 static void expect_no_gap(void)
 {
     for (int i = 0; i < CALLS; i++) {
-        uint64_t patience = SLOTS + (calls[i].bridged ? JOINED_PATIENCE_TICKS : 0);
+        uint64_t patience = SLOTS + (calls[i].bridged ? JOINED_PATIENCE_TICKS + SLOTS : 0);
         bool moved = calls[i].bridged != joined_to[i]; /* by what was asked of another */
         joined_to[i] = calls[i].bridged;
         bool sent = heard[i].spoken && heard[i].tick + 1 == media.tick;

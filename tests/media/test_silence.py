@@ -179,3 +179,19 @@ async def test_a_message_to_one_of_two_joined_calls_is_followed_by_silence(
         await peer.receive_all(3)
         start = len(peer.all) - 10
         assert_unbroken(peer.all[start:], plane)
+
+
+@pytest.mark.parametrize("size", [80, 320, 480, 960])
+async def test_long_packets_are_waited_for_as_long_as_they_are(
+    plane: MediaPlane, stream: Stream, peer: RtpPeer, size: int
+) -> None:
+    """Silence begins 40 ms behind the end of the last packet, and 60 ms behind its beginning."""
+    with RtpPeer() as speaker:
+        other = open_stream(plane, speaker, Ear())
+        stream.bridge(other)
+        said = Packet(False, 0, 1, 0, 7, SPOKEN[:1] * size)
+        speaker.send(said.encode(), other.port)
+        spoken = await peer.receive()
+        begins = await peer.receive_any()
+        assert begins.silent
+        assert (begins.timestamp - spoken.timestamp) % 2**32 >= max(size + 320, 480)

@@ -18,8 +18,8 @@
  * timestamps, so that a prompt begins where a frame of silence ends, with no gap and no marker:
  * exchanges end calls from which nothing comes, and learn from what comes where to send. A peer
  * that agreed to comfort noise (RFC 3389) gets a packet of that each 100 ms instead. One of two joined
- * calls gets silence when the other side has sent nothing for 60 ms. Silence is not recorded: nobody
- * said anything.
+ * calls gets silence when the other side has sent nothing for 60 ms, or for 40 ms more than its
+ * packets last. Silence is not recorded: nobody said anything.
  *
  * Bridges. What one call receives is sent to the other as soon as it is read, with its steps of
  * timestamp and sequence number kept, so that the far end sees the jitter, the losses and the
@@ -106,7 +106,7 @@ enum {
     DIGIT_END_PACKETS = 3,       /* RFC 4733 section 2.5.1.4 */
     DIGIT_VOLUME = 10,           /* dBm0, below 0 */
     PAUSE_ROUNDS = 50,           /* of a comma */
-    JOINED_PATIENCE_TICKS = 60,  /* without a packet of the other side; then there is silence */
+    JOINED_PATIENCE_TICKS = 40,  /* for the next packet of the other side, behind the end of the last */
     NOISE_ROUNDS = 5,            /* from one packet of comfort noise to the next */
     FIFO_PRIORITY = 10,
     NICE_LEVEL = -15,
@@ -189,7 +189,7 @@ struct call {
     struct segment *first, *playing, *last;        /* first: oldest not reported */
     struct receiver rx;
     struct call *bridged; /* the other side */
-    uint64_t relayed_tick; /* of the last packet of the other side, or when they were joined */
+    uint64_t relayed_until; /* tick in which the last packet of the other side is over */
     struct relay relay;
     struct member *member; /* of a room */
     bool watched;          /* read when something arrives */
@@ -686,7 +686,7 @@ static bool is_quiet(const struct plane *p, const struct call *call)
 {
     if (call->owes_closed || call->member || sent_ahead(p, call) > 0)
         return false;
-    return !call->bridged || p->tick - call->relayed_tick >= JOINED_PATIENCE_TICKS;
+    return !call->bridged || p->tick >= call->relayed_until + JOINED_PATIENCE_TICKS;
 }
 
 /* A telephone-event of `rounds` so far (RFC 4733 section 2.3). */
@@ -939,6 +939,13 @@ static void relay(struct plane *p, struct call *to, const struct rtp *rtp, bool 
     transmit(to, &packet);
 }
 
+/* How long a packet lasts; none is counted as shorter than a frame. */
+static uint64_t packet_ticks(size_t samples)
+{
+    size_t ticks = samples / SAMPLES_PER_TICK;
+    return ticks < SLOTS ? SLOTS : ticks;
+}
+
 /* To the other side of a bridge. */
 static void cross_over(struct plane *p, struct call *to, const struct call *from,
                        const struct rtp *rtp)
@@ -949,7 +956,7 @@ static void cross_over(struct plane *p, struct call *to, const struct call *from
     if (to->on_hold)
         to->relay.anchored = false;
     if (wanted)
-        to->relayed_tick = p->tick;
+        to->relayed_until = p->tick + packet_ticks(event ? 0 : rtp->payload_bytes);
     if (to->playing || to->on_hold)
         return; /* the sequence begins anew afterwards */
     if (wanted)
@@ -1143,7 +1150,7 @@ static void bridge(struct plane *p, struct call *one, struct call *other)
     leave(p, other);
     one->bridged = other;
     other->bridged = one;
-    one->relayed_tick = other->relayed_tick = p->tick;
+    one->relayed_until = other->relayed_until = p->tick + SLOTS;
     watch(p, one);
     watch(p, other);
 }

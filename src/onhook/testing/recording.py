@@ -57,11 +57,7 @@ class _Placed:
 
 
 _QUIET_CODES = {
-    law: bytes(
-        code
-        for code in range(256)
-        if abs(int(g711.decode(law, bytes([code]))[0])) <= QUIET
-    )
+    law: bytes(code for code in range(256) if abs(int(g711.decode(law, bytes([code]))[0])) <= QUIET)
     for law in g711.SILENCE
 }
 
