@@ -47,6 +47,7 @@ async def test_a_message_stands_in_silence_without_a_gap(
         stream.play([Clip(tone(2, seed))], ear.on_played)
         await ear.until_played(seed + 1)
     await peer.receive_all(3)
+    peer.all_waiting()
     heard = [packet for packet in peer.all if not packet.silent]
     assert audio(heard) == b"".join(tone(2, seed) for seed in range(5))
     assert_unbroken(peer.all, plane)
