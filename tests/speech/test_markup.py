@@ -26,6 +26,21 @@ UNDERSTOOD: list[tuple[str, Message]] = [
     ("AT&T;", (say("AT&T;"),)),
     ("5 &lt; 6 > 4", (say("5 < 6 > 4"),)),
     ("caf&#xE9;", (say("caf\u00e9"),)),
+    ("caf&eacute;&nbsp;cr&egrave;me", (say("caf\u00e9 cr\u00e8me"),)),
+    (
+        "&laquo;&Eacute;t&eacute;&raquo; &hellip; &copy; 5&euro;",
+        (say("\u00ab\u00c9t\u00e9\u00bb \u2026 \u00a9 5\u20ac"),),
+    ),
+    ("5 &LT; 6 &AMP; 7 &nosuch; &eacute", (say("5 < 6 & 7 &nosuch; &eacute"),)),
+    ("&amp;eacute;", (say("&eacute;"),)),
+    ("&fjlig;ord", (say("fjord"),)),  # a name for two characters
+    ("a&Tab;b&NewLine;c", (say("a b c"),)),
+    ("<![CDATA[&eacute;]]>", (say("&eacute;"),)),
+    ('<speech language="e&#110;">Ol&eacute;</speech>', (say("Ol\u00e9"),)),
+    (
+        "<url>http://example.com/?a=1&copy=2&reg=3</url>",
+        (Fetch("http://example.com/?a=1&copy=2&reg=3"),),
+    ),
     ("cafe\u0301", (say("caf\u00e9"),)),
     ("<speech>Hello</speech>", (say("Hello"),)),
     ('<speech language="en">Hello</speech>', (say("Hello"),)),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from onhook.speech.errors import CannotConvertText
+from onhook.speech.languages import LANGUAGES
 from onhook.speech.narrowband import RATE_HZ, Pcm
 from onhook.speech.reading import Reader
 from onhook.speech.renderer import speech
@@ -145,6 +146,15 @@ def test_english_words_within_are_spoken_by_the_english_voice_of_that_gender(
     alone = heard_words(speech(installed.find("en", gender), word))
     within = heard_words(speech(installed.find(tag, gender), f"\u3001{word}"))
     assert within == pytest.approx(alone, rel=0.2)
+
+
+@pytest.mark.parametrize("tag", ["en-US", *(language.tag for language in LANGUAGES)])
+def test_the_keys_are_heard(installed: Catalogue, tag: str) -> None:
+    """A real engine, which passes over some of these signs in some languages."""
+    voice = installed.find(tag, "male")
+    silent = heard_words(speech(voice, "5 5"))
+    for text in ("5 * 5", "5 # 5"):
+        assert heard_words(speech(voice, text)) > silent + 0.1
 
 
 def heard_words(pcm: Pcm) -> float:

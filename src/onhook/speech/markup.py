@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from html.entities import html5
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import ParseError
@@ -25,6 +26,8 @@ MAX_BYTES: Final = 64 * 1024
 
 _ATTRIBUTES: Final = {"speech": frozenset({"language", "gender"}), "url": frozenset[str]()}
 _BARE_AMPERSAND: Final = re.compile(r"&(?!(#\d+|#x[0-9A-Fa-f]+|amp|lt|gt|quot|apos);)")
+_NAMED: Final = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31};)")
+_OF_XML: Final = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _BLANK_OR_BACKSLASH: Final = re.compile(r"[\s\\]")
 
@@ -156,13 +159,28 @@ def _encoded(text: str) -> bytes:
 
 
 def _escaped(msg: str) -> str:
-    """`msg` with every bare `&` outside CDATA sections written as `&amp;`."""
+    """`msg` as XML knows it: outside CDATA sections, characters that HTML names (`&eacute;`) by their
+    numbers, and every bare `&` as `&amp;`."""
     head, *sections = msg.split("<![CDATA[")
-    escaped = [_BARE_AMPERSAND.sub("&amp;", head)]
+    escaped = [_references(head)]
     for section in sections:
         literal, end, rest = section.partition("]]>")
-        escaped += "<![CDATA[", literal, end, _BARE_AMPERSAND.sub("&amp;", rest)
+        escaped += "<![CDATA[", literal, end, _references(rest)
     return "".join(escaped)
+
+
+def _references(text: str) -> str:
+    if "&" not in text:
+        return text
+    return _BARE_AMPERSAND.sub("&amp;", _NAMED.sub(_by_number, text))
+
+
+def _by_number(found: "re.Match[str]") -> str:
+    """What stands there as a name; as it is where nobody has that name, or XML knows it too."""
+    characters = html5.get(found[1])
+    if characters is None or found[1] in _OF_XML:
+        return found[0]
+    return "".join(f"&#{ord(character)};" for character in characters)
 
 
 def _parts(elements: list[_Element], voices: Catalogue) -> Iterator[Part]:

@@ -16,7 +16,7 @@ from onhook.speech.scripts import LATIN, readable, written_in
 from onhook.speech.voices import Sound, Voice, quality
 
 _DEFAULT: Final = "en-US"
-_RECIPE: Final = 1  # raise it when `normalise` writes something otherwise, or runs are joined so
+_RECIPE: Final = 2  # raise it when `normalise` writes something otherwise, or runs are joined so
 _GAP_S: Final = 0.06  # between two runs
 _PAUSE_S: Final = 0.25  # where the text has a mark there
 _QUIET: Final = 300  # of 32768: what is below it at the edge of a run is silence

@@ -3,9 +3,11 @@
 import datetime
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
 from onhook.speech.tongue import WORD, Tongue
+from onhook.speech.vocabulary import UNSPACED, seconds, words
 
 _YEARS: Final = range(1000, 3000)
 _NOON: Final = 12
@@ -14,9 +16,25 @@ _ISO: Final = re.compile(rf"(?<![{WORD}.,/-])(\d{{4}})-(\d{{1,2}})-(\d{{1,2}})(?
 _NUMERIC: Final = re.compile(
     rf"(?<![{WORD}.,/-])(\d{{1,4}})([./-])(\d{{1,2}})\2(\d{{1,4}})(?![\d/-]|[.,]\d)"
 )
-_TIME: Final = re.compile(
-    rf"(?<![{WORD}.,:])T?([01]?\d|2[0-4]):([0-5]\d)(?::[0-5]\d)?(?![\d:])"
-    r"(?:\s?([AaPp])\.?[Mm]\b\.?)?(?: ?(?:Uhr|uur|बजे|o'clock|hrs?|h)(?!\w))?"
+_CLOCK: Final = r"([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?"
+_HALF: Final = r"(?:\s?([AaPp])\.?[Mm]\b\.?)?"
+_UNIT: Final = r"(?: ?(?:Uhr|uur|बजे|o'clock|hrs?|h)(?!\w))?"
+_TIME: Final = re.compile(rf"(?<![{WORD}.,:])T?{_CLOCK}(?![\d:]){_HALF}{_UNIT}")
+
+# With a dot, where the language writes so, or what stands around it says that it is a time.
+_DOTTED: Final = re.compile(
+    rf"(?<![{WORD}.,:/+-])((?:\b(?:pukul|jam|ore|alle|godz\.|godzinie|kl\.) )?)([01]?\d|2[0-4])\.([0-5]\d)"
+    rf"(?![\d:%{WORD}]|[.,]\d| ?[%€$£])"
+    rf"(?:\s?([AaPp])\.?[Mm]\b\.?)?((?: ?(?:Uhr|uur|WIB|WITA|WIT)(?!\w))?)"
+)
+_UNTIL: Final = r" ?[\u2013\u2014-] ?"
+_FROM_TO: Final = re.compile(
+    rf"(?<![{WORD}.,:])([0-2]?\d:[0-5]\d(?:\s?[AaPp]\.?[Mm]\b\.?)?){_UNTIL}"
+    rf"([0-2]?\d:[0-5]\d)(?![\d:])((?:\s?[AaPp]\.?[Mm]\b\.?)?){_UNIT}"
+)
+_FROM_TO_DOTTED: Final = re.compile(
+    rf"(?<![{WORD}.,:])([0-2]?\d\.[0-5]\d){_UNTIL}([0-2]?\d\.[0-5]\d)(?![\d:]|[.,]\d)"
+    r"((?: ?(?:Uhr|uur|WIB|WITA|WIT|[AaPp]\.?[Mm]\b\.?)(?!\w))?)"
 )
 
 _ERA: Final = re.compile("[\u00a0\u202f ][\u0433\u0440]\\.$")  # "of the year", which engines spell
@@ -95,12 +113,20 @@ def _date(year: int, month: int, day: int, language: Tongue) -> str | None:
 
 
 def _time(found: "re.Match[str]", language: Tongue) -> str | None:
-    hour, minute = int(found[1]), int(found[2])
-    half = (found[3] or "").upper()
-    if half and not 1 <= hour <= _NOON:
+    told = _told(int(found[1]), int(found[2]), (found[4] or "").upper(), language)
+    second = int(found[3] or 0)
+    if told is None or not second:
+        return told
+    told_too = seconds(language.tag, second) or _in_units((("second", second),), language)
+    return told_too and f"{told}{_gap(language)}{told_too}"
+
+
+def _told(hour: int, minute: int, half: str, language: Tongue) -> str | None:
+    """A time of the day; `half` is A or P where the text says so."""
+    if not language.known or (half and not 1 <= hour <= _NOON):
         return None
-    if language.language == "en" or not language.known:
-        return _in_english(hour, minute, half) if language.known else None
+    if language.language == "en":
+        return _in_english(hour, minute, half)
     if half:
         hour = hour % _NOON + (_NOON if half == "P" else 0)
     if language.language == "ko":
@@ -109,7 +135,48 @@ def _time(found: "re.Match[str]", language: Tongue) -> str | None:
     if told is not None:
         pattern = told[0 if minute == 0 else 1 if minute < 10 else 2]
         return pattern.format(h=hour, m=minute)
-    return _in_units(hour, minute, language)
+    units = (("hour", hour), ("minute", minute))
+    return _in_units(units if minute else units[:1], language)
+
+
+def _dotted(found: "re.Match[str]", language: Tongue) -> str | None:
+    half = (found[4] or "").upper()
+    if not (language.dotted or found[1] or half or found[5]):
+        return None
+    told = _told(int(found[2]), int(found[3]), half, language)
+    zone = found[5] if found[5].strip().startswith("WI") else ""
+    return told and f"{found[1]}{told}{zone}"
+
+
+def _from_to_dotted(found: "re.Match[str]", language: Tongue) -> str | None:
+    if not (language.dotted or found[3]):
+        return None
+    half = found[3].strip() if found[3].strip()[:1] in tuple("AaPp") else ""
+    told = _both(found[1].replace(".", ":"), found[2].replace(".", ":"), half, language)
+    zone = found[3] if found[3].strip().startswith("WI") else ""
+    return told and f"{told}{zone}"
+
+
+def _from_to(found: "re.Match[str]", language: Tongue) -> str | None:
+    return _both(found[1], found[2], found[3].strip(), language)
+
+
+def _both(begins: str, ends: str, half: str, language: Tongue) -> str | None:
+    """From one time to another. In English both are told by halves of the day if one needs it."""
+    named = words(language.tag)
+    times = [_TIME.fullmatch(text) for text in (begins, f"{ends} {half}".strip())]
+    if named is None or None in times:
+        return None
+    parts = [(int(one[1]), int(one[2]), (one[4] or "").upper()) for one in times if one is not None]
+    if any(hour > _NOON for hour, _, _ in parts):
+        parts = [(hour, minute, kept or _half(hour)) for hour, minute, kept in parts]
+    first, last = (_told(hour, minute, kept, language) for hour, minute, kept in parts)
+    return named.to.format(a=first, b=last) if first and last else None
+
+
+def _half(hour: int) -> str:
+    """Nothing for the hours of which English makes it anyway, and other languages need none."""
+    return "" if hour > _NOON or hour == 0 else "P" if hour == _NOON else "A"
 
 
 def _in_english(hour: int, minute: int, half: str) -> str:
@@ -128,15 +195,17 @@ def _in_korean(hour: int, minute: int) -> str:
     return f"{told} {minute}분" if minute else told
 
 
-def _in_units(hour: int, minute: int, language: Tongue) -> str | None:
+def _gap(language: Tongue) -> str:
+    return "" if language.language in UNSPACED else ", "
+
+
+def _in_units(units: Sequence[tuple[str, int]], language: Tongue) -> str | None:
     from babel.units import UnknownUnitError, format_unit
 
-    units = ("hour", hour), ("minute", minute)
     try:
         told = [
             format_unit(count, f"duration-{unit}", "long", locale=language.locale)
             for unit, count in units
-            if count or unit == "hour"
         ]
     except UnknownUnitError:
         return None
@@ -144,5 +213,12 @@ def _in_units(hour: int, minute: int, language: Tongue) -> str | None:
     return None if "duration" in text else text  # what CLDR has no words for
 
 
-RULES: Final = ((_ISO, _iso), (_NUMERIC, _numeric), (_TIME, _time))
+RULES: Final = (
+    (_ISO, _iso),
+    (_NUMERIC, _numeric),
+    (_FROM_TO, _from_to),
+    (_FROM_TO_DOTTED, _from_to_dotted),
+    (_TIME, _time),
+    (_DOTTED, _dotted),
+)
 """For `normalise`."""

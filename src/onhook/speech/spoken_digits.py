@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from onhook.speech.tongue import WORD, Tongue
+from onhook.speech.vocabulary import through
 
 _LONGEST_QUANTITY: Final = 6
 """Digits without a separator that are still read as a number."""
@@ -40,12 +41,18 @@ _INTERNATIONAL: Final = re.compile(
     rf"(?<![{WORD}+])\+ ?(\(?\d[\d ().-]{{5,}}\d)(?![{WORD}]|[.,]\d)"
 )
 _GROUPED: Final = re.compile(
-    rf"(?<![{WORD}.,/:+-])\(?\d{{2,}}\)?(?:(?: |-|\.|\) ?)\(?\d{{2,}}\)?)+(?![{WORD}/:-]|[.,]\d)"
+    rf"(?<![{WORD}.,/:+-])\(?\d+\)?(?:(?: |-|\.|\) ?)\(?\d+\)?)+(?![{WORD}/:-]|[.,]\d)"
+)
+_SPACED: Final = re.compile(
+    rf"(?<![{WORD}.,/:+-])(?<!\d )\d{{1,3}}(?: \d{{3}})+(?:[.,]\d+)?(?![{WORD}/:-]|[.,]\d| \d)"
+)
+_RANGE: Final = re.compile(
+    rf"(?<![{WORD}.,/:+-])(?<!\d )(\d{{1,6}}) ?\u2013 ?(\d{{1,6}})(?![{WORD}/:\u2013-]|[.,]\d)"
 )
 _PERCENTAGE: Final = re.compile(rf"(?<![{WORD}.,])(\d+(?:[.,]\d+)?) ?%")
 _PLAIN: Final = re.compile(rf"(?<![{WORD}.,/:+-])\d+(?![{WORD}/:-]|[.,]\d)")
 _QUANTITY: Final = re.compile(
-    rf"(?<![{WORD}.,/:+-])\d{{1,3}}(?:[.,]\d{{2,3}})*[.,]\d+(?![{WORD}/:-]|[.,]\d)"
+    rf"(?<![{WORD}.,/:+-])(?:\d{{1,3}}(?:[.,]\d{{2,3}})*[.,]\d+|\d{{4,12}}[.,]\d{{1,2}})(?![{WORD}/:-]|[.,]\d)"
 )
 
 _ORDINAL: Final = re.compile(rf"(?<![{WORD}.,])(\d{{1,2}})(e|ème|de|ste)(?![{WORD}])")
@@ -69,7 +76,7 @@ def _apart(found: "re.Match[str]", _language: Tongue) -> str:
 
 
 def _after_word(found: "re.Match[str]", _language: Tongue) -> str:
-    return f"{found[1]}{_one_by_one(found[2])}"
+    return f"{found[1]}{one_by_one(found[2])}"
 
 
 def _international(found: "re.Match[str]", language: Tongue) -> str:
@@ -77,17 +84,22 @@ def _international(found: "re.Match[str]", language: Tongue) -> str:
 
 
 def _grouped(found: "re.Match[str]", language: Tongue) -> str | None:
-    """Seven digits or more, unless they are a quantity in the way of the language, or two years."""
+    """Seven digits or more, unless they are a quantity in the way of the language, or two years; fewer
+    where a group begins with a zero, which would be lost."""
     text = found[0]
     groups = re.findall(r"\d+", text)
-    if sum(map(len, groups)) <= _LONGEST_QUANTITY:
+    separators = {character for character in text if not character.isdigit()}
+    if "." in separators and min(map(len, groups)) < 2:
+        return None  # a version, an address
+    if sum(map(len, groups)) <= _LONGEST_QUANTITY and not (
+        separators == {"-"} and any(len(group) > 1 and group[0] == "0" for group in groups)
+    ):
         return None
     if len(groups) == 2 and all(len(group) == 4 and int(group) in _YEARS for group in groups):
         return None
-    separators = {character for character in text if not character.isdigit()}
-    thousands = {" "} if language.group in ("\u00a0", "\u202f") else {language.group}
+    thousands = {" "} if language.groups_by_blank else {language.group}
     if separators == thousands and language.number(text) is not None and _by_thousands(groups):
-        return "".join(groups)
+        return language.written("".join(groups), "")
     return _in_groups(text)
 
 
@@ -95,10 +107,29 @@ def _by_thousands(groups: list[str]) -> bool:
     return len(groups[0]) <= 3 and all(len(group) == 3 for group in groups[1:])
 
 
-def _plain(found: "re.Match[str]", _language: Tongue) -> str | None:
+def _spaced(found: "re.Match[str]", language: Tongue) -> str | None:
+    """`1 234 567`, where a blank stands between thousands, or a decimal sign leaves no doubt."""
+    number = language.number(found[0])
+    if number is None or found[0][0] == "0" or not (language.groups_by_blank or number[1]):
+        return None
+    return language.written(*number)
+
+
+def _range(found: "re.Match[str]", language: Tongue) -> str | None:
+    """Between two numbers, a dash is silent."""
+    pattern = through(language.tag)
+    if pattern is None or any(len(found[n]) > 1 and found[n][0] == "0" for n in (1, 2)):
+        return None
+    return pattern.format(a=found[1], b=found[2])
+
+
+def _plain(found: "re.Match[str]", language: Tongue) -> str | None:
     text = found[0]
     leads_with_zero = len(text) > 1 and text[0] == "0"
-    return _one_by_one(text) if leads_with_zero or len(text) > _LONGEST_QUANTITY else None
+    if leads_with_zero or len(text) > _LONGEST_QUANTITY:
+        return one_by_one(text)
+    spoken = language.in_words(text)
+    return None if spoken == text else spoken
 
 
 def _quantity(found: "re.Match[str]", language: Tongue) -> str | None:
@@ -124,8 +155,8 @@ def _in_groups(text: str) -> str:
     return ", ".join(" ".join(group) for group in re.findall(r"\d+", text))
 
 
-def _one_by_one(text: str) -> str:
-    """Digit by digit, with a pause after every three or four."""
+def one_by_one(text: str) -> str:
+    """Digit by digit (or letter), with a pause after every three or four."""
     return ", ".join(" ".join(group) for group in _cut(text))
 
 
@@ -146,7 +177,9 @@ RULES: Final = (
     (_APART, _apart),
     (_INTERNATIONAL, _international),
     (_AFTER_WORD, _after_word),
+    (_SPACED, _spaced),
     (_GROUPED, _grouped),
+    (_RANGE, _range),
     (_PERCENTAGE, _percentage),
     (_QUANTITY, _quantity),
     (_PLAIN, _plain),

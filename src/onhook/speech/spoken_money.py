@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from onhook.speech import spoken_numbers
 from onhook.speech.tongue import WORD, Tongue
 
 _SYMBOLS: Final = {
@@ -29,34 +30,56 @@ _LOCAL: Final = {
 }
 
 _CENTS: Final = {"GBP": ("penny", "pence"), "MYR": ("sen", "sen"), "INR": ("paisa", "paise")}
+_HUNDREDTHS: Final = {
+    ("ru", "RUB"): {"one": "копейка", "few": "копейки", "many": "копеек"},
+    ("uk", "UAH"): {"one": "копійка", "few": "копійки", "many": "копійок"},
+}
 _IN_CENTS: Final = frozenset(["USD", "SGD", "HKD", "TWD", "AUD", "CAD", "NZD", "EUR", "ZAR"])
 _LONGEST: Final = 24  # characters of an amount
 _NAMED_AFTER_A_DECIMAL: Final = ("zh", "ja", "ko")  # 12.5美元
 
-_SCALE: Final = (
+SCALE: Final = (
     r"thousand|million|billion|trillion|Tausend|Millionen|Milliarden|mille|millions?|milliards?"
     r"|mil|millones|milhões|milioni|miliardi|juta|miliar|ribu|triệu|tỷ|тысяч|миллионов|млн|млрд"
     r"|тис|мільйонів|만|억|万|亿|萬|億|लाख|करोड़"
 )
-_NUMBER: Final = r"\d+(?:[.,\u00a0\u202f'\u2019]\d+){0,8}"
+"""Words that multiply the number before them."""
+_NUMBER: Final = r"\d+(?:[.,'\u2019]\d+){0,8}"
+_SPACED: Final = (
+    r"\d{1,3}(?: \d{3}){1,6}(?:[.,]\d{1,2})?"  # any blank: `markup` has made them all one
+)
 _SIGN: Final = "|".join(re.escape(sign) for sign in sorted(_SYMBOLS, key=len, reverse=True))
 _CODE: Final = "|".join(_CODES)
 
+_BEFORE_SPACED: Final = re.compile(
+    rf"(?<![{WORD}])({_SIGN}|{_CODE}) ?({_SPACED})(?![{WORD}%]|[.,-]\d| \d)(?: ?({SCALE})(?![a-z]))?"
+)
 _BEFORE: Final = re.compile(
     rf"(?<![{WORD}])({_SIGN}|{_CODE})[ \u00a0\u202f]?({_NUMBER})(?![{WORD}%]|[.,-]\d)"
-    rf"(?: ?({_SCALE})(?![a-z]))?"
+    rf"(?: ?({SCALE})(?![a-z]))?"
 )
 _AFTER: Final = re.compile(
-    rf"(?<![{WORD}.,-])({_NUMBER})(?: ?({_SCALE}))?[ \u00a0\u202f]?([€£¥₩₫₺₽₴৳₹$]|zł|{_CODE})(?![{WORD}])"
+    rf"(?<![{WORD}.,-])(?<!\d )({_SPACED}|{_NUMBER})(?: ?({SCALE}))?[ \u00a0\u202f]?"
+    rf"(?:([€£¥₩₫₺₽₴৳₹$]|zł|{_CODE})(?![{WORD}])|(руб|грн)(?!\w)\.?)"
 )
+_WORDS: Final = {"руб": "RUB", "грн": "UAH"}
 
 
 def _before(found: "re.Match[str]", language: Tongue) -> str | None:
     return _spoken(found[1], found[2], found[3] or "", language)
 
 
+def _before_spaced(found: "re.Match[str]", language: Tongue) -> str | None:
+    """Where a blank may stand between thousands; else the number ends before it."""
+    number = language.number(found[2])
+    if number is None or not (number[1] or language.groups_by_blank):
+        return None
+    return _before(found, language)
+
+
 def _after(found: "re.Match[str]", language: Tongue) -> str | None:
-    return _spoken(found[3], found[1], found[2] or "", language)
+    sign = found[3] or _WORDS[found[4]]
+    return _spoken(sign, found[1], found[2] or "", language)
 
 
 def _spoken(sign: str, amount: str, scale: str, language: Tongue) -> str | None:
@@ -76,7 +99,8 @@ def _spoken(sign: str, amount: str, scale: str, language: Tongue) -> str | None:
     minor = int(fraction)
     if language.language == "en":
         return _with_cents(language.written(whole, ""), int(whole), minor, name)
-    return f"{name.after(whole, int(whole))} {minor}"
+    told = name.after(language.written(whole, ""), int(whole))
+    return f"{told} {minor}{name.hundredths(minor)}"
 
 
 class _Name:
@@ -88,6 +112,8 @@ class _Name:
         self._language = language
 
     def after(self, amount: str, count: int) -> str:
+        if self.currency == "UAH":
+            amount = spoken_numbers.feminine(amount)
         gap = "" if self._language.language in ("zh", "ja") else " "
         return f"{amount}{gap}{self._of(count)}"
 
@@ -95,6 +121,14 @@ class _Name:
         usual = ("cent", "cents") if self.currency in _IN_CENTS else None
         names = _CENTS.get(self.currency, usual)
         return names and f"{count} {names[count != 1]}"
+
+    def hundredths(self, count: int) -> str:
+        """What they are called where nobody leaves that out; with a blank before it."""
+        forms = _HUNDREDTHS.get((self._language.language, self.currency))
+        if forms is None:
+            return ""
+        plural = self._language.locale.plural_form(count)
+        return f" {forms.get(plural, forms['many'])}"
 
     def _of(self, count: int) -> str:
         if self._dollars:
@@ -115,5 +149,5 @@ def _with_cents(amount: str, whole: int, minor: int, name: _Name) -> str:
     return cents if whole == 0 else f"{name.after(amount, whole)} and {cents}"
 
 
-RULES: Final = ((_BEFORE, _before), (_AFTER, _after))
+RULES: Final = ((_BEFORE_SPACED, _before_spaced), (_BEFORE, _before), (_AFTER, _after))
 """For `normalise`."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from onhook.speech import spoken_numbers
+
 if TYPE_CHECKING:  # at run time it is imported where it is needed: the process is ready sooner
     from babel import Locale
 
@@ -13,6 +15,9 @@ WORD: Final = "0-9A-Za-z_\u00c0-\u024f"
 _ROOT: Final = "en"
 _GROUPS_READ: Final = "en"
 _LONGEST_GROUPED: Final = 24
+
+# Where the engine passes over the decimal sign, or reads a fraction of it that is none.
+_POINTS: Final = {"zh-HK": "點", "ko": " 점 ", "ru": " запятая ", "uk": " кома "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,14 @@ class Tongue:
     group: str
     order: str
     """The order of a date's parts where they are only numbers, such as `dmy`."""
+    dotted: bool
+    """Whether a dot stands between hours and minutes."""
     locale: "Locale"
+
+    @property
+    def groups_by_blank(self) -> bool:
+        """Whether a blank stands between thousands."""
+        return self.group in ("\u00a0", "\u202f")
 
     def number(self, text: str) -> tuple[str, str] | None:
         """The whole part and the fraction of a number, without separators; None for what is none.
@@ -55,11 +67,24 @@ class Tongue:
     def written(self, whole: str, fraction: str) -> str:
         """A number as the engine of this language reads it, with its own decimal sign.
 
-        Without groups, but in English, where four digits alone are read as a year.
+        Without groups, but in English, where four digits alone are read as a year; in words where the
+        engine does not know large numbers, or passes over the decimal sign.
         """
         if self.language == _GROUPS_READ and len(whole) <= _LONGEST_GROUPED:
             whole = f"{int(whole):,}"
-        return f"{whole}{self.decimal}{fraction}" if fraction else whole
+        whole = self.in_words(whole)
+        if not fraction:
+            return whole
+        point = _POINTS.get(self.tag) or _POINTS.get(self.language)
+        if point is None and self.language == "zh" and not whole.isascii():
+            point = "点" if self.tag == "zh-CN" else "點"
+        if point is not None:
+            return f"{whole}{point}{' '.join(fraction)}"
+        return f"{whole}{self.decimal}{fraction}"
+
+    def in_words(self, whole: str) -> str:
+        """A whole number, written out where digits are misread."""
+        return spoken_numbers.in_words(whole, self.tag)
 
 
 @lru_cache(maxsize=256)
@@ -82,7 +107,9 @@ def tongue(tag: str) -> Tongue:
     symbols = symbols.get("latn", symbols)
     pattern = str(locale.date_formats["short"].pattern).lower()
     order = "".join(sorted("dmy", key=pattern.find))
-    return Tongue(tag, language, known, symbols["decimal"], symbols["group"], order, locale)
+    time = str(locale.time_formats["short"].pattern)
+    dotted = known and "." in time and ":" not in time
+    return Tongue(tag, language, known, symbols["decimal"], symbols["group"], order, dotted, locale)
 
 
 def _grouped(groups: list[str]) -> bool:
