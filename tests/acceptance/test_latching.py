@@ -110,6 +110,19 @@ async def test_a_phone_behind_a_nat_is_heard_and_followed_when_its_nat_changes_i
     assert told["digits"] == "123"
 
 
+async def test_a_phone_behind_a_nat_and_a_proxy_is_heard(
+    customer: Customer, files: FileServer
+) -> None:
+    """The proxy notes in the phone's Via where it was heard from (RFC 3261, 18.2.1)."""
+    via = "SIP/2.0/UDP 10.0.0.7:5060;received=127.0.0.7;branch=z9hG4bKphone"
+    call, session = await gathering(customer, files, talk=False, headers=[("Via", via)])
+    phone = Stranger("127.0.0.7")
+    phone.press(call)
+    told = await customer.receiver.next(session=session, ivr_block="gather")
+    phone.close()
+    assert told["digits"] == "666"
+
+
 async def test_whoever_is_first_is_believed_where_that_is_wanted(
     start: Callable[..., Onhook],
     receiver: Receiver,

@@ -45,7 +45,7 @@ async def hears(stream: Stream, ear: Ear, listener: RtpPeer) -> bool:
     return heard[-2:] == [tone(2, seed=said)[:160], tone(2, seed=said)[160:]]
 
 
-@pytest.mark.parametrize("latching", [None, Latching(PROXY)])
+@pytest.mark.parametrize("latching", [None, Latching((PROXY, "::1"))])
 async def test_a_stranger_who_is_first_gets_nothing_and_its_keys_do_not_count(
     plane: MediaPlane, peer: RtpPeer, stranger: RtpPeer, ear: Ear, latching: Latching | None
 ) -> None:
@@ -65,7 +65,7 @@ async def test_a_stranger_who_is_first_gets_nothing_and_its_keys_do_not_count(
 async def test_a_phone_behind_a_nat_is_heard_from_where_its_signalling_comes(
     plane: MediaPlane, peer: RtpPeer, stranger: RtpPeer, ear: Ear
 ) -> None:
-    stream = opened(plane, peer, ear, Latching(PROXY))
+    stream = opened(plane, peer, ear, Latching(("127.0.0.8", PROXY)))
     with RtpPeer(PROXY) as mapped:  # a port that nobody was told of
         stranger.send(rtp(), stream.port)
         mapped.send(event(4, sequence=1, timestamp=1), stream.port)
@@ -87,7 +87,7 @@ async def test_anybody_is_heard_where_that_is_wanted(
 async def test_a_re_invite_lets_no_stranger_in(
     plane: MediaPlane, peer: RtpPeer, stranger: RtpPeer, ear: Ear
 ) -> None:
-    stream = opened(plane, peer, ear, Latching(PROXY))
+    stream = opened(plane, peer, ear, Latching((PROXY,)))
     peer.send(rtp(), stream.port)
     await ear.until_rtp()
     with RtpPeer(PHONE) as elsewhere:
@@ -114,7 +114,7 @@ async def test_a_peer_whose_nat_gave_it_another_address_is_followed(
     plane: MediaPlane, peer: RtpPeer, ear: Ear, behind_nat: bool
 ) -> None:
     """Also if it had been where its SDP said, in which case the kernel kept everybody else out."""
-    stream = opened(plane, peer, ear, Latching(PROXY))
+    stream = opened(plane, peer, ear, Latching((PROXY,)))
     loop = asyncio.get_running_loop()
     with RtpPeer(PROXY) as mapped, RtpPeer("127.0.0.3") as other:
         before = mapped if behind_nat else peer
@@ -147,7 +147,7 @@ async def test_another_source_is_not_followed_however_long_the_peer_is_silent(
 async def test_a_peer_that_speaks_is_not_left_for_a_copy_of_its_packets(
     plane: MediaPlane, peer: RtpPeer, stranger: RtpPeer, ear: Ear
 ) -> None:
-    stream = opened(plane, peer, ear, Latching(PROXY))
+    stream = opened(plane, peer, ear, Latching((PROXY,)))
     with RtpPeer(PROXY) as mapped:
         for number in range(75):
             mapped.send(rtp(number), stream.port)
@@ -190,11 +190,11 @@ async def test_silence_is_told_of_sooner_if_nobody_is_at_the_peers_port(ear: Ear
     assert ear.timeouts == 1
 
 
-@pytest.mark.parametrize("ip", ["nowhere", "", "::1", "127.1"])
-async def test_an_address_of_signalling_that_is_none(
-    plane: MediaPlane, peer: RtpPeer, ear: Ear, ip: str
+@pytest.mark.parametrize("ips", [("nowhere",), ("",), (PROXY, "127.1"), (PROXY,) * 5])
+async def test_addresses_of_signalling_that_are_none_or_too_many(
+    plane: MediaPlane, peer: RtpPeer, ear: Ear, ips: tuple[str, ...]
 ) -> None:
     with pytest.raises(BadRemote):
-        opened(plane, peer, ear, Latching(ip))
+        opened(plane, peer, ear, Latching(ips))
     await ear.until_closed()
     assert plane.ports_used == 0

@@ -31,7 +31,7 @@ class Leg:
 
     offer = RemoteMedia("127.0.0.1", 4000, (Codec.PCMU,))
     source = ("127.0.0.1", 5060)
-    signalling_ip = "127.0.0.1"
+    signalling_ips = ("127.0.0.1",)
     sip_call_id = "a@b"
     listener: LiveCall
 

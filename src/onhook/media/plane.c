@@ -1887,14 +1887,17 @@ int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port)
     return submit(p, command);
 }
 
-int plane_latch(plane *p, uint64_t handle, const char *signalling_ip, int anybody)
+int plane_latch(plane *p, uint64_t handle, const char *const *ips, int count, int anybody)
 {
     struct command command = {
         .kind = LATCH, .call = find_open(p, handle), .latch = {.anybody = anybody}};
     if (!command.call)
         return -ENOENT;
-    if (signalling_ip && inet_pton(AF_INET, signalling_ip, &command.latch.signalling) != 1)
+    if (count < 0 || count > PLANE_LATCHES)
         return -EINVAL;
+    for (int i = 0; i < count; i++)
+        if (inet_pton(AF_INET, ips[i], &command.latch.signalling[i]) != 1)
+            return -EINVAL;
     return submit(p, command);
 }
 

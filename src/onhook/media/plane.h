@@ -22,6 +22,7 @@ enum {
     PLANE_FRAME_MS = 20,
     PLANE_MAX_SEGMENTS = 4096, /* queued for one call and not yet reported */
     PLANE_ROOM_MEMBERS = 8,
+    PLANE_LATCHES = 4,
     PLANE_MAX_RECORDINGS = 4,  /* of one call and not yet reported */
     PLANE_HELD = 1,            /* accepted, but the ring was full: call plane_flush() soon */
     PLANE_NO_EVENTS = -1       /* plane_format: no telephone-event was negotiated */
@@ -185,9 +186,10 @@ void plane_reap_recording(plane *p, plane_recording *recording, struct plane_rec
  * latch. -EINVAL, -ENOENT. */
 int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port);
 
-/* Where the peer's first packet may come from, besides the address of its SDP: the dotted IPv4 address
- * that its signalling comes from, or NULL, and any address at all if `anybody`. -EINVAL, -ENOENT. */
-int plane_latch(plane *p, uint64_t handle, const char *signalling_ip, int anybody);
+/* Where the peer's first packet may come from, besides the address of its SDP: the dotted IPv4 addresses
+ * that its signalling names, PLANE_LATCHES at the most, and any address at all if `anybody`. -EINVAL,
+ * -ENOENT. */
+int plane_latch(plane *p, uint64_t handle, const char *const *ips, int count, int anybody);
 
 /* Something else was agreed (re-INVITE): what is sent from now on follows it. -EINVAL, -ENOENT. */
 int plane_agree(plane *p, uint64_t handle, const struct plane_format *format);

@@ -72,8 +72,9 @@ class Latching:
     Whoever is heard first is taken for the peer, so anybody else could take a call's audio over.
     """
 
-    signalling_ip: str | None = None
-    """The dotted IPv4 address that its signalling comes from: a NAT gives its audio the same one."""
+    signalling_ips: tuple[str, ...] = ()
+    """The addresses that its signalling names, up to four, in digits: a NAT gives its audio the same
+    one. Those of IPv6 mean nothing here."""
     anybody: bool = False
     """Any address: the audio comes from a machine of which nothing else tells."""
 
@@ -276,12 +277,13 @@ class Stream:
     def latch(self, latching: Latching) -> None:
         """Where else the peer's first packet may come from; nowhere, until this is told.
 
-        Raises `BadRemote` for a signalling address that is none, and `StreamClosed`.
+        Raises `BadRemote` for a signalling address that is none, or too many, and `StreamClosed`.
         """
         self._require_open()
-        ip = latching.signalling_ip
-        host = ffi.NULL if ip is None else ffi.new("char[]", peer_address((ip, 1))[0])
-        self._ask(lib.plane_latch, self._handle, host, latching.anybody)
+        ips = [ip for ip in latching.signalling_ips if ":" not in ip]
+        hosts = [ffi.new("char[]", peer_address((ip, 1))[0]) for ip in ips]
+        named = ffi.new("const char *[]", hosts)
+        self._ask(lib.plane_latch, self._handle, named, len(hosts), latching.anybody)
 
     def agree(
         self,

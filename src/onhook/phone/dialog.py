@@ -11,7 +11,7 @@ from onhook.phone.invite import SentInvite, listed, transport_of, unlisted
 from onhook.phone.message import Address, Request, Response
 from onhook.phone.pending import PendingInvite
 from onhook.phone.reply import HeaderLines
-from onhook.phone.routing import next_hop, request_uri_and_routes
+from onhook.phone.routing import host_of, next_hop, origin_of, request_uri_and_routes
 
 MAX_ROUTES = 20
 """A longer Record-Route is refused: all of it goes into each request of ours."""
@@ -81,7 +81,8 @@ class DialogRecord:
 
 
 class Dialog:
-    """The state of one dialog; `source` is an address that is known to reach the peer.
+    """The state of one dialog; `source` is an address that is known to reach the peer, `origin` the numeric
+    one that its phone was heard from by a proxy, or empty.
 
     `local` and `remote` are From and To as we write them.
     """
@@ -98,6 +99,7 @@ class Dialog:
         source: Address,
         remote_cseq: int,
         next_cseq: int,
+        origin: str = "",
     ) -> None:
         self.call_id = call_id
         self.local_tag = local.rpartition(";tag=")[2]
@@ -106,6 +108,7 @@ class Dialog:
         self.routes = routes
         self.target = target
         self._source = source
+        self._origin = origin
         self._local = local
         self._remote = remote
         self._next_cseq = next_cseq
@@ -123,6 +126,7 @@ class Dialog:
             source=invite.source,
             remote_cseq=invite.cseq,
             next_cseq=1,
+            origin=origin_of(invite),
         )
 
     @classmethod
@@ -162,6 +166,14 @@ class Dialog:
         """Where the peer's last INVITE or UPDATE came from, or ours went."""
         return self._source
 
+    @property
+    def signalling_ips(self) -> tuple[str, ...]:
+        """The numeric addresses that the peer's signalling names: where its last INVITE or UPDATE came
+        from, or ours went; the phone behind the proxy that sent it; and its Contact, which proxies
+        rewrite that know about NAT."""
+        named = (self._source[0], self._origin, host_of(self.target))
+        return tuple(dict.fromkeys(ip for ip in named if ip))
+
     def matches(self, request: Request) -> bool:
         """Whether a request with our Call-ID and our tag also has the peer's tag."""
         return request.from_tag == self.remote_tag
@@ -181,6 +193,7 @@ class Dialog:
         if "contact" in request.headers:
             self.target = _contact(request)
         self._source = request.source
+        self._origin = origin_of(request)
 
     def record(
         self, pending: PendingInvite | None = None, pending_out: SentInvite | None = None

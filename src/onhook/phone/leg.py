@@ -99,9 +99,9 @@ class Leg(ABC):
     # What the owner does.
 
     @property
-    def signalling_ip(self) -> str:
-        """The numeric address that the peer's signalling comes from."""
-        return self.dialog.source[0]
+    def signalling_ips(self) -> tuple[str, ...]:
+        """The numeric addresses that the peer's signalling names, where its audio may come from too."""
+        return self.dialog.signalling_ips
 
     @abstractmethod
     def hangup(self, reason: str | None = None) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from onhook.phone import grammar
 from onhook.phone.grammar import Via
-from onhook.phone.message import Address, TcpAddress
+from onhook.phone.message import Address, Request, TcpAddress
 
 DEFAULT_PORT = 5060
 """RFC 3261 19.1.2."""
@@ -61,6 +61,27 @@ def next_hop(target: str, routes: Sequence[str], source: Address) -> Address:
     if same_transport and same_family and _is_reachable(host, source[0]) and 0 < port < 65536:
         return TcpAddress(str(host), port) if over_tcp else (str(host), port)
     return source
+
+
+def origin_of(request: Request) -> str:
+    """The numeric address that whoever made a request was heard from, as the first proxy on its way says
+    (RFC 3261 18.2.1); empty if it came without a proxy, or that cannot be told."""
+    try:
+        vias = request.values("via")
+        first = grammar.via(vias[-1]) if len(vias) > 1 else None
+    except ValueError:
+        return ""
+    said = first.parameters.get("received") or first.host if first else ""
+    return said if _numeric(said) else ""
+
+
+def host_of(target: str) -> str:
+    """The numeric host of a SIP URI; empty if it is a name, or cannot be read."""
+    try:
+        host = grammar.sip_uri(target).host
+    except ValueError:
+        return ""
+    return host if _numeric(host) else ""
 
 
 def is_believable(address: str, peer: str) -> bool:

@@ -73,4 +73,4 @@ def latching_of(leg: Leg, *, anybody: bool) -> Latching:
     """Where the audio of a first leg may come from; ``anybody`` counts for calls that come in."""
     if isinstance(leg, PlacedLeg):
         return leg.latching()
-    return Latching(leg.signalling_ip, anybody)
+    return Latching(leg.signalling_ips, anybody)

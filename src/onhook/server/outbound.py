@@ -194,7 +194,7 @@ class OutboundLeg:
         if self._attempt is None:
             return Latching()
         anybody = self._attempt.route.trunk.audio_from_anywhere
-        return Latching(self._attempt.call.signalling_ip, anybody)
+        return Latching(self._attempt.call.signalling_ips, anybody)
 
     def send_digit_info(self, digit: str) -> None:
         """A digit by SIP INFO, once the call is established."""
