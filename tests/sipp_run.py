@@ -135,7 +135,7 @@ async def sipp_callee(
 
     ended = asyncio.create_task(run())
     try:
-        while _is_free(port, tcp) and not ended.done():
+        while not _is_open(port, tcp) and not ended.done():
             await asyncio.sleep(0.01)
         yield SippCallee(("127.0.0.1", port), ended)
     finally:
@@ -214,12 +214,20 @@ def _free_media_port() -> int:
     """SIPp binds it and, for video that nobody sends, the second one after it."""
     while True:
         port = _free_port()
-        if port < 65534 and _is_free(port + 2, tcp=False):
+        if port < 65534 and _is_free(port + 2):
             return port
 
 
-def _is_free(port: int, tcp: bool) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM) as sock:
+def _is_open(port: int, tcp: bool) -> bool:
+    """Whether somebody takes what is sent to this port: bound is not enough, TCP has to listen."""
+    kernel, state = ("/proc/net/tcp", "0A") if tcp else ("/proc/net/udp", "07")
+    local = f"0100007F:{port:04X}"
+    rows = (line.split() for line in Path(kernel).read_text().splitlines()[1:])
+    return any(row[1] == local and row[3] == state for row in rows)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         try:
             sock.bind(("127.0.0.1", port))
         except OSError:

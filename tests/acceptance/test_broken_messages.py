@@ -82,7 +82,7 @@ MARKUPS: dict[str, str] = {
     "<speech language='xx'>Hello</speech>": LANGUAGE,
     "<speech language=''>Hello</speech>": LANGUAGE,
     "<speech gender='robot'>Hello</speech>": GENDER,
-    "<speech language='de' gender=''>Hallo</speech>": GENDER,
+    "<speech language='de' gender='m'>Hallo</speech>": GENDER,
     "<speech></speech>": NOTHING,
     "<speech/>Hello": NOTHING,
     "<speech>?!</speech>Hello": NOTHING,
