@@ -89,10 +89,15 @@ async def test_unhold_without_a_notify_url_hangs_up(customer: Customer) -> None:
 async def test_what_is_not_on_hold_cannot_be_taken_off(
     customer: Customer, files: FileServer
 ) -> None:
+    """At no time is it told to come later: not while it rings, nor while a block is under way."""
     call, told = await customer.call()
     ringing = await customer.post("ivr/middle/unhold", session=told["session"])
     assert ringing["status"] == "error_session_not_on_hold"
     sentence(ringing)
+    await customer.block("middle/gather", told["session"], timeout="1")
+    running = await customer.post("ivr/middle/unhold", session=told["session"])
+    assert running["status"] == "error_session_not_on_hold"
+    await customer.receiver.next(timeout_s=15, ivr_block="gather")
     msg = f"<url>{files.serve('beep.wav', BEEP)}</url>"
     await customer.block("middle/play", told["session"], msg=msg)
     await customer.receiver.next(ivr_block="play")

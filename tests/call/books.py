@@ -35,6 +35,7 @@ from onhook.call import (
 from onhook.call.works import Leaving, Monitoring, Recording
 
 NOT_READY = "error_session_not_ready"
+NOT_ON_HOLD = "error_session_not_on_hold"
 STATUSES = {block.slug: block.statuses for block in BLOCKS}
 
 LOOP = -1
@@ -101,7 +102,8 @@ class Books:
         pending = [
             self.jobs[number] for number in self.in_preparation if number not in self.replies
         ]
-        already = "error_hangup_already_in_progress" if job.hangs_up else NOT_READY
+        not_ready = NOT_ON_HOLD if job.block == "unhold" else NOT_READY
+        already = "error_hangup_already_in_progress" if job.hangs_up else not_ready
         no_message = "error_cannot_play_msg_with_force" if job.force and job.speaks else ""
         if self.ended:
             return "error_session_ended"
@@ -114,13 +116,13 @@ class Books:
         if job.force:
             return no_message
         if pending or self.block is not None or (self.held and job.block != "unhold"):
-            return NOT_READY
+            return not_ready
         return self.unfit(job)
 
     def unfit(self, job: Job) -> str:
         """The status with which a call on which nothing is done refuses this block."""
         if job.block == "unhold" and not self.held:
-            return "error_session_not_on_hold"
+            return NOT_ON_HOLD
         if job.block == "monitor" and self.monitors:
             return "error_monitor_in_progress"
         return ""

@@ -57,6 +57,13 @@ UNHOLD = Block(
             "Where to send the notification. Without it the call is hung up, and no notification is sent."
         ),
     ),
-    own_statuses=(*SESSION_STATUSES, "error_session_not_on_hold"),
+    own_statuses=(
+        *(status for status in SESSION_STATUSES if status != "error_session_not_ready"),
+        "error_session_not_on_hold",
+    ),
     fields=(*ALWAYS_FIELDS, DEST, call_state("as soon as it is quiet"), *ENDED_FIELDS),
+    notes=(
+        "`error_session_not_on_hold` is also what a request gets that comes while another block goes on, "
+        "or while the call is being taken off hold already.",
+    ),
 )

@@ -43,6 +43,7 @@ TRY_AGAIN: Final = frozenset(
         "error_invalid_access_token",
         "error_invalid_app_id",
         "error_session_not_ready",
+        "error_session_not_on_hold",
     }
 )
 """Refusals that no key remembers. They say "try again": later, with other credentials, or when the

@@ -110,7 +110,7 @@ def reserve_forced(call: Call, event: ev.Requested) -> Step:
     job = event.job
     status = _refusal(call, job)
     if not status and not job.force:
-        status = "error_session_not_ready"
+        status = _work(job).not_ready
     if status:
         return call, (Refuse(job.request_id, status),)
     return replace(call, forcing=job), (Reserve(job.request_id),)
@@ -148,7 +148,7 @@ def _refusal(call: Call, job: Job) -> str:
 
 
 def _already(job: Job) -> str:
-    return "error_hangup_already_in_progress" if job.hangs_up else "error_session_not_ready"
+    return "error_hangup_already_in_progress" if job.hangs_up else _work(job).not_ready
 
 
 # Preparation ----------------------------------------------------------------------------------

@@ -64,6 +64,8 @@ class Work:
 
     keeps_contact: ClassVar[bool] = False
     """Whether whoever was told last is still to be told of the end: the block has no notify_url."""
+    not_ready: ClassVar[str] = "error_session_not_ready"
+    """The status of a request for it while the session is not ready for any."""
     ends_hold: ClassVar[bool] = False
     """Whether it may be asked for while the call is on hold, and takes it off."""
 

@@ -24,8 +24,13 @@ class Holding(Work):
 
 @dataclass(frozen=True, slots=True)
 class Unholding(Work):
-    """Takes the call off hold; the application has the word."""
+    """Takes the call off hold; the application has the word.
 
+    It is never told to come later (reference, section 7): what is not on hold is not, whatever else goes
+    on.
+    """
+
+    not_ready: ClassVar[str] = "error_session_not_on_hold"
     ends_hold: ClassVar[bool] = True
 
     def refusal(self, call: "Call") -> str:
