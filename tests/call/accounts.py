@@ -251,7 +251,10 @@ class Transferred(Account):
         return True
 
     def time_is_up(self, at: float) -> None:
-        self.failed("unanswered")
+        if self.joined:
+            self.left()
+        else:
+            self.failed("unanswered")
 
     def failed(self, status: str) -> None:
         """The peer was not reached."""
@@ -260,12 +263,12 @@ class Transferred(Account):
         self.over = True
         self.ends_call = not self.work.goes_on
 
-    def answered(self) -> None:
+    def answered(self, at: float) -> None:
         """The peer answered."""
         self.rings = False
         self.joined = True
         self.status = "answered"
-        self.until = None
+        self.until = None if self.work.longest_s is None else at + self.work.longest_s
 
     def left(self) -> None:
         """The peer, or the room, has enough."""

@@ -210,7 +210,7 @@ class Books:
         transfer = self.transfer
         if transfer is None or not transfer.rings:
             return False
-        transfer.answered()
+        transfer.answered(self.now)
         return True
 
     def peer_fails(self, outcome: str) -> bool:

@@ -127,6 +127,7 @@ DIALS = st.builds(
         [
             ("dial", ANSWERED),
             ("call", Transferring(20.0, field="call_status_dest2")),
+            ("call", Transferring(20.0, field="call_status_dest2", longest_s=30.0)),
             ("conference", Meeting(field="dial_status")),
         ]
     ),

@@ -262,6 +262,25 @@ def test_a_hangup_by_reference_of_two_who_talk_says_that_they_did() -> None:
     assert life.terminal == [contact(JOINING, call_status_dest2="answered")]
 
 
+LIMITED = block(
+    Transferring(20.0, field="call_status_dest2", longest_s=30.0), "call", 1, speaks=False
+)
+
+
+def test_the_longest_time_of_two_numbers_runs_from_the_answer_of_the_second() -> None:
+    life = Life((*dialling(job=LIMITED), Connected(4.0), PeerAnswered(20.0)))
+
+    assert life.call.due_at == 50.0
+    life.then(Digit(30.0, "1"))
+    assert life.call.due_at == 50.0
+    assert life.then(Due(49.0)) == ()
+    assert life.then(Due(50.0)) == (StopMedia(), HangUp())
+    life.then(HangupDone(51.0))
+    assert life.terminal == [contact(LIMITED, call_status_dest2="answered")]
+    assert life.call.end is not None
+    assert (life.call.end.by, life.call.end.cause) == (EndedBy.SYSTEM, "max_duration")
+
+
 # Rooms ----------------------------------------------------------------------------------------
 
 

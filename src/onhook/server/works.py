@@ -90,7 +90,8 @@ def _transfer(request: BlockRequest, means: Means) -> Work:
 
 
 def _call(request: BlockRequest, means: Means) -> Work:
-    return Transferring(ring_s=RING_S, field="call_status_dest2")
+    longest_s = request.whole("max_duration", 0) or None
+    return Transferring(ring_s=RING_S, field="call_status_dest2", longest_s=longest_s)
 
 
 def _conference(request: BlockRequest, means: Means) -> Work:

@@ -49,12 +49,14 @@ class Transferring(Work):
     """Calls the peer for ``ring_s`` at the most, and joins the two calls.
 
     ``goes_on`` is what ``on_failure=continue`` asks for: the application has the word when the peer was
-    not reached. Otherwise the call ends then. ``field`` is the notification's name for the outcome.
+    not reached. Otherwise the call ends then. ``field`` is the notification's name for the outcome. The
+    two stay joined for ``longest_s`` at the most, where it is given.
     """
 
     ring_s: float = 60.0
     goes_on: bool = False
     field: str = "transfer_status"
+    longest_s: float | None = None
     phase: Phase = Phase.SAYING
     due_at: float | None = None
 
@@ -71,12 +73,15 @@ class Transferring(Work):
                 return self._reach(job, at)
             case Phase.REACHING, PeerRang(_, audible):
                 return Turn(self, _TOGETHER if audible else (), due_at=self.due_at)
-            case Phase.REACHING, PeerAnswered():
-                return Turn(replace(self, phase=Phase.JOINED, due_at=None), _TOGETHER)
+            case Phase.REACHING, PeerAnswered(at):
+                return self._joined(at)
             case Phase.REACHING, PeerFailed(at, outcome, code):
                 return self._failed(at, outcome, code)
             case Phase.REACHING, Due(at) if self.due_at is not None and at >= self.due_at:
                 return self._failed(at, UNANSWERED, None, DropPeer())
+            case Phase.JOINED, Due(at) if self.due_at is not None and at >= self.due_at:
+                end = End(at, EndedBy.SYSTEM, "max_duration")
+                return Turn(self, over=Over(Then.LEAVE, self.parting(), end))
             case Phase.JOINED, PeerLeft(at, sip_cause):
                 end = End(at, EndedBy.CALLEE, "hangup", sip_cause)
                 return Turn(self, over=Over(Then.LEAVE, self.parting(), end))
@@ -92,6 +97,11 @@ class Transferring(Work):
     def _reach(self, job: Job, at: float) -> Turn:
         work = replace(self, phase=Phase.REACHING, due_at=at + self.ring_s)
         return Turn(work, (RingBack(), Reach(job.request_id)), due_at=work.due_at)
+
+    def _joined(self, at: float) -> Turn:
+        due_at = None if self.longest_s is None else at + self.longest_s
+        work = replace(self, phase=Phase.JOINED, due_at=due_at)
+        return Turn(work, _TOGETHER, due_at=due_at)
 
     def _failed(self, at: float, outcome: str, code: int | None, *before: Effect) -> Turn:
         fields = ((self.field, outcome),)
