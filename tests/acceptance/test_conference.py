@@ -1,14 +1,20 @@
 """voice/call, voice/hangup, voice/conference, conference/call and conference/moderate."""
 
 import asyncio
+import re
+from collections.abc import Callable
 
 import pytest
 
+from acceptance.accounts import own_account
 from acceptance.asking import OK, sentence
-from acceptance.harness import Callee, Customer
+from acceptance.harness import Callee, Customer, Onhook, free_port
 from acceptance.test_transfer import assert_joined, hears
+from onhook.cli import trunks
 from onhook.testing.call_log import How
 from onhook.testing.incoming_call import IncomingPhoneCall
+from onhook.testing.phone import Phone
+from onhook.testing.receiver import Receiver
 from onhook.testing.tones import tone
 
 # voice/call ------------------------------------------------------------------------------------
@@ -72,6 +78,145 @@ async def test_the_second_number_is_busy(customer: Customer, callee: Callee) -> 
     told = await customer.receiver.next()
     assert (told["call_status_dest1"], told["call_status_dest2"]) == ("answered", "busy")
     assert told["rate"] == "0.020"
+
+
+async def test_each_number_sees_whom_it_is_joined_to(customer: Customer, callee: Callee) -> None:
+    """dest1 is shown dest2; what dest2 sees is caller_id."""
+    await own_account(customer)
+    one, second, _ = await called_both(customer, callee, caller_id=customer.number)
+    assert (one.caller_id, one.asserted, one.privacy) == (second, second, "")
+    await one.answer()
+    two = await callee.phone.incoming(called=second)
+    assert (two.caller_id, two.asserted) == (customer.number, customer.number)
+    two.reject(486)
+
+
+async def test_a_private_caller_is_private_to_the_second_only(
+    customer: Customer, callee: Callee
+) -> None:
+    one, second, _ = await called_both(customer, callee, caller_id="private")
+    assert (one.caller_id, one.privacy) == (second, "")
+    await one.answer()
+    two = await callee.phone.incoming(called=second)
+    assert (two.caller_id, two.privacy) == ("anonymous", "id")
+    two.reject(486)
+
+
+async def test_the_longest_time_runs_from_the_answer_of_the_second(
+    customer: Customer, callee: Callee
+) -> None:
+    """The first waits for longer than that until the second answers."""
+    one, second, _ = await called_both(customer, callee, max_duration="1")
+    await one.answer()
+    two = await callee.phone.incoming(called=second)
+    two.ring()
+    await asyncio.sleep(1.5)
+    assert not one.is_over()
+    await two.answer()
+    assert (await one.ended()).how is How.BYE_RECEIVED
+    assert (await two.ended()).how is How.BYE_RECEIVED
+    told = await customer.receiver.next()
+    assert (told["ended_by"], told["cause"]) == ("system", "max_duration")
+    assert (told["call_status_dest1"], told["call_status_dest2"]) == ("answered", "answered")
+
+
+async def status_of(customer: Customer, txn_ref: str) -> dict[str, str]:
+    """How a call stands, once it is over."""
+    async with asyncio.timeout(15):
+        while "debit" not in (status := await customer.post("voice/query_status", txn_ref=txn_ref)):
+            await asyncio.sleep(0.05)
+    return status
+
+
+@pytest.mark.parametrize(
+    "outcome", ["answered", "busy", "failed", "unanswered", "forced", "never called"]
+)
+async def test_without_a_notify_url_the_status_says_what_became_of_the_second(
+    customer: Customer, callee: Callee, outcome: str
+) -> None:
+    one, second, reply = await called_both(customer, callee, notify_url="")
+    first = "answered"
+    if outcome == "never called":
+        one.reject(486)
+        outcome, first = "unanswered", "busy"
+    else:
+        await one.answer()
+        two = await callee.phone.incoming(called=second)
+        match outcome:
+            case "answered":
+                await two.answer()
+                await one.hang_up()
+            case "busy":
+                two.reject(486)
+            case "failed":
+                two.reject(404)
+            case "unanswered":
+                two.ring()
+                await one.hang_up()
+            case "forced":
+                await two.answer()
+                hung_up = await customer.post("voice/hangup", txn_ref=reply["txn_ref"])
+                assert hung_up == OK
+                outcome = "answered"
+    status = await status_of(customer, reply["txn_ref"])
+    assert (status["call_status_dest1"], status["call_status_dest2"]) == (first, outcome)
+    assert (status["call_status_dest_1"], status["call_status_dest_2"]) == (first, outcome)
+    assert customer.receiver.waiting() == []
+
+
+@pytest.mark.parametrize(
+    ("params", "status"),
+    [
+        ({"dest1": "12"}, "error_dest1_invalid"),
+        ({"dest2": "12"}, "error_dest2_invalid"),
+        ({"dest1": ""}, "error_dest1_invalid"),
+        ({"dest2": ""}, "error_dest2_param_missing"),
+        ({"dest1": "+6591000001", "dest2": "006591000001"}, "error_same_dest1_dest2"),
+        ({"dest1": "+4930123456"}, "error_dest1_not_supported"),
+        ({"dest2": "+4930123456"}, "error_dest2_not_supported"),
+        ({"caller_id": "+4930123456"}, "error_caller_id_invalid"),
+    ],
+)
+async def test_what_is_wrong_with_two_numbers_names_which(
+    customer: Customer, callee: Callee, params: dict[str, str], status: str
+) -> None:
+    asked = {"dest1": callee.another(), "dest2": callee.another(), **params}
+    reply = await customer.post("voice/call", **asked)
+    assert reply["status"] == status
+    sentence(reply)
+    assert callee.calls == []
+
+
+async def test_the_registered_number_is_called_first(customer: Customer, callee: Callee) -> None:
+    """And is not joined to itself."""
+    registered, second = callee.another(), callee.another()
+    await own_account(customer, mobile_number=registered)
+    reply = await customer.post("voice/call", dest2=registered)
+    assert reply["status"] == "error_same_dest1_dest2"
+    assert (await customer.post("voice/call", dest2=second))["status"] == "success_ok"
+    one = await callee.phone.incoming(called=registered)
+    assert one.asserted == second
+    one.reject(486)
+
+
+async def test_two_numbers_are_one_call_of_the_limit(customer: Customer, callee: Callee) -> None:
+    """Eight call-backs ring at once, with both of their phones; the ninth is too many."""
+    await own_account(customer)
+    joined = []
+    for _ in range(8):
+        one, second, _ = await called_both(customer, callee)
+        await one.answer()
+        two = await callee.phone.incoming(called=second)
+        await two.answer()
+        joined.append((one, two))
+    asked = {"dest1": callee.another(), "dest2": callee.another()}
+    ninth = await customer.post("voice/call", **asked)
+    assert ninth["status"] == "error_concurrent_call_limit_reached"
+    sentence(ninth)
+    assert not any(leg.is_over() for pair in joined for leg in pair)
+    await joined[0][0].hang_up()
+    await customer.receiver.next(call_state="ended")
+    assert (await customer.post("voice/call", **asked))["status"] == "success_ok"
 
 
 async def test_a_call_is_hung_up_by_its_reference(customer: Customer, callee: Callee) -> None:
@@ -169,6 +314,62 @@ async def test_a_caller_joins_those_who_were_called(customer: Customer, callee: 
     await call.answered()
     await asyncio.sleep(0.3)
     await assert_joined(call, member)
+
+
+async def test_members_are_invited_one_after_the_other(customer: Customer, callee: Callee) -> None:
+    """In the order of dest; nobody waits for an answer."""
+    numbers = [callee.another() for _ in range(8)]
+    reply = await customer.post("conference/call", dest=",".join(numbers))
+    assert reply["status"] == "success_ok"
+    members = [await callee.phone.incoming(called=number) for number in numbers]
+    assert [call.called for call in callee.calls] == numbers
+    for member in members:
+        member.reject(486)
+
+
+async def test_members_behind_trunks_of_other_speed_are_invited_in_their_order(
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
+    """The first trunk's name takes a while to be found, or is not found at all."""
+    server = start()
+    customer = await Customer.make(server, receiver, phone)
+    port = free_port()
+    for name, proxy, prefix in [
+        ("named", f"localhost:{port}", "+6591"),
+        ("numeric", f"127.0.0.1:{port}", "+6592"),
+        ("nobody", "nobody.invalid", "+6593"),
+    ]:
+        await trunks.add(server.data, trunks.Given(name, proxy, prefix=prefix))
+    numbers = ["+6591000001", "+6592000001", "+6593000001", "+6592000002", "+6591000002"]
+    async with Phone(port=port) as other:
+        reply = await customer.post("conference/call", dest=",".join(numbers))
+        assert reply["status"] == "success_ok"
+        reached = [number for number in numbers if not number.startswith("+6593")]
+        for number in reached:
+            (await other.incoming(called=number)).reject(486)
+        assert [call.called for call in other.incoming_calls] == reached
+
+
+async def test_a_hangup_by_reference_ends_that_member_only(
+    customer: Customer, callee: Callee
+) -> None:
+    numbers = [callee.another(), callee.another()]
+    reply = await customer.post("conference/call", dest=",".join(numbers))
+    one, two = [await callee.phone.incoming(called=number) for number in numbers]
+    await one.answer()
+    await two.answer()
+    assert await customer.post("voice/hangup", txn_ref=reply["txn_refs"][0]) == OK
+    assert (await one.ended()).how is How.BYE_RECEIVED
+    await status_of(customer, reply["txn_refs"][0])
+    assert not two.is_over()
+
+
+@pytest.mark.parametrize("path", ["voice/conference", "conference/call"])
+async def test_a_room_without_a_name_gets_one_of_letters_and_digits(
+    customer: Customer, callee: Callee, path: str
+) -> None:
+    reply = await customer.post(path, dest=callee.another())
+    assert re.fullmatch(r"[A-Za-z0-9]{1,32}", reply["room"])
 
 
 async def test_nine_numbers_are_too_many(customer: Customer, callee: Callee) -> None:

@@ -1,6 +1,7 @@
 """Transfer: the caller is joined to somebody else, or to a room, and what can become of that."""
 
 import asyncio
+import re
 
 import numpy as np
 import pytest
@@ -282,15 +283,24 @@ async def test_a_room_takes_eight(customer: Customer) -> None:
     assert not call.is_over()
 
 
-async def test_a_room_belongs_to_its_account(customer: Customer) -> None:
-    """Applications of one account meet in its rooms."""
+async def test_a_room_belongs_to_its_application(customer: Customer) -> None:
+    """Another one of the account has another room of the same name."""
     other = await Customer.make(customer.server, customer.receiver, customer.phone)
     one, _, room = await in_room(customer, "room:shared")
-    another, _, same = await in_room(other, "room:shared")
+    stranger, _, same = await in_room(other, "room:shared")
+    friend, _, _ = await in_room(customer, "room:shared")
     assert room == same == "shared"
-    await asyncio.sleep(0.3)
-    await one.say(tone(700, 500))
-    await hears(another, 700)
+    async with asyncio.timeout(20):
+        while find_tone(friend.recording.pcm(), 700, min_ms=300) is None:
+            await one.say(tone(700, 500))
+    assert find_tone(stranger.recording.pcm(), 700) is None
+
+
+async def test_a_room_without_a_name_gets_one_that_every_client_takes(customer: Customer) -> None:
+    for _ in range(8):
+        call, _, room = await in_room(customer, "room:")
+        assert re.fullmatch(r"[A-Za-z0-9]{1,32}", room)
+        await call.hang_up()
 
 
 async def test_members_are_moderated(customer: Customer) -> None:

@@ -67,7 +67,7 @@ EVALUATION = [
     ["error_rate_limit_exceeded"],
     ["error_idempotency_key_reused"],
     "the syntax of each parameter",
-    ["error_invalid_session", "error_invalid_txn_ref"],
+    ["error_invalid_session", "error_invalid_txn_ref", "error_same_dest1_dest2"],
     ["error_session_access_denied", "error_txn_ref_access_denied"],
     ["error_session_ended"],
     ["error_hangup_already_in_progress"],
@@ -81,8 +81,11 @@ EVALUATION = [
         "error_msg_download_failed",
         "error_msg_invalid_file_format",
         "error_msg_invalid_file_size",
+        "error_not_allowed_for_trial",
         "error_call_service_not_available",
         "error_dest_not_supported",
+        "error_dest1_not_supported",
+        "error_dest2_not_supported",
         "error_caller_id_invalid",
         "error_concurrent_call_limit_reached",
         "error_insufficient_credit",
@@ -121,6 +124,10 @@ OWN_STATUSES = {
     "error_on_failure_invalid error_invalid_room error_insufficient_credit "
     "error_concurrent_call_limit_reached",
     "hangup": "error_hangup_already_in_progress error_cannot_play_msg_with_force",
+    "voice_call": "error_same_dest1_dest2 error_dest1_invalid error_dest2_invalid "
+    "error_dest1_not_supported error_dest2_not_supported error_not_allowed_for_trial",
+    "voice_hangup": "error_invalid_txn_ref error_txn_ref_access_denied",
+    "conference_call": "error_dest_invalid error_dest_not_supported error_not_allowed_for_trial",
 }
 """What the reference lists for a block beside the groups that many have."""
 

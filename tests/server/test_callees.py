@@ -11,7 +11,6 @@ from onhook.blocks import Refused
 from onhook.phone.trunk import CallerId, Trunk
 from onhook.server import clock
 from onhook.server.callees import Callees
-from onhook.server.concurrency import Legs
 from onhook.server.directory import Directory
 from onhook.server.numbers import dialable
 from onhook.server.trunks import Unusable, WayOut, leading_to, way_out
@@ -35,7 +34,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def callees(store: Store, tmp_path: Path) -> Callees:
-    return Callees(Directory(store, Keyring.open(tmp_path)), Legs(2))
+    return Callees(Directory(store, Keyring.open(tmp_path)))
 
 
 @pytest.fixture
@@ -151,46 +150,37 @@ async def test_what_is_wrong_is_told_in_order(callees: Callees, store: Store) ->
 
 async def test_the_parameter_is_named(callees: Callees, store: Store) -> None:
     await add_trunk(store, trunk("local", "65"))
-    assert "dest2" in (await refusal(callees, "12", name="dest2")).detail
+    for name in ("dest1", "dest2"):
+        invalid = await refusal(callees, "12", name=name)
+        assert (invalid.status, name in invalid.detail) == (f"error_{name}_invalid", True)
+        far = await refusal(callees, "+447700900123", name=name)
+        assert (far.status, name in far.detail) == (f"error_{name}_not_supported", True)
     refused = await refusal(callees, "+447700900123", "x")
     assert refused.status == "error_dest_not_supported"
     assert "dest" in refused.detail
 
 
-async def test_more_legs_than_an_account_may_have_are_not_dialled(
+async def test_an_account_on_trial_calls_its_registered_number_only(
     callees: Callees, store: Store
 ) -> None:
+    """Said before anything about trunks, of which such an account may have none."""
+    on_trial = replace(REGISTERED, trial=True)
+    with pytest.raises(Refused) as caught:
+        await callees.find(on_trial, DEST, name="dest2")
+    assert caught.value.status == "error_not_allowed_for_trial"
+    assert "dest2" in caught.value.detail
     await add_trunk(store, trunk("carrier"))
-    first = await callees.find(REGISTERED, DEST)
-    await callees.find(REGISTERED, DEST)
-    refused = await refusal(callees)
-    assert refused.status == "error_concurrent_call_limit_reached"
-    assert " 2 " in refused.detail
-    other = replace(REGISTERED, account_id="other")
-    await callees.find(other, DEST)
-    first.release()
-    first.release()
-    await callees.find(REGISTERED, DEST)
-    assert (await refusal(callees)).status == "error_concurrent_call_limit_reached"
+    found = await callees.find(on_trial, f" {REGISTERED.mobile_number.removeprefix('+')}")
+    assert found.number == REGISTERED.mobile_number
+    nobody = replace(on_trial, mobile_number="")
+    with pytest.raises(Refused, match="error_not_allowed_for_trial"):
+        await callees.find(nobody, DEST)
 
 
-def test_calls_that_come_in_are_counted_and_never_refused() -> None:
-    legs = Legs(2)
-    inside = [legs.came_in("main") for _ in range(3)]
-    assert legs.dial("main") is None
-    for place in inside[:2]:
-        place.release()
-    placed = legs.dial("main")
-    assert placed is not None
-    assert legs.of("main") == 2
-    placed.release()
-    inside[2].release()
-    assert legs.of("main") == 0
-
-
-def test_no_limit() -> None:
-    legs = Legs(0)
-    assert all(legs.dial("main") for _ in range(50))
+async def test_a_number_to_be_shown_needs_nobodys_leave(callees: Callees, store: Store) -> None:
+    await add_trunk(store, trunk("carrier"))
+    found = await callees.find(REGISTERED, DEST, shown="+4930123456")
+    assert found.caller == CallerId("+4930123456")
 
 
 # Whom the callee sees -----------------------------------------------------------------------------

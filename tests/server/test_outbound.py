@@ -11,7 +11,6 @@ import pytest
 from onhook.phone import CallerId, CallState, OutgoingCall, SipCause, Trunk
 from onhook.server import clock
 from onhook.server.callees import Callee, Route
-from onhook.server.concurrency import Place
 from onhook.server.outbound import LET_GO_S, PATIENCE_S, REST_S, Outbound, OutboundLeg
 from phone.peer import SDP, Dialler, Line, Peer, line
 from phone.peer import Callee as Phone
@@ -36,7 +35,7 @@ class Trunks:
             Route(f"trunk{n}", Trunk(*peer.address), CallerId(f"+653000000{n}"))
             for n, peer in enumerate(self.peers)
         )
-        return Callee(NUMBER, routes, Place(lambda: None))
+        return Callee(NUMBER, routes)
 
     def dial(self, on_next: Callable[[], None] | None = None) -> OutboundLeg:
         return self.outbound.dial(self.callee, port=20000, listener=self.owner, on_next=on_next)
@@ -229,7 +228,7 @@ async def test_a_trunk_that_takes_no_connection_is_passed_over() -> None:
             closed = Route(
                 "closed", Trunk("127.0.0.1", bound.getsockname()[1], "tcp"), CallerId("")
             )
-            callee = Callee(NUMBER, (closed, *these.callee.routes), Place(lambda: None))
+            callee = Callee(NUMBER, (closed, *these.callee.routes))
             these.outbound.dial(callee, port=20000, listener=these.owner)
             phone = await these.asked(0)
             phone.respond(180)
@@ -341,7 +340,7 @@ class Cut:
     def dial(self, *_: object, **__: object) -> OutgoingCall:
         raise AssertionError("there is no address to dial from")
 
-    def launch(self, call: OutgoingCall) -> None:
+    def launch(self, call: OutgoingCall, on_sent: Callable[[], None] | None = None) -> None:
         raise AssertionError("nothing was dialled")
 
     def local_address_towards(self, peer: str) -> str:
@@ -351,7 +350,7 @@ class Cut:
 async def test_without_any_route_the_call_fails_once_its_owner_can_hear_it() -> None:
     owner = Dialler()
     route = Route("carrier", Trunk("192.0.2.1"), CallerId(""))
-    callee = Callee(NUMBER, (route,), Place(lambda: None))
+    callee = Callee(NUMBER, (route,))
     leg = Outbound(Cut()).dial(callee, port=20000, listener=owner)
     assert owner.names == []
     assert leg.state is CallState.ENDED

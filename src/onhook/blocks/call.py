@@ -1,5 +1,7 @@
 """Beside the IVR blocks: two numbers joined to one another, and a call hung up by its reference."""
 
+from dataclasses import replace
+
 from onhook.blocks.declaration import (
     ACCESS_TOKEN,
     APP_ID,
@@ -35,8 +37,9 @@ CALL = Block(
     place=Place.START,
     summary="Call two numbers and join them.",
     doc=(
-        "Calls dest1; when it answers, calls dest2, which dest1 hears ring, and joins the two. When "
-        "either hangs up, the other is hung up, and notify_url is told once."
+        "Calls dest1, which is shown the number of dest2; when it answers, calls dest2, which dest1 "
+        "hears ring and which is shown caller_id, and joins the two. When either hangs up, the other is "
+        "hung up, and notify_url is told once."
     ),
     params=(
         APP_ID,
@@ -54,12 +57,12 @@ CALL = Block(
             required=True,
             example=DEST_NUMBER,
         ),
-        CALLER_ID,
-        MAX_DURATION,
+        replace(CALLER_ID, doc=CALLER_ID.doc.replace("the callee", "dest2")),
+        replace(MAX_DURATION, doc=MAX_DURATION.doc.replace("its answer", "the answer of dest2")),
         TAG,
         notify_url("Where to send the notification once all is over; without it, none is sent."),
     ),
-    own_statuses=(),
+    own_statuses=("error_same_dest1_dest2",),
     reply=(Field("txn_ref", "The reference of the call.", example=TXN_REF_EXAMPLE),),
     fields=(
         Field("ivr_block", "Which request this notification is about."),

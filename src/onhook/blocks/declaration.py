@@ -149,6 +149,7 @@ class Block:
     def statuses(self) -> tuple[str, ...]:
         """Every status of the block, in the order of evaluation, each once."""
         kinds = {param.kind for param in self.params}
+        called = [param.name for param in self.params if param.kind in _CALLED]
         syntax = [status for param in self.params for status in syntax_statuses(param)]
         found = (
             *statuses.FIRST,
@@ -156,7 +157,7 @@ class Block:
             *self.own_statuses,
             *(statuses.NOTIFY_PREPARATION if Kind.NOTIFY_URL in kinds else ()),
             *(statuses.MESSAGE_PREPARATION if Kind.MESSAGE in kinds else ()),
-            *(statuses.CALLEE_PREPARATION if kinds & _CALLED else ()),
+            *(statuses.callee_preparation(called) if called else ()),
             *statuses.LAST,
         )
         return tuple(dict.fromkeys(found))

@@ -4,6 +4,7 @@ The order inside the groups is the order of evaluation: the first rule that a re
 decides its status. A ``%s`` stands for what only the moment knows (a limit, a name).
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 SUCCESS: Final = "success_ok"
@@ -95,6 +96,16 @@ SENTENCES: Final[dict[str, str]] = {
         "dest is not a phone number in E.164, such as +6591112222, nor anything else allowed here."
     ),
     "error_dest_not_supported": "No trunk of this server leads to the number in dest.",
+    "error_dest1_not_supported": "No trunk of this server leads to the number in dest1.",
+    "error_dest2_not_supported": (
+        "No trunk of this server leads to the number in dest2, or it is charged in other steps than dest1."
+    ),
+    "error_same_dest1_dest2": (
+        "dest1, which is the registered number where it is left out, and dest2 are one and the same."
+    ),
+    "error_not_allowed_for_trial": (
+        "An account on trial calls its registered number only, until it is credited."
+    ),
     "error_caller_id_invalid": (
         "caller_id is not a number of this account, its registered number, or private."
     ),
@@ -152,14 +163,24 @@ NOTIFY_PREPARATION: Final = (
     "error_unable_to_resolve_notify_url",
     "error_unable_to_complete_ssl_handshake_notify_url",
 )
-CALLEE_PREPARATION: Final = (
+_CALLEE_PREPARATION: Final = (
+    "error_not_allowed_for_trial",
     "error_call_service_not_available",
-    "error_dest_not_supported",
+    "error_%s_not_supported",
     "error_caller_id_invalid",
     "error_concurrent_call_limit_reached",
     "error_insufficient_credit",
 )
 LAST: Final = ("error_internal_server_error",)
+
+
+def callee_preparation(names: Sequence[str]) -> tuple[str, ...]:
+    """What the numbers of these parameters can be refused with once they are to be called."""
+    return tuple(
+        status % name if "%s" in status else status
+        for status in _CALLEE_PREPARATION
+        for name in (names if "%s" in status else [""])
+    )
 
 
 def detail(status: str, *values: object) -> str:

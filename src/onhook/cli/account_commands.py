@@ -27,6 +27,13 @@ def create(
     email: Annotated[str | None, typer.Option(help="An address to write to.")] = None,
     country: Annotated[str | None, typer.Option(help="ISO 3166-1 alpha-2 code: SG.")] = None,
     time_zone: Annotated[str | None, typer.Option(help="As the IANA names it.")] = None,
+    trial: Annotated[
+        bool,
+        typer.Option(
+            "--trial",
+            help="It calls, and is called by, its registered number only, until credited.",
+        ),
+    ] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -45,6 +52,7 @@ def create(
             email=email,
             country=country,
             time_zone=time_zone,
+            trial=trial,
         )
     )
     default = made.pop("rate", None)

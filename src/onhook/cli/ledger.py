@@ -4,6 +4,7 @@ import re
 import secrets
 import time
 import zoneinfo
+from dataclasses import replace
 from pathlib import Path
 
 from onhook.billing import MoneyError, amount, exact, from_micros, micros
@@ -26,10 +27,17 @@ _TEXT_MAX = 200
 Shown = dict[str, object]
 
 
-async def create_account(settings: Settings, account_id: str, **given: str | None) -> Shown:
-    """Creates an account. ``given``: name, currency, prefix, mobile_number, email, country and
-    time_zone; what is None has a default."""
+async def create_account(
+    settings: Settings, account_id: str, *, trial: bool = False, **given: str | None
+) -> Shown:
+    """Creates an account, which is on ``trial`` until it is credited. ``given``: name, currency, prefix,
+    mobile_number, email, country and time_zone; what is None has a default."""
     account = _account(account_id, settings.currency, {k: v for k, v in given.items() if v})
+    if trial and not account.mobile_number:
+        raise CommandError(
+            "An account on trial calls its registered number only; give it one with --mobile-number."
+        )
+    account = replace(account, trial=trial)
     async with opened(settings.data, _url(settings)) as (store, _):
         if not await store.add_account(account):
             raise CommandError(f"The account {account_id} is there already.")
@@ -103,6 +111,7 @@ def shown(account: Account) -> Shown:
         "points": _exact(account.points_micros),
         "bonus": _exact(account.bonus_micros),
         "pays": "before" if account.prepaid else "afterwards",
+        "status": "trial" if account.trial else "active",
     }
 
 

@@ -172,19 +172,27 @@ class SipEndpoint(Wire):
         self._calls[call.dialog.call_id, call.dialog.local_tag] = call
         return call
 
-    def launch(self, call: OutgoingCall) -> None:
-        """Send the INVITE of a call that was not dialled at once, as soon as its trunk is found."""
+    def launch(self, call: OutgoingCall, on_sent: Callable[[], None] | None = None) -> None:
+        """Send the INVITE of a call that was not dialled at once, as soon as its trunk is found.
+
+        `on_sent` is called when it has left, or never will.
+        """
         host = call.destination[0]
+
+        def start() -> None:
+            call.start()
+            if on_sent is not None:
+                on_sent()
 
         def found(address: str | None) -> None:
             if address is None:
                 call.fail(SipCause(503, None, "the host of the trunk is not known"))
             elif call.state is CallState.DIALLING:
                 call.aim(like(call.destination, address))
-                call.start()
+            start()
 
         if is_numeric(host):
-            call.start()
+            start()
         else:
             self._resolver.resolve(host, found)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from onhook.billing import LegsDiffer, Rate
 from onhook.blocks import BlockRequest, Destination, Refused
 from onhook.server.callees import Callee, Callees
+from onhook.server.concurrency import CallsInProgress
 from onhook.server.directory import Directory
 from onhook.server.preparation import Preparation
 from onhook.server.pricing import Pricing
@@ -37,8 +38,6 @@ class Arranged:
         self.message.close()
         if self.seat is not None:
             self.seat.leave()
-        if self.callee is not None:
-            self.callee.release()
         if self.on_release is not None:
             self.on_release()
             self.on_release = None
@@ -54,12 +53,14 @@ class Arrangements:
         callees: Callees,
         pricing: Pricing,
         rooms: Rooms,
+        in_progress: CallsInProgress,
     ) -> None:
         self._preparation = preparation
         self._directory = directory
         self._callees = callees
         self._pricing = pricing
         self._rooms = rooms
+        self._in_progress = in_progress
 
     async def make(
         self, request: BlockRequest, record: CallRecord, given_up: "asyncio.Future[None]"
@@ -84,7 +85,7 @@ class Arrangements:
         self, arranged: Arranged, dest: Destination, request: BlockRequest, record: CallRecord
     ) -> None:
         if dest.room is not None:
-            arranged.seat = self._rooms.seat(record.account_id, dest.room)
+            arranged.seat = self._rooms.seat(record.app_id, dest.room)
             return
         account = await self._directory.account_of(record.app_id)
         arranged.callee = await self._callees.find(
@@ -93,16 +94,15 @@ class Arrangements:
             request.text("caller_id"),
             callers_own=record.from_number if record.direction == "in" else "",
         )
+        self._in_progress.pass_on(record.account_id)
         arranged.rate = await dearer(self._pricing, record, dest.number)
 
 
-async def dearer(pricing: Pricing, record: CallRecord, dest: str) -> Rate:
-    """What a minute of the call costs once ``dest`` is joined to it. Raises :class:`Refused` where the
-    two could not be billed as one."""
+async def dearer(pricing: Pricing, record: CallRecord, dest: str, name: str = "dest") -> Rate:
+    """What a minute of the call costs once ``dest``, which the parameter ``name`` gave, is joined to it.
+    Raises :class:`Refused` where the two could not be billed as one."""
     try:
         return await pricing.with_leg(record, dest)
     except LegsDiffer as error:
-        detail = (
-            "The number in dest is charged in other steps than this call, so they cannot be joined."
-        )
-        raise Refused("error_dest_not_supported", detail) from error
+        detail = f"The number in {name} is charged in other steps than this call, so they cannot be joined."
+        raise Refused(f"error_{name}_not_supported", detail) from error

@@ -10,6 +10,7 @@ from onhook.phone.lifecycle import OutgoingListener
 from onhook.server.callees import Callee
 from onhook.server.dialogs import OpenDialog
 from onhook.server.outbound import Outbound, OutboundLeg
+from onhook.server.turns import Turn
 
 
 class PlacedListener(OutgoingListener, Protocol):
@@ -20,11 +21,13 @@ class PlacedListener(OutgoingListener, Protocol):
 
 
 class PlacedLeg:
-    """A leg that is known, and can be hung up, before its INVITE leaves."""
+    """A leg that is known, and can be hung up, before its INVITE leaves: at once, or when it is the
+    leg's ``turn``."""
 
-    def __init__(self, callee: Callee, outbound: Outbound) -> None:
+    def __init__(self, callee: Callee, outbound: Outbound, turn: Turn | None = None) -> None:
         self._callee = callee
         self._outbound = outbound
+        self._turn = turn
         self._leg: OutboundLeg | None = None
         self.on_heard: Callable[[], None] = lambda: None
         """As of an IncomingCall; to be set before :meth:`prepare`."""
@@ -37,9 +40,14 @@ class PlacedLeg:
         self._leg.on_heard = self.on_heard
 
     def launch(self) -> None:
-        """The INVITE leaves, of this trunk or of the next one."""
-        if self._leg is not None:
+        """The INVITE leaves, of this trunk or of the next one, which needs no turn."""
+        if self._leg is None:
+            return
+        turn, self._turn = self._turn, None
+        if turn is None:
             self._leg.launch()
+        else:
+            turn.take(self._leg.launch)
 
     def hangup(self) -> None:
         """CANCEL until the answer, BYE afterwards."""

@@ -64,8 +64,9 @@ class Dialler(Protocol):
     ) -> OutgoingCall:
         """Makes a call, whose listener hears nothing before this has returned."""
 
-    def launch(self, call: OutgoingCall) -> None:
-        """Sends the INVITE of a call that was not dialled at once."""
+    def launch(self, call: OutgoingCall, on_sent: Callable[[], None] | None = None) -> None:
+        """Sends the INVITE of a call that was not dialled at once; ``on_sent`` is called when it has
+        left, or never will."""
 
     def local_address_towards(self, peer: str) -> str:
         """The address of ours that a numeric peer is told. Raises OSError without a route."""
@@ -168,11 +169,14 @@ class OutboundLeg:
         """Where the INVITE of the present attempt goes; None without any."""
         return self._attempt.call.destination if self._attempt else None
 
-    def launch(self) -> None:
-        """Sends the INVITE, if that was left to the owner and is still wanted."""
+    def launch(self, on_sent: Callable[[], None] | None = None) -> None:
+        """Sends the INVITE, if that was left to the owner and is still wanted. ``on_sent`` is called
+        when it has left, or never will."""
         if self._attempt is not None:
-            self._outbound.dialler.launch(self._attempt.call)
+            self._outbound.dialler.launch(self._attempt.call, on_sent)
             self._await_answer()
+        elif on_sent is not None:
+            on_sent()
 
     def hangup(self, reason: str | None = None) -> None:
         """CANCEL until the answer, BYE afterwards; ``failed`` or ``hangup_done`` follows. No other

@@ -14,6 +14,7 @@ from onhook.call import Job, Limits
 from onhook.server import bills, clock
 from onhook.server.arrangements import Arranged, dearer
 from onhook.server.callees import Callee, Callees
+from onhook.server.concurrency import CallsInProgress, Place
 from onhook.server.credit import Meter
 from onhook.server.directory import Directory
 from onhook.server.facts import Facts
@@ -23,6 +24,7 @@ from onhook.server.live_call import LiveCall
 from onhook.server.preparation import Preparation
 from onhook.server.surroundings import Surroundings
 from onhook.server.ticket import Ticket
+from onhook.server.turns import Turn, Turns
 from onhook.server.works import RING_S, work_of
 from onhook.store import Account, CallRecord
 
@@ -30,17 +32,26 @@ _REQUEST_ID = 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
-    """One call to be placed: whom, on whose account, and what its notifications always say."""
+class _Asked:
+    """A request for one call or several: whose, on which account, and when it arrived."""
 
     request: BlockRequest
     app_id: str
     account: Account
-    callee: Callee
     arrived_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One call to be placed: whom, and what its notifications always say."""
+
+    asked: _Asked
+    callee: Callee
     always: Mapping[str, str]
     second: str = ""
     """The number that it is to be joined to."""
+    turn: Turn | None = None
+    """When its INVITE may leave, if others are called with it."""
 
 
 class Placing:
@@ -52,6 +63,7 @@ class Placing:
         preparation: Preparation,
         directory: Directory,
         callees: Callees,
+        in_progress: CallsInProgress,
         limits: Limits,
         owner: str,
         register: Callable[[LiveCall], None],
@@ -61,6 +73,7 @@ class Placing:
         self._preparation = preparation
         self._directory = directory
         self._callees = callees
+        self._in_progress = in_progress
         self._limits = limits
         self._owner = owner
         self._register = register
@@ -70,13 +83,14 @@ class Placing:
         self, app_id: str, request: BlockRequest, arrived_s: float
     ) -> Mapping[str, object]:
         """Places one call. Raises :class:`Refused`."""
-        arranged, account = await self._prepared(app_id, request)
+        asked = await self._asked(app_id, request, arrived_s)
+        arranged = await self._prepared(request)
         try:
-            callee = await self._found(account, request, request.text("dest"))
+            callee = await self._found(asked, request.text("dest"))
         except BaseException:
             arranged.release()
             raise
-        order = _Order(request, app_id, account, callee, arrived_s, {})
+        order = _Order(asked, callee, {})
         live, ticket = await self._made(order, arranged)
         ticket.reply = {"txn_ref": live.record.txn_ref, "session": live.record.session}
         await self._begin(live, ticket)
@@ -85,23 +99,16 @@ class Placing:
     async def call(
         self, app_id: str, request: BlockRequest, arrived_s: float
     ) -> Mapping[str, object]:
-        """Places a call to one number that is joined to another. Raises :class:`Refused`."""
-        arranged, account = await self._prepared(app_id, request)
-        first = request.text("dest1") or account.mobile_number
-        second = request.text("dest2")
-        if not first:
-            detail = (
-                "dest1 was not given, and the account has no registered number to call instead."
-            )
-            raise Refused("error_dest1_invalid", detail)
-        callee = await self._found(account, request, first, "dest1")
-        try:
-            arranged.callee = await self._found(account, request, second, "dest2")
-        except BaseException:
-            callee.release()
-            raise
+        """Places a call to one number that is joined to another, which it sees. Raises :class:`Refused`."""
+        asked = await self._asked(app_id, request, arrived_s)
+        account = asked.account
+        first, second = _both(request, account)
+        arranged = await self._prepared(request)
+        find = self._callees.find
+        callee = await find(account, first, shown=second, name="dest1")
+        arranged.callee = await find(account, second, request.text("caller_id"), name="dest2")
         always = {"dest1": first, "dest2": second}
-        order = _Order(request, app_id, account, callee, arrived_s, always, second)
+        order = _Order(asked, callee, always, second)
         live, ticket = await self._made(order, arranged)
         ticket.reply = {"txn_ref": live.record.txn_ref}
         await self._begin(live, ticket)
@@ -110,20 +117,20 @@ class Placing:
     async def conference(
         self, app_id: str, request: BlockRequest, arrived_s: float
     ) -> Mapping[str, object]:
-        """Places a call to each number, all for one room. Raises :class:`Refused`."""
-        _, account = await self._prepared(app_id, request)
+        """Places a call to each number, one after the other, all for one room. Raises :class:`Refused`."""
+        asked = await self._asked(app_id, request, arrived_s)
+        await self._prepared(request)
         dests = request.options["dest"]
         if not isinstance(dests, tuple):
             raise AssertionError("the syntax of dest makes a tuple of it")
         members: list[tuple[LiveCall, Ticket]] = []
+        turns = Turns()
         try:
             room = request.text("room")
             for dest in dests:
-                seated = Arranged(seat=self._around.rooms.seat(account.account_id, room))
+                seated = Arranged(seat=self._around.rooms.seat(app_id, room))
                 room = str(seated.reply["room"])
-                members.append(
-                    await self._member(app_id, account, request, dest, arrived_s, seated)
-                )
+                members.append(await self._member(asked, dest, seated, turns.another()))
         except BaseException:
             for live, ticket in members:
                 live.unrecorded()
@@ -140,45 +147,45 @@ class Placing:
         return reply
 
     async def _member(
-        self,
-        app_id: str,
-        account: Account,
-        request: BlockRequest,
-        dest: str,
-        arrived_s: float,
-        seated: Arranged,
+        self, asked: _Asked, dest: str, seated: Arranged, turn: Turn
     ) -> tuple[LiveCall, Ticket]:
         try:
-            callee = await self._found(account, request, dest)
+            callee = await self._found(asked, dest)
             always = {"room": str(seated.reply["room"])}
-            order = _Order(request, app_id, account, callee, arrived_s, always)
-            return await self._made(order, seated)
+            return await self._made(_Order(asked, callee, always, turn=turn), seated)
         except BaseException:
             seated.release()
             raise
 
-    async def _prepared(self, app_id: str, request: BlockRequest) -> tuple[Arranged, Account]:
-        never = asyncio.get_running_loop().create_future()
-        message = await self._preparation.prepare(request, never)
-        return Arranged(message=message), await self._directory.account_of(app_id)
+    async def _asked(self, app_id: str, request: BlockRequest, arrived_s: float) -> _Asked:
+        return _Asked(request, app_id, await self._directory.account_of(app_id), arrived_s)
 
-    async def _found(
-        self, account: Account, request: BlockRequest, dest: str, name: str = "dest"
-    ) -> Callee:
-        return await self._callees.find(account, dest, request.text("caller_id"), name=name)
+    async def _prepared(self, request: BlockRequest) -> Arranged:
+        never = asyncio.get_running_loop().create_future()
+        return Arranged(message=await self._preparation.prepare(request, never))
+
+    async def _found(self, asked: _Asked, dest: str) -> Callee:
+        return await self._callees.find(asked.account, dest, asked.request.text("caller_id"))
 
     async def _made(self, order: _Order, arranged: Arranged) -> tuple[LiveCall, Ticket]:
         """The call, which nobody knows of yet. What it holds is given back if it cannot be made."""
         try:
-            return await self._new(order, arranged)
+            place = self._in_progress.make(order.asked.account.account_id)
         except BaseException:
-            order.callee.release()
+            arranged.release()
+            raise
+        try:
+            return await self._new(order, arranged, place)
+        except BaseException:
+            place.release()
             arranged.release()
             raise
 
-    async def _new(self, order: _Order, arranged: Arranged) -> tuple[LiveCall, Ticket]:
-        session, number = new_session(), order.callee.number
-        terms = await self._around.pricing.outgoing(session, order.app_id, [number])
+    async def _new(
+        self, order: _Order, arranged: Arranged, place: Place
+    ) -> tuple[LiveCall, Ticket]:
+        session, number, app_id = new_session(), order.callee.number, order.asked.app_id
+        terms = await self._around.pricing.outgoing(session, app_id, [number])
         if not terms.covered:
             raise Refused("error_insufficient_credit")
         now_s = clock.now_s()
@@ -186,7 +193,7 @@ class Placing:
             CallRecord(
                 session=session,
                 txn_ref=new_txn_ref(terms.account.prefix),
-                app_id=order.app_id,
+                app_id=app_id,
                 owner=self._owner,
                 state="",
                 from_number=order.callee.caller.number,
@@ -203,8 +210,9 @@ class Placing:
         )
         try:
             if order.second:
-                arranged.rate = await dearer(self._around.pricing, record, order.second)
-            live, ticket = self._assembled(record, order, arranged, terms.meter, now_s)
+                pricing = self._around.pricing
+                arranged.rate = await dearer(pricing, record, order.second, "dest2")
+            live, ticket = self._assembled(record, order, arranged, terms.meter, place, now_s)
             live.reserve()
         except BaseException:
             terms.meter.release()
@@ -212,9 +220,15 @@ class Placing:
         return live, ticket
 
     def _assembled(
-        self, record: CallRecord, order: _Order, arranged: Arranged, meter: Meter, now_s: float
+        self,
+        record: CallRecord,
+        order: _Order,
+        arranged: Arranged,
+        meter: Meter,
+        place: Place,
+        now_s: float,
     ) -> tuple[LiveCall, Ticket]:
-        request, callee = order.request, order.callee
+        request, turn = order.asked.request, order.turn
         job = Job(
             request_id=_REQUEST_ID,
             block=request.block.name,
@@ -223,7 +237,8 @@ class Placing:
             speaks=request.message is not None,
             work=work_of(request, self._around.means),
         )
-        longest_s = request.whole("max_duration", 0)
+        # That of two numbers runs from the answer of the second: it is its work that counts it.
+        longest_s = 0 if order.second else request.whole("max_duration", 0)
         call, _ = machine.dial(
             record.session,
             job,
@@ -232,18 +247,32 @@ class Placing:
             ring_s=request.whole("ring_time", RING_S),
             max_s=longest_s or None,
         )
-        leg = PlacedLeg(callee, self._around.outbound)
+        leg = PlacedLeg(order.callee, self._around.outbound, turn)
 
         def over(live: LiveCall) -> None:
-            callee.release()
+            place.release()
+            if turn is not None:
+                turn.pass_on()
             self._on_over(live)
 
         live = LiveCall(record, call, leg, self._around, over, meter)
         answer = asyncio.get_running_loop().create_future()
-        return live, Ticket(job, request, order.arrived_s, answer, arranged)
+        return live, Ticket(job, request, order.asked.arrived_s, answer, arranged)
 
     async def _begin(self, live: LiveCall, ticket: Ticket) -> None:
         """Returns when the call is on disk; its callee's phone rings from then on."""
         self._register(live)
         live.begin((), placed=ticket)
         await ticket.answer
+
+
+def _both(request: BlockRequest, account: Account) -> tuple[str, str]:
+    """The two numbers to be joined; the first is the registered one where none is given."""
+    first = request.text("dest1") or account.mobile_number
+    second = request.text("dest2")
+    if not first:
+        detail = "dest1 was not given, and the account has no registered number to call instead."
+        raise Refused("error_dest1_invalid", detail)
+    if first == second:
+        raise Refused("error_same_dest1_dest2")
+    return first, second

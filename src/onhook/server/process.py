@@ -38,7 +38,7 @@ from onhook.server.api import Api, Application
 from onhook.server.arrangements import Arrangements
 from onhook.server.callees import Callees
 from onhook.server.charging import Charging
-from onhook.server.concurrency import Legs
+from onhook.server.concurrency import CallsInProgress
 from onhook.server.cors import Origins
 from onhook.server.credit import Credit
 from onhook.server.directory import Directory
@@ -142,15 +142,17 @@ class Server:
             )
             charging = Charging(store.money, self._settings.rate)
             pricing = Pricing(directory, charging, Credit(store.money))
-            legs = Legs(self._settings.max_calls)
-            callees = Callees(directory, legs)
+            in_progress = CallsInProgress(self._settings.max_calls)
+            callees = Callees(directory)
             rooms, outbound = Rooms(plane.open_room), Outbound(endpoint)
             self._metrics.watch_trunks(lambda: outbound.counters)
             around = Surroundings(
                 store=store,
                 journal=journal,
                 plane=plane,
-                arrangements=Arrangements(preparation, directory, callees, pricing, rooms),
+                arrangements=Arrangements(
+                    preparation, directory, callees, pricing, rooms, in_progress
+                ),
                 metrics=self._metrics,
                 deliver=outbox.deliver,
                 pricing=pricing,
@@ -168,9 +170,17 @@ class Server:
                 directory,
                 limits,
                 owner=owner,
-                legs=legs,
+                in_progress=in_progress,
                 placing=lambda register, over: Placing(
-                    around, preparation, directory, callees, limits, owner, register, over
+                    around,
+                    preparation,
+                    directory,
+                    callees,
+                    in_progress,
+                    limits,
+                    owner,
+                    register,
+                    over,
                 ),
                 country=self._settings.country,
             )

@@ -5,6 +5,7 @@ not in the middle of the call. A room is there as long as somebody has a seat in
 """
 
 import secrets
+import string
 from collections.abc import Callable
 from typing import Protocol
 
@@ -12,7 +13,8 @@ from onhook.blocks import Refused
 from onhook.blocks.destination import MEMBERS_MAX
 from onhook.media.stream import Stream
 
-_NAME_BYTES = 9
+_NAME_LETTERS = 12
+_ALPHABET = string.ascii_letters + string.digits
 
 
 class Mix(Protocol):
@@ -95,19 +97,19 @@ class _Room:
 
 
 class Rooms:
-    """The rooms of this process, by account and name."""
+    """The rooms of this process, by application and name (reference, section 7)."""
 
     def __init__(self, open_mix: Callable[[], Mix]) -> None:
         self._open_mix = open_mix
         self._rooms: dict[tuple[str, str], _Room] = {}
 
-    def seat(self, account_id: str, name: str, *, most: int = MEMBERS_MAX) -> Seat:
+    def seat(self, app_id: str, name: str, *, most: int = MEMBERS_MAX) -> Seat:
         """A place in a room, which is made if it is not there; an empty name asks for a new one.
 
         Raises :class:`Refused` if the room is full.
         """
         name = name or new_name()
-        key = account_id, name
+        key = app_id, name
         room = self._rooms.get(key)
         if room is None:
             room = _Room(name, self._open_mix, lambda: self._forget(key))
@@ -124,5 +126,5 @@ class Rooms:
 
 
 def new_name() -> str:
-    """A name that nobody has guessed."""
-    return "R" + secrets.token_urlsafe(_NAME_BYTES)
+    """A name that nobody has guessed. Clients that check names take letters, digits, ``.`` and ``_``."""
+    return "R" + "".join(secrets.choice(_ALPHABET) for _ in range(_NAME_LETTERS))

@@ -16,7 +16,7 @@ from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallListener
 from onhook.phone.sdp import RemoteMedia
 from onhook.server import bills, clock, numbers
-from onhook.server.concurrency import Legs
+from onhook.server.concurrency import CallsInProgress
 from onhook.server.directory import Directory
 from onhook.server.facts import Facts
 from onhook.server.identifiers import is_session, new_session, new_txn_ref
@@ -35,6 +35,7 @@ _REMEMBERED_MS = 24 * 3600 * 1000
 _UNKNOWN = (
     "'onhook number list' has the numbers that ring; if trunks send national ones, set --country."
 )
+_TRIAL = "'onhook account credit' ends the trial of an account; until then others cannot call it."
 _PARALLEL_S = 10.0
 """No request takes longer than this from its arrival to its call."""
 
@@ -84,12 +85,12 @@ class Switchboard:
         directory: Directory,
         limits: Limits,
         owner: str,
-        legs: Legs,
+        in_progress: CallsInProgress,
         placing: Callable[[Known, Known], Placing],
         country: str = "",
     ) -> None:
         self._around = around
-        self._legs = legs
+        self._in_progress = in_progress
         self._placing = placing(self._register, self._over)
         self._directory = directory
         self._limits = limits
@@ -140,18 +141,14 @@ class Switchboard:
                 terms.meter.release()
             return
         if number is None or terms is None:
-            log.info(
-                "call_refused",
-                reason="unknown number",
-                form=numbers.form_of(leg.called),
-                sip_call_id=leg.sip_call_id,
-                peer=leg.source[0],
-                hint=_UNKNOWN,
-                private={"called": leg.called.text},
-            )
-            leg.reject(404)
+            _refuse(leg, 404, "unknown number", _UNKNOWN)
             return
-        self._begin(leg, session, number, terms)
+        caller = numbers.caller_number(leg.caller.users, self._country)
+        if terms.account.trial and caller != terms.account.mobile_number:
+            terms.meter.release()
+            _refuse(leg, 480, "not the registered number of an account on trial", _TRIAL)
+            return
+        self._begin(leg, session, number, caller, terms)
 
     async def _called(self, leg: IncomingCall) -> Number | None:
         """The number of ours that is called, by whichever reading of what the trunk wrote."""
@@ -161,7 +158,9 @@ class Switchboard:
                 return found
         return None
 
-    def _begin(self, leg: IncomingCall, session: str, number: Number, terms: Terms) -> None:
+    def _begin(
+        self, leg: IncomingCall, session: str, number: Number, caller: str, terms: Terms
+    ) -> None:
         now_s = clock.now_s()
         record = CallRecord(
             session=session,
@@ -169,7 +168,7 @@ class Switchboard:
             app_id=number.app_id,
             owner=self._owner,
             state="",
-            from_number=numbers.caller_number(leg.caller.users, self._country),
+            from_number=caller,
             to_number=number.number,
             began_ms=clock.wall_ms(now_s),
             currency="",
@@ -179,7 +178,7 @@ class Switchboard:
         )
         record = bills.priced(record, terms.rate)
         call, effects = machine.arrive(record.session, number.forward_to, self._limits, now_s)
-        place = self._legs.came_in(record.account_id)
+        place = self._in_progress.came_in(record.account_id)
 
         def over(call: LiveCall) -> None:
             place.release()
@@ -335,3 +334,17 @@ class Switchboard:
                 await self._empty.wait()
         except TimeoutError:
             log.warning("calls_left_open", calls=len(self._calls))
+
+
+def _refuse(leg: IncomingCall, code: int, reason: str, hint: str) -> None:
+    """A call of which no application is told."""
+    log.info(
+        "call_refused",
+        reason=reason,
+        form=numbers.form_of(leg.called),
+        sip_call_id=leg.sip_call_id,
+        peer=leg.source[0],
+        hint=hint,
+        private={"called": leg.called.text},
+    )
+    leg.reject(code)
