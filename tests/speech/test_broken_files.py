@@ -181,10 +181,19 @@ def test_a_wav_full_of_bytes_that_look_like_frames_stays_a_wav() -> None:
     ("name", "lasts_s", "ends_s"),
     [
         ("sine_cat.mp3", 2.0, 2.0),
+        ("cat_xing.mp3", 2.14, 2.02),
+        ("cat_lame.mp3", 2.14, 2.02),
         ("cat_firstxing.mp3", 2.23, 2.10),
         ("cat_rates.mp3", 2.19, 2.07),
+        ("newline_first.mp3", 2.14, 2.02),
+        ("id3_then_zeros.mp3", 2.14, 2.02),
+        ("ape_first.mp3", 2.14, 2.02),
         ("midframe.mp3", 1.90, 1.77),
+        ("riffmp3_named.mp3", 2.17, 2.03),
+        ("mp3in.wav", 2.17, 2.03),
+        ("size_0.wav", 2.14, 2.02),
         ("size_ffff_trailer.wav", 2.14, 2.02),
+        ("rf64.wav", 2.14, 2.02),
     ],
 )
 def test_files_from_elsewhere_are_heard_to_their_end(

@@ -118,7 +118,7 @@ class _Search:
 
     def first(self) -> int | None:
         """Where the first frame is."""
-        start = _after_tags(self._body, 0)
+        start = after_tags(self._body, 0)
         return self._next(start, start + SEARCHED_BYTES)
 
     def frames(self) -> Iterator[tuple[int, _Frame]]:
@@ -127,7 +127,7 @@ class _Search:
         while at is not None:
             frame = _frame(body, at)
             if frame is None or (frame.kind != kind and not self._is_chain(at)):
-                at, kind = self._next(_after_tags(body, at), len(body)), None
+                at, kind = self._next(after_tags(body, at), len(body)), None
                 continue
             if at + frame.size > len(body):
                 return  # half a frame at the end
@@ -206,7 +206,7 @@ def _made_info(first: bytes, frames: int) -> bytes:
     return (head.ljust(frame.info_at, b"\0") + told).ljust(frame.size, b"\0")
 
 
-def _after_tags(body: bytes, at: int) -> int:
+def after_tags(body: bytes, at: int) -> int:
     """Where the tags that begin at `at` end, ID3 in front and behind and APE, with what pads them."""
     for _ in range(_MAX_TAGS):
         after = _after_tag(body, _BLANK.match(body, at).end())  # type: ignore[union-attr]  # always

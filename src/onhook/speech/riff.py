@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-_BLANK: Final = re.compile(rb"(?:[\0\t\n\r ]|\xef\xbb\xbf)*")
+from onhook.speech.mpeg import after_tags
+
 _FORMS: Final = (b"RIFF", b"RF64", b"BW64")
 _CHUNK: Final = struct.Struct("<4sI")
 _UNKNOWN: Final = 0xFFFFFFFF
@@ -50,12 +51,7 @@ class Wave:
 
 def begins(body: bytes) -> int | None:
     """Where in `body` a wav begins: at once, or behind blanks or a tag; None for what is no wav."""
-    at = _BLANK.match(body).end()  # type: ignore[union-attr]  # it always matches
-    if body[at : at + 3] == b"ID3" and len(body) > at + 10:
-        size = sum(
-            (byte & 0x7F) << 7 * place for place, byte in enumerate(body[at + 9 : at + 5 : -1])
-        )
-        at += 10 + size
+    at = after_tags(body, 0)
     return at if body[at : at + 4] in _FORMS and body[at + 8 : at + 12] == b"WAVE" else None
 
 

@@ -89,8 +89,8 @@ def _grouped(found: "re.Match[str]", language: Tongue) -> str | None:
     text = found[0]
     groups = re.findall(r"\d+", text)
     separators = {character for character in text if not character.isdigit()}
-    if "." in separators and min(map(len, groups)) < 2:
-        return None  # a version, an address
+    if "." in separators and min(map(len, groups)) < 2 and _is_dotted_name(groups):
+        return None
     if sum(map(len, groups)) <= _LONGEST_QUANTITY and not (
         separators == {"-"} and any(len(group) > 1 and group[0] == "0" for group in groups)
     ):
@@ -101,6 +101,12 @@ def _grouped(found: "re.Match[str]", language: Tongue) -> str | None:
     if separators == thousands and language.number(text) is not None and _by_thousands(groups):
         return language.written("".join(groups), "")
     return _in_groups(text)
+
+
+def _is_dotted_name(groups: list[str]) -> bool:
+    """A version, the address of a machine, or a quantity of another language: no number of a telephone."""
+    is_address = len(groups) == 4 and all(int(group) < 256 for group in groups)
+    return is_address or len(groups) < 3 or _by_thousands(groups)
 
 
 def _by_thousands(groups: list[str]) -> bool:

@@ -11,7 +11,7 @@ _LETTER: Final = "A-Za-z_\u00c0-\u024f"
 
 _KEYS: Final = re.compile(rf"(?<![{_LETTER}*#\d])\d*[*#][*#\d]*(?![{_LETTER}])")
 _NUMBER: Final = re.compile(rf"(?<![{WORD}*#])#([A-Z]?\d+(?:-\d+)*)(?![{WORD}*#]|[.,]\d|-\d)")
-_DECORATION: Final = re.compile(r"[*#]{3,}")  # a mask (****1234), a line
+_MASK: Final = re.compile(rf"(?<![{_LETTER}*#\d])(?:[*#]{{3,}}[ -]?)+(\d*)(?![{_LETTER}*#])")
 _PARTS: Final = re.compile(r"[*#]|\d+")
 
 
@@ -20,10 +20,9 @@ def _keys(found: "re.Match[str]", language: Tongue) -> str | None:
     named = words(language.tag)
     if named is None:
         return None
-    text = _DECORATION.sub(" ", found[0])
     spoken = [
         {"*": named.star, "#": named.pound}.get(part) or " ".join(part)
-        for part in _PARTS.findall(text)
+        for part in _PARTS.findall(found[0])
     ]
     following = found.string[found.end() :][:1]
     if following and spoken and spoken[-1].endswith(following):
@@ -38,6 +37,11 @@ def _with_blanks(found: "re.Match[str]", spoken: str) -> str:
     text = found.string
     before, after = text[: found.start()][-1:], text[found.end() :][:1]
     return f"{' ' * before.isalnum()}{spoken}{' ' * after.isalnum()}"
+
+
+def _mask(found: "re.Match[str]", language: Tongue) -> str | None:
+    """`**** 1234`: what is hidden, or a line that is drawn, is silent."""
+    return None if words(language.tag) is None else " ".join(found[1])
 
 
 def _number(found: "re.Match[str]", language: Tongue) -> str | None:
@@ -57,5 +61,5 @@ def _is_code(text: str) -> bool:
     return len(digits) > 6 or (len(digits) > 1 and digits[0] == "0")
 
 
-RULES: Final = ((_NUMBER, _number), (_KEYS, _keys))
+RULES: Final = ((_MASK, _mask), (_NUMBER, _number), (_KEYS, _keys))
 """For `normalise`."""
