@@ -3,6 +3,7 @@
 PY := .venv/bin/python
 SIPP := sipp=sip-tester
 SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2
+FAKETIME := faketime=faketime
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'
 
 .PHONY: help setup demo test slow check crash interop bench docs lock wheel clean
@@ -18,11 +19,11 @@ demo:  ## one real call, from the first ring to the bill, in under a minute
 	@$(PY) scripts/demo.py
 
 test:  ## all tests
-	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL)
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(FAKETIME)
 	@$(PY) -m pytest -q -n 2 --dist worksteal -m 'not slow'
 
 slow:  ## what takes long: tests marked slow, 20 kills, softphones and an exchange
-	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(SOFTPHONES)
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(FAKETIME) $(SOFTPHONES)
 	@scripts/client_tools.sh
 	@$(PY) -m pytest -q -m slow
 	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20

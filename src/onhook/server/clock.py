@@ -7,6 +7,7 @@ it is worth nothing without the boot that it belongs to.
 
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
@@ -46,3 +47,40 @@ def api_date(at_ms: int) -> str:
     """A moment as the API writes it: ``YYYY-MM-DD HH:mm:SS`` in GMT+8."""
     moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(SINGAPORE)
     return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+class SettledClock:
+    """Unix time by which something may be deleted: it does not follow the wall clock at once.
+
+    A wall clock that was set by more than ``STEP_S`` may be wrong, and what is deleted by it is gone. It
+    is believed when it has stood for ``patience_s``; until then time passes as it did before.
+    """
+
+    STEP_S = 60.0
+
+    def __init__(
+        self,
+        patience_s: float,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._patience_s = patience_s
+        self._wall = wall
+        self._monotonic = monotonic
+        self._offset_s = wall() - monotonic()
+        self._doubted: tuple[float, float] | None = None
+        """Another offset, and since when it has stood."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        at_s = self._monotonic()
+        self._look(self._wall() - at_s, at_s)
+        return at_s + self._offset_s
+
+    def _look(self, offset_s: float, at_s: float) -> None:
+        if abs(offset_s - self._offset_s) <= self.STEP_S:
+            self._offset_s, self._doubted = offset_s, None
+        elif self._doubted is None or abs(offset_s - self._doubted[0]) > self.STEP_S:
+            self._doubted = offset_s, at_s
+        elif at_s - self._doubted[1] >= self._patience_s:
+            self._offset_s, self._doubted = offset_s, None

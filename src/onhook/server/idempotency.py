@@ -10,6 +10,7 @@ very moment. Both would be carried out, as without a key; the reply that is kept
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -17,14 +18,15 @@ import structlog
 
 from onhook.blocks import Refused, RequestKey
 from onhook.blocks.idempotency import REPLAYED_HEADER, TRY_AGAIN
-from onhook.server import clock
 from onhook.server.answer import Answer, refusal, success
+from onhook.server.clock import SettledClock
 from onhook.store import IdempotentReply, Store, Writes
 from onhook.store.replies import forget_replies, kept_reply
 
 log = structlog.get_logger()
 
 _FORGET_EVERY_S = 3600.0
+_KEPT_BY = SettledClock(math.inf)
 
 Act = Callable[[], Awaitable[Mapping[str, object]]]
 """Carries a request out; what it returns joins the reply. Raises :class:`Refused`."""
@@ -118,4 +120,5 @@ def _again(body: Mapping[str, object]) -> Answer:
 
 
 def _now_ms() -> int:
-    return clock.wall_ms(clock.now_s())
+    """Of a clock that is not set while this process runs: a key is not forgotten by that."""
+    return round(_KEPT_BY.now() * 1000)

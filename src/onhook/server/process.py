@@ -38,6 +38,7 @@ from onhook.server.api import Api, Application
 from onhook.server.arrangements import Arrangements
 from onhook.server.callees import Callees
 from onhook.server.charging import Charging
+from onhook.server.clock import SettledClock
 from onhook.server.concurrency import CallsInProgress
 from onhook.server.cors import Origins
 from onhook.server.credit import Credit
@@ -88,6 +89,8 @@ log = structlog.get_logger()
 _LAST_BYES_S = 5.0
 _LAST_NOTIFICATIONS_S = 10.0
 _RECORDINGS = "recordings"
+_CLOCK_SETTLES_S = 86400.0
+"""Nothing is deleted by a wall clock that was set less than this ago."""
 
 
 class StartError(Exception):
@@ -312,6 +315,7 @@ class Server:
             settings.data / _RECORDINGS,
             settings.public_url or f"http://{_text(self.http)}",
             settings.recordings_kept_s,
+            deletes_by=SettledClock(_CLOCK_SETTLES_S).now,
         )
         try:
             recordings.recover()
@@ -513,6 +517,7 @@ async def _warm(renderer: Renderer[Prompt], files: PromptFiles) -> None:
         # What is there now stays. Without it a full collection would stop all calls for 0.1 s.
         gc.collect()
         gc.freeze()
+        log.info("voices_ready")
     except Exception:  # the root of a background task
         log.exception("voices_not_loaded")
 

@@ -293,3 +293,20 @@ def test_the_encoder_ends_with_the_server() -> None:
     assert child.stdin is not None
     child.stdin.close()
     assert child.wait(PATIENCE_S) == 0
+
+
+async def test_a_clock_that_was_set_closes_links_and_deletes_nothing(tmp_path: Path) -> None:
+    name = "x" * 32
+    mp3 = tmp_path / f"{name}.mp3"
+    mp3.write_bytes(b"mp3")  # a moment, before anything runs
+    made_at = mp3.stat().st_mtime
+    store = RecordingStore(
+        tmp_path,
+        "http://127.0.0.1",
+        KEPT_S,
+        now=lambda: made_at + 2 * KEPT_S,
+        deletes_by=lambda: made_at + KEPT_S / 2,
+    )
+    assert store.delete_expired() == 0
+    assert await store.find(name) is Missing.EXPIRED
+    await store.close()

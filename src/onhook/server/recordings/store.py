@@ -90,7 +90,8 @@ class CallRecording:
 class RecordingStore:
     """The recordings of one data directory. For the event loop, but for what says that it blocks.
 
-    ``public_url`` is where customers reach this server; ``kept_s`` how long a link is good.
+    ``public_url`` is where customers reach this server; ``kept_s`` how long a link is good. ``now`` is the
+    wall clock; files are deleted by ``deletes_by``, which may be more careful.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class RecordingStore:
         *,
         encoder: Encoder | None = None,
         now: Callable[[], float] = time.time,
+        deletes_by: Callable[[], float] | None = None,
         again_s: float = _AGAIN_S,
     ) -> None:
         self._directory = directory
@@ -108,6 +110,7 @@ class RecordingStore:
         self._kept_s = kept_s
         self._encoder = encoder or Encoder()
         self._now = now
+        self._deletes_by = deletes_by or now
         self._again_s = again_s
         self._thread = ThreadPoolExecutor(1, "recordings")
         self._unfinished: dict[str, asyncio.Event] = {}
@@ -247,12 +250,12 @@ class RecordingStore:
 
     def delete_expired(self) -> int:
         """Delete mp3s whose links are expired; returns how many. Blocks. Raises ``OSError``."""
-        count = 0
+        count, now = 0, self._deletes_by()
         with os.scandir(self._directory) as entries:
             for entry in entries:
                 if not entry.name.endswith(".mp3"):
                     continue
-                if entry.stat(follow_symlinks=False).st_mtime + self._kept_s <= self._now():
+                if entry.stat(follow_symlinks=False).st_mtime + self._kept_s <= now:
                     Path(entry.path).unlink(missing_ok=True)
                     count += 1
         if count:
