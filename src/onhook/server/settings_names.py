@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "ONHOOK_"
-BESIDES = ("trunk_password",)
-"""Variables of commands, which are no settings."""
+BESIDES = ("trunk_password", "api")
+"""Variables of commands and of the sample applications, which are no settings."""
 
 _CLOSE = 0.8
 """How alike two names are (difflib) of which one is taken for a misspelling of the other."""
