@@ -84,6 +84,8 @@ ANY_PORT = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
     [
         (["serve", "--http", "nonsense"], "--http"),
         (["serve", "--http", "127.0.0.1:99999"], "--http"),
+        (["serve", "--sip", "[::1]:0"], "'[::1]:0'; IPv6 is not supported"),
+        (["serve", "--sip", "localhost:0"], "expected an IPv4 address in digits"),
         (["serve", "--rtp-ports", "9-1"], "--rtp-ports"),
         (["serve", "--allowed-networks", "10.0.0.0/33"], "--allowed-networks"),
         (["serve", "--allowed-networks", "10.0.0.0/8,10.0.0.0/33"], "'10.0.0.0/33'"),

@@ -14,7 +14,17 @@ import uvloop
 from onhook.phone import IncomingCall, SipCause
 from onhook.phone.message import Request, TcpAddress, parse
 from onhook.phone.tcp import MAX_STRANGERS
-from phone.peer import LOOPBACK, SDP, Callee, Dialler, Line, TcpPeer, answer_at_once, line
+from phone.peer import (
+    LOOPBACK,
+    SDP,
+    Callee,
+    Dialler,
+    Line,
+    TcpPeer,
+    answer_at_once,
+    leave_ringing,
+    line,
+)
 
 UNREACHABLE = SipCause(503, None, "no connection")
 
@@ -235,6 +245,26 @@ async def test_a_connection_is_kept_alive_and_pings_are_answered() -> None:
         assert on.endpoint.counters["keepalives"] == 1
 
 
+async def test_a_connection_that_nobody_uses_any_more_is_closed() -> None:
+    """Not while there is a call, however long nothing is said of it."""
+    async with tcp_line() as (on, trunk):
+        dialler, callee = await talking(on, trunk)
+        on.clock.advance(1000)
+        await trunk.quiet()
+        dialler.call.hangup()
+        trunk.answer(await trunk.request("BYE"))
+        await dialler.until("hangup_done")
+        on.clock.advance(100)
+        await trunk.quiet()
+        assert len(trunk.connections) == 1
+        on.clock.advance(121)
+        on.clock.advance(121)
+        await trunk.gone()
+        assert on.endpoint.live_calls == 0
+        await talking(on, trunk)  # and is made again when there is something to say
+        assert callee.call_id
+
+
 async def test_a_peer_that_does_not_read_is_dropped() -> None:
     async with tcp_line() as (on, trunk):
         _, callee = await talking(on, trunk)
@@ -351,6 +381,47 @@ async def test_strangers_are_few_and_get_no_time() -> None:
         phones[0].send(phones[0].text("OPTIONS"))
         await phones[0].status(403)
         await phones[0].close()
+
+
+async def test_a_caller_that_goes_quiet_after_its_first_message_is_let_go() -> None:
+    async with line(leave_ringing) as on:
+        idle, pinging, calling = phones = [TcpPeer(on.peer.server) for _ in range(3)]
+        for phone in phones:
+            await phone.connect()
+            phone.send(phone.text("OPTIONS"))
+            await phone.status(200)
+        where = f"{calling.address[0]}:{calling.address[1]}"
+        headers = (f"Contact: <sip:me@{where};transport=tcp>",)
+        calling.send(calling.text("INVITE", call_id="long@peer", body=SDP, headers=headers))
+        await calling.status(100)
+        for _ in range(12):
+            on.clock.advance(30)
+            pinging.send(b"\r\n\r\n")
+            await pinging.until_quiet()
+        await idle.gone()
+        on.owner.call.answer(ip="127.0.0.1", port=20000)
+        final = await calling.status(200)
+        calling.send(calling.text("ACK", call_id="long@peer", to_tag=final.to_tag))
+        calling.send(calling.text("BYE", call_id="long@peer", to_tag=final.to_tag, cseq=2))
+        await calling.status(200)
+        for _ in range(3):
+            on.clock.advance(121)
+        for phone in (pinging, calling):
+            await phone.gone()
+
+
+async def test_a_strangers_pings_keep_nothing() -> None:
+    async with line(trusted_peers=()) as on:
+        stranger = TcpPeer(on.peer.server)
+        await stranger.connect()
+        stranger.send(stranger.text("OPTIONS"))
+        await stranger.status(403)
+        for _ in range(4):
+            on.clock.advance(29)
+            if stranger.connections:
+                stranger.send(b"\r\n\r\n")
+            await asyncio.sleep(0.01)
+        await stranger.gone()
 
 
 async def test_the_endpoint_closes_with_connections_open() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from onhook.phone import grammar
 from onhook.phone.invite import SentInvite, listed, transport_of, unlisted
-from onhook.phone.message import Address, Request, Response
+from onhook.phone.message import Address, Request, Response, TcpAddress
 from onhook.phone.pending import PendingInvite
 from onhook.phone.reply import HeaderLines
 from onhook.phone.routing import host_of, next_hop, origin_of, request_uri_and_routes
@@ -173,6 +173,11 @@ class Dialog:
         rewrite that know about NAT."""
         named = (self._source[0], self._origin, host_of(self.target))
         return tuple(dict.fromkeys(ip for ip in named if ip))
+
+    def is_with(self, peer: TcpAddress) -> bool:
+        """Whether its messages come over the connection with this peer, or go over it."""
+        ends = (self._source, next_hop(self.target, self.routes, self._source))
+        return any(isinstance(end, TcpAddress) and end == peer for end in ends)
 
     def matches(self, request: Request) -> bool:
         """Whether a request with our Call-ID and our tag also has the peer's tag."""

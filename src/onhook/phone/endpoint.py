@@ -29,7 +29,7 @@ from onhook.phone.invite import Outline, like
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
 from onhook.phone.media_hosts import MediaHosts, read_located
-from onhook.phone.message import Address, Request
+from onhook.phone.message import Address, Request, TcpAddress
 from onhook.phone.orphan import Orphan
 from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.pending import refuse_pending
@@ -266,6 +266,10 @@ class SipEndpoint(Wire):
         call = self._call_of(request)
         if call is not None:
             call.acknowledged(request)
+
+    def is_used(self, peer: TcpAddress) -> bool:
+        """Whether the dialog of a call has this peer at its other end."""
+        return any(call.dialog.is_with(peer) for call in self._calls.values())
 
     # For the calls (Signalling).
 

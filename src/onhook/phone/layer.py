@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from onhook.phone.invite import SentInvite
-from onhook.phone.message import Address, Request, Response, TransactionKey
+from onhook.phone.message import Address, Request, Response, TcpAddress, TransactionKey
 from onhook.phone.routing import return_address
 from onhook.phone.timers import Clock, Timers
 from onhook.phone.transactions import (
@@ -167,6 +167,13 @@ class TransactionLayer(TransactionOwner):
         )
         self._clients[transaction.key] = transaction
         return transaction
+
+    def is_used(self, peer: TcpAddress) -> bool:
+        """Whether anybody waits for something over the connection with this peer."""
+        return any(
+            transaction.over_tcp and transaction.peer == peer and key not in self._lingering
+            for key, transaction in (*self._servers.items(), *self._clients.items())
+        )
 
     def disconnected(self, peer: Address, event: Event) -> None:
         """Tell all that wait for an answer over TCP that it is `UNREACHABLE`, or `LOST`."""

@@ -1,8 +1,10 @@
 """SIP over TCP: connections by the address of their peer, opened when there is something to send.
 
 One connection serves all calls with a trunk, and is kept alive (RFC 5626 3.5.1). Whoever connects to us is
-served like a peer over UDP; how many may is bounded, and how long they may be silent before their first
-message. A stream that cannot be cut into messages ends its connection, once its sender was told.
+served like a peer over UDP; how many may is bounded, how long they may be silent before their first message,
+and how long after it: a connection over which nothing goes is closed, whoever made it, unless a dialog or a
+transaction uses it. The pings of a trusted peer say that it wants to keep it; a stranger's say nothing.
+A stream that cannot be cut into messages ends its connection, once its sender was told.
 """
 
 from __future__ import annotations
@@ -25,6 +27,10 @@ CONNECT_S = 4.0
 KEEPALIVE_S = 30.0
 FIRST_MESSAGE_S = 30.0
 """Somebody who connects has this long for the first message."""
+IDLE_S = 120.0
+STRANGER_IDLE_S = 30.0
+"""Without a message for so long, and at most for twice as long, a connection is closed (RFC 3261 18:
+not before a transaction would have come to its end)."""
 VANISHED_MS = 20_000
 """What was written and not acknowledged for so long ends the connection."""
 MAX_UNSENT_BYTES = 256 * 1024
@@ -47,7 +53,10 @@ class _Connection(asyncio.Protocol):
         self.accepted = peer is None
         self.stranger = False
         self.proven = False
+        self._active = False
+        """Whether there was a message since the last look, or a ping that counts as one."""
         self.over = False
+        self._since_message_s = 0.0
         self.peer = peer or TcpAddress("", 0)
         self.connecting: asyncio.Task[None] | None = None
 
@@ -61,6 +70,7 @@ class _Connection(asyncio.Protocol):
         if self._transport is None:
             self._queue.append(data)
             return len(self._queue) <= MAX_QUEUED
+        self._active = self._active or data != PING
         if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             return False
         self._transport.write(data)
@@ -117,8 +127,9 @@ class _Connection(asyncio.Protocol):
             for message in self._framer.feed(data):
                 if message == PING and self._transport is not None:
                     self._transport.write(PONG)
+                    self._active = self._active or not self.stranger
                 else:
-                    self.proven = True
+                    self.proven = self._active = True
                 self._owner.receive(message, self.peer)
                 if self.over:
                     return
@@ -129,14 +140,29 @@ class _Connection(asyncio.Protocol):
             self._owner.drop(self, flush=True)
 
     def _keep_alive(self) -> None:
-        if self.send(PING):
+        self._since_message_s = 0.0 if self._is_used() else self._since_message_s + KEEPALIVE_S
+        if self._since_message_s >= IDLE_S or not self.send(PING):
+            self._owner.drop(self, flush=True)
+        else:
             self.wait(KEEPALIVE_S, self._keep_alive)
+
+    def _silent(self) -> None:
+        if self.proven:
+            self.wait(STRANGER_IDLE_S if self.stranger else IDLE_S, self._look)
         else:
             self._owner.drop(self)
 
-    def _silent(self) -> None:
-        if not self.proven:
-            self._owner.drop(self)
+    def _look(self) -> None:
+        """Close what was accepted and is idle."""
+        if self._is_used():
+            self.wait(STRANGER_IDLE_S if self.stranger else IDLE_S, self._look)
+        else:
+            self._owner.drop(self, flush=True)
+
+    def _is_used(self) -> bool:
+        """Whether there was something since this was asked last, or somebody waits for something."""
+        was_active, self._active = self._active, False
+        return was_active or self._owner.is_used(self.peer)
 
 
 class TcpTransport:
@@ -144,7 +170,8 @@ class TcpTransport:
 
     `receive` gets each message, `PING` included. `on_refused` hears that no connection could be made
     to an address, or that it closed without a word; `on_lost` that one which had worked is gone.
-    `trusts` says of a host whether it is one of ours.
+    `trusts` says of a host whether it is one of ours; `is_used` of a peer whether a dialog or a
+    transaction needs the connection with it.
     """
 
     def __init__(
@@ -154,8 +181,10 @@ class TcpTransport:
         on_refused: Callable[[Address], None],
         on_lost: Callable[[Address], None],
         trusts: Callable[[str], bool],
+        is_used: Callable[[TcpAddress], bool],
     ) -> None:
         self.receive = receive
+        self.is_used = is_used
         self.clock: Clock
         self._on_refused = on_refused
         self._on_lost = on_lost

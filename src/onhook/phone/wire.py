@@ -64,6 +64,7 @@ class Wire(ABC):
             on_refused=lambda peer: self._disconnected(peer, Event.UNREACHABLE),
             on_lost=lambda peer: self._disconnected(peer, Event.LOST),
             trusts=self._neighbours.trusts,
+            is_used=lambda peer: self.is_used(peer) or self._running.is_used(peer),
         )
         self._counters: Counter[str] = Counter()
 
@@ -83,6 +84,10 @@ class Wire(ABC):
     @abstractmethod
     def acknowledged(self, request: Request) -> None:
         """An ACK for a 2xx."""
+
+    @abstractmethod
+    def is_used(self, peer: TcpAddress) -> bool:
+        """Whether a dialog needs the connection with a peer."""
 
     async def _open(self, host: str, port: int, max_lingering: int) -> None:
         clock = self._running_clock

@@ -338,7 +338,10 @@ class Server:
             plane.reserve().release()
         except OSError as error:
             plane.close()
-            raise StartError(f"The media plane cannot start: {error.strerror}.") from error
+            raise StartError(
+                f"Audio cannot be heard at {self._settings.sip[0]}, the address of --sip, on the ports of "
+                f"--rtp-ports ({low}-{high}): {error.strerror}."
+            ) from error
         stack.callback(plane.close)
         return plane
 
@@ -549,7 +552,8 @@ def _listen(address: tuple[str, int]) -> socket.socket:
 
 
 def _in_use(what: str, option: str, address: tuple[str, int], error: OSError) -> str:
-    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    reason = (reason or str(error)).partition(" (while ")[0]
     return f"{what} cannot listen on {_text(address)}: {reason}; choose another with {option}."
 
 

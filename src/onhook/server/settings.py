@@ -37,6 +37,21 @@ def _address(value: object) -> object:
     return host.strip("[]") or "0.0.0.0", int(port)
 
 
+def _ipv4_address(value: object) -> object:
+    """``ADDRESS:PORT`` as a pair; SIP and audio share the address."""
+    if not isinstance(value, str):
+        return value
+    form = f"expected an IPv4 address in digits and a port, such as 0.0.0.0:5060, got {value!r}"
+    try:
+        where = _address(value)
+        if isinstance(where, tuple):
+            ipaddress.IPv4Address(where[0])
+        return where
+    except ValueError:
+        is_ipv6 = value.count(":") > 1
+        raise ValueError(f"{form}; IPv6 is not supported" if is_ipv6 else form) from None
+
+
 def _port_range(value: object) -> object:
     """``LOW-HIGH``, both included, as a pair."""
     if not isinstance(value, str):
@@ -118,6 +133,7 @@ def _origin(value: object) -> str:
     return origin
 
 
+SipAddress = Annotated[tuple[str, int], NoDecode, BeforeValidator(_ipv4_address)]
 HostPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
 PortRange = Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
@@ -144,8 +160,9 @@ class Settings(BaseSettings):
         description="Web pages and browser extensions that may ask the API from a browser: their "
         "origins, such as https://shop.example.com, or * for all.",
     )
-    sip: HostPort = Field(
-        ("127.0.0.1", 5060), description="Where SIP listens (UDP and TCP), HOST:PORT."
+    sip: SipAddress = Field(
+        ("127.0.0.1", 5060),
+        description="Where SIP listens (UDP and TCP), ADDRESS:PORT; audio uses the same address. IPv4.",
     )
     rtp_ports: PortRange = Field(
         (20000, 29999), description="UDP ports for audio, LOW-HIGH; even ones are used, one a call."
