@@ -365,6 +365,34 @@ async def test_the_number_of_calls_is_bounded() -> None:
         await Caller(on.peer).ringing()
 
 
+async def test_what_is_not_admitted_is_not_kept() -> None:
+    """503 at once; OPTIONS are answered, and the calls that were taken go on."""
+    asked: list[tuple[str, bool]] = []
+
+    def admits(host: str, waited_s: float) -> bool:
+        asked.append((host, waited_s >= 0))
+        return len(asked) == 1
+
+    async with line(admits=admits) as on:
+        taken = Caller(on.peer)
+        await taken.established()
+        for _ in range(2):
+            Caller(on.peer).invite()
+            refused = await on.peer.status(503)
+            assert refused["Retry-After"] == "5"
+        on.peer.send(on.peer.text("OPTIONS"))
+        await on.peer.status(200)
+        taken.within("INVITE", body=SDP)
+        await on.peer.status(200)
+        taken.ack(cseq=2)
+        taken.within("BYE")
+        await on.peer.status(200)
+        assert len(on.owners) == 1
+        assert on.endpoint.live_calls == 0
+        assert on.endpoint.counters["shed"] == 2
+        assert asked == [("127.0.0.1", True)] * 3
+
+
 async def test_what_lingers_is_bounded() -> None:
     async with line(lambda call: call.reject(404), max_calls=2) as on:
         for _ in range(30):

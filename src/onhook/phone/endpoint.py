@@ -18,17 +18,16 @@ from ipaddress import IPv4Network, IPv6Network
 
 import structlog
 
-from onhook.phone import sdp
-from onhook.phone.bodies import READABLE, description_of
+from onhook.phone.bodies import READABLE
 from onhook.phone.cause import SipCause
 from onhook.phone.dialog import Dialog, DialogRecord
 from onhook.phone.digest import Authenticator
-from onhook.phone.errors import NamedAddress, SdpError
+from onhook.phone.errors import SdpError
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.invite import Outline, like
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
-from onhook.phone.media_hosts import MediaHosts, read_located
+from onhook.phone.media_hosts import MediaHosts
 from onhook.phone.message import Address, Request, TcpAddress
 from onhook.phone.orphan import Orphan
 from onhook.phone.outgoing import OutgoingCall
@@ -37,7 +36,6 @@ from onhook.phone.reply import ALLOW, HeaderLines, response
 from onhook.phone.resolver import Resolver
 from onhook.phone.routing import return_address
 from onhook.phone.screening import Refusal, refuse_description, refuse_misplaced, screen
-from onhook.phone.sdp import Offer
 from onhook.phone.strangers import Strangers
 from onhook.phone.timers import Clock, TimerHandle, Timers
 from onhook.phone.trunk import CallerId, Trunk, is_numeric
@@ -51,6 +49,10 @@ _STRANGER = "Address Not Among Trusted Peers"
 OnCall = Callable[[IncomingCall], CallListener | None]
 """Told of each new call. Returns its listener, or None if the call was rejected or has one set;
 a call that is left without either is rejected with 480."""
+Admits = Callable[[str, float], bool]
+"""Whether a new call from this numeric host is taken, that waited for so many seconds; must be quick."""
+_SHED = (("Retry-After", "5"),)
+"""Soon: the next second may be quieter."""
 
 
 class SipEndpoint(Wire):
@@ -63,7 +65,8 @@ class SipEndpoint(Wire):
     calls and the probes of a dispatcher (OPTIONS) get 503 then, live calls go on. Without `trying`
     no 100 is sent: an owner that first stores a call lets the caller repeat its INVITE until then,
     so that one which nobody knows of yet is not lost with the process; it has to ring, answer or
-    reject within 200 ms as a rule (RFC 3261 17.2.1).
+    reject within 200 ms as a rule (RFC 3261 17.2.1). What `admits` does not take gets 503 before
+    anything is kept of it; OPTIONS and requests of live calls are not asked about.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class SipEndpoint(Wire):
         max_calls: int = 5000,
         retry_after_s: int = 30,
         trying: bool = True,
+        admits: Admits = lambda host, waited_s: True,
         timers: Timers | None = None,
         clock: Clock | None = None,
         on_message: OnMessage | None = None,
@@ -91,6 +95,7 @@ class SipEndpoint(Wire):
         self.trying = trying
         self.draining = False
         self._on_call = on_call
+        self._admits = admits
         self._max_calls = max_calls
         self._retry_after = (("Retry-After", str(retry_after_s)),)
         self._resolver = Resolver()
@@ -110,11 +115,13 @@ class SipEndpoint(Wire):
         """What happened since the start.
 
         `requests.<METHOD>`, `responses.<n>xx` (sent, repetitions included), `malformed`, `refused`
-        (from outside the trusted peers), `overloaded`, `retransmissions`, `unsent`, `keepalives`.
+        (from outside the trusted peers), `overloaded`, `shed` (not admitted), `retransmissions`,
+        `unsent`, `unread` (waited for too long), `keepalives`.
         """
         repeated = self._layer.retransmissions if self._layer else 0
         unsent = self._transport.dropped + self._tcp.dropped
-        own = {"retransmissions": repeated, "unsent": unsent}
+        unread = self._transport.unread
+        own = {"retransmissions": repeated, "unsent": unsent, "unread": unread}
         return {**self._counters, **own}
 
     async def start(self, host: str, port: int) -> None:
@@ -314,6 +321,9 @@ class SipEndpoint(Wire):
             refusal = Refusal(503, headers=self._retry_after)
         if refusal is not None and request.method == "INVITE":
             self._refuse_invite(request, refusal)
+        elif request.method == "INVITE" and not self._admits(request.source[0], self._waited_s):
+            self._counters["shed"] += 1
+            self.refuse(request, 503, _SHED)
         elif refusal is not None:
             self.refuse(request, refusal.status, refusal.headers, refusal.phrase)
         elif request.method == "OPTIONS":
@@ -323,15 +333,13 @@ class SipEndpoint(Wire):
             self._invited(request)
 
     def _invited(self, invite: Request) -> None:
-        body = description_of(invite)
         try:
-            offer, is_located = _first_offer(body)
             dialog = Dialog.of_invite(invite, self._tag(invite))
             key = (dialog.call_id, dialog.local_tag)
             if key in self._calls:  # repeated so late that its transaction is gone
                 self._refuse_invite(invite, Refusal(482))
                 return
-            call = IncomingCall(invite, dialog, offer, self)
+            call = IncomingCall(invite, dialog, self)
         except SdpError as error:
             refusal = refuse_description(error, self.sent_by(invite.source))
             self._refuse_invite(invite, refusal, str(error))
@@ -340,30 +348,7 @@ class SipEndpoint(Wire):
             self._refuse_invite(invite, Refusal(400, str(error)))
             return
         self._calls[key] = call
-        if is_located:
-            self._offer_to_owner(call)
-        else:
-            self._locate(call, body)
-
-    def _locate(self, call: IncomingCall, body: bytes) -> None:
-        """Look up where the audio of a call is before its owner hears of it."""
-
-        def located(offer: Offer) -> None:
-            if call.state is CallState.OFFERED:
-                call.describe(offer)
-                self._offer_to_owner(call)
-
-        def lost(error: SdpError) -> None:
-            if call.state is CallState.OFFERED:
-                refusal = refuse_description(error, self.sent_by(call.source))
-                call.reject(refusal.status, refusal.phrase, refusal.headers)
-
-        read_located(
-            lambda known: sdp.parse_first(body, known),
-            lambda host, found: self.look_up(host, call.source, found),
-            located,
-            lost,
-        )
+        call.locate(lambda: self._offer_to_owner(call))
 
     def _refuse_invite(self, invite: Request, refusal: Refusal, why: str = "") -> None:
         """A trusted peer's call that nobody hears of; its operator will ask why."""
@@ -413,11 +398,3 @@ class SipEndpoint(Wire):
         text = f"{request.call_id}\n{request.from_tag}\n{request.via.branch}"
         data = text.encode("utf-8", "surrogateescape")
         return blake2b(data, key=self._secret, digest_size=8).hexdigest()
-
-
-def _first_offer(body: bytes) -> tuple[Offer | None, bool]:
-    """The offer of an INVITE, if it has one, and whether it says by number where its audio is."""
-    try:
-        return (sdp.parse_first(body) if body else None), True
-    except NamedAddress:
-        return None, False

@@ -6,16 +6,21 @@ call back at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
+from onhook.phone import sdp
+from onhook.phone.bodies import description_of
 from onhook.phone.dialog import Dialog, DialogRecord
-from onhook.phone.errors import CallStateError
+from onhook.phone.errors import CallStateError, NamedAddress, SdpError
 from onhook.phone.identity import called_user, caller_of
 from onhook.phone.leg import Leg, Signalling
 from onhook.phone.lifecycle import MOVES, CallEvent, CallListener, CallState
+from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Request
 from onhook.phone.pending import PendingInvite
 from onhook.phone.reply import PHRASES, HeaderLines, check_headers, phrase_text, response, warning
+from onhook.phone.screening import refuse_description
 from onhook.phone.sdp import Offer, RemoteMedia
 from onhook.phone.session import check_address
 
@@ -27,7 +32,8 @@ class AnsweringSignalling(Signalling, Protocol):
 
 
 class IncomingCall(Leg):
-    """A call that somebody placed to us. ValueError if the INVITE cannot make one.
+    """A call that somebody placed to us. ValueError if the INVITE cannot make one, `SdpError` if its
+    description is of no use.
 
     `called` is whom the Request-URI names, `caller` who calls, both as the trunk wrote them. `offer` is
     the caller's media in its order of preference, None when the INVITE had none; the first codec is
@@ -37,13 +43,14 @@ class IncomingCall(Leg):
     moves = MOVES
     listener: CallListener | None = None
 
-    def __init__(
-        self, invite: Request, dialog: Dialog, offer: Offer | None, signalling: AnsweringSignalling
-    ) -> None:
+    def __init__(self, invite: Request, dialog: Dialog, signalling: AnsweringSignalling) -> None:
         super().__init__(signalling)
         self.sip_call_id = invite.call_id
         self.called = called_user(invite.uri)
         self.caller = caller_of(invite)
+        body = description_of(invite)
+        offer = _first_offer(body)
+        self._unlocated = body if offer is None else b""
         self.offer = offer.media if offer else None
         self.source = invite.source
         self.dialog = dialog
@@ -59,10 +66,27 @@ class IncomingCall(Leg):
 
     # What the endpoint does.
 
-    def describe(self, offer: Offer) -> None:
-        """The offer, where the host of its audio had to be looked up first."""
-        self._offer = offer
-        self.offer = offer.media
+    def locate(self, on_located: Callable[[], None]) -> None:
+        """Look up the host of the audio that is offered, if it has to be; `on_located` hears at once if not.
+
+        A host that leads nowhere rejects the call. Nothing happens if that is over by then.
+        """
+        body, self._unlocated = self._unlocated, b""
+
+        def located(offer: Offer) -> None:
+            if self.state is CallState.OFFERED:
+                self._offer, self.offer = offer, offer.media
+                on_located()
+
+        def lost(error: SdpError) -> None:
+            if self.state is CallState.OFFERED:
+                refusal = refuse_description(error, self._signalling.sent_by(self.source))
+                self.reject(refusal.status, refusal.phrase, refusal.headers)
+
+        if body:
+            read_located(lambda known: sdp.parse_first(body, known), self._look_up, located, lost)
+        else:
+            on_located()
 
     # What the owner does.
 
@@ -177,3 +201,11 @@ class IncomingCall(Leg):
     def _end(self) -> None:
         self._invite = self._offer = self._pending = None
         super()._end()
+
+
+def _first_offer(body: bytes) -> Offer | None:
+    """The offer of an INVITE; None if it has none, or the host of its audio has to be looked up."""
+    try:
+        return sdp.parse_first(body) if body else None
+    except NamedAddress:
+        return None

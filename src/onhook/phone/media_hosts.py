@@ -27,7 +27,7 @@ class MediaHosts:
     """Looks the hosts of audio up. Belongs to one event loop."""
 
     def __init__(self, resolver: Resolver | None = None) -> None:
-        self._resolver = resolver or Resolver()
+        self._resolver = resolver or Resolver(what="media_host")
 
     def look_up(self, host: str, peer: Address, on_address: Callable[[str], None]) -> None:
         """Find the address of a host that `peer` named; "" if it has none that the peer may name."""

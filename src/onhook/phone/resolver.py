@@ -1,4 +1,4 @@
-"""The addresses of trunks that are named rather than numbered, asked for off the event loop.
+"""The addresses of hosts that are named rather than numbered, asked for off the event loop.
 
 Names are kept for half a minute: a burst of calls asks once, and a trunk that moves is found again. A
 name server that does not answer holds up two threads at the most, and no call for longer than the
@@ -25,16 +25,18 @@ OnAddress = Callable[[str | None], None]
 
 
 class Resolver:
-    """Looks host names up. Belongs to one event loop."""
+    """Looks host names up. Belongs to one event loop. `what` they are the names of is for the log."""
 
     def __init__(
         self,
         look_up: Callable[[str], str] | None = None,
         *,
         deadline_s: float = DEADLINE_S,
+        what: str = "trunk",
     ) -> None:
         self._look_up = look_up or first_address
         self._deadline_s = deadline_s
+        self._what = what
         self._kept: dict[str, tuple[str, float]] = {}
         self._waiting: dict[str, list[OnAddress]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,13 +77,13 @@ class Resolver:
 
     async def _found(self, host: str) -> str:
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(2, thread_name_prefix="trunk-names")
+            self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"{self._what}-names")
         asked = asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, host)
         try:
             async with asyncio.timeout(self._deadline_s):
                 return await asked
         except (OSError, UnicodeError, TimeoutError) as error:
-            log.warning("sip.trunk_not_found", host=host, error=type(error).__name__)
+            log.warning(f"sip.{self._what}_not_found", host=host, error=type(error).__name__)
             return ""
 
 

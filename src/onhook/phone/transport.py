@@ -1,7 +1,9 @@
 """The UDP endpoint: datagrams in and out, nothing known of SIP but its largest size.
 
-Works with asyncio's own loops and with uvloop. Whatever goes wrong with one datagram is counted;
-nothing is raised into the event loop.
+Everything that has arrived is taken out of the kernel before any of it is forgotten there, and what asks for
+a new call (`Inbox`) does not keep the rest waiting. A plain socket and a reader callback, so that it is this
+module which decides how much is read at a time; it works with asyncio's own loops and with uvloop. Whatever
+goes wrong with one datagram is counted; nothing is raised into the event loop.
 """
 
 from __future__ import annotations
@@ -11,32 +13,42 @@ import functools
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import cast
 
 import structlog
 
-from onhook.phone.message import Address
+from onhook.phone.inbox import Inbox
+from onhook.phone.message import MAX_DATAGRAM_BYTES, Address
 
 log = structlog.get_logger()
 
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 """Asked of the kernel, so that a burst of calls outlives a pause of the loop; it may grant less."""
+MAX_READ = 1000
+"""Datagrams that are read at a time: whoever sends more than we can read is no reason to do nothing else."""
 
-Receive = Callable[[bytes, Address], None]
-"""Takes a datagram and the address it came from; must not raise."""
+Receive = Callable[[bytes, Address, float], None]
+"""Takes a datagram, the address it came from, and how many seconds it waited here; must not raise."""
 
 
-class UdpTransport(asyncio.DatagramProtocol):
+class UdpTransport:
     """A bound UDP socket. `address` is the real one after `open`, also when port 0 was asked."""
 
     def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._transport: asyncio.DatagramTransport | None = None
-        self._closed: asyncio.Future[None] | None = None
-        self._paused = False
+        self._inbox = Inbox(receive)
+        self._socket: socket.socket | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.address: Address = ("", 0)
-        self.dropped = 0
+        self._refused = 0
+
+    @property
+    def dropped(self) -> int:
         """Datagrams not sent because the socket was full, closed, or refused them."""
+        return self._refused
+
+    @property
+    def unread(self) -> int:
+        """Datagrams that waited for so long that their sender has repeated them."""
+        return self._inbox.unread
 
     async def open(self, host: str, port: int) -> None:
         """Bind. OSError passes through."""
@@ -47,65 +59,47 @@ class UdpTransport(asyncio.DatagramProtocol):
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, RECEIVE_BUFFER_BYTES)
             sock.bind(where)
-            self._closed = loop.create_future()
-            await loop.create_datagram_endpoint(lambda: self, sock=sock)
         except OSError:
             sock.close()
             raise
         self.address = sock.getsockname()[:2]
+        self._socket, self._loop = sock, loop
+        self._inbox.open(loop)
+        loop.add_reader(sock, self._read, sock)
 
     async def close(self) -> None:
-        """Close the socket and wait until the loop has let go of it."""
-        if self._transport is not None and self._closed is not None:
-            self._transport.close()
-            await self._closed
+        """Close the socket; what was not read is forgotten."""
+        sock, self._socket = self._socket, None
+        if sock is not None and self._loop is not None:
+            self._inbox.close()
+            self._loop.remove_reader(sock)
+            sock.close()
 
     def send(self, data: bytes, address: Address) -> None:
         """Send a datagram, or drop it: SIP repeats what matters."""
-        # The address is checked first: asyncio closes the whole socket over a port out of range,
-        # and looks a name up while everything waits.
-        if (
-            self._transport is None
-            or self._paused
-            or self._transport.is_closing()
-            or not _is_numeric(address, ":" in self.address[0])
-        ):
-            self.dropped += 1
+        # The address is checked first: a name would be looked up while everything waits.
+        if self._socket is None or not _is_numeric(address, ":" in self.address[0]):
+            self._refused += 1
             return
         try:
-            self._transport.sendto(data, address)
-        except (OSError, ValueError):  # uvloop raises where asyncio calls error_received
-            self.dropped += 1
+            self._socket.sendto(data, address)
+        except OSError:  # full, or the kernel refuses it, or an ICMP error came back
+            self._refused += 1
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Asyncio: the socket is ready."""
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Asyncio: the socket is closed."""
-        self._transport = None
-        if exc is not None:
-            log.error("sip.transport_lost", error=str(exc))
-        if self._closed is not None and not self._closed.done():
-            self._closed.set_result(None)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Asyncio: a datagram arrived."""
-        if addr[1]:  # nobody can be answered at port 0
-            self._receive(data, (addr[0], addr[1]))
-
-    def error_received(self, exc: Exception) -> None:
-        """Asyncio: the kernel refused to send, or an ICMP error came back."""
-        self.dropped += 1
-
-    def pause_writing(self) -> None:
-        """Asyncio: its buffer is full; what comes now is dropped rather than piled up."""
-        self._paused = True
-
-    def resume_writing(self) -> None:
-        """Asyncio: there is room again."""
-        self._paused = False
+    def _read(self, sock: socket.socket) -> None:
+        """Take what has arrived."""
+        for _ in range(MAX_READ):
+            try:
+                data, source = sock.recvfrom(MAX_DATAGRAM_BYTES + 1)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:  # about something that was sent
+                continue
+            if source[1]:  # nobody can be answered at port 0
+                self._inbox.put(data, (source[0], source[1]))
+        self._inbox.serve()
 
 
 @functools.lru_cache(maxsize=1024)

@@ -44,6 +44,12 @@ class Metrics:
             "Connections that were cut off or answered 400: not HTTP, too large, too slow, too many.",
             registry=self.registry,
         )
+        self._loop_lag = Histogram(
+            "onhook_loop_lag_seconds",
+            "How late the event loop was by its own work, looked at every 20 ms.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
         self._ended = Counter(
             "onhook_calls_ended",
             "Calls that ended, by who ended them and why.",
@@ -67,6 +73,10 @@ class Metrics:
     def http_refused(self) -> None:
         """A connection to the HTTP port was cut off before it came to a request."""
         self._http_refused.inc()
+
+    def loop_lag(self, seconds: float) -> None:
+        """The event loop was late by this much."""
+        self._loop_lag.observe(seconds)
 
     def ended(self, ended_by: str, cause: str) -> None:
         """A call ended."""

@@ -34,6 +34,7 @@ from onhook.notify.schedule import RetrySchedule
 from onhook.notify.tls import CaFileUnusable, client_context
 from onhook.phone.endpoint import SipEndpoint
 from onhook.server.account_api import AccountApi
+from onhook.server.admission import Admission
 from onhook.server.api import Api, Application
 from onhook.server.arrangements import Arrangements
 from onhook.server.callees import Callees
@@ -48,6 +49,7 @@ from onhook.server.http_guard import guarded
 from onhook.server.idempotency import KeptReplies
 from onhook.server.journal import Journal
 from onhook.server.lease import WorkerInUse, keep, take, unless
+from onhook.server.loop_lag import LoopLag
 from onhook.server.metrics import Metrics
 from onhook.server.notices import outgoing
 from onhook.server.occupancy import Occupied, occupied
@@ -141,6 +143,7 @@ class Server:
                 on_call=lambda leg: board.arrive(leg),
                 trusted_peers=self._settings.trusted_peers,
                 trying=False,  # a call rings once it is on disk, see LiveCall.begin
+                admits=self._admission(stack).admits,
                 user_agent=f"Onhook/{__version__}",
             )
             charging = Charging(store.money, self._settings.rate)
@@ -344,6 +347,18 @@ class Server:
             ) from error
         stack.callback(plane.close)
         return plane
+
+    def _admission(self, stack: AsyncExitStack) -> Admission:
+        loop = asyncio.get_running_loop()
+        lag = LoopLag(loop, self._metrics.loop_lag)
+        lag.start()
+        stack.callback(lag.stop)
+        return Admission(
+            lag,
+            loop.time,
+            most_lag_s=self._settings.shed_lag_ms / 1000,
+            per_s=self._settings.invites_per_s,
+        )
 
     async def _open_sip(self, stack: AsyncExitStack, endpoint: SipEndpoint) -> None:
         host, port = self._settings.sip

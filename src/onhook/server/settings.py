@@ -229,6 +229,19 @@ class Settings(BaseSettings):
         ge=0,
         description="Calls of an account at the same time, beyond which it places no more; 0 is no limit.",
     )
+    shed_lag_ms: int = Field(
+        50,
+        ge=0,
+        le=10_000,
+        description="New calls get 503 while the process is behind with its work by more than this; 0 "
+        "takes them whatever it costs those that go on.",
+    )
+    invites_per_s: int = Field(
+        0,
+        ge=0,
+        description="New calls a second from one address of the trusted peers, beyond which they get "
+        "503; 0 is no limit.",
+    )
     settle_ms: int = Field(
         100, ge=0, le=5000, description="From the last frame of the last message to the BYE."
     )

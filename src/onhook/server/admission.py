@@ -1,0 +1,68 @@
+"""Which new calls are turned away before anything of them is kept.
+
+Nobody is limited unless the operator says so. What is more than the process can do is shed by the lag of its
+loop: whoever is taken waits no longer than that, and calls that were taken go on. What was shed is counted
+(`onhook_sip{kind="shed"}`), and logged once a second rather than call by call.
+"""
+
+from collections.abc import Callable
+
+import structlog
+
+from onhook.server.loop_lag import LoopLag
+
+log = structlog.get_logger()
+
+LOGGED_EVERY_S = 1.0
+_REMEMBERED = 10_000
+
+
+class Admission:
+    """Says of each new call whether it is taken.
+
+    `lag` beyond `most_lag_s` sheds (0: never); so does an address from which more than `per_s` calls come
+    a second (0: no limit; so many may come at once).
+    """
+
+    def __init__(
+        self, lag: LoopLag, now_s: Callable[[], float], *, most_lag_s: float, per_s: int = 0
+    ) -> None:
+        self._lag = lag
+        self._now_s = now_s
+        self._most_lag_s = most_lag_s
+        self._per_s = per_s
+        self._buckets: dict[str, tuple[float, float]] = {}
+        """address to (calls left, when that was counted)"""
+        self._shed = 0
+        self._logged_s = -LOGGED_EVERY_S
+
+    def admits(self, address: str, waited_s: float) -> bool:
+        """Whether a new call from an address is taken, that waited for so long; counts it if so."""
+        if self._most_lag_s and self._lag.seconds_for(waited_s) > self._most_lag_s:
+            return self._turned_away("the loop is late")
+        if self._per_s and not self._take(address):
+            return self._turned_away("too many a second from one address", peer=address)
+        return True
+
+    def _take(self, address: str) -> bool:
+        now_s = self._now_s()
+        left, counted_s = self._buckets.get(address, (float(self._per_s), now_s))
+        left = min(self._per_s, left + (now_s - counted_s) * self._per_s)
+        if len(self._buckets) >= _REMEMBERED:
+            self._buckets.clear()
+        self._buckets[address] = (left - 1 if left >= 1 else left, now_s)
+        return left >= 1
+
+    def _turned_away(self, why: str, **where: str) -> bool:
+        self._shed += 1
+        if self._now_s() - self._logged_s >= LOGGED_EVERY_S:
+            self._logged_s = self._now_s()
+            log.warning(
+                "calls_shed",
+                calls=self._shed,
+                why=why,
+                lag_ms=round(1000 * self._lag.seconds),
+                **where,
+            )
+            self._shed = 0
+        return False
