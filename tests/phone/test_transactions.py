@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from onhook.phone.invite import SentInvite
@@ -340,6 +340,7 @@ def test_every_edge_can_be_walked_and_ends(name: str) -> None:
 
 
 @given(st.sampled_from(sorted(MACHINES)), st.lists(st.sampled_from(list(Event)), max_size=12))
+@example("client_invite", [Event.REPEAT] * 6)
 def test_any_order_of_events_leaves_no_timer_and_tells_once(name: str, events: list[Event]) -> None:
     wire = Wire()
     transaction = MACHINES[name](wire)

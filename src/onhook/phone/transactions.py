@@ -183,15 +183,19 @@ def _repeat_doubling(transaction: Transaction) -> None:
     """Timer A: only over UDP, and never less often doubled (RFC 3261 17.1.1.2)."""
     if not transaction.over_tcp:
         interval_s, transaction._interval_s = transaction._interval_s, 2 * transaction._interval_s
-        transaction._repeat = transaction._clock.call_later(
-            interval_s, transaction.handle, Event.REPEAT
-        )
+        _repeat_after(transaction, interval_s)
 
 
 def _repeat_always(transaction: Transaction) -> None:
     """Doubling, never above T2: what a 2xx needs over any transport."""
     interval_s = min(transaction._interval_s, transaction._timers.t2_s)
     transaction._interval_s = 2 * interval_s
+    _repeat_after(transaction, interval_s)
+
+
+def _repeat_after(transaction: Transaction, interval_s: float) -> None:
+    """Set the one timer for it."""
+    _stop_repeating(transaction)
     transaction._repeat = transaction._clock.call_later(
         interval_s, transaction.handle, Event.REPEAT
     )
