@@ -4,6 +4,7 @@ PY := .venv/bin/python
 SIPP := sipp=sip-tester
 SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2
 FAKETIME := faketime=faketime
+PHP := php=php-cli
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'
 
 .PHONY: help setup demo test slow check crash interop bench docs lock wheel clean
@@ -23,7 +24,7 @@ test:  ## all tests
 	@$(PY) -m pytest -q -n 2 --dist worksteal -m 'not slow'
 
 slow:  ## what takes long: tests marked slow, 20 kills, softphones and an exchange
-	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(FAKETIME) $(SOFTPHONES)
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(FAKETIME) $(SOFTPHONES) $(PHP)
 	@scripts/client_tools.sh
 	@$(PY) -m pytest -q -m slow
 	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20

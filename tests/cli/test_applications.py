@@ -39,6 +39,7 @@ def test_what_is_there_is_listed_without_secrets(run: Run) -> None:
         "app_id": shop["app_id"],
         "application": "shop",
         "forward_to": URL,
+        "format": "form",
     }
     shown = run("app", "list") + run("number", "list")
     for part in (shop["app_id"], "spare", f"{NUMBER}, +6531234568", URL):
@@ -85,3 +86,33 @@ def test_nothing_of_it_reaches_another_directory(run: Run, tmp_path: Path) -> No
     said = run("app", "list", "--data", str(tmp_path), ok=False)
     assert str(tmp_path) in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+
+
+def formats(run: Run) -> tuple[list[str], list[str]]:
+    """Those of the applications, and those of the numbers."""
+    applications = json.loads(run("app", "list", "--json"))
+    numbers = json.loads(run("number", "list", "--json"))
+    return [one["format"] for one in applications], [one["format"] for one in numbers]
+
+
+def test_an_application_is_told_in_json_if_it_wants(run: Run) -> None:
+    made = json.loads(run("app", "create", "shop", "--format", "json", "--json"))
+    added(run, made["app_id"])
+    assert formats(run) == (["json"], ["json"])
+    run("app", "update", made["app_id"], "--format", "form")
+    assert formats(run) == (["form"], ["form"])
+    assert "onhook app list" in run("app", "update", "nobody", "--format", "json", ok=False)
+
+
+def test_a_number_has_a_format_of_its_own_if_it_wants(run: Run) -> None:
+    app_id = created(run)["app_id"]
+    where = ("--app", app_id, "--forward-to", URL)
+    run("number", "add", NUMBER, *where, "--format", "json")
+    assert formats(run) == (["form"], ["json"])
+    run("app", "update", app_id, "--format", "json")
+    run("number", "update", NUMBER, "--format", "form")
+    assert formats(run) == (["json"], ["form"])
+    run("number", "update", "65 3123 4567", "--format", "application")
+    assert formats(run) == (["json"], ["json"])
+    missing = run("number", "update", "+6500000000", "--format", "json", ok=False)
+    assert "onhook number list" in missing

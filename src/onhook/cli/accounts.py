@@ -21,9 +21,17 @@ from onhook.store.keyring import new_credential, new_webhook_secret, token_hash
 
 
 async def create_application(
-    data: Path, name: str, account_id: str = MAIN_ACCOUNT, *, database_url: str | None = None
+    data: Path,
+    name: str,
+    account_id: str = MAIN_ACCOUNT,
+    *,
+    form: str = "form",
+    database_url: str | None = None,
 ) -> dict[str, str]:
-    """Creates an application. Returns its app_id, access_token and webhook_secret."""
+    """Creates an application, whose notifications have the ``form`` of ``form`` or ``json``.
+
+    Returns its app_id, access_token and webhook_secret.
+    """
     async with opened(data, database_url) as (store, keyring):
         await ensure_main_account(store)
         if await store.account(account_id) is None:
@@ -38,15 +46,22 @@ async def create_application(
                 webhook_secret_encrypted=keyring.encrypt(secret),
                 created_ms=_now_ms(),
                 account_id=account_id,
+                format=form,
             )
         )
         return {"app_id": app_id, "access_token": token, "webhook_secret": secret}
 
 
 async def add_number(
-    data: Path, number: str, app_id: str, forward_to: str, *, database_url: str | None = None
+    data: Path,
+    number: str,
+    app_id: str,
+    forward_to: str,
+    *,
+    form: str = "",
+    database_url: str | None = None,
 ) -> dict[str, str]:
-    """Gives a number to an application."""
+    """Gives a number to an application; its calls are told in this ``form``, or in the application's."""
     e164 = _e164(number)
     try:
         parse(forward_to)
@@ -56,7 +71,7 @@ async def add_number(
         application = await store.application(app_id)
         if application is None or application.removed_ms is not None:
             raise CommandError(f"There is no application {app_id}; see 'onhook app list'.")
-        if not await store.add_number(Number(e164, app_id, forward_to, _now_ms())):
+        if not await store.add_number(Number(e164, app_id, forward_to, _now_ms(), form)):
             owner = await owner_of(store, e164)
             raise CommandError(
                 f"The number {e164} is taken already, by application {owner}; choose another, or first "

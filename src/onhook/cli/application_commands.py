@@ -1,7 +1,8 @@
-"""``onhook app list|remove`` and ``onhook number list|remove``."""
+"""``onhook app list|update|remove`` and ``onhook number list|update|remove``."""
 
 import json
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -9,12 +10,78 @@ import typer
 from onhook.cli.running import Data, Json, run, settings_of
 
 
+class Format(StrEnum):
+    """How an application is told."""
+
+    FORM = "form"
+    JSON = "json"
+
+
+class NumberFormat(StrEnum):
+    """How the calls of a number are told."""
+
+    FORM = "form"
+    JSON = "json"
+    APPLICATION = "application"
+
+    @property
+    def stored(self) -> str:
+        """Empty for that of the application."""
+        return "" if self is NumberFormat.APPLICATION else self.value
+
+
+AppFormat = Annotated[
+    Format,
+    typer.Option(
+        "--format", help="The body of its notifications: a form, or JSON with the same fields."
+    ),
+]
+OwnFormat = Annotated[
+    NumberFormat,
+    typer.Option(
+        "--format",
+        help="The body of the notifications of its calls: a form, JSON with the same fields, or "
+        "whatever its application has.",
+    ),
+]
+
+
 def list_applications(data: Data = None, as_json: Json = False) -> None:
     """List the applications with their numbers; tokens are not shown."""
     from onhook.cli import applications  # the store costs half a second to import
 
     found = run(applications.list_applications(settings_of(data=data).data))
-    _show(found, ("app_id", "name", "account", "numbers"), as_json, "There is no application.")
+    _show(
+        found,
+        ("app_id", "name", "account", "format", "numbers"),
+        as_json,
+        "There is no application.",
+    )
+
+
+def update_application(
+    app_id: Annotated[str, typer.Argument(metavar="APP_ID", help="Its app_id.")],
+    form: AppFormat,
+    data: Data = None,
+) -> None:
+    """Change how an application is told; calls that go on are told as before."""
+    from onhook.cli import applications
+
+    run(applications.update_application(settings_of(data=data).data, app_id, form.value))
+    print(f"The application {app_id} is told as {form.value} from now on.")
+
+
+def update_number(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The number, e.g. +6531234567.")],
+    form: OwnFormat,
+    data: Data = None,
+) -> None:
+    """Change how the calls of a number are told; calls that go on are told as before."""
+    from onhook.cli import applications
+
+    run(applications.update_number(settings_of(data=data).data, number, form.stored))
+    how = form.stored or "its application is"
+    print(f"Calls to {number} are told as {how} from now on.")
 
 
 def remove_application(
@@ -36,7 +103,7 @@ def list_numbers(data: Data = None, as_json: Json = False) -> None:
     from onhook.cli import applications
 
     found = run(applications.list_numbers(settings_of(data=data).data))
-    columns = ("number", "app_id", "application", "forward_to")
+    columns = ("number", "app_id", "application", "forward_to", "format")
     _show(found, columns, as_json, "There is no number.")
 
 

@@ -8,8 +8,8 @@ from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened_store
 from onhook.server import numbers
 from onhook.store import Store
-from onhook.store.applications import all_applications, mark_removed
-from onhook.store.numbers import all_numbers, remove_number
+from onhook.store.applications import all_applications, mark_removed, set_format
+from onhook.store.numbers import all_numbers, remove_number, set_format_of
 
 Shown = dict[str, object]
 
@@ -24,11 +24,27 @@ async def list_applications(data: Path) -> list[Shown]:
             "app_id": one.app_id,
             "name": one.name,
             "account": one.account_id,
+            "format": one.format,
             "numbers": [number.number for number in owned if number.app_id == one.app_id],
             "created_ms": one.created_ms,
         }
         for one in found
     ]
+
+
+async def update_application(data: Path, app_id: str, form: str) -> None:
+    """Its calls are told in this form from now on. Raises :class:`CommandError`."""
+    async with opened_store(data) as store:
+        if not await set_format(store, app_id, form):
+            raise CommandError(f"There is no application {app_id[:40]!r}; see 'onhook app list'.")
+
+
+async def update_number(data: Path, number: str, form: str) -> None:
+    """Its calls are told in this form from now on; as those of its application, if it is empty. Raises
+    :class:`CommandError`."""
+    async with opened_store(data) as store:
+        if not await set_format_of(store, numbers.e164(number) or number, form):
+            raise CommandError(f"There is no number {number[:40]!r}; see 'onhook number list'.")
 
 
 async def remove_application(data: Path, app_id: str) -> None:
@@ -47,13 +63,16 @@ async def remove_application(data: Path, app_id: str) -> None:
 async def list_numbers(data: Path) -> list[Shown]:
     """Every number, in order, with its application and the URL that is told of its calls."""
     async with opened_store(data) as store:
-        names = {one.app_id: one.name for one in await all_applications(store)}
+        applications = await all_applications(store)
+        names = {one.app_id: one.name for one in applications}
+        formats = {one.app_id: one.format for one in applications}
         return [
             {
                 "number": one.number,
                 "app_id": one.app_id,
                 "application": names.get(one.app_id, ""),
                 "forward_to": one.forward_to,
+                "format": one.format or formats.get(one.app_id, "form"),
                 "created_ms": one.created_ms,
             }
             for one in await all_numbers(store)

@@ -14,6 +14,7 @@ from onhook.cli import (
     trunk_commands,
     voice_commands,
 )
+from onhook.cli.application_commands import AppFormat, Format, NumberFormat, OwnFormat
 from onhook.cli.listing import call_commands, notification_commands
 from onhook.cli.running import Data, Json, VoicesDir, doc, fail, run, settings_of
 
@@ -27,8 +28,10 @@ app = typer.Typer(
 app_commands = typer.Typer(help="Applications.", no_args_is_help=True)
 number_commands = typer.Typer(help="Numbers that can be called.", no_args_is_help=True)
 app_commands.command("list")(application_commands.list_applications)
+app_commands.command("update")(application_commands.update_application)
 app_commands.command("remove")(application_commands.remove_application)
 number_commands.command("list")(application_commands.list_numbers)
+number_commands.command("update")(application_commands.update_number)
 number_commands.command("remove")(application_commands.remove_number)
 app.add_typer(app_commands, name="app")
 app.add_typer(number_commands, name="number")
@@ -109,13 +112,16 @@ def serve(
 def create_app(
     name: Annotated[str, typer.Argument(help="A name for people.")],
     account: Annotated[str, typer.Option(help="The account that pays for its calls.")] = "main",
+    form: AppFormat = Format.FORM,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Create an application; prints its app_id and its access_token, which is shown only now."""
     from onhook.cli import accounts  # the store costs half a second to import
 
-    made = run(accounts.create_application(settings_of(data=data).data, name, account))
+    made = run(
+        accounts.create_application(settings_of(data=data).data, name, account, form=form.value)
+    )
     if as_json:
         print(json.dumps(made))
         return
@@ -131,6 +137,7 @@ def add_number(
     allowed_networks: Annotated[
         str | None, typer.Option(help="The server's: without them, a warning may be wrong.")
     ] = None,
+    form: OwnFormat = NumberFormat.APPLICATION,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -138,7 +145,9 @@ def add_number(
     from onhook.cli import accounts, forwarding
 
     settings = settings_of(data=data, allowed_networks=allowed_networks)
-    made = run(accounts.add_number(settings.data, number, application, forward_to))
+    made = run(
+        accounts.add_number(settings.data, number, application, forward_to, form=form.stored)
+    )
     warning = run(forwarding.warning(made["number"], forward_to, settings.allowed_networks))
     if warning:
         typer.echo(f"onhook: warning: {warning}", err=True)

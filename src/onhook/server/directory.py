@@ -90,6 +90,7 @@ class Directory:
         self._numbers = _Believed(store.number)
         self._accounts = _Believed(store.money.account_of)
         self._secrets = _Believed(self._decrypted)
+        self._formats = _Believed(self._read_format)
         self._unusable: set[Unusable] = set()
         self._ways_out = _Believed(self._read_ways_out)
         self._numbers_of = _Believed(self._read_numbers_of)
@@ -128,6 +129,19 @@ class Directory:
     async def secrets(self, app_id: str) -> Secrets:
         """What signs the notifications of an application. Raises LookupError if it is gone."""
         return _found(await self._secrets.get(app_id), app_id)
+
+    async def format_of(self, app_id: str, number: Number | None = None) -> str:
+        """How calls of an application, or of one of its numbers, are told: ``json``, or empty for a form.
+
+        Raises StoreError or LookupError.
+        """
+        own = number.format if number is not None else ""
+        found = own or _found(await self._formats.get(app_id), app_id)
+        return "" if found == "form" else found
+
+    async def _read_format(self, app_id: str) -> str | None:
+        application = await self._store.application(app_id)
+        return None if application is None else application.format
 
     async def _read_ways_out(self, _: str) -> tuple[WayOut, ...]:
         found = [way_out(record, self._keyring) for record in await all_trunks(self._store)]

@@ -20,6 +20,9 @@ class Facts:
     """Of a call that the network ended: up to which second after the answer the phone is known to have
     received what it was sent; empty if it never said so."""
 
+    format: str = ""
+    """How its application is told: ``json``; empty is as a form."""
+
     def text(self) -> str:
         """As it is stored; empty if there is nothing."""
         found: dict[str, object] = {}
@@ -32,6 +35,8 @@ class Facts:
             found["monitor"] = [told.block, told.url, told.tag, dict(told.fields)]
         if self.received_s:
             found["received_s"] = self.received_s
+        if self.format:
+            found["format"] = self.format
         return json.dumps(found, ensure_ascii=False) if found else ""
 
 
@@ -56,4 +61,5 @@ def facts_of(record: CallRecord) -> Facts:
         tuple(found.get("fields", {}).items()),
         monitor,
         str(found.get("received_s", "")),
+        str(found.get("format", "")),
     )

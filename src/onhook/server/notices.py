@@ -94,6 +94,7 @@ def notification(
         url=contact.url,
         fields=json.dumps(told, ensure_ascii=False),
         created_ms=record.written_ms,
+        format=facts_of(record).format or "form",
     )
 
 

@@ -185,6 +185,7 @@ class Placing:
         self, order: _Order, arranged: Arranged, place: Place
     ) -> tuple[LiveCall, Ticket]:
         session, number, app_id = new_session(), order.callee.number, order.asked.app_id
+        told_as = await self._directory.format_of(app_id)
         terms = await self._around.pricing.outgoing(session, app_id, [number])
         if not terms.covered:
             raise Refused("error_insufficient_credit")
@@ -200,7 +201,7 @@ class Placing:
                 to_number=order.second,
                 dest_number=number,
                 direction="out",
-                facts=Facts(always=order.always).text(),
+                facts=Facts(always=order.always, format=told_as).text(),
                 began_ms=clock.wall_ms(now_s),
                 currency="",
                 rate="",

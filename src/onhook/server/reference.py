@@ -52,6 +52,8 @@ DELIVERY: Final = (
     "A notification is a POST. Its fields stand both in the form-encoded body and in the query "
     "string, after whatever query the URL itself carried; all of them are texts. A parameter of the URL "
     "that has the name of a field is not sent, the field is.",
+    "An application or a number that was made with --format json gets a JSON object with the same fields as "
+    "the body, and the URL is as it was given.",
     "Answer with any 2xx status; it counts once the head of the reply is read, whatever its body does. "
     "Whatever else happens, it is sent again: after 5 s, 30 s, 2 min, "
     "10 min, 30 min and 1 h, then hourly, until 24 hours after the first attempt. A Retry-After of "

@@ -130,6 +130,7 @@ class Switchboard:
         session = new_session()
         try:
             number = await self._called(leg)
+            told_as = await self._directory.format_of(number.app_id, number) if number else ""
             terms = await self._around.pricing.incoming(session, number) if number else None
         except (StoreError, LookupError):
             log.exception("number_lookup_failed")
@@ -148,7 +149,7 @@ class Switchboard:
             terms.meter.release()
             _refuse(leg, 480, "not the registered number of an account on trial", _TRIAL)
             return
-        self._begin(leg, session, number, caller, terms)
+        self._begin(leg, session, number, caller, terms, told_as)
 
     async def _called(self, leg: IncomingCall) -> Number | None:
         """The number of ours that is called, by whichever reading of what the trunk wrote."""
@@ -159,9 +160,16 @@ class Switchboard:
         return None
 
     def _begin(
-        self, leg: IncomingCall, session: str, number: Number, caller: str, terms: Terms
+        self,
+        leg: IncomingCall,
+        session: str,
+        number: Number,
+        caller: str,
+        terms: Terms,
+        told_as: str,
     ) -> None:
         now_s = clock.now_s()
+        always = {"from_name": name} if (name := leg.caller.name) else {}
         record = CallRecord(
             session=session,
             txn_ref=new_txn_ref(terms.account.prefix),
@@ -174,7 +182,7 @@ class Switchboard:
             currency="",
             rate="",
             account_id=terms.account.account_id,
-            facts=Facts(always={"from_name": name} if (name := leg.caller.name) else {}).text(),
+            facts=Facts(always=always, format=told_as).text(),
         )
         record = bills.priced(record, terms.rate)
         call, effects = machine.arrive(record.session, number.forward_to, self._limits, now_s)

@@ -19,6 +19,14 @@ async def all_applications(store: "Store") -> Sequence[Application]:
     return await store.records(Application, there.order_by(table.c.created_ms, table.c.app_id))
 
 
+async def set_format(store: "Store", app_id: str, how: str) -> bool:
+    """Has its calls told as a ``form`` or as ``json`` from now on; False if there is none such. Raises
+    StoreError."""
+    table = schema.applications
+    there = (table.c.app_id == app_id) & table.c.removed_ms.is_(None)
+    return await store.change(update(table).where(there).values(format=how))
+
+
 async def mark_removed(store: "Store", app_id: str, now_ms: int) -> bool:
     """From now on its token opens nothing; False if there is no such application. Raises StoreError.
 

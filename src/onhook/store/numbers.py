@@ -58,3 +58,10 @@ async def forward(
             connection.execute(replies.keep(store.database), asdict(reply))
 
     await store.database.transact(write)
+
+
+async def set_format_of(store: "Store", number: str, how: str) -> bool:
+    """Has its calls told as a ``form`` or as ``json``, or, where ``how`` is empty, as those of its
+    application; False if there is no such number. Raises StoreError."""
+    table = schema.numbers
+    return await store.change(update(table).where(table.c.number == number).values(format=how))
