@@ -4,18 +4,18 @@
  *
  * With libFuzzer:
  *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media fuzz/media_receive.c \
- *      src/onhook/media/law.c src/onhook/media/mixer.c src/onhook/media/recorder.c src/onhook/media/silence.c \
+ *      src/onhook/media/law.c src/onhook/media/mixer.c src/onhook/media/recorder.c src/onhook/media/rtcp.c src/onhook/media/silence.c \
  *      -lpthread
  * Without it, with inputs of its own making (the argument is how many):
  *   cc -g -DSTANDALONE -fsanitize=address,undefined -Isrc/onhook/media fuzz/media_receive.c \
- *      src/onhook/media/law.c src/onhook/media/mixer.c src/onhook/media/recorder.c src/onhook/media/silence.c \
+ *      src/onhook/media/law.c src/onhook/media/mixer.c src/onhook/media/recorder.c src/onhook/media/rtcp.c src/onhook/media/silence.c \
  *      -lpthread
  */
 #include "plane.c"
 
 #include <stdio.h>
 
-enum { PEERS = 3, INPUT_BYTES = 16384 };
+enum { PEERS = 3, INPUT_BYTES = 16384, LONGEST = 96 };
 
 /* No thread, no socket: connect() fails on fd -1, and the latch must work all the same. */
 static void check(const struct call *call)
@@ -39,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     recorder_add(&call.recorder, tape, sample_clock(&plane));
     struct call other = {.fd = -1, .payload_type = PCMA, .event_payload_type = 100,
                          .event_from_peer = 100, .bridged = &call};
+    call.rtcp = (struct rtcp){.open = true, .fd = -1, .mux = bytes && data[0] & 2};
     static struct plane_room room;
     struct member *member = &room.members[0];
     law_prepare();
@@ -84,14 +85,14 @@ static uint64_t chance(void)
     return state;
 }
 
-/* Datagrams that are nearly RTP: a plausible header, and everything else at random. */
+/* Datagrams that are nearly RTP or RTCP: a plausible header, and everything else at random. */
 static size_t make_input(uint8_t *out)
 {
     static const uint8_t first[] = {0x80, 0x80, 0x80, 0x90, 0xa0, 0xb0, 0x8f, 0x40};
-    static const uint8_t second[] = {0, 101, 101, 229, 128, 13, 72, 255};
+    static const uint8_t second[] = {0, 101, 101, 229, 128, 13, 72, 255, 200, 201};
     size_t at = 0;
-    while (at + 64 < INPUT_BYTES) {
-        size_t length = chance() % 48;
+    while (at + LONGEST + 3 < INPUT_BYTES) {
+        size_t length = chance() % LONGEST;
         out[at++] = (uint8_t)length, out[at++] = 0, out[at++] = (uint8_t)chance();
         for (size_t i = 0; i < length; i++)
             out[at + i] = (uint8_t)(chance() % 3 ? chance() % 4 : chance());
@@ -99,6 +100,11 @@ static size_t make_input(uint8_t *out)
             out[at] = first[chance() % sizeof first];
         if (length > 1)
             out[at + 1] = second[chance() % sizeof second];
+        if (length > 8 && chance() % 4) { /* RTCP that fits, or nearly */
+            out[at + 2] = 0;
+            out[at + 3] = (uint8_t)(length / 4 - 1);
+            out[at] = (uint8_t)(0x80 | chance() % 3);
+        }
         at += length;
     }
     return at;

@@ -1,7 +1,7 @@
 /* Drives the media plane with real sockets on loopback, to be run under the sanitizers:
  *   cc -std=c11 -fsanitize=address,undefined -Isrc/onhook/media tests/media/plane_drive.c \
  *      src/onhook/media/plane.c src/onhook/media/law.c src/onhook/media/mixer.c \
- *      src/onhook/media/recorder.c src/onhook/media/silence.c -lpthread
+ *      src/onhook/media/recorder.c src/onhook/media/rtcp.c src/onhook/media/silence.c -lpthread
  * Ends with 0 and "ok" when all that was expected happened.
  */
 #define _GNU_SOURCE
@@ -109,6 +109,20 @@ static void take_events(int timeout_ms)
         take_events(5);                                                                    \
     }
 
+/* Some with a socket of their own, some with none, some on the port of the RTP. */
+static void report_by(int i)
+{
+    int fd = i % 3 == 2 ? -1 : plane_bind("127.0.0.1", 0);
+    struct plane_rtcp how = {
+        .fd = fd, .mux = i % 2, .remote_ip = i % 4 ? "127.0.0.1" : NULL, .remote_port = 9};
+    memset(how.cname, 'a' + i, sizeof how.cname);
+    expect(plane_report(media, handles[i], &how) >= 0);
+    how.remote_ip = "224.0.0.1";
+    expect(plane_report(media, handles[i], &how) == -EINVAL);
+    how.fd = -1, how.remote_ip = "127.0.0.1";
+    expect(plane_report(media, handles[i], &how) >= 0);
+}
+
 static void open_calls(void)
 {
     for (int i = 0; i < CALLS; i++) {
@@ -123,6 +137,7 @@ static void open_calls(void)
             .format = {8, events, events, false, 0, i % 5 == 0},
             .timestamp = 0xfffffff0u, .sequence = 0xfffe};
         expect(plane_open(media, &how, &handles[i]) >= 0);
+        report_by(i);
     }
     struct plane_call bad = {.fd = 0, .remote_ip = "0.0.0.0", .remote_port = 4};
     uint64_t handle;

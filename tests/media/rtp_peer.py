@@ -103,11 +103,17 @@ class RtpPeer:
     def send(self, data: bytes, port: int) -> None:
         self._socket.sendto(data, ("127.0.0.1", port))
 
+    async def receive_datagram(self) -> bytes:
+        """Whatever arrives next; what is no RTCP stands in `all`."""
+        data = await asyncio.get_running_loop().sock_recv(self._socket, 2048)
+        if not 192 <= data[1] <= 223:
+            self.all.append(Packet.parse(data))
+        return data
+
     async def receive_any(self) -> Packet:
         """The next packet, of silence or not."""
-        loop = asyncio.get_running_loop()
         async with asyncio.timeout(PATIENCE_S):
-            self.all.append(Packet.parse(await loop.sock_recv(self._socket, 2048)))
+            await self.receive_datagram()
         return self.all[-1]
 
     async def receive(self) -> Packet:

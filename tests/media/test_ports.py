@@ -10,7 +10,7 @@ from onhook.media import NoPortLeft
 from onhook.media.ports import PortPool
 
 
-def pool(ports: range, *, start: int = 0, refused: dict[int, int] | None = None) -> PortPool:
+def pool(ports: range, *, start: int = 0, refused: dict[int, int] | None = None) -> PortPool[int]:
     """A pool whose sockets have their port as descriptor; `refused` maps a port to its errno."""
 
     def bind(port: int) -> int:

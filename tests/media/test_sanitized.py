@@ -17,6 +17,7 @@ REST = [
     MEDIA / "law.c",
     MEDIA / "mixer.c",
     MEDIA / "recorder.c",
+    MEDIA / "rtcp.c",
     MEDIA / "silence.c",
 ]  # but for plane.c, which some include
 COMPILER = shutil.which(os.environ.get("CC", "cc"))

@@ -20,7 +20,15 @@ from onhook.media.prompt import Prompt
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
 from onhook.media.sounds import Sound
-from onhook.media.stream import Latching, Playable, Signs, Stream, StreamListener, StreamStats
+from onhook.media.stream import (
+    Latching,
+    PeerReport,
+    Playable,
+    Signs,
+    Stream,
+    StreamListener,
+    StreamStats,
+)
 
 __all__ = [
     "BadRemote",
@@ -31,6 +39,7 @@ __all__ = [
     "NoPortLeft",
     "NotRunning",
     "OnRecorded",
+    "PeerReport",
     "PlaneHealth",
     "Playable",
     "PortReservation",

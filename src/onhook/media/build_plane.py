@@ -13,8 +13,18 @@ from cffi import FFI
 
 HERE = Path(__file__).parent
 MODULE = "onhook.media._plane"
-SOURCES = ("plane.c", "law.c", "mixer.c", "recorder.c", "silence.c")
-HEADERS = ("plane.h", "keys.h", "latch.h", "law.h", "mixer.h", "recorder.h", "rtp.h", "silence.h")
+SOURCES = ("plane.c", "law.c", "mixer.c", "recorder.c", "rtcp.c", "silence.c")
+HEADERS = (
+    "plane.h",
+    "keys.h",
+    "latch.h",
+    "law.h",
+    "mixer.h",
+    "recorder.h",
+    "rtcp.h",
+    "rtp.h",
+    "silence.h",
+)
 
 
 def declarations(header: str) -> str:

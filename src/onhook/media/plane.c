@@ -62,6 +62,7 @@
 #include "law.h"
 #include "mixer.h"
 #include "recorder.h"
+#include "rtcp.h"
 #include "rtp.h"
 #include "silence.h"
 
@@ -164,6 +165,7 @@ struct call {
     uint32_t queued; /* segments not yet reported */
     uint32_t recordings; /* likewise */
     struct call *next_free;
+    int rtcp_fd; /* 0: none */
     /* the media thread's, once open */
     int fd;
     uint8_t payload_type;
@@ -195,9 +197,10 @@ struct call {
     bool watched;          /* read when something arrives */
     int budget;            /* packets that may yet be read in this round */
     struct recorder recorder;
+    struct rtcp rtcp;
     char digits[PENDING_DIGITS];
     unsigned digit_count;
-    bool owes_first, owes_timeout, owes_closed;
+    bool owes_first, owes_timeout, owes_closed, owes_report;
     struct plane_stats stats;
     /* written by the media thread, and read by the caller at any time */
     _Atomic int64_t heard_ns;
@@ -224,7 +227,13 @@ struct plane_room {
 
 enum command_kind {
     OPEN, PLAY, CUT, REMOTE, LATCH, AGREE, RECORD, RECORD_STOP, BRIDGE, JOIN, MUTE, LEAVE, CLOSE,
-    OPEN_ROOM, CLOSE_ROOM
+    OPEN_ROOM, CLOSE_ROOM, REPORT
+};
+
+struct reporting {
+    int fd; /* -1: as it was */
+    bool mux;
+    char cname[PLANE_CNAME_BYTES];
 };
 
 struct command {
@@ -234,7 +243,10 @@ struct command {
     recording *recording;
     struct sockaddr_in remote;
     struct latch latch;
-    struct plane_format format;
+    union {
+        struct plane_format format;
+        struct reporting reporting;
+    };
     struct call *other;
     struct plane_room *room;
     bool muted;
@@ -246,6 +258,7 @@ struct report {
     int32_t digit;
     struct call *call;
     struct segment *segment;
+    uint64_t behind; /* of REPORTED */
     int64_t at_ns;
 };
 
@@ -514,6 +527,17 @@ static bool emit_flag(struct plane *p, struct call *call, bool *owed, enum plane
     return !*owed;
 }
 
+static bool emit_report(struct plane *p, struct call *call)
+{
+    if (call->owes_report && emit(p, (struct report){.kind = PLANE_REPORTED,
+                                                     .call = call,
+                                                     .behind = call->stats.reported_behind,
+                                                     .digit = (int32_t)call->stats.reported_lost,
+                                                     .at_ns = p->now_ns}))
+        call->owes_report = false;
+    return !call->owes_report;
+}
+
 /* After CLOSED the call is the caller's, so it leaves its slot first. */
 static void emit_closed(struct plane *p, struct call *call)
 {
@@ -536,7 +560,7 @@ static void report(struct plane *p, struct call *call)
 {
     if (emit_flag(p, call, &call->owes_first, PLANE_RTP_FIRST) && emit_digits(p, call) &&
         emit_segments(p, call) && emit_flag(p, call, &call->owes_timeout, PLANE_RTP_TIMEOUT) &&
-        call->owes_closed)
+        emit_report(p, call) && call->owes_closed)
         emit_closed(p, call);
 }
 
@@ -770,6 +794,63 @@ static void send_frame(struct plane *p, struct call *call)
         segment->state = PLAYED;
         segment->done_ns = clock_ns();
     }
+}
+
+/* ---- RTCP -------------------------------------------------------------------------------- */
+
+static struct rtcp_call as_reported(const struct plane *p, const struct call *call)
+{
+    return (struct rtcp_call){
+        .rtp_fd = call->fd,
+        .peer = &call->peer,
+        .signalled = &call->signalled,
+        .ssrc = call->ssrc,
+        .timestamp = timestamp_now(p, call),
+        .sequence = call->sequence,
+        .packets = call->stats.sent_packets,
+        .octets = call->stats.sent_bytes - call->stats.sent_packets * RTP_HEADER_BYTES,
+        .tick = p->tick,
+    };
+}
+
+static void set_up_rtcp(struct plane *p, struct call *call, const struct command *command)
+{
+    const struct reporting *how = &command->reporting;
+    if (!call->rtcp.open) {
+        call->rtcp.fd = how->fd;
+        memcpy(call->rtcp.cname, how->cname, sizeof how->cname);
+        rtcp_open(&call->rtcp, p->tick);
+    }
+    rtcp_move(&call->rtcp, how->mux, &command->remote);
+}
+
+static void serve_rtcp(struct plane *p, struct call *call)
+{
+    struct rtcp *rtcp = &call->rtcp;
+    bool due = p->tick >= rtcp->due_tick || p->tick >= rtcp->read_tick;
+    if (!rtcp->open || !due)
+        return;
+    struct rtcp_call now = as_reported(p, call);
+    rtcp_serve(rtcp, &now);
+    call->owes_report |= rtcp_receive(rtcp, &now, &call->stats);
+}
+
+/* On the port of the RTP. */
+static void take_rtcp(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
+                      const struct sockaddr_in *source)
+{
+    struct rtcp_call now = as_reported(p, call);
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    int64_t now_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
+    call->owes_report |= rtcp_take(&call->rtcp, &now, data, bytes, source, now_ns, &call->stats);
+}
+
+static void say_goodbye(struct plane *p, struct call *call)
+{
+    struct rtcp_call now = as_reported(p, call);
+    if (call->rtcp.open)
+        rtcp_bye(&call->rtcp, &now);
 }
 
 /* ---- Receiving --------------------------------------------------------------------------- */
@@ -1006,6 +1087,9 @@ static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
         call->owes_first = true;
     }
     bool fresh = track_sequence(call, rtp);
+    reception_note(&call->rtcp.reception, rtp->ssrc, rtp->sequence);
+    if (is_audio(call, rtp))
+        reception_time(&call->rtcp.reception, rtp->timestamp, p->arrived);
     if (is_event(call, rtp))
         receive_event(call, rtp);
     else if (fresh && call->recorder.count)
@@ -1038,6 +1122,10 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
 {
     struct rtp rtp;
     bool chosen = call->latched && same_address(source, &call->peer);
+    if (call->rtcp.mux && is_rtcp(data, bytes)) {
+        take_rtcp(p, call, data, bytes, source);
+        return;
+    }
     if (!parse_rtp(data, bytes, &rtp)) {
         call->stats.malformed++;
         return;
@@ -1057,15 +1145,26 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
     take_in(p, call, &rtp);
 }
 
+/* When a packet arrived, in samples: on the plane's clock where it is recorded, else on the wall's,
+ * which serves for differences alone. */
+static int64_t arrived(const struct plane *p, const struct call *call, struct msghdr *message)
+{
+    if (call->recorder.count)
+        return in_samples(p, clock_ns() - waited_ns(message));
+    int64_t at_ns = stamp_ns(message);
+    return at_ns ? at_ns / (TICK_NS / SAMPLES_PER_TICK) : sample_clock(p);
+}
+
 /* What has arrived, as far as the budget of this round goes. */
 static void receive(struct plane *p, struct call *call)
 {
     if (call->budget <= 0)
         return;
+    bool stamped = call->rtcp.open || call->recorder.count;
     for (int i = 0; i < RECEIVE_BATCH; i++) {
         p->messages[i].msg_hdr.msg_namelen = sizeof p->sources[i];
         p->messages[i].msg_hdr.msg_control = p->stamps[i];
-        p->messages[i].msg_hdr.msg_controllen = call->recorder.count ? sizeof p->stamps[i] : 0;
+        p->messages[i].msg_hdr.msg_controllen = stamped ? sizeof p->stamps[i] : 0;
     }
     int got = recvmmsg(call->fd, p->messages, (unsigned)call->budget, MSG_DONTWAIT, NULL);
     if (was_refused(call, got))
@@ -1073,8 +1172,7 @@ static void receive(struct plane *p, struct call *call)
     if (got > 0)
         call->budget -= got;
     for (int i = 0; i < got; i++) {
-        if (call->recorder.count)
-            p->arrived = in_samples(p, clock_ns() - waited_ns(&p->messages[i].msg_hdr));
+        p->arrived = arrived(p, call, &p->messages[i].msg_hdr);
         if (p->messages[i].msg_hdr.msg_flags & MSG_TRUNC)
             call->stats.malformed++;
         else
@@ -1348,7 +1446,11 @@ static void take_command(struct plane *p, const struct command *command)
     case CLOSE_ROOM:
         close_room(p, command->room);
         return;
+    case REPORT:
+        set_up_rtcp(p, call, command);
+        return;
     case CLOSE:
+        say_goodbye(p, call);
         cut(p, call);
         leave(p, call);
         recorder_end(&call->recorder, sample_clock(p));
@@ -1383,6 +1485,7 @@ static void serve_slot(struct plane *p, struct slot *slot)
     for (struct call *call = slot->first; call; call = next) {
         next = call->next; /* a call that is reported closed is gone */
         if (!call->owes_closed) {
+            serve_rtcp(p, call);
             call->budget = RECEIVE_BATCH;
             if (!call->watched)
                 receive(p, call);
@@ -1584,6 +1687,13 @@ static void free_all_segments(struct plane *p)
         free(p->report[ring_take_at(&p->reports)].segment);
 }
 
+static void close_sockets(struct call *call)
+{
+    close(call->fd);
+    if (call->rtcp_fd)
+        close(call->rtcp_fd);
+}
+
 static void free_room(struct plane *p, struct plane_room *room)
 {
     if (room->newer)
@@ -1609,7 +1719,7 @@ void plane_stop(plane *p)
         free_room(p, p->newest_room);
     for (uint32_t i = 0; i < p->config.max_calls; i++)
         if (p->calls[i].in_use)
-            close(p->calls[i].fd);
+            close_sockets(&p->calls[i]);
     free_plane(p);
 }
 
@@ -1952,6 +2062,28 @@ int plane_read_signs(plane *p, uint64_t handle, struct plane_signs *out)
     return 0;
 }
 
+int plane_report(plane *p, uint64_t handle, const struct plane_rtcp *how)
+{
+    struct command command = {.kind = REPORT, .call = find_open(p, handle)};
+    struct call *call = command.call;
+    bool socket = how->fd > 0;
+    int on = 1;
+    if (!call)
+        return -ENOENT;
+    if ((socket && call->rtcp_fd) ||
+        (how->remote_ip && !read_remote(how->remote_ip, how->remote_port, &command.remote)))
+        return -EINVAL;
+    command.reporting = (struct reporting){.fd = socket ? how->fd : -1, .mux = how->mux};
+    memcpy(command.reporting.cname, how->cname, sizeof how->cname);
+    setsockopt(call->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on); /* for the jitter */
+    if (socket)
+        setsockopt(how->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    int result = submit(p, command);
+    if (result >= 0 && socket)
+        call->rtcp_fd = how->fd;
+    return result;
+}
+
 int plane_close(plane *p, uint64_t handle)
 {
     struct call *call = find_open(p, handle);
@@ -1996,7 +2128,7 @@ int plane_take_events(plane *p, struct plane_event *out, int max)
         }
         out[taken++] = (struct plane_event){
             .call = handle_of(p, report.call),
-            .play_id = report.segment ? report.segment->play_id : 0,
+            .play_id = report.segment ? report.segment->play_id : report.behind,
             .at_ns = report.at_ns,
             .kind = (int32_t)report.kind,
             .digit = report.digit,
@@ -2017,7 +2149,7 @@ int plane_reap(plane *p, uint64_t handle, struct plane_stats *out)
     if (!call || !call->closed)
         return -ENOENT;
     *out = call->stats;
-    close(call->fd);
+    close_sockets(call);
     call->in_use = false;
     call->first = NULL;
     if (++call->generation == 0) /* so that no handle is ever 0 */

@@ -23,6 +23,7 @@ enum {
     PLANE_MAX_SEGMENTS = 4096, /* queued for one call and not yet reported */
     PLANE_ROOM_MEMBERS = 8,
     PLANE_LATCHES = 4,
+    PLANE_CNAME_BYTES = 16,
     PLANE_MAX_RECORDINGS = 4,  /* of one call and not yet reported */
     PLANE_HELD = 1,            /* accepted, but the ring was full: call plane_flush() soon */
     PLANE_NO_EVENTS = -1       /* plane_format: no telephone-event was negotiated */
@@ -35,7 +36,8 @@ enum plane_event_kind {
     PLANE_RTP_FIRST = 4,
     PLANE_RTP_TIMEOUT = 5, /* once for each silence; armed again by the next packet */
     PLANE_CLOSED = 6,      /* nothing follows but RECORDED; plane_reap() is due */
-    PLANE_RECORDED = 7     /* also after CLOSED; plane_reap_recording() is due */
+    PLANE_RECORDED = 7,    /* also after CLOSED; plane_reap_recording() is due */
+    PLANE_REPORTED = 8     /* the peer told by RTCP what has arrived: see plane_event */
 };
 
 enum plane_scheduling { PLANE_NORMAL = 0, PLANE_NICE = 1, PLANE_FIFO = 2 };
@@ -73,10 +75,11 @@ struct plane_call {
 
 struct plane_event {
     uint64_t call;
-    uint64_t play_id; /* of PLAYED and STOPPED; of RECORDED the recording's address */
+    uint64_t play_id; /* of PLAYED and STOPPED; of RECORDED the recording's address; of REPORTED
+                       * how many of the packets sent until at_ns were not there yet */
     int64_t at_ns;    /* CLOCK_MONOTONIC */
     int32_t kind;
-    int32_t digit;
+    int32_t digit; /* of REPORTED how many packets were lost in all */
 };
 
 struct plane_stats {
@@ -91,6 +94,13 @@ struct plane_stats {
     uint64_t malformed;  /* not RTP, cut short, or too long */
     uint64_t foreign;    /* RTP, but from an address or with a codec that is not the peer's */
     uint64_t dropped_digits; /* the caller did not take events while the peer kept dialling */
+    uint64_t reports;        /* by RTCP, of the peer, on what it was sent; what follows is of the last */
+    int64_t reported_lost;
+    uint64_t reported_highest; /* sequence number that arrived, extended */
+    uint64_t reported_behind;  /* packets sent since that one */
+    uint64_t reported_jitter;  /* in samples */
+    uint64_t round_trip_us;    /* 0: not known */
+    uint64_t rtcp_refused;     /* datagrams that are no RTCP, or not the peer's */
 };
 
 struct plane_recorded {
@@ -193,6 +203,19 @@ int plane_latch(plane *p, uint64_t handle, const char *const *ips, int count, in
 
 /* Something else was agreed (re-INVITE): what is sent from now on follows it. -EINVAL, -ENOENT. */
 int plane_agree(plane *p, uint64_t handle, const struct plane_format *format);
+
+/* RTCP of a call (RFC 3550 section 6). */
+struct plane_rtcp {
+    int fd;  /* of plane_bind(), of its own; -1: there is none, or it stays as it is */
+    int mux; /* it shares the port of the RTP (RFC 5761) */
+    const char *remote_ip; /* NULL: where RTP goes, one port higher */
+    uint16_t remote_port;
+    char cname[PLANE_CNAME_BYTES]; /* random printable ASCII (RFC 7022) */
+};
+
+/* Send reports from now on, and read those of the peer; the second time, that they go elsewhere. The
+ * fd is the plane's from a successful call on, as in plane_open(). -EINVAL, -ENOENT. */
+int plane_report(plane *p, uint64_t handle, const struct plane_rtcp *how);
 
 /* Cut, then CLOSED. From now on the handle is good for plane_reap() alone. -ENOENT. */
 int plane_close(plane *p, uint64_t handle);

@@ -20,7 +20,7 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import WeakSet
 
 import structlog
@@ -46,6 +46,9 @@ _EVENTS_AT_ONCE = 256  # then the loop gets a turn
 _FLUSH_AFTER_S = 0.002  # the thread empties its command ring every millisecond
 _RING = 16384
 _NS = 1e-9
+Pair: TypeAlias = tuple[int, int]
+"""The descriptors of a call's sockets: RTP, and RTCP on the port above it (RFC 3550 section 11)."""
+
 _SCHEDULING = {lib.PLANE_FIFO: "fifo", lib.PLANE_NICE: "nice", lib.PLANE_NORMAL: "normal"}
 
 
@@ -63,35 +66,40 @@ class PlaneHealth:
 
 
 class PortReservation:
-    """A bound port that no stream uses yet. `release()` it, or give it to `MediaPlane.open()`."""
+    """A bound port, and the one above it for RTCP, that no stream uses yet. `release()` it, or give it
+    to `MediaPlane.open()`."""
 
-    __slots__ = ("_descriptor", "_given_back", "port")
+    __slots__ = ("_descriptors", "_given_back", "port")
 
     port: int
     """The local port, for the SDP."""
 
-    def __init__(self, port: int, descriptor: int, given_back: Callable[[PortReservation], None]):
+    def __init__(
+        self, port: int, descriptors: Pair, given_back: Callable[[PortReservation], None]
+    ) -> None:
         self.port = port
-        self._descriptor: int | None = descriptor
+        self._descriptors: Pair | None = descriptors
         self._given_back = given_back
 
     def release(self) -> None:
-        """Close the socket. Does nothing the second time, and once a stream has it."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Close the sockets. Does nothing the second time, and once a stream has them."""
+        if self._descriptors is not None:
+            for descriptor in self._descriptors:
+                os.close(descriptor)
+            self._descriptors = None
             self._given_back(self)
 
     def _hand_over(self) -> None:
-        """The plane owns the socket now."""
-        self._descriptor = None
+        """The plane owns the sockets now."""
+        self._descriptors = None
 
 
 class MediaPlane:
     """The media of all calls of this process.
 
     `host` is the dotted IPv4 address to bind (`0.0.0.0` for all), `ports` the range of which even
-    ones are used, `rtp_timeout_s` the silence after which a listener is told (0: never). Raises
+    ones are used, and the odd ones above them for RTCP, `rtp_timeout_s` the silence after which a
+    listener is told (0: never). Raises
     `ValueError` for a range without an even port.
     """
 
@@ -161,8 +169,8 @@ class MediaPlane:
 
     def reserve(self) -> PortReservation:
         """Bind a port for a call to come. Raises `NoPortLeft`, and `OSError` for a bad host."""
-        port, descriptor = self._pool.take()
-        reservation = PortReservation(port, descriptor, self._on_released)
+        port, descriptors = self._pool.take()
+        reservation = PortReservation(port, descriptors, self._on_released)
         self._reserved.add(reservation)
         return reservation
 
@@ -177,18 +185,21 @@ class MediaPlane:
         on_hold: bool = False,
         payload_type: int | None = None,
         comfort_noise: bool = False,
+        remote_rtcp: tuple[str, int] | None = None,
+        rtcp_mux: bool = False,
         latching: Latching | None = None,
         listener: StreamListener,
     ) -> Stream:
         """Make a stream of a reserved port. It begins to listen, and to send: silence, where it
         plays nothing.
 
-        `remote` is the address in the peer's SDP, in digits; `latching` that of `Stream.latch()`; the
+        `remote` is the address in the peer's SDP, in digits; `latching` that of `Stream.latch()`;
+        `remote_rtcp` and `rtcp_mux` are those of `Stream.set_rtcp()`; the
         other parameters are those of `Stream.agree()`. Raises `BadRemote`, `NotRunning`, and `ValueError`
         for a reservation that was released or used, or a payload type out of range; the reservation is
         then still the caller's.
         """
-        if reservation._descriptor is None:
+        if reservation._descriptors is None:
             raise ValueError("the reservation was released or used before")
         format = plane_format(
             codec,
@@ -201,7 +212,7 @@ class MediaPlane:
         host, port = peer_address(remote)
         address = ffi.new("char[]", host)  # must outlive the call below
         how = {
-            "fd": reservation._descriptor,
+            "fd": reservation._descriptors[0],
             "remote_ip": address,
             "remote_port": port,
             "format": format,
@@ -211,6 +222,7 @@ class MediaPlane:
         }
         handle = ffi.new("uint64_t *")
         self._ask(lib.plane_open, ffi.new("struct plane_call *", how), handle)
+        rtcp_descriptor = reservation._descriptors[1]
         reservation._hand_over()
         self._reserved.discard(reservation)
         stream = Stream(
@@ -223,6 +235,7 @@ class MediaPlane:
             listener=listener,
         )
         self._streams[handle[0]] = stream
+        stream.start_rtcp(rtcp_descriptor, remote_rtcp, mux=rtcp_mux)
         if latching is not None:
             try:
                 stream.latch(latching)
@@ -255,7 +268,15 @@ class MediaPlane:
             raise NotRunning("the media plane is not running")
         return self._plane
 
-    def _bind(self, port: int) -> int:
+    def _bind(self, port: int) -> Pair:
+        first = self._bind_one(port)
+        try:
+            return first, self._bind_one(port + 1)
+        except OSError:
+            os.close(first)
+            raise
+
+    def _bind_one(self, port: int) -> int:
         descriptor: int = lib.plane_bind(self._host, port)
         _raise_for(descriptor)
         return descriptor

@@ -1,4 +1,5 @@
-"""Which UDP port a call gets: an even one of a configured range (RFC 3550 section 11).
+"""Which UDP port a call gets: an even one of a configured range (RFC 3550 section 11). The one above it
+is bound with it, for RTCP.
 
 Ports are taken in turn, from a random place on, so that a port that was just given back is the
 last to be used again: packets of the old call that are still on their way find nobody.
@@ -8,11 +9,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from onhook.media.errors import NoPortLeft
 
-Bind = Callable[[int], int]
-"""Binds a socket to a port and returns its descriptor; raises `OSError`."""
+Bound = TypeVar("Bound")
+"""What is known of sockets that were bound: their descriptors."""
 
 # The port is somebody else's, or not ours to have: try the next.
 _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
@@ -20,13 +22,14 @@ _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-class PortPool:
-    """The even ports of `ports` (1 to 65,535); `start` is any number and says where to begin.
+class PortPool(Generic[Bound]):
+    """The even ports of `ports` (1 to 65,535); `start` is any number and says where to begin. `bind` binds
+    what a port needs, and raises `OSError`.
 
     Raises `ValueError` when the range has no even port or leaves the numbers of ports.
     """
 
-    def __init__(self, ports: range, *, bind: Bind, start: int) -> None:
+    def __init__(self, ports: range, *, bind: Callable[[int], Bound], start: int) -> None:
         self._ports = tuple(port for port in ports if port % 2 == 0)
         if not self._ports or min(self._ports) < 1 or max(self._ports) > 65535:
             raise ValueError("the media ports must include an even one between 2 and 65534")
@@ -44,8 +47,8 @@ class PortPool:
         """How many ports are taken."""
         return len(self._used)
 
-    def take(self) -> tuple[int, int]:
-        """Bind the next free port; returns the port and the socket's descriptor.
+    def take(self) -> tuple[int, Bound]:
+        """Bind the next free port; returns the port and what was bound.
 
         Ports that other programs use are passed over. Raises `NoPortLeft`, and `OSError` when
         binding fails for a reason that is not the port's (the address is not of this machine).
@@ -53,9 +56,9 @@ class PortPool:
         if len(self._used) < len(self._ports):
             for _ in range(len(self._ports)):
                 port = self._advance()
-                if port not in self._used and (descriptor := self._try(port)) is not None:
+                if port not in self._used and (bound := self._try(port)) is not None:
                     self._used.add(port)
-                    return port, descriptor
+                    return port, bound
         raise NoPortLeft(f"all {len(self._ports)} media ports are in use")
 
     def give_back(self, port: int) -> None:
@@ -67,7 +70,7 @@ class PortPool:
         self._next = (self._next + 1) % len(self._ports)
         return port
 
-    def _try(self, port: int) -> int | None:
+    def _try(self, port: int) -> Bound | None:
         try:
             return self._bind(port)
         except OSError as error:

@@ -150,16 +150,24 @@ static bool is_recorded(uint8_t payload_type)
     return payload_type == PCMU || payload_type == PCMA;
 }
 
-int64_t waited_ns(struct msghdr *message)
+int64_t stamp_ns(struct msghdr *message)
 {
     struct cmsghdr *control = CMSG_FIRSTHDR(message);
-    struct timespec arrived, now;
+    struct timespec arrived;
     if (!control || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_TIMESTAMPNS)
         return 0;
     memcpy(&arrived, CMSG_DATA(control), sizeof arrived);
+    return (int64_t)arrived.tv_sec * 1000000000 + arrived.tv_nsec;
+}
+
+int64_t waited_ns(struct msghdr *message)
+{
+    int64_t arrived = stamp_ns(message);
+    struct timespec now;
+    if (!arrived)
+        return 0;
     clock_gettime(CLOCK_REALTIME, &now);
-    int64_t waited = (int64_t)(now.tv_sec - arrived.tv_sec) * 1000000000 + now.tv_nsec -
-                     arrived.tv_nsec;
+    int64_t waited = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - arrived;
     return waited < 0 || waited > LONGEST_WAIT_NS ? 0 : waited; /* the wall clock was set */
 }
 

@@ -93,6 +93,9 @@ void recorder_sent(struct recorder *recorder, const struct taped *packet);
  * every 20 ms: what is recorded would be out of time by as much. 0: not known. */
 int64_t waited_ns(struct msghdr *message);
 
+/* When that was, by the wall clock. 0: not known. */
+int64_t stamp_ns(struct msghdr *message);
+
 /* Time has passed: give the writer what nothing can be added to any more. */
 void recorder_advance(struct recorder *recorder, int64_t now);
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from onhook.media.room import Room
 
 _NS = 1e-9
+_FRAME_S = lib.PLANE_FRAME_MS / 1000
 _DIGITS = re.compile(r"[0-9*#A-D,]+", re.ASCII)
 _PAUSE_MS = 60  # between digits that are sent as tones; the plane's own for events
 _COMMA_MS = 1000
@@ -107,6 +109,31 @@ class StreamStats:
     """RTP from an address that is not the peer's, or with another codec before its first packet."""
     dropped_digits: int
     """Digits beyond those that could be kept while the loop did not take them."""
+    reports: int
+    """How often the peer told by RTCP what had arrived (RFC 3550 6.4); what follows is of the last."""
+    reported_lost: int
+    reported_highest: int
+    """The newest sequence number that had arrived, extended; 0 if nothing was told."""
+    reported_behind: int
+    """How many packets had been sent since that one."""
+    reported_jitter: int
+    """In samples of 8,000 a second."""
+    round_trip_us: int
+    """Microseconds there and back; 0 if it is not known."""
+    rtcp_refused: int
+    """Datagrams that are no RTCP, or were not the peer's."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerReport:
+    """What the peer told by RTCP of what it is sent. The media thread looks once a second."""
+
+    at_s: float
+    """When that was read, in the time of `time.monotonic()`: the peer was there then."""
+    received_s: float
+    """The newest packet that had arrived left about then, in the same time."""
+    lost: int
+    """How many packets were lost in all, as the peer counts."""
 
 
 class _Message:
@@ -149,6 +176,8 @@ class Stream:
         """Whether telephone-event was negotiated: digits are sent as tones otherwise."""
         self.stats: StreamStats | None = None
         """Known once it has closed."""
+        self.report: PeerReport | None = None
+        """What the peer told last of what it is sent; None where it sends no RTCP."""
         self._ask = ask
         self._record = record
         self._handle = handle
@@ -324,6 +353,37 @@ class Stream:
         self._ask(lib.plane_read_signs, self._handle, out)
         return Signs(_moment(out.heard_ns), _moment(out.received_ns))
 
+    def set_rtcp(self, remote: tuple[str, int] | None, *, mux: bool = False) -> None:
+        """The peer's SDP names where it takes RTCP: `a=rtcp` (RFC 3605), or `a=rtcp-mux` (RFC 5761).
+
+        None is the address of its RTP, one port higher. Raises `BadRemote` and `StreamClosed`.
+        """
+        self._require_open()
+        self._ask_rtcp(remote, mux=mux, descriptor=-1)
+
+    def start_rtcp(self, descriptor: int, remote: tuple[str, int] | None, *, mux: bool) -> None:
+        """For the plane: reports are sent from this socket, which is the stream's from now on.
+
+        What is no address is taken for None.
+        """
+        try:
+            self._ask_rtcp(remote, mux=mux, descriptor=descriptor)
+        except BadRemote:
+            self._ask_rtcp(None, mux=mux, descriptor=descriptor)
+
+    def _ask_rtcp(self, remote: tuple[str, int] | None, *, mux: bool, descriptor: int) -> None:
+        """Under a name that is new in each call, and tells nothing (RFC 7022 4.2)."""
+        host, port = peer_address(remote) if remote is not None else (b"", 0)
+        address = ffi.new("char[]", host)  # must outlive the call below
+        how = {
+            "fd": descriptor,
+            "mux": mux,
+            "remote_ip": address if remote is not None else ffi.NULL,
+            "remote_port": port,
+            "cname": secrets.token_urlsafe(lib.PLANE_CNAME_BYTES)[: lib.PLANE_CNAME_BYTES].encode(),
+        }
+        self._ask(lib.plane_report, self._handle, ffi.new("struct plane_rtcp *", how))
+
     def close(self) -> None:
         """Cut off what is playing, end what records, close the port. Nothing the second time."""
         if self._open:
@@ -395,6 +455,9 @@ class Stream:
             self._on_segment(play_id, at_ns * _NS, cut=True)
         elif kind == lib.PLANE_DIGIT:
             self._on_digit(chr(digit))
+        elif kind == lib.PLANE_REPORTED:
+            at_s = at_ns * _NS
+            self.report = PeerReport(at_s, at_s - play_id * _FRAME_S, digit)
         elif kind == lib.PLANE_RTP_FIRST:
             self._listener.rtp_started()
         elif kind == lib.PLANE_RTP_TIMEOUT:
