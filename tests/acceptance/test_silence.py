@@ -4,6 +4,7 @@ An exchange ends a call from which nothing comes, and learns from what comes whe
 """
 
 import asyncio
+import socket
 from itertools import pairwise
 
 from acceptance.asking import OK, undisturbed
@@ -14,6 +15,7 @@ from onhook.testing.call_log import How
 from onhook.testing.phone_call import PhoneCall
 
 FRAME = 160
+RECEIVER_REPORT = 201
 
 
 def assert_one_line(call: CallLeg) -> None:
@@ -52,13 +54,46 @@ async def test_from_the_answer_to_the_end(customer: Customer, files: FileServer)
     assert call.last_packet_to_bye_s >= 0.1 - 0.005, "the silence behind it is no message"
 
 
-async def test_a_phone_that_holds_the_call_is_sent_nothing(customer: Customer) -> None:
+async def test_a_phone_that_holds_the_call_is_sent_reports_alone(customer: Customer) -> None:
+    """RTCP, on the port above that of its audio: it learns from it that the call goes on."""
     call, told = await customer.call()
-    await customer.block("middle/gather", told["session"], timeout="60")
-    await call.answered()
-    await call.hold()
-    await asyncio.sleep(0.1)  # what was on its way
-    before = len(call.recording.packets)
-    await asyncio.sleep(0.3)
-    assert len(call.recording.packets) == before
-    await call.hang_up()
+    host, port = call.audio.address
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as reports:
+        reports.setblocking(False)
+        reports.bind((host, port + 1))
+        await customer.block("middle/gather", told["session"], timeout="60")
+        await call.answered()
+        await call.hold()
+        await asyncio.sleep(0.1)  # what was on its way
+        before = len(call.recording.packets)
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(20):
+            kinds = [(await loop.sock_recv(reports, 1500))[1] for _ in range(3)]
+        assert kinds[-1] == RECEIVER_REPORT, "nothing was sent that a sender could report"
+        assert len(call.recording.packets) == before
+        await call.hang_up()
+        async with asyncio.timeout(20):
+            while b"\x81\xcb" not in await loop.sock_recv(reports, 1500):
+                pass  # until the BYE
+
+
+async def test_a_phone_that_knows_comfort_noise_is_sent_that(
+    customer: Customer, files: FileServer
+) -> None:
+    """RFC 3389; what is said begins with a marker then (RFC 3551 4.1)."""
+    msg = f"<url>{files.serve('beep.wav', BEEP)}</url>"
+    call, told = await customer.call(codecs=("PCMU", "CN"), payload_types={"CN": 13})
+    await customer.block("middle/gather", told["session"], timeout="1")
+    await customer.receiver.next(ivr_block="gather")
+    assert await customer.hangup(told["session"], msg=msg) == OK
+    await call.ended()
+    packets = call.recording.packets
+    assert {packet.payload_type for packet in packets} == {0, 13}
+    assert call.recording.silence == []
+    noise = [packet for packet in packets if packet.payload_type == 13]
+    for one, following in pairwise(packets):
+        step = (following.timestamp - one.timestamp) % 2**32
+        assert {one.payload_type, following.payload_type} != {13} or step >= 800, "now and then"
+    assert {packet.payload for packet in noise} == {b"\x7f"}
+    assert [packet.marker for packet in call.recording.audio] == [True, False, False, False, False]
+    assert call.recording.lost == 0

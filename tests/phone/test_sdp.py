@@ -149,6 +149,64 @@ def test_codecs_under_other_numbers() -> None:
     assert b"m=audio 20000 RTP/AVPF 98\r\na=rtpmap:98 PCMA/8000\r\n" in answer
 
 
+EXTRAS = "m=audio 40000 RTP/AVP 8 0 13 101"
+
+
+def test_comfort_noise_is_agreed_to_where_it_is_offered() -> None:
+    """RFC 3389 4: payload type 13, with a mapping or without."""
+    offered = SDP.replace("m=audio 40000 RTP/AVP 8 0 101", EXTRAS)
+    session = MediaSession()
+    session.open("198.51.100.1", 20000)
+    answer, agreed = session.answer(sdp.parse(offered.encode()))
+    assert agreed.comfort_noise
+    assert b"RTP/AVP 8 13 101\r\n" in answer
+    assert b"a=rtpmap:13 CN/8000\r\n" in answer
+    assert session.offer() == answer, "what is in use is offered again"
+    assert session.take_answer(answer).comfort_noise
+    for other in (SDP, offered + "a=rtpmap:13 CN/16000\r\n"):
+        answer, agreed = session.answer(sdp.parse(other.encode()))
+        assert not agreed.comfort_noise
+        assert b"13" not in answer
+
+
+def test_nothing_is_agreed_to_that_we_did_not_offer() -> None:
+    session = MediaSession()
+    session.open("198.51.100.1", 20000)
+    assert b"rtcp" not in session.offer()
+    answer = SDP.replace("m=audio 40000 RTP/AVP 8 0 101", EXTRAS) + "a=rtcp-mux\r\n"
+    for read in (session.preview, session.take_answer):
+        agreed = read(answer.encode())
+        assert not agreed.comfort_noise
+        assert not agreed.rtcp_mux
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("", None),
+        ("a=rtcp:53020", ("192.0.2.9", 53020)),
+        ("a=rtcp:53020 IN IP4 192.0.2.10", ("192.0.2.10", 53020)),
+        ("a=rtcp:0", None),
+        ("a=rtcp:65536", None),
+        ("a=rtcp:53020 IN IP4 phone.example", None),
+        ("a=rtcp:53020 IN IP4 224.0.0.1", None),
+        ("a=rtcp:53020 IN IP6 ::1", None),
+        ("a=rtcp:x", None),
+    ],
+)
+def test_where_rtcp_goes(line: str, found: tuple[str, int] | None) -> None:
+    """RFC 3605"""
+    assert media(SDP + line + "\r\n").rtcp == found
+
+
+def test_rtcp_on_the_port_of_the_audio() -> None:
+    """RFC 5761 5.1.1"""
+    offer = sdp.parse((SDP + "a=rtcp-mux\r\n").encode())
+    assert offer.media.rtcp_mux
+    assert b"a=rtcp-mux\r\n" in sdp_writer.write_answer(offer, Codec.PCMA, LOCAL)
+    assert b"rtcp" not in sdp_writer.write_answer(sdp.parse(SDP.encode()), Codec.PCMA, LOCAL)
+
+
 def test_closed_streams() -> None:
     closed = SDP.replace("audio 40000", "audio 0")
     offer = sdp.parse(closed.encode())
@@ -213,6 +271,9 @@ lines = st.lists(
             [
                 *SDP.split("\r\n"),
                 "m=audio 1 RTP/AVP 0",
+                "m=audio 1 RTP/AVP 0 13",
+                "a=rtcp:9 IN IP4 a.b",
+                "a=rtcp-mux",
                 "c=IN IP4",
                 "a=rtpmap:0 /",
                 "=",

@@ -7,6 +7,7 @@ whatever it is given. What is written is in `sdp_writer`.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ MAX_FORMATS = 64
 MAX_HOST_CHARS = 253
 """RFC 1035 2.3.4; a longer name is none."""
 
+COMFORT_NOISE = 13
+"""The payload type of comfort noise (RFC 3389 4)."""
 NOBODY = "0.0.0.0"
 """The address of a peer that does not listen at present (RFC 3264 8.4)."""
 TRANSPORTS = ("RTP/AVP", "RTP/AVPF")
@@ -61,7 +64,9 @@ class RemoteMedia:
     from the peer's side: SENDONLY means that it does not listen. `dtmf_from_peer` is set where the
     peer's own digits come under another number: each side is sent what it asked for (RFC 3264 5.1,
     6.1), and an answer may ask for another number than the offer did. `payload_types` are those of the
-    codecs that are not under their static ones.
+    codecs that are not under their static ones. `rtcp` is where it takes RTCP, None for the port above
+    that of the audio (RFC 3605); `rtcp_mux` that it takes it on the port of the audio (RFC 5761), and
+    `comfort_noise` that it knows RFC 3389.
     """
 
     ip: str
@@ -72,6 +77,9 @@ class RemoteMedia:
     direction: Direction = Direction.SENDRECV
     dtmf_from_peer: int | None = None
     payload_types: Mapping[Codec, int] = field(default_factory=dict, hash=False)
+    rtcp: tuple[str, int] | None = None
+    rtcp_mux: bool = False
+    comfort_noise: bool = False
 
     @property
     def payload_type(self) -> int:
@@ -120,6 +128,7 @@ class _Section:
 _PORT = re.compile(r"(\d{1,5})(?:/\d{1,3})?", re.ASCII)
 _RTPMAP = re.compile(r"rtpmap:(\d{1,3})[ \t]+([^ \t/]+)/(\d{1,6})(?:/(\d{1,2}))?[ \t]*", re.ASCII)
 _PTIME = re.compile(r"ptime:[ \t]*(\d{1,4})(?:\.\d+)?[ \t]*", re.ASCII)
+_RTCP = re.compile(r"rtcp:(\d{1,5})(?: IN IP4 (\S+))?[ \t]*", re.ASCII)
 _NO_HOSTS = tuple(
     ipaddress.IPv4Network(network)
     for network in ("0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4")  # RFC 6890; broadcast is the last
@@ -229,8 +238,9 @@ def _audio(section: _Section, session: _Section, addresses: Mapping[str, str]) -
     types = _codecs(numbers, encodings)
     if not types:
         raise NoCommonCodec("neither PCMU nor PCMA offered")
+    ip = _address(section.connection or session.connection, addresses)
     return RemoteMedia(
-        ip=_address(section.connection or session.connection, addresses),
+        ip=ip,
         port=port,
         codecs=tuple(types),
         dtmf_payload_type=_dtmf(numbers, encodings),
@@ -238,6 +248,10 @@ def _audio(section: _Section, session: _Section, addresses: Mapping[str, str]) -
         direction=_direction(section.attributes) or _direction(session.attributes)
         or Direction.SENDRECV,
         payload_types={codec: number for codec, number in types.items() if number != codec},
+        rtcp=_rtcp(section.attributes, ip),
+        rtcp_mux="rtcp-mux" in section.attributes,
+        comfort_noise=COMFORT_NOISE in numbers
+        and encodings.get(COMFORT_NOISE, "CN/8000") == "CN/8000",
     )  # fmt: skip
 
 
@@ -272,6 +286,17 @@ def _dtmf(numbers: Sequence[int], encodings: dict[int, str]) -> int | None:
     for number in numbers:
         if _is_dynamic(number) and encodings.get(number) == "TELEPHONE-EVENT/8000":
             return number
+    return None
+
+
+def _rtcp(attributes: Sequence[str], ip: str) -> tuple[str, int] | None:
+    """`a=rtcp:53020` or `a=rtcp:53020 IN IP4 192.0.2.7`. What is none of both is not there: without RTCP
+    a call is as good."""
+    for attribute in attributes:
+        found = _RTCP.fullmatch(attribute)
+        if found and 0 < int(found.group(1)) < 65536:
+            with contextlib.suppress(SdpError):
+                return (_host(found.group(2), {}) if found.group(2) else ip), int(found.group(1))
     return None
 
 

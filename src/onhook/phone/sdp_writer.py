@@ -9,12 +9,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from onhook.phone.sdp import NOBODY, TRANSPORTS, Codec, Direction, Offer, RemoteMedia, media_line
+from onhook.phone.sdp import (
+    COMFORT_NOISE,
+    NOBODY,
+    TRANSPORTS,
+    Codec,
+    Direction,
+    Offer,
+    RemoteMedia,
+    media_line,
+)
 
 DTMF_PAYLOAD_TYPE = 101
 """The payload type for telephone-event in our own offers."""
 PTIME_MS = 20
 """The packet time that we send and ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What is only agreed to where the peer offers it: RTCP on the port of the audio (RFC 5761), and
+    comfort noise for silence (RFC 3389)."""
+
+    rtcp_mux: bool = False
+    comfort_noise: bool = False
+
+    @classmethod
+    def of(cls, media: RemoteMedia) -> Extras:
+        """Those that are in a description."""
+        return cls(media.rtcp_mux, media.comfort_noise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +50,9 @@ class LocalMedia:
     version: int = 1
 
 
+NO_EXTRAS = Extras()
+
+
 def write_answer(
     offer: Offer, codec: Codec, local: LocalMedia, direction: Direction | None = None
 ) -> bytes:
@@ -36,9 +62,8 @@ def write_answer(
         return _joined(_head(local) + [f"m={_refused(stream)}" for stream in offer.streams])
     wanted = direction or _answered_direction(media)
     types = {codec: media.payload_types.get(codec, int(codec))}
-    return _joined(
-        _head(local) + _streams(offer, local.port, types, media.dtmf_payload_type, wanted)
-    )
+    streams = _streams(offer, local.port, types, media.dtmf_payload_type, wanted, Extras.of(media))
+    return _joined(_head(local) + streams)
 
 
 def write_offer(
@@ -46,13 +71,15 @@ def write_offer(
     types: Mapping[Codec, int] | None = None,
     dtmf_payload_type: int | None = DTMF_PAYLOAD_TYPE,
     before: Offer | None = None,
+    extras: Extras = NO_EXTRAS,
 ) -> bytes:
     """An offer of one audio stream, with all codecs or with those that `types` gives payload types.
 
-    `before` is what the peer offered last: what is offered afterwards has the same m= lines (RFC 3264 8).
+    `before` is what the peer offered last: what is offered afterwards has the same m= lines (RFC 3264 8);
+    `extras` are those that are in use.
     """
     types = types or {codec: int(codec) for codec in Codec}
-    streams = _streams(before, local.port, types, dtmf_payload_type, Direction.SENDRECV)
+    streams = _streams(before, local.port, types, dtmf_payload_type, Direction.SENDRECV, extras)
     return _joined(_head(local) + streams)
 
 
@@ -62,10 +89,11 @@ def _streams(
     types: Mapping[Codec, int],
     dtmf_payload_type: int | None,
     direction: Direction,
+    extras: Extras,
 ) -> list[str]:
     """The m= lines of an offer, ours in the place of the one that was taken, the others refused."""
     transport = offer.transport if offer else TRANSPORTS[0]
-    ours = _stream(port, transport, types, dtmf_payload_type, direction)
+    ours = _stream(port, transport, types, dtmf_payload_type, direction, extras)
     if offer is None:
         return ours
     refused = [f"m={_refused(stream)}" for stream in offer.streams]
@@ -99,15 +127,20 @@ def _stream(
     types: Mapping[Codec, int],
     dtmf_payload_type: int | None,
     direction: Direction,
+    extras: Extras,
 ) -> list[str]:
     formats = [str(number) for number in types.values()]
     lines = [f"a=rtpmap:{number} {codec.name}/8000" for codec, number in types.items()]
+    if extras.comfort_noise:
+        formats.append(str(COMFORT_NOISE))
+        lines.append(f"a=rtpmap:{COMFORT_NOISE} CN/8000")
     if dtmf_payload_type is not None:
         formats.append(str(dtmf_payload_type))
         lines.append(f"a=rtpmap:{dtmf_payload_type} telephone-event/8000")
         lines.append(f"a=fmtp:{dtmf_payload_type} 0-15")
     head = f"m=audio {port} {transport} {' '.join(formats)}"
-    return [head, *lines, f"a=ptime:{PTIME_MS}", f"a={direction.value}"]
+    mux = ["a=rtcp-mux"] if extras.rtcp_mux else []
+    return [head, *lines, f"a=ptime:{PTIME_MS}", *mux, f"a={direction.value}"]
 
 
 def _joined(lines: Sequence[str]) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from onhook.phone import sdp, sdp_writer
 from onhook.phone.media_hosts import Addresses
 from onhook.phone.sdp import Offer, RemoteMedia
-from onhook.phone.sdp_writer import LocalMedia
+from onhook.phone.sdp_writer import NO_EXTRAS, Extras, LocalMedia
 
 Writer = Callable[[LocalMedia], bytes]
 """Writes a description of our side."""
@@ -51,20 +51,24 @@ class MediaSession:
         if media is None:
             return self._written(sdp_writer.write_offer)
         types, dtmf, before = {media.codecs[0]: media.payload_type}, self._dtmf, self._offered
-        return self._written(lambda local: sdp_writer.write_offer(local, types, dtmf, before))
+        extras = Extras.of(media)
+        return self._written(
+            lambda local: sdp_writer.write_offer(local, types, dtmf, before, extras)
+        )
 
     def take_answer(self, body: bytes, addresses: Addresses | None = None) -> RemoteMedia:
         """Read the peer's answer to our offer; raises `SdpError`."""
         read = sdp.parse_first if self._media is None else sdp.parse
-        offer = read(body, addresses)
-        media = self._answered(self._agree(offer.media))
+        offer, before = read(body, addresses), self._media
+        media = self._answered(self._agree(without_extras(offer.media, before)))
         if media.dtmf_payload_type is None and not offer.closed:
             self._dtmf = None
         return media
 
     def preview(self, body: bytes, addresses: Addresses | None = None) -> RemoteMedia:
         """Read what may become the answer, without agreeing to it; raises `SdpError`."""
-        return self._answered(sdp.parse_first(body, addresses).media)
+        media = without_extras(sdp.parse_first(body, addresses).media, None)
+        return self._answered(media)
 
     def _answered(self, media: RemoteMedia) -> RemoteMedia:
         """What an answer says, and which number its author's digits have: the one that we offered.
@@ -96,6 +100,16 @@ class MediaSession:
             body = write(self._local)
         self._last = body
         return body
+
+
+def without_extras(answered: RemoteMedia, before: RemoteMedia | None) -> RemoteMedia:
+    """An answer without what we did not offer: that is only what is in use (see `Extras`)."""
+    offered = NO_EXTRAS if before is None else Extras.of(before)
+    return replace(
+        answered,
+        rtcp_mux=answered.rtcp_mux and offered.rtcp_mux,
+        comfort_noise=answered.comfort_noise and offered.comfort_noise,
+    )
 
 
 def check_address(ip: str, port: int) -> None:

@@ -106,6 +106,9 @@ class CallMedia:
                 dtmf_from_peer=media.dtmf_from_peer,
                 on_hold=media.on_hold,
                 payload_type=media.payload_type,
+                comfort_noise=media.comfort_noise,
+                remote_rtcp=media.rtcp,
+                rtcp_mux=media.rtcp_mux,
                 latching=latching,
                 listener=self._listener,
             )
@@ -124,10 +127,12 @@ class CallMedia:
             media.dtmf_from_peer,
             on_hold=media.on_hold,
             payload_type=media.payload_type,
+            comfort_noise=media.comfort_noise,
         )
         self.stream.latch(latching)
         if media.ip != NOBODY:
             self.stream.set_remote((media.ip, media.port))
+            self.stream.set_rtcp(media.rtcp, mux=media.rtcp_mux)
 
     def say(
         self,
