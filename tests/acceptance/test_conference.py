@@ -40,8 +40,10 @@ async def test_two_numbers_are_joined(customer: Customer, callee: Callee) -> Non
     await one.answer()
     two = await callee.phone.incoming(called=second)
     status = await customer.post("voice/query_status", txn_ref=reply["txn_ref"])
-    assert status["call_status_dest1"] == "ongoing"
-    assert "debit" not in status
+    assert (status["call_status_dest1"], status["call_status_dest2"]) == ("ongoing", "ongoing")
+    assert (status["currency"], status["rate"], status["tag"]) == ("SGD", "0.020", "t")
+    assert "date" in status
+    assert not {"duration", "debit"} & set(status)
     await two.answer()
     await assert_joined(one, two)
     await two.hang_up()

@@ -41,6 +41,10 @@ async def test_a_call_is_placed_answered_and_steered(
     assert (told["session"], told["txn_ref"]) == (reply["session"], reply["txn_ref"])
     assert told["tag"] == "reminder"
     assert not {"from", "to", "debit"} & set(told.form)
+    status = await customer.post("voice/query_status", txn_ref=reply["txn_ref"])
+    assert (status["dest1"], status["call_status_dest1"]) == (call.called, "ongoing")
+    assert (status["rate"], status["tag"]) == ("0.020", "reminder")
+    assert not {"duration", "debit"} & set(status)
     await customer.block("middle/gather", reply["session"], max_digits="1")
     await call.send_digits("1")
     assert (await customer.receiver.next())["digits"] == "1"

@@ -30,6 +30,9 @@ TRANSPORT: Final = (
     "(all of `sms/`) or error_service_not_available.",
     "Pages and extensions in a browser may ask if their origin is one that the operator allows "
     "(`--cors-origins`).",
+    "The endpoints around accounts, numbers and the status of calls, voice/hangup and "
+    "conference/moderate take 60 requests a minute of an application, each by itself "
+    "(`--status-rate-limit`). The others have no limit unless the operator sets one.",
     "Unknown parameters are ignored. An empty optional parameter counts as not given, an empty "
     "required one as missing.",
     "A request that is refused leaves the call exactly as it was.",
