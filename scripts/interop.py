@@ -1,17 +1,19 @@
 """``make interop``: softphones that other people wrote call a real server and are called by it.
 
 Each is asked for a key, says something that is recorded, and is hung up with a message; then a caller in
-another codec is joined to it. What the far side understood and what the softphone heard is printed, a line a
-call. It happens in a network of its own, with an interface that only it has, because baresip does not use
-the loopback.
+another codec is joined to it. As a newcomer's, it is set up, and calls, as docs/first-call.md says. What the
+far side understood and what the softphone heard is printed, a line a call. It happens in a network of its
+own, with an interface that only it has, because baresip does not use the loopback.
 """
 
 import asyncio
 import io
 import os
+import re
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 import numpy as np
@@ -19,7 +21,7 @@ import soundfile
 
 from acceptance.harness import Customer, Onhook
 from acceptance.softphones import NUMBER, SAYS_HZ, SOFTPHONES, Softphone
-from onhook.cli import trunks
+from onhook.cli import accounts, trunks
 from onhook.testing.g711 import RATE_HZ, Pcm
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
@@ -36,6 +38,10 @@ ip route add default dev {INTERFACE}
 exec "$@"
 """
 INSIDE = "ONHOOK_INTEROP"
+PAGE = Path(__file__).resolve().parent.parent / "docs/first-call.md"
+NEWCOMER = "newcomer's"
+DIALS = {"baresip": "/dial", "linphone": "call"}
+"""How one types a call into them."""
 PATIENCE_S = 20.0
 SAID_HZ = 1100
 """The tone of the caller who is joined to the softphone."""
@@ -76,7 +82,7 @@ async def main() -> bool:
     """Prints a line a call; returns whether all were good."""
     verdicts: list[Verdict] = []
     for kind in SOFTPHONES:
-        for role in ROLES:
+        for role in (NEWCOMER, *ROLES):
             async with AsyncExitStack() as stack:
                 try:
                     verdicts.append(await one_call(stack, kind, role))
@@ -89,6 +95,8 @@ async def main() -> bool:
 
 async def one_call(stack: AsyncExitStack, kind: type[Softphone], role: str) -> Verdict:
     """A server, a softphone, and a call from one to the other."""
+    if role == NEWCOMER:
+        return await newcomers_call(stack, kind)
     softphone = await stack.enter_async_context(kind(HOST, 5070, INTERFACE))
     server = Onhook({"sip": f"{HOST}:0", "trusted_peers": f"{HOST}/32"})
     stack.callback(server.close)
@@ -96,6 +104,37 @@ async def one_call(stack: AsyncExitStack, kind: type[Softphone], role: str) -> V
     receiver = await stack.enter_async_context(Receiver())
     phone = await stack.enter_async_context(Phone(host=HOST))
     return await ROLES[role](await Customer.make(server, receiver, phone), softphone)
+
+
+async def newcomers_call(stack: AsyncExitStack, kind: type[Softphone]) -> Verdict:
+    """Everything as the page has it, but for the address of the machine."""
+    listen, trusted = on_page(r"onhook serve --sip (\S+) --trusted-peers (\S+)")
+    [number] = on_page(r"onhook number add (\S+)")
+    server = Onhook({"sip": listen, "trusted_peers": trusted})
+    stack.callback(server.close)
+    receiver = await stack.enter_async_context(Receiver())
+    phone = await stack.enter_async_context(Phone(host=HOST))
+    customer = await Customer.make(server, receiver, phone)
+    url = receiver.url("/answer")
+    await accounts.add_number(server.data, number, customer.app_id, url)
+    account = on_page(r'^    ("Mei Tan" \S+)$')[0] if kind.name == "baresip" else ""
+    made = kind(HOST, 5070, INTERFACE, account=account)
+    softphone = await stack.enter_async_context(made)
+    softphone.call(on_page(rf"^    {DIALS[kind.name]} (\S+)$")[0])
+    told = await receiver.next(PATIENCE_S, call_state="ringing")
+    assert told.get("from_name") == ("Mei Tan" if account else None)
+    return await converse(customer, softphone, told["session"], NEWCOMER)
+
+
+def on_page(pattern: str) -> tuple[str, ...]:
+    """What the page has in the groups of a pattern, with this machine's address for the one it takes."""
+    found = re.search(pattern, PAGE.read_text(), re.MULTILINE)
+    assert found is not None, f"docs/first-call.md has no {pattern}"
+    network = HOST.rpartition(".")[0]
+    return tuple(
+        group.replace("192.168.1.20", HOST).replace("192.168.1", network)
+        for group in found.groups()
+    )
 
 
 async def as_caller(customer: Customer, softphone: Softphone) -> Verdict:

@@ -33,7 +33,9 @@ class Softphone:
 
     name = ""
 
-    def __init__(self, host: str, port: int, interface: str) -> None:
+    def __init__(self, host: str, port: int, interface: str, *, account: str | None = None) -> None:
+        self.account = account
+        """What a newcomer writes into its list of accounts; nothing, if it needs none."""
         self.address: Address = (host, port)
         """Where it takes calls."""
         self.interface = interface
@@ -145,8 +147,8 @@ class Baresip(Softphone):
             "module_app menu.so",
         ]
         (self.directory / "config").write_text("\n".join([*lines, ""]))
-        account = f"<sip:{NUMBER}@{host}>;regint=0;answermode=auto;audio_codecs=PCMA\n"
-        (self.directory / "accounts").write_text(account)
+        account = f"<sip:{NUMBER}@{host}>;regint=0;answermode=auto;audio_codecs=PCMA"
+        (self.directory / "accounts").write_text(f"{self.account or account}\n")
         (self.directory / "contacts").write_text("")
 
     def _command(self) -> list[str]:
@@ -179,7 +181,7 @@ class Linphone(Softphone):
             "sip_tcp_port=0",
             "sip_tls_port=0",
             "guess_hostname=0",
-            f"contact=<sip:{NUMBER}@{host}>",
+            *([] if self.account is not None else [f"contact=<sip:{NUMBER}@{host}>"]),
             "use_ipv6=0",
             "use_rfc2833=1",
             "[rtp]",
