@@ -5,9 +5,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from onhook.cli.errors import CommandError
+from onhook.server.occupancy import LOCK_FILE
 from onhook.server.settings import load
 from onhook.store import Keyring, KeyringError, Store, StoreError
 from onhook.store.keyring import KEY_FILE
+from onhook.store.seal import keyring_of
+from onhook.store.sqlite import DATABASE_FILE
 
 
 @asynccontextmanager
@@ -39,12 +42,11 @@ async def opened(
     data: Path, database_url: str | None = None
 ) -> AsyncIterator[tuple[Store, Keyring]]:
     """The store, and the keyring of the data directory."""
-    check_there(data)
-    try:
-        keyring = Keyring.open(data)
-    except KeyringError as error:
-        raise CommandError(str(error)) from error
     async with opened_store(data, database_url) as store:
+        try:
+            keyring = await keyring_of(store, data)
+        except KeyringError as error:
+            raise CommandError(str(error)) from error
         yield store, keyring
 
 
@@ -53,6 +55,8 @@ def check_there(data: Path) -> None:
     try:
         (data / KEY_FILE).stat()
     except (FileNotFoundError, NotADirectoryError):
+        if (data / DATABASE_FILE).exists() or (data / LOCK_FILE).exists():
+            return  # it was one; what is missing is told by whoever needs it
         raise CommandError(
             f"There is no data directory {data}: 'onhook serve' makes it, and --data or ONHOOK_DATA says "
             "where it is."

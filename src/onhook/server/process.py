@@ -85,6 +85,7 @@ from onhook.store import (
     StoreError,
 )
 from onhook.store.records import Writes
+from onhook.store.seal import keyring_of
 
 log = structlog.get_logger()
 
@@ -135,7 +136,7 @@ class Server:
                 return
             journal = Journal(store)
             stack.callback(journal.close)
-            directory = Directory(store, _keyring(self._settings.data))
+            directory = Directory(store, await _keyring(store, self._settings.data))
             outbox, preparation, syntax = await self._open_web(stack, store, directory)
             recordings = self._open_recordings(stack)
             plane = await self._open_media(stack)
@@ -540,10 +541,10 @@ async def _warm(renderer: Renderer[Prompt], files: PromptFiles) -> None:
         log.exception("voices_not_loaded")
 
 
-def _keyring(data: Path) -> Keyring:
+async def _keyring(store: Store, data: Path) -> Keyring:
     try:
-        return Keyring.open(data)
-    except KeyringError as error:
+        return await keyring_of(store, data)
+    except (KeyringError, StoreError) as error:
         raise StartError(str(error)) from error
 
 

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from onhook.media.errors import PromptError
+from onhook.media.errors import PromptError, PromptMissing
 from onhook.media.g711 import FRAME_BYTES
 from onhook.media.prompt import SUFFIXES, Prompt, is_scratch
 
@@ -64,7 +64,7 @@ class PromptFiles:
         with self._lock:
             self._saving[digest] += 1
         try:
-            prompt = Prompt.write(self._directory, digest, pcm)
+            prompt = self._write(digest, pcm)
         finally:
             with self._lock:
                 self._saving[digest] -= 1
@@ -74,6 +74,13 @@ class PromptFiles:
             self._used(digest, prompt)
             self._make_room()
         return prompt
+
+    def _write(self, digest: str, pcm: "Pcm") -> Prompt:
+        try:
+            return Prompt.write(self._directory, digest, pcm)
+        except (FileNotFoundError, PromptMissing):  # somebody deleted it all, in the middle of it
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return Prompt.write(self._directory, digest, pcm)
 
     def piece(self, pcm: "Pcm") -> Prompt:
         """8 kHz audio as a prompt in memory."""

@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 KEY_FILE = "secret.key"
 CREDENTIAL_CHARACTERS = 16
+_FINGERPRINT = b"onhook key fingerprint\n"
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -24,19 +25,27 @@ class Keyring:
 
     def __init__(self, key: bytes) -> None:
         self._fernet = Fernet(key)
+        self.fingerprint = hashlib.sha256(_FINGERPRINT + key).hexdigest()[:32]
+        """Tells this key from others, and nothing of it."""
 
     @classmethod
-    def open(cls, directory: Path) -> "Keyring":
-        """The key of a data directory, made at first use with mode 0600.
+    def open(cls, directory: Path, *, make: bool = True) -> "Keyring":
+        """The key of a data directory; with ``make``, made at first use with mode 0600.
 
-        Raises :class:`KeyringError` when the file is unreadable, damaged, or open to others.
+        Raises :class:`KeyringError` when the file is missing, unreadable, damaged, or open to others.
         """
         path = directory / KEY_FILE
         try:
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _create(path)
+            if make:
+                directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _create(path)
             key = path.read_bytes().strip()
             mode = path.stat().st_mode & 0o777
+        except FileNotFoundError as error:
+            raise KeyringError(
+                f"The key file {path} is missing, without which nothing can be signed; restore it from "
+                "the backup of the data directory. Servers on one database have copies of one key file."
+            ) from error
         except OSError as error:
             raise KeyringError(f"The key file {path} cannot be read: {error.strerror}.") from error
         if mode & 0o077:

@@ -35,6 +35,7 @@ PATH: Final = "/recordings"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 _NAME_BYTES: Final = 24
 _LOGGED: Final = 6  # characters: 36 of the 192 bits, enough to tell recordings apart
+_SPOOLING: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _AGAIN_S: Final = 60.0
 _SWEEP_EVERY_S: Final = 3600.0
 _IDLE_S: Final = 60.0  # then the encoder is ended, and its memory free
@@ -159,8 +160,11 @@ class RecordingStore:
 
         ``finish`` or ``discard`` has to follow.
         """
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(self._spool(name), flags, 0o600)
+        try:
+            descriptor = os.open(self._spool(name), _SPOOLING, 0o600)
+        except FileNotFoundError:  # somebody deleted the directory
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self._spool(name), _SPOOLING, 0o600)
         self._unfinished[name] = asyncio.Event()
         return descriptor
 
