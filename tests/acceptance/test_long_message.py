@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from acceptance.asking import OK
 from acceptance.files import FileServer, wav
@@ -30,12 +31,17 @@ async def test_a_long_message_is_heard_whole_and_gapless(customer: Customer) -> 
         assert await customer.hangup(told["session"], msg=msg) == OK
         assert (await call.ended(timeout_s=30)).how is How.BYE_RECEIVED
         assert call.recording.lost == 0
-        packets = [packet.payload for packet in call.recording.audio]
-        heard.append(g711.decode("PCMU", b"".join(packets)).astype(np.float64))
+        heard.append(from_first_to_last_sound(call.recording.pcm()))
     live, cached = heard
-    assert len(live) / 8000 > 8
+    assert len(live) / 8000 > 7
     assert len(live) == len(cached)
     assert np.corrcoef(live, cached)[0, 1] > 0.98
+
+
+def from_first_to_last_sound(pcm: g711.Pcm) -> npt.NDArray[np.float64]:
+    """What lies between the silence before a message and the one after it, in whole packets: pauses too."""
+    loud = np.flatnonzero(np.abs(pcm.astype(np.int32)) > 300) // 160
+    return pcm[loud[0] * 160 : (loud[-1] + 1) * 160].astype(np.float64)
 
 
 def kept(server: Onhook) -> set[str]:
