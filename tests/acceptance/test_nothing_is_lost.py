@@ -16,7 +16,7 @@ from acceptance.test_transfer import assert_joined, transferred
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
-from onhook.testing.receiver import Receiver
+from onhook.testing.receiver import Receiver, Reply
 from onhook.testing.tones import tone
 
 
@@ -68,6 +68,22 @@ async def test_a_recording_of_which_nobody_was_told_is_named_to_whoever_asks(
     text = await command(customer.server, "calls", "show", told["session"])
     assert status["record_url"] in "".join(text.split())
     assert customer.receiver.waiting() == []
+
+
+async def test_a_recording_whose_notification_is_not_wanted_is_named_to_whoever_asks(
+    customer: Customer,
+) -> None:
+    call, session = await recording(customer)
+    customer.receiver.reply_with(Reply(status=410))
+    await call.hang_up()
+    told = await customer.receiver.next(session=session, ivr_block="record")
+    async with asyncio.timeout(10):
+        while True:
+            status = await customer.post("voice/query_status", txn_ref=told["txn_ref"])
+            if "record_url" in status:
+                break
+            await asyncio.sleep(0.01)
+    assert status["record_url"] == told["record_url"]
 
 
 async def test_digits_go_where_the_forced_hangup_says(customer: Customer) -> None:

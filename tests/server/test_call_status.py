@@ -7,7 +7,6 @@ import pytest
 from onhook.blocks.account import CALL_STATUSES, QUERY_STATUS
 from onhook.blocks.declaration import ALWAYS
 from onhook.server.call_status import call_fields, call_status
-from onhook.server.facts import Facts
 from onhook.store import CallRecord
 
 RINGING = CallRecord(
@@ -68,12 +67,3 @@ def test_an_ended_call_has_every_field_of_its_declaration() -> None:
     assert fields["date"] == "2013-01-31 13:05:59"
     bill = ("duration", "currency", "rate", "debit")
     assert [fields[name] for name in bill] == ["2", "SGD", "0.021", "0.041"]
-
-
-def test_a_recording_of_which_nobody_was_told_is_named() -> None:
-    facts = Facts(fields=(("record_url", "http://a/recordings/1.mp3"),)).text()
-    untold = replace(ENDED, answered_ms=2, facts=facts)
-    assert call_fields(untold)["record_url"] == "http://a/recordings/1.mp3"
-    assert "record_url" not in call_fields(replace(untold, contact_url="http://b/"))
-    assert "record_url" not in call_fields(replace(untold, state="running"))
-    assert "record_url" not in call_fields(replace(untold, facts=""))

@@ -44,6 +44,7 @@ from onhook.call import (
     SessionExpired,
     Shutdown,
     State,
+    Unacknowledged,
 )
 from onhook.call.works import Meeting
 from onhook.server.call_record import advanced
@@ -102,6 +103,7 @@ ENDS: Mapping[str, Way] = {
     "a limit of time": Way((SessionExpired(AT),)),
     "credit": Way((OutOfCredit(AT),)),
     "SIGTERM": Way((Shutdown(AT),)),
+    "never acknowledged": Way((Unacknowledged(AT),)),
 }
 
 

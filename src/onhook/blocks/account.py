@@ -44,12 +44,26 @@ _CALL = (
     Field("rate", "Charge for a minute, three decimals.", example="0.020"),
     Field("debit", "What the call cost, three decimals.", ENDED, example="0.020"),
 )
+_LINK = "https://voice.example.com/recordings/9f2c8e6b1d4a7035.mp3"
+_CUT_SHORT = Field(
+    "record_url",
+    "Where the recording can be fetched that a Hangup without notify_url cut short.",
+    "when a recording was begun of which no notification tells",
+    example=_LINK,
+)
 _UNTOLD = (
     Field(
         "record_url",
-        "Where the recording can be fetched that a Hangup without notify_url cut short.",
-        "when a recording was begun of which no notification tells",
-        example="https://voice.example.com/recordings/9f2c8e6b1d4a7035.mp3",
+        "Where a recording can be fetched of which nobody was told: a Hangup without notify_url cut it "
+        "short, or its notification was given up; of several the last.",
+        "when there is one",
+        example=_LINK,
+    ),
+    Field(
+        "monitor_url",
+        "Where the recording of the whole call can be fetched, if its notification was given up.",
+        "when there is one",
+        example=_LINK,
     ),
 )
 _ONE_LEG = (
@@ -172,7 +186,7 @@ GET_HISTORY = Endpoint(
         Field("entries_count", "How many of them are on this page.", example="100"),
     ),
     entry=_CALL,
-    beyond=_UNTOLD,
+    beyond=(_CUT_SHORT,),
     notes=(
         _ONE_LEG,
         "New calls move the older ones to later pages. Give to when you read several pages.",

@@ -142,7 +142,7 @@ class Call:
     typed: str = ""
     """Digits that nobody asked for yet: the next Gather gets them."""
     untold: Fields = ()
-    """What the last block came to, where nobody is to be told of the end."""
+    """What the last block came to, where nobody is to be told of the end of the call."""
     monitor: Contact | None = None
     """Who gets the link to the recording of the whole call; None while there is none."""
     max_s: float | None = None

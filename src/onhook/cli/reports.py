@@ -12,7 +12,8 @@ from onhook.cli.errors import CommandError
 from onhook.cli.moments import since_ms, text_of
 from onhook.cli.opening import opened_store
 from onhook.cli.tables import show_fields, show_line, show_table
-from onhook.server.facts import facts_of, untold_recording
+from onhook.server.facts import facts_of
+from onhook.server.untold import untold_links
 from onhook.store import AttemptRecord, CallRecord, NotificationRecord, RefusedRequest
 from onhook.store.records import MAIN_ACCOUNT
 from onhook.store.reports import (
@@ -91,7 +92,7 @@ async def show_call(data: Path, session_or_txn_ref: str, as_json: bool) -> None:
         notifications = [_report_fields(one) for one in report.notifications]
         refused = [_without(one, "session") for one in report.refused]
         told = {"notifications": notifications, "refused": refused}
-        _print_json({**_shown(report.call), **told})
+        _print_json({**_call_fields(report.call), **_untold(report), **told})
         return
     _show_call(report)
 
@@ -117,7 +118,7 @@ def _show_call(report: CallReport) -> None:
             ("cause", call.cause),
             ("sip cause", call.sip_cause),
             ("sip code", call.sip_code),
-            ("recording", untold_recording(call)),
+            *_untold(report).items(),
             ("received", _received(call)),
         ]
     )
@@ -247,10 +248,9 @@ def _call_fields(call: CallRecord) -> Fields:
     return {name: value for name, value in asdict(call).items() if name not in _INTERNAL}
 
 
-def _shown(call: CallRecord) -> Fields:
-    """Its record, and the link to a recording of which no notification tells."""
-    recording = untold_recording(call)
-    return {**_call_fields(call), **({"record_url": recording} if recording else {})}
+def _untold(report: CallReport) -> Fields:
+    """The links to recordings of which nobody was told."""
+    return untold_links(report.call, [one.notification for one in report.notifications])
 
 
 def _notification_fields(one: NotificationRecord) -> Fields:

@@ -24,8 +24,9 @@ from onhook.server.account_info import info_fields, number_fields
 from onhook.server.call_status import call_fields
 from onhook.server.clock import SINGAPORE
 from onhook.server.directory import Directory
+from onhook.server.untold import untold_links
 from onhook.store import Account, Application, Store
-from onhook.store.history import call_of, count_calls, list_calls
+from onhook.store.history import call_of, count_calls, list_calls, notifications_of
 from onhook.store.numbers import forward, numbers_of_application
 
 _LONGEST_CALL_MIN = 240
@@ -115,7 +116,8 @@ class AccountApi:
             raise Refused("error_invalid_txn_ref")
         if record.account_id != asked.application.account_id:
             raise Refused("error_txn_ref_access_denied")
-        return call_fields(record)
+        told = await notifications_of(self._store, record.session)
+        return {**call_fields(record), **untold_links(record, told)}
 
     async def _history(self, asked: Asked) -> Reply:
         period, page = read.period(asked.given), read.page(asked.given)

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from onhook.billing import money
 from onhook.server.clock import api_date
-from onhook.server.facts import facts_of, untold_recording
+from onhook.server.facts import facts_of
+from onhook.server.untold import untold_links
 from onhook.store import CallRecord
 
 _ENDED = "ended"
@@ -47,7 +48,6 @@ def call_fields(record: CallRecord) -> dict[str, str]:
     first, second = _both(record)
     outgoing = record.direction == "out"
     over = record.state == _ENDED
-    recording = untold_recording(record) if over else ""
     return {
         "txn_ref": record.txn_ref,
         "tag": record.tag,
@@ -62,5 +62,5 @@ def call_fields(record: CallRecord) -> dict[str, str]:
         "currency": record.currency,
         "rate": money(Decimal(record.rate)),
         **({"debit": money(Decimal(record.debit))} if over else {}),
-        **({"record_url": recording} if recording else {}),
+        **untold_links(record),
     }

@@ -40,12 +40,6 @@ class Facts:
         return json.dumps(found, ensure_ascii=False) if found else ""
 
 
-def untold_recording(record: CallRecord) -> str:
-    """The link to a recording of which nobody is told; empty where there is none."""
-    told = bool(record.contact_url)
-    return "" if told else dict(facts_of(record).fields).get("record_url", "")
-
-
 def facts_of(record: CallRecord) -> Facts:
     """What the record says; nothing, where it cannot be read."""
     try:

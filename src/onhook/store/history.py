@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, func, select
 
 from onhook.store import schema
-from onhook.store.records import CallRecord
+from onhook.store.records import CallRecord, NotificationRecord
 
 if TYPE_CHECKING:
     from onhook.store.sql import Store
@@ -17,6 +17,13 @@ async def call_of(store: "Store", txn_ref: str) -> CallRecord | None:
     table = schema.calls
     found = await store.records(CallRecord, select(table).where(table.c.txn_ref == txn_ref))
     return found[0] if found else None
+
+
+async def notifications_of(store: "Store", session: str) -> Sequence[NotificationRecord]:
+    """What was told of a call, or is still to be told, in order. Raises StoreError."""
+    table = schema.notifications
+    mine = select(table).where(table.c.session == session).order_by(table.c.sequence)
+    return await store.records(NotificationRecord, mine)
 
 
 async def count_calls(
