@@ -470,7 +470,7 @@ class Settings(TypedDict, total=False):
     max_calls: int
     contact_host: str
     trying: bool
-    admits: Callable[[str, float], bool]
+    admits: Callable[[str], bool]
     on_message: Callable[[str, bytes, tuple[str, int]], None]
 
 

@@ -35,8 +35,8 @@ def test_a_call_on_either_loop(runner: asyncio.Runner) -> None:
 
 async def bad_sends() -> None:
     arrived: asyncio.Queue[tuple[bytes, Address]] = asyncio.Queue()
-    receiver = UdpTransport(lambda data, source, _: arrived.put_nowait((data, source)))
-    sender = UdpTransport(lambda data, source, _: None)
+    receiver = UdpTransport(lambda data, source: arrived.put_nowait((data, source)))
+    sender = UdpTransport(lambda data, source: None)
     sender.send(b"not open yet", ("127.0.0.1", 9))
     await receiver.open("127.0.0.1", 0)
     await sender.open("127.0.0.1", 0)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from onhook.server.admission import Admission
+from onhook.server.admission import FEW, Admission
 from onhook.server.loop_lag import EVERY_S, LoopLag, Timer
 
 
@@ -54,33 +54,32 @@ def lag(loop: FakeLoop) -> LoopLag:
 def test_a_loop_that_has_time_is_not_late(loop: FakeLoop, lag: LoopLag) -> None:
     for _ in range(5):
         loop.passes(EVERY_S, 0.01)
-    assert lag.seconds == 0.0
+    assert lag.seconds == pytest.approx(0.0)
 
 
-def test_work_makes_it_late_until_the_next_look(loop: FakeLoop, lag: LoopLag) -> None:
-    loop.passes(0.3, 0.3)
-    assert lag.seconds == pytest.approx(0.3 - EVERY_S)
-    loop.passes(EVERY_S)
-    assert lag.seconds == 0.0
+def test_work_makes_it_late_and_rest_makes_it_good(loop: FakeLoop, lag: LoopLag) -> None:
+    for _ in range(20):
+        loop.passes(0.12, 0.12)
+    assert lag.seconds == pytest.approx(0.1, rel=0.01)
+    for _ in range(50):
+        loop.passes(EVERY_S)
+    assert lag.seconds < 0.01
+
+
+def test_one_long_piece_of_work_is_no_overload(loop: FakeLoop, lag: LoopLag) -> None:
+    loop.passes(0.1, 0.1)
+    assert 0 < lag.seconds < 0.05
 
 
 def test_it_is_late_before_it_can_look(loop: FakeLoop, lag: LoopLag) -> None:
-    loop.now_s += 0.2
-    loop.busy_s += 0.2
-    assert lag.seconds == pytest.approx(0.2 - EVERY_S)
+    loop.now_s += 2.0
+    loop.busy_s += 2.0
+    assert lag.seconds == pytest.approx(2.0, rel=0.02)
 
 
 def test_a_machine_that_stood_still_is_no_lag_of_the_loop(loop: FakeLoop, lag: LoopLag) -> None:
     loop.passes(5.0, 0.001)
     assert lag.seconds == pytest.approx(0.001)
-    assert lag.seconds_for(4.0) <= 0.0011
-
-
-def test_how_long_somebody_waited_for_work(loop: FakeLoop, lag: LoopLag) -> None:
-    for _ in range(10):
-        loop.passes(0.03, 0.03)
-    assert lag.seconds_for(0.2) == pytest.approx(0.2, abs=0.031)
-    assert lag.seconds_for(0.0) == pytest.approx(lag.seconds)
 
 
 def test_what_was_observed_is_told(loop: FakeLoop) -> None:
@@ -94,40 +93,40 @@ def test_what_was_observed_is_told(loop: FakeLoop) -> None:
     assert lag.seconds == 0.0
 
 
-def test_new_calls_are_shed_while_the_loop_is_late(loop: FakeLoop, lag: LoopLag) -> None:
+def overload(loop: FakeLoop) -> None:
+    for _ in range(5):
+        loop.passes(0.2, 0.2)
+
+
+def test_a_crowd_is_shed_while_the_loop_is_late(loop: FakeLoop, lag: LoopLag) -> None:
     admission = Admission(lag, loop.time, most_lag_s=0.05)
-    assert admission.admits("192.0.2.1", 0.0)
-    loop.passes(0.2, 0.2)
+    overload(loop)
     with capture_logs() as events:
-        assert [admission.admits("192.0.2.1", 0.0) for _ in range(3)] == [False] * 3
+        admitted = [admission.admits("192.0.2.1") for _ in range(FEW + 10)]
+        assert admitted == [True] * FEW + [False] * 10  # a few are no crowd, however late it is
         loop.passes(1.2, 1.2)
-        assert not admission.admits("192.0.2.1", 0.0)
+        assert [admission.admits("192.0.2.1") for _ in range(FEW + 1)] == [True] * FEW + [False]
     assert [(event["event"], event["calls"]) for event in events] == [
-        ("calls_shed", 1), ("calls_shed", 3),
+        ("calls_shed", 1), ("calls_shed", 10),
     ]  # fmt: skip
-    loop.passes(EVERY_S)
-    assert admission.admits("192.0.2.1", 0.0)
 
 
-def test_whoever_waited_for_work_is_shed(loop: FakeLoop, lag: LoopLag) -> None:
+def test_a_crowd_is_taken_while_there_is_time(loop: FakeLoop, lag: LoopLag) -> None:
     admission = Admission(lag, loop.time, most_lag_s=0.05)
-    for _ in range(10):
-        loop.passes(EVERY_S, EVERY_S)
-    assert admission.admits("192.0.2.1", 0.0)
-    assert not admission.admits("192.0.2.1", 0.15)
+    assert all(admission.admits("192.0.2.1") for _ in range(10 * FEW))
 
 
 def test_nobody_is_shed_where_nobody_wants_it(loop: FakeLoop, lag: LoopLag) -> None:
     admission = Admission(lag, loop.time, most_lag_s=0)
-    loop.passes(2.0, 2.0)
-    assert admission.admits("192.0.2.1", 1.0)
+    overload(loop)
+    assert all(admission.admits("192.0.2.1") for _ in range(10 * FEW))
 
 
 def test_a_limit_for_an_address(loop: FakeLoop, lag: LoopLag) -> None:
     admission = Admission(lag, loop.time, most_lag_s=0, per_s=2)
-    assert [admission.admits("192.0.2.1", 0) for _ in range(3)] == [True, True, False]
-    assert admission.admits("192.0.2.2", 0)
+    assert [admission.admits("192.0.2.1") for _ in range(3)] == [True, True, False]
+    assert admission.admits("192.0.2.2")
     loop.now_s += 0.5
-    assert [admission.admits("192.0.2.1", 0) for _ in range(2)] == [True, False]
+    assert [admission.admits("192.0.2.1") for _ in range(2)] == [True, False]
     loop.now_s += 60
-    assert [admission.admits("192.0.2.1", 0) for _ in range(3)] == [True, True, False]
+    assert [admission.admits("192.0.2.1") for _ in range(3)] == [True, True, False]

@@ -49,8 +49,8 @@ _STRANGER = "Address Not Among Trusted Peers"
 OnCall = Callable[[IncomingCall], CallListener | None]
 """Told of each new call. Returns its listener, or None if the call was rejected or has one set;
 a call that is left without either is rejected with 480."""
-Admits = Callable[[str, float], bool]
-"""Whether a new call from this numeric host is taken, that waited for so many seconds; must be quick."""
+Admits = Callable[[str], bool]
+"""Whether a new call from this numeric host is taken; must be quick."""
 _SHED = (("Retry-After", "5"),)
 """Soon: the next second may be quieter."""
 
@@ -79,7 +79,7 @@ class SipEndpoint(Wire):
         max_calls: int = 5000,
         retry_after_s: int = 30,
         trying: bool = True,
-        admits: Admits = lambda host, waited_s: True,
+        admits: Admits = lambda host: True,
         timers: Timers | None = None,
         clock: Clock | None = None,
         on_message: OnMessage | None = None,
@@ -321,7 +321,7 @@ class SipEndpoint(Wire):
             refusal = Refusal(503, headers=self._retry_after)
         if refusal is not None and request.method == "INVITE":
             self._refuse_invite(request, refusal)
-        elif request.method == "INVITE" and not self._admits(request.source[0], self._waited_s):
+        elif request.method == "INVITE" and not self._admits(request.source[0]):
             self._counters["shed"] += 1
             self.refuse(request, 503, _SHED)
         elif refusal is not None:

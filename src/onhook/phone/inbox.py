@@ -20,8 +20,8 @@ TURN_S = 0.01
 FORGOTTEN_S = 0.5
 MAX_WAITING = 5000
 
-Serve = Callable[[bytes, Address, float], None]
-"""Takes a datagram, where it came from, and how many seconds it waited; must not raise."""
+Serve = Callable[[bytes, Address], None]
+"""Takes a datagram, and where it came from; must not raise."""
 
 
 class Loop(Protocol):
@@ -61,7 +61,7 @@ class Inbox:
         if not data.startswith(b"INVITE "):
             if not self._scheduled:  # what came before it goes before it
                 self.serve()
-            self._serve(data, source, 0.0)
+            self._serve(data, source)
         elif len(self._waiting) < MAX_WAITING:
             self._waiting.append((self._loop.time(), data, source))
         else:
@@ -75,7 +75,7 @@ class Inbox:
         while self._waiting and now_s - began_s < TURN_S and self._loop is not None:
             arrived_s, data, source = self._waiting.popleft()
             if now_s - arrived_s < FORGOTTEN_S:
-                self._serve(data, source, now_s - arrived_s)
+                self._serve(data, source)
             else:
                 self.unread += 1
             now_s = self._loop.time() if self._loop is not None else now_s

@@ -26,8 +26,8 @@ RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 MAX_READ = 1000
 """Datagrams that are read at a time: whoever sends more than we can read is no reason to do nothing else."""
 
-Receive = Callable[[bytes, Address, float], None]
-"""Takes a datagram, the address it came from, and how many seconds it waited here; must not raise."""
+Receive = Callable[[bytes, Address], None]
+"""Takes a datagram and the address it came from; must not raise."""
 
 
 class UdpTransport:

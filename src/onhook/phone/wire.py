@@ -67,8 +67,6 @@ class Wire(ABC):
             is_used=lambda peer: self.is_used(peer) or self._running.is_used(peer),
         )
         self._counters: Counter[str] = Counter()
-        self._waited_s = 0.0
-        """For how long the message that is being served waited here."""
 
     @property
     def address(self) -> Address:
@@ -219,8 +217,7 @@ class Wire(ABC):
             body=body,
         )
 
-    def _received(self, data: bytes, source: Address, waited_s: float = 0.0) -> None:
-        self._waited_s = waited_s
+    def _received(self, data: bytes, source: Address) -> None:
         try:
             self._read(data, source)
         except Exception:  # the root of everything that a datagram sets off

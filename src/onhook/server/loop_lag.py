@@ -2,16 +2,17 @@
 
 A callback that is due every 20 ms says how late it came. Only what the loop's thread itself computed
 meanwhile counts: a process that the machine did not let run is late as well, and turning calls away would not
-help it. Between two looks the one that is due tells, for it may be long in coming.
+help it. What tells is the average of the last moments: one long piece of work is no overload.
 """
 
+import math
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 EVERY_S = 0.02
-_REMEMBERED = 50
+AVERAGED_S = 0.3
+"""The time constant of the average."""
 
 
 class Timer(Protocol):
@@ -32,7 +33,7 @@ class Loop(Protocol):
 
 
 class LoopLag:
-    """Measured from `start` to `stop`; 0 otherwise. `observe` hears each measurement, in seconds."""
+    """Measured from `start` to `stop`. `observe` hears each measurement, in seconds."""
 
     def __init__(
         self,
@@ -43,16 +44,12 @@ class LoopLag:
         self._loop = loop
         self._observe = observe
         self._busy_s = busy_s
-        self._last_s = self._due_s = self._busy_before_s = 0.0
+        self._average_s = self._looked_s = self._busy_before_s = 0.0
         self._timer: Timer | None = None
-        self._looks: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
-        """When there was a look, and for how long the loop had been busy by then, in all."""
 
     def start(self) -> None:
         """Begin to measure, from within the thread of the loop."""
-        self._busy_before_s = self._busy_s()
-        self._looks.append((self._loop.time(), self._busy_before_s))
-        self._due_s = self._loop.time() + EVERY_S
+        self._busy_before_s, self._looked_s = self._busy_s(), self._loop.time()
         self._timer = self._loop.call_later(EVERY_S, self._look)
 
     def stop(self) -> None:
@@ -60,24 +57,23 @@ class LoopLag:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._last_s = 0.0
+        self._average_s = 0.0
 
     @property
     def seconds(self) -> float:
-        """How late the loop is now, or was at the last look, whichever is more."""
-        return self._last_s if self._timer is None else max(self._last_s, self._late_s())
-
-    def seconds_for(self, waited_s: float) -> float:
-        """The same, and how much of what somebody waited until now was the loop's own work."""
-        since_s = self._loop.time() - waited_s
-        before_s = next((busy_s for at_s, busy_s in reversed(self._looks) if at_s <= since_s), 0.0)
-        return max(self.seconds, min(waited_s, self._busy_s() - before_s))
+        """The average, with what is to be said of now: the next look may be long in coming."""
+        return self._average_s if self._timer is None else self._averaged(self._late_s())
 
     def _late_s(self) -> float:
-        late_s = self._loop.time() - self._due_s
+        late_s = self._loop.time() - self._looked_s - EVERY_S
         return max(0.0, min(late_s, self._busy_s() - self._busy_before_s))
 
+    def _averaged(self, late_s: float) -> float:
+        share = 1 - math.exp((self._looked_s - self._loop.time()) / AVERAGED_S)
+        return self._average_s + share * (late_s - self._average_s)
+
     def _look(self) -> None:
-        self._last_s = self._late_s()
-        self._observe(self._last_s)
+        late_s = self._late_s()
+        self._average_s = self._averaged(late_s)
+        self._observe(late_s)
         self.start()
