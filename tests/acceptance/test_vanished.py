@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from acceptance.files import FileServer
 from acceptance.harness import Customer, Onhook
 from acceptance.test_hostile import logged
 from acceptance.test_operating import onhook
+from media.rtcp_text import Block, report
 from onhook.server.clock import api_date
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification
@@ -89,6 +91,30 @@ async def test_a_phone_that_said_something_by_sip_was_there_then(
     assert told["ended_by"] == "network"
     _, ended_ms, _ = ends(customer.server, session)
     assert ended_ms >= silent_ms + MISSED_S * 1000
+
+
+async def test_what_the_phone_reported_to_have_received_is_told(
+    customer: Customer, files: FileServer
+) -> None:
+    """By RTCP, which counts as a sign of the phone as well."""
+    call, session = await talking(customer, files)
+    assert call.audio.route is not None
+    host, port = call.audio.route.address
+    silent_ms = await falls_silent(call)
+    arrived = call.recording.packets[5]
+    block = Block(arrived.ssrc, highest=arrived.seq)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rtcp:
+        rtcp.bind((call.audio.address[0], 0))
+        rtcp.sendto(report(call.audio.sent[-1].ssrc, block), (host, port + 1))
+    await asyncio.sleep(MISSED_S + 1.3)  # RTCP is read once a second
+    told = await hung_up(customer, call, session, 481)
+    assert (told["ended_by"], told["cause"]) == ("network", "media_lost")
+    answered_ms, ended_ms, _ = ends(customer.server, session)
+    assert ended_ms >= silent_ms + MISSED_S * 1000
+    assert 0 <= float(told["received_s"]) * 1000 < silent_ms - answered_ms
+    data = ["--data", str(customer.server.data)]
+    shown = await asyncio.to_thread(onhook, "calls", "show", session, *data)
+    assert f"the first {told['received_s']} s" in shown.stdout
 
 
 @pytest.mark.parametrize(

@@ -272,3 +272,44 @@ async def test_without_another_address_it_is_the_next_port(plane: MediaPlane, ea
     )
     assert (await reporter.receive()).kinds == [SR, SDES]
     reporter.socket.close()
+
+
+async def test_a_report_is_a_sign_of_the_peer_and_says_what_it_received_last(
+    open_reported: OpenReported, peer: RtpPeer, reporter: RtcpPeer, ear: Ear
+) -> None:
+    """A peer that sends no audio any more, and its third packet from the end arrived."""
+    stream = open_reported()
+    speak(peer, stream, [1])
+    await ear.until_rtp()
+    silent = stream.signs
+    assert silent.received_s is None
+    arrived = (await peer.receive_all(50))[-3]
+    block = Block(arrived.ssrc, highest=arrived.sequence)
+    await asyncio.sleep(0.2)
+    sent_s = time.monotonic()
+    reporter.send(rtcp_text.report(PEER_SSRC, block), stream.port + 1)
+    await until(lambda: stream.signs.received_s is not None)
+    now = stream.signs
+    assert silent.heard_s is not None
+    assert now.heard_s is not None
+    assert now.received_s is not None
+    assert silent.heard_s < now.heard_s < time.monotonic()
+    assert now.heard_s > sent_s - 0.002
+    assert now.received_s < sent_s - 0.2, "it left before those that arrived later"
+    assert now.received_s > silent.heard_s
+
+
+async def test_reports_of_strangers_are_no_sign(
+    open_reported: OpenReported, peer: RtpPeer, ear: Ear
+) -> None:
+    stream = open_reported()
+    speak(peer, stream, [1])
+    await ear.until_rtp()
+    before = stream.signs
+    stranger = RtcpPeer("127.0.0.66")
+    arrived = (await peer.receive_all(3))[-1]
+    block = Block(arrived.ssrc, highest=arrived.sequence)
+    stranger.send(rtcp_text.report(PEER_SSRC, block), stream.port + 1)
+    await asyncio.sleep(1.2)  # it is read once a second
+    assert stream.signs == before
+    stranger.socket.close()

@@ -813,6 +813,27 @@ static struct rtcp_call as_reported(const struct plane *p, const struct call *ca
     };
 }
 
+static void note_latest(_Atomic int64_t *moment, int64_t ns)
+{
+    if (ns > atomic_load_explicit(moment, memory_order_relaxed))
+        atomic_store_explicit(moment, ns, memory_order_relaxed);
+}
+
+/* What RTCP tells of the peer: that it was there, and what it had received of what was sent. It is
+ * read within a second, in which the wall clock may have been set. */
+static void note_rtcp(struct plane *p, struct call *call, bool reported)
+{
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    int64_t since_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec - call->rtcp.heard_ns;
+    bool plausible = since_ns >= 0 && since_ns <= 1000 * (int64_t)TICK_NS;
+    note_latest(&call->heard_ns, p->now_ns - (plausible ? since_ns : 0));
+    if (reported)
+        note_latest(&call->received_ns, p->now_ns - (int64_t)call->stats.reported_behind *
+                                                        SLOTS * TICK_NS);
+    call->owes_report |= reported;
+}
+
 static void set_up_rtcp(struct plane *p, struct call *call, const struct command *command)
 {
     const struct reporting *how = &command->reporting;
@@ -831,8 +852,11 @@ static void serve_rtcp(struct plane *p, struct call *call)
     if (!rtcp->open || !due)
         return;
     struct rtcp_call now = as_reported(p, call);
+    int64_t heard_ns = rtcp->heard_ns;
     rtcp_serve(rtcp, &now);
-    call->owes_report |= rtcp_receive(rtcp, &now, &call->stats);
+    bool reported = rtcp_receive(rtcp, &now, &call->stats);
+    if (rtcp->heard_ns != heard_ns)
+        note_rtcp(p, call, reported);
 }
 
 /* On the port of the RTP. */
@@ -843,7 +867,10 @@ static void take_rtcp(struct plane *p, struct call *call, const uint8_t *data, s
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
     int64_t now_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
-    call->owes_report |= rtcp_take(&call->rtcp, &now, data, bytes, source, now_ns, &call->stats);
+    int64_t heard_ns = call->rtcp.heard_ns;
+    bool reported = rtcp_take(&call->rtcp, &now, data, bytes, source, now_ns, &call->stats);
+    if (call->rtcp.heard_ns != heard_ns)
+        note_rtcp(p, call, reported);
 }
 
 static void say_goodbye(struct plane *p, struct call *call)
@@ -1075,7 +1102,7 @@ static void note_heard(struct plane *p, struct call *call)
     call->rx.heard_tick = p->tick;
     call->rx.timed_out = false;
     call->rx.refused = false;
-    atomic_store_explicit(&call->heard_ns, p->now_ns, memory_order_relaxed);
+    note_latest(&call->heard_ns, p->now_ns);
 }
 
 /* What a peer says passes here, all of it, once it is known to be the peer who says it. */

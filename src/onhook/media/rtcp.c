@@ -359,6 +359,7 @@ bool rtcp_take(struct rtcp *rtcp, const struct rtcp_call *call, const uint8_t *d
         stats->rtcp_refused++;
         return false;
     }
+    rtcp->heard_ns = arrived_ns;
     if (rtcp->reception.known)
         rtcp->heard = *source;
     if (news.is_sender) {

@@ -67,6 +67,7 @@ struct rtcp {
     bool has_sender_report;
     uint32_t sender_ntp;
     int64_t sender_ns; /* when it arrived; CLOCK_REALTIME */
+    int64_t heard_ns;  /* when the last packet of the peer arrived, whatever it says; CLOCK_REALTIME */
     struct reception reception;
 };
 
