@@ -2,7 +2,8 @@
 
 PY := .venv/bin/python
 SIPP := sipp=sip-tester
-SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2
+SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2 debootstrap=debootstrap
+ASTERISK := /var/cache/onhook/asterisk
 FAKETIME := faketime=faketime
 PHP := php=php-cli
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'
@@ -28,7 +29,8 @@ slow:  ## what takes long: tests marked slow, 20 kills, softphones and an exchan
 	@scripts/client_tools.sh
 	@$(PY) -m pytest -q -m slow
 	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20
-	@PYTHONPATH=tests $(PY) scripts/interop.py
+	@scripts/asterisk/install.sh $(ASTERISK)
+	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
 
 check:  ## style, types, directions of import
 	@scripts/set_up.sh --for-tests
@@ -41,9 +43,10 @@ crash:  ## kill a server at 200 random moments; count what was lost, doubled, le
 	@scripts/set_up.sh --for-tests
 	PYTHONPATH=tests $(PY) scripts/crash.py
 
-interop:  ## baresip and linphone call a real server, and are called by it; what each side heard
+interop:  ## baresip, linphone and Asterisk 22 call a real server, and are called; what each side heard
 	@scripts/set_up.sh --for-tests $(SOFTPHONES)
-	@PYTHONPATH=tests $(PY) scripts/interop.py
+	@scripts/asterisk/install.sh $(ASTERISK)
+	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
 
 bench:  ## calls a second, packet gaps, CPU a call, hangup to BYE
 	@scripts/set_up.sh $(SIPP)

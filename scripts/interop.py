@@ -1,9 +1,11 @@
-"""``make interop``: softphones that other people wrote call a real server and are called by it.
+"""``make interop``: softphones and an exchange that other people wrote call a real server, and are called.
 
-Each is asked for a key, says something that is recorded, and is hung up with a message; then a caller in
-another codec is joined to it. As a newcomer's, it is set up, and calls, as docs/first-call.md says. What the
-far side understood and what the softphone heard is printed, a line a call. It happens in a network of its
-own, with an interface that only it has, because baresip does not use the loopback.
+An exchange, Asterisk 22, which ends calls in which it hears nothing for five seconds, is recorded, asked for
+keys, left alone and put on hold, for twelve seconds each. Each softphone is asked for a key, says something
+that is recorded, and is hung up with a message; then a caller in another codec is joined to it. As a
+newcomer's, it is set up, and calls, as docs/first-call.md says. What the far side understood and what the
+softphone heard is printed, a line a call. It happens in a network of its own, with an interface that only it
+has, because baresip does not use the loopback.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ import aiohttp
 import numpy as np
 import soundfile
 
+from acceptance.exchange import Exchange, Patience, wait_in_every_way
 from acceptance.harness import Customer, Onhook
 from acceptance.softphones import NUMBER, SAYS_HZ, SOFTPHONES, Softphone
 from onhook.cli import accounts, trunks
@@ -43,6 +46,8 @@ NEWCOMER = "newcomer's"
 DIALS = {"baresip": "/dial", "linphone": "call"}
 """How one types a call into them."""
 PATIENCE_S = 20.0
+ASTERISK = Path(os.environ.get("ONHOOK_ASTERISK", "/var/cache/onhook/asterisk"))
+"""Where it is installed."""
 SAID_HZ = 1100
 """The tone of the caller who is joined to the softphone."""
 ASKED = "Please press a key, and then talk."
@@ -80,7 +85,7 @@ class Verdict:
 
 async def main() -> bool:
     """Prints a line a call; returns whether all were good."""
-    verdicts: list[Verdict] = []
+    verdicts: list[Verdict | Patience] = [*await exchange_waits()]
     for kind in SOFTPHONES:
         for role in (NEWCOMER, *ROLES):
             async with AsyncExitStack() as stack:
@@ -93,17 +98,32 @@ async def main() -> bool:
     return all(verdict.good for verdict in verdicts)
 
 
+async def exchange_waits() -> list[Patience]:
+    """The exchange, in calls in which it hears nothing but silence; a line each."""
+    async with AsyncExitStack() as stack:
+        exchange = await stack.enter_async_context(Exchange(ASTERISK, HOST, 5071))
+        found = await wait_in_every_way(exchange, await a_customer(stack))
+    for one in found:
+        print(one, flush=True)
+    return found
+
+
 async def one_call(stack: AsyncExitStack, kind: type[Softphone], role: str) -> Verdict:
     """A server, a softphone, and a call from one to the other."""
     if role == NEWCOMER:
         return await newcomers_call(stack, kind)
     softphone = await stack.enter_async_context(kind(HOST, 5070, INTERFACE))
+    return await ROLES[role](await a_customer(stack), softphone)
+
+
+async def a_customer(stack: AsyncExitStack) -> Customer:
+    """An application on a server of its own, with a trunk to the softphone."""
     server = Onhook({"sip": f"{HOST}:0", "trusted_peers": f"{HOST}/32"})
     stack.callback(server.close)
     await trunks.add(server.data, trunks.Given("softphone", proxy=f"{HOST}:5070"))
     receiver = await stack.enter_async_context(Receiver())
     phone = await stack.enter_async_context(Phone(host=HOST))
-    return await ROLES[role](await Customer.make(server, receiver, phone), softphone)
+    return await Customer.make(server, receiver, phone)
 
 
 async def newcomers_call(stack: AsyncExitStack, kind: type[Softphone]) -> Verdict:
