@@ -9,9 +9,10 @@ from onhook.speech.vocabulary import UNSPACED, words
 
 _LETTER: Final = "A-Za-z_\u00c0-\u024f"
 
-_KEYS: Final = re.compile(rf"(?<![{_LETTER}*#\d])\d*[*#][*#\d]*(?![{_LETTER}])")
+_KEYS: Final = re.compile(rf"(?<![{_LETTER}*#\d])\d*[*#][*#\d]*(?![{_LETTER}*#\d])")
 _NUMBER: Final = re.compile(rf"(?<![{WORD}*#])#([A-Z]?\d+(?:-\d+)*)(?![{WORD}*#]|[.,]\d|-\d)")
 _MASK: Final = re.compile(rf"(?<![{_LETTER}*#\d])(?:[*#]{{3,}}[ -]?)+(\d*)(?![{_LETTER}*#])")
+_BOLD: Final = re.compile(r"(?<![\d*#])\*\*(?![\d*#])")
 _PARTS: Final = re.compile(r"[*#]|\d+")
 
 
@@ -44,6 +45,11 @@ def _mask(found: "re.Match[str]", language: Tongue) -> str | None:
     return None if words(language.tag) is None else " ".join(found[1])
 
 
+def _bold(_found: "re.Match[str]", language: Tongue) -> str | None:
+    """`**Note**`: nobody says that it is set bold."""
+    return None if words(language.tag) is None else ""
+
+
 def _number(found: "re.Match[str]", language: Tongue) -> str | None:
     """`#5` is number 5; digits in groups, or behind a zero, are read one by one."""
     named = words(language.tag)
@@ -61,5 +67,5 @@ def _is_code(text: str) -> bool:
     return len(digits) > 6 or (len(digits) > 1 and digits[0] == "0")
 
 
-RULES: Final = ((_MASK, _mask), (_NUMBER, _number), (_KEYS, _keys))
+RULES: Final = ((_BOLD, _bold), (_MASK, _mask), (_NUMBER, _number), (_KEYS, _keys))
 """For `normalise`."""

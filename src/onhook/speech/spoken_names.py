@@ -34,11 +34,12 @@ _CALL: Final = re.compile(
     r"((?:\b(?:call|dial|phone|rufen Sie|wählen Sie|appelez|appelez le|composez|composez le|llame al|marque"
     r"|marque el|chiami|chiami il|componga|componga il|ligue|ligue para o|disque|bel|kies|zadzwoń pod"
     r"|wybierz|позвоните по|позвоните|наберите|зателефонуйте|наберіть|gọi|bấm|hubungi|telepon|dail)[ :]{1,2})"
-    rf"|(?:拨打|撥打|致电|致電|打) ?)([19]\d\d|[2-8]11)(?![{WORD}/:%-]|[.,]\d| \d)",
+    rf"|(?:拨打|撥打|致电|致電|打) ?)([19]\d\d|[2-8]11)(?![{WORD}/:%-]|[.,]\d| \d| ?(?:{_COUNTED}))",
     re.IGNORECASE,
 )
 _CODE: Final = re.compile(rf"(?<![{WORD}.@/])[A-Za-z\d]{{4,24}}(?![{WORD}@/]|\.[{WORD}])")
 _SWITCH: Final = re.compile(r"(?<=\d)(?=[A-Za-z])|(?<=[A-Za-z])(?=\d)")
+_LASTING: Final = re.compile(r"(?:\d+(?:[dhmsj]|min|sec))+\d*", re.IGNORECASE)  # 1h30m
 _SHORT: Final = 6
 """Characters of a code that changes only twice between letters and digits: shorter ones are names, as B2B."""
 
@@ -89,6 +90,8 @@ def _call(found: "re.Match[str]", _language: Tongue) -> str:
 def _code(found: "re.Match[str]", _language: Tongue) -> str | None:
     """Spelled, if letters and digits change places three times, or twice in a long one of capitals."""
     text = found[0]
+    if _LASTING.fullmatch(text):
+        return None
     switches = len(_SWITCH.findall(text))
     is_long = switches == 2 and len(text) >= _SHORT and text.isupper()
     return " ".join(text) if switches > 2 or is_long else None
