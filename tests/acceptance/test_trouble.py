@@ -14,6 +14,7 @@ import pytest
 
 from acceptance.asking import rows
 from acceptance.harness import Customer, Onhook
+from acceptance.test_health import becomes
 from onhook.server.clock import api_date
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -139,6 +140,8 @@ async def test_calls_outlive_a_disk_without_room(
         # A new call cannot be recorded: the caller is turned away at once.
         late = await (await phone.call(customer.number, server=server.sip)).ended()
         assert (late.how, late.code) == (How.REJECTED, 503)
+        found = await becomes(server, "degraded")
+        assert {part["part"] for part in found["degraded"]} & {"database", "disk"}
         # What goes on goes on, to its last word.
         assert (await playing.ended(timeout_s=30)).how is How.BYE_RECEIVED
         assert playing.recording.heard_s > 3
@@ -157,6 +160,7 @@ async def test_calls_outlive_a_disk_without_room(
     assert (await ringing.ended()).how is How.REJECTED
     assert rows(server, "SELECT DISTINCT state FROM calls") == [("ended",)]
     assert rows(server, "SELECT session, amount_micros FROM ledger") == [(told["session"], -20000)]
+    await becomes(server, "ready")
     call, told_after = await customer.call()
     assert await customer.hangup(told_after["session"]) == {"status": "success_ok"}
     assert (await call.ended()).how is How.REJECTED

@@ -91,6 +91,13 @@ class PostgreSQL:
             self._process.wait()
             self._process = None
 
+    def pids(self) -> list[int]:
+        """Its process, and those of its connections."""
+        assert self._process is not None
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *map(int, children)]
+
     @property
     def log(self) -> str:
         """What the server wrote."""

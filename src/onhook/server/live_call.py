@@ -41,7 +41,8 @@ from onhook.store import CallRecord
 
 log = structlog.get_logger()
 
-_RETRY_LATER = (("Retry-After", "10"),)
+RETRY_LATER = (("Retry-After", "10"),)
+"""Beside the 503 of a call that could not be taken now."""
 
 
 class LiveCall:
@@ -579,7 +580,7 @@ class LiveCall:
     def unrecorded(self) -> None:
         """Nothing can be written, and nobody was told of the call: it is as if it never came."""
         if self._call.state is State.RINGING:
-            self._caller().reject(503, headers=_RETRY_LATER)
+            self._caller().reject(503, headers=RETRY_LATER)
         self._leave()
         self._timer = self._set(self._timer, None, machine.Due)
         self._meter.release()

@@ -205,10 +205,15 @@ def _server_paths() -> Json:
         "/healthz": {
             "get": _plain(
                 "healthz",
-                "Whether the server takes requests.",
+                "Whether the server takes new calls.",
                 {
                     "200": _state("It does.", "ready"),
-                    "503": _state("Not yet, or not any more.", "draining"),
+                    "503": _state(
+                        "Not now: ``degraded`` names what does not work, and since when; or not any "
+                        "more.",
+                        "degraded",
+                        "draining",
+                    ),
                 },
             )
         },
@@ -245,11 +250,15 @@ def _plain(operation_id: str, summary: str, responses: Mapping[str, Json]) -> Js
     }
 
 
-def _state(description: str, state: str) -> Json:
+def _state(description: str, *states: str) -> Json:
+    failing = {name: {"type": "string"} for name in ("part", "since", "detail")}
     schema = {
         "type": "object",
         "required": ["status"],
-        "properties": {"status": {"type": "string", "const": state}},
+        "properties": {
+            "status": {"type": "string", "enum": list(states)},
+            "degraded": {"type": "array", "items": {"type": "object", "properties": failing}},
+        },
     }
     return _content(description, JSON, schema)
 

@@ -44,6 +44,7 @@ from onhook.server.concurrency import CallsInProgress
 from onhook.server.cors import Origins
 from onhook.server.credit import Credit
 from onhook.server.directory import Directory
+from onhook.server.health import Health, report
 from onhook.server.heartbeat import beat
 from onhook.server.http_guard import guarded
 from onhook.server.idempotency import KeptReplies
@@ -118,6 +119,7 @@ class Server:
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._ready = False
+        self._health: Health | None = None
         self._metrics = Metrics()
         self._warm_voices: Callable[[], None] = lambda: None
         self.http: tuple[str, int] = settings.http
@@ -137,6 +139,7 @@ class Server:
             journal = Journal(store)
             stack.callback(journal.close)
             directory = Directory(store, await _keyring(store, self._settings.data))
+            self._health = Health(store, lease, lambda: journal.owes, self._settings.data)
             outbox, preparation, syntax = await self._open_web(stack, store, directory)
             recordings = self._open_recordings(stack)
             plane = await self._open_media(stack)
@@ -402,8 +405,9 @@ class Server:
     # Serving ------------------------------------------------------------------------------------
 
     async def _healthz(self, _request: Request) -> Response:
-        state = "ready" if self._ready and not self._stop.is_set() else "draining"
-        return JSONResponse({"status": state}, status_code=200 if state == "ready" else 503)
+        failing = await self._health.look() if self._health is not None else ()
+        body, status = report(not self._ready or self._stop.is_set(), failing)
+        return JSONResponse(body, status_code=status)
 
     async def _metrics_page(self, _request: Request) -> Response:
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")

@@ -20,7 +20,7 @@ from onhook.server.concurrency import CallsInProgress
 from onhook.server.directory import Directory
 from onhook.server.facts import Facts
 from onhook.server.identifiers import is_session, new_session, new_txn_ref
-from onhook.server.live_call import LiveCall
+from onhook.server.live_call import RETRY_LATER, LiveCall
 from onhook.server.placing import Placing
 from onhook.server.pricing import Terms
 from onhook.server.surroundings import Surroundings
@@ -36,6 +36,9 @@ _UNKNOWN = (
     "'onhook number list' has the numbers that ring; if trunks send national ones, set --country."
 )
 _TRIAL = "'onhook account credit' ends the trial of an account; until then others cannot call it."
+_LOOKED_UP_S = 4.0
+"""A caller hears nothing while its number is looked up; a database that hangs is like one that is away."""
+
 _PARALLEL_S = 10.0
 """No request takes longer than this from its arrival to its call."""
 
@@ -129,10 +132,16 @@ class Switchboard:
     async def _arrive(self, leg: IncomingCall, arrival: _Arrival) -> None:
         session = new_session()
         try:
-            number = await self._called(leg)
-            told_as = await self._directory.format_of(number.app_id, number) if number else ""
-            terms = await self._around.pricing.incoming(session, number) if number else None
-        except (StoreError, LookupError):
+            async with asyncio.timeout(_LOOKED_UP_S):
+                number = await self._called(leg)
+                told_as = await self._directory.format_of(number.app_id, number) if number else ""
+                terms = await self._around.pricing.incoming(session, number) if number else None
+        except (StoreError, TimeoutError) as error:
+            log.error("number_lookup_failed", error=type(error).__name__)
+            if not arrival.given_up:
+                leg.reject(503, headers=RETRY_LATER)
+            return
+        except LookupError:
             log.exception("number_lookup_failed")
             if not arrival.given_up:
                 leg.reject(500)

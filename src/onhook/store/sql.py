@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -74,6 +74,10 @@ class Store:
         if self._lease is not None:
             await _give_up(self._lease)
         await self._database.close()
+
+    def watch_writes(self, hear: Callable[[Exception | None], None]) -> None:
+        """Has ``hear`` told of every commit: None, or why the database could not make it."""
+        self._writer.hear = hear
 
     def write_under(self, lease: Lease) -> None:
         """From now on nothing is written unless this process still has the lease."""

@@ -5,7 +5,7 @@ write never waits for company: an idle writer begins at once.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 
 from sqlalchemy import Connection, Dialect, Insert, Table, Update, bindparam, func, update
@@ -55,6 +55,8 @@ class Writer:
         self._waiting: list[_Submitted] = []
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self.hear: Callable[[Exception | None], None] = lambda _: None
+        """Hears of every commit: None, or why the database could not make it."""
 
     def submit(self, writes: Writes) -> "asyncio.Future[None]":
         """A future that is done once ``writes`` are on disk, or holds the database's error."""
@@ -93,10 +95,13 @@ class Writer:
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
+            if isinstance(error, _EVERYBODYS):
+                self.hear(error)
             return
         for _, future in batch:
             if not future.done():
                 future.set_result(None)
+        self.hear(None)
 
     def _write(self, connection: Connection, batch: list[Writes]) -> None:
         """One executemany a table. Of several states of a call only the last needs to be written.
