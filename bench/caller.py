@@ -34,6 +34,8 @@ Script: TypeAlias = Generator[Callable[[], bool], None, None]
 
 _STEP_S = 0.002  # a script may wait for a moment, so they are asked this often at the latest
 _PATIENCE_S = 10.0
+_RTP_HEADER_BYTES = 12
+_SILENCE = b"\xff\xd5"  # of either law (ITU-T G.711)
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -253,9 +255,9 @@ class Caller:
 
     def _on_audio(self) -> None:
         while (received := receive(self._audio)) is not None:
-            _, at_ns, (_, port) = received
+            data, at_ns, (_, port) = received
             call = self._by_media_port.get(port)
-            if call is not None:
+            if call is not None and data[_RTP_HEADER_BYTES:].strip(_SILENCE):
                 call.stamp("audio", at_ns)
                 call.last_audio_ns = at_ns
 

@@ -6,7 +6,7 @@ One process plays; another receives everything on one socket, with the kernel's 
 (SO_TIMESTAMPNS), so that its own scheduling does not show in the gaps. It polls every 2 ms: a
 receiver that is woken for each packet would cost the machine more than the sender. With --talking
 every caller sends a packet each 20 ms as well (that costs the sender too, and so the machine).
-Loopback only. Prints one line of JSON.
+Then the same streams play nothing for as long, and are sent silence. Loopback only. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -210,6 +210,8 @@ async def play(count: int, seconds: int, remote: tuple[str, int], talking: bool)
     for one in playing:
         await one.done
     after = resource.getrusage(resource.RUSAGE_SELF)
+    await asyncio.sleep(seconds)
+    waited = resource.getrusage(resource.RUSAGE_SELF)
     if talker is not None and ours is not None:
         ours.send("stop")
         talker.join()
@@ -218,7 +220,7 @@ async def play(count: int, seconds: int, remote: tuple[str, int], talking: bool)
     stats = [await one.ended for one in playing]
     health = plane.health()
     plane.close()
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    cpu_s, waiting_cpu_s = _cpu_s(after) - _cpu_s(before), _cpu_s(waited) - _cpu_s(after)
     return {
         "streams": count,
         "seconds": seconds,
@@ -227,10 +229,15 @@ async def play(count: int, seconds: int, remote: tuple[str, int], talking: bool)
         "send_errors": sum(figures.send_errors for figures in stats),
         "taken_in": sum(figures.foreign + figures.received_packets for figures in stats),
         "cpu_s_per_call_minute": round(cpu_s / (count * seconds) * 60, 4),
+        "waiting_cpu_s_per_call_minute": round(waiting_cpu_s / (count * seconds) * 60, 4),
         "late_max_ms": round(health.late_max_s * 1000, 2),
         "skipped_rounds": health.skipped_rounds,
         "scheduling": health.scheduling,
     }
+
+
+def _cpu_s(usage: resource.struct_rusage) -> float:
+    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:

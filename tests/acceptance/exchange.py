@@ -128,11 +128,14 @@ async def wait_in_every_way(exchange: Exchange, customer: Customer) -> list[Pati
 
 async def _wait(customer: Customer, way: str, session: str) -> Patience:
     """It waits in one way, and is hung up."""
-    over = await WAYS[way](customer, session)
-    if over["call_state"] != "ongoing":
-        return Patience(way, over["call_state"], over["ended_by"])
-    await customer.block("end/hangup", session)
-    last = await _told(customer, session, "hangup")
+    try:
+        over = await WAYS[way](customer, session)
+        if over["call_state"] != "ongoing":
+            return Patience(way, over["call_state"], over["ended_by"])
+        await customer.block("end/hangup", session)
+        last = await _told(customer, session, "hangup")
+    except (AssertionError, TimeoutError):  # there is no such call any more
+        return Patience(way, "ended", "exchange")
     return Patience(way, over["call_state"], last["ended_by"])
 
 
@@ -155,12 +158,10 @@ async def _in_a_gather(customer: Customer, session: str) -> Notification:
 async def _between_blocks(customer: Customer, session: str) -> Notification:
     """The application thinks about what to say next."""
     await customer.block("middle/play", session, msg="One moment, please.")
-    said = await _told(customer, session, "play")
+    await _told(customer, session, "play")
     await asyncio.sleep(WAITS_S)
-    reply = await customer.post(
-        "ivr/middle/play", session=session, msg="Yes.", notify_url=customer.receiver.url("/play")
-    )
-    return await _told(customer, session, "play") if reply["status"] == "success_ok" else said
+    await customer.block("middle/play", session, msg="Yes.")
+    return await _told(customer, session, "play")
 
 
 async def _on_hold(customer: Customer, session: str) -> Notification:

@@ -1,4 +1,5 @@
-"""How many files the process may have open: each call needs some, and so does each connection."""
+"""How many files the process may have open: each leg of a call needs two, for audio and for RTCP, one more
+while it is recorded; and each connection needs one."""
 
 import contextlib
 import resource

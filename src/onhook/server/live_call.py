@@ -283,10 +283,13 @@ class LiveCall:
         self._log.info(
             "media_closed",
             sent=stats.sent_packets,
+            silent=stats.silent_packets,
             received=stats.received_packets,
             lost=stats.lost,
             foreign=stats.foreign,
             send_errors=stats.send_errors,
+            reports=stats.reports,
+            reported_lost=stats.reported_lost,
         )
 
     def _gone(self) -> None:

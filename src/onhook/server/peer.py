@@ -157,10 +157,13 @@ class Peer:
         log.info(
             "peer_media_closed",
             sent=stats.sent_packets,
+            silent=stats.silent_packets,
             received=stats.received_packets,
             lost=stats.lost,
             foreign=stats.foreign,
             send_errors=stats.send_errors,
+            reports=stats.reports,
+            reported_lost=stats.reported_lost,
         )
 
     def _latching(self) -> Latching:

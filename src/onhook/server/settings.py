@@ -165,7 +165,8 @@ class Settings(BaseSettings):
         description="Where SIP listens (UDP and TCP), ADDRESS:PORT; audio uses the same address. IPv4.",
     )
     rtp_ports: PortRange = Field(
-        (20000, 29999), description="UDP ports for audio, LOW-HIGH; even ones are used, one a call."
+        (20000, 29999),
+        description="UDP ports for audio, LOW-HIGH: an even one a call, and the odd one above it for RTCP.",
     )
     rtp_latching: Literal["signalled", "any"] = Field(
         "signalled",
