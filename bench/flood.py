@@ -166,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=int, default=1500, help="INVITEs a second")
     parser.add_argument("--seconds", type=float, default=8)
-    parser.add_argument("--lags", default="50,0", help="--shed-lag-ms, separated by commas")
+    parser.add_argument("--lags", default="20,0", help="--shed-lag-ms, separated by commas")
     given = parser.parse_args()
     for lag in given.lags.split(","):
         with rig(settings={"ONHOOK_SHED_LAG_MS": lag}) as rig_:

@@ -58,28 +58,28 @@ def test_a_loop_that_has_time_is_not_late(loop: FakeLoop, lag: LoopLag) -> None:
 
 
 def test_work_makes_it_late_and_rest_makes_it_good(loop: FakeLoop, lag: LoopLag) -> None:
-    for _ in range(20):
+    for _ in range(40):
         loop.passes(0.12, 0.12)
     assert lag.seconds == pytest.approx(0.1, rel=0.01)
-    for _ in range(50):
+    for _ in range(100):
         loop.passes(EVERY_S)
     assert lag.seconds < 0.01
 
 
 def test_one_long_piece_of_work_is_no_overload(loop: FakeLoop, lag: LoopLag) -> None:
-    loop.passes(0.1, 0.1)
-    assert 0 < lag.seconds < 0.05
+    loop.passes(0.08, 0.08)
+    assert 0 < lag.seconds < 0.02
 
 
 def test_it_is_late_before_it_can_look(loop: FakeLoop, lag: LoopLag) -> None:
-    loop.now_s += 2.0
-    loop.busy_s += 2.0
-    assert lag.seconds == pytest.approx(2.0, rel=0.02)
+    loop.now_s += 4.0
+    loop.busy_s += 4.0
+    assert lag.seconds == pytest.approx(4.0, rel=0.02)
 
 
 def test_a_machine_that_stood_still_is_no_lag_of_the_loop(loop: FakeLoop, lag: LoopLag) -> None:
     loop.passes(5.0, 0.001)
-    assert lag.seconds == pytest.approx(0.001)
+    assert lag.seconds == pytest.approx(0.001, rel=0.01)
 
 
 def test_what_was_observed_is_told(loop: FakeLoop) -> None:

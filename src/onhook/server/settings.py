@@ -231,7 +231,7 @@ class Settings(BaseSettings):
         description="Calls of an account at the same time, beyond which it places no more; 0 is no limit.",
     )
     shed_lag_ms: int = Field(
-        50,
+        20,
         ge=0,
         le=10_000,
         description="New calls get 503 while the process is behind with its work by more than this; 0 "
