@@ -65,8 +65,10 @@ class HeadSplitter:
         if self._status is None and lines:
             found = _STATUS.match(lines)
             self._status = int(found[1]) if found else 0
-        self._coded = self._coded or _CODED.search(lines) is not None
-        return _LENGTH.sub(self._noted, lines)
+        lowered = lines.lower()  # most lines are neither: looking for that costs a tenth
+        if b"transfer-encoding" in lowered:
+            self._coded = self._coded or _CODED.search(lines) is not None
+        return _LENGTH.sub(self._noted, lines) if b"content-length" in lowered else lines
 
     def _noted(self, line: re.Match[bytes]) -> bytes:
         values = {value.strip() for value in line[1].split(b",")}
