@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import structlog
 from sqlalchemy import Connection, update
 
+from onhook.server import lease as leases
 from onhook.server.lease import WorkerInUse, keep, take, unless
 from onhook.server.occupancy import occupied
-from onhook.store import Lease, LeaseLost, Store, Writes, schema
+from onhook.store import Lease, LeaseLost, LeaseRecord, Store, Writes, schema
 from onhook.store.lease import find_lease
 from store.postgresql import PostgreSQL
 
@@ -49,11 +49,25 @@ def url(postgresql: PostgreSQL) -> str:
     return postgresql.new_database()
 
 
-async def begun_to_wait(there: Site, lease_s: float) -> "asyncio.Task[Lease]":
-    """Somebody who waits for the lease that he has seen."""
-    with structlog.testing.capture_logs() as logs:
-        waiting = asyncio.create_task(there.take(lease_s))
-        while not any(one["event"] == "lease_waited_for" for one in logs):
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How often somebody has looked at a lease."""
+    seen: list[str] = []
+
+    async def look(store: Store, owner: str) -> LeaseRecord | None:
+        seen.append(owner)
+        return await find_lease(store, owner)
+
+    monkeypatch.setattr(leases, "find_lease", look)
+    return seen
+
+
+async def begun_to_wait(there: Site, lease_s: float, looks: list[str]) -> "asyncio.Task[Lease]":
+    """Somebody who has seen the lease, and waits for what becomes of it."""
+    before = len(looks)
+    waiting = asyncio.create_task(there.take(lease_s))
+    async with asyncio.timeout(10):
+        while len(looks) < before + 2:
             assert not waiting.done()
             await asyncio.sleep(0.01)
     return waiting
@@ -84,10 +98,12 @@ async def test_one_that_was_given_up_is_free(tmp_path: Path, url: str) -> None:
         assert (await there.take(LONG_S)).number == 2
 
 
-async def test_one_that_is_given_up_meanwhile_is_not_waited_for(tmp_path: Path, url: str) -> None:
+async def test_one_that_is_given_up_meanwhile_is_not_waited_for(
+    tmp_path: Path, url: str, looks: list[str]
+) -> None:
     async with site(tmp_path / "a", url) as here, site(tmp_path / "b", url) as there:
         lease = await here.take(2)
-        waiting = await begun_to_wait(there, 2)
+        waiting = await begun_to_wait(there, 2, looks)
         await lease.release()
         assert (await waiting).number == 2
 
@@ -118,7 +134,7 @@ async def test_one_that_is_renewed_is_not_taken(tmp_path: Path, url: str) -> Non
         keeping.cancel()
 
 
-async def test_time_without_a_database_does_not_count(tmp_path: Path) -> None:
+async def test_time_without_a_database_does_not_count(tmp_path: Path, looks: list[str]) -> None:
     async with AsyncExitStack() as stack:
         database = stack.enter_context(PostgreSQL())
         url = database.new_database()
@@ -126,7 +142,7 @@ async def test_time_without_a_database_does_not_count(tmp_path: Path) -> None:
         there = await stack.enter_async_context(site(tmp_path / "b", url))
         lease = await here.take(1)
         keeping = asyncio.create_task(keep(here.store, lease, 1))
-        waiting = await begun_to_wait(there, 1)
+        waiting = await begun_to_wait(there, 1, looks)
         await asyncio.to_thread(database.stop)
         await asyncio.sleep(1.5)  # longer than the lease
         assert not waiting.done()

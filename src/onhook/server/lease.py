@@ -49,14 +49,17 @@ async def take(store: Store, owner: str, data: Path, lease_s: float) -> Lease:
     SQLAlchemyError.
     """
     wanted = LeaseRecord(owner, 0, 0, round(lease_s * 1000), _place(data), _holder())
+    waited = False
     while True:
         seen = await find_lease(store, owner)
         if seen is not None and _lives_elsewhere(store, seen, wanted):
+            waited = True
             await _expired(store, seen, wanted)
         lease = await take_lease(store, seen, wanted)
         if lease is not None:
             store.write_under(lease)
-            log.info("lease_taken", worker=owner, number=lease.number)
+            if waited:
+                log.warning("lease_taken", worker=owner, number=lease.number)
             return lease
 
 
