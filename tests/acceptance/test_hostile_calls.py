@@ -22,7 +22,7 @@ from onhook.testing.phone import Phone
 from onhook.testing.receiver import Notification, Receiver, Reply
 
 PATIENCE_S = 10
-NOWHERE = ["0.0.0.0", "224.0.0.5", "240.0.0.1", "localhost"]
+NOWHERE = ["0.0.0.0", "224.0.0.5", "240.0.0.1", "nowhere.invalid"]
 
 
 @dataclass

@@ -1,9 +1,9 @@
 """The same calls on PostgreSQL: tests of other modules, with servers that keep their data there."""
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +25,7 @@ from acceptance.test_operating import (
 from acceptance.test_operator_commands import (
     test_a_delivered_notification_goes_out_again as test_a_delivered_notification_goes_out_again,
 )
+from onhook.store import Keyring
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 from store.postgresql import PASSWORD, PostgreSQL
@@ -74,7 +75,9 @@ async def test_the_data_directory_holds_no_database(customer: Customer) -> None:
     assert not list(customer.server.data.glob("onhook.db*"))
 
 
-def test_a_database_that_is_away_is_one_clear_sentence(tmp_path: os.PathLike[str]) -> None:
+def test_a_database_that_is_away_is_one_clear_sentence(tmp_path: Path) -> None:
+    """In a data directory that a server has made, when the database was there."""
+    Keyring.open(tmp_path)
     url = "postgresql://onhook:s3cret@127.0.0.1:1/onhook"
     ports = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", "--data", str(tmp_path)]
     for ended in (
