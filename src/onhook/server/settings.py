@@ -234,8 +234,8 @@ class Settings(BaseSettings):
         20,
         ge=0,
         le=10_000,
-        description="New calls get 503 while the process is behind with its work by more than this; 0 "
-        "takes them whatever it costs those that go on.",
+        description="New calls beyond a few a second get 503 while the process is behind with its "
+        "work by more than this; 0 takes them whatever it costs those that go on.",
     )
     invites_per_s: int = Field(
         0,
