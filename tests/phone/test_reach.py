@@ -6,6 +6,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from onhook.phone import IncomingCall, grammar
 from onhook.phone.identity import display_name
@@ -399,6 +400,17 @@ async def test_what_lingers_is_bounded() -> None:
             await Caller(on.peer).ringing()
             await on.peer.status(404)
         assert on.clock.pending <= 2 * 8
+
+
+async def test_who_wants_to_register_is_told_of_once_a_minute() -> None:
+    async with line(leave_ringing) as on:
+        with capture_logs() as logs:
+            for _ in range(3):
+                on.peer.send(on.peer.text("REGISTER"))
+                await on.peer.status(405)
+        [told] = [log for log in logs if log["event"] == "sip.registration_refused"]
+        assert (told["peer"], told["status"]) == ("127.0.0.1", 405)
+        assert "Switch that off" in told["hint"]
 
 
 @pytest.mark.parametrize(

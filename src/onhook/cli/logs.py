@@ -22,6 +22,7 @@ ALIKE = frozenset(
         "sip.invite_refused",
         "sip.message_failed",
         "sip.on_call_failed",
+        "sip.registration_refused",
         "sip.stranger_refused",
     )
 )

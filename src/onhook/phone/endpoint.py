@@ -29,6 +29,7 @@ from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
 from onhook.phone.media_hosts import MediaHosts
 from onhook.phone.message import Address, Request, TcpAddress
+from onhook.phone.once_a_minute import OnceAMinute
 from onhook.phone.orphan import Orphan
 from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.pending import refuse_pending
@@ -36,7 +37,6 @@ from onhook.phone.reply import ALLOW, HeaderLines, response
 from onhook.phone.resolver import Resolver
 from onhook.phone.routing import return_address
 from onhook.phone.screening import Refusal, refuse_description, refuse_misplaced, screen
-from onhook.phone.strangers import Strangers
 from onhook.phone.timers import Clock, TimerHandle, Timers
 from onhook.phone.trunk import CallerId, Trunk, is_numeric
 from onhook.phone.wire import OnMessage, Wire
@@ -45,6 +45,8 @@ log = structlog.get_logger()
 
 _STRANGER = "Address Not Among Trusted Peers"
 """The phrase of a 403, for whoever looks at the other end."""
+
+_UNREGISTERED = "Nothing can register yet. Switch that off at the phone; it calls by our address and port."
 
 OnCall = Callable[[IncomingCall], CallListener | None]
 """Told of each new call. Returns its listener, or None if the call was rejected or has one set;
@@ -102,7 +104,8 @@ class SipEndpoint(Wire):
         self._media_hosts = MediaHosts()
         self._calls: dict[tuple[str, str], Leg] = {}
         self._orphan_timers: list[TimerHandle] = []
-        self._strangers = Strangers()
+        self._strangers = OnceAMinute()
+        self._registering = OnceAMinute()
         self._secret = secrets.token_bytes(16)
 
     @property
@@ -265,8 +268,7 @@ class SipEndpoint(Wire):
         elif request.method in ("INVITE", "OPTIONS"):
             self._screened(request)
         else:
-            refusal = refuse_misplaced(request)
-            self.refuse(request, refusal.status, refusal.headers)
+            self._refuse_misplaced(request)
 
     def acknowledged(self, request: Request) -> None:
         """An ACK for a 2xx; one that belongs to no call is dropped."""
@@ -300,6 +302,14 @@ class SipEndpoint(Wire):
         self._calls.pop((call.dialog.call_id, call.dialog.local_tag), None)
 
     # Requests outside a dialog.
+
+    def _refuse_misplaced(self, request: Request) -> None:
+        refusal = refuse_misplaced(request)
+        host = request.source[0]
+        if request.method == "REGISTER" and self._registering.is_news(host):
+            status = refusal.status
+            log.info("sip.registration_refused", peer=host, status=status, hint=_UNREGISTERED)
+        self.refuse(request, refusal.status, refusal.headers)
 
     def _refuse_stranger(self, request: Request) -> None:
         """From outside the trusted networks. It may be a trunk or a phone that was forgotten there."""

@@ -1,6 +1,6 @@
-"""Which strangers are told of: once a minute each, and only so many."""
+"""Which refusals are told of: one a minute and address, and only so many."""
 
-from onhook.phone.strangers import EVERY_S, REMEMBERED, Strangers
+from onhook.phone.once_a_minute import EVERY_S, REMEMBERED, OnceAMinute
 
 
 class Now:
@@ -12,7 +12,7 @@ class Now:
 
 def test_an_address_is_told_of_once_a_minute() -> None:
     now = Now()
-    strangers = Strangers(now)
+    strangers = OnceAMinute(now)
     assert [strangers.is_news(host) for host in "abab"] == [True, True, False, False]
     now.at_s = EVERY_S - 0.1
     assert not strangers.is_news("a")
@@ -22,7 +22,7 @@ def test_an_address_is_told_of_once_a_minute() -> None:
 
 def test_made_up_addresses_take_no_memory_and_few_lines() -> None:
     now = Now()
-    strangers = Strangers(now)
+    strangers = OnceAMinute(now)
     told = sum(strangers.is_news(str(number)) for number in range(100_000))
     assert told == REMEMBERED
     assert len(strangers._told) == REMEMBERED

@@ -1,4 +1,4 @@
-"""Which calls of strangers are worth a line in the log. Bounded: a stranger can make up addresses."""
+"""Which refusals are worth a line in the log. Bounded: a stranger can make up addresses."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ REMEMBERED = 1024
 """So many addresses are remembered; of more than these within `EVERY_S` nothing is told."""
 
 
-class Strangers:
-    """The addresses from outside the trusted networks that tried to call. `clock` gives monotonic seconds."""
+class OnceAMinute:
+    """The addresses that were told of as having been refused something. `clock` gives monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
