@@ -53,6 +53,7 @@ class Onhook:
             "ONHOOK_RTP_PORTS": "20000-59999",
             "ONHOOK_DATA": str(self.data),
             "ONHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "ONHOOK_SHED_LAG_MS": "0",  # a call right after the start would meet voices being loaded
             **{f"ONHOOK_{name.upper()}": value for name, value in self.settings.items()},
         }
         self.log_path = self.data.with_suffix(".log")

@@ -46,7 +46,9 @@ log = structlog.get_logger()
 _STRANGER = "Address Not Among Trusted Peers"
 """The phrase of a 403, for whoever looks at the other end."""
 
-_UNREGISTERED = "Nothing can register yet. Switch that off at the phone; it calls by our address and port."
+_UNREGISTERED = (
+    "Nothing can register yet. Switch that off at the phone; it calls by our address and port."
+)
 
 OnCall = Callable[[IncomingCall], CallListener | None]
 """Told of each new call. Returns its listener, or None if the call was rejected or has one set;
