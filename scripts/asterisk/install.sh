@@ -5,6 +5,7 @@
 set -eu
 root=$1
 [ -x "$root/usr/sbin/asterisk" ] && [ -e "$root/.complete" ] && exit 0
+[ "$(id -u)" = 0 ] || { echo "Only root can install Asterisk in $root: run make as root once." >&2; exit 1; }
 if [ -z "${ONHOOK_PRIVATE_MOUNTS:-}" ]; then
     exec env ONHOOK_PRIVATE_MOUNTS=1 unshare --mount --propagation private "$0" "$@"
 fi

@@ -17,7 +17,7 @@ from onhook.testing.g711 import Pcm
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification
 from onhook.testing.sip_text import response
-from onhook.testing.tones import find_tone
+from onhook.testing.tones import find_tone, tone
 
 HANGUP = "/open/ivr/end/hangup"
 FORM = "application/x-www-form-urlencoded"
@@ -122,6 +122,16 @@ async def heard(call: CallLeg, packets: int, timeout_s: float = 15.0) -> None:
     async with asyncio.timeout(timeout_s):
         while len(call.recording.audio) < packets:
             await asyncio.sleep(0.01)
+
+
+async def until_heard(leg: CallLeg, hz: float, heard: Callable[[], Awaitable[None]]) -> None:
+    """Says a tone until it is heard: again, where the machine stood still in the middle of it. Of two joined
+    calls one is sent silence then."""
+    listening = asyncio.ensure_future(heard())
+    while not listening.done():
+        await leg.say(tone(hz, 500))
+        await asyncio.wait([listening], timeout=0.3)
+    await listening
 
 
 def span_s(pcm: Pcm, hz: float) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from acceptance.asking import OK, heard
+from acceptance.asking import OK, heard, until_heard
 from acceptance.files import FileServer, wav
 from acceptance.harness import Callee, Customer
 from acceptance.test_record import fetched, recording
@@ -65,15 +65,6 @@ async def assert_joined(one: CallLeg, other: CallLeg) -> None:
         until_heard(one, 700, lambda: hears(other, 700, now_s)),
         until_heard(other, 1900, lambda: hears(one, 1900, now_s)),
     )
-
-
-async def until_heard(leg: CallLeg, hz: float, heard: Callable[[], Awaitable[None]]) -> None:
-    """Says it again where the machine stood still: there is silence then in the middle of it."""
-    listening = asyncio.ensure_future(heard())
-    while not listening.done():
-        await leg.say(tone(hz, 500))
-        await asyncio.wait([listening], timeout=0.3)
-    await listening
 
 
 def spoke_in_time(leg: CallLeg, since_s: float) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from acceptance.asking import OK, heard, rows, sentence, span_s
+from acceptance.asking import OK, heard, rows, sentence, span_s, until_heard
 from acceptance.files import BEEP, FileServer
 from acceptance.harness import Callee, Customer
 from acceptance.test_in_dialog import typed
@@ -45,8 +45,10 @@ async def hears(listener: CallLeg, hz: float) -> None:
 
 async def assert_joined(one: CallLeg, other: CallLeg) -> None:
     """What either says is heard by the other."""
-    await asyncio.gather(one.say(tone(700, 500)), other.say(tone(1900, 500)))
-    await asyncio.gather(hears(one, 1900), hears(other, 700))
+    await asyncio.gather(
+        until_heard(one, 700, lambda: hears(other, 700)),
+        until_heard(other, 1900, lambda: hears(one, 1900)),
+    )
 
 
 async def test_two_calls_are_joined(customer: Customer, callee: Callee) -> None:
