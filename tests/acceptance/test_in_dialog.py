@@ -53,7 +53,7 @@ async def playing_tone(
 
 async def hears(listener: CallLeg, hz: float, since_s: float = 0.0) -> None:
     """Returns once this phone has heard 300 ms of this tone in one piece, since a moment."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while find_tone(listener.recording.since(since_s).pcm(), hz, min_ms=300) is None:
             await asyncio.sleep(0.05)
 

@@ -35,7 +35,7 @@ async def transferred(
 
 async def hears(listener: CallLeg, hz: float) -> None:
     """Returns once this phone has heard 300 ms of this tone in one piece."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             found = find_tone(listener.recording.pcm(), hz, min_ms=300)
             if found is not None:

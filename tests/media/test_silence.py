@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from media.rtp_peer import SPOKEN, Clip, Ear, Packet, RtpPeer, rtp, tone
+from media.rtp_peer import SPOKEN, Clip, Ear, Packet, RtpPeer, event, rtp, tone
 from media.test_playing import assert_unbroken, audio
 from media.test_recording import Tape
 from onhook.media import Codec, MediaPlane, Stream
@@ -196,3 +196,50 @@ async def test_long_packets_are_waited_for_as_long_as_they_are(
         begins = await peer.receive_any()
         assert begins.silent
         assert (begins.timestamp - spoken.timestamp) % 2**32 >= max(size + 320, 480)
+
+
+async def test_a_key_is_one_key_though_silence_is_sent_in_the_middle_of_it(
+    plane: MediaPlane, stream: Stream, peer: RtpPeer
+) -> None:
+    """RFC 4733 2.5.1.2: its packets are told by their timestamp; what follows begins behind it."""
+    with RtpPeer() as speaker:
+        other = open_stream(plane, speaker, Ear())
+        stream.bridge(other)
+        speaker.send(rtp(1), other.port)
+        for number, duration in enumerate((160, 320, 480, 480), start=2):
+            data = event(5, sequence=number, timestamp=160, duration=duration, end=number > 3)
+            speaker.send(data, other.port)
+            await peer.receive()
+            if number == 3:
+                while not (await peer.receive_any()).silent:
+                    pass
+        speaker.send(rtp(6, timestamp=640), other.port)
+        await peer.receive()
+    keys = [packet for packet in peer.all if packet.payload_type == 101]
+    assert len(keys) == 4
+    assert len({packet.timestamp for packet in keys}) == 1
+    assert [packet.marker for packet in keys[1:]] == [False] * 3
+    sound = [packet for packet in peer.all if packet.payload_type == 0]
+    for before, after in pairwise(peer.all):
+        assert (after.sequence - before.sequence) % 2**16 == 1
+    for before, after in pairwise(sound):
+        assert 160 <= (after.timestamp - before.timestamp) % 2**32 < 8000
+
+
+@pytest.mark.parametrize("codec", Codec)
+async def test_a_relay_goes_on_within_a_frame_of_the_clock(
+    plane: MediaPlane, stream: Stream, peer: RtpPeer, codec: Codec
+) -> None:
+    """However often the other side falls silent: what is sent does not run ahead of the time."""
+    with RtpPeer() as speaker:
+        other = open_stream(plane, speaker, Ear(), codec=codec)
+        stream.bridge(other)
+        begun_s = asyncio.get_running_loop().time()
+        for number in range(8):
+            packet = Packet(True, codec, number, 1600 * number, 7, SPOKEN)
+            speaker.send(packet.encode(), other.port)
+            await peer.receive()
+            while not (await peer.receive_any()).silent:
+                pass
+        passed = (asyncio.get_running_loop().time() - begun_s) * 8000
+        assert (peer.all[-1].timestamp - peer.all[0].timestamp) % 2**32 < passed + 2 * 160

@@ -156,6 +156,14 @@ struct relay {
     uint32_t timestamp_shift;
 };
 
+/* A key of the other side of a bridge: all its packets have one timestamp, wherever the line goes on
+ * when silence was sent in the middle of it. */
+struct relayed_key {
+    bool known;
+    uint32_t ssrc, timestamp; /* the other's */
+    uint32_t sent_timestamp;
+};
+
 struct call {
     /* the caller's */
     uint32_t generation;
@@ -193,6 +201,7 @@ struct call {
     struct call *bridged; /* the other side */
     uint64_t relayed_until; /* tick in which the last packet of the other side is over */
     struct relay relay;
+    struct relayed_key relayed_key;
     struct member *member; /* of a room */
     bool watched;          /* read when something arrives */
     int budget;            /* packets that may yet be read in this round */
@@ -975,14 +984,22 @@ static bool is_event(const struct call *call, const struct rtp *rtp)
            rtp->payload_type == call->event_payload_type;
 }
 
-static void anchor(struct plane *p, struct call *to, const struct rtp *rtp)
+static bool same_key(const struct relayed_key *key, const struct rtp *rtp)
 {
+    return key->known && key->ssrc == rtp->ssrc && key->timestamp == rtp->timestamp;
+}
+
+static void anchor(struct plane *p, struct call *to, const struct rtp *rtp, bool event)
+{
+    uint32_t begins = rtp->timestamp;
+    if (event && same_key(&to->relayed_key, rtp)) /* so much of it was sent before */
+        begins += get_be16(rtp->payload + 2);
     to->relay = (struct relay){
         .anchored = true,
         .ssrc = rtp->ssrc,
         .highest = rtp->sequence,
         .sequence_shift = (uint16_t)(to->sequence - rtp->sequence),
-        .timestamp_shift = next_timestamp(p, to) - rtp->timestamp,
+        .timestamp_shift = next_timestamp(p, to) - begins,
     };
 }
 
@@ -1009,13 +1026,23 @@ static void leave_out(struct call *to, const struct rtp *rtp)
     relay->span = 0;
 }
 
+/* That of the first packet of this key, which may be this one. */
+static uint32_t key_timestamp(struct call *to, const struct rtp *rtp, uint32_t timestamp)
+{
+    if (!same_key(&to->relayed_key, rtp))
+        to->relayed_key = (struct relayed_key){.known = true, .ssrc = rtp->ssrc,
+                                               .timestamp = rtp->timestamp,
+                                               .sent_timestamp = timestamp};
+    return to->relayed_key.sent_timestamp;
+}
+
 static void relay(struct plane *p, struct call *to, const struct rtp *rtp, bool event)
 {
     struct relay *relay = &to->relay;
     bool marker = rtp->marker;
     if (!follows(p, to, rtp, event)) {
-        anchor(p, to, rtp);
-        marker = true;
+        marker = !event || !same_key(&to->relayed_key, rtp);
+        anchor(p, to, rtp, event);
     }
     int step = (int16_t)(rtp->sequence - relay->highest);
     if (step < -relay->span)
@@ -1034,6 +1061,7 @@ static void relay(struct plane *p, struct call *to, const struct rtp *rtp, bool 
         .bytes = rtp->payload_bytes,
     };
     if (event) {
+        packet.timestamp = key_timestamp(to, rtp, packet.timestamp);
         send_packet(to, &packet);
         note_sent(to, packet.timestamp + get_be16(rtp->payload + 2));
         return;
