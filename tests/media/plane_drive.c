@@ -296,7 +296,8 @@ int main(void)
     for (int i = 0; i < CALLS; i++) {
         expect(plane_play(media, handles[i], 9, frames, frames, FRAMES) >= 0);
         expect(plane_play(media, handles[i], 10, frames, frames, FRAMES) >= 0);
-        expect(plane_latch(media, handles[i], (const char *[]){"127.0.0.3"}, 1, 0) >= 0);
+        const char *const ips[] = {"127.0.0.3"};
+        expect(plane_latch(media, handles[i], &(struct plane_latching){ips, 1, 0}) >= 0);
         expect(plane_remote(media, handles[i], "127.0.0.2", 9) >= 0);
         expect(plane_agree(media, handles[i], &(struct plane_format){0, 96, 101, i & 2, 97, i & 1}) >= 0);
         expect((i & 1 ? plane_cut(media, handles[i]) : plane_close(media, handles[i])) >= 0);

@@ -1916,17 +1916,30 @@ static bool is_format(const struct plane_format *format)
            is_type(format->event_from_peer);
 }
 
+static bool read_latching(const struct plane_latching *latching, struct latch *out)
+{
+    *out = (struct latch){.anybody = latching->anybody};
+    if (latching->count < 0 || latching->count > PLANE_LATCHES)
+        return false;
+    for (int i = 0; i < latching->count; i++)
+        if (inet_pton(AF_INET, latching->ips[i], &out->signalling[i]) != 1)
+            return false;
+    return true;
+}
+
 int plane_open(plane *p, const struct plane_call *how, uint64_t *handle)
 {
     struct sockaddr_in remote;
+    struct latch latch;
     struct call *call = p->free_calls;
-    if (how->fd < 0 || !is_format(&how->format) ||
+    if (how->fd < 0 || !is_format(&how->format) || !read_latching(&how->latching, &latch) ||
         !read_remote(how->remote_ip, how->remote_port, &remote))
         return -EINVAL;
     if (!call)
         return -EUSERS;
     struct call *next_free = call->next_free;
     set_up(call, how, &remote);
+    call->latch = latch;
     int result = submit(p, (struct command){.kind = OPEN, .call = call});
     if (result < 0) {
         call->in_use = false;
@@ -2052,18 +2065,12 @@ int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port)
     return submit(p, command);
 }
 
-int plane_latch(plane *p, uint64_t handle, const char *const *ips, int count, int anybody)
+int plane_latch(plane *p, uint64_t handle, const struct plane_latching *latching)
 {
-    struct command command = {
-        .kind = LATCH, .call = find_open(p, handle), .latch = {.anybody = anybody}};
+    struct command command = {.kind = LATCH, .call = find_open(p, handle)};
     if (!command.call)
         return -ENOENT;
-    if (count < 0 || count > PLANE_LATCHES)
-        return -EINVAL;
-    for (int i = 0; i < count; i++)
-        if (inet_pton(AF_INET, ips[i], &command.latch.signalling[i]) != 1)
-            return -EINVAL;
-    return submit(p, command);
+    return read_latching(latching, &command.latch) ? submit(p, command) : -EINVAL;
 }
 
 int plane_agree(plane *p, uint64_t handle, const struct plane_format *format)

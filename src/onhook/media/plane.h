@@ -63,11 +63,19 @@ struct plane_format {
     int comfort_noise;      /* silence is sent as RFC 3389 says, under payload type 13 */
 };
 
+/* Where the peer's first packet may come from, besides the address of its SDP. */
+struct plane_latching {
+    const char *const *ips; /* dotted IPv4: what its signalling names */
+    int count;              /* of these, PLANE_LATCHES at the most */
+    int anybody;            /* any address at all */
+};
+
 struct plane_call {
     int fd;                /* of plane_bind(); the plane's from a successful plane_open() on */
     const char *remote_ip; /* dotted IPv4; unicast */
     uint16_t remote_port;  /* not 0 */
     struct plane_format format;
+    struct plane_latching latching;
     uint32_t ssrc; /* these three: random (RFC 3550 section 5.1) */
     uint32_t timestamp;
     uint16_t sequence;
@@ -138,7 +146,7 @@ void plane_health(const plane *p, struct plane_health *out);
 /* A non-blocking UDP socket bound to a dotted IPv4 address and a port (0: any). Returns the fd. */
 int plane_bind(const char *ip, uint16_t port);
 
-/* A new call; *handle names it. -EINVAL (address, payload type), -EUSERS (max_calls). */
+/* A new call; *handle names it. -EINVAL (addresses, payload type), -EUSERS (max_calls). */
 int plane_open(plane *p, const struct plane_call *how, uint64_t *handle);
 
 /* Append frames to what the call plays, in both laws, since the call may change to the other one
@@ -196,10 +204,8 @@ void plane_reap_recording(plane *p, plane_recording *recording, struct plane_rec
  * latch. -EINVAL, -ENOENT. */
 int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port);
 
-/* Where the peer's first packet may come from, besides the address of its SDP: the dotted IPv4 addresses
- * that its signalling names, PLANE_LATCHES at the most, and any address at all if `anybody`. -EINVAL,
- * -ENOENT. */
-int plane_latch(plane *p, uint64_t handle, const char *const *ips, int count, int anybody);
+/* Where the peer's first packet may come from is another now. -EINVAL, -ENOENT. */
+int plane_latch(plane *p, uint64_t handle, const struct plane_latching *latching);
 
 /* Something else was agreed (re-INVITE): what is sent from now on follows it. -EINVAL, -ENOENT. */
 int plane_agree(plane *p, uint64_t handle, const struct plane_format *format);

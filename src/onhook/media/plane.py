@@ -38,10 +38,13 @@ from onhook.media.stream import (
     StreamStats,
     peer_address,
     plane_format,
+    plane_latching,
 )
 
 log = structlog.get_logger()
 
+NOWHERE_ELSE = Latching()
+"""The peer is where its SDP says."""
 _EVENTS_AT_ONCE = 256  # then the loop gets a turn
 _FLUSH_AFTER_S = 0.002  # the thread empties its command ring every millisecond
 _RING = 16384
@@ -187,7 +190,7 @@ class MediaPlane:
         comfort_noise: bool = False,
         remote_rtcp: tuple[str, int] | None = None,
         rtcp_mux: bool = False,
-        latching: Latching | None = None,
+        latching: Latching = NOWHERE_ELSE,
         listener: StreamListener,
     ) -> Stream:
         """Make a stream of a reserved port. It begins to listen, and to send: silence, where it
@@ -210,12 +213,14 @@ class MediaPlane:
             comfort_noise=comfort_noise,
         )
         host, port = peer_address(remote)
-        address = ffi.new("char[]", host)  # must outlive the call below
+        address = ffi.new("char[]", host)  # must outlive the call below, as must what is beside it
+        latch, _memory = plane_latching(latching)
         how = {
             "fd": reservation._descriptors[0],
             "remote_ip": address,
             "remote_port": port,
             "format": format,
+            "latching": latch,
             "ssrc": secrets.randbits(32),
             "timestamp": secrets.randbits(32),
             "sequence": secrets.randbits(16),
@@ -236,12 +241,6 @@ class MediaPlane:
         )
         self._streams[handle[0]] = stream
         stream.start_rtcp(rtcp_descriptor, remote_rtcp, mux=rtcp_mux)
-        if latching is not None:
-            try:
-                stream.latch(latching)
-            except BadRemote:
-                stream.close()
-                raise
         return stream
 
     def open_room(self) -> Room:

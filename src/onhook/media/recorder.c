@@ -273,12 +273,13 @@ static void wake(struct recorders *all)
 
 static void finish(recording *one, int64_t now)
 {
+    struct recorders *all = one->all; /* once it has ended, it may be gone at once */
     int64_t length = now - one->began;
     int64_t final = atomic_load_explicit(&one->final, memory_order_relaxed);
     length = larger(length, smaller(one->end, length + TAIL));
     atomic_store_explicit(&one->final, larger(final, length), memory_order_release);
     atomic_store_explicit(&one->ended, true, memory_order_release);
-    wake(one->all);
+    wake(all);
 }
 
 void recorder_add(struct recorder *recorder, recording *one, int64_t now)

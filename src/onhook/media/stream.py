@@ -309,10 +309,8 @@ class Stream:
         Raises `BadRemote` for a signalling address that is none, or too many, and `StreamClosed`.
         """
         self._require_open()
-        ips = [ip for ip in latching.signalling_ips if ":" not in ip]
-        hosts = [ffi.new("char[]", peer_address((ip, 1))[0]) for ip in ips]
-        named = ffi.new("const char *[]", hosts)
-        self._ask(lib.plane_latch, self._handle, named, len(hosts), latching.anybody)
+        how, _memory = plane_latching(latching)
+        self._ask(lib.plane_latch, self._handle, ffi.new("struct plane_latching *", how))
 
     def agree(
         self,
@@ -483,6 +481,16 @@ def peer_address(remote: tuple[str, int]) -> tuple[bytes, int]:
     if not host.isascii() or "\0" in host or not 0 < port < 65536:
         raise BadRemote("not a dotted unicast IPv4 address with a port")
     return host.encode("ascii"), port
+
+
+def plane_latching(latching: Latching) -> tuple[dict[str, Any], list[Any]]:
+    """Where a peer may be, as the plane takes it, and the memory that has to last until it did. Raises
+    `BadRemote`."""
+    ips = [ip for ip in latching.signalling_ips if ":" not in ip]
+    hosts = [ffi.new("char[]", peer_address((ip, 1))[0]) for ip in ips]
+    named = ffi.new("const char *[]", hosts)
+    how = {"ips": named, "count": len(hosts), "anybody": latching.anybody}
+    return how, [*hosts, named]
 
 
 def plane_format(
