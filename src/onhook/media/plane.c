@@ -773,11 +773,12 @@ static void release_key(struct call *call, const struct segment *segment)
         send_event(call, segment->frames[0][segment->sent], segment->event_timestamp, rounds, true);
 }
 
-/* The first segment of a loop; what is played is never reported, so it stands in the list. */
+/* The first segment of a loop; what is played is never reported, so it stands in the list. What was cut and
+ * waits for room to be reported may stand before it. */
 static struct segment *loop_again(struct call *call, uint64_t play_id)
 {
     struct segment *first = call->first;
-    while (first->play_id != play_id)
+    while (first->play_id != play_id || first->state != QUEUED)
         first = first->next;
     for (struct segment *segment = first; segment; segment = segment->next)
         segment->sent = 0;
