@@ -36,7 +36,7 @@ _UNKNOWN = (
     "'onhook number list' has the numbers that ring; if trunks send national ones, set --country."
 )
 _TRIAL = "'onhook account credit' ends the trial of an account; until then others cannot call it."
-_LOOKED_UP_S = 4.0
+_LOOKED_UP_S = 8.0
 """A caller hears nothing while its number is looked up; a database that hangs is like one that is away."""
 
 _PARALLEL_S = 10.0
