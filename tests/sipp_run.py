@@ -92,7 +92,17 @@ class SippCallee:
 
     def __init__(self, address: tuple[str, int], ended: asyncio.Task[SippResult]) -> None:
         self.address = address
+        self.folder: Path | None = None
+        """Where it writes down what it sends and receives."""
         self._ended = ended
+
+    def seen(self, method: str) -> int:
+        """How many requests of this method it has sent or received."""
+        messages = self.folder / "messages" if self.folder else None
+        if messages is None or not messages.exists():
+            return 0
+        lines = messages.read_text(errors="replace").splitlines()
+        return sum(line.startswith(f"{method} ") for line in lines)
 
     async def result(self) -> SippResult:
         """What became of it, once all calls are over or the time is."""
@@ -128,16 +138,18 @@ async def sipp_callee(
 
     async def attempt() -> SippResult:
         with tempfile.TemporaryDirectory(prefix="sipp") as folder, _sink() as media_port:
+            callee.folder = Path(folder)
             common = _command(path, media_port, calls, timeout_s, pause_ms)
             command = [*common, *options, "-p", str(port), "-t", "t1" if tcp else "u1"]
             rc, screen = await _run(command, folder, timeout_s + _GRACE_S)
             return _read_result(rc, screen, Path(folder), calls)
 
     ended = asyncio.create_task(run())
+    callee = SippCallee(("127.0.0.1", port), ended)
     try:
         while not _is_open(port, tcp) and not ended.done():
             await asyncio.sleep(0.01)
-        yield SippCallee(("127.0.0.1", port), ended)
+        yield callee
     finally:
         ended.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -62,7 +62,7 @@ async def ask(
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
     try:
         writer.write("\r\n".join([*lines, "", ""]).encode() + body)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             reply = await reader.read()
     finally:
         writer.close()
@@ -117,7 +117,7 @@ async def assert_untouched(customer: Customer, call: PhoneCall, told: Notificati
     assert (await call.ended()).how is How.REJECTED
 
 
-async def heard(call: CallLeg, packets: int, timeout_s: float = 15.0) -> None:
+async def heard(call: CallLeg, packets: int, timeout_s: float = 30.0) -> None:
     """Returns once the phone has received so many packets of audio."""
     async with asyncio.timeout(timeout_s):
         while len(call.recording.audio) < packets:
@@ -183,7 +183,7 @@ async def notifications_after_the_end(server: Onhook, session: str) -> int:
 
     The end and its notification are one transaction, so the number is final.
     """
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while rows(server, "SELECT state FROM calls WHERE session = ?", session) != [("ended",)]:
             await asyncio.sleep(0.01)
     query = "SELECT count(*) FROM notifications WHERE session = ?"

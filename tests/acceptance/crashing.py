@@ -29,8 +29,8 @@ from onhook.testing.receiver import Notification, Receiver
 MINUTE_MS = 60_000
 MICROS_A_MINUTE = 20_000
 """Of each leg."""
-SETTLE_S = 60
-"""An INVITE that finds no server comes again for 32 s, and a call may then last for ``session_s``."""
+SETTLE_S = 180
+"""A patience: an INVITE that finds no server comes again for 32 s, and a call may last for ``session_s``."""
 OWN_FIELDS = {
     "dial": "dial_status",
     "conference": "dial_status",
@@ -104,7 +104,7 @@ async def kill(server: Onhook) -> None:
 
 async def the_end(receiver: Receiver, session: str) -> Notification:
     """The terminal notification; one before it may come again, if the kill came before its record."""
-    return await receiver.next(session=session, call_state="ended", timeout_s=15)
+    return await receiver.next(session=session, call_state="ended", timeout_s=30)
 
 
 def terminal_ids(receiver: Receiver) -> set[str]:

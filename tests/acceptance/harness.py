@@ -27,7 +27,8 @@ from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification, Receiver
 from onhook.testing.tones import silence, tone
 
-READY_S = 30.0
+READY_S = 120.0
+"""How long a process may take to start. Many of them start side by side on a busy machine."""
 TRUNKS_BELIEVED_S = 1.1
 """A running server knows of a new trunk after this."""
 _numbers = count(31_000_000)

@@ -24,8 +24,8 @@ SAYS_HZ = 800
 """The tone that a softphone says, all the time."""
 NUMBER = "+6590000001"
 """Its own number: whom it says it is, and whom it takes calls for."""
-READY_S = 15.0
-ENDS_S = 5.0
+READY_S = 60.0
+ENDS_S = 20.0
 
 
 class Softphone:

@@ -9,13 +9,12 @@ import pytest
 from acceptance.accounts import own_account
 from acceptance.asking import OK, sentence
 from acceptance.harness import Callee, Customer, Onhook, free_port
-from acceptance.test_transfer import assert_joined, hears
+from acceptance.talking import assert_joined, is_heard
 from onhook.cli import trunks
 from onhook.testing.call_log import How
 from onhook.testing.incoming_call import IncomingPhoneCall
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
-from onhook.testing.tones import tone
 
 # voice/call ------------------------------------------------------------------------------------
 
@@ -124,7 +123,7 @@ async def test_the_longest_time_runs_from_the_answer_of_the_second(
 
 async def status_of(customer: Customer, txn_ref: str) -> dict[str, str]:
     """How a call stands, once it is over."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while "debit" not in (status := await customer.post("voice/query_status", txn_ref=txn_ref)):
             await asyncio.sleep(0.05)
     return status
@@ -282,9 +281,7 @@ async def test_numbers_are_called_into_a_room(
     two = await callee.phone.incoming(called=numbers[1])
     await one.answer()
     await two.answer()
-    await asyncio.sleep(0.3)
-    await one.say(tone(700, 500))
-    await hears(two, 700)
+    await is_heard(one, two, 700)
     await one.hang_up()
     told = await customer.receiver.next()
     assert (told["txn_ref"], told["dest"]) == (references[0], numbers[0])
@@ -314,7 +311,6 @@ async def test_a_caller_joins_those_who_were_called(customer: Customer, callee: 
     call, told = await customer.call()
     await customer.block("end/transfer", told["session"], dest=f"room:{reply['room']}")
     await call.answered()
-    await asyncio.sleep(0.3)
     await assert_joined(call, member)
 
 

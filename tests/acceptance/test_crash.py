@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from acceptance.asking import rows
 from acceptance.crashing import CrashRig, kill, terminal_ids, the_end
 from acceptance.harness import Customer, Onhook, free_port
@@ -18,12 +20,16 @@ from onhook.testing.receiver import Receiver
 LONG = "This message is still playing when the process comes to a sudden end. " * 3
 
 
-async def test_nothing_is_lost_by_random_kills() -> None:
+@pytest.mark.parametrize(
+    "settled_after", [(4,), pytest.param((4, 8), marks=pytest.mark.slow)], ids=["4", "8"]
+)
+async def test_nothing_is_lost_by_random_kills(settled_after: tuple[int, ...]) -> None:
+    """Half a minute of each part is a phone that gives up: its INVITE found no server, and came again."""
     async with CrashRig(seed=7) as rig:
-        for number in range(1, 9):
-            await rig.crash(calls=5, span_s=1.2, then_settle=number in (4, 8))
-    assert rig.verdict.clean, rig.verdict
-    assert rig.verdict.recovered > 0, rig.verdict
+        for number in range(1, settled_after[-1] + 1):
+            await rig.crash(calls=5, span_s=1.2, then_settle=number in settled_after)
+    assert rig.verdict.clean, str(rig.verdict)
+    assert rig.verdict.recovered > 0, str(rig.verdict)
 
 
 async def test_a_call_that_was_playing_is_hung_up_billed_and_told_of(
@@ -75,7 +81,7 @@ async def test_a_call_on_its_way_out_keeps_its_own_end(
     await customer.hangup(told["session"], msg="Good bye.", notify_url=receiver.url("/end"))
     sent = len(await call.received("BYE", timeout_s=30))
     query = "SELECT state, duration_ms, ended_ms FROM calls WHERE session = ?"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (found := rows(server, query, told["session"]))[0][0] != "closing":
             await asyncio.sleep(0.01)
     end = found[0][1:]

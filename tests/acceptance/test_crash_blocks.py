@@ -14,6 +14,7 @@ import soundfile
 from acceptance.asking import OK, heard, rows, span_s
 from acceptance.crashing import kill, terminal_ids, the_end
 from acceptance.harness import Callee, Customer, Onhook, free_port, lay_trunk
+from acceptance.talking import records, until
 from onhook.testing.call_log import How
 from onhook.testing.g711 import Pcm
 from onhook.testing.incoming_call import IncomingPhoneCall
@@ -86,7 +87,7 @@ async def stage(
 async def written(server: Onhook, session: str, condition: str) -> None:
     """Returns once the record of a call is as the SQL condition says."""
     query = f"SELECT count(*) FROM calls WHERE session = ? AND {condition}"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while rows(server, query, session) != [(1,)]:
             await asyncio.sleep(0.01)
 
@@ -114,8 +115,8 @@ async def test_who_answered_meanwhile_is_hung_up(stage: Stage) -> None:
     """The 200 finds no server; the next one acknowledges it, and hangs up. Nobody is charged."""
     call, session = await stage.dialled()
     await kill(stage.customer.server)
-    answer = asyncio.ensure_future(call.answer(timeout_s=20))
-    await asyncio.sleep(0.2)
+    answer = asyncio.ensure_future(call.answer(timeout_s=30))
+    await until(lambda: call.log.sent(200), "the 200")
     await stage.restart()
     await answer
     assert (await call.ended()).how is How.BYE_RECEIVED
@@ -150,7 +151,7 @@ async def test_a_caller_who_was_typing_is_hung_up(stage: Stage) -> None:
 
 async def on_disk(server: Onhook, hz: float, ms: float) -> None:
     """Returns once a tone of this length is in the samples of a recording that is going on."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while True:
             for spool in (server.data / "recordings").glob("*.pcm"):
                 found = find_tone(np.fromfile(spool, np.int16), hz)
@@ -164,7 +165,7 @@ async def test_what_was_recorded_can_be_heard(stage: Stage) -> None:
     await stage.customer.block("middle/record", told["session"], tag="mail")
     await call.answered()
     await heard(call, 10)
-    await asyncio.sleep(0.2)
+    await records(stage.customer.server, set())
     await call.say(tone(700, 500))
     await on_disk(stage.customer.server, 700, 500)
     await stage.crash()
@@ -189,8 +190,8 @@ async def test_a_monitored_call_is_told_of_twice(stage: Stage) -> None:
     await on_disk(customer.server, 700, 500)
     await stage.crash()
     assert (await call.ended()).how is How.BYE_RECEIVED
-    last = await receiver.next(ivr_block="gather", call_state="ended", timeout_s=15)
-    linked = await receiver.next(ivr_block="monitor", call_state="ended", timeout_s=15)
+    last = await receiver.next(ivr_block="gather", call_state="ended")
+    linked = await receiver.next(ivr_block="monitor", call_state="ended")
     assert (linked.path, linked["tag"], last["tag"]) == ("/recordings", "m", "g")
     assert last["digits"] == ""
     assert "monitor_url" not in last.form
@@ -253,7 +254,7 @@ async def test_two_numbers_that_were_called_are_both_hung_up(stage: Stage) -> No
     await stage.crash()
     assert (await one.ended()).how is How.BYE_RECEIVED
     assert (await two.cancelled()).how is How.CANCEL_RECEIVED
-    last = await customer.receiver.next(txn_ref=reply["txn_ref"], timeout_s=15)
+    last = await customer.receiver.next(txn_ref=reply["txn_ref"])
     assert (last["call_state"], last["cause"]) == ("ended", "crash")
     assert (last["call_status_dest1"], last["call_status_dest2"]) == ("answered", "unanswered")
     assert (last["dest1"], last["dest2"], last["debit"]) == (first, second, "0.020")
@@ -283,9 +284,7 @@ async def test_the_members_of_a_room_are_hung_up(stage: Stage) -> None:
     assert (await late.cancelled()).how is How.CANCEL_RECEIVED
     ends = {
         one["txn_ref"]: one
-        for one in [
-            await customer.receiver.next(call_state="ended", timeout_s=15) for _ in range(3)
-        ]
+        for one in [await customer.receiver.next(call_state="ended") for _ in range(3)]
     }
     assert ends[told["txn_ref"]]["transfer_status"] == "answered"
     for reference, status, debit in zip(
@@ -319,7 +318,7 @@ async def test_an_orderly_end_releases_every_phone(stage: Stage) -> None:
     server = stage.customer.server
     await written(server, joined, "rate = '0.040'")
     server.process.send_signal(signal.SIGTERM)
-    await asyncio.sleep(0.2)
+    await until(lambda: '"draining"' in server.log, "a server that waits for its calls")
     server.process.send_signal(signal.SIGTERM)  # does not want to wait for the calls
     assert await server.stopped() == 0
     for leg in (call, peer):

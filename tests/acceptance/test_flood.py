@@ -16,7 +16,8 @@ from typing import cast
 from acceptance.asking import OK
 from acceptance.files import FileServer
 from acceptance.harness import Customer, Onhook
-from acceptance.test_in_dialog import hears, playing_tone
+from acceptance.talking import hears
+from acceptance.test_in_dialog import playing_tone
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 

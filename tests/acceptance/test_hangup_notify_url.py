@@ -153,7 +153,7 @@ async def test_loopback_is_refused_unless_it_is_allowed(
     """Of a server without allowed networks not even the ringing call is told."""
     customer = await Customer.make(start(allowed_networks=""), receiver, phone)
     call = await phone.call(customer.number, server=customer.server.sip)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (found := rows(customer.server, "SELECT session FROM calls")):
             await asyncio.sleep(0.01)
     session = found[0][0]

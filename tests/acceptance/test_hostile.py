@@ -13,7 +13,7 @@ from acceptance.harness import Customer, Onhook
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 
 class Line:

@@ -2,15 +2,27 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from itertools import pairwise
+from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
 
-from acceptance.asking import OK, heard, until_heard
+from acceptance.asking import OK, heard
 from acceptance.files import FileServer, wav
 from acceptance.harness import Callee, Customer
+from acceptance.talking import (
+    arrived,
+    assert_joined,
+    first_of_type,
+    hears,
+    lasts_ms,
+    meet,
+    records,
+    spoke_in_time,
+    spools,
+    typed,
+    until,
+)
 from acceptance.test_record import fetched, recording
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.incoming_call import IncomingPhoneCall
@@ -49,48 +61,6 @@ async def playing_tone(
     await call.answered()
     await heard(call, 10)
     return call, told["session"]
-
-
-async def hears(listener: CallLeg, hz: float, since_s: float = 0.0) -> None:
-    """Returns once this phone has heard 300 ms of this tone in one piece, since a moment."""
-    async with asyncio.timeout(30):
-        while find_tone(listener.recording.since(since_s).pcm(), hz, min_ms=300) is None:
-            await asyncio.sleep(0.05)
-
-
-async def assert_joined(one: CallLeg, other: CallLeg) -> None:
-    """What either says is heard by the other from now on."""
-    now_s = asyncio.get_running_loop().time()
-    await asyncio.gather(
-        until_heard(one, 700, lambda: hears(other, 700, now_s)),
-        until_heard(other, 1900, lambda: hears(one, 1900, now_s)),
-    )
-
-
-def spoke_in_time(leg: CallLeg, since_s: float) -> bool:
-    """Whether no packet of this phone was so late that silence was sent in its place."""
-    times = [packet.at_s for packet in leg.audio.sent if packet.at_s >= since_s]
-    return all(after - before < 0.05 for before, after in pairwise(times))
-
-
-async def meet(legs: Sequence[CallLeg]) -> None:
-    """Returns once each hears another, and so is in the room: until then they keep on calling."""
-
-    async def call_out(leg: CallLeg) -> None:
-        while True:
-            await leg.say(tone(1300, 100))
-
-    calling = [asyncio.ensure_future(call_out(leg)) for leg in legs]
-    await asyncio.gather(*(heard(leg, 10) for leg in legs))
-    for one in calling:
-        one.cancel()
-
-
-async def typed(listener: CallLeg, digits: str) -> None:
-    """Returns once this phone has received these keys."""
-    async with asyncio.timeout(10):
-        while listener.recording.digits() != digits:
-            await asyncio.sleep(0.05)
 
 
 async def nothing_is_sent_to(call: CallLeg) -> None:
@@ -156,14 +126,15 @@ async def test_a_phone_whose_law_has_a_number_of_its_own(
     assert types_of(call, "PCMU") == {97}
     assert (await customer.hangup(session, force="enabled")) == OK
     await call.ended()
+    before = spools(customer.server)
     call, told = await customer.call(codecs=("PCMA",), payload_types={"PCMA": 96})
-    url = customer.receiver.url("/record")
     await customer.block("middle/record", told["session"], max_duration="10")
     await call.answered()
+    await records(customer.server, before)
     await call.say(tone(700, 1500))
     await call.send_digits("#")
     ended = await customer.receiver.next(ivr_block="record")
-    assert ended.get("record_url"), url
+    assert ended.get("record_url")
     assert types_of(call, "PCMA") == {96}
     assert not call.complaints
 
@@ -179,10 +150,9 @@ async def test_a_message_plays_on_in_another_codec(
     call, session = await playing_tone(customer, files, codecs=(first,))
     changed = await renegotiate(call, way)(codecs=(then,))
     assert changed.status == 200
-    await asyncio.sleep(0.1)
-    now_s = asyncio.get_running_loop().time()
-    await hears(call, 1000, now_s)
-    assert types_of(call, then, now_s) == {number}
+    changed_s = await first_of_type(call, number)
+    await hears(call, 1000, changed_s)
+    assert types_of(call, then, changed_s) == {number}
     assert call.recording.lost == 0
     assert (await customer.hangup(session, force="enabled")) == OK
     await call.ended()
@@ -199,10 +169,11 @@ async def test_joined_phones_may_change_their_codec(
     changed = await renegotiate(legs[who], way)(codecs=("PCMA",))
     assert changed.status == 200
     await assert_joined(*legs)
-    now_s = asyncio.get_running_loop().time()
-    await asyncio.sleep(0.2)
-    assert types_of(legs[who], "PCMA", now_s) == {8}
-    assert types_of(legs[1 - who], "PCMU", now_s) == {0}
+    changed_s = await first_of_type(legs[who], 8)
+    for leg in legs:
+        await arrived(leg, 10, changed_s)
+    assert types_of(legs[who], "PCMA", changed_s) == {8}
+    assert types_of(legs[1 - who], "PCMU", changed_s) == {0}
     assert not [leg.complaints for leg in legs if leg.complaints]
 
 
@@ -393,13 +364,10 @@ async def test_what_cannot_be_relayed_does_not_disturb_what_can(
             call.audio.send_odd(payload_type, payload)
             await asyncio.sleep(0.03)
         await saying
-        await asyncio.sleep(0.1)
         if spoke_in_time(call, now_s):
             break
+    await until(lambda: lasts_ms(peer, 700, now_s) > 950, "all that was said, in one piece")
     found = peer.recording.since(now_s)
     assert {packet.payload_type for packet in found.packets} == {0}
-    span = find_tone(found.pcm(), 700)
-    assert span is not None
-    assert span[1] - span[0] > 950
     assert np.abs(found.pcm()).max() < 32000
     assert peer.recording.lost == 0, "what is left out is no gap"

@@ -11,6 +11,7 @@ import pytest
 
 from acceptance.asking import OK, heard
 from acceptance.harness import Callee, Customer, Onhook, lay_trunk
+from acceptance.talking import arrived
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Receiver
@@ -39,7 +40,7 @@ class Stage:
         customer = self.customer
         call = await customer.phone.call(customer.number, server=customer.server.sip, caller=caller)
         wanted = {"from": caller, "call_state": "ringing"}  # one name of which is a keyword
-        told = await customer.receiver.next(10, **wanted)
+        told = await customer.receiver.next(30, **wanted)
         return call, told["session"]
 
     async def up(self, path: str, **params: str) -> tuple[PhoneCall, str]:
@@ -96,21 +97,21 @@ async def gathered(stage: Stage) -> None:
 
 async def recorded(stage: Stage) -> None:
     call, _ = await stage.up("middle/record")
-    await asyncio.sleep(0.1)
+    await arrived(call, 5, 0.0)
     await call.send_digits("#")
     await call.hang_up()
 
 
 async def cut_while_recorded(stage: Stage) -> None:
     call, session = await stage.up("middle/record")
-    await asyncio.sleep(0.1)
+    await arrived(call, 5, 0.0)
     assert await stage.customer.hangup(session, force="enabled") == OK
     await call.ended()
 
 
 async def monitored(stage: Stage) -> None:
     call, _ = await stage.up("middle/monitor")
-    await asyncio.sleep(0.1)
+    await arrived(call, 5, 0.0)
     await call.hang_up()
 
 

@@ -67,7 +67,7 @@ async def test_prompts_and_recordings_that_were_deleted_are_made_again(
         shutil.rmtree(server.data / "recordings", ignore_errors=count > 1)
     call, told = await customer.call()
     await customer.block("middle/record", told["session"], max_duration="1")
-    done_recording = await customer.receiver.next(ivr_block="record", timeout_s=15)
+    done_recording = await customer.receiver.next(ivr_block="record", timeout_s=30)
     assert len(await fetched(done_recording["record_url"])) > 4000
     await customer.hangup(told["session"])
     await call.ended()

@@ -10,9 +10,10 @@ import pytest
 from acceptance.asking import OK, heard, rows
 from acceptance.files import LONG, FileServer
 from acceptance.harness import Callee, Customer, Onhook
+from acceptance.talking import assert_joined
 from acceptance.test_operator_commands import command
 from acceptance.test_record import RECORD, fetched, length_s, recording
-from acceptance.test_transfer import assert_joined, transferred
+from acceptance.test_transfer import transferred
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
@@ -56,7 +57,7 @@ async def test_a_recording_of_which_nobody_was_told_is_named_to_whoever_asks(
     await call.say(tone(700, 500))
     await forced(customer, told["session"])
     await call.ended()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             status = await customer.post("voice/query_status", txn_ref=told["txn_ref"])
             if status["call_status_dest1"] != "ongoing":
@@ -77,7 +78,7 @@ async def test_a_recording_whose_notification_is_not_wanted_is_named_to_whoever_
     customer.receiver.reply_with(Reply(status=410))
     await call.hang_up()
     told = await customer.receiver.next(session=session, ivr_block="record")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             status = await customer.post("voice/query_status", txn_ref=told["txn_ref"])
             if "record_url" in status:

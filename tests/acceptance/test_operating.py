@@ -394,7 +394,7 @@ async def test_what_is_pending_is_tried_at_a_start_and_at_an_end_beside_its_sche
 async def tried(server: Onhook, session: str, attempts: int) -> None:
     """So many attempts to deliver the first notification of a session are on disk."""
     query = "SELECT attempts FROM notifications WHERE session = ? AND sequence = 1"
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while rows(server, query, session) != [(attempts,)]:
             await asyncio.sleep(0.01)
 

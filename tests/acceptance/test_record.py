@@ -11,6 +11,7 @@ import soundfile
 from acceptance.asking import OK, heard, span_s
 from acceptance.files import FileServer, wav
 from acceptance.harness import Customer
+from acceptance.talking import records, spools
 from onhook.testing.call_log import How
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.tones import silence, tone
@@ -36,11 +37,12 @@ def length_s(pcm: np.ndarray) -> float:
 
 async def recording(customer: Customer, **params: str) -> tuple[PhoneCall, str]:
     """A call that is being recorded, its beep heard; and its session."""
+    before = spools(customer.server)
     call, told = await customer.call()
     await customer.block(RECORD, told["session"], **params)
     await call.answered()
     await heard(call, 10)
-    await asyncio.sleep(0.2)
+    await records(customer.server, before)
     return call, told["session"]
 
 
@@ -97,6 +99,7 @@ async def test_who_hangs_up_before_the_beep_leaves_no_recording(
 
 async def test_a_forced_hangup_completes_the_recording(customer: Customer) -> None:
     call, session = await recording(customer)
+    await call.say(tone(700, 300))
     url = customer.receiver.url("/over")
     assert await customer.hangup(session, force="enabled", notify_url=url) == OK
     assert (await call.ended()).how is How.BYE_RECEIVED
@@ -183,9 +186,10 @@ async def test_a_record_within_a_monitor(customer: Customer) -> None:
     call, told = await customer.call()
     await customer.block("middle/monitor", told["session"])
     await customer.receiver.next(ivr_block="monitor")
+    before = spools(customer.server)
     await customer.block(RECORD, told["session"])
     await heard(call, 10)
-    await asyncio.sleep(0.2)
+    await records(customer.server, before)
     await call.say(tone(700, 500))
     await call.send_digits("#")
     recorded = await customer.receiver.next(ivr_block="record")

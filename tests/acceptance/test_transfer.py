@@ -2,15 +2,24 @@
 
 import asyncio
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from acceptance.asking import OK, heard, rows, sentence, span_s, until_heard
+from acceptance.asking import OK, heard, rows, sentence, span_s
 from acceptance.files import BEEP, FileServer
 from acceptance.harness import Callee, Customer
-from acceptance.test_in_dialog import typed
+from acceptance.talking import (
+    PATIENCE_S,
+    assert_joined,
+    hears,
+    is_heard,
+    meet,
+    typed,
+    until,
+)
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
 from onhook.testing.incoming_call import IncomingPhoneCall
@@ -31,24 +40,6 @@ async def transferred(
     peer = await callee.phone.incoming(called=number)
     peer.ring()
     return call, peer, told["session"]
-
-
-async def hears(listener: CallLeg, hz: float) -> None:
-    """Returns once this phone has heard 300 ms of this tone in one piece."""
-    async with asyncio.timeout(30):
-        while True:
-            found = find_tone(listener.recording.pcm(), hz, min_ms=300)
-            if found is not None:
-                return
-            await asyncio.sleep(0.05)
-
-
-async def assert_joined(one: CallLeg, other: CallLeg) -> None:
-    """What either says is heard by the other."""
-    await asyncio.gather(
-        until_heard(one, 700, lambda: hears(other, 700)),
-        until_heard(other, 1900, lambda: hears(one, 1900)),
-    )
 
 
 async def test_two_calls_are_joined(customer: Customer, callee: Callee) -> None:
@@ -143,9 +134,7 @@ async def test_what_the_callees_network_plays_is_heard(customer: Customer, calle
 async def test_digits_are_dialled_once_it_is_answered(customer: Customer, callee: Callee) -> None:
     call, peer, _ = await transferred(customer, callee, dialled=",12#")
     await peer.answer()
-    async with asyncio.timeout(15):
-        while peer.recording.digits() != "12#":
-            await asyncio.sleep(0.05)
+    await typed(peer, "12#")
     await assert_joined(call, peer)
 
 
@@ -247,19 +236,28 @@ async def test_everybody_in_a_room_hears_everybody_else(customer: Customer) -> N
     third, _, _ = await in_room(customer, f"+1room:{room}")
     assert same == room
     calls = {700.0: first, 1100.0: second, 1900.0: third}
-    await asyncio.sleep(0.3)
+    await meet([first, second, third])
     await asyncio.gather(*(call.say(tone(hz, 800)) for hz, call in calls.items()))
-    await asyncio.sleep(0.3)
     for own, call in calls.items():
-        pcm = call.recording.pcm().astype(float)
-        others = min(loudness(pcm, hz) for hz in calls if hz != own)
-        assert others > 1000, f"{own} does not hear everybody"
-        assert loudness(pcm, own) < others / 20, f"{own} hears itself"
+        others = await everybody_heard(call, own, calls)
+        itself = loudness(call.recording.pcm().astype(float), own)
+        assert itself < others / 20, f"{own} hears itself"
     await first.hang_up()
     told = await customer.receiver.next()
     assert (told["ivr_block"], told["transfer_status"]) == ("transfer", "answered")
     assert (told["rate"], told["call_state"]) == ("0.020", "ended")
     assert not second.is_over()
+
+
+async def everybody_heard(call: CallLeg, own: float, tones: Iterable[float]) -> float:
+    """Waits until all tones but its own are heard on a call; how loud the one is that is heard least."""
+
+    def loud() -> float:
+        pcm = call.recording.pcm().astype(float)
+        return min(loudness(pcm, hz) for hz in tones if hz != own)
+
+    await until(lambda: loud() > 1000, f"{own} hears everybody")
+    return loud()
 
 
 def loudness(pcm: NDArray[np.float64], hz: float) -> float:
@@ -292,7 +290,7 @@ async def test_a_room_belongs_to_its_application(customer: Customer) -> None:
     stranger, _, same = await in_room(other, "room:shared")
     friend, _, _ = await in_room(customer, "room:shared")
     assert room == same == "shared"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while find_tone(friend.recording.pcm(), 700, min_ms=300) is None:
             await one.say(tone(700, 500))
     assert find_tone(stranger.recording.pcm(), 700) is None
@@ -308,7 +306,7 @@ async def test_a_room_without_a_name_gets_one_that_every_client_takes(customer: 
 async def test_members_are_moderated(customer: Customer) -> None:
     speaker, session, room = await in_room(customer, "room:")
     listener, _, _ = await in_room(customer, f"room:{room}")
-    await asyncio.sleep(0.2)
+    await meet([speaker, listener])
     txn_ref = await reference_of(customer, session)
     muted = await customer.post("conference/moderate", txn_ref=txn_ref, action="mute")
     assert muted == OK
@@ -317,8 +315,7 @@ async def test_members_are_moderated(customer: Customer) -> None:
     assert find_tone(listener.recording.pcm(), 700) is None
     unmuted = await customer.post("conference/moderate", txn_ref=txn_ref, action="unmute")
     assert unmuted == OK
-    await speaker.say(tone(700, 500))
-    await hears(listener, 700)
+    await is_heard(speaker, listener, 700)
     kicked = await customer.post("conference/moderate", txn_ref=txn_ref, action="kick")
     assert kicked == OK
     assert (await speaker.ended()).how is How.BYE_RECEIVED

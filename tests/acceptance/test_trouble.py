@@ -154,7 +154,7 @@ async def test_calls_outlive_a_disk_without_room(
         }
 
     for one, cause in ((told, "hangup"), (told_ringing, "rejected")):
-        last = await receiver.next(session=one["session"], timeout_s=15)
+        last = await receiver.next(session=one["session"], timeout_s=30)
         assert (last["call_state"], last["cause"]) == ("ended", cause)
         assert last.headers["x-onhook-event"] == "2"
     assert (await ringing.ended()).how is How.REJECTED
@@ -209,7 +209,7 @@ async def test_a_phone_that_vanished_is_noticed(
     loop = asyncio.get_running_loop()
     transport, gone = await loop.create_datagram_endpoint(Gone, local_addr=where)
     try:
-        last = await receiver.next(session=told["session"], timeout_s=15)
+        last = await receiver.next(session=told["session"], timeout_s=30)
     finally:
         transport.close()
     assert (last["ended_by"], last["cause"], last["debit"]) == ("network", "media_lost", "0.020")
@@ -239,6 +239,6 @@ async def test_no_call_lasts_longer_than_a_session_may(
 ) -> None:
     customer = await Customer.make(start(session_s="1"), receiver, phone)
     call, told = await customer.call()
-    last = await receiver.next(session=told["session"], timeout_s=15)
+    last = await receiver.next(session=told["session"], timeout_s=30)
     assert (last["ended_by"], last["cause"]) == ("system", "session_timeout")
     assert (await call.ended()).code == 480

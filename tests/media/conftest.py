@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
-from media.rtp_peer import Ear, RtpPeer, free_ports
+from media.rtp_peer import Clip, Ear, RtpPeer, free_ports, tone
 from onhook.media import Codec, MediaPlane, Stream
 
 OpenStream = Callable[..., Stream]
+Settle = Callable[[], Awaitable[None]]
 
 
 @pytest.fixture
@@ -40,3 +41,29 @@ def stream(plane: MediaPlane, peer: RtpPeer, ear: Ear) -> Stream:
         dtmf_payload_type=101,
         listener=ear,
     )
+
+
+@pytest.fixture
+def settle(plane: MediaPlane) -> Settle:
+    """Returns once all commands so far have been taken, and all that had arrived has been read.
+
+    Commands are taken in their order, and packets once a round. A stream of its own has three frames
+    played, which leave one a round.
+    """
+
+    async def rounds() -> None:
+        with RtpPeer() as peer:
+            ear = Ear()
+            stream = plane.open(
+                plane.reserve(),
+                remote=peer.address,
+                codec=Codec.PCMU,
+                dtmf_payload_type=None,
+                listener=ear,
+            )
+            stream.play([Clip(tone(3))], ear.on_played)
+            await ear.until_played()
+            stream.close()
+            await ear.until_closed()
+
+    return rounds

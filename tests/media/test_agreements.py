@@ -9,17 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from media.conftest import Settle
 from media.rtp_peer import SPOKEN, Clip, Ear, Packet, RtpPeer, event, rtp, tone
 from onhook.media import Codec, MediaPlane, Prompt, Sound, Stream
 from onhook.media.g711 import decode, encode
 
 FRAME_S = 0.020
 OpenStream = Callable[..., Stream]
-
-
-async def settle() -> None:
-    """A command is taken within a tick of 1 ms, and what has arrived within a round of 20."""
-    await asyncio.sleep(3 * FRAME_S)
 
 
 def as_type(packet: bytes, payload_type: int) -> bytes:
@@ -91,7 +87,7 @@ async def test_numbers_that_are_no_payload_types(open_stream: OpenStream, number
 
 
 async def test_digits_follow_a_new_agreement(
-    open_stream: OpenStream, peer: RtpPeer, ear: Ear
+    open_stream: OpenStream, peer: RtpPeer, ear: Ear, settle: Settle
 ) -> None:
     stream = open_stream()
     stream.agree(Codec.PCMU, 110)
@@ -121,7 +117,7 @@ async def test_digits_that_nobody_takes_any_more_take_their_time(
 
 @pytest.mark.parametrize("codec", [Codec.PCMU, Codec.PCMA])
 async def test_audio_under_another_number(
-    open_stream: OpenStream, peer: RtpPeer, ear: Ear, codec: Codec
+    open_stream: OpenStream, peer: RtpPeer, ear: Ear, codec: Codec, settle: Settle
 ) -> None:
     """It goes out under that number, and is known by it; the static ones are still heard."""
     stream = open_stream(codec, payload_type=97)
@@ -179,7 +175,9 @@ async def test_a_prompt_plays_on_in_the_other_codec(
     assert not any(packet.marker for packet in packets[1:])
 
 
-async def test_a_loop_goes_on_in_the_other_codec(open_stream: OpenStream, peer: RtpPeer) -> None:
+async def test_a_loop_goes_on_in_the_other_codec(
+    open_stream: OpenStream, peer: RtpPeer, settle: Settle
+) -> None:
     sound = Sound(np.arange(0, 32000, 100, dtype=np.int16))
     stream = open_stream()
     stream.loop([sound])
@@ -194,7 +192,7 @@ async def test_a_loop_goes_on_in_the_other_codec(open_stream: OpenStream, peer: 
 
 
 async def test_what_is_relayed_follows_the_codec(
-    plane: MediaPlane, open_stream: OpenStream, peer: RtpPeer
+    plane: MediaPlane, open_stream: OpenStream, peer: RtpPeer, settle: Settle
 ) -> None:
     with RtpPeer() as other:
         one, two = open_stream(), open_stream(at=other)
@@ -221,7 +219,7 @@ async def test_what_is_relayed_follows_the_codec(
 
 
 async def test_a_peer_on_hold_is_sent_nothing_and_the_time_goes_on(
-    open_stream: OpenStream, peer: RtpPeer, ear: Ear
+    open_stream: OpenStream, peer: RtpPeer, ear: Ear, settle: Settle
 ) -> None:
     stream = open_stream()
     stream.play([Clip(tone(50))], ear.on_played)
@@ -254,7 +252,7 @@ async def test_a_call_that_begins_on_hold(open_stream: OpenStream, peer: RtpPeer
 
 
 async def test_nothing_is_relayed_to_a_peer_on_hold(
-    open_stream: OpenStream, peer: RtpPeer, ear: Ear
+    open_stream: OpenStream, peer: RtpPeer, ear: Ear, settle: Settle
 ) -> None:
     with RtpPeer() as other:
         one, two = open_stream(), open_stream(at=other)
@@ -283,7 +281,7 @@ async def test_nothing_is_relayed_to_a_peer_on_hold(
 
 
 async def test_a_room_goes_on_without_who_is_on_hold(
-    plane: MediaPlane, open_stream: OpenStream, peer: RtpPeer
+    plane: MediaPlane, open_stream: OpenStream, peer: RtpPeer, settle: Settle
 ) -> None:
     with RtpPeer() as other:
         room = plane.open_room()
@@ -306,7 +304,9 @@ async def test_a_room_goes_on_without_who_is_on_hold(
 # What else arrives ------------------------------------------------------------------------------
 
 
-async def test_what_cannot_be_relayed_is_no_gap(open_stream: OpenStream, peer: RtpPeer) -> None:
+async def test_what_cannot_be_relayed_is_no_gap(
+    open_stream: OpenStream, peer: RtpPeer, settle: Settle
+) -> None:
     """Comfort noise (RFC 3389) and numbers that nobody agreed on, between packets of any length."""
     with RtpPeer() as other:
         one, two = open_stream(), open_stream(at=other)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from media.conftest import Settle
 from media.rtp_peer import PATIENCE_S, Clip, Ear, Packet, RtpPeer, tone
 from onhook.media import (
     Codec,
@@ -44,16 +45,12 @@ def place(part: Pcm, whole: Pcm) -> int:
     return places[0]
 
 
-async def settle() -> None:
-    """A command is taken within a tick of 1 ms, and what has arrived within a round of 20."""
-    await asyncio.sleep(3 * FRAME_S)
-
-
 class Tape:
     """A recording in a file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, settle: Settle) -> None:
         self.path = path
+        self._settle = settle
         self.stats: RecordingStats | None = None
         self._done = asyncio.Event()
 
@@ -63,7 +60,7 @@ class Tape:
     async def begin(self, stream: Stream) -> Recorder:
         """Start, and wait until it has begun."""
         recorder = self.start(stream)
-        await settle()
+        await self._settle()
         return recorder
 
     def on_done(self, stats: RecordingStats) -> None:
@@ -129,8 +126,8 @@ def talker(peer: RtpPeer, stream: Stream) -> Talker:
 
 
 @pytest.fixture
-def tape(tmp_path: Path) -> Tape:
-    return Tape(tmp_path / "tape")
+def tape(tmp_path: Path, settle: Settle) -> Tape:
+    return Tape(tmp_path / "tape", settle)
 
 
 @pytest.fixture
@@ -154,7 +151,7 @@ def full_pipe() -> Iterator[Callable[[], int]]:
 
 @pytest.mark.parametrize("codec", Codec)
 async def test_both_sides(
-    plane: MediaPlane, peer: RtpPeer, ear: Ear, tape: Tape, codec: Codec
+    plane: MediaPlane, peer: RtpPeer, ear: Ear, tape: Tape, codec: Codec, settle: Settle
 ) -> None:
     stream = plane.open(
         plane.reserve(),
@@ -196,7 +193,9 @@ async def test_both_at_once(stream: Stream, talker: Talker, ear: Ear, tape: Tape
     assert set(recorded.tolist()) <= {32767, -32768, 32124, -32124, 0}
 
 
-async def test_order_and_repetition(stream: Stream, talker: Talker, tape: Tape) -> None:
+async def test_order_and_repetition(
+    stream: Stream, talker: Talker, tape: Tape, settle: Settle
+) -> None:
     recorder = await tape.begin(stream)
     speech = tone(8)
     packets = [talker.packet(speech[at : at + 160]) for at in range(0, len(speech), 160)]
@@ -208,7 +207,9 @@ async def test_order_and_repetition(stream: Stream, talker: Talker, tape: Tape) 
     assert place(linear(speech, Codec.PCMU), await tape.content()) >= 0
 
 
-async def test_what_is_lost_is_silent(stream: Stream, talker: Talker, tape: Tape) -> None:
+async def test_what_is_lost_is_silent(
+    stream: Stream, talker: Talker, tape: Tape, settle: Settle
+) -> None:
     recorder = await tape.begin(stream)
     speech = tone(5)
     packets = [talker.packet(speech[at : at + 160]) for at in range(0, len(speech), 160)]
@@ -222,7 +223,7 @@ async def test_what_is_lost_is_silent(stream: Stream, talker: Talker, tape: Tape
 
 @pytest.mark.parametrize("packet_bytes", [40, 80, 240, 800])
 async def test_any_packet_length(
-    stream: Stream, talker: Talker, tape: Tape, packet_bytes: int
+    stream: Stream, talker: Talker, tape: Tape, packet_bytes: int, settle: Settle
 ) -> None:
     recorder = await tape.begin(stream)
     speech = tone(15)
@@ -232,7 +233,9 @@ async def test_any_packet_length(
     assert place(linear(speech, Codec.PCMU), await tape.content()) >= 0
 
 
-async def test_timestamps_that_jump(stream: Stream, talker: Talker, tape: Tape) -> None:
+async def test_timestamps_that_jump(
+    stream: Stream, talker: Talker, tape: Tape, settle: Settle
+) -> None:
     recorder = await tape.begin(stream)
     parts = [tone(4, seed) for seed in range(4)]
     for part, jump in zip(parts, (0, 1_000_000, -5_000_000, 2**31), strict=True):
@@ -290,12 +293,12 @@ async def test_closing_the_plane_writes_everything(
 
 
 async def test_several_at_once(
-    stream: Stream, talker: Talker, ear: Ear, tape: Tape, tmp_path: Path
+    stream: Stream, talker: Talker, ear: Ear, tape: Tape, tmp_path: Path, settle: Settle
 ) -> None:
     """A part of a call that is being recorded as a whole."""
     whole = await tape.begin(stream)
     await talker.say(tone(5, seed=1))
-    part_tape = Tape(tmp_path / "part")
+    part_tape = Tape(tmp_path / "part", settle)
     part = await part_tape.begin(stream)
     stream.play([Clip(tone(5, seed=2))], ear.on_played)
     await ear.until_played()
@@ -326,7 +329,7 @@ def beside(plane: MediaPlane, peer: RtpPeer) -> Stream:
 
 
 async def test_bridged_calls_are_recorded_whole(
-    plane: MediaPlane, stream: Stream, talker: Talker, tmp_path: Path
+    plane: MediaPlane, stream: Stream, talker: Talker, tmp_path: Path, settle: Settle
 ) -> None:
     """Each recording has what both peers said; in one it was heard, in the other relayed."""
     with RtpPeer() as other_peer:
@@ -335,7 +338,7 @@ async def test_bridged_calls_are_recorded_whole(
         stream.bridge(other)
         for attempt in range(10):
             talker.held_up = other_talker.held_up = False
-            tapes = [Tape(tmp_path / f"{name}{attempt}") for name in ("one", "other")]
+            tapes = [Tape(tmp_path / f"{name}{attempt}", settle) for name in ("one", "other")]
             recorders = [await tapes[0].begin(stream), await tapes[1].begin(other)]
             await talker.say(tone(10, seed=1))
             await settle()
@@ -352,7 +355,7 @@ async def test_bridged_calls_are_recorded_whole(
 
 
 async def test_what_is_heard_in_a_room_is_recorded(
-    plane: MediaPlane, stream: Stream, tape: Tape
+    plane: MediaPlane, stream: Stream, tape: Tape, settle: Settle
 ) -> None:
     with RtpPeer() as other_peer:
         other = beside(plane, other_peer)
@@ -367,16 +370,16 @@ async def test_what_is_heard_in_a_room_is_recorded(
         assert 20 * 160 <= loud.sum() <= 26 * 160
 
 
-async def test_no_more_than_four(stream: Stream, tmp_path: Path) -> None:
-    tapes = [Tape(tmp_path / str(number)) for number in range(4)]
+async def test_no_more_than_four(stream: Stream, tmp_path: Path, settle: Settle) -> None:
+    tapes = [Tape(tmp_path / str(number), settle) for number in range(4)]
     recorders = [tape.start(stream) for tape in tapes]
     with pytest.raises(TooManyRecordings):
-        Tape(tmp_path / "fifth").start(stream)
+        Tape(tmp_path / "fifth", settle).start(stream)
     for recorder in recorders:
         recorder.stop()
     for tape in tapes:
         await tape.content()
-    Tape(tmp_path / "sixth").start(stream).stop()
+    Tape(tmp_path / "sixth", settle).start(stream).stop()
 
 
 async def test_nothing_to_record(stream: Stream, tape: Tape) -> None:
@@ -391,9 +394,10 @@ async def test_a_file_that_takes_nothing(
     tape: Tape,
     tmp_path: Path,
     full_pipe: Callable[[], int],
+    settle: Settle,
 ) -> None:
     """It harms neither the call nor another recording, and is given up after its end."""
-    stuck, good = tape, Tape(tmp_path / "good")
+    stuck, good = tape, Tape(tmp_path / "good", settle)
     recorders = [stream.record(full_pipe(), stuck.on_done), good.start(stream)]
     stream.play([Clip(tone(50))], ear.on_played)
     await ear.until_played()

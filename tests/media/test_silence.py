@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from media.conftest import Settle
 from media.rtp_peer import SPOKEN, Clip, Ear, Packet, RtpPeer, event, rtp, tone
 from media.test_playing import assert_unbroken, audio
 from media.test_recording import Tape
@@ -64,11 +65,11 @@ async def test_no_packet_follows_the_end(stream: Stream, peer: RtpPeer, ear: Ear
 
 
 async def test_a_peer_on_hold_is_sent_none(
-    plane: MediaPlane, stream: Stream, peer: RtpPeer
+    plane: MediaPlane, stream: Stream, peer: RtpPeer, settle: Settle
 ) -> None:
     await peer.receive_all(2)
     stream.agree(Codec.PCMU, 101, on_hold=True)
-    await asyncio.sleep(3 * FRAME_S)
+    await settle()
     before = len(peer.all) + len(peer.all_waiting())
     await asyncio.sleep(5 * FRAME_S)
     assert peer.all_waiting() == []
@@ -78,10 +79,12 @@ async def test_a_peer_on_hold_is_sent_none(
     assert_unbroken(peer.all[before:], plane)
 
 
-async def test_silence_is_not_recorded(stream: Stream, peer: RtpPeer, tmp_path: Path) -> None:
+async def test_silence_is_not_recorded(
+    stream: Stream, peer: RtpPeer, tmp_path: Path, settle: Settle
+) -> None:
     """The silence of A-law is not zero: it would be heard as a step."""
     stream.agree(Codec.PCMA, 101)
-    tape = Tape(tmp_path / "tape")
+    tape = Tape(tmp_path / "tape", settle)
     recorder = await tape.begin(stream)
     await peer.receive_all(FRAMES)
     recorder.stop()

@@ -97,7 +97,7 @@ class MemoryStore:
     async def wait_for(self, count: int) -> None:
         while len(self.records) < count:
             self.changed.clear()
-            await asyncio.wait_for(self.changed.wait(), 10)
+            await asyncio.wait_for(self.changed.wait(), 30)
 
     def outcomes(self, notification_id: str) -> list[Outcome]:
         return [record.outcome for record in self.records if record.id == notification_id]

@@ -25,6 +25,8 @@ SDP = (
     "m=audio 40000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
     "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
 )
+PATIENCE_S = 30.0
+"""How long something may take that is going to happen."""
 LOOPBACK = (IPv4Network("127.0.0.0/8"),)
 _numbers = itertools.count(1)
 
@@ -113,7 +115,7 @@ class Peer(asyncio.DatagramProtocol):
         self.transport.sendto(data, self.server)
 
     async def receive(self) -> Message:
-        return await asyncio.wait_for(self._inbox.get(), 5)
+        return await asyncio.wait_for(self._inbox.get(), PATIENCE_S)
 
     async def status(self, expected: int) -> Message:
         """The next message, which must be a response with this status."""
@@ -212,7 +214,7 @@ class TcpPeer(Peer):
 
     async def gone(self) -> None:
         """The endpoint closed every connection."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while self.connections:
                 await asyncio.sleep(0.001)
 
@@ -342,7 +344,7 @@ class Heard:
         """The detail of the first event with this name."""
         while name not in self.names:
             self._changed.clear()
-            await asyncio.wait_for(self._changed.wait(), 5)
+            await asyncio.wait_for(self._changed.wait(), PATIENCE_S)
         return dict(reversed(self.heard))[name]
 
     def hung_up(self, cause: SipCause) -> None:

@@ -113,7 +113,7 @@ async def call(
 @pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
 @pytest.mark.parametrize("scenario", SCRIPTS)
 async def test_a_scenario_passes(scenario: str, tcp: bool) -> None:
-    async with sipp_callee(scenario, calls=3, timeout_s=15, tcp=tcp) as callee:
+    async with sipp_callee(scenario, calls=3, timeout_s=30, tcp=tcp) as callee:
         await call(callee, SCRIPTS[scenario], calls=3, tcp=tcp)
 
 

@@ -36,7 +36,7 @@ async def beats_until(store: Store, journal: Journal, busy: bool, rounds: asynci
         return busy
 
     task = asyncio.create_task(beat(store, journal, "me", is_busy, every_s=0.001))
-    await asyncio.wait_for(rounds.wait(), 5)
+    await asyncio.wait_for(rounds.wait(), 30)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -58,7 +58,7 @@ def writes(session: str, number: int) -> Writes:
 
 
 async def caught_up(journal: Journal) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while journal.owes or journal._lanes:
             await asyncio.sleep(0)
 

@@ -167,5 +167,5 @@ async def test_a_lease_that_was_lost_is_not_renewed(tmp_path: Path, url: str) ->
     async with site(tmp_path / "a", url) as here, site(tmp_path / "b", url) as there:
         old = await here.take(0.1)
         await there.take(0.1)
-        await asyncio.wait_for(keep(here.store, old, 0.1), 10)
+        await asyncio.wait_for(keep(here.store, old, 0.1), 30)
         assert old.lost.is_set()

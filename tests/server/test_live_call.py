@@ -133,7 +133,7 @@ async def test_what_cannot_be_done_ends_the_call(broken: str, said: list[object]
             live.acknowledged(None)
         if broken == "stop":
             live.shut_down()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while live.state is not State.ENDED:
                 await asyncio.sleep(0.001)
     assert leg.said == said

@@ -46,7 +46,7 @@ async def test_who_answers_is_asked_again_later(status: int) -> None:
     watch.silent()
     peer.again.clear()
     peer.asked[0](SipCause(status=status))
-    await asyncio.wait_for(peer.again.wait(), 5)
+    await asyncio.wait_for(peer.again.wait(), 30)
     assert (len(peer.asked), peer.gone) == (2, 0)
     watch.stop()
 
@@ -57,7 +57,7 @@ async def test_who_cannot_be_asked_yet_is_asked_later() -> None:
     assert not watch.silent()
     peer.again.clear()
     peer.reachable = True
-    await asyncio.wait_for(peer.again.wait(), 5)
+    await asyncio.wait_for(peer.again.wait(), 30)
     assert len(peer.asked) == 1
     watch.stop()
 

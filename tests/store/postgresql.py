@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 USER = "onhook"
 PASSWORD = "pass/word@1"  # with what has to be escaped in a URL
-_READY_S = 30.0
+_READY_S = 120.0
 
 
 class PostgreSQLFailed(Exception):

@@ -242,7 +242,7 @@ class Answerer(asyncio.DatagramProtocol):
         """Wait until so many responses have come."""
         while len(self.responses) < count:
             self.changed.clear()
-            await asyncio.wait_for(self.changed.wait(), 10)
+            await asyncio.wait_for(self.changed.wait(), 30)
         return self.responses
 
     def methods(self) -> list[str]:

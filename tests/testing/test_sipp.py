@@ -42,7 +42,7 @@ async def test_a_scenario_passes(scenario: str) -> None:
     manner, methods = GOOD[scenario]
     number = "404" if scenario == "unknown_number" else "+6531234567"
     async with Answerer(manner) as server:
-        result = await run_sipp(scenario, server.address, number=number, timeout_s=10, pause_ms=200)
+        result = await run_sipp(scenario, server.address, number=number, timeout_s=30, pause_ms=200)
         assert result.passed, result.log
         assert (result.ok, result.failed) == (1, 0)
         assert server.methods() == methods
@@ -69,7 +69,7 @@ async def test_a_scenario_passes(scenario: str) -> None:
 )
 async def test_a_scenario_fails_on_another_answer(scenario: str, manner: Manner) -> None:
     async with Answerer(manner) as server:
-        result = await run_sipp(scenario, server.address, timeout_s=5)
+        result = await run_sipp(scenario, server.address, timeout_s=30)
         assert not result.passed
         assert result.failed == 1
         assert "SIP/2.0" in result.log
@@ -87,14 +87,14 @@ async def test_a_second_call_for_the_repeated_invite_is_noticed() -> None:
             return answer(text, status, f"{tag}2" if again else tag, extra, body)
 
         server.response = forgetful  # type: ignore[method-assign]
-        result = await run_sipp("repeated_invite", server.address, timeout_s=5)
+        result = await run_sipp("repeated_invite", server.address, timeout_s=30)
         assert not result.passed
         assert "has another tag" in result.log
 
 
 async def test_several_calls() -> None:
     async with Answerer(SHORT) as server:
-        result = await run_sipp("server_bye", server.address, calls=4, rate=20, timeout_s=10)
+        result = await run_sipp("server_bye", server.address, calls=4, rate=20, timeout_s=30)
         assert (result.ok, result.failed) == (4, 0), result.log
         assert len(server.calls) == 4
 

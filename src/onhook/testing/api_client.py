@@ -38,7 +38,7 @@ class ApiClient:
     """
 
     def __init__(
-        self, base_url: str, app_id: str, access_token: str, *, timeout_s: float = 10.0
+        self, base_url: str, app_id: str, access_token: str, *, timeout_s: float = 30.0
     ) -> None:
         self.base_url = base_url.rstrip("/")
         """The server."""

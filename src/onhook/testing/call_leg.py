@@ -22,7 +22,7 @@ from onhook.testing.sip_text import Headers, SipMessage
 
 _T = TypeVar("_T")
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 """How long to wait for the server where nothing else is said."""
 
 

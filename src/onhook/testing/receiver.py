@@ -29,6 +29,8 @@ from aiohttp import web
 log = structlog.get_logger()
 
 _HALF = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nhalf"
+WAIT_S = 30.0
+"""How long to wait for a notification where nothing else is said."""
 _SHUTDOWN_S = 0.1
 
 
@@ -164,7 +166,7 @@ class Receiver:
         """Answer the next notifications like this, one reply each."""
         self._replies.extend(replies)
 
-    async def next(self, timeout_s: float = 5.0, **fields: str) -> Notification:
+    async def next(self, timeout_s: float = WAIT_S, **fields: str) -> Notification:
         """Wait for a notification that was not returned before and has these parameters.
 
             await receiver.next(session=session, ivr_block="play")
