@@ -20,6 +20,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ports import free_port
+
 SCENARIOS = Path(__file__).parent / "sipp"
 PATH_OF_SIPP = shutil.which("sipp")
 """Where sipp is; None when it is not installed (skip the tests that need it)."""
@@ -77,7 +79,7 @@ async def run_sipp(
         with tempfile.TemporaryDirectory(prefix="sipp") as folder, _sink() as media_port:
             command = [
                 *_command(path, media_port, calls, timeout_s, pause_ms), *options,
-                f"{server[0]}:{server[1]}", "-p", str(_free_port()),
+                f"{server[0]}:{server[1]}", "-p", str(free_port()),
                 "-key", "number", number, "-r", str(rate), "-l", str(calls),
             ]  # fmt: skip
             rc, screen = await _run(command, folder, timeout_s + _GRACE_S)
@@ -127,7 +129,7 @@ async def sipp_callee(
     if PATH_OF_SIPP is None:
         raise SippMissing("sipp is not installed")
     path = SCENARIOS / f"{scenario}.xml"
-    port = port or _free_port()
+    port = port or free_port()
 
     async def run() -> SippResult:
         for _ in range(_ATTEMPTS - 1):
@@ -159,7 +161,7 @@ async def sipp_callee(
 def _command(path: Path, media_port: int, calls: int, timeout_s: float, pause_ms: int) -> list[str]:
     return [
         str(PATH_OF_SIPP), "-sf", str(path), "-i", "127.0.0.1",
-        "-cp", str(_free_port()), "-mp", str(_free_media_port()),
+        "-cp", str(free_port()), "-mp", str(_free_media_port()),
         "-key", "media_port", str(media_port), "-m", str(calls), "-d", str(pause_ms),
         "-timeout", f"{max(1, round(timeout_s))}s", "-timeout_error",
         "-recv_timeout", str(round(timeout_s * 1000)), "-nostdin",
@@ -215,17 +217,10 @@ def _read_result(rc: int, screen: str, folder: Path, calls: int) -> SippResult:
     return SippResult(rc, ok, failed, "\n".join(parts))
 
 
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 def _free_media_port() -> int:
     """SIPp binds it and, for video that nobody sends, the second one after it."""
     while True:
-        port = _free_port()
+        port = free_port()
         if port < 65534 and _is_free(port + 2):
             return port
 

@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +24,7 @@ from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification, Receiver
 from onhook.testing.tones import silence, tone
+from ports import free_port as free_port
 
 READY_S = 120.0
 """How long a process may take to start. Many of them start side by side on a busy machine."""
@@ -189,23 +188,6 @@ class Callee:
     def calls(self) -> list[IncomingPhoneCall]:
         """The calls to its numbers. What a test before this one dialled may still ring on the trunk."""
         return [call for call in self.phone.incoming_calls if call.called in self.numbers]
-
-
-def free_port() -> int:
-    """A port of loopback that is free for UDP and for TCP, and that no socket gets by chance before it
-    is used: it lies below those that the system gives out, and below those for audio."""
-    for port in random.sample(range(10_240, 20_000), 200):
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
-        ):
-            try:
-                datagrams.bind(("127.0.0.1", port))
-                stream.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise OSError("no port is free")
 
 
 def lay_trunk(server: Onhook, prefix: str = "+6591", **options: str) -> TrunkLine:

@@ -10,7 +10,7 @@ import pytest
 from acceptance.asking import OK, heard, rows
 from acceptance.files import LONG, FileServer
 from acceptance.harness import Callee, Customer, Onhook
-from acceptance.talking import assert_joined
+from acceptance.talking import assert_joined, records, spools
 from acceptance.test_operator_commands import command
 from acceptance.test_record import RECORD, fetched, length_s, recording
 from acceptance.test_transfer import transferred
@@ -50,10 +50,11 @@ async def test_the_link_of_a_recording_goes_where_the_forced_hangup_says(
 async def test_a_recording_of_which_nobody_was_told_is_named_to_whoever_asks(
     customer: Customer,
 ) -> None:
+    before = spools(customer.server)
     call, told = await customer.call()
     await customer.block(RECORD, told["session"])
     await call.answered()
-    await heard(call, 10)
+    await records(customer.server, before)
     await call.say(tone(700, 500))
     await forced(customer, told["session"])
     await call.ended()

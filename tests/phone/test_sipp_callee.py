@@ -9,10 +9,14 @@ from typing import Literal
 import pytest
 
 from onhook.phone import CallerId, RemoteMedia, SipCause, SipEndpoint, Trunk
-from phone.peer import Dialler
+from phone.peer import PATIENCE_S, Dialler
 from sipp_run import PATH_OF_SIPP, SCENARIOS, SippCallee, sipp_callee
 
 pytestmark = pytest.mark.skipif(PATH_OF_SIPP is None, reason="sipp is not installed")
+
+Script = Callable[[Dialler, SippCallee], Awaitable[None]]
+CALLS = 3
+"""At once."""
 
 
 async def refused(dialler: Dialler, status: int) -> None:
@@ -21,44 +25,46 @@ async def refused(dialler: Dialler, status: int) -> None:
     assert cause.status == status
 
 
-async def busy(dialler: Dialler) -> None:
+async def busy(dialler: Dialler, _: SippCallee) -> None:
     await refused(dialler, 486)
     assert dialler.names == ["progressed", "failed"]
 
 
-async def moved(dialler: Dialler) -> None:
+async def moved(dialler: Dialler, _: SippCallee) -> None:
     await refused(dialler, 302)
     assert dialler.names == ["failed"]
 
 
-async def hung_up(dialler: Dialler) -> None:
-    """Talk for a moment, then hang up."""
+async def hung_up(dialler: Dialler, callee: SippCallee, acks: int = 3) -> None:
+    """Hang up when all is done that comes before that: of each call so many ACKs have been seen."""
     assert isinstance(await dialler.until("answered"), RemoteMedia)
-    await asyncio.sleep(0.4)
+    async with asyncio.timeout(PATIENCE_S):
+        while callee.seen("ACK") < acks * CALLS:
+            await asyncio.sleep(0.01)
     dialler.call.hangup()
     assert await dialler.until("hangup_done") == SipCause(200)
 
 
-async def taken_back(dialler: Dialler) -> None:
+async def taken_back(dialler: Dialler, _: SippCallee) -> None:
     await dialler.until("progressed")
     dialler.call.hangup()
     await refused(dialler, 487)
     assert dialler.names == ["progressed", "failed"]
 
 
-async def forked(dialler: Dialler) -> None:
-    await hung_up(dialler)
+async def forked(dialler: Dialler, callee: SippCallee) -> None:
+    await hung_up(dialler, callee, acks=2)
     early = [detail for name, detail in dialler.heard if name == "progressed"]
     assert [code for code, _ in early] == [180, 183]  # type: ignore[misc, has-type]
 
 
-async def glare(dialler: Dialler) -> None:
+async def glare(dialler: Dialler, callee: SippCallee) -> None:
     await dialler.until("media_moved")
-    await hung_up(dialler)
+    await hung_up(dialler, callee)
     assert dialler.names == ["progressed", "answered", "media_moved", "hangup_done"]
 
 
-async def crossed(dialler: Dialler) -> None:
+async def crossed(dialler: Dialler, _: SippCallee) -> None:
     """Either the answer to our BYE or the callee's own comes first; we hear of one end."""
     await dialler.until("answered")
     dialler.call.hangup()
@@ -66,7 +72,7 @@ async def crossed(dialler: Dialler) -> None:
     assert dialler.names == ["answered", "hangup_done"]
 
 
-SCRIPTS: dict[str, Callable[[Dialler], Awaitable[None]]] = {
+SCRIPTS: dict[str, Script] = {
     "uas_busy": busy,
     "uas_302": moved,
     "uas_forked_18x": forked,
@@ -84,7 +90,7 @@ def test_every_scenario_is_tested() -> None:
 
 async def call(
     callee: SippCallee,
-    script: Callable[[Dialler], Awaitable[None]],
+    script: Script,
     calls: int,
     tcp: bool = False,
 ) -> None:
@@ -101,7 +107,7 @@ async def call(
                 trunk, "+6591112222", CallerId("+6531234567"),
                 ip="127.0.0.1", port=20000, listener=dialler,
             )  # fmt: skip
-        await asyncio.gather(*(script(dialler) for dialler in diallers))
+        await asyncio.gather(*(script(dialler, callee) for dialler in diallers))
         result = await callee.result()
         assert result.passed, result.log
         assert (result.ok, result.failed) == (calls, 0)
@@ -113,8 +119,8 @@ async def call(
 @pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
 @pytest.mark.parametrize("scenario", SCRIPTS)
 async def test_a_scenario_passes(scenario: str, tcp: bool) -> None:
-    async with sipp_callee(scenario, calls=3, timeout_s=30, tcp=tcp) as callee:
-        await call(callee, SCRIPTS[scenario], calls=3, tcp=tcp)
+    async with sipp_callee(scenario, calls=CALLS, timeout_s=30, tcp=tcp) as callee:
+        await call(callee, SCRIPTS[scenario], calls=CALLS, tcp=tcp)
 
 
 async def test_a_scenario_fails_on_another_call() -> None:
@@ -124,7 +130,7 @@ async def test_a_scenario_fails_on_another_call() -> None:
             await call(callee, wrong, calls=1)
 
 
-async def wrong(dialler: Dialler) -> None:
+async def wrong(dialler: Dialler, _: SippCallee) -> None:
     await dialler.until("answered")
     dialler.call.hangup()
     await dialler.until("hangup_done")

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 import uvicorn
@@ -27,10 +27,13 @@ class Guarded:
     refused: int = 0
     served: int = 0
     release: asyncio.Event | None = None
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """A request has arrived."""
     chunk: bytes = b"ok"
     chunks: int = 1
 
     async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asked.set()
         if self.release is not None:
             await self.release.wait()
         self.served += 1
@@ -147,6 +150,7 @@ async def test_who_waits_for_us_is_left_alone() -> None:
         one.release = asyncio.Event()
         reader, writer = await one.open()
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        await one.asked.wait()
         await asyncio.sleep(0.5)
         assert one.refused == 0
         one.release.set()
