@@ -157,3 +157,17 @@ def test_long_texts_take_time_in_proportion(text: str) -> None:
     """Backtracking would take minutes, which nothing here waits for."""
     spoken = spoken_form(text * 5000, "en-US")
     assert re.findall(r"\d", spoken) == re.findall(r"\d", text) * 5000
+
+
+REPEATED = ("#", "*", "#*", "### ", "***-", "1#", "-", ".", "1-", "1.", "1 ", "a.", "a1")
+
+
+@pytest.mark.parametrize("tag", ["en-US", "de-DE", "zh-CN", "ru-RU"])
+@pytest.mark.parametrize("repeated", REPEATED)
+def test_what_looks_like_something_until_its_end_is_given_up_at_once(
+    repeated: str, tag: str
+) -> None:
+    """A line of signs before a letter. Backtracking would take longer than the machine lasts."""
+    for end in ("x", "é", "#", "*", "@", "$", "!"):
+        spoken = spoken_form(repeated * 300 + end, tag)
+        assert re.findall(r"\d", spoken) == re.findall(r"\d", repeated) * 300

@@ -11,7 +11,8 @@ _LETTER: Final = "A-Za-z_\u00c0-\u024f"
 
 _KEYS: Final = re.compile(rf"(?<![{_LETTER}*#\d])\d*[*#][*#\d]*(?![{_LETTER}*#\d])")
 _NUMBER: Final = re.compile(rf"(?<![{WORD}*#])#([A-Z]?\d+(?:-\d+)*)(?![{WORD}*#]|[.,]\d|-\d)")
-_MASK: Final = re.compile(rf"(?<![{_LETTER}*#\d])(?:[*#]{{3,}}[ -]?)+(\d*)(?![{_LETTER}*#])")
+# A run is never read as several (possessive): there are more ways to do that than can be tried.
+_MASK: Final = re.compile(rf"(?<![{_LETTER}*#\d])(?:[*#]{{3,}}+[ -]?)+(\d*)(?![{_LETTER}*#])")
 _BOLD: Final = re.compile(r"(?<![\d*#])\*\*(?![\d*#])")
 _PARTS: Final = re.compile(r"[*#]|\d+")
 
