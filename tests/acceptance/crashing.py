@@ -69,6 +69,12 @@ class Verdict:
     trouble: list[str] = field(default_factory=list)
 
     @property
+    def caught(self) -> int:
+        """Calls that were under way when the process was killed: they are ended by that."""
+        over = ("closing", "ended")
+        return sum(number for state, number in self.states.items() if state not in over)
+
+    @property
     def clean(self) -> bool:
         """Whether nothing went wrong."""
         bad = self.lost, self.doubled, self.out_of_order, self.left_open, self.cents_off

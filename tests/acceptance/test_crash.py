@@ -20,14 +20,18 @@ from onhook.testing.receiver import Receiver
 LONG = "This message is still playing when the process comes to a sudden end. " * 3
 
 
-@pytest.mark.parametrize(
-    "settled_after", [(4,), pytest.param((4, 8), marks=pytest.mark.slow)], ids=["4", "8"]
-)
-async def test_nothing_is_lost_by_random_kills(settled_after: tuple[int, ...]) -> None:
-    """Half a minute of each part is a phone that gives up: its INVITE found no server, and came again."""
+@pytest.mark.parametrize("kills", [4, pytest.param(8, marks=pytest.mark.slow)])
+async def test_nothing_is_lost_by_random_kills(kills: int) -> None:
+    """Half a minute of it, and of each further part, is phones whose INVITE found no server: it comes again.
+
+    A machine on which no call gets far within a second sees more kills, until one has caught a call.
+    """
     async with CrashRig(seed=7) as rig:
-        for number in range(1, settled_after[-1] + 1):
-            await rig.crash(calls=5, span_s=1.2, then_settle=number in settled_after)
+        while rig.verdict.kills < kills or not rig.verdict.caught:
+            assert rig.verdict.kills < 4 * kills, str(rig.verdict)
+            halfway = rig.verdict.kills == 3 < kills - 1
+            await rig.crash(calls=5, span_s=1.2, then_settle=halfway)
+        await rig.settle()
     assert rig.verdict.clean, str(rig.verdict)
     assert rig.verdict.recovered > 0, str(rig.verdict)
 

@@ -248,7 +248,8 @@ async def test_a_closed_room_lets_all_go(plane: MediaPlane, stack: AsyncExitStac
         member.stream.play([Clip(tone(4, seed=8))], member.ear.on_played)
         await member.ear.until_played()
         member.hum.packets += member.peer.waiting()
-        assert audio(member.hum.packets).endswith(tone(4, seed=8))
+        audible = [packet for packet in member.hum.packets if not packet.silent]
+        assert audio(audible).endswith(tone(4, seed=8))
 
 
 async def test_what_cannot_be_added_is_refused(plane: MediaPlane, peer: RtpPeer, ear: Ear) -> None:
