@@ -382,9 +382,10 @@ def pouring(begin: bytes, more: bytes) -> Connection:
     [
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
         (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 1000),
+        (b"", b"HTTP/9 100\n\n" * 20_000),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a=bbbbbbb;" * 9000),
     ],
-    ids=["100", "103", "extensions"],
+    ids=["100", "103", "another version", "extensions"],
 )
 async def test_a_reply_without_end_is_not_parsed_until_the_deadline(
     begin: bytes, more: bytes

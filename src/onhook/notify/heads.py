@@ -9,7 +9,8 @@ equal are one (RFC 9110, section 8.6), and none counts beside a Transfer-Encodin
 import re
 
 _BLANK_LINE = re.compile(rb"\n(\r?\n)")
-_STATUS = re.compile(rb"HTTP/[0-9.]+[ \t]+([0-9]{3})")
+# No head of another version is interim: `wire` does not count those, and each would be a copy of the rest.
+_STATUS = re.compile(rb"HTTP/1\.[0-9.]*[ \t]+([0-9]{3})")
 _LENGTH = re.compile(rb"(?im)^content-length[ \t]*:([^\r\n]*)\r?\n")
 _CODED = re.compile(rb"(?im)^transfer-encoding[ \t]*:")
 _SWITCHING = 101
