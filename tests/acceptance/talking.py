@@ -24,7 +24,7 @@ async def until(holds: Callable[[], object], what: str) -> None:
     until_s = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < until_s, f"never: {what}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
 
 
 def lasts_ms(listener: CallLeg, hz: float, since_s: float = 0.0) -> float:

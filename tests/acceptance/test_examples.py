@@ -3,7 +3,7 @@
 import asyncio
 import io
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import aiohttp
 import numpy as np
@@ -13,6 +13,7 @@ import soundfile
 
 from acceptance.harness import Onhook
 from acceptance.samples import EXAMPLES, Sample, new_number
+from acceptance.talking import PATIENCE_S, until
 from onhook.cli import trunks
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
@@ -23,7 +24,6 @@ from onhook.testing.tones import find_tone, silence, speech_like, tone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PATIENCE_S = 20.0
 PAUSE_S = 0.8
 """Longer than the pause between two sentences of a message."""
 
@@ -68,14 +68,6 @@ async def press(call: CallLeg, keys: str) -> float:
     now_s = time.monotonic()
     await call.send_digits(keys[-1])
     return now_s
-
-
-async def until(holds: Callable[[], bool], what: str) -> None:
-    """Look again and again; AssertionError when it does not come true in time."""
-    until_s = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < until_s, f"never: {what}"
-        await asyncio.sleep(0.1)
 
 
 async def hears_speech(call: CallLeg, since_s: float) -> None:

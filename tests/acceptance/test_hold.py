@@ -4,7 +4,7 @@ import asyncio
 
 import numpy as np
 
-from acceptance.asking import OK, heard, sentence, span_s
+from acceptance.asking import OK, heard, sentence, span_s, undisturbed
 from acceptance.files import BEEP, FileServer, wav
 from acceptance.harness import Customer
 from acceptance.talking import arrived
@@ -38,9 +38,14 @@ async def test_music_is_heard_until_the_call_is_taken_off_hold(customer: Custome
 
 async def test_a_message_is_repeated_without_a_gap(customer: Customer, files: FileServer) -> None:
     url = files.serve("tone.wav", wav(tone(1000, 400)))
-    call, _ = await held(customer, msg=f"<url>{url}</url>")
-    await heard(call, 100)
-    recording = call.recording
+
+    async def repeated() -> PhoneCall:
+        call, _ = await held(customer, msg=f"<url>{url}</url>")
+        await heard(call, 100)
+        await call.hang_up()
+        return call
+
+    recording = (await undisturbed(customer.server, repeated)).recording
     start, end = span_s(recording.pcm(), 1000)
     assert end - start > 1.8, "longer than the message, so again and again"
     assert recording.lost == 0

@@ -252,6 +252,20 @@ async def test_no_ack_at_all() -> None:
         into.vanish()
 
 
+async def test_an_ack_when_the_test_says_so() -> None:
+    async with Phone() as caller, Phone() as callee:
+        out = await caller.call(NUMBER, server=callee.address, ack=False)
+        into = await callee.incoming()
+        with pytest.raises(PhoneError, match="cannot send ACK"):
+            out.acknowledge()
+        answering = asyncio.ensure_future(into.answer())
+        await out.answered()
+        assert into.log.received("ACK") == []
+        out.acknowledge()
+        await answering
+        assert len(into.log.received("ACK")) >= 1
+
+
 async def test_an_answer_that_nobody_acknowledges_ends_the_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -160,7 +160,7 @@ class Phone:
         rtp_from_other_port: send sound from another port than the SDP names, like behind a NAT.
             Sound is received on both.
         ptime_ms: how much sound the phone's packets have.
-        ack: with False no ACK is ever sent.
+        ack: with False no ACK is sent, but by `PhoneCall.acknowledge`.
         ack_delay_s: send the ACK so much after the first 200; repeated 200s until then stay
             unanswered.
         ignore_answers: act as if the first so many 200s had been lost.

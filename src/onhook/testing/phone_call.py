@@ -62,6 +62,11 @@ class PhoneCall(CallLeg):
         """End the call in the way that fits: BYE once it is answered, CANCEL before."""
         return await (self.hang_up() if self.is_up() else self.cancel())
 
+    def acknowledge(self) -> None:
+        """Send the ACK of a call that was placed with `ack=False`. Raises PhoneError before the answer."""
+        self._need_answer("send ACK")
+        self._dialog.acknowledge()
+
     def repeat_invite(self) -> None:
         """Send the INVITE once more, byte for byte, as if the network had doubled it."""
         self._dialog.send_invite()

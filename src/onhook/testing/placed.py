@@ -147,6 +147,10 @@ class PlacedDialog(Dialog):
         if self._ack_sent:
             self._send_ack()
 
+    def acknowledge(self) -> None:
+        """Send the ACK now; nothing before the answer."""
+        self._send_ack()
+
     def _send_ack(self) -> None:
         if self._ack is None or self._route is None:
             return
