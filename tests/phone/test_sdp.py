@@ -191,6 +191,7 @@ def test_nothing_is_agreed_to_that_we_did_not_offer() -> None:
         ("a=rtcp:65536", None),
         ("a=rtcp:53020 IN IP4 phone.example", None),
         ("a=rtcp:53020 IN IP4 224.0.0.1", None),
+        ("a=rtcp:53020 IN IP4 0.0.0.0", None),
         ("a=rtcp:53020 IN IP6 ::1", None),
         ("a=rtcp:x", None),
     ],

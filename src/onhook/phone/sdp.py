@@ -296,7 +296,8 @@ def _rtcp(attributes: Sequence[str], ip: str) -> tuple[str, int] | None:
         found = _RTCP.fullmatch(attribute)
         if found and 0 < int(found.group(1)) < 65536:
             with contextlib.suppress(SdpError):
-                return (_host(found.group(2), {}) if found.group(2) else ip), int(found.group(1))
+                host = _host(found.group(2), {}) if found.group(2) else ip
+                return None if host == NOBODY else (host, int(found.group(1)))
     return None
 
 
