@@ -86,3 +86,16 @@ def test_without_telephone_events_a_key_is_passed_on_at_once() -> None:
         return desk.passed_on
 
     assert run_swiftly(life()) == "7"
+
+
+def test_what_one_way_told_is_forgotten_where_the_other_never_tells() -> None:
+    """A call lasts for hours, and keys come as fast as packets."""
+
+    async def life() -> int:
+        desk = Desk()
+        for _ in range(50):
+            desk.tell("r1r2r3r4r5")
+            await asyncio.sleep(1)
+        return len(desk.keypad._in_rtp)
+
+    assert run_swiftly(life()) <= 5 * (TWICE_WITHIN_S + 1)

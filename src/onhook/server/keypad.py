@@ -42,7 +42,7 @@ class Keypad:
     def in_rtp(self, digit: str) -> None:
         """A telephone-event."""
         if not _told_before(self._by_info, digit):
-            self._in_rtp.append(_Press(digit, clock.now_s()))
+            _note(self._in_rtp, _Press(digit, clock.now_s()))
             self._on_key(digit)
 
     def by_info(self, digit: str, *, events: bool) -> None:
@@ -50,7 +50,7 @@ class Keypad:
         if _told_before(self._in_rtp, digit):
             return
         press = _Press(digit, clock.now_s())
-        self._by_info.append(press)
+        _note(self._by_info, press)
         if events:
             loop = asyncio.get_running_loop()
             loop.call_later(PASSED_ON_AFTER_S, self._pass_on_single, press)
@@ -63,10 +63,20 @@ class Keypad:
             self._pass_on(press.digit)
 
 
+def _note(presses: deque[_Press], press: _Press) -> None:
+    """Of a phone that tells only one way nobody asks for what it told: it is forgotten here."""
+    _forget_old(presses)
+    presses.append(press)
+
+
+def _forget_old(presses: deque[_Press]) -> None:
+    while presses and clock.now_s() - presses[0].at_s > TWICE_WITHIN_S:
+        presses.popleft()
+
+
 def _told_before(others: deque[_Press], digit: str) -> bool:
     """Whether the other way told of this press; then that one is used up."""
-    while others and clock.now_s() - others[0].at_s > TWICE_WITHIN_S:
-        others.popleft()
+    _forget_old(others)
     for press in others:
         if press.digit == digit:
             press.twice = True
