@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
+from onhook.server.buckets import Buckets
 from onhook.server.loop_lag import LoopLag
 
 log = structlog.get_logger()
@@ -18,7 +19,7 @@ log = structlog.get_logger()
 FEW = 25
 """Calls a second."""
 LOGGED_EVERY_S = 1.0
-_REMEMBERED = 10_000
+_SECOND_S = 1.0
 
 
 class Admission:
@@ -35,8 +36,7 @@ class Admission:
         self._now_s = now_s
         self._most_lag_s = most_lag_s
         self._per_s = per_s
-        self._buckets: dict[str, tuple[float, float]] = {}
-        """address to (calls left, when that was counted)"""
+        self._buckets = Buckets(per_s, _SECOND_S, now_s)
         self._taken_s: deque[float] = deque(maxlen=FEW)
         self._shed = 0
         self._logged_s = -LOGGED_EVERY_S
@@ -45,7 +45,7 @@ class Admission:
         """Whether a new call from an address is taken; counts it if so."""
         if self._most_lag_s and self._is_crowded() and self._lag.seconds > self._most_lag_s:
             return self._turned_away("the loop is late")
-        if self._per_s and not self._take(address):
+        if self._per_s and self._buckets.take(address):
             return self._turned_away("too many a second from one address", peer=address)
         self._taken_s.append(self._now_s())
         return True
@@ -53,15 +53,6 @@ class Admission:
     def _is_crowded(self) -> bool:
         """Whether more than a few were taken within the last second."""
         return len(self._taken_s) == FEW and self._now_s() - self._taken_s[0] < 1
-
-    def _take(self, address: str) -> bool:
-        now_s = self._now_s()
-        left, counted_s = self._buckets.get(address, (float(self._per_s), now_s))
-        left = min(self._per_s, left + (now_s - counted_s) * self._per_s)
-        if len(self._buckets) >= _REMEMBERED:
-            self._buckets.clear()
-        self._buckets[address] = (left - 1 if left >= 1 else left, now_s)
-        return left >= 1
 
     def _turned_away(self, why: str, **where: str) -> bool:
         self._shed += 1
