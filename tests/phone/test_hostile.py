@@ -260,3 +260,16 @@ async def storm(datagrams: list[bytes]) -> None:
             await on.peer.until_quiet()
             await Caller(on.peer).established()
     assert [event for event in events if event["event"].endswith("_failed")] == []
+
+
+@pytest.mark.parametrize("defect", ["", "CSeq: 1 INVITE\r\n"], ids=["readable", "malformed"])
+def test_a_response_is_hardly_longer_than_its_request(defect: str) -> None:
+    """It goes to where the request says that it comes from: nobody is to be flooded by way of us."""
+    many = VALID.replace(";rport\r\n", f";rport{',a' * 6000}\r\n{defect}").encode()
+    try:
+        request = parse(many, SOURCE)
+        assert isinstance(request, Request)
+        answer = response(request, 403)
+    except BadRequest as error:
+        answer = bad_request(error, SOURCE, "t")
+    assert 12_000 < len(answer) < len(many) + 200

@@ -1,4 +1,8 @@
-"""What a response repeats of its request: Via, From, To, Call-ID and CSeq (RFC 3261 8.2.6.2). Pure."""
+"""What a response repeats of its request: Via, From, To, Call-ID and CSeq (RFC 3261 8.2.6.2). Pure.
+
+Values that come in one line leave in one: a request with thousands of Vias would be answered with four times
+its bytes otherwise, and to whoever it says that it comes from.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +21,7 @@ def echo(
     headers: Mapping[str, Sequence[str]], top: Via, source: tuple[str, int]
 ) -> tuple[str, str]:
     """The lines before the end of the To value, where a tag may follow, and those after it."""
-    first, *others = grammar.split_list(headers["via"][0])
-    lines = [_stamped(first, top, source), *others, *headers["via"][1:]]
+    lines = _stamped_lines(headers["via"], top, source)
     vias = "".join(f"Via: {line}\r\n" for line in lines)
     before = f"{vias}From: {headers['from'][0]}\r\nTo: {headers['to'][0]}"
     return before, f"\r\nCall-ID: {headers['call-id'][0]}\r\nCSeq: {headers['cseq'][0]}\r\n"
@@ -35,8 +38,7 @@ def echo_of_malformed(
     top = readable_via(headers)
     lines = [*headers["via"]]
     if top is not None:
-        first, *others = grammar.split_list(lines[0])
-        lines = [_stamped(first, top, source), *others, *lines[1:]]
+        lines = _stamped_lines(lines, top, source)
     before = [f"Via: {line}" for line in lines]
     before += [f"{label}: {value}" for label in ("From", "To") for value in _first(headers, label)]
     after = [
@@ -58,6 +60,12 @@ def readable_via(headers: Mapping[str, Sequence[str]]) -> Via | None:
 def _first(headers: Mapping[str, Sequence[str]], label: str) -> Sequence[str]:
     """The first value of a header, or nothing."""
     return headers.get(label.lower(), ())[:1]
+
+
+def _stamped_lines(lines: Sequence[str], top: Via, source: tuple[str, int]) -> list[str]:
+    first, *others = grammar.split_list(lines[0])
+    rest = [",".join(others)] if others else []
+    return [_stamped(first, top, source), *rest, *lines[1:]]
 
 
 def _stamped(text: str, top: Via, source: tuple[str, int]) -> str:
