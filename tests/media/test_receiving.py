@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from media import rtcp_text
 from media.rtp_peer import Clip, Ear, RtpPeer, event, free_ports, rtp, tone
 from onhook.media import BadRemote, Codec, MediaPlane, Stream, StreamStats
 
@@ -347,6 +348,31 @@ async def test_a_new_source_has_timestamps_of_its_own(
     other[8:12] = b"othr"
     await dial(stream, peer, [event(4, sequence=2, timestamp=1000), bytes(other)])
     assert await ear.until_digits(2) == "44"
+
+
+async def test_a_key_beside_audio_of_another_source_is_one_key(
+    stream: Stream, peer: RtpPeer, ear: Ear
+) -> None:
+    """Some gateways send keys and audio as two sources; one that is in both is known by its own packets."""
+    pressed = key(4, timestamp=1000, sequence=100)
+    packets = [rtp(1, ssrc=9)]
+    for number, packet in enumerate(pressed, 2):
+        packets += [packet, rtp(number, timestamp=160 * number, ssrc=9)]
+    await only(stream, peer, ear, packets, "4")
+
+
+async def test_reports_on_the_port_of_the_audio_are_no_audio(
+    stream: Stream, peer: RtpPeer, ear: Ear
+) -> None:
+    """Also where nobody agreed on that (RFC 5761): they have no sequence number, and change no source."""
+    said = rtcp_text.report(7, rtcp_text.Block(1), ntp=5)
+    keys = [packet for each in key(4, timestamp=1000, sequence=2) for packet in (each, said)]
+    await dial(stream, peer, [rtp(1), *keys, event(0, sequence=100, timestamp=9000)])
+    assert await ear.until_digits(2) == "40"
+    stats = await close(stream, ear)
+    assert stats.received_packets == 2 + len(keys) // 2
+    assert stats.rtcp_refused == len(keys) // 2
+    assert ear.digits == "40"
 
 
 @pytest.mark.parametrize("code", [16, 17, 40, 255])

@@ -36,6 +36,7 @@ struct key_press {
     bool known;
     bool ended;
     uint8_t code;
+    uint32_t ssrc;      /* of whoever sends it; a sender that begins anew presses anew */
     uint16_t sequence;  /* of its newest packet */
     uint32_t timestamp; /* of its beginning, or that of its present segment */
     uint32_t duration;  /* since then, as far as it is known */
@@ -78,7 +79,7 @@ static inline enum key_news key_goes_on(const struct key_press *press, const str
 static inline enum key_news key_news(const struct key_press *press, const struct rtp *rtp,
                                      const struct key_packet *key)
 {
-    if (!press->known)
+    if (!press->known || press->ssrc != rtp->ssrc)
         return KEY_NEW;
     int32_t later = (int32_t)(rtp->timestamp - press->timestamp);
     if (later < 0)
@@ -113,6 +114,7 @@ static inline bool key_pressed(struct key_press *press, const struct rtp *rtp,
             .known = true,
             .ended = key->end,
             .code = key->code,
+            .ssrc = rtp->ssrc,
             .sequence = rtp->sequence,
             .timestamp = rtp->timestamp,
             .duration = key->duration,

@@ -898,8 +898,6 @@ static bool track_sequence(struct call *call, const struct rtp *rtp)
 {
     struct receiver *rx = &call->rx;
     int step = (int16_t)(rtp->sequence - rx->highest);
-    if (rx->tracking && rx->ssrc != rtp->ssrc)
-        rx->press.known = false;
     if (!rx->tracking || rx->ssrc != rtp->ssrc || step > SEQUENCE_RESTART || step <= -64) {
         rx->tracking = true;
         rx->ssrc = rtp->ssrc;
@@ -1178,8 +1176,11 @@ static void receive_packet(struct plane *p, struct call *call, const uint8_t *da
 {
     struct rtp rtp;
     bool chosen = call->latched && same_address(source, &call->peer);
-    if (call->rtcp.mux && is_rtcp(data, bytes)) {
-        take_rtcp(p, call, data, bytes, source);
+    if (is_rtcp(data, bytes)) { /* never RTP (RFC 5761 section 4), agreed on or not */
+        if (call->rtcp.mux)
+            take_rtcp(p, call, data, bytes, source);
+        else
+            call->stats.rtcp_refused++;
         return;
     }
     if (!parse_rtp(data, bytes, &rtp)) {
