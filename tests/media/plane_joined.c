@@ -18,6 +18,7 @@ static struct {
     uint32_t end;      /* timestamp behind the last packet */
     uint64_t tick;     /* of it */
     uint64_t packets;
+    uint64_t gaps;     /* timestamps that do not follow on */
 } heard[CALLS];
 static struct {
     uint16_t sequence;
@@ -91,6 +92,7 @@ static void hear(int i)
             expect(sequence == (uint16_t)(heard[i].sequence + 1));
             expect((int32_t)(timestamp - heard[i].end) >= 0);
             expect(packet[1] >> 7 || timestamp == heard[i].end);
+            heard[i].gaps += timestamp != heard[i].end;
         }
         heard[i].spoken = true;
         heard[i].sequence = sequence;
@@ -222,6 +224,31 @@ static void relay_at_once(void)
     }
 }
 
+/* What is played in a room follows on from the mix, in whichever tick it was asked for, and the mix from it. */
+static void play_in_a_room(void)
+{
+    for (int i = 0; i < CALLS; i++) {
+        ask((struct command){.kind = LEAVE, .call = &calls[i]});
+        ask((struct command){.kind = CUT, .call = &calls[i]});
+    }
+    for (int i = 0; i < 2; i++)
+        ask((struct command){.kind = JOIN, .call = &calls[i], .room = rooms[0]});
+    say(0, 160);
+    for (int n = 0; n < 3 * SLOTS; n++)
+        run_tick();
+    uint64_t gaps = heard[0].gaps;
+    for (int n = 0; n < 2 * SLOTS; n++) {
+        say(0, 160); /* a peer that is silent may come to be elsewhere */
+        for (int wait = 0; wait < SLOTS + n; wait++)
+            run_tick();
+        uint64_t packets = heard[0].packets;
+        play(0, FRAMES);
+        while (calls[0].playing)
+            run_tick();
+        expect(heard[0].packets > packets && heard[0].gaps == gaps);
+    }
+}
+
 static void close_rooms(void)
 {
     for (int i = 0; i < ROOMS; i++)
@@ -254,6 +281,7 @@ int main(void)
         expect_no_gap();
         expect_consistent();
     }
+    play_in_a_room();
     close_rooms();
     for (int i = 0; i < CALLS; i++) {
         expect(heard[i].packets > TICKS / SLOTS / 8);

@@ -457,12 +457,12 @@ static int32_t sent_ahead(const struct plane *p, const struct call *call)
     return call->spoken ? (int32_t)(call->sent_end - timestamp_now(p, call)) : 0;
 }
 
-/* What was sent last is not over before another slot is served: move there, so that what is sent next
- * follows without a gap. False: it is over, or far ahead. */
+/* What was sent last is over when another slot is served, or this one: move there, so that what is sent
+ * next follows without a gap. False: it is over by now, or far ahead. */
 static bool align(struct plane *p, struct call *call)
 {
     int32_t ahead = sent_ahead(p, call);
-    if (ahead <= 0 || ahead > SLOTS * SAMPLES_PER_TICK)
+    if (!call->spoken || ahead < 0 || ahead > SLOTS * SAMPLES_PER_TICK)
         return false;
     int ticks = (ahead + SAMPLES_PER_TICK - 1) / SAMPLES_PER_TICK;
     slot_remove(p, call);
