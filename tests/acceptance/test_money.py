@@ -14,6 +14,7 @@ import pytest
 from acceptance.harness import Customer, Onhook
 from onhook.cli import accounts, ledger, rates
 from onhook.server.settings import load
+from onhook.store import Keyring
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
@@ -26,8 +27,9 @@ _numbers = count(1)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Onhook]:
-    """A server whose rate table was there before it started."""
+    """A server whose rate table was there before it started, in a data directory of an earlier one."""
     data = Path(mkdtemp(prefix="onhook-"))
+    Keyring.open(data)
     table = data / "rates.csv"
     table.write_text(
         "direction,prefix,currency,per_minute,initial_s,increment_s\n"
