@@ -392,6 +392,8 @@ def test_whatever_is_done_to_a_file_it_is_played_or_refused(
 
 HEAD = bytes.fromhex("fff314c4")  # the shortest frame that there is: 24 bytes
 HOSTILE = {
+    "zeros": b"\0",
+    "byte order marks": b"\xef\xbb\xbf",
     "sync": b"\xff",
     "what looks like frames": b"\xff\xfb\x90\x00",
     "short frames": HEAD.ljust(24, b"\0"),
