@@ -64,6 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         memcpy(datagram, data, length);
         receive_packet(&plane, &call, datagram, length, &source);
         free(datagram);
+        call.rtcp.due_tick = plane.tick; /* what was read is reported on */
+        serve_rtcp(&plane, &call);
         plane.tick++;
         plane.arrived = sample_clock(&plane);
         recorder_advance(&call.recorder, plane.arrived);
@@ -100,6 +102,8 @@ static size_t make_input(uint8_t *out)
             out[at] = first[chance() % sizeof first];
         if (length > 1)
             out[at + 1] = second[chance() % sizeof second];
+        if (length > RTP_HEADER_BYTES && chance() % 2) /* the sources that are known: 0 */
+            memset(out + at + 4, 0, 8);
         if (length > 8 && chance() % 4) { /* RTCP that fits, or nearly */
             out[at + 2] = 0;
             out[at + 3] = (uint8_t)(length / 4 - 1);
