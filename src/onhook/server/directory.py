@@ -66,12 +66,12 @@ class _Believed(Generic[Value]):
     async def _fetch(self, key: str) -> Value | None:
         asked_s = clock.now_s()
         value = await self._look_up(key)
+        self._values.pop(key, None)
         if value is None:
-            self._values.pop(key, None)
             return None
-        if len(self._values) >= _REMEMBERED:
-            self._values.clear()
         self._values[key] = (asked_s, value)
+        if len(self._values) > _REMEMBERED:
+            del self._values[next(iter(self._values))]  # the one that was looked up the longest ago
         return value
 
     def _refreshed(self, task: "asyncio.Task[Value | None]") -> None:
