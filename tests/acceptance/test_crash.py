@@ -13,6 +13,7 @@ import pytest
 from acceptance.asking import rows
 from acceptance.crashing import CrashRig, kill, terminal_ids, the_end
 from acceptance.harness import Customer, Onhook, free_port
+from onhook.server import dialogs
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
@@ -36,6 +37,14 @@ async def test_nothing_is_lost_by_random_kills(kills: int) -> None:
     assert rig.verdict.recovered > 0, str(rig.verdict)
 
 
+async def acknowledged(server: Onhook, session: str) -> None:
+    """Returns once it is on disk that the caller has acknowledged the answer: from then on it is billed."""
+    query = "SELECT dialog FROM calls WHERE session = ?"
+    async with asyncio.timeout(30):
+        while any(one.record.pending for one in dialogs.read(rows(server, query, session)[0][0])):
+            await asyncio.sleep(0.01)
+
+
 async def test_a_call_that_was_playing_is_hung_up_billed_and_told_of(
     start: Callable[..., Onhook], again: Callable[[Onhook], Onhook],
     receiver: Receiver, phone: Phone,
@@ -45,6 +54,7 @@ async def test_a_call_that_was_playing_is_hung_up_billed_and_told_of(
     call, told = await customer.call()
     await customer.hangup(told["session"], msg=LONG, notify_url=receiver.url("/end"), tag="t")
     await call.answered(30)
+    await acknowledged(server, told["session"])
     await kill(server)
     await asyncio.to_thread(again, server)
     assert (await call.ended()).how is How.BYE_RECEIVED

@@ -30,6 +30,9 @@ SENTENCES: Final = (
 ALLOWED: Final = 0.15
 """How much more of the words may be wrong on the telephone."""
 
+QUIET_S: Final = 0.3
+"""Of silence before and behind a sentence: a recogniser levels by what is quiet."""
+
 RATE_HZ: Final = 16_000
 """What the recogniser listens to."""
 
@@ -42,6 +45,8 @@ class Recogniser:
 
     def understood(self, sound: npt.NDArray[np.float32], rate_hz: int) -> list[str]:
         """The words of `sound`, which is within -1 to 1."""
+        quiet = np.zeros(round(QUIET_S * rate_hz), dtype=np.float32)
+        sound = np.concatenate([quiet, sound, quiet])
         pcm = np.clip(soxr.resample(sound, rate_hz, RATE_HZ) * 32767, -32768, 32767)
         self._decoder.start_utt()
         self._decoder.process_raw(pcm.astype("<i2").tobytes(), full_utt=True)

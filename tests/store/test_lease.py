@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
+from sqlalchemy.util import await_only
 
 from onhook.store import Lease, LeaseLost, LeaseRecord, Store, Writes
 from onhook.store.lease import find_lease, take_lease
 from onhook.store.numbers import forward
 from onhook.store.reports import claim_replays
+from store.postgresql import PostgreSQL
 from store.samples import APPLICATION, NUMBER, call, notification
 
 
@@ -113,6 +115,31 @@ async def test_it_is_not_taken_in_the_middle_of_a_transaction(
     assert order == ["written", "taken"]
     with pytest.raises(LeaseLost):
         await store.submit(Writes(calls=(call(),)))
+
+
+@pytest.mark.slow
+async def test_whoever_stands_still_in_a_transaction_keeps_nobody_out_for_ever(
+    tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    """As if its machine were suspended: PostgreSQL ends the session, and with it the lock on the lease."""
+    url = postgresql.new_database()
+    stores = [await Store.open(tmp_path, url) for _ in range(2)]
+    lease = await take(stores[0], "here")
+    await lease.renew()
+    begun, awake = asyncio.Event(), asyncio.Event()
+
+    def stands_still(_connection: Connection) -> None:
+        begun.set()
+        await_only(awake.wait())
+
+    writing = asyncio.create_task(stores[0].database.transact(stands_still))
+    await begun.wait()
+    assert (await take(stores[1], "there")).number == 2
+    awake.set()
+    with pytest.raises(LeaseLost):
+        await writing
+    for store in stores:
+        await store.close()
 
 
 async def test_closing_gives_it_up_and_a_lost_one_is_let_be(

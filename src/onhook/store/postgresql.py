@@ -23,9 +23,14 @@ _CONNECT_S = 5.0
 _STATEMENT_S = 30.0
 """No statement of ours takes long; one that hangs must not hang the calls."""
 
+_IDLE_S = 10
+"""A process that stands still in the middle of a transaction keeps its locks for no longer: on its lease
+waits whoever takes its calls over."""
+
 _CONNECTIONS = 5
 _MORE_CONNECTIONS = 15
 _SCHEMA_LOCK = 0x6F6E686F6F6B  # "onhook"; any number that is ours
+_LET_GO = f"SET idle_in_transaction_session_timeout = '{_IDLE_S}s'"
 _EXAMPLE = "postgresql://user:password@host:5432/database"
 _OPTIONS = ("host", "port", "sslmode")
 
@@ -49,6 +54,8 @@ class Postgresql:
             max_overflow=_MORE_CONNECTIONS,
         )
         self._writing: AsyncConnection | None = None
+        self._let_go = False
+        """Whether the server was told of _IDLE_S on that connection."""
         self._turn = asyncio.Lock()
 
     def insert(self, table: Table) -> Insert:
@@ -89,12 +96,16 @@ class Postgresql:
 
         def guarded(sync: Connection) -> Result:
             if guard is not None:
+                if not self._let_go:
+                    sync.exec_driver_sql(_LET_GO)
                 guard(sync)
             return work(sync)
 
         try:
             async with connection.begin():
-                return await connection.run_sync(guarded)
+                result = await connection.run_sync(guarded)
+            self._let_go = guard is not None
+            return result
         except SQLAlchemyError:
             if connection.invalidated:
                 await self._drop()
@@ -107,7 +118,7 @@ class Postgresql:
             raise
 
     async def _drop(self) -> None:
-        connection, self._writing = self._writing, None
+        connection, self._writing, self._let_go = self._writing, None, False
         if connection is not None:
             await connection.invalidate()
             await connection.close()
