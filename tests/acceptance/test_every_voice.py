@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from acceptance.asking import OK
 from acceptance.harness import Customer
@@ -54,6 +55,7 @@ def faults(speaker: Speaker, call: PhoneCall) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 async def test_every_language_and_gender_is_heard_in_a_call(customer: Customer) -> None:
     with installed_voices() as catalogue:
         speakers = [Speaker(voice.language, voice.gender.value) for voice in catalogue.voices]

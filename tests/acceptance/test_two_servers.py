@@ -123,6 +123,7 @@ async def test_one_that_was_stopped_is_followed_at_once(start: Callable[..., Onh
     assert "lease_waited_for" not in second.log
 
 
+@pytest.mark.slow
 async def test_a_process_that_stood_still_writes_nothing_more_and_ends(
     start: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
