@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from onhook.api import reference
+from onhook.api.reference import Asked, markdown
 from onhook.blocks import BLOCKS, ENDPOINTS, NOTICES, Block, Endpoint, Field, Notice
-from onhook.server import reference
-from onhook.server.reference import Asked, markdown
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "docs" / "reference"
 

@@ -15,7 +15,7 @@ import pytest
 from acceptance.asking import rows
 from acceptance.harness import Customer, Onhook
 from acceptance.test_health import becomes
-from onhook.server.clock import api_date
+from onhook.calls.clock import api_date
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Notification, Receiver, Reply, Then

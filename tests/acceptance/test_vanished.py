@@ -14,7 +14,7 @@ from acceptance.harness import Customer, Onhook
 from acceptance.test_hostile import logged
 from acceptance.test_operating import onhook
 from media.rtcp_text import Block, report
-from onhook.server.clock import api_date
+from onhook.calls.clock import api_date
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification
 from onhook.testing.sip_text import response

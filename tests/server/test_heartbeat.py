@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from onhook.server import clock
+from onhook.calls import clock
+from onhook.calls.journal import Journal
 from onhook.server.heartbeat import beat
-from onhook.server.journal import Journal
 from onhook.store import Store, Writes
 from onhook.store.orphans import last_alive
 from store.samples import ACCOUNT, APPLICATION, call

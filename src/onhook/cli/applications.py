@@ -4,9 +4,9 @@ over within a second."""
 import time
 from pathlib import Path
 
+from onhook.calls import numbers
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened_store
-from onhook.server import numbers
 from onhook.store import Store
 from onhook.store.applications import all_applications, mark_removed, set_format
 from onhook.store.numbers import all_numbers, remove_number, set_format_of

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from onhook.billing import MoneyError, amount, exact, from_micros, micros
+from onhook.calls import numbers
 from onhook.cli.accounts import ensure_main_account
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened
-from onhook.server import numbers
 from onhook.server.settings import Settings
 from onhook.store import Account, LedgerEntry, Store
 

@@ -15,6 +15,7 @@ import structlog
 
 from onhook.blocks import Refused
 from onhook.blocks.declaration import MESSAGE_MAX
+from onhook.calls.preparation import RequestSyntax
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import check_there
 from onhook.media.prompt import Prompt
@@ -22,7 +23,6 @@ from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
 from onhook.notify.resolver import Resolver
 from onhook.notify.tls import CaFileUnusable, client_context
-from onhook.server.preparation import RequestSyntax
 from onhook.server.prompt_making import make_renderer
 from onhook.server.settings import Settings
 from onhook.speech.errors import SpeechError

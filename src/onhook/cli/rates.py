@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from onhook.billing import RateFileInvalid, RateInvalid, RateRow, exact, rate_row, read_rates
+from onhook.calls.charging import record, row
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened
-from onhook.server.charging import record, row
 
 LARGEST_FILE_BYTES = 100_000_000
 

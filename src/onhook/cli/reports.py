@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from onhook.calls.facts import facts_of
+from onhook.calls.untold import untold_links
 from onhook.cli.errors import CommandError
 from onhook.cli.moments import since_ms, text_of
 from onhook.cli.opening import opened_store
 from onhook.cli.tables import show_fields, show_line, show_table
-from onhook.server.facts import facts_of
-from onhook.server.untold import untold_links
 from onhook.store import AttemptRecord, CallRecord, NotificationRecord, RefusedRequest
 from onhook.store.records import MAIN_ACCOUNT
 from onhook.store.reports import (

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from onhook.calls import numbers
+from onhook.calls.trunks import Unusable, way_out
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened
-from onhook.server import numbers
-from onhook.server.trunks import Unusable, way_out
 from onhook.store import Keyring, TrunkRecord
 from onhook.store.trunks import add_trunk, all_trunks, remove_trunk
 

@@ -1,1 +1,1 @@
-"""The process: settings, the HTTP API, calls and their wiring, health and metrics."""
+"""The process: settings, start and end, its lease and heartbeat, health and metrics."""

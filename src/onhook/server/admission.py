@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from onhook.server.buckets import Buckets
+from onhook.api.buckets import Buckets
 from onhook.server.loop_lag import LoopLag
 
 log = structlog.get_logger()

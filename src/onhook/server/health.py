@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from onhook.server import clock
+from onhook.calls import clock
 from onhook.server.occupancy import LOCK_FILE
 from onhook.store import Lease, Store
 from onhook.store.keyring import KEY_FILE

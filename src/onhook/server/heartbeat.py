@@ -11,8 +11,8 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from onhook.server import clock
-from onhook.server.journal import Journal
+from onhook.calls import clock
+from onhook.calls.journal import Journal
 from onhook.store import Store, WorkerAlive, Writes
 
 log = structlog.get_logger()

@@ -25,7 +25,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from onhook.server import clock
+from onhook.calls import clock
 from onhook.server.occupancy import LOCK_FILE
 from onhook.store import Lease, LeaseLost, LeaseRecord, Store, StoreError
 from onhook.store.lease import find_lease, take_lease

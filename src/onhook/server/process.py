@@ -21,7 +21,36 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from onhook import __version__
+from onhook.api.account_api import AccountApi
+from onhook.api.cors import Origins
+from onhook.api.endpoints import Api, Application
+from onhook.api.http_guard import guarded
+from onhook.api.idempotency import KeptReplies
+from onhook.api.pages import routes as reference_routes
+from onhook.api.ratelimit import RateLimit
+from onhook.api.refusals import Refusals
 from onhook.call import Limits, State
+from onhook.calls.arrangements import Arrangements
+from onhook.calls.callees import Callees
+from onhook.calls.charging import Charging
+from onhook.calls.clock import SettledClock
+from onhook.calls.concurrency import CallsInProgress
+from onhook.calls.credit import Credit
+from onhook.calls.directory import Directory
+from onhook.calls.journal import Journal
+from onhook.calls.notices import outgoing
+from onhook.calls.outbound import Outbound
+from onhook.calls.placing import Placing
+from onhook.calls.preparation import Preparation, RequestSyntax
+from onhook.calls.pricing import Pricing
+from onhook.calls.recordings import web as recordings_web
+from onhook.calls.recordings.store import RecordingStore
+from onhook.calls.recovery import PhoneRecovery, settle
+from onhook.calls.replays import hand_over_replays
+from onhook.calls.rooms import Rooms
+from onhook.calls.surroundings import Surroundings
+from onhook.calls.switchboard import Switchboard
+from onhook.calls.works import Means
 from onhook.media.plane import MediaPlane
 from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
@@ -33,45 +62,16 @@ from onhook.notify.resolver import Resolver
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.tls import CaFileUnusable, client_context
 from onhook.phone.endpoint import SipEndpoint
-from onhook.server.account_api import AccountApi
 from onhook.server.admission import Admission
-from onhook.server.api import Api, Application
-from onhook.server.arrangements import Arrangements
-from onhook.server.callees import Callees
-from onhook.server.charging import Charging
-from onhook.server.clock import SettledClock
-from onhook.server.concurrency import CallsInProgress
-from onhook.server.cors import Origins
-from onhook.server.credit import Credit
-from onhook.server.directory import Directory
 from onhook.server.health import Health, report
 from onhook.server.heartbeat import beat
-from onhook.server.http_guard import guarded
-from onhook.server.idempotency import KeptReplies
-from onhook.server.journal import Journal
 from onhook.server.lease import WorkerInUse, keep, take, unless
 from onhook.server.loop_lag import LoopLag
 from onhook.server.metrics import Metrics
-from onhook.server.notices import outgoing
 from onhook.server.occupancy import Occupied, occupied
-from onhook.server.outbound import Outbound
-from onhook.server.pages import routes as reference_routes
-from onhook.server.placing import Placing
-from onhook.server.preparation import Preparation, RequestSyntax
-from onhook.server.pricing import Pricing
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.prompt_making import make_renderer, prompt_directory
-from onhook.server.ratelimit import RateLimit
-from onhook.server.recordings import web as recordings_web
-from onhook.server.recordings.store import RecordingStore
-from onhook.server.recovery import PhoneRecovery, settle
-from onhook.server.refusals import Refusals
-from onhook.server.replays import hand_over_replays
-from onhook.server.rooms import Rooms
 from onhook.server.settings import Settings
-from onhook.server.surroundings import Surroundings
-from onhook.server.switchboard import Switchboard
-from onhook.server.works import Means
 from onhook.speech.installed import installed_voices
 from onhook.speech.renderer import Renderer
 from onhook.speech.voices_directory import DirectoryUnusable
@@ -273,7 +273,7 @@ class Server:
         self._stop.set()
 
     async def _settle(self, store: Store) -> Sequence[CallRecord]:
-        """Ends on disk what a crash of this worker left behind; see onhook.server.recovery."""
+        """Ends on disk what a crash of this worker left behind; see onhook.calls.recovery."""
         try:
             return await settle(store, self._settings.worker)
         except (StoreError, SQLAlchemyError) as error:

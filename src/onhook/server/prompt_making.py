@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Final
 
+from onhook.calls.preparation import CheckedFetcher, download_room
 from onhook.media.prompt import Prompt
 from onhook.notify.client import WebClient
-from onhook.server.preparation import CheckedFetcher, download_room
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.settings import Settings
 from onhook.speech.copies import Copies

@@ -1,0 +1,108 @@
+"""What a request needs before its block may begin: URLs that answer, a message, whom to call, a seat."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from onhook.billing import LegsDiffer, Rate
+from onhook.blocks import BlockRequest, Destination, Refused
+from onhook.calls.callees import Callee, Callees
+from onhook.calls.concurrency import CallsInProgress
+from onhook.calls.directory import Directory
+from onhook.calls.preparation import Preparation
+from onhook.calls.pricing import Pricing
+from onhook.calls.rooms import Rooms, Seat
+from onhook.calls.speaking import NOTHING, PreparedMessage
+from onhook.store import CallRecord
+
+
+@dataclass(slots=True)
+class Arranged:
+    """What was got ready for a block. ``release()`` gives back what others could use."""
+
+    message: PreparedMessage = NOTHING
+    callee: Callee | None = None
+    rate: Rate | None = None
+    """What a minute of the call costs once the callee has answered."""
+    seat: Seat | None = None
+    on_release: Callable[[], None] | None = None
+    """Gives back what was held of the account for it."""
+
+    @property
+    def reply(self) -> Mapping[str, object]:
+        """What joins the reply."""
+        return {"room": self.seat.name} if self.seat is not None else {}
+
+    def release(self) -> None:
+        """The block did not begin, or is over."""
+        self.message.close()
+        if self.seat is not None:
+            self.seat.leave()
+        if self.on_release is not None:
+            self.on_release()
+            self.on_release = None
+
+
+class Arrangements:
+    """Gets ready what requests of calls in progress need."""
+
+    def __init__(
+        self,
+        preparation: Preparation,
+        directory: Directory,
+        callees: Callees,
+        pricing: Pricing,
+        rooms: Rooms,
+        in_progress: CallsInProgress,
+    ) -> None:
+        self._preparation = preparation
+        self._directory = directory
+        self._callees = callees
+        self._pricing = pricing
+        self._rooms = rooms
+        self._in_progress = in_progress
+
+    async def make(
+        self, request: BlockRequest, record: CallRecord, given_up: "asyncio.Future[None]"
+    ) -> Arranged:
+        """What the request needs; of several failures the URL's and the message's decide.
+
+        Returns early, with what there is, when ``given_up`` is done: then the call went to its end.
+        Raises :class:`Refused`.
+        """
+        arranged = Arranged(message=await self._preparation.prepare(request, given_up))
+        dest = request.options.get("dest")
+        if given_up.done() or not isinstance(dest, Destination):
+            return arranged
+        try:
+            await self._add(arranged, dest, request, record)
+        except BaseException:
+            arranged.release()
+            raise
+        return arranged
+
+    async def _add(
+        self, arranged: Arranged, dest: Destination, request: BlockRequest, record: CallRecord
+    ) -> None:
+        if dest.room is not None:
+            arranged.seat = self._rooms.seat(record.app_id, dest.room)
+            return
+        account = await self._directory.account_of(record.app_id)
+        arranged.callee = await self._callees.find(
+            account,
+            dest.number,
+            request.text("caller_id"),
+            callers_own=record.from_number if record.direction == "in" else "",
+        )
+        self._in_progress.pass_on(record.account_id)
+        arranged.rate = await dearer(self._pricing, record, dest.number)
+
+
+async def dearer(pricing: Pricing, record: CallRecord, dest: str, name: str = "dest") -> Rate:
+    """What a minute of the call costs once ``dest``, which the parameter ``name`` gave, is joined to it.
+    Raises :class:`Refused` where the two could not be billed as one."""
+    try:
+        return await pricing.with_leg(record, dest)
+    except LegsDiffer as error:
+        detail = f"The number in {name} is charged in other steps than this call, so they cannot be joined."
+        raise Refused(f"error_{name}_not_supported", detail) from error

@@ -1,0 +1,170 @@
+"""The record of a call, and what is written with each change of it.
+
+A change, the notifications that it caused and the replies that it promised are one transaction; only
+when it is on disk do those leave.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from onhook import call as machine
+from onhook.call import Call, State
+from onhook.calls import bills, call_record, clock, kept_replies, notices
+from onhook.calls.call_metrics import CallMetrics
+from onhook.calls.journal import Journal
+from onhook.calls.ticket import Ticket
+from onhook.notify.notification import Notification
+from onhook.store import CallRecord, NotificationRecord, Writes
+
+log = structlog.get_logger()
+
+
+class BookOwner(Protocol):
+    """The call whose book it is."""
+
+    def recorded(self) -> None:
+        """Its first state is on disk: from now on others may know of it."""
+
+    def closed_book(self) -> None:
+        """Its end is on disk."""
+
+    def unrecorded(self) -> None:
+        """Its first state cannot be written: it is as if it never came."""
+
+
+class CallBook:
+    """Writes one call. ``record`` is what was last submitted."""
+
+    def __init__(
+        self,
+        record: CallRecord,
+        owner: BookOwner,
+        journal: Journal,
+        metrics: CallMetrics,
+        deliver: Callable[[Notification], None],
+    ) -> None:
+        self.record = record
+        self._owner = owner
+        self._journal = journal
+        self._metrics = metrics
+        self._deliver = deliver
+        self._asked = False
+        """A request was accepted: the tag of the first one is that of the call (reference, section 7)."""
+        self._known = False
+        """Its first state is on disk: a call that nobody knows of is turned away, not kept."""
+        self._abandoned = False
+        self._closed = False
+
+    def write(
+        self,
+        call: Call,
+        accepted: Sequence[Ticket],
+        told: Sequence[machine.Notify],
+        dialog: str | None,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """Submits the call as it is now; ``dialog`` is None if nothing of it changed.
+
+        ``then`` is called when it is on disk.
+        """
+        record = call_record.advanced(self.record, call, told=len(told), dialog=dialog)
+        if self._abandoned or (record is self.record and not accepted and not told):
+            return
+        self._note_end(record)
+        tag = record.tag
+        if accepted and not self._asked:
+            self._asked, tag = True, accepted[0].request.tag
+        first = self.record.sequence + 1
+        record = _dated(replace(record, tag=tag))
+        self.record = record
+        notifications = [
+            notices.notification(record, effect.contact, effect.call_state, sequence)
+            for sequence, effect in enumerate(told, first)
+        ]
+        replies = tuple(
+            reply
+            for ticket in accepted
+            for reply in kept_replies.accepted(record.app_id, ticket.request.key, ticket.reply)
+        )
+        writes = Writes(
+            calls=(record,),
+            notifications=tuple(notifications),
+            debits=bills.debits(record) if call.state is State.ENDED else (),
+            replies=replies,
+        )
+        first_try = self._journal.write(
+            record.session, writes, lambda: self._on_disk(notifications, record.state, then)
+        )
+        first_try.add_done_callback(lambda future: self._tried(future, accepted))
+
+    def note_sip_code(self, code: int | None) -> None:
+        """Why somebody was not reached; written with what comes of it."""
+        self.record = replace(self.record, sip_code=code)
+
+    def _note_end(self, record: CallRecord) -> None:
+        """The end is logged and counted once it is known: the answer to our BYE may show it to be another."""
+        ended = State.ENDED.value
+        if record.state != ended or self.record.state == ended:
+            return
+        log.info(
+            "call_ended",
+            session=record.session,
+            txn_ref=record.txn_ref,
+            ended_by=record.ended_by,
+            cause=record.cause,
+            sip_code=record.sip_code,
+            duration_ms=record.duration_ms,
+            **notices.lost_fields(record),
+        )
+        self._metrics.ended(record.ended_by, record.cause)
+
+    def _tried(self, future: "asyncio.Future[None]", accepted: Sequence[Ticket]) -> None:
+        """Requests get their reply: what could not be written at once was not accepted."""
+        error = future.exception()
+        for ticket in accepted:
+            if error is None:
+                ticket.accept()
+            else:
+                ticket.fail(error)
+        if error is not None and not self._known and not self._abandoned:
+            self._abandon()
+
+    def _on_disk(
+        self,
+        notifications: Sequence[NotificationRecord],
+        state: str,
+        then: Callable[[], None] | None,
+    ) -> None:
+        """It is written, and everything before it: now others are told."""
+        if not self._known:
+            self._known = True
+            self._owner.recorded()
+        if then is not None:
+            then()
+        for notification in notifications:
+            self._deliver(notices.outgoing(notification))
+        if state == State.ENDED.value and not self._closed:
+            self._closed = True  # what becomes of its peer may be written later
+            self._owner.closed_book()
+
+    def _abandon(self) -> None:
+        """Nothing can be written, and nobody was told of the call."""
+        self._abandoned = True
+        log.error("call_abandoned", session=self.record.session)
+        self._journal.forget(self.record.session)
+        self._owner.unrecorded()
+
+
+def _dated(record: CallRecord) -> CallRecord:
+    """The record as of now; a call that has ended needs no other clock than that of people."""
+    now_s = clock.now_s()
+    return replace(
+        record,
+        written_ms=clock.wall_ms(now_s),
+        written_mono_ms=clock.mono_ms(now_s),
+        boot_id=clock.boot_id() if record.ended_ms is None else "",
+    )

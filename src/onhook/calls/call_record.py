@@ -1,0 +1,97 @@
+"""What is stored of a call, read off its state as it is now."""
+
+from dataclasses import replace
+
+from onhook.billing import bill
+from onhook.call import Call, Contact, Fields, State
+from onhook.calls import bills, clock
+from onhook.calls.facts import facts_of
+from onhook.store import CallRecord
+
+_NOBODY = Contact("", "")
+
+
+def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -> CallRecord:
+    """The record after something happened: the very same object if nothing of it is to be stored.
+
+    ``told`` counts the notifications that it caused; ``dialog`` is new, or None if it is as before: empty,
+    where nothing is left to be ended at a phone.
+    """
+    contact = call.contact or _NOBODY
+    known = facts_of(record)
+    facts: dict[str, object] = {
+        "facts": replace(
+            known, fields=_fields(call), monitor=call.monitor, received_s=_received_s(call)
+        ).text(),
+        "state": _stored_state(call).value,
+        "contact_block": contact.block,
+        "contact_url": contact.url,
+        "contact_tag": contact.tag,
+        "sequence": record.sequence + told,
+    }
+    facts |= _answer(record, _billed_from(call))
+    if dialog is not None:
+        facts["dialog"] = dialog
+    if _ends_anew(record, call):
+        facts |= _ending(record, call)
+    changes = {name: value for name, value in facts.items() if getattr(record, name) != value}
+    return replace(record, **changes) if changes else record  # type: ignore[arg-type]  # its fields
+
+
+def _answer(record: CallRecord, answered_at: float | None) -> dict[str, object]:
+    """On both clocks, and once: the wall clock may be set."""
+    if answered_at is None:
+        return {"answered_ms": None, "answered_mono_ms": None}
+    if record.answered_ms is not None:
+        return {}
+    return {
+        "answered_ms": clock.wall_ms(answered_at),
+        "answered_mono_ms": clock.mono_ms(answered_at),
+    }
+
+
+def _ends_anew(record: CallRecord, call: Call) -> bool:
+    """Whether there is an end to be written: the first, or what our BYE showed it to have been."""
+    end = call.end
+    return end is not None and (
+        record.ended_ms is None or (record.ended_by, record.cause) != (end.by.value, end.cause)
+    )
+
+
+def _received_s(call: Call) -> str:
+    """Seconds from the answer to what the far end received last; empty if that is not known."""
+    end = call.end
+    if end is None or end.received_at is None or call.answered_at is None:
+        return ""
+    return f"{max(0.0, end.received_at - call.answered_at):.3f}"
+
+
+def _billed_from(call: Call) -> float | None:
+    """When it was answered. What ended unacknowledged was never heard: it counts as not answered."""
+    return call.answered_at if call.end is None or call.acknowledged else None
+
+
+def _stored_state(call: Call) -> State:
+    """A reservation is not stored: it does not survive a restart."""
+    return call.rest if call.state is State.PREPARING else call.state
+
+
+def _fields(call: Call) -> Fields:
+    """What the terminal notification would carry of the last block, should the process die now."""
+    work = call.job.work if call.job is not None else None
+    if call.state is State.RUNNING and work is not None and not work.keeps_contact:
+        return (*work.known(), *call.monitoring)
+    return call.contact.fields if call.contact is not None else call.untold
+
+
+def _ending(record: CallRecord, call: Call) -> dict[str, object]:
+    if call.end is None:
+        return {}
+    return {
+        "ended_ms": clock.wall_ms(call.end.at),
+        "ended_by": call.end.by.value,
+        "cause": call.end.cause,
+        "sip_cause": call.end.sip_cause,
+        "sip_code": record.sip_code if call.end.sip_code is None else call.end.sip_code,
+        **bills.came_to(bill(bills.rate_of(record), _billed_from(call), call.end.at)),
+    }

@@ -1,0 +1,170 @@
+"""Who may ask, which number is whose, and which trunks there are: a short memory in front of the store.
+
+Applications, numbers and trunks are made by another process (the ``onhook`` command) while this one runs, so
+what was found is believed for a second only, and what was not found is not remembered at all.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from onhook.blocks import Refused
+from onhook.calls import clock
+from onhook.calls.trunks import Unusable, WayOut, way_out
+from onhook.flights import Flights
+from onhook.store import Account, Application, Keyring, Number, Store
+from onhook.store.keyring import token_hash
+from onhook.store.numbers import numbers_of
+from onhook.store.trunks import all_trunks
+
+log = structlog.get_logger()
+
+_BELIEVED_S = 1.0
+_REMEMBERED = 10_000
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What an application's notifications are signed with."""
+
+    access_token: str
+    webhook_secret: str
+
+
+class _Believed(Generic[Value]):
+    """Values by key. Those of one key are looked up once, however many wait for them, and a value in
+    use is looked up anew before it expires, so that nobody has to wait for it."""
+
+    def __init__(self, look_up: Callable[[str], Coroutine[Any, Any, Value | None]]) -> None:
+        self._look_up = look_up
+        self._values: dict[str, tuple[float, Value]] = {}
+        self._flights: Flights[Value | None] = Flights()
+        self._refreshing: set[asyncio.Task[Value | None]] = set()
+
+    async def get(self, key: str) -> Value | None:
+        """The value; None if there is none. Raises what the look-up raises."""
+        found = self._values.get(key)
+        age_s = clock.now_s() - found[0] if found else _BELIEVED_S
+        if found is None or age_s >= _BELIEVED_S:
+            return await self._flights.join(key, lambda: self._fetch(key))
+        if age_s >= _BELIEVED_S / 2 and not self._refreshing:
+            task = asyncio.create_task(self._flights.join(key, lambda: self._fetch(key)))
+            self._refreshing.add(task)
+            task.add_done_callback(self._refreshed)
+        return found[1]
+
+    def forget(self, key: str) -> None:
+        """The value is known to have changed."""
+        self._values.pop(key, None)
+
+    async def _fetch(self, key: str) -> Value | None:
+        asked_s = clock.now_s()
+        value = await self._look_up(key)
+        self._values.pop(key, None)
+        if value is None:
+            return None
+        self._values[key] = (asked_s, value)
+        if len(self._values) > _REMEMBERED:
+            del self._values[next(iter(self._values))]  # the one that was looked up the longest ago
+        return value
+
+    def _refreshed(self, task: "asyncio.Task[Value | None]") -> None:
+        self._refreshing.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("refresh_failed", error=type(task.exception()).__name__)
+
+
+class Directory:
+    """Applications, numbers and trunks."""
+
+    def __init__(self, store: Store, keyring: Keyring) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._by_token = _Believed(store.application_by_token)
+        self._numbers = _Believed(store.number)
+        self._accounts = _Believed(store.money.account_of)
+        self._secrets = _Believed(self._decrypted)
+        self._formats = _Believed(self._read_format)
+        self._unusable: set[Unusable] = set()
+        self._ways_out = _Believed(self._read_ways_out)
+        self._numbers_of = _Believed(self._read_numbers_of)
+
+    async def authenticate(self, given: Mapping[str, str]) -> Application:
+        """The application that ``app_id`` and ``access_token`` name together, or :class:`Refused`."""
+        digest = token_hash(given["access_token"])
+        application = await self._by_token.get(digest)
+        if application is None or not hmac.compare_digest(application.token_hash, digest):
+            raise Refused("error_invalid_access_token")
+        if application.app_id != given["app_id"]:
+            known = await self._store.application(given["app_id"])
+            raise Refused("error_invalid_access_token" if known else "error_invalid_app_id")
+        return application
+
+    async def number(self, number: str) -> Number | None:
+        """The number, in E.164, if it is configured."""
+        return await self._numbers.get(number)
+
+    def forget_number(self, number: str) -> None:
+        """The number was changed by this process: the next call is to see it as it is now."""
+        self._numbers.forget(number)
+
+    async def account_of(self, app_id: str) -> Account:
+        """Who pays for an application; its balance is not of now. Raises LookupError."""
+        return _found(await self._accounts.get(app_id), app_id)
+
+    async def ways_out(self) -> tuple[WayOut, ...]:
+        """Every trunk, in the order of trial. Raises StoreError."""
+        return await self._ways_out.get("") or ()
+
+    async def numbers_of(self, account_id: str) -> tuple[str, ...]:
+        """The numbers of an account, in E.164 and in order. Raises StoreError."""
+        return await self._numbers_of.get(account_id) or ()
+
+    async def secrets(self, app_id: str) -> Secrets:
+        """What signs the notifications of an application. Raises LookupError if it is gone."""
+        return _found(await self._secrets.get(app_id), app_id)
+
+    async def format_of(self, app_id: str, number: Number | None = None) -> str:
+        """How calls of an application, or of one of its numbers, are told: ``json``, or empty for a form.
+
+        Raises StoreError or LookupError.
+        """
+        own = number.format if number is not None else ""
+        found = own or _found(await self._formats.get(app_id), app_id)
+        return "" if found == "form" else found
+
+    async def _read_format(self, app_id: str) -> str | None:
+        application = await self._store.application(app_id)
+        return None if application is None else application.format
+
+    async def _read_ways_out(self, _: str) -> tuple[WayOut, ...]:
+        found = [way_out(record, self._keyring) for record in await all_trunks(self._store)]
+        unusable = {one for one in found if isinstance(one, Unusable)}
+        for one in unusable - self._unusable:  # once, not whenever they are read
+            log.error("trunk_unusable", trunk=one.name, reason=one.reason)
+        self._unusable = unusable
+        return tuple(one for one in found if isinstance(one, WayOut))
+
+    async def _read_numbers_of(self, account_id: str) -> tuple[str, ...]:
+        return tuple(one.number for one in await numbers_of(self._store, account_id))
+
+    async def _decrypted(self, app_id: str) -> Secrets | None:
+        application = await self._store.application(app_id)
+        if application is None:
+            return None
+        return Secrets(
+            self._keyring.decrypt(application.token_encrypted),
+            self._keyring.decrypt(application.webhook_secret_encrypted),
+        )
+
+
+def _found(value: Value | None, app_id: str) -> Value:
+    if value is None:
+        raise LookupError(f"no application {app_id}")
+    return value

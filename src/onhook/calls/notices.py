@@ -1,0 +1,120 @@
+"""Notifications: their fields as the API writes them, as they are stored, and as they are sent."""
+
+import json
+
+from onhook.billing import money
+from onhook.blocks import CALL
+from onhook.call import Contact, EndedBy, Fields, State
+from onhook.calls import bills, clock
+from onhook.calls.facts import facts_of
+from onhook.calls.identifiers import new_notification_id
+from onhook.notify.notification import Notification
+from onhook.store import CallRecord, NotificationRecord
+
+
+def fields(record: CallRecord, contact: Contact, call_state: str) -> dict[str, str]:
+    """What every notification of a call carries, and what its block came to."""
+    return {
+        "ivr_block": contact.block,
+        "session": record.session,
+        "txn_ref": record.txn_ref,
+        "tag": contact.tag,
+        **_numbers(record),
+        "call_state": call_state,
+        **facts_of(record).always,
+        **_outcome(record, contact),
+    }
+
+
+def _numbers(record: CallRecord) -> dict[str, str]:
+    if record.direction == "out":
+        return {"dest": record.dest_number}
+    return {"from": record.from_number, "to": record.to_number}
+
+
+def _outcome(record: CallRecord, contact: Contact) -> dict[str, str]:
+    """The block's own fields. A call of two numbers tells of both, in the two spellings of clients."""
+    if contact.block != CALL.name:
+        return dict(contact.fields)
+    first, second = both_outcomes(record, contact.fields)
+    return {
+        "call_status_dest1": first,
+        "call_status_dest2": second,
+        "call_status_dest_1": first,
+        "call_status_dest_2": second,
+    }
+
+
+def both_outcomes(record: CallRecord, told: Fields) -> tuple[str, str]:
+    """What became of the calls to dest1 and dest2; whoever was never called did not answer."""
+    known = dict(told)
+    second = known.get("call_status_dest2", "unanswered")
+    if record.answered_ms is not None:
+        return "answered", second
+    return known.get("dial_status", "failed"), "unanswered"
+
+
+def ended_fields(record: CallRecord) -> dict[str, str]:
+    """What the terminal notification carries besides, read off the record of a call that ended."""
+    bill = bills.bill_of(record)
+    return {
+        "date": clock.api_date(record.began_ms),
+        "duration": str(bill.minutes),
+        "currency": bill.rate.currency,
+        "rate": money(bill.rate.per_minute),
+        "debit": money(bill.debit),
+        "ended_by": record.ended_by,
+        "cause": record.cause,
+        **({"sip_cause": record.sip_cause} if record.sip_cause else {}),
+        **lost_fields(record),
+    }
+
+
+def lost_fields(record: CallRecord) -> dict[str, str]:
+    """Of a call that the network ended: when its phone was last known to be there, and what that received."""
+    if record.ended_by != EndedBy.NETWORK.value or record.ended_ms is None:
+        return {}
+    received_s = facts_of(record).received_s
+    seen = {"last_seen": clock.api_date(record.ended_ms)}
+    return seen | {"received_s": received_s} if received_s else seen
+
+
+def notification(
+    record: CallRecord, contact: Contact, call_state: str, sequence: int
+) -> NotificationRecord:
+    """What is to be told of a call, as it is stored. ``record`` is of the same moment."""
+    told = fields(record, contact, call_state)
+    if record.state == State.ENDED.value:
+        told |= ended_fields(record)
+    return NotificationRecord(
+        notification_id=new_notification_id(),
+        session=record.session,
+        app_id=record.app_id,
+        sequence=sequence,
+        url=contact.url,
+        fields=json.dumps(told, ensure_ascii=False),
+        created_ms=record.written_ms,
+        format=facts_of(record).format or "form",
+    )
+
+
+def outgoing(record: NotificationRecord) -> Notification:
+    """A stored notification as the outbox takes it."""
+    return Notification(
+        id=record.notification_id,
+        session=record.session,
+        sequence=record.sequence,
+        app_id=record.app_id,
+        url=record.url,
+        fields=json.loads(record.fields),
+        format=record.format,
+        first_attempt_at=_seconds(record.first_attempt_ms),
+        attempts=record.attempts,
+        next_at=_seconds(record.next_ms),
+        scheduled=record.scheduled,
+        not_before=_seconds(record.not_before_ms) or 0.0,
+    )
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000

@@ -1,0 +1,196 @@
+"""The second leg of a call: whom it is transferred to."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from onhook.blocks.destination import Destination
+from onhook.calls.call_media import CallMedia, Spools
+from onhook.calls.callees import Callee
+from onhook.calls.dialogs import OpenDialog
+from onhook.calls.legs import open_dialog
+from onhook.calls.outbound import Outbound, OutboundLeg
+from onhook.calls.outcomes import outcome_of
+from onhook.calls.silence import SilenceWatch
+from onhook.media.plane import MediaPlane
+from onhook.media.stream import Latching, StreamStats
+from onhook.phone.cause import SipCause
+from onhook.phone.sdp import RemoteMedia
+
+log = structlog.get_logger()
+
+
+class PeerOwner(Protocol):
+    """The call that a peer belongs to."""
+
+    def peer_rang(self, audible: bool) -> None:
+        """It rings; ``audible`` if it can be heard already."""
+
+    def peer_answered(self) -> None:
+        """It answered."""
+
+    def peer_failed(self, outcome: str, sip_code: int | None) -> None:
+        """It was not reached."""
+
+    def peer_left(self, sip_cause: str) -> None:
+        """It hung up, or is not there any more."""
+
+    def peer_changed(self, then: Callable[[], None] | None = None) -> None:
+        """What it takes to end it is another now; ``then`` is to be called when that is on disk."""
+
+
+class Peer:
+    """Calls somebody for a call that goes on; listens to its leg and to its stream."""
+
+    def __init__(
+        self,
+        owner: PeerOwner,
+        callee: Callee,
+        digits: str,
+        *,
+        plane: MediaPlane,
+        spools: Spools,
+        silence_s: float,
+    ) -> None:
+        self._owner = owner
+        self._callee = callee
+        self._digits = digits
+        self._leg: OutboundLeg | None = None
+        self._silence_s = silence_s
+        self._silence: SilenceWatch | None = None
+        self._dropped = False
+        self._released = False
+        self.media = CallMedia(plane, spools, self)
+
+    def reach(self, outbound: Outbound) -> None:
+        """Calls it; no INVITE leaves before :meth:`launch`. Raises RuntimeError if no port is left."""
+        self.media.reserve()
+        self._leg = outbound.dial(
+            self._callee,
+            port=self.media.port,
+            listener=self,
+            on_next=lambda: self._owner.peer_changed(self.launch),
+        )
+
+    def launch(self) -> None:
+        """The INVITE leaves, of this trunk or of the next one."""
+        if self._leg is not None and not self._dropped:
+            self._leg.launch()
+
+    def drop(self) -> None:
+        """Hangs it up, or stops calling it; its owner hears nothing more."""
+        if self._dropped:
+            return
+        self._dropped = True
+        self._stop()
+        if self._leg is not None:
+            self._leg.hangup()
+
+    def pass_on(self, digit: str) -> None:
+        """The call's own side pressed a key, and said so by SIP INFO only."""
+        if self.media.stream is not None:
+            self.media.stream.send_digits(digit, lambda _: None)
+
+    def dialog(self) -> OpenDialog | None:
+        """What it takes to end it after a restart; None once its phone has let go of it."""
+        return None if self._leg is None or self._released else open_dialog(self._leg)
+
+    # What the phone says (OutgoingListener) -----------------------------------------------------
+
+    def progressed(self, code: int, media: RemoteMedia | None) -> None:
+        """It rings, and may be heard."""
+        if self._dropped:
+            return
+        if media is not None:
+            self.media.open(media, self._latching())
+        self._owner.peer_changed()
+        self._owner.peer_rang(audible=media is not None)
+
+    def answered(self, media: RemoteMedia) -> None:
+        """It answered: what is to be dialled is dialled at once, beside whatever is said."""
+        if self._dropped:
+            return
+        self.media.open(media, self._latching())
+        if self._leg is not None:
+            self._silence = SilenceWatch(self._leg.probe, self._gone, self._silence_s)
+        if self._digits and self.media.stream is not None:
+            self.media.stream.send_digits(self._digits, lambda _: None)
+        self._owner.peer_changed()
+        self._owner.peer_answered()
+
+    def failed(self, cause: SipCause) -> None:
+        """It was not reached."""
+        if self._end():
+            self._owner.peer_failed(outcome_of(cause.status), cause.status)
+
+    def hung_up(self, cause: SipCause) -> None:
+        """Its BYE."""
+        if self._end():
+            self._owner.peer_left(cause.text)
+
+    def hangup_done(self, cause: SipCause) -> None:
+        """Our BYE to it is through."""
+        self._end()
+
+    def media_moved(self, media: RemoteMedia) -> None:
+        """It wants its audio elsewhere."""
+        self._owner.peer_changed()
+        self.media.move(media, self._latching())
+
+    def digit(self, digit: str) -> None:
+        """It pressed a key, by SIP INFO. Only the call's own keys steer anything."""
+
+    # What its media say (MediaOwner) --------------------------------------------------------------
+
+    def pressed(self, digit: str) -> None:
+        """It pressed a key; the call hears it by itself."""
+
+    def silent(self) -> None:
+        """No audio arrives from it: it is asked whether it is still there."""
+        if self._silence is not None and self._silence.silent():
+            self._owner.peer_changed()
+
+    def media_closed(self, stats: StreamStats) -> None:
+        """Its stream is gone."""
+        log.info(
+            "peer_media_closed",
+            sent=stats.sent_packets,
+            silent=stats.silent_packets,
+            received=stats.received_packets,
+            lost=stats.lost,
+            foreign=stats.foreign,
+            send_errors=stats.send_errors,
+            reports=stats.reports,
+            reported_lost=stats.reported_lost,
+        )
+
+    def _latching(self) -> Latching:
+        return Latching() if self._leg is None else self._leg.latching()
+
+    def _gone(self) -> None:
+        if self._leg is not None and not self._dropped:
+            self.drop()
+            self._owner.peer_left("")
+
+    def _end(self) -> bool:
+        """It is over at its phone; False if its owner gave it up before."""
+        self._released = True
+        if self._dropped:
+            # Later, as it may be the owner's own step that dropped it, which is to be written whole.
+            asyncio.get_running_loop().call_soon(self._owner.peer_changed)
+            return False
+        self._dropped = True
+        self._stop()
+        return True
+
+    def _stop(self) -> None:
+        if self._silence is not None:
+            self._silence.stop()
+        self.media.close()
+
+
+def digits_after(dest: object) -> str:
+    """What is to be dialled once this destination has answered."""
+    return dest.digits if isinstance(dest, Destination) else ""

@@ -1,0 +1,279 @@
+"""Calls that an application asks for: Dial, a call of two numbers, and conferences.
+
+What a call needs is got ready first, its record written next, and only then the callee's phone rings:
+a process that dies in between leaves no call that nobody knows of.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from onhook import call as machine
+from onhook.blocks import BlockRequest, Refused
+from onhook.call import Job, Limits
+from onhook.calls import bills, clock
+from onhook.calls.arrangements import Arranged, dearer
+from onhook.calls.callees import Callee, Callees
+from onhook.calls.concurrency import CallsInProgress, Place
+from onhook.calls.credit import Meter
+from onhook.calls.directory import Directory
+from onhook.calls.facts import Facts
+from onhook.calls.identifiers import new_session, new_txn_ref
+from onhook.calls.legs import PlacedLeg
+from onhook.calls.live_call import LiveCall
+from onhook.calls.preparation import Preparation
+from onhook.calls.surroundings import Surroundings
+from onhook.calls.ticket import Ticket
+from onhook.calls.turns import Turn, Turns
+from onhook.calls.works import RING_S, work_of
+from onhook.store import Account, CallRecord
+
+_REQUEST_ID = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request for one call or several: whose, on which account, and when it arrived."""
+
+    request: BlockRequest
+    app_id: str
+    account: Account
+    arrived_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One call to be placed: whom, and what its notifications always say."""
+
+    asked: _Asked
+    callee: Callee
+    always: Mapping[str, str]
+    second: str = ""
+    """The number that it is to be joined to."""
+    turn: Turn | None = None
+    """When its INVITE may leave, if others are called with it."""
+
+
+class Placing:
+    """Starts calls. ``register`` makes each known to whoever looks for calls."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        preparation: Preparation,
+        directory: Directory,
+        callees: Callees,
+        in_progress: CallsInProgress,
+        limits: Limits,
+        owner: str,
+        register: Callable[[LiveCall], None],
+        on_over: Callable[[LiveCall], None],
+    ) -> None:
+        self._around = around
+        self._preparation = preparation
+        self._directory = directory
+        self._callees = callees
+        self._in_progress = in_progress
+        self._limits = limits
+        self._owner = owner
+        self._register = register
+        self._on_over = on_over
+
+    async def dial(
+        self, app_id: str, request: BlockRequest, arrived_s: float
+    ) -> Mapping[str, object]:
+        """Places one call. Raises :class:`Refused`."""
+        asked = await self._asked(app_id, request, arrived_s)
+        arranged = await self._prepared(request)
+        try:
+            callee = await self._found(asked, request.text("dest"))
+        except BaseException:
+            arranged.release()
+            raise
+        order = _Order(asked, callee, {})
+        live, ticket = await self._made(order, arranged)
+        ticket.reply = {"txn_ref": live.record.txn_ref, "session": live.record.session}
+        await self._begin(live, ticket)
+        return ticket.reply
+
+    async def call(
+        self, app_id: str, request: BlockRequest, arrived_s: float
+    ) -> Mapping[str, object]:
+        """Places a call to one number that is joined to another, which it sees. Raises :class:`Refused`."""
+        asked = await self._asked(app_id, request, arrived_s)
+        account = asked.account
+        first, second = _both(request, account)
+        arranged = await self._prepared(request)
+        find = self._callees.find
+        callee = await find(account, first, shown=second, name="dest1")
+        arranged.callee = await find(account, second, request.text("caller_id"), name="dest2")
+        always = {"dest1": first, "dest2": second}
+        order = _Order(asked, callee, always, second)
+        live, ticket = await self._made(order, arranged)
+        ticket.reply = {"txn_ref": live.record.txn_ref}
+        await self._begin(live, ticket)
+        return ticket.reply
+
+    async def conference(
+        self, app_id: str, request: BlockRequest, arrived_s: float
+    ) -> Mapping[str, object]:
+        """Places a call to each number, one after the other, all for one room. Raises :class:`Refused`."""
+        asked = await self._asked(app_id, request, arrived_s)
+        await self._prepared(request)
+        dests = request.options["dest"]
+        if not isinstance(dests, tuple):
+            raise AssertionError("the syntax of dest makes a tuple of it")
+        members: list[tuple[LiveCall, Ticket]] = []
+        turns = Turns()
+        try:
+            room = request.text("room")
+            for dest in dests:
+                seated = Arranged(seat=self._around.rooms.seat(app_id, room))
+                room = str(seated.reply["room"])
+                members.append(await self._member(asked, dest, seated, turns.another()))
+        except BaseException:
+            for live, ticket in members:
+                live.unrecorded()
+                ticket.arranged.release()
+            raise
+        references = [live.record.txn_ref for live, _ in members]
+        listed = request.block.at == "conference/call"
+        reply = {"room": room, "txn_refs": references if listed else ",".join(references)}
+        *others, (_, last) = members
+        for _, ticket in others:
+            ticket.request = replace(request, key=None)  # one reply is kept, with the last
+        last.reply = reply
+        await asyncio.gather(*(self._begin(live, ticket) for live, ticket in members))
+        return reply
+
+    async def _member(
+        self, asked: _Asked, dest: str, seated: Arranged, turn: Turn
+    ) -> tuple[LiveCall, Ticket]:
+        try:
+            callee = await self._found(asked, dest)
+            always = {"room": str(seated.reply["room"])}
+            return await self._made(_Order(asked, callee, always, turn=turn), seated)
+        except BaseException:
+            seated.release()
+            raise
+
+    async def _asked(self, app_id: str, request: BlockRequest, arrived_s: float) -> _Asked:
+        return _Asked(request, app_id, await self._directory.account_of(app_id), arrived_s)
+
+    async def _prepared(self, request: BlockRequest) -> Arranged:
+        never = asyncio.get_running_loop().create_future()
+        return Arranged(message=await self._preparation.prepare(request, never))
+
+    async def _found(self, asked: _Asked, dest: str) -> Callee:
+        return await self._callees.find(asked.account, dest, asked.request.text("caller_id"))
+
+    async def _made(self, order: _Order, arranged: Arranged) -> tuple[LiveCall, Ticket]:
+        """The call, which nobody knows of yet. What it holds is given back if it cannot be made."""
+        try:
+            place = self._in_progress.make(order.asked.account.account_id)
+        except BaseException:
+            arranged.release()
+            raise
+        try:
+            return await self._new(order, arranged, place)
+        except BaseException:
+            place.release()
+            arranged.release()
+            raise
+
+    async def _new(
+        self, order: _Order, arranged: Arranged, place: Place
+    ) -> tuple[LiveCall, Ticket]:
+        session, number, app_id = new_session(), order.callee.number, order.asked.app_id
+        told_as = await self._directory.format_of(app_id)
+        terms = await self._around.pricing.outgoing(session, app_id, [number])
+        if not terms.covered:
+            raise Refused("error_insufficient_credit")
+        now_s = clock.now_s()
+        record = bills.priced(
+            CallRecord(
+                session=session,
+                txn_ref=new_txn_ref(terms.account.prefix),
+                app_id=app_id,
+                owner=self._owner,
+                state="",
+                from_number=order.callee.caller.number,
+                to_number=order.second,
+                dest_number=number,
+                direction="out",
+                facts=Facts(always=order.always, format=told_as).text(),
+                began_ms=clock.wall_ms(now_s),
+                currency="",
+                rate="",
+                account_id=terms.account.account_id,
+            ),
+            terms.rate,
+        )
+        try:
+            if order.second:
+                pricing = self._around.pricing
+                arranged.rate = await dearer(pricing, record, order.second, "dest2")
+            live, ticket = self._assembled(record, order, arranged, terms.meter, place, now_s)
+            live.reserve()
+        except BaseException:
+            terms.meter.release()
+            raise
+        return live, ticket
+
+    def _assembled(
+        self,
+        record: CallRecord,
+        order: _Order,
+        arranged: Arranged,
+        meter: Meter,
+        place: Place,
+        now_s: float,
+    ) -> tuple[LiveCall, Ticket]:
+        request, turn = order.asked.request, order.turn
+        job = Job(
+            request_id=_REQUEST_ID,
+            block=request.block.name,
+            notify_url=request.notify_url,
+            tag=request.tag,
+            speaks=request.message is not None,
+            work=work_of(request, self._around.means),
+        )
+        # That of two numbers runs from the answer of the second: it is its work that counts it.
+        longest_s = 0 if order.second else request.whole("max_duration", 0)
+        call, _ = machine.dial(
+            record.session,
+            job,
+            self._limits,
+            now_s,
+            ring_s=request.whole("ring_time", RING_S),
+            max_s=longest_s or None,
+        )
+        leg = PlacedLeg(order.callee, self._around.outbound, turn)
+
+        def over(live: LiveCall) -> None:
+            place.release()
+            if turn is not None:
+                turn.pass_on()
+            self._on_over(live)
+
+        live = LiveCall(record, call, leg, self._around, over, meter)
+        answer = asyncio.get_running_loop().create_future()
+        return live, Ticket(job, request, order.asked.arrived_s, answer, arranged)
+
+    async def _begin(self, live: LiveCall, ticket: Ticket) -> None:
+        """Returns when the call is on disk; its callee's phone rings from then on."""
+        self._register(live)
+        live.begin((), placed=ticket)
+        await ticket.answer
+
+
+def _both(request: BlockRequest, account: Account) -> tuple[str, str]:
+    """The two numbers to be joined; the first is the registered one where none is given."""
+    first = request.text("dest1") or account.mobile_number
+    second = request.text("dest2")
+    if not first:
+        detail = "dest1 was not given, and the account has no registered number to call instead."
+        raise Refused("error_dest1_invalid", detail)
+    if first == second:
+        raise Refused("error_same_dest1_dest2")
+    return first, second

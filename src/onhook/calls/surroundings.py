@@ -1,0 +1,39 @@
+"""What every call of a process uses."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from onhook.calls.arrangements import Arrangements
+from onhook.calls.call_media import Spools
+from onhook.calls.call_metrics import CallMetrics
+from onhook.calls.journal import Journal
+from onhook.calls.outbound import Outbound
+from onhook.calls.pricing import Pricing
+from onhook.calls.rooms import Rooms
+from onhook.calls.works import Means
+from onhook.media.plane import MediaPlane
+from onhook.notify.notification import Notification
+from onhook.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every call of a process uses."""
+
+    store: Store
+    journal: Journal
+    plane: MediaPlane
+    arrangements: Arrangements
+    metrics: CallMetrics
+    deliver: Callable[[Notification], None]
+    pricing: Pricing
+    outbound: Outbound
+    rooms: Rooms
+    spools: Spools
+    means: Means
+    local_ip: Callable[[str], str]
+    """The address of ours to which a peer is to send audio."""
+    audio_from_anywhere: bool
+    """Whether the audio of calls that come in may come from any address (``--rtp-latching``)."""
+    silence_s: float
+    """How long the other side may send no audio before it is asked whether it is still there."""

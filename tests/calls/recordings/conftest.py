@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from onhook.calls.recordings.store import FinishedRecording, RecordingStore
+
+PATIENCE_S = 60.0
+KEPT_S = 3600.0
+
+
+def tone(seconds: float) -> NDArray[np.int16]:
+    at = np.arange(round(seconds * 8000))
+    return (8000 * np.sin(at * 2 * np.pi * 440 / 8000)).astype(np.int16)
+
+
+def loudness(path: Path) -> NDArray[np.float64]:
+    """Of each tenth of a second."""
+    sound, rate_hz = soundfile.read(path)
+    assert (rate_hz, sound.ndim) == (8000, 1)
+    whole = sound[: len(sound) // 800 * 800].reshape(-1, 800)
+    loud: NDArray[np.float64] = np.sqrt(np.mean(whole**2, axis=1))
+    return loud
+
+
+class Kept:
+    """A store with its background work, on a clock that can be moved."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.later_s = 0.0
+        self.store = RecordingStore(
+            directory,
+            "https://voice.example.com/",
+            KEPT_S,
+            now=lambda: time.time() + self.later_s,
+            again_s=0.05,
+        )
+
+    def spool(self, content: bytes) -> str:
+        """The name of a recording that is written, and not finished."""
+        name = self.store.new().name
+        descriptor = self.store.open_spool(name)
+        os.write(descriptor, content)
+        os.close(descriptor)
+        return name
+
+    async def finished(self, name: str) -> FinishedRecording:
+        found = await self.store.find(name, PATIENCE_S)
+        assert isinstance(found, FinishedRecording), found
+        return found
+
+    def files(self) -> set[str]:
+        return {path.name for path in self.directory.iterdir()}
+
+
+@contextlib.asynccontextmanager
+async def keeping(directory: Path) -> AsyncIterator[Kept]:
+    kept = Kept(directory)
+    kept.store.recover()
+    encoding = asyncio.create_task(kept.store.encode_all())
+    yield kept
+    encoding.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await encoding
+    await kept.store.close()
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
+    async with keeping(tmp_path) as kept:
+        yield kept

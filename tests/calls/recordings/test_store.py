@@ -1,0 +1,312 @@
+"""From a spool to an mp3, and to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import random
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from calls.recordings.conftest import KEPT_S, PATIENCE_S, Kept, keeping, loudness, tone
+from onhook.calls.recordings.encoder import MODULE, Encoder, EncodingFailed
+from onhook.calls.recordings.store import Missing, RecordingStore
+from onhook.media import Codec, MediaPlane, RecordingStats, Stream, StreamClosed, StreamStats
+from onhook.media.g711 import encode
+
+WHOLE = RecordingStats(samples=8000, lost=0, error=0)
+
+
+@pytest.fixture
+def logs() -> Iterator[list[structlog.typing.EventDict]]:
+    with capture_logs() as logs:
+        yield logs
+
+
+def test_names_cannot_be_guessed(tmp_path: Path) -> None:
+    store = RecordingStore(tmp_path, "http://127.0.0.1:8080", KEPT_S)
+    refs = [store.new() for _ in range(100)]
+    assert len({ref.name for ref in refs}) == 100
+    assert all(len(ref.name) * 6 >= 128 for ref in refs)
+    assert refs[0].url == f"http://127.0.0.1:8080/recordings/{refs[0].name}.mp3"
+    assert all(store.url(ref.name) == ref.url for ref in refs)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_recording_becomes_an_mp3(kept: Kept) -> None:
+    silence = bytes(16000)
+    name = kept.spool(silence + tone(2).tobytes() + silence)
+    kept.store.finish(name, WHOLE)
+    found = await kept.finished(name)
+    assert kept.files() == {f"{name}.mp3"}
+    loud = loudness(found.path)
+    assert len(loud) == 40
+    assert max(loud[:9]) < 0.01 < 0.1 < min(loud[11:29])
+    assert max(loud[31:]) < 0.01
+
+
+class Prompt:
+    def frames(self, codec: Codec) -> memoryview:
+        return memoryview(encode(tone(1), codec).tobytes())
+
+
+class Deaf:
+    """Does not care for what a stream tells."""
+
+    def digit(self, digit: str) -> None: ...
+
+    def rtp_started(self) -> None: ...
+
+    def rtp_timeout(self) -> None: ...
+
+    def closed(self, stats: StreamStats) -> None: ...
+
+
+@pytest.fixture
+async def stream() -> AsyncIterator[Stream]:
+    first = random.randrange(20000, 50000, 2)
+    plane = MediaPlane(host="127.0.0.1", ports=range(first, first + 20))
+    plane.start(asyncio.get_running_loop())
+    yield plane.open(
+        plane.reserve(),
+        remote=("127.0.0.1", 9),
+        codec=Codec.PCMA,
+        dtmf_payload_type=None,
+        listener=Deaf(),
+    )
+    plane.close()
+
+
+@pytest.mark.parametrize("hung_up", [False, True])
+async def test_a_call_is_recorded_to_its_end(kept: Kept, stream: Stream, hung_up: bool) -> None:
+    recording = kept.store.record(stream)
+    played = asyncio.Event()
+    stream.play([Prompt()], lambda _: played.set())
+    async with asyncio.timeout(PATIENCE_S):
+        await played.wait()
+    (stream.close if hung_up else recording.stop)()
+    found = await kept.finished(recording.name)
+    assert sum(loudness(found.path) > 0.1) in (9, 10)
+    assert recording.url.endswith(f"/recordings/{found.path.name}")
+    recording.stop()
+    assert kept.store.unfinished == 0
+
+
+async def test_a_call_that_is_over_is_not_recorded(kept: Kept, stream: Stream) -> None:
+    stream.close()
+    with pytest.raises(StreamClosed):
+        kept.store.record(stream)
+    assert (kept.files(), kept.store.unfinished) == (set(), 0)
+
+
+async def test_a_call_outlives_a_disk_that_takes_no_file(
+    kept: Kept,
+    stream: Stream,
+    logs: list[structlog.typing.EventDict],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(name: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(kept.store, "open_spool", full)
+    recording = kept.store.record(stream)
+    recording.stop()
+    assert stream.is_open
+    found = await kept.finished(recording.name)
+    assert max(loudness(found.path)) == 0
+    assert [entry["event"] for entry in logs] == ["recording_not_begun"]
+
+
+async def test_nobody_else_may_read_it(kept: Kept) -> None:
+    name = kept.spool(bytes(1600))
+    spool = kept.directory / f"{name}.pcm"
+    assert stat.S_IMODE(spool.stat().st_mode) == 0o600
+    kept.store.finish(name)
+    found = await kept.finished(name)
+    assert stat.S_IMODE(found.stat.st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"\1", b"\1\2\3"])
+async def test_next_to_nothing_is_an_mp3_too(kept: Kept, content: bytes) -> None:
+    name = kept.spool(content)
+    kept.store.finish(name)
+    found = await kept.finished(name)
+    assert len(loudness(found.path)) <= 1
+    assert found.stat.st_size > 0
+
+
+async def test_without_a_spool_it_is_silent(kept: Kept) -> None:
+    """The disk was so full that no file could be made: the link that was told still leads to one."""
+    name = kept.store.new().name
+    kept.store.finish(name)
+    found = await kept.finished(name)
+    before = found.stat.st_mtime_ns
+    kept.store.finish(name)
+    assert (await kept.finished(name)).stat.st_mtime_ns == before
+
+
+async def test_it_is_unfinished_until_it_is_finished(kept: Kept) -> None:
+    name = kept.spool(bytes(1600))
+    assert await kept.store.find(name) is Missing.UNFINISHED
+    waiting = asyncio.create_task(kept.store.find(name, PATIENCE_S))
+    await asyncio.sleep(0)
+    kept.store.finish(name)
+    assert not isinstance(await waiting, Missing)
+
+
+async def test_what_is_discarded_is_unknown(kept: Kept) -> None:
+    name = kept.spool(bytes(1600))
+    kept.store.discard(name)
+    assert await kept.store.find(name) is Missing.UNKNOWN
+    assert kept.files() == set()
+
+
+async def test_a_name_is_used_once(kept: Kept) -> None:
+    name = kept.spool(bytes(1600))
+    with pytest.raises(FileExistsError):
+        kept.store.open_spool(name)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../../etc/passwd", "a" * 32, "a" * 5000, "\0"])
+async def test_what_is_no_name_is_unknown(kept: Kept, name: str) -> None:
+    assert await kept.store.find(name, PATIENCE_S) is Missing.UNKNOWN
+
+
+async def test_a_crash_loses_nothing_that_was_written(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as before:  # killed in the middle of recording, and of encoding
+        names = [before.spool(tone(1).tobytes()) for _ in range(3)]
+    (tmp_path / f"{names[0]}.mp3.part").write_bytes(b"half")
+    (tmp_path / "README.pcm").write_bytes(b"not ours")
+    async with keeping(tmp_path) as after:
+        for name in names:
+            found = await after.finished(name)
+            assert len(loudness(found.path)) == 10
+    assert after.files() == {*(f"{name}.mp3" for name in names), "README.pcm"}
+
+
+async def test_links_expire_and_files_go(kept: Kept) -> None:
+    old, new = kept.spool(bytes(1600)), kept.spool(bytes(1600))
+    kept.store.finish(old)
+    path = (await kept.finished(old)).path
+    os.utime(path, (path.stat().st_mtime - 10,) * 2)
+    kept.store.finish(new)
+    found = await kept.finished(new)
+    assert KEPT_S - 60 < found.left_s <= KEPT_S
+    kept.later_s = KEPT_S - 5
+    assert await kept.store.find(old) is Missing.EXPIRED
+    assert kept.store.delete_expired() == 1
+    assert await kept.store.find(old) is Missing.UNKNOWN
+    assert (await kept.finished(new)).left_s < 60
+    assert kept.files() == {f"{new}.mp3"}
+
+
+async def test_what_was_lost_is_logged(kept: Kept, logs: list[structlog.typing.EventDict]) -> None:
+    name = kept.spool(tone(1).tobytes())
+    kept.store.finish(name, RecordingStats(samples=8000, lost=4000, error=errno.ENOSPC))
+    assert len(loudness((await kept.finished(name)).path)) == 10
+    [entry] = logs
+    assert entry["event"] == "recording_incomplete"
+    assert (entry["recorded_s"], entry["lost_s"]) == (1.0, 0.5)
+    assert entry["error"] == os.strerror(errno.ENOSPC)
+    assert name not in str(entry)
+
+
+class FullDisk(Encoder):
+    """Fails until there is room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tries = 0
+        self.room = False
+
+    def encode(self, spool: Path, mp3: Path) -> None:
+        self.tries += 1
+        if not self.room:
+            raise EncodingFailed("No space left on device")
+        super().encode(spool, mp3)
+
+
+async def test_a_full_disk_is_tried_again_and_logged_once(
+    tmp_path: Path, logs: list[structlog.typing.EventDict]
+) -> None:
+    kept = Kept(tmp_path)
+    encoder = FullDisk()
+    kept.store = RecordingStore(tmp_path, "http://a", KEPT_S, encoder=encoder, again_s=0.01)
+    encoding = asyncio.create_task(kept.store.encode_all())
+    name = kept.spool(tone(1).tobytes())
+    kept.store.finish(name)
+    async with asyncio.timeout(PATIENCE_S):
+        while encoder.tries < 3:
+            await asyncio.sleep(0.01)
+    assert await kept.store.find(name) is Missing.UNFINISHED
+    encoder.room = True
+    assert len(loudness((await kept.finished(name)).path)) == 10
+    assert [entry["event"] for entry in logs] == ["recording_not_encoded"]
+    encoding.cancel()
+    await kept.store.close()
+
+
+def test_a_disk_that_fills_up_while_encoding(tmp_path: Path) -> None:
+    """In the process itself: the mp3 does not get its name, and the spool stays."""
+    spool, mp3 = tmp_path / "a.pcm", tmp_path / "a.mp3"
+    spool.write_bytes(os.urandom(2 * 8000 * 60))
+    limit = f"import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); \
+resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); \
+from {MODULE} import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", limit],
+        input=f'["{spool}", "{mp3}"]\n',
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert ended.stdout not in ("", '""\n'), ended.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"a.pcm"}
+    assert spool.stat().st_size == 2 * 8000 * 60
+
+
+def test_an_encoder_that_dies_is_replaced(tmp_path: Path) -> None:
+    encoder = Encoder()
+    for number in range(2):
+        spool = tmp_path / f"{number}.pcm"
+        spool.write_bytes(tone(1).tobytes())
+        encoder.encode(spool, tmp_path / f"{number}.mp3")
+        assert encoder._process is not None
+        encoder._process.kill()
+        encoder._process.wait()
+    encoder.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"0.mp3", "1.mp3"}
+    with pytest.raises(EncodingFailed):
+        encoder.encode(tmp_path / "2.pcm", tmp_path / "2.mp3")
+
+
+def test_the_encoder_ends_with_the_server() -> None:
+    child = subprocess.Popen([sys.executable, "-m", MODULE], stdin=subprocess.PIPE)
+    assert child.stdin is not None
+    child.stdin.close()
+    assert child.wait(PATIENCE_S) == 0
+
+
+async def test_a_clock_that_was_set_closes_links_and_deletes_nothing(tmp_path: Path) -> None:
+    name = "x" * 32
+    mp3 = tmp_path / f"{name}.mp3"
+    mp3.write_bytes(b"mp3")  # a moment, before anything runs
+    made_at = mp3.stat().st_mtime
+    store = RecordingStore(
+        tmp_path,
+        "http://127.0.0.1",
+        KEPT_S,
+        now=lambda: made_at + 2 * KEPT_S,
+        deletes_by=lambda: made_at + KEPT_S / 2,
+    )
+    assert store.delete_expired() == 0
+    assert await store.find(name) is Missing.EXPIRED
+    await store.close()

@@ -1,0 +1,89 @@
+"""What is said, repeated and beeped in a call, as one thing for whoever waits for its end."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from calls.test_speaking import Bit, Rest, Stream
+from onhook.calls.arrangements import Arranged
+from onhook.calls.call_media import CallMedia
+from onhook.calls.speaking import PreparedMessage
+from onhook.media import sounds
+from onhook.media.stream import Playable
+from onhook.speech.errors import CannotConvertText
+
+
+class Looping(Stream):
+    """Media that can repeat, and says what."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looped: list[Sequence[Playable]] = []
+
+    def loop(self, prompts: Sequence[Playable]) -> None:
+        self.looped.append(prompts)
+
+
+def made() -> tuple[CallMedia, Looping]:
+    media = CallMedia(cast(Any, None), cast(Any, None), cast(Any, None))
+    stream = Looping()
+    media.stream = cast(Any, stream)
+    return media, stream
+
+
+def names(prompts: Sequence[Playable]) -> str:
+    return "".join(prompt.name for prompt in prompts if isinstance(prompt, Bit))
+
+
+async def test_a_hold_message_is_repeated() -> None:
+    media, stream = made()
+    media.loop_message(Arranged(PreparedMessage([Bit("a"), Bit("b")])))
+    assert [names(prompts) for prompts in stream.looped] == ["ab"]
+
+
+async def test_without_one_there_is_music() -> None:
+    media, stream = made()
+    media.loop_message(Arranged())
+    assert stream.looped == [(sounds.hold_music(),)]
+
+
+async def test_what_is_not_ready_to_its_end_is_said_once_first() -> None:
+    media, stream = made()
+    rest = Rest()
+    media.loop_message(Arranged(PreparedMessage([Bit("a")], rest)))
+    await rest.ready("b", None)
+    stream.play_on()
+    assert stream.looped == []
+    stream.play_on()
+    assert [names(prompts) for prompts in stream.looped] == ["ab"]
+
+
+async def test_music_follows_a_hold_message_whose_end_cannot_be_made() -> None:
+    media, stream = made()
+    rest = Rest()
+    media.loop_message(Arranged(PreparedMessage([Bit("a")], rest)))
+    await rest.ready(CannotConvertText("no"))
+    stream.play_on()
+    assert stream.heard == "a"
+    assert stream.looped == [(sounds.hold_music(),)]
+
+
+@pytest.mark.parametrize("beep", [False, True])
+@pytest.mark.parametrize("message", ["", "ab"])
+async def test_a_message_and_a_beep_are_one(message: str, beep: bool) -> None:
+    """Its end is told once, when the last of it was heard; also where there is nothing to be heard."""
+    media, stream = made()
+    said: list[float] = []
+    what = Arranged(PreparedMessage([Bit(name) for name in message]))
+    media.say(what, said.append, lambda: None, beep=beep)
+    pieces = bool(message) + beep
+    for number in range(pieces):
+        assert said == []
+        stream.play_on(at_s=float(number + 1))
+    await asyncio.sleep(0)
+    assert len(said) == 1
+    assert not pieces or said == [float(pieces)]
+    assert stream.heard == message
+    assert names(what.message.first) == message, "it can be said again"

@@ -1,0 +1,141 @@
+"""What becomes of a call when something that it takes for done cannot be done."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from structlog.testing import capture_logs
+
+from onhook import call as machine
+from onhook.blocks import BlockRequest
+from onhook.blocks.hangup import HANGUP
+from onhook.call import Limits, State
+from onhook.calls import clock
+from onhook.calls.arrangements import Arranged
+from onhook.calls.live_call import LiveCall
+from onhook.calls.speaking import PreparedMessage
+from onhook.media import sounds
+from onhook.media.errors import QueueFull
+from onhook.media.stream import Signs
+from onhook.phone.cause import SipCause
+from onhook.phone.lifecycle import CallState
+from onhook.phone.sdp import Codec, RemoteMedia
+from onhook.store import CallRecord
+
+REQUEST = BlockRequest(block=HANGUP, session="S", message=("a message",))
+
+
+class Leg:
+    """A phone that answers every BYE at once."""
+
+    offer = RemoteMedia("127.0.0.1", 4000, (Codec.PCMU,))
+    source = ("127.0.0.1", 5060)
+    signalling_ips = ("127.0.0.1",)
+    sip_call_id = "a@b"
+    listener: LiveCall
+
+    def __init__(self) -> None:
+        self.state = CallState.OFFERED
+        self.said: list[object] = []
+
+    def ring(self) -> None:
+        self.said.append(180)
+
+    def answer(self, *, ip: str, port: int) -> None:
+        self.state = CallState.ANSWERED
+        self.said.append(200)
+
+    def reject(self, code: int, **_: object) -> None:
+        assert self.state is CallState.OFFERED
+        self.state = CallState.ENDED
+        self.said.append(code)
+
+    def hangup(self) -> None:
+        assert self.state is not CallState.OFFERED
+        if self.state is not CallState.ENDED:
+            self.state = CallState.ENDED
+            self.said.append("BYE")
+            asyncio.get_running_loop().call_soon(self.listener.hangup_done, SipCause())
+
+    def probe(self, _: object) -> bool:
+        return False
+
+    def record(self) -> Any:
+        return SimpleNamespace(as_dict=dict)
+
+
+class Plane:
+    """Media that fails at `broken`."""
+
+    def __init__(self, broken: str) -> None:
+        self._broken = broken
+
+    def __getattr__(self, name: str) -> Any:
+        def act(*_: object, **__: object) -> "Plane":
+            if name == self._broken:
+                raise QueueFull("as a test wants it")
+            return self
+
+        return act
+
+    port = 20000
+    signs = Signs()
+
+
+def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
+    def write(_session: str, _writes: object, on_disk: Any) -> "asyncio.Future[None]":
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        asyncio.get_running_loop().call_soon(on_disk)
+        return done
+
+    async def make(*_: object) -> Arranged:
+        return Arranged(message=PreparedMessage((sounds.beep(),)))
+
+    told: list[str] = []
+    around = SimpleNamespace(
+        plane=Plane(broken),
+        journal=SimpleNamespace(write=write),
+        arrangements=SimpleNamespace(make=make),
+        spools=None,
+        means=None,
+        metrics=SimpleNamespace(ended=lambda by, cause: told.append(f"{by} {cause}")),
+        deliver=lambda _: None,
+        local_ip=lambda _: "127.0.0.1",
+        audio_from_anywhere=False,
+        silence_s=0,
+    )
+    meter = SimpleNamespace(follow=lambda *_: None, release=lambda: None)
+    record = CallRecord("S", "AA-C-1", "A", "main", "", "", "+6531234567", 0, "SGD", "0.020")
+    now_s = clock.now_s()
+    call, effects = machine.arrive("S", "http://127.0.0.1/", Limits(settle_s=0), now_s)
+    leg = Leg()
+    live = LiveCall(
+        record, call, cast(Any, leg), cast(Any, around), lambda _: None, cast(Any, meter)
+    )
+    leg.listener = live
+    live.begin(effects)
+    return live, leg, told
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [("open", [180, 500]), ("play", [180, 200, "BYE"]), ("stop", [180, 200, "BYE"])],
+)
+async def test_what_cannot_be_done_ends_the_call(broken: str, said: list[object]) -> None:
+    """Otherwise it would wait for hours for something that never happens, and refuse to be hung up."""
+    with capture_logs() as logs:
+        live, leg, told = made(broken)
+        await asyncio.sleep(0)
+        await live.run(REQUEST, clock.now_s())
+        if leg.state is CallState.ANSWERED:
+            live.acknowledged(None)
+        if broken == "stop":
+            live.shut_down()
+        async with asyncio.timeout(30):
+            while live.state is not State.ENDED:
+                await asyncio.sleep(0.001)
+    assert leg.said == said
+    assert len(told) == 1
+    assert [line["event"] for line in logs].count("call_broken") == 1

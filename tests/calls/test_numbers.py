@@ -1,0 +1,61 @@
+"""Numbers as trunks write them; the table that people read is tested with real calls."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onhook.calls import numbers
+from onhook.phone.identity import PhoneUser
+
+DIALLED = st.text("0123456789+-.() *#a١", max_size=30)
+COUNTRIES = st.sampled_from(["", "SG", "US", "GB", "DE", "IT", "AU", "JP"])
+
+
+@given(DIALLED, st.sampled_from(["", "+65", "+1-914", "+"]), COUNTRIES)
+def test_whatever_is_written_a_reading_is_a_number_in_e164(
+    text: str, context: str, country: str
+) -> None:
+    found = numbers.callable_readings(PhoneUser(text, context), country)
+    assert all(re.fullmatch(r"\+[1-9][0-9]{4,14}", number) for number in found)
+    told = numbers.caller_number([PhoneUser(text, context)], country)
+    assert told == text or told in found
+
+
+@given(st.text("0123456789", min_size=1, max_size=4), COUNTRIES)
+def test_an_extension_never_becomes_a_number(extension: str, country: str) -> None:
+    assert numbers.caller_number([PhoneUser(extension)], country) == extension
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "expected"),
+    [
+        # 0113 496 0000 is Leeds; 011 before a number is abroad, where it is no national number.
+        ("01134960000", "GB", ("+441134960000",)),
+        ("01114155552671", "", ("+14155552671",)),
+        # Singapore's operators take 001, 008, 018 and the like before a number; 00 goes before.
+        ("006591871234", "SG", ("+6591871234",)),
+        ("018442079460958", "SG", ("+442079460958",)),
+        # Whose national number is also a number with a country code: the country decides.
+        ("4925551234", "", ("+4925551234",)),
+        ("+006591871234", "", ("+6591871234",)),
+        ("+999", "", ()),
+        ("0", "SG", ()),
+    ],
+)
+def test_readings_in_their_order(written: str, country: str, expected: tuple[str, ...]) -> None:
+    assert numbers.readings(PhoneUser(written), country)[: len(expected) or None] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [("SG", "SG"), ("sg", "SG"), ("65", "SG"), ("+65", "SG"), ("1", "US"), ("44", "GB")],
+)
+def test_a_country_is_named_by_its_code_or_its_calling_code(text: str, country: str) -> None:
+    assert numbers.country_of(text) == country
+
+
+@pytest.mark.parametrize("text", ["XX", "Singapore", "999", "883", "0", "+", "６５", "-65"])
+def test_what_is_no_country_is_none(text: str) -> None:
+    assert numbers.country_of(text) is None
