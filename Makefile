@@ -8,7 +8,7 @@ FAKETIME := faketime=faketime
 PHP := php=php-cli
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'
 
-.PHONY: help setup demo test slow check crash interop bench docs lock wheel clean
+.PHONY: help setup demo test slow check crash interop bench counts docs lock wheel clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,11 @@ interop:  ## baresip, linphone and Asterisk 22 call a real server, and are calle
 bench:  ## calls a second, packet gaps, CPU a call, hangup to BYE
 	@scripts/set_up.sh $(SIPP)
 	$(PY) bench/calls.py
+
+counts:  ## modules, functions, circles; what a hangup, an INVITE, a digit and a notification pass
+	@scripts/set_up.sh
+	@$(PY) scripts/count_code.py
+	@$(PY) -m bench.ways
 
 docs:  ## write what is generated from the code
 	@scripts/set_up.sh

@@ -55,6 +55,10 @@ class Call:
     """The first of each: `180`, `200`, `BYE`, `BYE answered`, `CANCEL`, `487`, `audio`; `ringing`,
     `ongoing`, `ended`."""
     last_audio_ns: int = 0
+    acknowledged: bool = True
+    """Whether a 200 is acknowledged at once."""
+    ack: bytes = b""
+    """Empty before the 200."""
     told: list[dict[str, str]] = field(default_factory=list)
     """Every notification, in order."""
 
@@ -115,19 +119,24 @@ class Caller:
 
     # What a script does -------------------------------------------------------------------------
 
-    def place(self, number: str) -> Call:
-        """Sends an INVITE."""
+    def place(self, number: str, acknowledged: bool = True) -> Call:
+        """Sends an INVITE. Its 200 is acknowledged at once, or when `acknowledge` is called."""
         self._placed += 1
         host, port = self._server.sip
         call = Call(
             f"b{os.getpid()}x{self._placed}",
             f"+6590{self._placed:06d}",
             f"sip:{number}@{host}:{port}",
+            acknowledged=acknowledged,
         )
         self._calls[call.call_id] = self._by_number[call.caller] = call
         body = sip_text.offer(self._audio.getsockname()[1])
         self._send(self._request("INVITE", call.uri, call, f"<{call.uri}>", body))
         return call
+
+    def acknowledge(self, call: Call) -> None:
+        """Sends the ACK to the 200 of a call, which has to be here."""
+        self._send(call.ack)
 
     def cancel(self, call: Call) -> None:
         """Sends a CANCEL, which has to follow the 180; its moment is the one just before."""
@@ -248,7 +257,9 @@ class Caller:
 
     def _on_answered(self, call: Call, message: str, at_ns: int) -> None:
         uri, to = sip_text.target(message), sip_text.header(message, "To")
-        self._send(self._request("ACK", uri, call, to))
+        call.ack = self._request("ACK", uri, call, to)
+        if call.acknowledged:
+            self._send(call.ack)
         call.stamp("200", at_ns)
         call.media_port = sip_text.audio_port(message)
         self._by_media_port[call.media_port] = call

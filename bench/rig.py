@@ -18,7 +18,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias
 
 from onhook.cli import accounts
 
@@ -28,12 +28,26 @@ PROMPTS = "prompts"
 _LOG_CHARS = 2000
 READY_S = 30.0
 
+Command: TypeAlias = tuple[str, ...]
+"""What is put before the arguments of the command `onhook`."""
+
+ONHOOK: Command = (sys.executable, "-m", "onhook")
+"""The one of this tree."""
+
 HANGUP, PLAY, PROBE = "+6531000001", "+6531000002", "+6531000003"
 """Numbers: the application hangs up with a message; it plays; the caller is its own application."""
 
 
 class BenchError(Exception):
     """The measurement cannot go on; the message says why."""
+
+
+def interpreter_of(tree: Path) -> str:
+    """The Python of a tree that was set up with `make setup`. BenchError if it was not."""
+    python = tree / ".venv" / "bin" / "python"
+    if not python.exists():
+        raise BenchError(f"{tree} has no .venv: run make setup there")
+    return str(python)
 
 
 def raise_file_limit() -> None:
@@ -77,7 +91,9 @@ def first_line(process: subprocess.Popen[bytes]) -> str:
 class Server:
     """`onhook serve` on free ports of loopback. `started_s` is the time from its start to ready."""
 
-    def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, settings: Mapping[str, str] | None = None, onhook: Command = ONHOOK
+    ) -> None:
         environment = {
             "ONHOOK_HTTP": "127.0.0.1:0",
             "ONHOOK_SIP": "127.0.0.1:0",
@@ -90,7 +106,7 @@ class Server:
         with self.log.open("ab") as log:
             began_s = time.perf_counter()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "onhook", "serve"],
+                [*onhook, "serve"],
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -134,20 +150,46 @@ class Account:
     access_token: str
     database_url: str | None = None
     """Empty for SQLite; None for what the environment says."""
+    onhook: Command = ONHOOK
+    """Another tree writes its database itself."""
 
     @classmethod
-    def make(cls, data: Path, database_url: str | None = None) -> Self:
+    def make(cls, data: Path, database_url: str | None = None, onhook: Command = ONHOOK) -> Self:
         """A new one."""
-        made = asyncio.run(accounts.create_application(data, "bench", database_url=database_url))
-        return cls(data, made["app_id"], made["access_token"], database_url)
+        if onhook == ONHOOK:
+            make = accounts.create_application(data, "bench", database_url=database_url)
+            made = asyncio.run(make)
+        else:
+            made = _ask(onhook, data, database_url, "app", "create", "bench")
+        return cls(data, made["app_id"], made["access_token"], database_url, onhook)
 
     def add_number(self, number: str, forward_to: str) -> None:
         """Tell calls to `number` to `forward_to`."""
+        if self.onhook != ONHOOK:
+            options = ("--app", self.app_id, "--forward-to", forward_to)
+            _ask(self.onhook, self.data, self.database_url, "number", "add", number, *options)
+            return
         asyncio.run(
             accounts.add_number(
                 self.data, number, self.app_id, forward_to, database_url=self.database_url
             )
         )
+
+
+def _ask(onhook: Command, data: Path, database_url: str | None, *arguments: str) -> dict[str, str]:
+    """Runs a command that looks after the data; its JSON. BenchError if it fails."""
+    url = {} if database_url is None else {"ONHOOK_DATABASE_URL": database_url}
+    done = subprocess.run(
+        [*onhook, *arguments, "--data", str(data), "--json"],
+        env={**os.environ, **url},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchError(f"{arguments!r}: {done.stderr.decode(errors='replace')[-_LOG_CHARS:]}")
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
 
 
 class Application:
@@ -192,21 +234,26 @@ def rig(
     *,
     database_url: str = "",
     settings: Mapping[str, str] | None = None,
+    onhook: Command = ONHOOK,
+    serving: Command | None = None,
 ) -> Iterator[Rig]:
     """A fresh server and application; both are ended, whatever happens.
 
     `prompts` is a folder of prompts that another server made, so that this one need not. Without
     `database_url` it is SQLite, whatever the environment says. `settings` are more of the server's, by
-    the names of their variables.
+    the names of their variables. `onhook` is the command of another tree; `serving` starts the server in a
+    way of its own.
     """
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(data_directory())
         if prompts is not None:
             shutil.copytree(prompts, data / PROMPTS)
-        server = Server(data, {"ONHOOK_DATABASE_URL": database_url, **(settings or {})})
+        server = Server(
+            data, {"ONHOOK_DATABASE_URL": database_url, **(settings or {})}, serving or onhook
+        )
         # SIGTERM would wait for calls that still play.
         stack.callback(end, server.process, signal.SIGKILL)
-        account = Account.make(data, database_url)
+        account = Account.make(data, database_url, onhook)
         application = Application(server, account)
         stack.callback(end, application.process)
         yield Rig(server, account, application)

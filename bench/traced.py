@@ -1,0 +1,95 @@
+"""Runs `onhook`, and keeps which of its functions were called and when; for `ways.py`.
+
+    PYTHON_OF_A_TREE bench/traced.py TRACE serve      as `onhook serve`; TRACE is written when it ends
+
+TRACE is JSON: `functions`, a list of module and qualified name; `calls`, in order, of the moment (ns since
+the epoch), the place in that list, and whether another module called (the event loop is another);
+`steps`, the moments at which the state machine returned. A coroutine that goes on counts as called. Modules
+and comprehensions are no functions. Threads are traced like the loop, processes that the server starts
+are not. It needs nothing but Python, so it traces any version.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+from types import CodeType, FrameType
+
+_NO_FUNCTIONS = frozenset({"<module>", "<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
+_STEP = ("onhook.call.table", "step")
+
+
+class Trace:
+    """What the functions below a folder did since `begin`."""
+
+    def __init__(self, package: Path) -> None:
+        self._root = f"{package}/"
+        self._parent = package.parent
+        self._codes: dict[int, tuple[CodeType, int]] = {}
+        """Each code that was met, by id (kept alive, so that it stays its own); -1 if it is no matter."""
+        self._functions: list[tuple[str, str]] = []
+        self._calls: list[tuple[int, int, bool]] = []
+        self._steps: list[int] = []
+
+    def begin(self) -> None:
+        """In this thread, and in those that will be started."""
+        threading.setprofile(self._profile)
+        sys.setprofile(self._profile)
+
+    def write(self, path: Path) -> None:
+        """What was traced, as JSON."""
+        sys.setprofile(None)
+        found = {"functions": self._functions, "calls": self._calls, "steps": self._steps}
+        path.write_text(json.dumps(found))
+
+    def _profile(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            place = self._place(frame.f_code)
+            if place >= 0:
+                self._calls.append((time.time_ns(), place, self._crosses(frame)))
+        elif event == "return":
+            place = self._place(frame.f_code)
+            if place >= 0 and self._functions[place] == _STEP:
+                self._steps.append(time.time_ns())
+
+    def _crosses(self, frame: FrameType) -> bool:
+        """Whether the call came from another module; what is in between and not ours does not count."""
+        file, back = frame.f_code.co_filename, frame.f_back
+        while back is not None and not back.f_code.co_filename.startswith(self._root):
+            back = back.f_back
+        return back is None or back.f_code.co_filename != file
+
+    def _place(self, code: CodeType) -> int:
+        met = self._codes.get(id(code))
+        if met is None:
+            met = self._codes[id(code)] = (code, self._met(code))
+        return met[1]
+
+    def _met(self, code: CodeType) -> int:
+        if not code.co_filename.startswith(self._root) or code.co_name in _NO_FUNCTIONS:
+            return -1
+        file = Path(code.co_filename).relative_to(self._parent).with_suffix("")
+        self._functions.append((".".join(file.parts), code.co_qualname))
+        return len(self._functions) - 1
+
+
+def main() -> None:
+    """As `python -m onhook`, traced."""
+    out = Path(sys.argv.pop(1))
+    sys.path.pop(0)  # this folder: what stands beside this file is no business of the server's
+    import onhook
+    from onhook.cli import main as run
+
+    trace = Trace(Path(onhook.__file__).parent)
+    trace.begin()
+    try:
+        run()
+    finally:
+        trace.write(out)
+
+
+if __name__ == "__main__":
+    main()
