@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.figures import Figures, Row, number
 from bench.load import Load, callers, sink
 from bench.machine import Meter, resident_bytes
-from bench.rig import OUT, PLAY, PROMPTS, Rig, rig
+from bench.rig import ONHOOK, OUT, PLAY, PROMPTS, Command, Rig, rig
 
 SETUP_RATE = 125
 _SETTLE_S = 2.0
@@ -21,19 +21,19 @@ _CONNECTED_S = 30.0
 
 
 @contextlib.contextmanager
-def prompts() -> Iterator[Path]:
+def prompts(onhook: Command = ONHOOK) -> Iterator[Path]:
     """The message as a server made it; speech that is made leaves a server large, and would hide what
     its calls take."""
     with tempfile.TemporaryDirectory(prefix="prompts-", dir=OUT) as folder:
-        with rig() as running:
+        with rig(onhook=onhook) as running:
             _warm(running)
             shutil.copytree(running.account.data / PROMPTS, folder, dirs_exist_ok=True)
         yield Path(folder)
 
 
-def playing_at_once(calls: int, window_s: float, made: Path) -> Figures:
+def playing_at_once(calls: int, window_s: float, made: Path, onhook: Command = ONHOOK) -> Figures:
     """`calls` calls on a fresh server, measured for `window_s` seconds while all of them play."""
-    with rig(made) as running:
+    with rig(made, onhook=onhook) as running:
         _warm(running)
         before_bytes = resident_bytes(running.server.pid)
         up_s = calls / SETUP_RATE

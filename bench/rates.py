@@ -13,7 +13,7 @@ from bench.figures import Figures, Row, number
 from bench.load import Load, NotStarted, Outcome, callers, sink
 from bench.machine import Costs, Meter
 from bench.postgresql import PostgreSQL
-from bench.rig import HANGUP, PROBE, Rig, rig
+from bench.rig import HANGUP, ONHOOK, PROBE, Command, Rig, rig
 
 _LATE_S = 2.5
 _NOTIFIED_S = 3.0
@@ -91,7 +91,10 @@ def _count(value: object) -> int:
 
 
 def complete_calls(
-    search: Search, tell: Callable[[str], None], database: PostgreSQL | None = None
+    search: Search,
+    tell: Callable[[str], None],
+    database: PostgreSQL | None = None,
+    onhook: Command = ONHOOK,
 ) -> Figures:
     """The highest rate that passes, and what every level came to.
 
@@ -105,7 +108,8 @@ def complete_calls(
         return climb.next_rate() if in_time or not climb.levels else 0
 
     while next_rate():
-        with rig(database_url=database.new_database() if database else "") as running:
+        url = database.new_database() if database else ""
+        with rig(database_url=url, onhook=onhook) as running:
             message_ms = _warm(running)
             while rate := next_rate():
                 measure = partial(_level, running, rate, search.level_s, message_ms, database)
@@ -122,6 +126,14 @@ def complete_calls(
         "best": best,
         "levels": climb.levels,
     }
+
+
+def at_one_rate(
+    rate: int, level_s: float, tell: Callable[[str], None], onhook: Command = ONHOOK
+) -> Figures:
+    """What one level comes to on a fresh server with SQLite."""
+    with rig(onhook=onhook) as running:
+        return _begun(partial(_level, running, rate, level_s, _warm(running), None), tell)
 
 
 def _begun(level: Callable[[], Figures], tell: Callable[[str], None]) -> Figures:

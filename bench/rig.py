@@ -50,6 +50,11 @@ def interpreter_of(tree: Path) -> str:
     return str(python)
 
 
+def onhook_of(tree: Path) -> Command:
+    """The command of another tree."""
+    return (interpreter_of(tree), "-m", "onhook")
+
+
 def raise_file_limit() -> None:
     """A call takes a socket; children get the limit from us."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -40,7 +40,7 @@ from bench.rig import (
     BenchError,
     data_directory,
     end,
-    interpreter_of,
+    onhook_of,
     raise_file_limit,
     rig,
 )
@@ -196,7 +196,7 @@ def _keys(call: Call) -> Iterable[list[bytes]]:
 
 def measure(tree: Path) -> dict[str, Way]:
     """Runs the server of a tree, and goes all ways."""
-    onhook = (interpreter_of(tree), "-m", "onhook")
+    onhook = onhook_of(tree)
     spans = Spans()
     with data_directory() as folder:
         written = folder / "trace.json"

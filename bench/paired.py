@@ -1,0 +1,156 @@
+"""Whether one tree is slower than another: the same calls on both, in turns.
+
+    python -m bench.paired BEFORE AFTER                    trees with a .venv of their own (make setup)
+    python -m bench.paired BEFORE AFTER --parts highest    takes a minute for each tree and round
+
+A round measures both, in the order A B, the next one B A, so that what else the machine does is shared
+fairly. The parts are `complete` (CPU of a complete call at one rate, as in `calls.py rates`), `playing` (CPU
+of a call that plays, as in `calls.py playing`) and `highest` (complete calls a second). What counts is the
+median of the ratios of the rounds; it says little if they are far apart, or `others` is above 0.1.
+Everything is written as JSON to bench/out/paired.json after every round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from bench import playing, rates
+from bench.figures import Figures, Row, number, save, table
+from bench.machine import busy_now
+from bench.rig import OUT, BenchError, Command, onhook_of, raise_file_limit
+
+BEGAN_S = time.monotonic()
+Measure: TypeAlias = Callable[["Tree"], Figures]
+Rounds: TypeAlias = list[tuple[Figures, Figures]]
+"""Of each round what A and B came to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One of the two; `prompts` are those that it made itself."""
+
+    name: str
+    onhook: Command
+    prompts: Path
+
+
+FIGURES = {
+    "complete": ("server_cpu_ms_a_call", "CPU of a complete call, ms"),
+    "playing": ("cpu_s_per_call_minute", "CPU of a minute of a playing call, s"),
+    "highest": ("calls_a_second", "complete calls a second"),
+}
+"""The figure of each part that the two are compared by."""
+
+
+def tell(line: str) -> None:
+    """Progress, on standard error."""
+    print(f"[{time.monotonic() - BEGAN_S:5.0f} s] {line}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def trees(folders: Sequence[Path]) -> Iterator[tuple[Tree, Tree]]:
+    """Both, ready to be measured."""
+    with contextlib.ExitStack() as stack:
+        commands = [onhook_of(folder.resolve()) for folder in folders]
+        made = [stack.enter_context(playing.prompts(onhook)) for onhook in commands]
+        first, second = map(Tree, "AB", commands, made)
+        yield first, second
+
+
+def measures(given: argparse.Namespace) -> dict[str, Measure]:
+    """How each part is measured."""
+    search = rates.Search(given.rate, given.step, budget_s=given.budget)
+    return {
+        "complete": lambda tree: rates.at_one_rate(given.rate, given.level, tell, tree.onhook),
+        "playing": lambda tree: playing.playing_at_once(
+            given.calls, given.window, tree.prompts, tree.onhook
+        ),
+        "highest": lambda tree: rates.complete_calls(search, tell, onhook=tree.onhook),
+    }
+
+
+def one_round(number_: int, pair: tuple[Tree, Tree], measure: Measure) -> tuple[Figures, Figures]:
+    """Both trees; every other round begins with the second."""
+    order = pair if number_ % 2 == 0 else pair[::-1]
+    found = {tree.name: measure(tree) for tree in order}
+    return found["A"], found["B"]
+
+
+def ratios(rounds: Rounds, figure: str) -> list[float]:
+    """B to A in each round."""
+    return [float(str(after[figure])) / float(str(before[figure])) for before, after in rounds]
+
+
+def rows(found: Mapping[str, Rounds]) -> list[Row]:
+    """The comparison for a person."""
+    lines: list[Row] = []
+    for part, rounds in found.items():
+        figure, title = FIGURES[part]
+        before, after = (
+            statistics.median(float(str(one[figure])) for one in each)
+            for each in zip(*rounds, strict=True)
+        )
+        each = ratios(rounds, figure)
+        lines += [
+            (f"{title}: A, B, medians", f"{number(before)}, {number(after)}"),
+            (
+                f"B to A in {len(rounds)} rounds: median (lowest to highest)",
+                f"{statistics.median(each):.3f} ({min(each):.3f} to {max(each):.3f})",
+            ),
+        ]
+    return lines
+
+
+def parse() -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("trees", type=Path, nargs=2, metavar="TREE", help="A, which is before, and B")
+    add("--parts", nargs="+", choices=list(FIGURES), default=["complete", "playing"])
+    add("--rounds", type=int, default=6, help="how often both are measured")
+    add("--rate", type=int, default=60, help="complete: calls a second; highest: the first rate")
+    add("--level", type=float, default=10, help="complete: seconds of load")
+    add("--calls", type=int, default=500, help="playing: how many at once")
+    add("--window", type=float, default=10, help="playing: seconds that are measured")
+    add("--step", type=int, default=10, help="highest: how fine the search is")
+    add("--budget", type=float, default=60, help="highest: seconds for a search")
+    add("--out", type=Path, default=OUT / "paired.json", help="where the JSON goes")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measures, and prints the comparison."""
+    given = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then, too
+    raise_file_limit()
+    OUT.mkdir(exist_ok=True)
+    tell(f"the machine is {busy_now():.0%} busy with other work")
+    found: dict[str, Rounds] = {part: [] for part in given.parts}
+    measure = measures(given)
+    try:
+        with trees(given.trees) as pair:
+            for round_ in range(given.rounds):
+                for part in given.parts:
+                    found[part].append(one_round(round_, pair, measure[part]))
+                    ratio = ratios(found[part], FIGURES[part][0])[-1]
+                    tell(f"round {round_ + 1}, {part}: B to A {ratio:.3f}")
+                save(given.out, found)
+    except BenchError as error:
+        sys.exit(f"bench: {error}")
+    print(table(f"A {given.trees[0]}, B {given.trees[1]}", rows(found)))
+    print(f"JSON: {given.out}")
+
+
+if __name__ == "__main__":
+    main()
