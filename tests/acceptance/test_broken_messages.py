@@ -10,7 +10,7 @@ import pytest
 from acceptance.asking import OK
 from acceptance.files import FileServer
 from acceptance.harness import Customer, Onhook
-from onhook.speech.decoding import MEMORY_BYTES
+from onhook.speech.downloads.decoding import MEMORY_BYTES
 from onhook.testing.api_client import ApiClient
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver

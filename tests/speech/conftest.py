@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from onhook.speech.english import EnglishVoice
+from onhook.speech.engines.english import EnglishVoice
 from onhook.speech.installed import installed_voices
 from onhook.speech.voices import Catalogue
 

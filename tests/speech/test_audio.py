@@ -9,8 +9,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onhook.speech import audio
-from onhook.speech.audio import FileKind
+from onhook.speech.downloads import audio
+from onhook.speech.downloads.audio import FileKind
 from onhook.speech.errors import InvalidFileFormat, InvalidFileSize, RenderError
 from onhook.speech.narrowband import Pcm
 from onhook.speech.voices import Samples

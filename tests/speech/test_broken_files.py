@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onhook.speech import audio, mpeg
-from onhook.speech.audio import FileKind
-from onhook.speech.decoding import Decoders
+from onhook.speech.downloads import audio, mpeg
+from onhook.speech.downloads.audio import FileKind
+from onhook.speech.downloads.decoding import Decoders
 from onhook.speech.errors import InvalidFileFormat, RenderError
 from onhook.speech.narrowband import Pcm
 from speech import broken

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from onhook.speech.copies import Copies, Copy
+from onhook.speech.downloads.copies import Copies, Copy
 
 URL = "https://example.com/a.wav?token=secret"
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from onhook.speech.audio import FileKind
-from onhook.speech.decoding import DecoderNotStarted, Decoders, child_command
+from onhook.speech.downloads.audio import FileKind
+from onhook.speech.downloads.decoding import DecoderNotStarted, Decoders, child_command
 from onhook.speech.errors import InvalidFileFormat, InvalidFileSize
 from onhook.speech.level import levelled
-from onhook.speech.workers import Abandoned
+from onhook.speech.threads import Abandoned
 from speech.doubles import wav
 
 GSM_SILENCE = b"\xd0" + bytes(32)

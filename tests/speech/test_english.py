@@ -7,9 +7,9 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from onhook.speech.english import EnglishVoice, Synthesiser
+from onhook.speech.engines.english import EnglishVoice, Synthesiser
+from onhook.speech.engines.pieces import LIMIT
 from onhook.speech.errors import CannotConvertText
-from onhook.speech.pieces import LIMIT
 from onhook.speech.voices import Samples
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from onhook.speech import espeak as espeak_module
+from onhook.speech.engines import espeak as espeak_module
+from onhook.speech.engines.espeak import Espeak
 from onhook.speech.errors import CannotConvertText
-from onhook.speech.espeak import Espeak
-from onhook.speech.worker_pool import EngineUnavailable
-from onhook.speech.worker_process import WorkerDied, WorkerProcess
+from onhook.speech.workers.pool import EngineUnavailable
+from onhook.speech.workers.process import WorkerDied, WorkerProcess
 
 STAND_IN = """
 import json, os, struct, sys, time

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from onhook.speech.engines.languages import LANGUAGES, Language
 from onhook.speech.errors import CannotConvertText, InvalidLanguage
-from onhook.speech.languages import LANGUAGES, Language
 from onhook.speech.markup import Say, parse
 from onhook.speech.narrowband import RATE_HZ, Pcm
 from onhook.speech.renderer import speech

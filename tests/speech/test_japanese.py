@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from onhook.speech.engines.japanese import JapaneseWoman, OpenJTalk
 from onhook.speech.errors import CannotConvertText, InvalidLanguage
 from onhook.speech.installed import installed_voices
-from onhook.speech.japanese import JapaneseWoman, OpenJTalk
 from onhook.speech.narrowband import RATE_HZ
 from onhook.speech.renderer import speech
 from onhook.speech.voices import Catalogue, Gender, quality
@@ -106,7 +106,7 @@ def test_the_worker_starts_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) ->
             started.append(self)
             return b"\x00\x00\xbb\x80\x00\x10"
 
-    monkeypatch.setattr("onhook.speech.japanese.WorkerPool", Pool)
+    monkeypatch.setattr("onhook.speech.engines.japanese.WorkerPool", Pool)
     voice = JapaneseWoman(OpenJTalk())
     voice.warm()
     assert voice.version and not started

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
+from onhook.speech.engines.espeak import Espeak
+from onhook.speech.engines.joe import english_man
+from onhook.speech.engines.piper import PiperVoice
 from onhook.speech.errors import CannotConvertText
-from onhook.speech.espeak import Espeak
-from onhook.speech.joe import english_man
 from onhook.speech.narrowband import RATE_HZ
-from onhook.speech.piper import PiperVoice
 from onhook.speech.renderer import speech
 from onhook.speech.voices import Catalogue, Samples
 

@@ -14,17 +14,18 @@ import pytest
 from typer.testing import CliRunner
 
 from onhook.cli.main import app
-from onhook.speech import kokoro_install
+from onhook.speech.engines import kokoro_install
+from onhook.speech.engines.espeak import Espeak
+from onhook.speech.engines.kokoro import VOICES, Kokoro, KokoroVoice, installed
+from onhook.speech.engines.kokoro_install import InstallFailed, install
+from onhook.speech.engines.mandarin import mandarin, number
 from onhook.speech.errors import CannotConvertText
-from onhook.speech.espeak import Espeak
 from onhook.speech.installed import installed_voices
-from onhook.speech.kokoro import VOICES, Kokoro, KokoroVoice, installed, model_parts
-from onhook.speech.kokoro_install import InstallFailed, install
-from onhook.speech.kokoro_worker import numbers
-from onhook.speech.mandarin import mandarin, number
 from onhook.speech.narrowband import RATE_HZ
 from onhook.speech.renderer import speech
 from onhook.speech.voices import quality
+from onhook.speech.workers.kokoro import numbers
+from onhook.speech.workers.kokoro_model import model_parts
 from speech.kokoro_style import voice as style
 
 

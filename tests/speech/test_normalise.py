@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onhook.speech.languages import LANGUAGES, Language
-from onhook.speech.normalise import spoken_form
+from onhook.speech.engines.languages import LANGUAGES, Language
+from onhook.speech.reading.normalise import spoken_form
 from onhook.speech.scripts import readable
 
 TAGS = ["en-US", "ja", *(language.tag for language in LANGUAGES), "sv-SE", "xx"]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onhook.speech.pieces import LIMIT, pieces
+from onhook.speech.engines.pieces import LIMIT, pieces
 
 
 @settings(deadline=None)

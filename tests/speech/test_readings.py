@@ -8,14 +8,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from onhook.speech import spoken_dates, spoken_money
-from onhook.speech.languages import LANGUAGES
-from onhook.speech.mandarin import number as mandarin_number
+from onhook.speech.engines.languages import LANGUAGES
+from onhook.speech.engines.mandarin import number as mandarin_number
 from onhook.speech.markup import normalised
-from onhook.speech.normalise import spoken_form
-from onhook.speech.spoken_numbers import in_words
-from onhook.speech.tongue import tongue
-from onhook.speech.vocabulary import words
+from onhook.speech.reading import spoken_dates, spoken_money
+from onhook.speech.reading.normalise import spoken_form
+from onhook.speech.reading.spoken_numbers import in_words
+from onhook.speech.reading.tongue import tongue
+from onhook.speech.reading.vocabulary import words
 
 TAGS = ["en-US", *(language.tag for language in LANGUAGES), "ja"]
 TABLE: dict[str, dict[str, str]] = defaultdict(dict)

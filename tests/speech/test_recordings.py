@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from onhook.speech.copies import Copies
-from onhook.speech.decoding import DecoderNotStarted, Decoders
+from onhook.speech.downloads.copies import Copies
+from onhook.speech.downloads.decoding import DecoderNotStarted, Decoders
+from onhook.speech.downloads.downloads import Recordings
 from onhook.speech.errors import DownloadFailed, InvalidFileFormat
 from onhook.speech.fetch import FetchFailed, FetchRefused, TooLarge, TryLater
-from onhook.speech.recordings import Recordings
 from speech.doubles import Opened, Reply, Shelf, Web, wav
 
 URL = "http://a/1.wav"

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 import numpy as np
 import pytest
 
-from onhook.speech.english import EnglishVoice
+from onhook.speech.downloads.downloads import Recordings
+from onhook.speech.engines.english import EnglishVoice
 from onhook.speech.errors import (
     CannotConvertText,
     DownloadFailed,
@@ -27,7 +28,6 @@ from onhook.speech.fetch import (
 )
 from onhook.speech.markup import Say
 from onhook.speech.prompts import Rendered
-from onhook.speech.recordings import Recordings
 from onhook.speech.renderer import Renderer
 from onhook.speech.voices import Catalogue, Gender, Sound
 from speech.doubles import Opened, Shelf, Web, wav

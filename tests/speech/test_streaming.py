@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 import numpy as np
 import pytest
 
+from onhook.speech.downloads.downloads import Recordings
 from onhook.speech.errors import CannotConvertText, DownloadFailed, SpeechError
 from onhook.speech.fetch import FetchFailed
-from onhook.speech.recordings import Recordings
 from onhook.speech.renderer import SHORT, Renderer
 from onhook.speech.rendering import Rendering, Rest
 from onhook.speech.voices import Catalogue, Gender, Sound

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from onhook.speech.english import EnglishVoice
+from onhook.speech.engines.english import EnglishVoice
 from onhook.speech.errors import InvalidGender, InvalidLanguage
 from onhook.speech.voices import Catalogue, Gender, Sound
 

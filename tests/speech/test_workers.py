@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from onhook.speech.workers import Abandoned, Checkpoint, Workers
+from onhook.speech.threads import Abandoned, Checkpoint, Workers
 
 
 async def test_work_runs_beside_the_loop_and_its_result_comes_back() -> None:

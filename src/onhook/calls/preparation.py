@@ -26,9 +26,9 @@ from onhook.notify.replies import (
 from onhook.notify.slots import Slots
 from onhook.notify.urls import UrlRefused, WebUrl
 from onhook.speech import fetch
+from onhook.speech.downloads.downloads import Room
 from onhook.speech.errors import RefusedUrl, SpeechError
 from onhook.speech.markup import Fetch, Message
-from onhook.speech.recordings import Room
 from onhook.speech.renderer import Renderer
 
 _DOWNLOADS = 32  # each may take 10 MB until it is decoded

@@ -28,7 +28,7 @@ from onhook.server.settings import Settings
 from onhook.speech.errors import SpeechError
 from onhook.speech.installed import installed_voices
 from onhook.speech.renderer import Renderer
-from onhook.speech.worker_pool import EngineUnavailable
+from onhook.speech.workers.pool import EngineUnavailable
 
 AT_ONCE = 4
 DEADLINE_S = 120.0

@@ -11,14 +11,14 @@ import structlog
 
 from onhook.cli.errors import CommandError
 from onhook.media.g711 import Codec, decode, encode
+from onhook.speech.engines.voices_directory import DirectoryUnusable
 from onhook.speech.errors import SpeechError
 from onhook.speech.installed import installed_voices
 from onhook.speech.markup import normalised
 from onhook.speech.narrowband import RATE_HZ
 from onhook.speech.renderer import speech
 from onhook.speech.voices import Catalogue, quality
-from onhook.speech.voices_directory import DirectoryUnusable
-from onhook.speech.worker_pool import EngineUnavailable
+from onhook.speech.workers.pool import EngineUnavailable
 
 
 @contextmanager

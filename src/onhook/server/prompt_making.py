@@ -8,8 +8,8 @@ from onhook.media.prompt import Prompt
 from onhook.notify.client import WebClient
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.settings import Settings
-from onhook.speech.copies import Copies
-from onhook.speech.recordings import Recordings
+from onhook.speech.downloads.copies import Copies
+from onhook.speech.downloads.downloads import Recordings
 from onhook.speech.renderer import Renderer
 from onhook.speech.voices import Catalogue
 

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from onhook.speech import japanese, kokoro
-from onhook.speech.english import EnglishVoice
-from onhook.speech.espeak import Espeak
-from onhook.speech.formant import FormantVoice
-from onhook.speech.joe import english_man
-from onhook.speech.languages import LANGUAGES
-from onhook.speech.plugged import PluggedVoice, Plugin
+from onhook.speech.engines import japanese, kokoro
+from onhook.speech.engines.english import EnglishVoice
+from onhook.speech.engines.espeak import Espeak
+from onhook.speech.engines.formant import FormantVoice
+from onhook.speech.engines.joe import english_man
+from onhook.speech.engines.languages import LANGUAGES
+from onhook.speech.engines.plugged import PluggedVoice, Plugin
+from onhook.speech.engines.voices_directory import voices_in
 from onhook.speech.plugins import plugged
-from onhook.speech.reading import Reader
+from onhook.speech.reading.reader import Reader
 from onhook.speech.voices import Catalogue, Gender, Voice
-from onhook.speech.voices_directory import voices_in
 
 
 @contextmanager

@@ -17,15 +17,15 @@ from weakref import WeakValueDictionary
 
 from onhook.flights import Flights
 from onhook.speech import markup
+from onhook.speech.downloads.downloads import Recordings
 from onhook.speech.making import Making, Progress, leave, left
 from onhook.speech.markup import Fetch, Message, Part, Say
 from onhook.speech.narrowband import Pcm
 from onhook.speech.prompts import Playable, PromptStore, Rendered, RenderedPart
-from onhook.speech.recordings import Recordings
 from onhook.speech.rendering import Rendering, Rest
+from onhook.speech.threads import Checkpoint, Workers
 from onhook.speech.utterance import Utterance
 from onhook.speech.voices import Catalogue, Voice
-from onhook.speech.workers import Checkpoint, Workers
 
 SHORT: Final = 100
 """Characters. So little is spoken before anything of it is played: it takes no longer to be ready, and
@@ -128,7 +128,7 @@ class Renderer(Generic[P]):
         await asyncio.gather(self._recordings.warm(), *voices)
 
     async def close(self) -> None:
-        """Give up what is being made, and end the threads, those of `recordings` too."""
+        """Give up what is being made, and end the threads, those of `downloads` too."""
         await self._flights.close()
         await asyncio.gather(self._synthesis.close(), self._recordings.close())
 

@@ -1,0 +1,264 @@
+"""Decoding in processes of their own, each with a limit of memory and of time.
+
+A process is kept and used again. One that a file brought down is replaced, and the file is refused.
+
+DecoderFailed
+  DecoderNotStarted   no process could be had: the machine is at fault, not a file
+  DecoderDied         it crashed, was killed, or needed more memory than it may have
+  DecoderLate         it took longer than it may
+  DecoderBabbled      its reply makes no sense
+"""
+
+import fcntl
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+import structlog
+
+import onhook
+from onhook.speech.downloads.audio import MAX_DURATION_S, FileKind
+from onhook.speech.downloads.decoding_child import HEADER, KINDS, Outcome
+from onhook.speech.errors import InvalidFileFormat, InvalidFileSize
+from onhook.speech.narrowband import RATE_HZ, Pcm
+from onhook.speech.threads import Checkpoint
+
+log = structlog.get_logger()
+
+MEMORY_BYTES: Final = 384 * 1024 * 1024
+"""What a process may take to decode one file, beside what it took to start."""
+
+DEADLINE_S: Final = 30
+"""Seconds that one file may take. An hour of mp3 takes about six on a small machine."""
+
+_START_S: Final = 30.0
+_MAX_SOUND_BYTES: Final = (MAX_DURATION_S + 1) * RATE_HZ * 2
+_MAX_SENTENCE_BYTES: Final = 1000
+_PATIENCE_S: Final = 0.1  # between two looks at whether anybody still waits
+_PIPE_BYTES: Final = 1024 * 1024
+
+
+class DecoderFailed(Exception):
+    """A process did not do what it is there for, and cannot be used again."""
+
+
+class DecoderNotStarted(DecoderFailed):
+    """No process could be had."""
+
+
+class DecoderDied(DecoderFailed):
+    """It crashed, was killed, or needed more memory than it may have."""
+
+
+class DecoderLate(DecoderFailed):
+    """It took longer than it may."""
+
+
+class DecoderBabbled(DecoderFailed):
+    """Its reply makes no sense."""
+
+
+def child_command(memory_bytes: int = MEMORY_BYTES, deadline_s: int = DEADLINE_S) -> list[str]:
+    """How the process is started. It ends itself a little after the server would end it."""
+    module = "onhook.speech.downloads.decoding_child"
+    return [sys.executable, "-P", "-m", module, str(memory_bytes), str(deadline_s + 5)]
+
+
+class Decoders:
+    """As many processes as are used at the same time. Its methods block; for threads."""
+
+    def __init__(
+        self, command: Sequence[str] | None = None, deadline_s: float = DEADLINE_S
+    ) -> None:
+        self._command = list(command or child_command())
+        self._deadline_s = deadline_s
+        self._lock = Lock()
+        self._idle: list[_Decoder] = []
+        self._closed = False
+
+    def decode(self, body: bytes, named: FileKind, checkpoint: Checkpoint = lambda: None) -> Pcm:
+        """The whole sound of a recording; see `audio.decode`, and `level.levelled`.
+
+        When `checkpoint` raises, the process is ended. Raises `InvalidFileFormat`, also for a file
+        that brings a process down, `InvalidFileSize`, or `DecoderNotStarted`.
+        """
+        decoder = self._take(checkpoint)
+        try:
+            pcm = decoder.decode(body, named, checkpoint)
+        except (InvalidFileFormat, InvalidFileSize):
+            self._give_back(decoder)
+            raise
+        except DecoderFailed as error:
+            decoder.end()
+            log.warning("decoder_replaced", reason=type(error).__name__, kind=named.value)
+            raise InvalidFileFormat(
+                "The file of a <url> in msg cannot be decoded: it takes too much time or memory, "
+                "or is damaged."
+            ) from None
+        except BaseException:
+            decoder.end()
+            raise
+        self._give_back(decoder)
+        return pcm
+
+    def warm(self, checkpoint: Checkpoint = lambda: None) -> None:
+        """Have one process ready. Raises `DecoderNotStarted`."""
+        self._give_back(self._take(checkpoint))
+
+    def close(self) -> None:
+        """End the processes."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for decoder in idle:
+            decoder.end()
+
+    def _take(self, checkpoint: Checkpoint) -> "_Decoder":
+        while True:
+            with self._lock:
+                decoder = self._idle.pop() if self._idle else None
+            if decoder is None:
+                return _Decoder(self._command, self._deadline_s, checkpoint)
+            if decoder.alive():
+                return decoder
+            decoder.end()  # somebody killed it while it had nothing to do
+
+    def _give_back(self, decoder: "_Decoder") -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append(decoder)
+                return
+        decoder.end()
+
+
+class _Decoder:
+    """One process, used by one thread at a time."""
+
+    def __init__(self, command: list[str], deadline_s: float, checkpoint: Checkpoint) -> None:
+        self._deadline_s = deadline_s
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # libraries complain there of every damaged file
+                bufsize=0,
+                env=_environment(),
+                start_new_session=True,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise DecoderNotStarted(f"a decoder cannot be started: {error}") from error
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
+        try:
+            for pipe in (self._to, self._from):
+                os.set_blocking(pipe, False)
+                _widen(pipe)
+            wait = _Wait(_START_S, checkpoint)
+            if HEADER.unpack(self._read(HEADER.size, wait)) != (Outcome.READY, 0):
+                raise DecoderBabbled
+        except DecoderFailed as error:
+            self.end()
+            raise DecoderNotStarted("a decoder did not become ready") from error
+        except BaseException:
+            self.end()
+            raise
+
+    def alive(self) -> bool:
+        """Whether the process can be asked."""
+        return self._process.poll() is None
+
+    def decode(self, body: bytes, named: FileKind, checkpoint: Checkpoint) -> Pcm:
+        """See `Decoders.decode`; raises `DecoderFailed` too."""
+        import numpy as np
+
+        wait = _Wait(self._deadline_s, checkpoint)
+        self._write(HEADER.pack(KINDS.index(named), len(body)), wait)
+        self._write(body, wait)
+        outcome, size_bytes = HEADER.unpack(self._read(HEADER.size, wait))
+        sound = outcome == Outcome.SOUND
+        if size_bytes > (_MAX_SOUND_BYTES if sound else _MAX_SENTENCE_BYTES):
+            raise DecoderBabbled
+        content = self._read(size_bytes, wait)
+        if sound and size_bytes and size_bytes % 2 == 0:
+            return np.frombuffer(content, "<i2").astype(np.int16, copy=False)
+        sentence = content.decode("ascii", errors="replace")
+        if outcome == Outcome.NO_FORMAT:
+            raise InvalidFileFormat(sentence)
+        if outcome == Outcome.TOO_LONG:
+            raise InvalidFileSize(sentence)
+        raise DecoderBabbled
+
+    def end(self) -> None:
+        """Kill the process and let go of everything; may be called again."""
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()
+
+    def _write(self, content: bytes, wait: "_Wait") -> None:
+        left = memoryview(content)
+        while len(left):
+            wait.until(self._to, select.POLLOUT)
+            try:
+                left = left[os.write(self._to, left) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise DecoderDied from error
+
+    def _read(self, size_bytes: int, wait: "_Wait") -> bytearray:
+        content = bytearray(size_bytes)
+        left = memoryview(content)
+        while len(left):
+            wait.until(self._from, select.POLLIN)
+            try:
+                count = os.readv(self._from, [left])
+            except BlockingIOError:
+                continue
+            if not count:
+                raise DecoderDied
+            left = left[count:]
+        return content
+
+
+class _Wait:
+    """The time that one exchange may take, and whether anybody still waits for it."""
+
+    def __init__(self, deadline_s: float, checkpoint: Checkpoint) -> None:
+        self._due_at = time.monotonic() + deadline_s
+        self._checkpoint = checkpoint
+
+    def until(self, pipe: int, event: int) -> None:
+        """Return when something can be done with `pipe`. Raises `DecoderLate`."""
+        poll = select.poll()
+        poll.register(pipe, event)
+        while True:
+            self._checkpoint()
+            left_s = self._due_at - time.monotonic()
+            if left_s <= 0:
+                raise DecoderLate
+            if poll.poll(min(left_s, _PATIENCE_S) * 1000):
+                return
+
+
+def _widen(pipe: int) -> None:
+    try:
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    except OSError:
+        return  # a user may have only so much of it: then it takes more steps
+
+
+def _environment() -> dict[str, str]:
+    """Ours without settings, which may be secret, and with the way to this package."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ONHOOK_")}
+    home = str(Path(onhook.__file__).parent.parent)
+    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    return {**kept, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}

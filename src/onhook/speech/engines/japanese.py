@@ -1,0 +1,136 @@
+"""Japanese, with the extra `[ja]`: Open JTalk reads the kanji, and has a female voice of its own.
+
+The male voice is the formant engine's, given kana: without them it spells kanji letter by letter.
+"""
+
+import importlib.util
+import json
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib.metadata import version as installed_version
+from typing import Final
+
+from onhook.speech.engines.formant import FormantVoice
+from onhook.speech.engines.languages import Language
+from onhook.speech.engines.pieces import pieces
+from onhook.speech.errors import CannotConvertText
+from onhook.speech.scripts import readable, written_in
+from onhook.speech.voices import Gender, Sound
+from onhook.speech.workers.pool import WorkerPool
+
+TAG: Final = "ja"
+
+JOB_S: Final = 10.0
+"""How long a piece may take; it needs a seventh of what its speech lasts."""
+
+_RECIPE: Final = 1  # raise it when equal text gets to sound otherwise
+_PIECE: Final = 80  # characters, which are about 13 s
+_START_S: Final = 20.0
+_SPARE_S: Final = 2.0  # by which a worker that nobody ends outlives its deadline
+
+FORMANT: Final = Language(TAG, "ja", written_in(TAG))
+"""Japanese as the formant engine speaks it, given kana. Not among `LANGUAGES`: it reads no kanji."""
+
+
+def installed() -> bool:
+    """Whether the extra is there."""
+    return importlib.util.find_spec("pyopenjtalk") is not None
+
+
+class OpenJTalk:
+    """The engine, in a worker of its own that is started when it is first needed; `close` it."""
+
+    def __init__(self, job_s: float = JOB_S, command: Sequence[str] | None = None) -> None:
+        program = [sys.executable, "-m", "onhook.speech.workers.japanese", str(job_s + _SPARE_S)]
+        started = command or program
+        self._pool = WorkerPool(lambda: started, workers=1, job_s=job_s, start_s=_START_S)
+
+    def speak(self, text: str) -> tuple[int, bytes]:
+        """The rate, and the 16-bit samples, of `text`. Raises `CannotConvertText`."""
+        answer = self._pool.ask(json.dumps({"speak": text}).encode())
+        return struct.unpack_from(">I", answer)[0], answer[4:]
+
+    def kana(self, text: str) -> str:
+        """`text` as it is pronounced, in katakana. Raises `CannotConvertText`."""
+        return self._pool.ask(json.dumps({"kana": text}).encode()).decode()
+
+    def close(self) -> None:
+        """End the worker; nothing can be asked afterwards."""
+        self._pool.close()
+
+
+class JapaneseWoman:
+    """The voice "Mei" (a `Voice`); statistical, 48 kHz. Not loaded ahead, since it takes 200 MB."""
+
+    engine = "openjtalk"
+    name = "mei"
+    language = TAG
+    gender = Gender.FEMALE
+    quality = "statistical"
+
+    def __init__(self, engine: OpenJTalk) -> None:
+        self._engine = engine
+
+    @property
+    def version(self) -> str:
+        """The engine's."""
+        return _version()
+
+    def warm(self) -> None:
+        """Nothing: see above."""
+
+    def synthesise(self, text: str) -> Iterator[Sound]:
+        """Speak `text`; see `Voice`. Raises `CannotConvertText`, also for another script."""
+        import numpy as np  # here, because the process is ready sooner without it
+
+        for piece in _pieces(text):
+            rate_hz, pcm = self._engine.speak(piece)
+            if pcm:
+                samples = np.frombuffer(pcm, np.int16).astype(np.float32) / np.float32(32768)
+                yield Sound(samples, rate_hz)
+
+
+class JapaneseMan:
+    """The formant engine's voice, which is given kana (a `Voice`)."""
+
+    language = TAG
+    gender = Gender.MALE
+    quality = "formant"
+
+    def __init__(self, engine: OpenJTalk, formant: FormantVoice) -> None:
+        self._engine = engine
+        self._formant = formant
+        self.engine = formant.engine
+        self.name = formant.name
+
+    @property
+    def version(self) -> str:
+        """Those of both engines."""
+        return f"{self._formant.version}+{_version()}"
+
+    def warm(self) -> None:
+        """Start the formant engine."""
+        self._formant.warm()
+
+    def synthesise(self, text: str) -> Iterator[Sound]:
+        """Speak `text`; see `Voice`. Raises `CannotConvertText`, also for another script."""
+        for piece in _pieces(text):
+            yield from self._formant.synthesise(self._engine.kana(piece))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    if not readable(text, written_in(TAG)):
+        raise CannotConvertText(
+            "Text in msg is in a script that the Japanese voice cannot read: "
+            'choose its language, as in <speech language="...">.'
+        )
+    for piece in pieces(text, _PIECE):
+        if any(character.isalnum() for character in piece):
+            yield piece
+
+
+@lru_cache(maxsize=1)
+def _version() -> str:
+    return f"{installed_version('pyopenjtalk-plus')}+{_RECIPE}"

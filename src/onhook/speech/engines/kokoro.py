@@ -1,0 +1,173 @@
+"""Kokoro, with the extra `[kokoro]`: neural voices for languages that only the formant engine speaks.
+
+A second of speech costs about a second of one core, so messages are best rendered ahead. The model is
+in packages of the index; the vectors that make a voice of it are installed by `onhook voice install kokoro`.
+"""
+
+import importlib.util
+import json
+import struct
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from onhook.speech.engines.espeak import Espeak
+from onhook.speech.engines.mandarin import mandarin
+from onhook.speech.engines.phonetics import phonetic_sentences
+from onhook.speech.engines.pieces import pieces
+from onhook.speech.errors import CannotConvertText
+from onhook.speech.scripts import readable, written_in
+from onhook.speech.voices import Gender, Sound
+from onhook.speech.workers.kokoro_model import MODEL_SHA256, PARTS
+from onhook.speech.workers.pool import WorkerPool
+
+VECTORS: Final = Path(sys.prefix) / "share" / "onhook" / "kokoro"
+"""Where the voices' vectors are installed, NAME.bin each."""
+
+PIECE_S: Final = 40.0
+"""How long a piece may take: four times what it takes on a core of its own."""
+
+_RECIPE: Final = 1  # raise it when equal text gets to sound otherwise
+_PIECE: Final = 100  # characters, which are about 8 s
+_MAX_PHONEMES: Final = 250  # of the 510 that the model takes
+_START_S: Final = 60.0
+_SPARE_S: Final = 2.0  # by which a worker that nobody ends outlives its deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A voice of the model, and the formant engine's exact id of its language; none for Mandarin."""
+
+    name: str
+    tag: str
+    gender: Gender
+    phonemes_voice: str = ""
+
+
+VOICES: Final = (
+    Spoken("bf_emma", "en-GB", Gender.FEMALE, "en"),
+    Spoken("bm_george", "en-GB", Gender.MALE, "en"),
+    Spoken("zf_xiaoxiao", "zh-CN", Gender.FEMALE),
+    Spoken("zm_yunxi", "zh-CN", Gender.MALE),
+    Spoken("ef_dora", "es-ES", Gender.FEMALE, "es"),
+    Spoken("em_alex", "es-ES", Gender.MALE, "es"),
+    Spoken("ff_siwis", "fr", Gender.FEMALE, "fr"),
+    Spoken("if_sara", "it", Gender.FEMALE, "it"),
+    Spoken("im_nicola", "it", Gender.MALE, "it"),
+    Spoken("pf_dora", "pt-BR", Gender.FEMALE, "pt-br"),
+    Spoken("pm_alex", "pt-BR", Gender.MALE, "pt-br"),
+    Spoken("hf_alpha", "hi", Gender.FEMALE, "hi"),
+    Spoken("hm_omega", "hi", Gender.MALE, "hi"),
+)
+
+# How the model writes what the formant engine ties together (the tables of misaki, Apache-2.0).
+_TIED: Final = {
+    "a^ɪ": "I", "a^ʊ": "W", "d^z": "ʣ", "d^ʒ": "ʤ", "e^ɪ": "A", "o^ʊ": "O", "ə^ʊ": "Q", "t^s": "ʦ",
+    "t^ʃ": "ʧ", "ɔ^ɪ": "Y",
+}  # fmt: skip
+_BRITISH: Final = {
+    "e^ə": "ɛː", "i^ə": "ɪə", "iə": "ɪə", "ə^l": "ᵊl", "ɚ": "əɹ", "r": "ɹ", "x": "k", "ç": "k",
+    "ɐ": "ə", "ɬ": "l", "ɾ": "T", "ʔ": "t", "\u0303": "", "ʲ": "",
+}  # fmt: skip
+
+
+def installed(vectors: Path = VECTORS) -> bool:
+    """Whether the extra and the voices are there."""
+    packages = (*PARTS, "pypinyin")
+    return all(importlib.util.find_spec(name) is not None for name in packages) and all(
+        (vectors / f"{voice.name}.bin").is_file() for voice in VOICES
+    )
+
+
+class Kokoro:
+    """The model, in a worker of its own that is started when it is first needed; `close` it."""
+
+    def __init__(
+        self,
+        vectors: Path = VECTORS,
+        piece_s: float = PIECE_S,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        program = [sys.executable, "-m", "onhook.speech.workers.kokoro"]
+        started = command or [*program, str(vectors), str(piece_s + _SPARE_S)]
+        self._pool = WorkerPool(lambda: started, workers=1, job_s=piece_s, start_s=_START_S)
+
+    def speak(self, voice: str, phonemes: str) -> tuple[int, bytes]:
+        """The rate, and the 16-bit samples. Raises `CannotConvertText`."""
+        answer = self._pool.ask(json.dumps({"voice": voice, "phonemes": phonemes}).encode())
+        return struct.unpack_from(">I", answer)[0], answer[4:]
+
+    def close(self) -> None:
+        """End the worker; nothing can be asked afterwards."""
+        self._pool.close()
+
+
+class KokoroVoice:
+    """One voice of the model (a `Voice`); 24 kHz. Not loaded ahead, since it takes 350 MB."""
+
+    engine = "kokoro"
+    quality = "neural, slow: render ahead"
+
+    def __init__(self, kokoro: Kokoro, espeak: Espeak, spoken: Spoken) -> None:
+        self._kokoro = kokoro
+        self._espeak = espeak
+        self._spoken = spoken
+        self.name = spoken.name
+        self.language = spoken.tag
+        self.gender = spoken.gender
+        self._phonemes: Callable[[Sequence[str]], Sequence[str]] = (
+            partial(_phonemes, espeak, spoken) if spoken.phonemes_voice else _mandarin
+        )
+
+    @property
+    def version(self) -> str:
+        """That of the model, that of its phonemes, and that of the way it is driven here."""
+        return f"{MODEL_SHA256[:12]}+{self._espeak.version}+{_RECIPE}"
+
+    def warm(self) -> None:
+        """Start the engine of the phonemes."""
+        self._espeak.warm()
+
+    def synthesise(self, text: str) -> Iterator[Sound]:
+        """Speak `text`; see `Voice`. Raises `CannotConvertText`, also for another script."""
+        import numpy as np  # here, because the process is ready sooner without it
+
+        if not readable(text, written_in(self.language)):
+            raise CannotConvertText(
+                f"Text in msg is in a script that the {self.language} voice cannot read: "
+                'choose its language, as in <speech language="...">.'
+            )
+        for piece in pieces(text, _PIECE):
+            for sentence in phonetic_sentences(piece, self._phonemes):
+                for part in pieces(sentence, _MAX_PHONEMES):
+                    if not any(phoneme.isalpha() for phoneme in part):
+                        continue
+                    rate_hz, pcm = self._kokoro.speak(self.name, part)
+                    samples = np.frombuffer(pcm, np.int16).astype(np.float32) / np.float32(32768)
+                    if len(samples):
+                        yield Sound(samples, rate_hz)
+
+
+def kokoro_voices(kokoro: Kokoro, espeak: Espeak) -> list[KokoroVoice]:
+    """All of them."""
+    return [KokoroVoice(kokoro, espeak, spoken) for spoken in VOICES]
+
+
+def _mandarin(clauses: Sequence[str]) -> Sequence[str]:
+    return [mandarin(clause) for clause in clauses]
+
+
+def _phonemes(espeak: Espeak, spoken: Spoken, clauses: Sequence[str]) -> Sequence[str]:
+    found = espeak.phonemes(spoken.phonemes_voice, clauses, tied=True)
+    return [_written(phonemes, british=spoken.tag == "en-GB") for phonemes in found]
+
+
+def _written(phonemes: str, *, british: bool) -> str:
+    for tied, letter in _TIED.items():
+        phonemes = phonemes.replace(tied, letter)
+    for espeaks, letter in _BRITISH.items() if british else ():
+        phonemes = phonemes.replace(espeaks, letter)
+    return phonemes.replace("^", "").replace("-", "")
