@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onhook.billing import Leg, Rate, RateRow, Tariff
+from onhook.billing import BilledLeg, Rate, RateRow, Tariff
 from onhook.billing.tariff import Direction
 
 DEFAULT = Decimal("0.020")
@@ -28,7 +28,7 @@ TARIFF = Tariff(
 
 
 def price(direction: Direction, number: str, currency: str = "SGD") -> Decimal:
-    return TARIFF.leg(Leg(direction, number), currency).per_minute
+    return TARIFF.leg(BilledLeg(direction, number), currency).per_minute
 
 
 def test_the_longest_prefix_wins() -> None:
@@ -44,17 +44,17 @@ def test_direction_and_currency_are_kept_apart() -> None:
 
 
 def test_without_a_row_the_default_is_charged_by_the_minute() -> None:
-    assert TARIFF.leg(Leg("in", "+442071234567"), "SGD") == Rate("SGD", DEFAULT, 60, 60)
-    assert TARIFF.leg(Leg("in", "+442071234567"), "HKD") == Rate("HKD", DEFAULT, 60, 60)
+    assert TARIFF.leg(BilledLeg("in", "+442071234567"), "SGD") == Rate("SGD", DEFAULT, 60, 60)
+    assert TARIFF.leg(BilledLeg("in", "+442071234567"), "HKD") == Rate("HKD", DEFAULT, 60, 60)
 
 
 def test_a_row_brings_its_steps_along() -> None:
-    found = TARIFF.leg(Leg("in", "+6591234567"), "SGD")
+    found = TARIFF.leg(BilledLeg("in", "+6591234567"), "SGD")
     assert (found.initial_s, found.increment_s) == (30, 6)
 
 
 def test_a_call_is_the_sum_of_its_legs() -> None:
-    legs = [Leg("in", "+6531234567"), Leg("out", "+6591234567")]
+    legs = [BilledLeg("in", "+6531234567"), BilledLeg("out", "+6591234567")]
     assert TARIFF.call(legs, "SGD") == Rate("SGD", Decimal("0.6"), 30, 6)
     assert TARIFF.call(legs[:1], "SGD").per_minute == Decimal("0.2")
 
@@ -81,5 +81,5 @@ def test_any_lookup_is_what_a_search_of_all_rows_finds(
         and digits.startswith(one.prefix)
     ]
     expected = max(fitting, key=lambda one: len(one.prefix)).rate if fitting else None
-    found = Tariff(rows, DEFAULT).leg(Leg(direction, f"+{digits}"), currency)
+    found = Tariff(rows, DEFAULT).leg(BilledLeg(direction, f"+{digits}"), currency)
     assert found == (expected or Rate(currency, DEFAULT))

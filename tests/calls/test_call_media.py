@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from calls.test_speaking import Bit, Rest, Stream
-from onhook.calls.arrangements import Arranged
 from onhook.calls.call_media import CallMedia
+from onhook.calls.resources import Resources
 from onhook.calls.speaking import PreparedMessage
 from onhook.media import sounds
 from onhook.media.stream import Playable
@@ -39,20 +39,20 @@ def names(prompts: Sequence[Playable]) -> str:
 
 async def test_a_hold_message_is_repeated() -> None:
     media, stream = made()
-    media.loop_message(Arranged(PreparedMessage([Bit("a"), Bit("b")])))
+    media.loop_message(Resources(PreparedMessage([Bit("a"), Bit("b")])))
     assert [names(prompts) for prompts in stream.looped] == ["ab"]
 
 
 async def test_without_one_there_is_music() -> None:
     media, stream = made()
-    media.loop_message(Arranged())
+    media.loop_message(Resources())
     assert stream.looped == [(sounds.hold_music(),)]
 
 
 async def test_what_is_not_ready_to_its_end_is_said_once_first() -> None:
     media, stream = made()
     rest = Rest()
-    media.loop_message(Arranged(PreparedMessage([Bit("a")], rest)))
+    media.loop_message(Resources(PreparedMessage([Bit("a")], rest)))
     await rest.ready("b", None)
     stream.play_on()
     assert stream.looped == []
@@ -63,7 +63,7 @@ async def test_what_is_not_ready_to_its_end_is_said_once_first() -> None:
 async def test_music_follows_a_hold_message_whose_end_cannot_be_made() -> None:
     media, stream = made()
     rest = Rest()
-    media.loop_message(Arranged(PreparedMessage([Bit("a")], rest)))
+    media.loop_message(Resources(PreparedMessage([Bit("a")], rest)))
     await rest.ready(CannotConvertText("no"))
     stream.play_on()
     assert stream.heard == "a"
@@ -76,7 +76,7 @@ async def test_a_message_and_a_beep_are_one(message: str, beep: bool) -> None:
     """Its end is told once, when the last of it was heard; also where there is nothing to be heard."""
     media, stream = made()
     said: list[float] = []
-    what = Arranged(PreparedMessage([Bit(name) for name in message]))
+    what = Resources(PreparedMessage([Bit(name) for name in message]))
     media.say(what, said.append, lambda: None, beep=beep)
     pieces = bool(message) + beep
     for number in range(pieces):

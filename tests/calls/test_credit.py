@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onhook.billing import Leg, Rate, micros
+from onhook.billing import BilledLeg, Rate, micros
 from onhook.call import Acknowledged, Call, HungUp, Job, Prepared, Requested, arrive, step
 from onhook.call.model import Limits
 from onhook.calls import clock
@@ -165,7 +165,7 @@ async def test_a_change_of_the_rate_table_is_seen_after_a_moment(
     store: Store, hour: Callable[[float], None]
 ) -> None:
     charging = Charging(store.money, Decimal("0.020"))
-    legs = [Leg("in", "+6531234567")]
+    legs = [BilledLeg("in", "+6531234567")]
     assert await charging.rate(legs, "SGD") == Rate("SGD", Decimal("0.020"))
     await store.money.put_rates([row("65", "0.5")])
     assert (await charging.rate(legs, "SGD")).per_minute == Decimal("0.020")

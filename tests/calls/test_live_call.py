@@ -12,8 +12,8 @@ from onhook.blocks import BlockRequest
 from onhook.blocks.hangup import HANGUP
 from onhook.call import Limits, State
 from onhook.calls import clock
-from onhook.calls.arrangements import Arranged
 from onhook.calls.live_call import LiveCall
+from onhook.calls.resources import Resources
 from onhook.calls.speaking import PreparedMessage
 from onhook.media import sounds
 from onhook.media.errors import QueueFull
@@ -90,14 +90,14 @@ def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
         asyncio.get_running_loop().call_soon(on_disk)
         return done
 
-    async def make(*_: object) -> Arranged:
-        return Arranged(message=PreparedMessage((sounds.beep(),)))
+    async def allocate(*_: object) -> Resources:
+        return Resources(message=PreparedMessage((sounds.beep(),)))
 
     told: list[str] = []
-    around = SimpleNamespace(
+    services = SimpleNamespace(
         plane=Plane(broken),
         journal=SimpleNamespace(write=write),
-        arrangements=SimpleNamespace(make=make),
+        allocator=SimpleNamespace(allocate=allocate),
         spools=None,
         means=None,
         metrics=SimpleNamespace(ended=lambda by, cause: told.append(f"{by} {cause}")),
@@ -112,7 +112,7 @@ def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
     call, effects = machine.arrive("S", "http://127.0.0.1/", Limits(settle_s=0), now_s)
     leg = Leg()
     live = LiveCall(
-        record, call, cast(Any, leg), cast(Any, around), lambda _: None, cast(Any, meter)
+        record, call, cast(Any, leg), cast(Any, services), lambda _: None, cast(Any, meter)
     )
     leg.listener = live
     live.begin(effects)

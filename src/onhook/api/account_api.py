@@ -8,7 +8,7 @@ from decimal import Decimal
 from onhook.api import account_params as read
 from onhook.api.account_info import info_fields, number_fields
 from onhook.api.call_status import call_fields
-from onhook.billing import Leg, Tariff, from_micros, micros, money
+from onhook.billing import BilledLeg, Tariff, from_micros, micros, money
 from onhook.blocks import Endpoint, Refused, RequestKey
 from onhook.blocks.account import (
     GET_ACTIVE,
@@ -136,7 +136,7 @@ class AccountApi:
         }
 
     async def _rate(self, asked: Asked) -> Reply:
-        legs = [Leg("out", read.number(asked.given, name)) for name in ("dest1", "dest2")]
+        legs = [BilledLeg("out", read.number(asked.given, name)) for name in ("dest1", "dest2")]
         account = await self._account(asked)
         tariff = await self._tariff()
         # Added here and not by the tariff, which refuses to add legs of other steps: a bill could not

@@ -13,13 +13,13 @@ from onhook.billing.amounts import (
 from onhook.billing.credit import Holds, covers
 from onhook.billing.ratefile import RateFileInvalid, RateInvalid, rate_row, read_rates
 from onhook.billing.rating import Bill, LegsDiffer, Rate, StepsInvalid, bill, bill_ms, sum_of
-from onhook.billing.tariff import Leg, RateRow, Tariff
+from onhook.billing.tariff import BilledLeg, RateRow, Tariff
 
 __all__ = [
     "Bill",
+    "BilledLeg",
     "FinerThanMicro",
     "Holds",
-    "Leg",
     "LegsDiffer",
     "MoneyError",
     "NotAnAmount",

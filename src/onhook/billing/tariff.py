@@ -33,7 +33,7 @@ class RateRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class BilledLeg:
     """One half of a call: its direction, and the number (E.164) by which it is charged."""
 
     direction: Direction
@@ -53,7 +53,7 @@ class Tariff:
             kind: max(len(prefix) for prefix in rates) for kind, rates in self._rates.items()
         }
 
-    def leg(self, leg: Leg, currency: str) -> Rate:
+    def leg(self, leg: BilledLeg, currency: str) -> Rate:
         """The rate of one leg in this currency: the row with the longest prefix, else the default."""
         kind = leg.direction, currency
         rates = self._rates.get(kind)
@@ -65,6 +65,6 @@ class Tariff:
                     return found
         return Rate(currency, self._default)
 
-    def call(self, legs: Sequence[Leg], currency: str) -> Rate:
+    def call(self, legs: Sequence[BilledLeg], currency: str) -> Rate:
         """The rate of a call: the sum of its legs'. Raises :class:`LegsDiffer`."""
         return sum_of(self.leg(leg, currency) for leg in legs)

@@ -16,7 +16,7 @@ from onhook.call import Call, State
 from onhook.calls import bills, call_record, clock, kept_replies, notices
 from onhook.calls.call_metrics import CallMetrics
 from onhook.calls.journal import Journal
-from onhook.calls.ticket import Ticket
+from onhook.calls.pending_request import PendingRequest
 from onhook.notify.notification import Notification
 from onhook.store import CallRecord, NotificationRecord, Writes
 
@@ -62,7 +62,7 @@ class CallBook:
     def write(
         self,
         call: Call,
-        accepted: Sequence[Ticket],
+        accepted: Sequence[PendingRequest],
         told: Sequence[machine.Notify],
         dialog: str | None,
         then: Callable[[], None] | None = None,
@@ -87,8 +87,8 @@ class CallBook:
         ]
         replies = tuple(
             reply
-            for ticket in accepted
-            for reply in kept_replies.accepted(record.app_id, ticket.request.key, ticket.reply)
+            for pending in accepted
+            for reply in kept_replies.accepted(record.app_id, pending.request.key, pending.reply)
         )
         writes = Writes(
             calls=(record,),
@@ -122,14 +122,14 @@ class CallBook:
         )
         self._metrics.ended(record.ended_by, record.cause)
 
-    def _tried(self, future: "asyncio.Future[None]", accepted: Sequence[Ticket]) -> None:
+    def _tried(self, future: "asyncio.Future[None]", accepted: Sequence[PendingRequest]) -> None:
         """Requests get their reply: what could not be written at once was not accepted."""
         error = future.exception()
-        for ticket in accepted:
+        for pending in accepted:
             if error is None:
-                ticket.accept()
+                pending.accept()
             else:
-                ticket.fail(error)
+                pending.fail(error)
         if error is not None and not self._known and not self._abandoned:
             self._abandon()
 

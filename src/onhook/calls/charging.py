@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import structlog
 
-from onhook.billing import Leg, Rate, RateRow, Tariff, from_micros, micros
+from onhook.billing import BilledLeg, Rate, RateRow, Tariff, from_micros, micros
 from onhook.calls import clock
 from onhook.store import Money, RateRecord, StoreError
 
@@ -30,7 +30,7 @@ class Charging:
         self._revision = -1
         self._asked_s = 0.0
 
-    async def rate(self, legs: Sequence[Leg], currency: str) -> Rate:
+    async def rate(self, legs: Sequence[BilledLeg], currency: str) -> Rate:
         """What a minute of a call with these legs costs now, in its account's currency.
 
         Raises :class:`StoreError` if the table was never read and cannot be, and

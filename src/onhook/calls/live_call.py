@@ -26,11 +26,11 @@ from onhook.calls.keypad import Keypad
 from onhook.calls.legs import Leg, PlacedLeg, latching_of
 from onhook.calls.outcomes import outcome_of
 from onhook.calls.peer import Peer, digits_after
+from onhook.calls.pending_request import PendingRequest
 from onhook.calls.presence import Presence
 from onhook.calls.rooms import Seat
+from onhook.calls.services import CallServices
 from onhook.calls.silence import SilenceWatch
-from onhook.calls.surroundings import Surroundings
-from onhook.calls.ticket import Ticket
 from onhook.calls.works import work_of
 from onhook.media.stream import Latching, StreamStats
 from onhook.phone.cause import SipCause
@@ -53,23 +53,23 @@ class LiveCall:
         record: CallRecord,
         call: Call,
         leg: Leg,
-        around: Surroundings,
+        services: CallServices,
         on_over: Callable[["LiveCall"], None],
         meter: Meter,
     ) -> None:
         self._call = call
         self._leg = leg
-        self._around = around
+        self._services = services
         self._on_over = on_over
         self._meter = meter
         self._loop = asyncio.get_running_loop()
-        self._book = CallBook(record, self, around.journal, around.metrics, around.deliver)
-        self._tickets: dict[int, Ticket] = {}
+        self._book = CallBook(record, self, services.journal, services.metrics, services.deliver)
+        self._requests: dict[int, PendingRequest] = {}
         self._request_ids = count(1)
         self._timer: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._silence = SilenceWatch(leg.probe, self._gone, around.silence_s)
-        self._media = CallMedia(around.plane, around.spools, self)
+        self._silence = SilenceWatch(leg.probe, self._gone, services.silence_s)
+        self._media = CallMedia(services.plane, services.spools, self)
         self._presence = Presence()
         leg.on_heard = self._presence.signalled
         self._keypad = Keypad(self._key, self._pass_on)
@@ -99,7 +99,7 @@ class LiveCall:
         """Gets a port for the audio. Raises RuntimeError if there is none left."""
         self._media.reserve()
 
-    def begin(self, effects: Sequence[Effect], placed: Ticket | None = None) -> None:
+    def begin(self, effects: Sequence[Effect], placed: PendingRequest | None = None) -> None:
         """Performs the effects of the call's beginning; it rings as soon as that is on disk.
 
         Until then the caller hears nothing, and repeats its INVITE: should this process die, then to
@@ -107,7 +107,7 @@ class LiveCall:
         A call that we place has the request for it: ``placed`` is answered once it is on disk.
         """
         if placed is not None:
-            self._tickets[placed.job.request_id] = placed
+            self._requests[placed.job.request_id] = placed
             next(self._request_ids)
         if isinstance(self._leg, PlacedLeg):
             self._leg.prepare(self._media.port, self)
@@ -119,16 +119,16 @@ class LiveCall:
 
     # Requests ---------------------------------------------------------------------------------
 
-    async def run(self, request: BlockRequest, arrived_s: float) -> Ticket:
+    async def run(self, request: BlockRequest, arrived_s: float) -> PendingRequest:
         """Returns when the request may be answered with success_ok. Raises :class:`Refused`."""
-        ticket = self._admit(request, arrived_s)
+        pending = self._admit(request, arrived_s)
         try:
-            if not ticket.answer.done():
-                await self._prepare(ticket)
-            await ticket.answer
+            if not pending.answer.done():
+                await self._prepare(pending)
+            await pending.answer
         finally:
             self._drop_answered()
-        return ticket
+        return pending
 
     def kick(self) -> None:
         """Puts the call out of its room."""
@@ -141,8 +141,8 @@ class LiveCall:
 
     def _seat(self) -> Seat:
         job = self._call.job
-        ticket = self._tickets.get(job.request_id) if job else None
-        seat = ticket.arranged.seat if ticket else None
+        pending = self._requests.get(job.request_id) if job else None
+        seat = pending.resources.seat if pending else None
         if seat is None or not seat.seated:
             raise Refused("error_not_in_conference")
         return seat
@@ -150,12 +150,12 @@ class LiveCall:
     def _drop_answered(self) -> None:
         """Of the answered requests only those whose block is in progress, or loops, are still needed."""
         job = self._call.job
-        for request_id, ticket in list(self._tickets.items()):
-            if ticket.answer.done() and (job is None or job.request_id != request_id):
-                ticket.arranged.release()
-                del self._tickets[request_id]
+        for request_id, pending in list(self._requests.items()):
+            if pending.answer.done() and (job is None or job.request_id != request_id):
+                pending.resources.release()
+                del self._requests[request_id]
 
-    def _admit(self, request: BlockRequest, arrived_s: float) -> Ticket:
+    def _admit(self, request: BlockRequest, arrived_s: float) -> PendingRequest:
         job = Job(
             request_id=next(self._request_ids),
             block=request.block.name,
@@ -164,40 +164,40 @@ class LiveCall:
             speaks=request.message is not None,
             hangs_up=request.block.hangs_up,
             force=request.force,
-            work=work_of(request, self._around.means),
+            work=work_of(request, self._services.means),
         )
-        ticket = Ticket(job, request, arrived_s, self._loop.create_future())
-        self._tickets[job.request_id] = ticket
+        pending = PendingRequest(job, request, arrived_s, self._loop.create_future())
+        self._requests[job.request_id] = pending
         self._feed(machine.Requested(clock.now_s(), job))
-        return ticket
+        return pending
 
-    async def _prepare(self, ticket: Ticket) -> None:
+    async def _prepare(self, pending: PendingRequest) -> None:
         """Gets ready what the request needs, unless the call goes to its end meanwhile."""
-        request_id = ticket.job.request_id
+        request_id = pending.job.request_id
         try:
-            if ticket.job.answers and not self._call.answered:
+            if pending.job.answers and not self._call.answered:
                 self._media.reserve()  # better known before the answer than after
-            ticket.arranged = await self._around.arrangements.make(
-                ticket.request, self.record, ticket.answer
+            pending.resources = await self._services.allocator.allocate(
+                pending.request, self.record, pending.answer
             )
-            ticket.reply = ticket.arranged.reply
-            await self._afford(ticket)
+            pending.reply = pending.resources.reply
+            await self._afford(pending)
         except BaseException as error:
             # Whatever went wrong, the reservation must not outlive its request.
             self._feed(machine.PreparationFailed(clock.now_s(), request_id))
-            ticket.fail(error)
+            pending.fail(error)
             raise
-        if not ticket.answer.done():
+        if not pending.answer.done():
             self._feed(machine.Prepared(clock.now_s(), request_id))
 
-    async def _afford(self, ticket: Ticket) -> None:
+    async def _afford(self, pending: PendingRequest) -> None:
         """Whom the call is passed on to makes it dearer: the account must be able to pay for that."""
-        rate = ticket.arranged.rate
+        rate = pending.resources.rate
         if rate is None:
             return
         if not await self._meter.reserve(rate):
             raise Refused("error_insufficient_credit")
-        ticket.arranged.on_release = self._meter.drop
+        pending.resources.on_release = self._meter.drop
 
     # What the phone says (phone.CallListener, phone.OutgoingListener) ------------------------------
 
@@ -312,11 +312,11 @@ class LiveCall:
 
     def peer_answered(self) -> None:
         """It answered: from now on both legs are charged."""
-        arranged = self._running_ticket().arranged
-        if arranged.rate is not None:
-            self._book.record = bills.priced(self.record, arranged.rate)
-            self._meter.reprice(arranged.rate)
-            arranged.on_release = None
+        resources = self._running_request().resources
+        if resources.rate is not None:
+            self._book.record = bills.priced(self.record, resources.rate)
+            self._meter.reprice(resources.rate)
+            resources.on_release = None
         self._feed(machine.PeerAnswered(clock.now_s()))
 
     def peer_failed(self, outcome: str, sip_code: int | None) -> None:
@@ -357,7 +357,10 @@ class LiveCall:
             self._perform_all(effects, before)
 
     def _perform_all(
-        self, effects: Sequence[Effect], before: Call | None, accepted: Sequence[Ticket] = ()
+        self,
+        effects: Sequence[Effect],
+        before: Call | None,
+        accepted: Sequence[PendingRequest] = (),
     ) -> None:
         """Performs the effects, sets the timers, and writes what changed with what it caused."""
         taken = list(accepted)
@@ -365,13 +368,13 @@ class LiveCall:
         for effect in effects:
             match effect:
                 case machine.Accept(request_id):
-                    taken.append(self._tickets[request_id])
+                    taken.append(self._requests[request_id])
                 case machine.Notify():
                     told.append(effect)
                 case _:
                     self._guarded(partial(self._perform, effect))
-        for ticket in taken:
-            self._measure(ticket)
+        for pending in taken:
+            self._measure(pending)
         self._arm(before)
         self._meter.follow(self._call, self)
         if self._call.state in (State.CLOSING, State.ENDED):
@@ -392,16 +395,16 @@ class LiveCall:
         return self._leg
 
     def _refuse(self, effect: machine.Refuse | machine.Overtake) -> None:
-        self._tickets[effect.request_id].refuse(effect.status)
+        self._requests[effect.request_id].refuse(effect.status)
 
     def _answer(self, effect: machine.Answer) -> None:
         leg, port = self._caller(), self._media.port
         if leg.offer is not None:
             self._media.open(leg.offer, self._latching())
-        leg.answer(ip=self._around.local_ip(leg.source[0]), port=port)
+        leg.answer(ip=self._services.local_ip(leg.source[0]), port=port)
 
     def _latching(self) -> Latching:
-        return latching_of(self._leg, anybody=self._around.audio_from_anywhere)
+        return latching_of(self._leg, anybody=self._services.audio_from_anywhere)
 
     def _reject(self, effect: machine.Reject) -> None:
         self._caller().reject(effect.code)
@@ -412,14 +415,14 @@ class LiveCall:
 
     def _play(self, effect: machine.Play) -> None:
         self._media.say(
-            self._tickets[effect.request_id].arranged,
+            self._requests[effect.request_id].resources,
             on_said=lambda at_s: self._feed(machine.Played(at_s, effect.request_id)),
             on_failed=lambda: self._feed(machine.MessageBroken(clock.now_s(), effect.request_id)),
             beep=effect.beep,
         )
 
     def _loop_message(self, effect: machine.Loop) -> None:
-        self._media.loop_message(self._tickets[effect.request_id].arranged)
+        self._media.loop_message(self._requests[effect.request_id].resources)
 
     def _ring_back(self, effect: machine.RingBack) -> None:
         self._media.ring_back()
@@ -434,18 +437,18 @@ class LiveCall:
         self._media.stop_recording(effect.name)
 
     def _reach(self, effect: machine.Reach) -> None:
-        ticket = self._tickets[effect.request_id]
-        if ticket.arranged.callee is None:
-            raise AssertionError("nobody to be reached was arranged")
+        pending = self._requests[effect.request_id]
+        if pending.resources.callee is None:
+            raise AssertionError("nobody to be reached was resources")
         self._peer = Peer(
             self,
-            ticket.arranged.callee,
-            digits_after(ticket.request.options.get("dest")),
-            plane=self._around.plane,
-            spools=self._around.spools,
-            silence_s=self._around.silence_s,
+            pending.resources.callee,
+            digits_after(pending.request.options.get("dest")),
+            plane=self._services.plane,
+            spools=self._services.spools,
+            silence_s=self._services.silence_s,
         )
-        self._peer.reach(self._around.outbound)
+        self._peer.reach(self._services.outbound)
         self._dialog_changed = True
         self._launch = self._peer.launch
 
@@ -458,14 +461,14 @@ class LiveCall:
             self._peer.drop()
 
     def _join_room(self, effect: machine.JoinRoom) -> None:
-        seat = self._tickets[effect.request_id].arranged.seat
+        seat = self._requests[effect.request_id].resources.seat
         if seat is not None and self._media.stream is not None:
             seat.sit(self._media.stream)
 
-    def _running_ticket(self) -> Ticket:
+    def _running_request(self) -> PendingRequest:
         if self._call.job is None:
             raise AssertionError("a call has a peer only while its block runs")
-        return self._tickets[self._call.job.request_id]
+        return self._requests[self._call.job.request_id]
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Does what the machine takes for done. If it cannot be, the call ends: nothing else of it
@@ -489,13 +492,13 @@ class LiveCall:
         if unanswered:
             self._feed(machine.HangupDone(clock.now_s()))
 
-    def _measure(self, ticket: Ticket) -> None:
+    def _measure(self, pending: PendingRequest) -> None:
         """How long a forced Hangup took, its BYE or rejection having left in this very step.
 
         Before the ACK, the BYE has to wait for the caller (RFC 3261, 15): that time is not ours.
         """
-        if ticket.job.force and (self._call.acknowledged or not self._call.answered):
-            self._around.metrics.forced_hangup(clock.now_s() - ticket.arrived_s)
+        if pending.job.force and (self._call.acknowledged or not self._call.answered):
+            self._services.metrics.forced_hangup(clock.now_s() - pending.arrived_s)
 
     def _arm(self, before: Call | None) -> None:
         """Two timers a call: what the present state asks for, and its longest life."""
@@ -527,8 +530,8 @@ class LiveCall:
         self._expiry = self._set(self._expiry, None, machine.SessionExpired)
         if self._peer is not None:
             self._peer.drop()
-        for ticket in self._tickets.values():
-            ticket.arranged.release()
+        for pending in self._requests.values():
+            pending.resources.release()
         self._media.close()
 
     # What is written (BookOwner) ----------------------------------------------------------------

@@ -12,7 +12,6 @@ from onhook import call as machine
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Job, Limits
 from onhook.calls import bills, clock
-from onhook.calls.arrangements import Arranged, dearer
 from onhook.calls.callees import Callee, Callees
 from onhook.calls.concurrency import CallsInProgress, Place
 from onhook.calls.credit import Meter
@@ -21,9 +20,10 @@ from onhook.calls.facts import Facts
 from onhook.calls.identifiers import new_session, new_txn_ref
 from onhook.calls.legs import PlacedLeg
 from onhook.calls.live_call import LiveCall
+from onhook.calls.pending_request import PendingRequest
 from onhook.calls.preparation import Preparation
-from onhook.calls.surroundings import Surroundings
-from onhook.calls.ticket import Ticket
+from onhook.calls.resources import Resources, dearer
+from onhook.calls.services import CallServices
 from onhook.calls.turns import Turn, Turns
 from onhook.calls.works import RING_S, work_of
 from onhook.store import Account, CallRecord
@@ -59,7 +59,7 @@ class Placing:
 
     def __init__(
         self,
-        around: Surroundings,
+        services: CallServices,
         preparation: Preparation,
         directory: Directory,
         callees: Callees,
@@ -69,7 +69,7 @@ class Placing:
         register: Callable[[LiveCall], None],
         on_over: Callable[[LiveCall], None],
     ) -> None:
-        self._around = around
+        self._services = services
         self._preparation = preparation
         self._directory = directory
         self._callees = callees
@@ -84,17 +84,17 @@ class Placing:
     ) -> Mapping[str, object]:
         """Places one call. Raises :class:`Refused`."""
         asked = await self._asked(app_id, request, arrived_s)
-        arranged = await self._prepared(request)
+        resources = await self._prepared(request)
         try:
             callee = await self._found(asked, request.text("dest"))
         except BaseException:
-            arranged.release()
+            resources.release()
             raise
         order = _Order(asked, callee, {})
-        live, ticket = await self._made(order, arranged)
-        ticket.reply = {"txn_ref": live.record.txn_ref, "session": live.record.session}
-        await self._begin(live, ticket)
-        return ticket.reply
+        live, pending = await self._made(order, resources)
+        pending.reply = {"txn_ref": live.record.txn_ref, "session": live.record.session}
+        await self._begin(live, pending)
+        return pending.reply
 
     async def call(
         self, app_id: str, request: BlockRequest, arrived_s: float
@@ -103,16 +103,16 @@ class Placing:
         asked = await self._asked(app_id, request, arrived_s)
         account = asked.account
         first, second = _both(request, account)
-        arranged = await self._prepared(request)
+        resources = await self._prepared(request)
         find = self._callees.find
         callee = await find(account, first, shown=second, name="dest1")
-        arranged.callee = await find(account, second, request.text("caller_id"), name="dest2")
+        resources.callee = await find(account, second, request.text("caller_id"), name="dest2")
         always = {"dest1": first, "dest2": second}
         order = _Order(asked, callee, always, second)
-        live, ticket = await self._made(order, arranged)
-        ticket.reply = {"txn_ref": live.record.txn_ref}
-        await self._begin(live, ticket)
-        return ticket.reply
+        live, pending = await self._made(order, resources)
+        pending.reply = {"txn_ref": live.record.txn_ref}
+        await self._begin(live, pending)
+        return pending.reply
 
     async def conference(
         self, app_id: str, request: BlockRequest, arrived_s: float
@@ -123,32 +123,32 @@ class Placing:
         dests = request.options["dest"]
         if not isinstance(dests, tuple):
             raise AssertionError("the syntax of dest makes a tuple of it")
-        members: list[tuple[LiveCall, Ticket]] = []
+        members: list[tuple[LiveCall, PendingRequest]] = []
         turns = Turns()
         try:
             room = request.text("room")
             for dest in dests:
-                seated = Arranged(seat=self._around.rooms.seat(app_id, room))
+                seated = Resources(seat=self._services.rooms.seat(app_id, room))
                 room = str(seated.reply["room"])
                 members.append(await self._member(asked, dest, seated, turns.another()))
         except BaseException:
-            for live, ticket in members:
+            for live, pending in members:
                 live.unrecorded()
-                ticket.arranged.release()
+                pending.resources.release()
             raise
         references = [live.record.txn_ref for live, _ in members]
         listed = request.block.at == "conference/call"
         reply = {"room": room, "txn_refs": references if listed else ",".join(references)}
         *others, (_, last) = members
-        for _, ticket in others:
-            ticket.request = replace(request, key=None)  # one reply is kept, with the last
+        for _, pending in others:
+            pending.request = replace(request, key=None)  # one reply is kept, with the last
         last.reply = reply
-        await asyncio.gather(*(self._begin(live, ticket) for live, ticket in members))
+        await asyncio.gather(*(self._begin(live, pending) for live, pending in members))
         return reply
 
     async def _member(
-        self, asked: _Asked, dest: str, seated: Arranged, turn: Turn
-    ) -> tuple[LiveCall, Ticket]:
+        self, asked: _Asked, dest: str, seated: Resources, turn: Turn
+    ) -> tuple[LiveCall, PendingRequest]:
         try:
             callee = await self._found(asked, dest)
             always = {"room": str(seated.reply["room"])}
@@ -160,33 +160,33 @@ class Placing:
     async def _asked(self, app_id: str, request: BlockRequest, arrived_s: float) -> _Asked:
         return _Asked(request, app_id, await self._directory.account_of(app_id), arrived_s)
 
-    async def _prepared(self, request: BlockRequest) -> Arranged:
+    async def _prepared(self, request: BlockRequest) -> Resources:
         never = asyncio.get_running_loop().create_future()
-        return Arranged(message=await self._preparation.prepare(request, never))
+        return Resources(message=await self._preparation.prepare(request, never))
 
     async def _found(self, asked: _Asked, dest: str) -> Callee:
         return await self._callees.find(asked.account, dest, asked.request.text("caller_id"))
 
-    async def _made(self, order: _Order, arranged: Arranged) -> tuple[LiveCall, Ticket]:
+    async def _made(self, order: _Order, resources: Resources) -> tuple[LiveCall, PendingRequest]:
         """The call, which nobody knows of yet. What it holds is given back if it cannot be made."""
         try:
             place = self._in_progress.make(order.asked.account.account_id)
         except BaseException:
-            arranged.release()
+            resources.release()
             raise
         try:
-            return await self._new(order, arranged, place)
+            return await self._new(order, resources, place)
         except BaseException:
             place.release()
-            arranged.release()
+            resources.release()
             raise
 
     async def _new(
-        self, order: _Order, arranged: Arranged, place: Place
-    ) -> tuple[LiveCall, Ticket]:
+        self, order: _Order, resources: Resources, place: Place
+    ) -> tuple[LiveCall, PendingRequest]:
         session, number, app_id = new_session(), order.callee.number, order.asked.app_id
         told_as = await self._directory.format_of(app_id)
-        terms = await self._around.pricing.outgoing(session, app_id, [number])
+        terms = await self._services.pricing.outgoing(session, app_id, [number])
         if not terms.covered:
             raise Refused("error_insufficient_credit")
         now_s = clock.now_s()
@@ -211,24 +211,24 @@ class Placing:
         )
         try:
             if order.second:
-                pricing = self._around.pricing
-                arranged.rate = await dearer(pricing, record, order.second, "dest2")
-            live, ticket = self._assembled(record, order, arranged, terms.meter, place, now_s)
+                pricing = self._services.pricing
+                resources.rate = await dearer(pricing, record, order.second, "dest2")
+            live, pending = self._assembled(record, order, resources, terms.meter, place, now_s)
             live.reserve()
         except BaseException:
             terms.meter.release()
             raise
-        return live, ticket
+        return live, pending
 
     def _assembled(
         self,
         record: CallRecord,
         order: _Order,
-        arranged: Arranged,
+        resources: Resources,
         meter: Meter,
         place: Place,
         now_s: float,
-    ) -> tuple[LiveCall, Ticket]:
+    ) -> tuple[LiveCall, PendingRequest]:
         request, turn = order.asked.request, order.turn
         job = Job(
             request_id=_REQUEST_ID,
@@ -236,7 +236,7 @@ class Placing:
             notify_url=request.notify_url,
             tag=request.tag,
             speaks=request.message is not None,
-            work=work_of(request, self._around.means),
+            work=work_of(request, self._services.means),
         )
         # That of two numbers runs from the answer of the second: it is its work that counts it.
         longest_s = 0 if order.second else request.whole("max_duration", 0)
@@ -248,7 +248,7 @@ class Placing:
             ring_s=request.whole("ring_time", RING_S),
             max_s=longest_s or None,
         )
-        leg = PlacedLeg(order.callee, self._around.outbound, turn)
+        leg = PlacedLeg(order.callee, self._services.outbound, turn)
 
         def over(live: LiveCall) -> None:
             place.release()
@@ -256,15 +256,15 @@ class Placing:
                 turn.pass_on()
             self._on_over(live)
 
-        live = LiveCall(record, call, leg, self._around, over, meter)
+        live = LiveCall(record, call, leg, self._services, over, meter)
         answer = asyncio.get_running_loop().create_future()
-        return live, Ticket(job, request, order.asked.arrived_s, answer, arranged)
+        return live, PendingRequest(job, request, order.asked.arrived_s, answer, resources)
 
-    async def _begin(self, live: LiveCall, ticket: Ticket) -> None:
+    async def _begin(self, live: LiveCall, pending: PendingRequest) -> None:
         """Returns when the call is on disk; its callee's phone rings from then on."""
         self._register(live)
-        live.begin((), placed=ticket)
-        await ticket.answer
+        live.begin((), placed=pending)
+        await pending.answer
 
 
 def _both(request: BlockRequest, account: Account) -> tuple[str, str]:

@@ -4,7 +4,7 @@ and by which rate it goes on when it is passed on."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onhook.billing import Leg, Rate, sum_of
+from onhook.billing import BilledLeg, Rate, sum_of
 from onhook.calls import bills
 from onhook.calls.charging import Charging
 from onhook.calls.credit import Credit, Meter, StepMeter, Unmetered
@@ -37,7 +37,7 @@ class Pricing:
         What it holds of a prepaid account is given back by ``meter.release()``. Raises
         :class:`onhook.store.StoreError`, and LookupError for a number whose application is gone.
         """
-        return await self._terms(session, number.app_id, [Leg("in", number.number)])
+        return await self._terms(session, number.app_id, [BilledLeg("in", number.number)])
 
     async def outgoing(self, session: str, app_id: str, dests: Sequence[str]) -> Terms:
         """The terms of a call that the application makes: one leg for each of ``dests`` (E.164).
@@ -45,7 +45,7 @@ class Pricing:
         As for :meth:`incoming`. Raises also :class:`onhook.billing.LegsDiffer` for numbers that are
         charged in different steps.
         """
-        return await self._terms(session, app_id, [Leg("out", dest) for dest in dests])
+        return await self._terms(session, app_id, [BilledLeg("out", dest) for dest in dests])
 
     async def with_leg(self, record: CallRecord, dest: str) -> Rate:
         """What a minute of this call costs, all of it, once ``dest`` has answered it as well.
@@ -55,9 +55,9 @@ class Pricing:
         :class:`onhook.store.StoreError`.
         """
         rate = bills.rate_of(record)
-        return sum_of((rate, await self._charging.rate([Leg("out", dest)], rate.currency)))
+        return sum_of((rate, await self._charging.rate([BilledLeg("out", dest)], rate.currency)))
 
-    async def _terms(self, session: str, app_id: str, legs: Sequence[Leg]) -> Terms:
+    async def _terms(self, session: str, app_id: str, legs: Sequence[BilledLeg]) -> Terms:
         account = await self._directory.account_of(app_id)
         rate = await self._charging.rate(legs, account.currency)
         covered = await self._credit.covers(account, rate, session)

@@ -18,7 +18,7 @@ from onhook.calls.identifiers import is_session, new_session, new_txn_ref
 from onhook.calls.live_call import RETRY_LATER, LiveCall
 from onhook.calls.placing import Placing
 from onhook.calls.pricing import Terms
-from onhook.calls.surroundings import Surroundings
+from onhook.calls.services import CallServices
 from onhook.notify.notification import Notification
 from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
@@ -84,7 +84,7 @@ class Switchboard:
 
     def __init__(
         self,
-        around: Surroundings,
+        services: CallServices,
         directory: Directory,
         limits: Limits,
         owner: str,
@@ -92,7 +92,7 @@ class Switchboard:
         placing: Callable[[Known, Known], Placing],
         country: str = "",
     ) -> None:
-        self._around = around
+        self._services = services
         self._in_progress = in_progress
         self._placing = placing(self._register, self._over)
         self._directory = directory
@@ -135,7 +135,7 @@ class Switchboard:
             async with asyncio.timeout(_LOOKED_UP_S):
                 number = await self._called(leg)
                 told_as = await self._directory.format_of(number.app_id, number) if number else ""
-                terms = await self._around.pricing.incoming(session, number) if number else None
+                terms = await self._services.pricing.incoming(session, number) if number else None
         except (StoreError, TimeoutError) as error:
             log.error("number_lookup_failed", error=type(error).__name__)
             if not arrival.given_up:
@@ -201,7 +201,7 @@ class Switchboard:
             place.release()
             self._over(call)
 
-        live = LiveCall(record, call, leg, self._around, over, terms.meter)
+        live = LiveCall(record, call, leg, self._services, over, terms.meter)
         leg.listener = live
         self._register(live)
         if terms.covered:
@@ -293,7 +293,7 @@ class Switchboard:
         account = await self._directory.account_of(app_id)
         call = self._by_txn_ref.get(txn_ref)
         record = (
-            call.record if call is not None else await call_of(self._around.store, txn_ref[:64])
+            call.record if call is not None else await call_of(self._services.store, txn_ref[:64])
         )
         if record is None:
             raise Refused("error_invalid_txn_ref")
@@ -318,7 +318,7 @@ class Switchboard:
 
     async def _why_not(self, app_id: str, session: str) -> str:
         """The status for a session that has no call here."""
-        record = await self._around.store.call(session) if is_session(session) else None
+        record = await self._services.store.call(session) if is_session(session) else None
         if record is None:
             return "error_invalid_session"
         now_ms = clock.wall_ms(clock.now_s())

@@ -30,7 +30,6 @@ from onhook.api.pages import routes as reference_routes
 from onhook.api.ratelimit import RateLimit
 from onhook.api.refusals import Refusals
 from onhook.call import Limits, State
-from onhook.calls.arrangements import Arrangements
 from onhook.calls.callees import Callees
 from onhook.calls.charging import Charging
 from onhook.calls.clock import SettledClock
@@ -47,8 +46,9 @@ from onhook.calls.recordings import web as recordings_web
 from onhook.calls.recordings.store import RecordingStore
 from onhook.calls.recovery import PhoneRecovery, settle
 from onhook.calls.replays import hand_over_replays
+from onhook.calls.resources import Allocator
 from onhook.calls.rooms import Rooms
-from onhook.calls.surroundings import Surroundings
+from onhook.calls.services import CallServices
 from onhook.calls.switchboard import Switchboard
 from onhook.calls.works import Means
 from onhook.media.plane import MediaPlane
@@ -156,13 +156,11 @@ class Server:
             callees = Callees(directory)
             rooms, outbound = Rooms(plane.open_room), Outbound(endpoint)
             self._metrics.watch_trunks(lambda: outbound.counters)
-            around = Surroundings(
+            services = CallServices(
                 store=store,
                 journal=journal,
                 plane=plane,
-                arrangements=Arrangements(
-                    preparation, directory, callees, pricing, rooms, in_progress
-                ),
+                allocator=Allocator(preparation, directory, callees, pricing, rooms, in_progress),
                 metrics=self._metrics,
                 deliver=outbox.deliver,
                 pricing=pricing,
@@ -176,13 +174,13 @@ class Server:
             )
             limits, owner = _limits(self._settings), self._settings.worker
             board = Switchboard(
-                around,
+                services,
                 directory,
                 limits,
                 owner=owner,
                 in_progress=in_progress,
                 placing=lambda register, over: Placing(
-                    around,
+                    services,
                     preparation,
                     directory,
                     callees,

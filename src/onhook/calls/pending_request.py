@@ -6,22 +6,22 @@ from dataclasses import dataclass, field
 
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Job
-from onhook.calls.arrangements import Arranged
+from onhook.calls.resources import Resources
 
 
 @dataclass(slots=True, eq=False)
-class Ticket:
-    """What the call's owner keeps of a request until it is answered, and while its block runs.
+class PendingRequest:
+    """What the call keeps of a request until it is answered, and while its block runs.
 
     ``answer`` is done when the request may be answered with success_ok and ``reply``, and holds the
-    :class:`Refused` otherwise. ``arranged`` is what its block needs.
+    :class:`Refused` otherwise. ``resources`` is what its block needs.
     """
 
     job: Job
     request: BlockRequest
     arrived_s: float
     answer: "asyncio.Future[None]"
-    arranged: Arranged = field(default_factory=Arranged)
+    resources: Resources = field(default_factory=Resources)
     reply: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from onhook.calls.arrangements import Arrangements
 from onhook.calls.call_media import Spools
 from onhook.calls.call_metrics import CallMetrics
 from onhook.calls.journal import Journal
 from onhook.calls.outbound import Outbound
 from onhook.calls.pricing import Pricing
+from onhook.calls.resources import Allocator
 from onhook.calls.rooms import Rooms
 from onhook.calls.works import Means
 from onhook.media.plane import MediaPlane
@@ -17,13 +17,13 @@ from onhook.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class CallServices:
     """What every call of a process uses."""
 
     store: Store
     journal: Journal
     plane: MediaPlane
-    arrangements: Arrangements
+    allocator: Allocator
     metrics: CallMetrics
     deliver: Callable[[Notification], None]
     pricing: Pricing

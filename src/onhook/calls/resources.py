@@ -17,7 +17,7 @@ from onhook.store import CallRecord
 
 
 @dataclass(slots=True)
-class Arranged:
+class Resources:
     """What was got ready for a block. ``release()`` gives back what others could use."""
 
     message: PreparedMessage = NOTHING
@@ -43,7 +43,7 @@ class Arranged:
             self.on_release = None
 
 
-class Arrangements:
+class Allocator:
     """Gets ready what requests of calls in progress need."""
 
     def __init__(
@@ -62,40 +62,40 @@ class Arrangements:
         self._rooms = rooms
         self._in_progress = in_progress
 
-    async def make(
+    async def allocate(
         self, request: BlockRequest, record: CallRecord, given_up: "asyncio.Future[None]"
-    ) -> Arranged:
+    ) -> Resources:
         """What the request needs; of several failures the URL's and the message's decide.
 
         Returns early, with what there is, when ``given_up`` is done: then the call went to its end.
         Raises :class:`Refused`.
         """
-        arranged = Arranged(message=await self._preparation.prepare(request, given_up))
+        resources = Resources(message=await self._preparation.prepare(request, given_up))
         dest = request.options.get("dest")
         if given_up.done() or not isinstance(dest, Destination):
-            return arranged
+            return resources
         try:
-            await self._add(arranged, dest, request, record)
+            await self._add(resources, dest, request, record)
         except BaseException:
-            arranged.release()
+            resources.release()
             raise
-        return arranged
+        return resources
 
     async def _add(
-        self, arranged: Arranged, dest: Destination, request: BlockRequest, record: CallRecord
+        self, resources: Resources, dest: Destination, request: BlockRequest, record: CallRecord
     ) -> None:
         if dest.room is not None:
-            arranged.seat = self._rooms.seat(record.app_id, dest.room)
+            resources.seat = self._rooms.seat(record.app_id, dest.room)
             return
         account = await self._directory.account_of(record.app_id)
-        arranged.callee = await self._callees.find(
+        resources.callee = await self._callees.find(
             account,
             dest.number,
             request.text("caller_id"),
             callers_own=record.from_number if record.direction == "in" else "",
         )
         self._in_progress.pass_on(record.account_id)
-        arranged.rate = await dearer(self._pricing, record, dest.number)
+        resources.rate = await dearer(self._pricing, record, dest.number)
 
 
 async def dearer(pricing: Pricing, record: CallRecord, dest: str, name: str = "dest") -> Rate:
