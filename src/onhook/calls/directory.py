@@ -38,8 +38,9 @@ class Secrets:
 
 
 class _Believed(Generic[Value]):
-    """Values by key. Those of one key are looked up once, however many wait for them, and a value in
-    use is looked up anew before it expires, so that nobody has to wait for it."""
+    """Values by key. Those of one key are looked up once, however many wait for them. A value that is asked
+    for in the second half of its time is looked up anew beside that, one key at a time: under load
+    few have to wait. Who asks for one that has expired waits."""
 
     def __init__(self, look_up: Callable[[str], Coroutine[Any, Any, Value | None]]) -> None:
         self._look_up = look_up

@@ -122,7 +122,7 @@ class Switchboard:
     # Incoming calls -----------------------------------------------------------------------------
 
     def arrive(self, leg: IncomingCall) -> CallListener:
-        """An INVITE came in; 100 was sent. Looks its number up, then rings or rejects it."""
+        """An INVITE came in, and nothing was sent. Looks its number up, then rings or rejects it."""
         arrival = _Arrival()
         task = asyncio.create_task(self._arrive(leg, arrival))
         self._arrivals.add(task)
