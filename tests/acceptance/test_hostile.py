@@ -88,7 +88,7 @@ async def test_a_call_that_cannot_be_spoken_to_is_refused(
     async with line_of(customer) as line:
         line.send("INVITE", 1, media_ip)
         await line.until("SIP/2.0 488")
-        refusals = logged(customer.server, "sip.invite_refused")
+        refusals = logged(customer.server, "sip_invite_refused")
         assert [one["status"] for one in refusals if one["sip_call_id"] == line.call_id] == [488]
     assert not receiver.notifications
 

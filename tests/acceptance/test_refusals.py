@@ -32,7 +32,7 @@ async def test_a_strangers_invite_is_logged_once_a_minute_with_what_mends_it(
             assert (ended.how, ended.code) == (How.REJECTED, 403)
             refused = call.log.received(403)[-1].message
             assert refused.reason == "Address Not Among Trusted Peers"
-    lines = logged(server, "sip.stranger_refused")
+    lines = logged(server, "sip_stranger_refused")
     assert [line["peer"] for line in lines] == ["127.0.0.1", "127.0.0.2"]
     assert all("--trusted-peers" in line["hint"] and line["peer"] in line["hint"] for line in lines)
     assert "31234567" not in server.log

@@ -243,7 +243,7 @@ async def test_a_listener_that_fails_harms_no_other(
         stream.play([Clip(tone(1))], fail)
         stream.play([Clip(tone(1))], ear.on_played)
         await ear.until_played()
-    assert [entry["event"] for entry in logs] == ["media.listener_failed"]
+    assert [entry["event"] for entry in logs] == ["media_listener_failed"]
 
 
 async def test_health(plane: MediaPlane, stream: Stream, peer: RtpPeer, ear: Ear) -> None:

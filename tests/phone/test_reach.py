@@ -408,7 +408,7 @@ async def test_who_wants_to_register_is_told_of_once_a_minute() -> None:
             for _ in range(3):
                 on.peer.send(on.peer.text("REGISTER"))
                 await on.peer.status(405)
-        [told] = [log for log in logs if log["event"] == "sip.registration_refused"]
+        [told] = [log for log in logs if log["event"] == "sip_registration_refused"]
         assert (told["peer"], told["status"]) == ("127.0.0.1", 405)
         assert "Switch that off" in told["hint"]
 

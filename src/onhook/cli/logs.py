@@ -19,11 +19,11 @@ ALIKE = frozenset(
         "call_refused",
         "name_lookup_failed",
         "number_lookup_failed",
-        "sip.invite_refused",
-        "sip.message_failed",
-        "sip.on_call_failed",
-        "sip.registration_refused",
-        "sip.stranger_refused",
+        "sip_invite_refused",
+        "sip_message_failed",
+        "sip_on_call_failed",
+        "sip_registration_refused",
+        "sip_stranger_refused",
     )
 )
 """Events of which one is like the next, and a flood is a flood of somebody else's making."""

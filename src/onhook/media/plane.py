@@ -341,7 +341,7 @@ class MediaPlane:
                 stream.on_event(event.kind, event.play_id, event.at_ns, event.digit)
         except Exception:
             port = stream.port if stream is not None else None
-            log.exception("media.listener_failed", kind=event.kind, port=port)
+            log.exception("media_listener_failed", kind=event.kind, port=port)
 
     def _reap(self, handle: int) -> StreamStats:
         out = ffi.new("struct plane_stats *")

@@ -132,7 +132,7 @@ class SipEndpoint(Wire):
     async def start(self, host: str, port: int) -> None:
         """Bind and listen, over UDP and TCP; port 0 picks one, see `address`. OSError passes through."""
         await self._open(host, port, max_lingering=4 * self._max_calls)
-        log.info("sip.listening", host=self.address[0], port=self.address[1])
+        log.info("sip_listening", host=self.address[0], port=self.address[1])
 
     async def close(self) -> None:
         """Stop listening. Live calls are forgotten without a word: hang them up first."""
@@ -310,7 +310,7 @@ class SipEndpoint(Wire):
         host = request.source[0]
         if request.method == "REGISTER" and self._registering.is_news(host):
             status = refusal.status
-            log.info("sip.registration_refused", peer=host, status=status, hint=_UNREGISTERED)
+            log.info("sip_registration_refused", peer=host, status=status, hint=_UNREGISTERED)
         self.refuse(request, refusal.status, refusal.headers)
 
     def _refuse_stranger(self, request: Request) -> None:
@@ -319,7 +319,7 @@ class SipEndpoint(Wire):
         host = request.source[0]
         if request.method == "INVITE" and self._strangers.is_news(host):
             hint = f"If its calls are to be taken, add {host} to --trusted-peers."
-            log.info("sip.stranger_refused", peer=host, status=403, hint=hint)
+            log.info("sip_stranger_refused", peer=host, status=403, hint=hint)
         self.refuse(request, 403, phrase=_STRANGER)
 
     def _screened(self, request: Request) -> None:
@@ -365,7 +365,7 @@ class SipEndpoint(Wire):
     def _refuse_invite(self, invite: Request, refusal: Refusal, why: str = "") -> None:
         """A trusted peer's call that nobody hears of; its operator will ask why."""
         log.info(
-            "sip.invite_refused",
+            "sip_invite_refused",
             status=refusal.status,
             why=why or refusal.phrase or "",
             sip_call_id=invite.call_id,
@@ -377,7 +377,7 @@ class SipEndpoint(Wire):
         try:
             listener = self._on_call(call)
         except Exception:  # the root of what the owner does with a new call
-            log.exception("sip.on_call_failed")
+            log.exception("sip_on_call_failed")
             if call.state is CallState.OFFERED:
                 call.reject(500)
             return

@@ -73,7 +73,7 @@ class Resolver:
             try:
                 on_address(address or None)
             except Exception:  # the root of what a call does with its address
-                log.exception("sip.resolved_failed")
+                log.exception("sip_resolved_failed")
 
     async def _found(self, host: str) -> str:
         if self._threads is None:

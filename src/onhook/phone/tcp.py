@@ -136,7 +136,7 @@ class _Connection(asyncio.Protocol):
         except BrokenStream as error:
             if error.head:
                 self._owner.receive(error.head, self.peer)
-            log.info("sip.stream_unreadable", peer=self.peer.host, why=str(error))
+            log.info("sip_stream_unreadable", peer=self.peer.host, why=str(error))
             self._owner.drop(self, flush=True)
 
     def _keep_alive(self) -> None:
@@ -277,7 +277,7 @@ class TcpTransport:
         try:
             await loop.create_connection(lambda: connection, *connection.peer)
         except OSError as error:
-            log.info("sip.not_connected", peer=connection.peer.host, error=str(error))
+            log.info("sip_not_connected", peer=connection.peer.host, error=str(error))
             connection.connecting = None
             self.lost(connection)
         connection.connecting = None

@@ -221,7 +221,7 @@ class Wire(ABC):
         try:
             self._read(data, source)
         except Exception:  # the root of everything that a datagram sets off
-            log.exception("sip.message_failed")
+            log.exception("sip_message_failed")
 
     def _read(self, data: bytes, source: Address) -> None:
         if self._layer is None:
@@ -282,4 +282,4 @@ class Wire(ABC):
             if self._layer is not None:
                 self._layer.disconnected(peer, event)
         except Exception:  # the root of what a lost connection sets off
-            log.exception("sip.disconnect_failed")
+            log.exception("sip_disconnect_failed")

@@ -228,7 +228,7 @@ class Receiver:
         try:
             return await self.handler(told) or Reply()
         except Exception as error:  # the root of a task: kept, and raised at the end of the test
-            log.exception("receiver.handler_failed")
+            log.exception("receiver_handler_failed")
             self.errors.append(error)
             return Reply(status=500, body=b"")
 
