@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from acceptance.asking import rows
 from acceptance.harness import Customer, Onhook
-from onhook.calls import numbers
+from onhook import numbers
 from onhook.cli import accounts
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver

@@ -11,8 +11,8 @@ from onhook.blocks import Refused
 from onhook.calls import clock
 from onhook.calls.callees import Callees
 from onhook.calls.directory import Directory
-from onhook.calls.numbers import dialable
 from onhook.calls.trunks import Unusable, WayOut, leading_to, way_out
+from onhook.numbers import dialable
 from onhook.phone.trunk import CallerId, Trunk
 from onhook.store import Keyring, Number, Store, TrunkRecord
 from onhook.store.trunks import add_trunk, remove_trunk

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from onhook.notify.notification import AppSecrets, Attempt, Notification, Outcome
 from onhook.notify.replies import Reply
-from onhook.notify.urls import WebUrl
+from onhook.urls import WebUrl
 
 START = 1_700_000_000.0
 

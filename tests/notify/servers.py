@@ -15,7 +15,7 @@ from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
 from onhook.notify.resolver import Lookup, Resolver, system_lookup
 from onhook.notify.tls import client_context
-from onhook.notify.urls import WebUrl, parse
+from onhook.urls import WebUrl, parse
 
 LOOPBACK = ("127.0.0.0/8",)
 

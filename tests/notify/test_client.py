@@ -23,7 +23,7 @@ from notify.servers import (
 )
 from onhook.notify.client import MAX_REPLY_BYTES, WebClient
 from onhook.notify.replies import DownloadFailed, DownloadRefused, DownloadTooLarge, Reply
-from onhook.notify.urls import WebUrl, parse
+from onhook.urls import WebUrl, parse
 
 NOW = 1_000_000_000.0
 

@@ -21,7 +21,7 @@ from onhook.notify.encodings import Inflater, coding_of
 from onhook.notify.redirects import next_url
 from onhook.notify.replies import Download, DownloadFailed, DownloadRefused, DownloadTooLarge
 from onhook.notify.tls import client_context
-from onhook.notify.urls import parse
+from onhook.urls import parse
 
 SOUND = bytes(range(256)) * 200
 

@@ -14,7 +14,7 @@ from onhook import __version__
 from onhook.notify.message import as_json, build, encode
 from onhook.notify.notification import AppSecrets, Notification
 from onhook.notify.signatures import SecretUnusable, format_secret, hoiio_signature
-from onhook.notify.urls import UrlRefused
+from onhook.urls import UrlRefused
 
 SECRET = format_secret(b"k" * 24)
 SECRETS = AppSecrets("token", (SECRET,))

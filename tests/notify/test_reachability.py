@@ -21,7 +21,7 @@ from onhook.notify.reachability import (
 )
 from onhook.notify.resolver import Lookup, Resolver, system_lookup
 from onhook.notify.tls import CaFileUnusable, client_context
-from onhook.notify.urls import parse
+from onhook.urls import parse
 
 
 class Clock:

@@ -14,8 +14,8 @@ from notify.servers import Connection, raw_server, read_request, web_client
 from onhook.notify.client import WebClient
 from onhook.notify.heads import HeadSplitter
 from onhook.notify.replies import DownloadFailed, Reply
-from onhook.notify.urls import WebUrl, parse
 from onhook.notify.wire import MAX_HEADER_BYTES
+from onhook.urls import WebUrl, parse
 
 OK = b"HTTP/1.1 200 OK\r\n"
 ODD = {

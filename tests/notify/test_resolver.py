@@ -9,7 +9,7 @@ import pytest
 
 from onhook.notify.addresses import AddressPolicy, AddressRefused
 from onhook.notify.resolver import Lookup, NotResolved, Resolver, system_lookup
-from onhook.notify.urls import parse
+from onhook.urls import parse
 
 
 def book(*addresses: str) -> Lookup:

@@ -24,10 +24,10 @@ from onhook.calls import kept_replies
 from onhook.calls.clock import SINGAPORE
 from onhook.calls.directory import Directory
 from onhook.calls.untold import untold_links
-from onhook.notify.urls import WebUrl
 from onhook.store import Account, Application, Store
 from onhook.store.history import call_of, count_calls, list_calls, notifications_of
 from onhook.store.numbers import forward, numbers_of_application
+from onhook.urls import WebUrl
 
 _LONGEST_CALL_MIN = 240
 """No call lasts longer (reference, section 9: max_duration)."""

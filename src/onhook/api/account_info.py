@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from onhook import numbers
 from onhook.api.account_params import VOICE
 from onhook.blocks.destination import PRIVATE
-from onhook.calls import numbers
 from onhook.calls.clock import SINGAPORE
 from onhook.store import Account, Number
 

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from onhook import numbers, urls
 from onhook.blocks import Refused
-from onhook.calls import numbers
 from onhook.calls.clock import SINGAPORE
-from onhook.notify import urls
-from onhook.notify.urls import UrlRefused, WebUrl
+from onhook.urls import UrlRefused, WebUrl
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})")
 _PAGE = re.compile(r"[1-9][0-9]{0,8}")

@@ -19,8 +19,8 @@ trunk the same number, and asks it to keep it from the callee.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from onhook import numbers
 from onhook.blocks import Refused
-from onhook.calls import numbers
 from onhook.calls.directory import Directory
 from onhook.calls.trunks import WayOut, leading_to
 from onhook.phone.trunk import CallerId, Trunk

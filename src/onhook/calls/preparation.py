@@ -5,11 +5,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
+from onhook import numbers, urls
 from onhook.blocks import BlockRequest, Refused
-from onhook.calls import numbers
 from onhook.calls.speaking import NOTHING, PreparedMessage
 from onhook.media.prompt import Prompt
-from onhook.notify import urls
 from onhook.notify.client import WebClient
 from onhook.notify.reachability import (
     Reachability,
@@ -24,12 +23,12 @@ from onhook.notify.replies import (
     DownloadTooLarge,
 )
 from onhook.notify.slots import Slots
-from onhook.notify.urls import UrlRefused, WebUrl
 from onhook.speech import fetch
 from onhook.speech.downloads.downloads import Room
 from onhook.speech.errors import RefusedUrl, SpeechError
 from onhook.speech.markup import Fetch, Message
 from onhook.speech.renderer import Renderer
+from onhook.urls import UrlRefused, WebUrl
 
 _DOWNLOADS = 32  # each may take 10 MB until it is decoded
 _DOWNLOADS_PER_SERVER = 8

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import structlog
 
 from onhook import call as machine
+from onhook import numbers
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Limits
-from onhook.calls import bills, clock, numbers
+from onhook.calls import bills, clock
 from onhook.calls.concurrency import CallsInProgress
 from onhook.calls.directory import Directory
 from onhook.calls.facts import Facts

@@ -3,12 +3,11 @@
 import time
 from pathlib import Path
 
-import phonenumbers
-
+from onhook import numbers
 from onhook.cli.applications import owner_of
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened
-from onhook.notify.urls import UrlRefused, parse
+from onhook.numbers import E164
 from onhook.server.settings import load
 from onhook.store import (
     MAIN_ACCOUNT,
@@ -18,6 +17,7 @@ from onhook.store import (
     Store,
 )
 from onhook.store.keyring import new_credential, new_webhook_secret, token_hash
+from onhook.urls import UrlRefused, parse
 
 
 async def create_application(
@@ -87,16 +87,13 @@ async def ensure_main_account(store: Store) -> None:
         await store.add_account(Account(MAIN_ACCOUNT, MAIN_ACCOUNT, "AA", currency, _now_ms()))
 
 
-def _e164(number: str) -> str:
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException as error:
-        raise CommandError(
-            f"{number} is not a phone number in E.164, such as +6531234567."
-        ) from error
-    if not phonenumbers.is_possible_number(parsed):
-        raise CommandError(f"{number} has too many or too few digits for its country.")
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+def _e164(text: str) -> E164:
+    number = numbers.e164(text) if numbers.says_country(text) else None
+    if number is None:
+        raise CommandError(f"{text} is not a phone number in E.164, such as +6531234567.")
+    if not numbers.is_possible(number):
+        raise CommandError(f"{text} has too many or too few digits for its country.")
+    return number
 
 
 def _now_ms() -> int:

@@ -4,7 +4,7 @@ over within a second."""
 import time
 from pathlib import Path
 
-from onhook.calls import numbers
+from onhook import numbers
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened_store
 from onhook.store import Store

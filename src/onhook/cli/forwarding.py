@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from onhook.notify.addresses import AddressPolicy, AddressRefused
 from onhook.notify.resolver import NotResolved, Resolver
-from onhook.notify.urls import parse
 from onhook.server.settings import Network
+from onhook.urls import parse
 
 
 async def warning(number: str, forward_to: str, allowed: Sequence[Network]) -> str | None:

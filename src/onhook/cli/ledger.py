@@ -7,8 +7,8 @@ import zoneinfo
 from dataclasses import replace
 from pathlib import Path
 
+from onhook import numbers
 from onhook.billing import MoneyError, amount, exact, from_micros, micros
-from onhook.calls import numbers
 from onhook.cli.accounts import ensure_main_account
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened

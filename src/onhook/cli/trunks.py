@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from onhook.calls import numbers
+from onhook import numbers
 from onhook.calls.trunks import Unusable, way_out
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened

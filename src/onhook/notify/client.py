@@ -36,8 +36,8 @@ from onhook.notify.replies import (
 )
 from onhook.notify.resolver import Resolver
 from onhook.notify.schedule import parse_http_date, parse_retry_after
-from onhook.notify.urls import WebUrl
 from onhook.notify.wire import MAX_HEADER_BYTES, BoundedConnector
+from onhook.urls import WebUrl
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from onhook.notify.notification import AppSecrets, Attempt, Notification, Outcom
 from onhook.notify.replies import Reply
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.signatures import SecretUnusable
-from onhook.notify.urls import UrlRefused, WebUrl
+from onhook.urls import UrlRefused, WebUrl
 
 GONE = 410
 """The status with which a receiver says that it wants no more (RFC 9110, section 15.5.11)."""

@@ -9,7 +9,7 @@ import aiohttp
 
 from onhook.notify.encodings import Inflater, coding_of
 from onhook.notify.replies import Download, DownloadFailed, DownloadTooLarge
-from onhook.notify.urls import WebUrl
+from onhook.urls import WebUrl
 
 CONDITIONS = frozenset({"if-modified-since", "if-none-match"})
 """Request headers that may be answered with 304."""

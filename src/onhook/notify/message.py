@@ -20,7 +20,7 @@ from urllib.parse import unquote_plus, urlencode
 from onhook import __version__
 from onhook.notify.notification import JSON, AppSecrets, Notification
 from onhook.notify.signatures import hoiio_signature, webhook_headers
-from onhook.notify.urls import WebUrl, parse
+from onhook.urls import WebUrl, parse
 
 USER_AGENT = f"Onhook/{__version__}"
 """How requests to customers' servers name themselves."""

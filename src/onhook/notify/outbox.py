@@ -38,7 +38,7 @@ from onhook.notify.delivery import Delivery, Poster, Result, SecretsOf, Turn
 from onhook.notify.notification import Attempt, Notification, Outcome
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.slots import Slots
-from onhook.notify.urls import UrlRefused, parse
+from onhook.urls import UrlRefused, parse
 
 log = structlog.get_logger()
 

@@ -18,7 +18,7 @@ from onhook.notify.addresses import AddressRefused, IPAddress
 from onhook.notify.memory import TimedMemory
 from onhook.notify.replies import describe_connect_error
 from onhook.notify.resolver import NotResolved, Resolver
-from onhook.notify.urls import WebUrl
+from onhook.urls import WebUrl
 
 REMEMBER_S = 60.0
 """How long a host that was reached is not asked again."""

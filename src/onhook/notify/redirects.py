@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urljoin
 
-from onhook.notify import urls
+from onhook import urls
 from onhook.notify.replies import DownloadFailed, DownloadRefused
-from onhook.notify.urls import UrlRefused, WebUrl
+from onhook.urls import UrlRefused, WebUrl
 
 MAX_REDIRECTS: Final = 3
 """How often a download may be sent elsewhere."""

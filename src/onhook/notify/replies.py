@@ -12,7 +12,7 @@ from aiohttp.http import HttpProcessingError
 from onhook.notify.addresses import AddressRefused
 from onhook.notify.resolver import NotResolved
 from onhook.notify.tls import handshake_failure
-from onhook.notify.urls import WebUrl
+from onhook.urls import WebUrl
 
 TRANSPORT_ERRORS = (
     aiohttp.ClientError,

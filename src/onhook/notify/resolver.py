@@ -19,7 +19,7 @@ import structlog
 from onhook.flights import Flights
 from onhook.notify.addresses import AddressPolicy, AddressRefused, IPAddress, canonical
 from onhook.notify.memory import TimedMemory
-from onhook.notify.urls import WebUrl
+from onhook.urls import WebUrl
 
 log = structlog.get_logger()
 

@@ -112,7 +112,7 @@ def _country(value: object) -> object:
     """A country by its ISO 3166-1 or its calling code; empty for none."""
     if not isinstance(value, str | int) or value == "":
         return value
-    from onhook.calls import numbers
+    from onhook import numbers
 
     found = numbers.country_of(str(value))
     if found is None:

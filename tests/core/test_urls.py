@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from onhook.notify.addresses import AddressPolicy, canonical
-from onhook.notify.urls import MAX_LENGTH, UrlRefused, parse
+from onhook.urls import MAX_LENGTH, UrlRefused, parse
 
 
 @pytest.mark.parametrize(

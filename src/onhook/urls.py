@@ -31,8 +31,6 @@ from urllib.parse import quote
 
 import idna
 
-from onhook.notify.addresses import IPAddress
-
 MAX_LENGTH = 4000
 """Characters in a notify_url (the IVR API's limit)."""
 
@@ -54,14 +52,19 @@ class UrlRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class WebUrl:
-    """A URL taken apart. `str()` gives it back, without a fragment, in ASCII."""
+    """A URL taken apart. `str()` gives it back, without a fragment, in ASCII.
 
+    Two are equal that lead to the same place, however they were written.
+    """
+
+    text: str = dataclasses.field(repr=False, compare=False)
+    """As it was given: what is shown and stored."""
     scheme: str
     """`http` or `https`."""
     host: str
     """A lower-case name of A-labels, or an address without brackets."""
     port: int
-    literal: IPAddress | None
+    literal: IPv4Address | IPv6Address | None
     """The address, if the URL names one instead of a host name."""
     path: str
     """At least `/`."""
@@ -91,7 +94,8 @@ class WebUrl:
 
     def with_query(self, query: str) -> WebUrl:
         """Return the URL with another query, which has to be ASCII and without blanks."""
-        return dataclasses.replace(self, query=query)
+        text = f"{self.scheme}://{self.host_header}{self.path}?{query}"
+        return dataclasses.replace(self, text=text, query=query)
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.host_header}{self.target}"
@@ -120,6 +124,7 @@ def _taken_apart(url: str) -> WebUrl:
     host, literal, port = _parse_authority(authority, _DEFAULT_PORTS[scheme])
     path, mark, query = tail.partition("?")
     return WebUrl(
+        text=url,
         scheme=scheme,
         host=host,
         port=port,
@@ -149,7 +154,9 @@ def _to_ascii(text: str) -> str:
     return "".join(c if c.isascii() else quote(c, safe="") for c in text)
 
 
-def _parse_authority(authority: str, default_port: int) -> tuple[str, IPAddress | None, int]:
+def _parse_authority(
+    authority: str, default_port: int
+) -> tuple[str, IPv4Address | IPv6Address | None, int]:
     if "@" in authority:
         raise UrlRefused("the URL carries a user name or password; put a secret into the query")
     if authority.startswith("["):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onhook.calls import numbers
+from onhook import numbers
 from onhook.phone.identity import PhoneUser
 
 DIALLED = st.text("0123456789+-.() *#a١", max_size=30)
@@ -59,3 +59,32 @@ def test_a_country_is_named_by_its_code_or_its_calling_code(text: str, country: 
 @pytest.mark.parametrize("text", ["XX", "Singapore", "999", "883", "0", "+", "６５", "-65"])
 def test_what_is_no_country_is_none(text: str) -> None:
     assert numbers.country_of(text) is None
+
+
+@given(DIALLED)
+def test_what_can_be_called_is_a_number_that_says_its_country(text: str) -> None:
+    found = numbers.dialable(text)
+    assert found is None or found == numbers.e164(text)
+    if found is not None:
+        assert numbers.says_country(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "dialable"),
+    [
+        ("+65 6123-4567", "+6561234567", True),
+        ("(+65) 6123.4567", "+6561234567", True),
+        (" 6561234567", "+6561234567", True),
+        ("006561234567", "+6561234567", True),
+        ("6561234567", "+6561234567", False),
+        ("+656123", "+656123", False),
+        ("+0561234567", None, False),
+        ("+1234567890123456", None, False),
+        ("+6561234567;ext=1", None, False),
+    ],
+)
+def test_there_is_one_rule_of_what_a_number_is(
+    text: str, number: str | None, dialable: bool
+) -> None:
+    assert numbers.e164(text) == number
+    assert numbers.dialable(text) == (number if dialable else None)

@@ -1,18 +1,24 @@
-"""Phone numbers, as people and trunks write them, in E.164. Pure.
+"""Phone numbers, as people, requests and trunks write them, in E.164. Pure.
 
-A trunk says who calls whom as its country does: with ``+``, with an international prefix, with a country
-code and nothing before it, or as a national number. :func:`readings` says what that can mean;
-docs/numbers.md has the table.
+There is one rule of what a number is, :data:`E164`, and everything that is read here ends in it. The
+readers differ in what may be left out: :func:`e164` takes a number without its ``+``, :func:`dialable`
+is for one that is to be called, and :func:`readings` for what a trunk wrote. That says who calls whom as
+its country does: with ``+``, with an international prefix, with a country code and nothing before it, or
+as a national number; docs/numbers.md has the table.
 """
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import NewType, Protocol
 
 import phonenumbers
 from phonenumbers import PhoneNumber
 
-_INTERNATIONAL = re.compile(r"\+?[1-9][0-9]{4,14}")
+E164 = NewType("E164", str)
+"""A number: ``+``, country code, national number; 5 to 15 digits in all (ITU-T E.164, 6.2). Only this module
+makes one."""
+
+_E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 _DIGITS = re.compile(r"\+?[0-9]{1,20}")
 _BETWEEN = str.maketrans("", "", " -.()")
 _NON_GEOGRAPHIC = "001"
@@ -59,7 +65,7 @@ def country_of_number(number: str) -> str:
     return "" if region in (None, _NON_GEOGRAPHIC) else region
 
 
-def readings(written: Written, country: str = "") -> tuple[str, ...]:
+def readings(written: Written, country: str = "") -> tuple[E164, ...]:
     """What a number that came by SIP can mean, in E.164, the likeliest first; nothing for what is none.
 
     Of numbers without ``+`` only those count that exist in their country's plan: an extension is not to
@@ -69,9 +75,9 @@ def readings(written: Written, country: str = "") -> tuple[str, ...]:
     if not _DIGITS.fullmatch(text):
         return ()
     if text.startswith("+") and not text.startswith("+00"):
-        return (text,) if _INTERNATIONAL.fullmatch(text) else ()
+        return _each_once([_checked(text)])
     text = text.removeprefix("+")
-    found: list[str | None] = []
+    found: list[E164 | None] = []
     if written.context:
         found.append(_parsed(written.context + text, None, phonenumbers.is_possible_number))
     if text.startswith("00"):
@@ -87,7 +93,7 @@ def readings(written: Written, country: str = "") -> tuple[str, ...]:
     return _each_once(found)
 
 
-def callable_readings(written: Written, country: str = "") -> tuple[str, ...]:
+def callable_readings(written: Written, country: str = "") -> tuple[E164, ...]:
     """As `readings`; behind them what is less likely, but may be a number that is known here."""
     text = written.text.translate(_BETWEEN)
     national = country and _DIGITS.fullmatch(text) and not text.startswith("+")
@@ -114,48 +120,62 @@ def form_of(written: Written) -> str:
     return f"{form}, phone-context" if written.context else form
 
 
-def _parsed(text: str, country: str | None, accepted: Callable[[PhoneNumber], bool]) -> str | None:
+def e164(text: str) -> E164 | None:
+    """The number with ``+`` and country code; None for what cannot be one.
+
+    The ``+`` may be missing, or be an international prefix ``00``. A leading blank is a ``+`` that was
+    not percent-encoded (reference, section 1).
+    """
+    plain = _plain(text)
+    return _checked(plain if plain.startswith("+") else f"+{plain}")
+
+
+def dialable(text: str) -> E164 | None:
+    """A number to be called; None for what is none.
+
+    It has to say its country: a leading ``+``, the blank that an unescaped ``+`` becomes, or ``00``. One
+    without would ring somewhere, but not where it was meant to. And it has as many digits as numbers of
+    its country can have.
+    """
+    number = _checked(_plain(text))
+    return number if number is not None and is_possible(number) else None
+
+
+def says_country(text: str) -> bool:
+    """Whether it begins as a number does that names its country, whatever follows."""
+    return _plain(text).startswith("+")
+
+
+def is_possible(number: E164) -> bool:
+    """Whether numbers of its country can have as many digits."""
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _plain(text: str) -> str:
+    """Without what people put between digits; with a ``+`` for what stands for one."""
+    if text.startswith(" "):
+        text = "+" + text[1:]
+    text = text.translate(_BETWEEN)
+    return "+" + text[2:] if text.startswith("00") else text
+
+
+def _checked(text: str) -> E164 | None:
+    """The one rule."""
+    return E164(text) if _E164.fullmatch(text) else None
+
+
+def _parsed(text: str, country: str | None, accepted: Callable[[PhoneNumber], bool]) -> E164 | None:
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
         return None
     if not accepted(number):
         return None
-    found = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return found if _INTERNATIONAL.fullmatch(found) else None
+    return _checked(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
-def _each_once(found: Iterable[str | None]) -> tuple[str, ...]:
+def _each_once(found: Iterable[E164 | None]) -> tuple[E164, ...]:
     return tuple(dict.fromkeys(number for number in found if number is not None))
-
-
-def e164(text: str) -> str | None:
-    """The number with ``+`` and country code; None for what cannot be one.
-
-    A trunk may leave out the ``+`` or write an international prefix ``00``. A leading blank is a
-    ``+`` that was not percent-encoded (reference, section 1).
-    """
-    if text.startswith(" "):
-        text = "+" + text[1:]
-    text = text.translate(_BETWEEN)
-    if text.startswith("00"):
-        text = "+" + text[2:]
-    if not _INTERNATIONAL.fullmatch(text):
-        return None
-    return text if text.startswith("+") else f"+{text}"
-
-
-def dialable(text: str) -> str | None:
-    """A number to be called, in E.164; None for what is none.
-
-    It has to say its country: a leading ``+``, the blank that an unescaped ``+`` becomes, or ``00``. One
-    without would ring somewhere, but not where it was meant to.
-    """
-    number = e164(text)
-    if number is None or not text.startswith(("+", " ", "00")):
-        return None
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        return None
-    return number if phonenumbers.is_possible_number(parsed) else None
