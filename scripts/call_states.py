@@ -26,8 +26,8 @@ from onhook.call import (
     Work,
     model,
 )
-from onhook.call.events import WorkEvent
 from onhook.call.table import ignore
+from onhook.call.work_events import WorkEvent
 from onhook.call.works import (
     Gathering,
     Holding,

@@ -26,24 +26,17 @@ from onhook.call.effects import (
     StopPlaying,
     StopRecording,
 )
+from onhook.call.ending import Contact, End, EndedBy, Fields, Gone
 from onhook.call.events import (
     Acknowledged,
     Cancelled,
     Connected,
-    Digit,
-    Due,
     Event,
     HangupDone,
     HungUp,
-    Kicked,
     MediaLost,
     MessageBroken,
     OutOfCredit,
-    PeerAnswered,
-    PeerFailed,
-    PeerLeft,
-    PeerRang,
-    Played,
     PreparationFailed,
     Prepared,
     Requested,
@@ -53,9 +46,19 @@ from onhook.call.events import (
     Unreached,
     Untold,
 )
-from onhook.call.model import Call, Contact, End, EndedBy, Gone, Job, Limits, State
+from onhook.call.model import Call, Limits, State
 from onhook.call.table import TABLE, arrive, dial, last_contacts, step
-from onhook.call.work import Fields, Over, Then, Turn, Work
+from onhook.call.work import Job, Over, Then, Turn, Work
+from onhook.call.work_events import (
+    Digit,
+    Due,
+    Kicked,
+    PeerAnswered,
+    PeerFailed,
+    PeerLeft,
+    PeerRang,
+    Played,
+)
 
 __all__ = [
     "TABLE",

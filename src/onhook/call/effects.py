@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from onhook.call.model import Contact
-from onhook.call.work import Fields
+from onhook.call.ending import Contact, Fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,13 @@
-"""Everything that can happen to a call. Each event carries its time, in seconds of a monotonic clock."""
+"""Everything that can happen to a call; what its block hears of is in `work_events`.
+
+Each event carries its time, in seconds of a monotonic clock.
+"""
 
 from dataclasses import dataclass
 
-from onhook.call.model import Gone, Job
+from onhook.call.ending import Gone
+from onhook.call.work import Job
+from onhook.call.work_events import WorkEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +49,11 @@ class Unacknowledged:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
-    """The last frame of a block's message left at ``at``."""
-
-    at: float
-    request_id: int
-
-
-@dataclass(frozen=True, slots=True)
 class MessageBroken:
     """A later part of a block's message could not be made; what was made of it was heard."""
 
     at: float
     request_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Digit:
-    """The other side pressed a key: one of ``0123456789*#ABCD``."""
-
-    at: float
-    digit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,45 +71,6 @@ class Unreached:
     outcome: str
     sip_code: int | None = None
     sip_cause: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PeerRang:
-    """The peer, whom the call is to be joined to, rings; ``audible`` if it sends sound already."""
-
-    at: float
-    audible: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PeerAnswered:
-    """The peer answered."""
-
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class PeerFailed:
-    """The peer was not reached. ``outcome``: ``busy``, ``unanswered`` or ``failed``."""
-
-    at: float
-    outcome: str
-    sip_code: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PeerLeft:
-    """The peer hung up."""
-
-    at: float
-    sip_cause: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Kicked:
-    """The call is put out of its room."""
-
-    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +136,6 @@ class Untold:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """The time that ``Call.due_at`` named has come."""
-
-    at: float
-
-
-WorkEvent = Played | Digit | Due | PeerRang | PeerAnswered | PeerFailed | PeerLeft | Kicked
-"""What a running block may hear of."""
-
 Event = (
     Requested
     | Prepared
@@ -204,14 +144,7 @@ Event = (
     | Unacknowledged
     | Connected
     | Unreached
-    | Played
     | MessageBroken
-    | Digit
-    | PeerRang
-    | PeerAnswered
-    | PeerFailed
-    | PeerLeft
-    | Kicked
     | HungUp
     | Cancelled
     | HangupDone
@@ -220,5 +153,5 @@ Event = (
     | SessionExpired
     | OutOfCredit
     | Untold
-    | Due
+    | WorkEvent
 )

@@ -3,7 +3,8 @@
 import enum
 from dataclasses import dataclass, field
 
-from onhook.call.work import Fields, Work
+from onhook.call.ending import Contact, End, Fields
+from onhook.call.work import Job
 
 
 class State(enum.Enum):
@@ -27,83 +28,6 @@ class State(enum.Enum):
     """BYE, or the rejection of a ringing call, is on its way."""
     ENDED = "ended"
     """Over. The application was told, and nothing happens any more."""
-
-
-class EndedBy(enum.Enum):
-    """Who ended a call."""
-
-    CALLER = "caller"
-    CALLEE = "callee"
-    APPLICATION = "application"
-    SYSTEM = "system"
-    NETWORK = "network"
-    """The far end was gone, without a word, before anybody ended the call."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a call came to its end: who, when, and why in one word.
-
-    ``cause`` is one of ``hangup``, ``forced_hangup``, ``rejected``, ``cancelled``, ``ring_timeout``,
-    ``forward_to_refused``,
-    ``idle_timeout``, ``session_timeout``, ``max_duration``, ``no_ack``, ``media_lost``,
-    ``message_incomplete``, ``transfer_failed``, ``kicked``, ``insufficient_credit``, ``shutdown``; of an
-    outgoing call that nobody answered ``busy``, ``unanswered`` and ``failed``; and ``crash`` for
-    what a process left behind that did not end properly.
-    ``sip_cause`` is the far end's own reason for its BYE or CANCEL (RFC 3326) where it gave one, and
-    ``sip_code`` the SIP status for which a call out was not answered.
-    """
-
-    at: float
-    by: EndedBy
-    cause: str
-    sip_cause: str = ""
-    sip_code: int | None = None
-    received_at: float | None = None
-    """By NETWORK: when the last packet left that the far end said it had received, if it ever said so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """The far end is not there any more: ``since`` when, and what it is known to have received last."""
-
-    since: float
-    received_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A block as the machine sees it: which one, for whose request, and what it needs of the call.
-
-    ``request_id`` tells requests of one call apart. ``speaks`` says that there is a message to play,
-    which a ringing call must be answered for. ``hangs_up`` marks the Hangup block.
-    """
-
-    request_id: int
-    block: str
-    notify_url: str | None = None
-    tag: str = ""
-    speaks: bool = False
-    hangs_up: bool = False
-    force: bool = False
-    work: Work | None = None
-    """What it does while it runs; None plays its message and no more."""
-
-    @property
-    def answers(self) -> bool:
-        """Whether it answers a ringing call: all do but a Hangup that has nothing to say."""
-        return self.speaks or not self.hangs_up
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """Who is told when the call ends: the block whose notify_url it is, that request's tag, and
-    what the block came to."""
-
-    block: str
-    url: str
-    tag: str = ""
-    fields: Fields = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from onhook.call import events as ev
+from onhook.call import work_events as heard
 from onhook.call.effects import (
     Accept,
     Answer,
@@ -32,8 +33,9 @@ from onhook.call.effects import (
     Reserve,
     StopMedia,
 )
-from onhook.call.model import Call, Contact, End, EndedBy, Gone, Job, Limits, State
-from onhook.call.work import Fields, Over, Then, Turn, Work
+from onhook.call.ending import Contact, End, EndedBy, Fields, Gone
+from onhook.call.model import Call, Limits, State
+from onhook.call.work import Job, Over, Then, Turn, Work
 from onhook.call.works.gather import END
 from onhook.call.works.play import Saying
 
@@ -90,7 +92,9 @@ def ignore(call: Call, event: ev.Event) -> Step:
 def reserve(call: Call, event: ev.Requested) -> Step:
     """RINGING, WAITING: the block may be prepared, unless a Hangup is already on its way."""
     job = event.job
-    status = _refusal(call, job) or ("" if job.force else _work(job).refusal(call))
+    status = _refusal(call, job)
+    if not status and not job.force:
+        status = _work(job).refusal(held=call.held, monitored=call.monitor is not None)
     if status:
         return call, (Refuse(job.request_id, status),)
     if job.force:
@@ -237,7 +241,7 @@ def not_reached(call: Call, event: ev.Unreached) -> Step:
     return _finish(call, end)
 
 
-def no_answer(call: Call, event: ev.Due) -> Step:
+def no_answer(call: Call, event: heard.Due) -> Step:
     """DIALLING: it rang for as long as it may."""
     if not _is_due(call, event):
         return call, ()
@@ -309,7 +313,7 @@ def out_of_credit(call: Call, event: ev.OutOfCredit) -> Step:
 # What the media plane and the clock say -------------------------------------------------------
 
 
-def go_on(call: Call, event: ev.WorkEvent) -> Step:
+def go_on(call: Call, event: heard.WorkEvent) -> Step:
     """RUNNING: the block takes what happened; when it is over, the application is told and has the word.
 
     Without a notify_url there is nobody to say what comes next, so the call is hung up (reference,
@@ -317,18 +321,18 @@ def go_on(call: Call, event: ev.WorkEvent) -> Step:
     """
     job = call.job
     if not call.acknowledged:
-        return typed_ahead(call, event) if isinstance(event, ev.Digit) else (call, ())
-    if job is None or (isinstance(event, ev.Played) and event.request_id != job.request_id):
+        return typed_ahead(call, event) if isinstance(event, heard.Digit) else (call, ())
+    if job is None or (isinstance(event, heard.Played) and event.request_id != job.request_id):
         return call, ()
-    if isinstance(event, ev.Due) and not _is_due(call, event):
+    if isinstance(event, heard.Due) and not _is_due(call, event):
         return call, ()
     turn = _work(job).happen(job, event)
     if turn is not None:
         return _turned(call, event.at, turn)
-    return typed_ahead(call, event) if isinstance(event, ev.Digit) else (call, ())
+    return typed_ahead(call, event) if isinstance(event, heard.Digit) else (call, ())
 
 
-def typed_ahead(call: Call, event: ev.Digit) -> Step:
+def typed_ahead(call: Call, event: heard.Digit) -> Step:
     """WAITING, PREPARING and what does not listen: the digit is kept for the next Gather."""
     if not call.answered or call.held:
         return call, ()
@@ -344,14 +348,14 @@ def broken_off(call: Call, event: ev.MessageBroken) -> Step:
     return _close(call, End(event.at, EndedBy.SYSTEM, "message_incomplete"))
 
 
-def heard_last(call: Call, event: ev.Played) -> Step:
+def heard_last(call: Call, event: heard.Played) -> Step:
     """ENDING: the last frame left; the BYE follows once jitter buffers have played it out."""
     if not _is(call.job, event) or call.due_at is not None:
         return call, ()
     return replace(call, due_at=event.at + call.limits.settle_s), ()
 
 
-def ring_timeout(call: Call, event: ev.Due) -> Step:
+def ring_timeout(call: Call, event: heard.Due) -> Step:
     """RINGING: the application did not act."""
     if not _is_due(call, event):
         return call, ()
@@ -366,14 +370,14 @@ def untold(call: Call, event: ev.Untold) -> Step:
     return _close(call, End(event.at, EndedBy.SYSTEM, "forward_to_refused"), reject_code=480)
 
 
-def idle_timeout(call: Call, event: ev.Due) -> Step:
+def idle_timeout(call: Call, event: heard.Due) -> Step:
     """WAITING: no block was requested for too long."""
     if not _is_due(call, event):
         return call, ()
     return _close(call, End(event.at, EndedBy.SYSTEM, "idle_timeout"))
 
 
-def settled(call: Call, event: ev.Due) -> Step:
+def settled(call: Call, event: heard.Due) -> Step:
     """ENDING: the message was heard, the settle time is over."""
     if not _is_due(call, event):
         return call, ()
@@ -445,7 +449,7 @@ def _with_fields(call: Call, fields: Fields) -> Call:
 
 
 def _is(
-    job: Job | None, event: ev.Prepared | ev.PreparationFailed | ev.Played | ev.MessageBroken
+    job: Job | None, event: ev.Prepared | ev.PreparationFailed | heard.Played | ev.MessageBroken
 ) -> bool:
     return job is not None and job.request_id == event.request_id
 
@@ -456,7 +460,7 @@ def _lost(call: Call, gone: Gone) -> End:
     return End(since, EndedBy.NETWORK, "media_lost", received_at=gone.received_at)
 
 
-def _is_due(call: Call, event: ev.Due) -> bool:
+def _is_due(call: Call, event: heard.Due) -> bool:
     """A timer that was set for an earlier state of the call may still fire."""
     return call.due_at is not None and event.at >= call.due_at
 
@@ -574,14 +578,14 @@ def _table() -> dict[tuple[State, type], Transition]:
         ev.Unacknowledged: _row(**_in(_ANSWERED, never_acknowledged)),
         ev.Connected: _row(dialling=connect),
         ev.Unreached: _row(dialling=not_reached, closing=closed),
-        ev.Played: _row(running=go_on, ending=heard_last),
+        heard.Played: _row(running=go_on, ending=heard_last),
         ev.MessageBroken: _row(running=broken_off, ending=broken_off),
-        ev.Digit: _row(running=go_on, waiting=typed_ahead, preparing=typed_ahead),
-        ev.PeerRang: _row(running=go_on),
-        ev.PeerAnswered: _row(running=go_on),
-        ev.PeerFailed: _row(running=go_on),
-        ev.PeerLeft: _row(running=go_on),
-        ev.Kicked: _row(running=go_on),
+        heard.Digit: _row(running=go_on, waiting=typed_ahead, preparing=typed_ahead),
+        heard.PeerRang: _row(running=go_on),
+        heard.PeerAnswered: _row(running=go_on),
+        heard.PeerFailed: _row(running=go_on),
+        heard.PeerLeft: _row(running=go_on),
+        heard.Kicked: _row(running=go_on),
         ev.HungUp: _row(closing=closed, **_in(_ALIVE, far_end_left)),
         ev.Cancelled: _row(ringing=caller_gave_up, preparing=caller_gave_up, closing=closed),
         ev.HangupDone: _row(closing=closed),
@@ -590,7 +594,7 @@ def _table() -> dict[tuple[State, type], Transition]:
         ev.SessionExpired: _row(**_in(_ALIVE, expire)),
         ev.OutOfCredit: _row(**_in(_ALIVE, out_of_credit)),
         ev.Untold: _row(ringing=untold),
-        ev.Due: _row(
+        heard.Due: _row(
             dialling=no_answer,
             ringing=ring_timeout,
             waiting=idle_timeout,

@@ -9,15 +9,35 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from onhook.call.effects import Effect
-    from onhook.call.events import WorkEvent
-    from onhook.call.model import Call, Contact, End, Job
+from onhook.call.effects import Effect
+from onhook.call.ending import Contact, End, Fields
+from onhook.call.work_events import WorkEvent
 
-Fields = tuple[tuple[str, str], ...]
-"""Fields of a notification that are the block's own, e.g. ``(("digits", "42"),)``."""
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A block as the machine sees it: which one, for whose request, and what it needs of the call.
+
+    ``request_id`` tells requests of one call apart. ``speaks`` says that there is a message to play,
+    which a ringing call must be answered for. ``hangs_up`` marks the Hangup block.
+    """
+
+    request_id: int
+    block: str
+    notify_url: str | None = None
+    tag: str = ""
+    speaks: bool = False
+    hangs_up: bool = False
+    force: bool = False
+    work: Work | None = None
+    """What it does while it runs; None plays its message and no more."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answers a ringing call: all do but a Hangup that has nothing to say."""
+        return self.speaks or not self.hangs_up
 
 
 class Then(enum.Enum):
@@ -69,8 +89,8 @@ class Work:
     ends_hold: ClassVar[bool] = False
     """Whether it may be asked for while the call is on hold, and takes it off."""
 
-    def refusal(self, call: Call) -> str:
-        """The status with which the call as it is refuses this block; empty if it does not."""
+    def refusal(self, *, held: bool, monitored: bool) -> str:
+        """The status with which a call that is ready for blocks refuses this one; empty if it does not."""
         return ""
 
     def begin(self, job: Job, at: float, typed: str) -> Turn:

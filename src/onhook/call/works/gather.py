@@ -8,9 +8,9 @@ was typed when it ends is the result, and without any the message is repeated, `
 from dataclasses import dataclass, replace
 
 from onhook.call.effects import Effect, Play, StopPlaying
-from onhook.call.events import Digit, Due, Played, WorkEvent
-from onhook.call.model import Job
-from onhook.call.work import Fields, Over, Turn, Work
+from onhook.call.ending import Fields
+from onhook.call.work import Job, Over, Turn, Work
+from onhook.call.work_events import Digit, Due, Played, WorkEvent
 
 END = "#"
 

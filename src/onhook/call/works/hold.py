@@ -1,14 +1,10 @@
 """The works of Hold and Unhold: a message or music again and again, and the end of it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from onhook.call.effects import Loop, StopPlaying
-from onhook.call.model import Job
-from onhook.call.work import Over, Then, Turn, Work
-
-if TYPE_CHECKING:
-    from onhook.call.model import Call
+from onhook.call.work import Job, Over, Then, Turn, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +29,9 @@ class Unholding(Work):
     not_ready: ClassVar[str] = "error_session_not_on_hold"
     ends_hold: ClassVar[bool] = True
 
-    def refusal(self, call: "Call") -> str:
+    def refusal(self, *, held: bool, monitored: bool) -> str:
         """There has to be a hold."""
-        return "" if call.held else "error_session_not_on_hold"
+        return "" if held else "error_session_not_on_hold"
 
     def begin(self, job: Job, at: float, typed: str) -> Turn:
         """Silence."""

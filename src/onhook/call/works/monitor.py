@@ -1,15 +1,11 @@
 """The work of Monitor: from here on the whole call is recorded; then the message, if there is one."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from onhook.call.effects import Play, StartRecording
-from onhook.call.events import Played, WorkEvent
-from onhook.call.model import Contact, Job
-from onhook.call.work import Over, Turn, Work
-
-if TYPE_CHECKING:
-    from onhook.call.model import Call
+from onhook.call.ending import Contact
+from onhook.call.work import Job, Over, Turn, Work
+from onhook.call.work_events import Played, WorkEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +16,9 @@ class Monitoring(Work):
     url: str
     notify_url: str | None = None
 
-    def refusal(self, call: "Call") -> str:
+    def refusal(self, *, held: bool, monitored: bool) -> str:
         """A call is monitored once."""
-        return "error_monitor_in_progress" if call.monitor is not None else ""
+        return "error_monitor_in_progress" if monitored else ""
 
     def monitor(self, job: Job) -> Contact | None:
         """The link goes to ``monitor_notify_url``, or where the block itself is told."""

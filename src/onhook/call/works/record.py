@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from onhook.call.effects import Play, StartRecording, StopPlaying, StopRecording
-from onhook.call.events import Digit, Due, Played, WorkEvent
-from onhook.call.model import Job
-from onhook.call.work import Fields, Over, Turn, Work
+from onhook.call.ending import Fields
+from onhook.call.work import Job, Over, Turn, Work
+from onhook.call.work_events import Digit, Due, Played, WorkEvent
 
 END = "#"
 

@@ -17,7 +17,9 @@ from onhook.call.effects import (
     RingBack,
     StopPlaying,
 )
-from onhook.call.events import (
+from onhook.call.ending import End, EndedBy, Fields
+from onhook.call.work import Job, Over, Then, Turn, Work
+from onhook.call.work_events import (
     Digit,
     Due,
     Kicked,
@@ -28,8 +30,6 @@ from onhook.call.events import (
     Played,
     WorkEvent,
 )
-from onhook.call.model import End, EndedBy, Job
-from onhook.call.work import Fields, Over, Then, Turn, Work
 
 UNANSWERED = "unanswered"
 
