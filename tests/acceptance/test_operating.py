@@ -87,6 +87,7 @@ ANY_PORT = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
         (["serve", "--sip", "[::1]:0"], "'[::1]:0'; IPv6 is not supported"),
         (["serve", "--sip", "localhost:0"], "expected an IPv4 address in digits"),
         (["serve", "--rtp-ports", "9-1"], "--rtp-ports"),
+        (["serve", "--rtp-ports", "20001-20002"], "an even port and the one above it"),
         (["serve", "--allowed-networks", "10.0.0.0/33"], "--allowed-networks"),
         (["serve", "--allowed-networks", "10.0.0.0/8,10.0.0.0/33"], "'10.0.0.0/33'"),
         (["serve", "--trusted-peers", "10.0.0.1/8"], "'10.0.0.1/8'"),

@@ -11,8 +11,42 @@ from onhook.calls.call_media import CallMedia
 from onhook.calls.resources import Resources
 from onhook.calls.speaking import PreparedMessage
 from onhook.media import sounds
-from onhook.media.stream import Playable
+from onhook.media.stream import Latching, Playable
+from onhook.phone.sdp import NOBODY, Codec, RemoteMedia
 from onhook.speech.errors import CannotConvertText
+
+
+class Agreeing(Stream):
+    """Media that something is agreed on with, and says what."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reports: list[bool] = []
+        self.told: list[object] = []
+
+    def agree(self, *_: object, sends_reports: bool, **__: object) -> None:
+        self.reports.append(sends_reports)
+
+    def latch(self, _latching: Latching) -> None:
+        """Nothing of interest here."""
+
+    def set_remote(self, remote: tuple[str, int]) -> None:
+        self.told.append(remote)
+
+    def set_rtcp(self, remote: tuple[str, int] | None, *, mux: bool) -> None:
+        self.told.append(remote)
+
+
+@pytest.mark.parametrize(("ip", "port"), [(NOBODY, 0), (NOBODY, 4000)])
+def test_who_names_no_address_is_sent_no_reports_either(ip: str, port: int) -> None:
+    """`m=audio 0`, and 0.0.0.0 (RFC 3264 5.1, 6); until it names one again."""
+    media = CallMedia(cast(Any, None), cast(Any, None), cast(Any, None))
+    stream = Agreeing()
+    media.stream = cast(Any, stream)
+    media.move(RemoteMedia(ip, port, (Codec.PCMU,)), Latching())
+    assert (stream.reports, stream.told) == ([False], [])
+    media.move(RemoteMedia("192.0.2.7", 4000, (Codec.PCMU,)), Latching())
+    assert (stream.reports, stream.told) == ([False, True], [("192.0.2.7", 4000), None])
 
 
 class Looping(Stream):

@@ -1,5 +1,6 @@
 /* Bridges and rooms of the media plane, on a clock of this program's own: no thread runs, ticks are
- * counted by hand, and everything that can be asked is asked at random. Ends with 0 and "ok".
+ * counted by hand, and everything that can be asked is asked at random, by the seed that is the argument.
+ * Ends with 0 and "ok".
  */
 #include "plane.c"
 
@@ -260,8 +261,10 @@ static void close_rooms(void)
     expect(!rooms[0] && !rooms[1] && media.open_rooms == 0);
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
+    if (count > 1)
+        state = strtoull(arguments[1], NULL, 10);
     law_prepare();
     media.config.event_ring = media.reports.size = 1 << 10;
     media.report = calloc(media.reports.size, sizeof *media.report);

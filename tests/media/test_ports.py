@@ -27,6 +27,13 @@ def test_only_even_ports() -> None:
     assert {ports.take()[0] for _ in range(3)} == {1002, 1004, 1006}
 
 
+def test_only_ports_whose_neighbour_is_of_the_range_too() -> None:
+    """What a firewall was told holds for RTCP as well."""
+    ports = pool(range(1000, 1005))
+    assert ports.capacity == 2
+    assert {ports.take()[0] for _ in range(2)} == {1000, 1002}
+
+
 def test_begins_where_it_is_told_and_goes_round() -> None:
     ports = pool(range(1000, 1008), start=6)
     assert [ports.take()[0] for _ in range(4)] == [1004, 1006, 1000, 1002]
@@ -58,7 +65,7 @@ def test_another_error_is_passed_on() -> None:
     assert caught.value.errno == errno.EADDRNOTAVAIL
 
 
-@pytest.mark.parametrize("ports", [range(0), range(1001, 1002), range(4), range(65534, 65540)])
+@pytest.mark.parametrize("ports", [range(0), range(1001, 1003), range(4), range(65534, 65540)])
 def test_ranges_that_are_none(ports: range) -> None:
     with pytest.raises(ValueError, match="even"):
         pool(ports)

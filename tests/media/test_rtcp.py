@@ -143,6 +143,22 @@ async def test_a_peer_on_hold_gets_reports_and_nothing_else(
     assert peer.all_waiting() == []
 
 
+async def test_a_closed_stream_gets_no_reports(
+    open_reported: OpenReported, reporter: RtcpPeer, ear: Ear
+) -> None:
+    """RFC 3264 5.1 and 6. The first report is due within 3.1 s, and none is made up for."""
+    stream = open_reported()
+    stream.agree(Codec.PCMU, 101, on_hold=True, sends_reports=False)
+    await asyncio.sleep(3.3)
+    assert reporter.waiting() == []
+    stream.agree(Codec.PCMU, 101)
+    assert (await reporter.receive()).kinds == [SR, SDES]
+    stream.agree(Codec.PCMU, 101, on_hold=True, sends_reports=False)
+    stream.close()
+    await ear.until_closed()
+    assert reporter.waiting() == []
+
+
 async def test_the_end_is_told(
     open_reported: OpenReported, peer: RtpPeer, reporter: RtcpPeer, ear: Ear
 ) -> None:

@@ -117,7 +117,8 @@ class CallMedia:
     def move(self, media: RemoteMedia, latching: Latching) -> None:
         """Something else was agreed: another address, codec or payload type, or that it listens no more.
 
-        One that holds the call by 0.0.0.0 gives no address: it is where it was when it comes back.
+        One that closes its stream, or holds the call by 0.0.0.0, gives no address: it is sent nothing, not
+        even RTCP (RFC 3264 5.1, 6), and is where it was when it comes back.
         """
         if self.stream is None:
             return
@@ -128,6 +129,7 @@ class CallMedia:
             on_hold=media.on_hold,
             payload_type=media.payload_type,
             comfort_noise=media.comfort_noise,
+            sends_reports=media.ip != NOBODY,
         )
         self.stream.latch(latching)
         if media.ip != NOBODY:

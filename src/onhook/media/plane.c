@@ -1088,12 +1088,12 @@ static void cross_over(struct plane *p, struct call *to, const struct call *from
     bool event = is_event(from, rtp);
     bool wanted = event ? to->event_payload_type != NO_EVENTS && rtp->payload_bytes >= EVENT_BYTES
                         : is_audio(from, rtp);
-    if (to->on_hold)
-        to->relay.anchored = false;
     if (wanted)
         to->relayed_until = p->tick + packet_ticks(event ? 0 : rtp->payload_bytes);
-    if (to->playing || to->on_hold)
-        return; /* the sequence begins anew afterwards */
+    if (to->playing || to->on_hold) {
+        to->relay.anchored = false; /* the sequence begins anew, even if what plays is cut unheard */
+        return;
+    }
     if (wanted)
         relay(p, to, rtp, event);
     else
@@ -1301,6 +1301,8 @@ static void leave(struct plane *p, struct call *call)
 
 static void bridge(struct plane *p, struct call *one, struct call *other)
 {
+    if (one->bridged == other)
+        return; /* as they are: a new wait for the first packet would be a gap */
     leave(p, one);
     leave(p, other);
     one->bridged = other;
@@ -1454,6 +1456,7 @@ static void agree(struct call *call, const struct plane_format *format)
     call->event_from_peer = event_type(format->event_from_peer);
     call->on_hold = format->on_hold;
     call->comfort_noise = format->comfort_noise;
+    call->rtcp.silent = format->no_rtcp;
 }
 
 static void take_command(struct plane *p, const struct command *command)

@@ -61,6 +61,7 @@ struct plane_format {
     int on_hold;            /* it does not listen: what would be sent is not, and time goes on */
     uint8_t audio_type;     /* what audio is called on the wire instead of payload_type, or 0 */
     int comfort_noise;      /* silence is sent as RFC 3389 says, under payload type 13 */
+    int no_rtcp;            /* nor is it sent reports: it has closed the stream (RFC 3264 section 6) */
 };
 
 /* Where the peer's first packet may come from, besides the address of its SDP. */

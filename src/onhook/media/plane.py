@@ -103,7 +103,7 @@ class MediaPlane:
     `host` is the dotted IPv4 address to bind (`0.0.0.0` for all), `ports` the range of which even
     ones are used, and the odd ones above them for RTCP, `rtp_timeout_s` the silence after which a
     listener is told (0: never). Raises
-    `ValueError` for a range without an even port.
+    `ValueError` for a range without an even port and the one above it.
     """
 
     def __init__(
@@ -188,6 +188,7 @@ class MediaPlane:
         on_hold: bool = False,
         payload_type: int | None = None,
         comfort_noise: bool = False,
+        sends_reports: bool = True,
         remote_rtcp: tuple[str, int] | None = None,
         rtcp_mux: bool = False,
         latching: Latching = NOWHERE_ELSE,
@@ -211,6 +212,7 @@ class MediaPlane:
             on_hold=on_hold,
             payload_type=payload_type,
             comfort_noise=comfort_noise,
+            sends_reports=sends_reports,
         )
         host, port = peer_address(remote)
         address = ffi.new("char[]", host)  # must outlive the call below, as must what is beside it

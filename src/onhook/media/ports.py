@@ -1,5 +1,5 @@
 """Which UDP port a call gets: an even one of a configured range (RFC 3550 section 11). The one above it
-is bound with it, for RTCP.
+is bound with it, for RTCP, and is of the range too: a firewall lets no other in.
 
 Ports are taken in turn, from a random place on, so that a port that was just given back is the
 last to be used again: packets of the old call that are still on their way find nobody.
@@ -26,13 +26,15 @@ class PortPool(Generic[Bound]):
     """The even ports of `ports` (1 to 65,535); `start` is any number and says where to begin. `bind` binds
     what a port needs, and raises `OSError`.
 
-    Raises `ValueError` when the range has no even port or leaves the numbers of ports.
+    Raises `ValueError` when the range has no even port with its neighbour or leaves the numbers of ports.
     """
 
     def __init__(self, ports: range, *, bind: Callable[[int], Bound], start: int) -> None:
-        self._ports = tuple(port for port in ports if port % 2 == 0)
+        self._ports = tuple(port for port in ports if port % 2 == 0 and port + 1 in ports)
         if not self._ports or min(self._ports) < 1 or max(self._ports) > 65535:
-            raise ValueError("the media ports must include an even one between 2 and 65534")
+            raise ValueError(
+                "the media ports must include an even one from 2 on and the one above it"
+            )
         self._bind = bind
         self._next = start % len(self._ports)
         self._used: set[int] = set()

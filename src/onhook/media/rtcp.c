@@ -207,7 +207,7 @@ static void transmit(struct rtcp *rtcp, const struct rtcp_call *call, bool bye)
         end = put_word(put_head(end, 1, BYE, 8), call->ssrc);
     struct sockaddr_in to = destination(rtcp, call);
     int fd = rtcp->mux ? call->rtp_fd : rtcp->fd;
-    if (fd < 0)
+    if (fd < 0 || rtcp->silent)
         return; /* it asked for none */
     rtcp->sent++;
     /* lost like any other packet, should the system refuse it */

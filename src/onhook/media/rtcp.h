@@ -57,6 +57,7 @@ struct rtcp {
     bool open;
     int fd;   /* of its own */
     bool mux; /* that of the RTP is used instead */
+    bool silent; /* nothing is sent */
     char cname[PLANE_CNAME_BYTES];
     struct sockaddr_in signalled; /* no port: one above that of the RTP */
     struct sockaddr_in heard;     /* where the peer's came from; no port: nothing came */

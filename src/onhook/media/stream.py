@@ -321,6 +321,7 @@ class Stream:
         on_hold: bool = False,
         payload_type: int | None = None,
         comfort_noise: bool = False,
+        sends_reports: bool = True,
     ) -> None:
         """What was agreed with the peer has changed; what plays, plays on in the other codec.
 
@@ -328,7 +329,9 @@ class Stream:
         `dtmf_from_peer` is set where the peer's own have another one. To a peer on hold nothing is
         sent, while what plays goes on in time. `payload_type` is that of the audio where it is not the
         codec's static one. `comfort_noise` says that silence is sent as RFC 3389 has it, under payload
-        type 13. Raises `StreamClosed`, and `ValueError` for a payload type out of range.
+        type 13. Without `sends_reports` not even RTCP is sent: the peer has closed the stream, or
+        names no address (RFC 3264 sections 5.1 and 6). Raises `StreamClosed`, and `ValueError` for a
+        payload type out of range.
         """
         self._require_open()
         how = plane_format(
@@ -338,6 +341,7 @@ class Stream:
             on_hold=on_hold,
             payload_type=payload_type,
             comfort_noise=comfort_noise,
+            sends_reports=sends_reports,
         )
         self._ask(lib.plane_agree, self._handle, ffi.new("struct plane_format *", how))
         self.codec = codec
@@ -501,6 +505,7 @@ def plane_format(
     on_hold: bool,
     payload_type: int | None = None,
     comfort_noise: bool = False,
+    sends_reports: bool = True,
 ) -> dict[str, int]:
     """What was agreed, as the plane takes it. Raises `ValueError`."""
     types = (dtmf_payload_type, dtmf_payload_type if dtmf_from_peer is None else dtmf_from_peer)
@@ -514,6 +519,7 @@ def plane_format(
         "on_hold": on_hold,
         "audio_type": 0 if payload_type in (None, int(codec)) else payload_type,
         "comfort_noise": comfort_noise,
+        "no_rtcp": not sends_reports,
     }
 
 

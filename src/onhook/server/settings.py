@@ -61,6 +61,8 @@ def _port_range(value: object) -> object:
         raise ValueError(f"expected LOW-HIGH, got {value!r}")
     if not 1024 <= int(low) < int(high) <= 65535:
         raise ValueError(f"expected 1024 <= LOW < HIGH <= 65535, got {value!r}")
+    if int(low) + int(low) % 2 == int(high):
+        raise ValueError(f"expected an even port and the one above it, got {value!r}")
     return int(low), int(high)
 
 
