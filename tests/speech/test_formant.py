@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from onhook.message import Say
 from onhook.speech.engines.languages import LANGUAGES, Language
 from onhook.speech.errors import CannotConvertText, InvalidLanguage
-from onhook.speech.markup import Say, parse
+from onhook.speech.markup import parse
 from onhook.speech.narrowband import RATE_HZ, Pcm
 from onhook.speech.renderer import speech
 from onhook.speech.scripts import LATIN

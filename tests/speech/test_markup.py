@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onhook.message import Fetch, Message, Say
 from onhook.speech import markup
 from onhook.speech.engines.english import EnglishVoice
 from onhook.speech.errors import MarkupError, SpeechError
-from onhook.speech.markup import Fetch, Message, Say
 from onhook.speech.voices import Catalogue, Gender
 
 ENGLISH = Catalogue([EnglishVoice()])

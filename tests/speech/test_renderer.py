@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import numpy as np
 import pytest
 
+from onhook.message import Say
 from onhook.speech.downloads.downloads import Recordings
 from onhook.speech.engines.english import EnglishVoice
 from onhook.speech.errors import (
@@ -26,7 +27,6 @@ from onhook.speech.fetch import (
     TryLater,
     UrlNotValid,
 )
-from onhook.speech.markup import Say
 from onhook.speech.prompts import Rendered
 from onhook.speech.renderer import Renderer
 from onhook.speech.voices import Catalogue, Gender, Sound

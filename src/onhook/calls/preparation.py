@@ -9,6 +9,7 @@ from onhook import numbers, urls
 from onhook.blocks import BlockRequest, Refused
 from onhook.calls.speaking import NOTHING, PreparedMessage
 from onhook.media.prompt import Prompt
+from onhook.message import Fetch, Message
 from onhook.notify.client import WebClient
 from onhook.notify.reachability import (
     Reachability,
@@ -26,7 +27,6 @@ from onhook.notify.slots import Slots
 from onhook.speech import fetch
 from onhook.speech.downloads.downloads import Room
 from onhook.speech.errors import RefusedUrl, SpeechError
-from onhook.speech.markup import Fetch, Message
 from onhook.speech.renderer import Renderer
 from onhook.urls import UrlRefused, WebUrl
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from onhook.flights import Seat
+from onhook.message import Part, Say
 from onhook.speech.errors import CannotConvertText, DownloadFailed, RenderError
-from onhook.speech.markup import Part, Say
 from onhook.speech.prompts import Playable, RenderedPart
 
 P = TypeVar("P", bound=Playable)

@@ -9,17 +9,18 @@ first into raw elements (`InvalidXml`), then each element in its order (the othe
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html.entities import html5
-from typing import Final, TypeAlias
+from typing import Final
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import ParseError
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
+from onhook.message import Fetch, Message, Part, Say
 from onhook.speech.errors import InvalidUrl, InvalidXml, NothingToSay
-from onhook.speech.voices import Catalogue, Gender
+from onhook.speech.voices import Catalogue
 
 MAX_BYTES: Final = 64 * 1024
 """Largest message that is looked at, in UTF-8. (The API's own limit is 1000 characters.)"""
@@ -30,27 +31,6 @@ _NAMED: Final = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31};)")
 _OF_XML: Final = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _BLANK_OR_BACKSLASH: Final = re.compile(r"[\s\\]")
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Text to be spoken by the voice of `language` and `gender` (which the catalogue has)."""
-
-    text: str = field(repr=False)
-    language: str
-    gender: Gender
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """A recording to be downloaded and played."""
-
-    url: str = field(repr=False)
-
-
-Part: TypeAlias = Say | Fetch
-Message: TypeAlias = tuple[Part, ...]
-"""What is heard, in its order; never empty when it comes from `parse`."""
 
 
 def parse(msg: str, voices: Catalogue) -> Message:

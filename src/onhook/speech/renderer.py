@@ -16,10 +16,10 @@ from typing import Final, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from onhook.flights import Flights
+from onhook.message import Fetch, Message, Part, Say
 from onhook.speech import markup
 from onhook.speech.downloads.downloads import Recordings
 from onhook.speech.making import Making, Progress, leave, left
-from onhook.speech.markup import Fetch, Message, Part, Say
 from onhook.speech.narrowband import Pcm
 from onhook.speech.prompts import Playable, PromptStore, Rendered, RenderedPart
 from onhook.speech.rendering import Rendering, Rest

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+from onhook.message import Gender as Gender
 from onhook.speech.errors import InvalidGender, InvalidLanguage
 from onhook.speech.tags import looked_up
 
@@ -14,13 +14,6 @@ if TYPE_CHECKING:
 
 Samples: TypeAlias = "npt.NDArray[np.float32]"
 """One channel of audio, shape (n,), nominally within -1 to 1."""
-
-
-class Gender(StrEnum):
-    """The genders that the API knows (source: "Languages and Gender" of its msg parameter)."""
-
-    FEMALE = "female"
-    MALE = "male"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
