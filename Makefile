@@ -4,7 +4,6 @@ PY := .venv/bin/python
 SIPP := sipp=sip-tester
 SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2 debootstrap=debootstrap
 ASTERISK := /var/cache/onhook/asterisk
-FAKETIME := faketime=faketime
 PHP := php=php-cli
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'
 
@@ -21,11 +20,11 @@ demo:  ## one real call, from the first ring to the bill, in under a minute
 	@$(PY) scripts/demo.py
 
 test:  ## all tests
-	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(FAKETIME)
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL)
 	@$(PY) -m pytest -q -n 2 --dist worksteal -m 'not slow'
 
 slow:  ## what takes long: tests marked slow, 20 kills, softphones and an exchange
-	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(FAKETIME) $(SOFTPHONES) $(PHP)
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(SOFTPHONES) $(PHP)
 	@scripts/client_tools.sh
 	@$(PY) -m pytest -q -m slow
 	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20
