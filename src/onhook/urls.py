@@ -72,11 +72,6 @@ class WebUrl:
     """What follows `?`; None if there is no `?`."""
 
     @property
-    def host_is_literal(self) -> bool:
-        """Tell whether the host is an address: then there is nothing to resolve."""
-        return self.literal is not None
-
-    @property
     def origin(self) -> tuple[str, str, int]:
         """Scheme, host and port: whom one talks to, whatever the path."""
         return (self.scheme, self.host, self.port)

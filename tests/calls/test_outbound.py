@@ -90,10 +90,6 @@ async def test_the_next_trunk_takes_what_the_first_refused() -> None:
         await phone.answer()
         await these.owner.until("answered")
         assert leg.state is CallState.ESTABLISHED
-        leg.send_digit_info("5")
-        info = await phone.peer.request("INFO")
-        assert "Signal=5" in info.body
-        phone.peer.answer(info)
         leg.hangup("all said")
         bye = await phone.peer.request("BYE")
         assert "all said" in bye["Reason"]
@@ -358,7 +354,6 @@ async def test_without_any_route_the_call_fails_once_its_owner_can_hear_it() -> 
     assert not leg.probe(lambda _: None)
     leg.launch()
     leg.hangup()
-    leg.send_digit_info("1")
     cause = await owner.until("failed")
     assert isinstance(cause, SipCause)
     assert cause.status == 503

@@ -266,20 +266,6 @@ async def test_digits_can_be_sent_into_a_bridge(legs: tuple[Leg, Leg]) -> None:
     assert_in_order(listener.peer.all)
 
 
-async def test_unbridged_streams_go_on_apart(legs: tuple[Leg, Leg]) -> None:
-    speaker, listener = legs
-    speaker.say(tone(1))
-    await listener.peer.receive()
-    listener.stream.unbridge()
-    listener.stream.unbridge()
-    speaker.stream.unbridge()
-    speaker.say(tone(1))
-    for leg in legs:
-        leg.stream.play([Clip(tone(3, seed=3))], leg.ear.on_played)
-        await leg.ear.until_played()
-        assert audio(leg.peer.waiting()) == tone(3, seed=3)
-
-
 async def test_a_new_bridge_ends_the_one_before(legs: tuple[Leg, Leg], open_leg: OpenLeg) -> None:
     one, other = legs
     third = open_leg()
@@ -330,4 +316,3 @@ async def test_what_cannot_be_bridged_is_refused(plane: MediaPlane, open_leg: Op
     for first, second in ((one, gone), (gone, one)):
         with pytest.raises(StreamClosed):
             first.stream.bridge(second.stream)
-    gone.stream.unbridge()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import heapq
 import itertools
 from collections import defaultdict
@@ -10,11 +11,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
+from onhook.notify.addresses import AddressPolicy, AddressRefused, IPAddress
 from onhook.notify.notification import AppSecrets, Attempt, Notification, Outcome
 from onhook.notify.replies import Reply
 from onhook.urls import WebUrl
 
 START = 1_700_000_000.0
+
+
+def secret_of(key: bytes) -> str:
+    """A webhook secret as the specification writes it."""
+    return "whsec_" + base64.b64encode(key).decode()
+
+
+def allows(policy: AddressPolicy, address: IPAddress | str) -> bool:
+    """Whether the policy lets an address be called."""
+    try:
+        policy.check(address)
+    except AddressRefused:
+        return False
+    return True
 
 
 async def settle() -> None:

@@ -9,14 +9,14 @@ from urllib.parse import parse_qs, urlsplit
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from notify.doubles import MemoryStore, VirtualTime, notification, settle
+from notify.doubles import MemoryStore, VirtualTime, notification, secret_of, settle
 from notify.loops import on_both_loops
 from notify.servers import Received, raw_server, web_client, web_server
 from onhook.notify.notification import AppSecrets, Outcome
 from onhook.notify.outbox import Outbox
-from onhook.notify.signatures import format_secret, hoiio_signature
+from onhook.notify.signatures import hoiio_signature
 
-SECRET = format_secret(bytes(range(32)))
+SECRET = secret_of(bytes(range(32)))
 
 
 async def secrets_of(app_id: str) -> AppSecrets:

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
+from notify.doubles import secret_of
 from onhook import __version__
 from onhook.notify.message import as_json, build, encode
 from onhook.notify.notification import AppSecrets, Notification
-from onhook.notify.signatures import SecretUnusable, format_secret, hoiio_signature
+from onhook.notify.signatures import SecretUnusable, hoiio_signature
 from onhook.urls import UrlRefused
 
-SECRET = format_secret(b"k" * 24)
+SECRET = secret_of(b"k" * 24)
 SECRETS = AppSecrets("token", (SECRET,))
 ENDED = Notification(
     id="ntf_1",

@@ -7,7 +7,6 @@ import pytest
 from onhook.phone import (
     CallerId,
     CallState,
-    CallStateError,
     Codec,
     Direction,
     RemoteMedia,
@@ -661,26 +660,6 @@ async def test_a_probe_of_a_call_of_ours() -> None:
         on.peer.answer(options, 481)
         await on.peer.quiet()
         assert heard == [SipCause(481)]
-
-
-async def test_digits_by_info() -> None:
-    async with line() as on:
-        dialler, callee = await on.dialled()
-        with pytest.raises(CallStateError):
-            dialler.call.send_digit_info("1")
-        await callee.answer()
-        await dialler.until("answered")
-        for digit in ("", "12", "x", "\n"):
-            with pytest.raises(ValueError, match="digit"):
-                dialler.call.send_digit_info(digit)
-        dialler.call.send_digit_info("#")
-        info = await on.peer.request("INFO")
-        assert info["Content-Type"] == "application/dtmf-relay"
-        assert info.body == "Signal=#\r\nDuration=160\r\n"
-        assert int(info["Content-Length"]) == len(info.body)
-        on.peer.answer(info)
-        dialler.call.hangup()
-        assert (await on.peer.request("BYE"))["CSeq"] == "3 BYE"
 
 
 async def test_the_peer_of_a_call_of_ours_need_not_be_trusted() -> None:

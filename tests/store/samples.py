@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from onhook.store import Account, Application, CallRecord, NotificationRecord, Number
+from sqlalchemy import select
+
+from onhook.store import Account, Application, CallRecord, NotificationRecord, Number, Store, schema
 
 ACCOUNT = Account("main", "main", "AA", "SGD", 1)
 APPLICATION = Application("a" * 16, "shop", "h" * 64, "encrypted", "encrypted too", 1)
@@ -36,3 +38,10 @@ def notification(session: str, sequence: int, **changes: object) -> Notification
         created_ms=1000 + sequence,
     )
     return replace(record, **changes)  # type: ignore[arg-type]
+
+
+async def open_calls(store: Store) -> list[CallRecord]:
+    """Calls that are not over, oldest first."""
+    table = schema.calls
+    wanted = select(table).where(table.c.state != "ended").order_by(table.c.began_ms)
+    return await store.records(CallRecord, wanted)

@@ -14,7 +14,7 @@ from onhook.store.lease import find_lease, take_lease
 from onhook.store.numbers import forward
 from onhook.store.reports import claim_replays
 from store.postgresql import PostgreSQL
-from store.samples import APPLICATION, NUMBER, call, notification
+from store.samples import APPLICATION, NUMBER, call, notification, open_calls
 
 
 def wanted(place: str) -> LeaseRecord:
@@ -62,10 +62,10 @@ async def test_a_process_whose_number_is_old_writes_nothing_more(
     with pytest.raises(LeaseLost):
         await old.renew()
     assert old.lost.is_set()
-    assert await other.open_calls() == [call(state="ringing")]
+    assert await open_calls(other) == [call(state="ringing")]
     assert await other.number(NUMBER.number) == NUMBER
     await other.submit(later)
-    assert [one.session for one in await other.open_calls()] == ["S2"]
+    assert [one.session for one in await open_calls(other)] == ["S2"]
     assert not new.lost.is_set()
 
 

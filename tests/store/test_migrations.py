@@ -11,6 +11,7 @@ from onhook.store.database import connect
 from onhook.store.migrations import migrate
 from onhook.store.orphans import orphans
 from store.postgresql import PostgreSQL
+from store.samples import open_calls
 
 
 def _shape(connection: Connection) -> dict[str, object]:
@@ -92,7 +93,7 @@ async def test_calls_of_before_there_were_trunks_can_be_read(
     [found] = await orphans(store, "me")
     assert (found.dest_number, found.facts, found.sip_code) == ("", "", None)
     await store.submit(Writes(calls=(replace(found, dest_number="+653"),)))
-    assert [one.dest_number for one in await store.open_calls()] == ["+653"]
+    assert [one.dest_number for one in await open_calls(store)] == ["+653"]
     await store.close()
 
 

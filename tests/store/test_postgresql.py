@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from onhook.store import Store, StoreError, Writes
 from onhook.store.database import DatabaseUnreachable
 from store.postgresql import PASSWORD, PostgreSQL
-from store.samples import ACCOUNT, APPLICATION, call
+from store.samples import ACCOUNT, APPLICATION, call, open_calls
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ async def test_a_restart_of_the_server_costs_no_write(store: Store, server: Post
     await asyncio.to_thread(server.stop)
     await asyncio.to_thread(server.start)
     await asyncio.gather(*[store.submit(Writes(calls=(call(f"S{n}"),))) for n in range(20)])
-    assert len(await store.open_calls()) == 21
+    assert len(await open_calls(store)) == 21
 
 
 async def test_writes_fail_while_the_server_is_away_and_work_again_after(
@@ -49,11 +49,11 @@ async def test_writes_fail_while_the_server_is_away_and_work_again_after(
         with pytest.raises(DatabaseUnreachable):
             await store.submit(Writes(calls=(call("lost"),)))
         with pytest.raises(StoreError):
-            await store.open_calls()
+            await open_calls(store)
     finally:
         await asyncio.to_thread(server.start)
     await store.submit(Writes(calls=(call("S1"),)))
-    assert [one.session for one in await store.open_calls()] == ["S1"]
+    assert [one.session for one in await open_calls(store)] == ["S1"]
 
 
 async def test_a_server_that_is_away_at_the_start_is_one_clear_sentence(

@@ -200,11 +200,6 @@ class OutboundLeg:
         anybody = self._attempt.route.trunk.audio_from_anywhere
         return Latching(self._attempt.call.signalling_ips, anybody)
 
-    def send_digit_info(self, digit: str) -> None:
-        """A digit by SIP INFO, once the call is established."""
-        if self._attempt is not None:
-            self._attempt.call.send_digit_info(digit)
-
     # What an attempt came to ----------------------------------------------------------------------
 
     def _unanswered(self, attempt: "_Attempt", cause: SipCause) -> None:

@@ -60,9 +60,6 @@ class Cadence:
 
 # ITU-T E.180 supplement 2: 425 Hz, modulated by 24 Hz
 SINGAPORE = Cadence((425,), ((0.4, 0.2), (0.4, 2.0)), modulated_hz=24)
-EUROPE = Cadence((425,), ((1.0, 4.0),))
-UNITED_KINGDOM = Cadence((400, 450), ((0.4, 0.2), (0.4, 2.0)))
-UNITED_STATES = Cadence((440, 480), ((2.0, 4.0),))
 
 
 @cache

@@ -262,12 +262,6 @@ class Stream:
         other._part()
         self._bridged, other._bridged = other, self
 
-    def unbridge(self) -> None:
-        """End the bridge; both streams go on. Does nothing when there is none, or it closed."""
-        if self._open and self._bridged is not None:
-            self._ask(lib.plane_leave, self._handle)
-            self._part()
-
     def stop(self) -> None:
         """Cut off all that is playing or waiting: no frame leaves from about 1 ms from now on.
 

@@ -128,14 +128,6 @@ class AddressPolicy:
             for embedded in embedded_ipv4(ip):
                 self._check_embedded(embedded)
 
-    def allows(self, address: IPAddress | str) -> bool:
-        """Tell whether `check` would return."""
-        try:
-            self.check(address)
-        except AddressRefused:
-            return False
-        return True
-
     def _check_itself(self, ip: IPAddress) -> None:
         rule = _rule_against(ip)
         if rule is not None and not self._is_named(ip):

@@ -59,13 +59,3 @@ def secret_key(secret: str) -> bytes:
     if not key:
         raise SecretUnusable("a webhook secret is not empty")
     return key
-
-
-def format_secret(key: bytes) -> str:
-    """Return the text form of a key; the specification asks for 24 to 64 random bytes.
-
-    Raises `SecretUnusable` for another length.
-    """
-    if not 24 <= len(key) <= 64:
-        raise SecretUnusable("a webhook secret has 24 to 64 bytes")
-    return SECRET_PREFIX + base64.b64encode(key).decode()

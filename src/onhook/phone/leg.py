@@ -122,16 +122,6 @@ class Leg(ABC):
         self._request("OPTIONS", on_result, (("Accept", "application/sdp"),))
         return True
 
-    def send_digit_info(self, digit: str) -> None:
-        """Send 0-9, *, #, A-D by SIP INFO, in the form that gateways read.
-
-        CallStateError unless the call is established; ValueError for anything else than a digit.
-        """
-        if self.state is not CallState.ESTABLISHED:
-            raise CallStateError(f"a digit for a call that is {self.state.name.lower()}")
-        kind, body = screening.info_of_digit(digit)
-        self._request("INFO", lambda cause: None, kind, body)
-
     def abandon(self) -> None:
         """Forget the call without a word to anybody, because the endpoint closes."""
         self.state = CallState.ENDED

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from onhook.phone.bodies import READABLE, accepts_sdp, description_of, is_optional, media_type
 from onhook.phone.errors import SdpError, UnsupportedBody
 from onhook.phone.message import METHODS, Request
-from onhook.phone.reply import ALLOW, HeaderLines, warning
+from onhook.phone.reply import ALLOW, warning
 
 DTMF_RELAY, DTMF = "application/dtmf-relay", "application/dtmf"
 """What gateways send a digit as; neither type was ever registered."""
 
-RELAYED_DIGIT_MS = 160
-"""How long a digit lasts that is sent by INFO."""
 _DIGITS = frozenset("0123456789*#ABCD")
 
 
@@ -87,14 +85,6 @@ def screen_info(request: Request) -> Refusal | None:
     if media_type(request.first("content-type")) not in (DTMF_RELAY, DTMF):
         return Refusal(415, headers=(("Accept", f"{DTMF_RELAY}, {DTMF}"),))
     return None
-
-
-def info_of_digit(digit: str) -> tuple[HeaderLines, bytes]:
-    """The headers and the body of an INFO for a digit; ValueError unless it is one of 0-9, *, #, A-D."""
-    if digit not in _DIGITS:
-        raise ValueError("a digit is one of 0-9, *, #, A-D")
-    body = f"Signal={digit}\r\nDuration={RELAYED_DIGIT_MS}\r\n".encode()
-    return (("Content-Type", DTMF_RELAY),), body
 
 
 def info_digit(request: Request) -> str:

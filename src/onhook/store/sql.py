@@ -148,12 +148,6 @@ class Store:
         table = schema.calls
         return await self._one(CallRecord, select(table).where(table.c.session == session))
 
-    async def open_calls(self) -> Sequence[CallRecord]:
-        """Calls that are not over, oldest first."""
-        table = schema.calls
-        statement = select(table).where(table.c.state != "ended").order_by(table.c.began_ms)
-        return await self._all(CallRecord, statement)
-
     async def undelivered(self, owner: str) -> Sequence[NotificationRecord]:
         """Notifications of a worker's calls that are neither delivered nor given up.
 
