@@ -12,7 +12,9 @@ from onhook.blocks import BlockRequest
 from onhook.blocks.hangup import HANGUP
 from onhook.call import Limits, State
 from onhook.calls import clock
+from onhook.calls.first_leg import IncomingLeg
 from onhook.calls.live_call import LiveCall
+from onhook.calls.phone_listener import PhoneListener
 from onhook.calls.resources import Resources
 from onhook.calls.speaking import PreparedMessage
 from onhook.media import sounds
@@ -33,7 +35,7 @@ class Leg:
     source = ("127.0.0.1", 5060)
     signalling_ips = ("127.0.0.1",)
     sip_call_id = "a@b"
-    listener: LiveCall
+    listener: PhoneListener
 
     def __init__(self) -> None:
         self.state = CallState.OFFERED
@@ -102,8 +104,6 @@ def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
         means=None,
         metrics=SimpleNamespace(ended=lambda by, cause: told.append(f"{by} {cause}")),
         deliver=lambda _: None,
-        local_ip=lambda _: "127.0.0.1",
-        audio_from_anywhere=False,
         silence_s=0,
     )
     meter = SimpleNamespace(follow=lambda *_: None, release=lambda: None)
@@ -111,10 +111,8 @@ def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
     now_s = clock.now_s()
     call, effects = machine.arrive("S", "http://127.0.0.1/", Limits(settle_s=0), now_s)
     leg = Leg()
-    live = LiveCall(
-        record, call, cast(Any, leg), cast(Any, services), lambda _: None, cast(Any, meter)
-    )
-    leg.listener = live
+    first = IncomingLeg(cast(Any, leg), lambda _: "127.0.0.1", audio_from_anywhere=False)
+    live = LiveCall(record, call, first, cast(Any, services), lambda _: None, cast(Any, meter))
     live.begin(effects)
     return live, leg, told
 
@@ -128,13 +126,13 @@ async def test_what_cannot_be_done_ends_the_call(broken: str, said: list[object]
     with capture_logs() as logs:
         live, leg, told = made(broken)
         await asyncio.sleep(0)
-        await live.run(REQUEST, clock.now_s())
+        await live.requests.run(REQUEST, clock.now_s())
         if leg.state is CallState.ANSWERED:
-            live.acknowledged(None)
+            leg.listener.acknowledged(None)
         if broken == "stop":
-            live.shut_down()
+            live.feed(machine.Shutdown(clock.now_s()))
         async with asyncio.timeout(30):
-            while live.state is not State.ENDED:
+            while live.now.state is not State.ENDED:
                 await asyncio.sleep(0.001)
     assert leg.said == said
     assert len(told) == 1

@@ -11,7 +11,7 @@ import pytest
 from onhook.calls import clock
 from onhook.calls.callees import Callee, Route
 from onhook.calls.outbound import LET_GO_S, PATIENCE_S, REST_S, Outbound, OutboundLeg
-from onhook.phone import CallerId, CallState, OutgoingCall, SipCause, Trunk
+from onhook.phone import CallerId, OutgoingCall, SipCause, Trunk
 from phone.peer import SDP, Dialler, Line, Peer, line
 from phone.peer import Callee as Phone
 
@@ -84,16 +84,15 @@ async def test_the_next_trunk_takes_what_the_first_refused() -> None:
         assert phone.invite["P-Asserted-Identity"] == "<sip:+6530000001@127.0.0.1>"
         assert "c=IN IP4 127.0.0.1\r\n" in phone.invite.body
         assert "m=audio 20000 " in phone.invite.body
-        assert (leg.trunk, leg.sip_call_id) == ("trunk1", phone.call_id)
-        assert leg.destination == these.peers[1].address
+        dialog = leg.dialog()
+        assert dialog is not None
+        assert (dialog.trunk, dialog.record.call_id) == ("trunk1", phone.call_id)
+        assert dialog.record.destination == these.peers[1].address
         phone.respond(180)
         await phone.answer()
         await these.owner.until("answered")
-        assert leg.state is CallState.ESTABLISHED
-        leg.hangup("all said")
-        bye = await phone.peer.request("BYE")
-        assert "all said" in bye["Reason"]
-        phone.peer.answer(bye)
+        leg.hangup()
+        phone.peer.answer(await phone.peer.request("BYE"))
         await these.owner.until("hangup_done")
         assert these.owner.names == ["progressed", "answered", "hangup_done"]
         assert these.outbound.counters == {("trunk0", "failed"): 1, ("trunk1", "taken"): 1}
@@ -116,8 +115,7 @@ async def test_what_the_called_side_says_no_other_trunk_is_asked(status: int) ->
         leg = these.dial()
         await these.refuse(0, status)
         assert (await these.failed()).status == status
-        assert leg.state is CallState.ENDED
-        assert leg.record() is None
+        assert leg.dialog() is None
         assert await starts(these.peers[1]) == []
         assert these.outbound.counters == {("trunk0", "refused"): 1}
 
@@ -270,7 +268,7 @@ async def test_a_trunk_that_is_gone_does_not_keep_its_owner_from_ending_the_call
         leg.hangup()  # once more, and no harm
         these.on.clock.advance(LET_GO_S / 2)
         assert (await these.failed()).status == 487
-        assert leg.record() is None
+        assert leg.dialog() is None
         assert these.outbound.counters == {("trunk0", "withdrawn"): 1}
         await late.peer.until_quiet()
         late.respond(200, SDP)
@@ -309,9 +307,9 @@ async def test_no_invite_leaves_before_its_owner_has_written_it_down() -> None:
         written: list[str] = []
 
         def write() -> None:
-            record = leg.record()
-            assert record is not None
-            written.append(record.call_id)
+            dialog = leg.dialog()
+            assert dialog is not None
+            written.append(dialog.record.call_id)
 
         leg = these.dial(on_next=write)
         write()
@@ -349,8 +347,7 @@ async def test_without_any_route_the_call_fails_once_its_owner_can_hear_it() -> 
     callee = Callee(NUMBER, (route,))
     leg = Outbound(Cut()).dial(callee, port=20000, listener=owner)
     assert owner.names == []
-    assert leg.state is CallState.ENDED
-    assert (leg.record(), leg.destination, leg.sip_call_id, leg.trunk) == (None, None, "", "")
+    assert (leg.dialog(), leg.trunk) == (None, "")
     assert not leg.probe(lambda _: None)
     leg.launch()
     leg.hangup()

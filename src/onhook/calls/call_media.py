@@ -13,7 +13,7 @@ from onhook.media.errors import NoPortLeft
 from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PortReservation
 from onhook.media.recorder import RecordingStats
-from onhook.media.stream import Latching, Playable, Signs, Stream, StreamStats
+from onhook.media.stream import Latching, Playable, Signs, Stream, StreamListener, StreamStats
 from onhook.phone.sdp import NOBODY, RemoteMedia
 
 log = structlog.get_logger()
@@ -35,26 +35,13 @@ class Sayable(Protocol):
     message: PreparedMessage
 
 
-class MediaOwner(Protocol):
-    """The call, or the peer, whose media it is."""
-
-    def pressed(self, digit: str) -> None:
-        """A key went down (RFC 4733): one of ``0123456789*#ABCD``."""
-
-    def silent(self) -> None:
-        """No audio has arrived for a while."""
-
-    def media_closed(self, stats: StreamStats) -> None:
-        """The stream is gone; this is what it carried."""
-
-
 class CallMedia:
     """The media of one leg. Nothing of it needs the stream to be open; what comes too late is nothing."""
 
-    def __init__(self, plane: MediaPlane, spools: Spools, owner: MediaOwner) -> None:
+    def __init__(self, plane: MediaPlane, spools: Spools, listener: StreamListener) -> None:
         self._plane = plane
         self._spools = spools
-        self._listener = _Ears(owner)
+        self._listener = listener
         self._port: PortReservation | None = None
         self._recorders: dict[str, Callable[[], None]] = {}
         self._speaking: Speaking | None = None
@@ -253,24 +240,15 @@ class CallMedia:
         self._spools.finish(name, stats)
 
 
-class _Ears:
-    """Hears a stream for its owner, to whom a key in RTP is not the same as one by SIP INFO
-    (media.StreamListener)."""
-
-    def __init__(self, owner: MediaOwner) -> None:
-        self._owner = owner
-
-    def digit(self, digit: str) -> None:
-        """A key went down."""
-        self._owner.pressed(digit)
-
-    def rtp_started(self) -> None:
-        """The first audio arrived."""
-
-    def rtp_timeout(self) -> None:
-        """No audio arrives."""
-        self._owner.silent()
-
-    def closed(self, stats: StreamStats) -> None:
-        """The last thing that a stream tells."""
-        self._owner.media_closed(stats)
+def carried(stats: StreamStats) -> dict[str, int]:
+    """What the log says of a stream that is gone."""
+    return {
+        "sent": stats.sent_packets,
+        "silent": stats.silent_packets,
+        "received": stats.received_packets,
+        "lost": stats.lost,
+        "foreign": stats.foreign,
+        "send_errors": stats.send_errors,
+        "reports": stats.reports,
+        "reported_lost": stats.reported_lost,
+    }

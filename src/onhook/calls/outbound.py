@@ -1,8 +1,7 @@
 """A call that leaves through trunks, one after the other until one of them takes it.
 
-To its owner it is one call: :class:`OutboundLeg` has the surface of phone's ``OutgoingCall``, and its owner
-hears what an ``OutgoingListener`` does, whichever trunk it comes from. The next trunk is tried when one
-fails before anything rang:
+To its owner it is one call: of an :class:`OutboundLeg` it hears what an ``OutgoingListener`` does, whichever
+trunk it comes from. The next trunk is tried when one fails before anything rang:
 
 - it answers 500, 502, 503 or 504: its own trouble, or that of what is behind it;
 - it cannot be reached (503), or does not answer at all (408 by timer B, RFC 3261, 17.1.1.2). As long as
@@ -21,16 +20,20 @@ from typing import Protocol
 import structlog
 
 from onhook.calls import clock
+from onhook.calls.call_media import CallMedia
 from onhook.calls.callees import Callee, Route
+from onhook.calls.dialogs import OpenDialog
+from onhook.calls.first_leg import FirstLegListener
+from onhook.calls.turns import Turn
 from onhook.media.stream import Latching
 from onhook.phone.cause import SipCause
-from onhook.phone.dialog import DialogRecord
 from onhook.phone.lifecycle import CallState, OutgoingListener
-from onhook.phone.message import Address
 from onhook.phone.outgoing import CANCELLED, OutgoingCall
+from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia
 from onhook.phone.timers import Clock, TimerHandle
 from onhook.phone.trunk import CallerId, Trunk, is_numeric
+from onhook.store import CallRecord
 
 log = structlog.get_logger()
 
@@ -96,11 +99,14 @@ class Outbound:
         has returned, and then in the end one ``failed``, ``hung_up`` or ``hangup_done``.
 
         With ``on_next`` no INVITE leaves before :meth:`OutboundLeg.launch`: the owner writes what
-        :meth:`OutboundLeg.record` says first, now and each time it is told that another trunk is next.
+        :meth:`OutboundLeg.dialog` says first, now and each time it is told that another trunk is next.
         """
-        return OutboundLeg(self, callee, self._in_order(callee.routes), port, listener, on_next)
+        leg = OutboundLeg(self, callee)
+        leg.dial(port, listener, on_next)
+        return leg
 
-    def _in_order(self, routes: Sequence[Route]) -> Sequence[Route]:
+    def in_order(self, routes: Sequence[Route]) -> Sequence[Route]:
+        """The routes as they are to be tried: those that were not there come last."""
         now_s = clock.now_s()
         return sorted(routes, key=lambda route: self._resting.get(route.name, 0.0) > now_s)
 
@@ -119,55 +125,72 @@ class Outbound:
 
 
 class OutboundLeg:
-    """One call, through whichever trunk takes it (phone.OutgoingCall to its owner)."""
+    """One call, through whichever trunk takes it (FirstLeg, for a call that begins with it).
 
-    def __init__(
-        self,
-        outbound: Outbound,
-        callee: Callee,
-        routes: Sequence[Route],
-        port: int,
-        listener: OutgoingListener,
-        on_next: Callable[[], None] | None,
-    ) -> None:
+    As a first leg its INVITE waits for its ``turn``, if it has one.
+    """
+
+    _listener: OutgoingListener
+
+    def __init__(self, outbound: Outbound, callee: Callee, turn: Turn | None = None) -> None:
         self._outbound = outbound
         self._number = callee.number
-        self._left = list(routes)
-        self._port = port
-        self._listener = listener
-        self._on_next = on_next
-        self.on_heard: Callable[[], None] = lambda: None
-        """Called whenever a message shows that the callee's phone is there and has this call."""
+        self._left = list(outbound.in_order(callee.routes))
+        self._turn = turn
+        self._port = 0
+        self._on_next: Callable[[], None] | None = None
+        self._on_heard: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
         self._attempt: _Attempt | None = None
         self._given_up = False
         self._failed: SipCause | None = None
+
+    # What its owner does --------------------------------------------------------------------------
+
+    def dial(
+        self,
+        port: int,
+        listener: OutgoingListener,
+        on_next: Callable[[], None] | None = None,
+    ) -> None:
+        """Calls through the first trunk, once; see :meth:`Outbound.dial`."""
+        self._port, self._listener, self._on_next = port, listener, on_next
         if not self._next():
             self._fail(SipCause(503, None, "there is no route to a trunk"))
 
-    # What its owner does --------------------------------------------------------------------------
+    def attach(
+        self, listener: FirstLegListener, media: CallMedia, on_heard: Callable[[], None]
+    ) -> None:
+        """Makes the call; no INVITE leaves before it is written down."""
+        self._on_heard = on_heard
+        self.dial(media.port, listener, lambda: listener.leg_changed(self.launch))
+
+    def alert(self, record: CallRecord) -> None:
+        """The INVITE leaves, or will when it is its turn."""
+        if self._turn is None:
+            self.launch()
+        else:
+            self._turn.take(self.launch)
+        private = {"dest": record.dest_number}
+        log.info("call_placed", session=record.session, txn_ref=record.txn_ref, private=private)
+
+    @property
+    def offer(self) -> RemoteMedia | None:
+        """The offer is ours."""
+        return None
+
+    def answer(self, port: int) -> None:
+        """Its callee answers, not we."""
+        raise AssertionError("a call that we place is never answered by us")
+
+    def reject(self, code: int, headers: HeaderLines = ()) -> bool:
+        """Nobody waits for our answer."""
+        return False
 
     @property
     def trunk(self) -> str:
         """The name of the trunk that is being tried, or has the call; empty without any."""
         return self._attempt.route.name if self._attempt else ""
-
-    @property
-    def sip_call_id(self) -> str:
-        """The Call-ID of the present attempt."""
-        return self._attempt.call.sip_call_id if self._attempt else ""
-
-    @property
-    def state(self) -> CallState:
-        """Where the present attempt is; it is over only when the leg is."""
-        if self._failed is not None or self._attempt is None:
-            return CallState.ENDED
-        return self._attempt.call.state
-
-    @property
-    def destination(self) -> Address | None:
-        """Where the INVITE of the present attempt goes; None without any."""
-        return self._attempt.call.destination if self._attempt else None
 
     def launch(self, on_sent: Callable[[], None] | None = None) -> None:
         """Sends the INVITE, if that was left to the owner and is still wanted. ``on_sent`` is called
@@ -178,20 +201,22 @@ class OutboundLeg:
         elif on_sent is not None:
             on_sent()
 
-    def hangup(self, reason: str | None = None) -> None:
+    def hangup(self) -> None:
         """CANCEL until the answer, BYE afterwards; ``failed`` or ``hangup_done`` follows. No other
         trunk is tried."""
         self._given_up = True
         if self._attempt is not None:
-            self._attempt.hangup(reason)
+            self._attempt.hangup()
 
     def probe(self, on_result: Callable[[SipCause], None]) -> bool:
         """Asks the callee's phone whether it has the call; False if it is not established."""
         return self._attempt is not None and self._attempt.call.probe(on_result)
 
-    def record(self) -> DialogRecord | None:
-        """What it takes to end the present attempt after a restart."""
-        return self._attempt.call.record() if self._attempt and self._failed is None else None
+    def dialog(self) -> OpenDialog | None:
+        """What it takes to end the present attempt after a restart; None if there is none."""
+        if self._attempt is None or self._failed is not None:
+            return None
+        return OpenDialog(self._attempt.call.record(), self.trunk)
 
     def latching(self) -> Latching:
         """Where the audio of the present attempt may come from."""
@@ -245,7 +270,7 @@ class OutboundLeg:
             listener=attempt,
             at_once=self._on_next is None,
         )
-        attempt.call.on_heard = lambda: self.on_heard()
+        attempt.call.on_heard = self._on_heard
         return attempt
 
     def _await_answer(self) -> None:
@@ -283,10 +308,10 @@ class _Attempt:
         if not self._over and self._timer is None:
             self._timer = self._outbound.timers.call_later(PATIENCE_S, self._impatient)
 
-    def hangup(self, reason: str | None) -> None:
+    def hangup(self) -> None:
         """Taken back, or hung up."""
         waiting = self.call.state in (CallState.DIALLING, CallState.PROCEEDING)
-        self.call.hangup(reason)
+        self.call.hangup()
         if waiting and not self._over:
             self._stop_timer()
             self._timer = self._outbound.timers.call_later(LET_GO_S, self._let_go)

@@ -6,11 +6,9 @@ from typing import Protocol
 
 import structlog
 
-from onhook.blocks.destination import Destination
-from onhook.calls.call_media import CallMedia, Spools
+from onhook.calls.call_media import CallMedia, Spools, carried
 from onhook.calls.callees import Callee
 from onhook.calls.dialogs import OpenDialog
-from onhook.calls.legs import open_dialog
 from onhook.calls.outbound import Outbound, OutboundLeg
 from onhook.calls.outcomes import outcome_of
 from onhook.calls.silence import SilenceWatch
@@ -23,21 +21,21 @@ log = structlog.get_logger()
 
 
 class PeerOwner(Protocol):
-    """The call that a peer belongs to."""
+    """Who is told of a peer: the listener of the call that it belongs to."""
 
-    def peer_rang(self, audible: bool) -> None:
+    def rang(self, audible: bool) -> None:
         """It rings; ``audible`` if it can be heard already."""
 
-    def peer_answered(self) -> None:
+    def answered(self) -> None:
         """It answered."""
 
-    def peer_failed(self, outcome: str, sip_code: int | None) -> None:
+    def failed(self, outcome: str, sip_code: int | None) -> None:
         """It was not reached."""
 
-    def peer_left(self, sip_cause: str) -> None:
+    def left(self, sip_cause: str) -> None:
         """It hung up, or is not there any more."""
 
-    def peer_changed(self, then: Callable[[], None] | None = None) -> None:
+    def changed(self, then: Callable[[], None] | None = None) -> None:
         """What it takes to end it is another now; ``then`` is to be called when that is on disk."""
 
 
@@ -71,7 +69,7 @@ class Peer:
             self._callee,
             port=self.media.port,
             listener=self,
-            on_next=lambda: self._owner.peer_changed(self.launch),
+            on_next=lambda: self._owner.changed(self.launch),
         )
 
     def launch(self) -> None:
@@ -95,7 +93,7 @@ class Peer:
 
     def dialog(self) -> OpenDialog | None:
         """What it takes to end it after a restart; None once its phone has let go of it."""
-        return None if self._leg is None or self._released else open_dialog(self._leg)
+        return None if self._leg is None or self._released else self._leg.dialog()
 
     # What the phone says (OutgoingListener) -----------------------------------------------------
 
@@ -105,8 +103,8 @@ class Peer:
             return
         if media is not None:
             self.media.open(media, self._latching())
-        self._owner.peer_changed()
-        self._owner.peer_rang(audible=media is not None)
+        self._owner.changed()
+        self._owner.rang(audible=media is not None)
 
     def answered(self, media: RemoteMedia) -> None:
         """It answered: what is to be dialled is dialled at once, beside whatever is said."""
@@ -117,18 +115,18 @@ class Peer:
             self._silence = SilenceWatch(self._leg.probe, self._gone, self._silence_s)
         if self._digits and self.media.stream is not None:
             self.media.stream.send_digits(self._digits, lambda _: None)
-        self._owner.peer_changed()
-        self._owner.peer_answered()
+        self._owner.changed()
+        self._owner.answered()
 
     def failed(self, cause: SipCause) -> None:
         """It was not reached."""
         if self._end():
-            self._owner.peer_failed(outcome_of(cause.status), cause.status)
+            self._owner.failed(outcome_of(cause.status), cause.status)
 
     def hung_up(self, cause: SipCause) -> None:
         """Its BYE."""
         if self._end():
-            self._owner.peer_left(cause.text)
+            self._owner.left(cause.text)
 
     def hangup_done(self, cause: SipCause) -> None:
         """Our BYE to it is through."""
@@ -136,35 +134,25 @@ class Peer:
 
     def media_moved(self, media: RemoteMedia) -> None:
         """It wants its audio elsewhere."""
-        self._owner.peer_changed()
+        self._owner.changed()
         self.media.move(media, self._latching())
 
     def digit(self, digit: str) -> None:
-        """It pressed a key, by SIP INFO. Only the call's own keys steer anything."""
+        """It pressed a key, by SIP INFO or in RTP. Only the call's own keys steer anything."""
 
-    # What its media say (MediaOwner) --------------------------------------------------------------
+    # What its media say (media.StreamListener) ----------------------------------------------------
 
-    def pressed(self, digit: str) -> None:
-        """It pressed a key; the call hears it by itself."""
+    def rtp_started(self) -> None:
+        """The first audio arrived."""
 
-    def silent(self) -> None:
+    def rtp_timeout(self) -> None:
         """No audio arrives from it: it is asked whether it is still there."""
         if self._silence is not None and self._silence.silent():
-            self._owner.peer_changed()
+            self._owner.changed()
 
-    def media_closed(self, stats: StreamStats) -> None:
+    def closed(self, stats: StreamStats) -> None:
         """Its stream is gone."""
-        log.info(
-            "peer_media_closed",
-            sent=stats.sent_packets,
-            silent=stats.silent_packets,
-            received=stats.received_packets,
-            lost=stats.lost,
-            foreign=stats.foreign,
-            send_errors=stats.send_errors,
-            reports=stats.reports,
-            reported_lost=stats.reported_lost,
-        )
+        log.info("peer_media_closed", **carried(stats))
 
     def _latching(self) -> Latching:
         return Latching() if self._leg is None else self._leg.latching()
@@ -172,14 +160,14 @@ class Peer:
     def _gone(self) -> None:
         if self._leg is not None and not self._dropped:
             self.drop()
-            self._owner.peer_left("")
+            self._owner.left("")
 
     def _end(self) -> bool:
         """It is over at its phone; False if its owner gave it up before."""
         self._released = True
         if self._dropped:
             # Later, as it may be the owner's own step that dropped it, which is to be written whole.
-            asyncio.get_running_loop().call_soon(self._owner.peer_changed)
+            asyncio.get_running_loop().call_soon(self._owner.changed)
             return False
         self._dropped = True
         self._stop()
@@ -189,8 +177,3 @@ class Peer:
         if self._silence is not None:
             self._silence.stop()
         self.media.close()
-
-
-def digits_after(dest: object) -> str:
-    """What is to be dialled once this destination has answered."""
-    return dest.digits if isinstance(dest, Destination) else ""

@@ -18,8 +18,8 @@ from onhook.calls.credit import Meter
 from onhook.calls.directory import Directory
 from onhook.calls.facts import Facts
 from onhook.calls.identifiers import new_session, new_txn_ref
-from onhook.calls.legs import PlacedLeg
 from onhook.calls.live_call import LiveCall
+from onhook.calls.outbound import OutboundLeg
 from onhook.calls.pending_request import PendingRequest
 from onhook.calls.preparation import Preparation
 from onhook.calls.resources import Resources, dearer
@@ -214,7 +214,7 @@ class Placing:
                 pricing = self._services.pricing
                 resources.rate = await dearer(pricing, record, order.second, "dest2")
             live, pending = self._assembled(record, order, resources, terms.meter, place, now_s)
-            live.reserve()
+            live.reserve_port()
         except BaseException:
             terms.meter.release()
             raise
@@ -248,7 +248,7 @@ class Placing:
             ring_s=request.whole("ring_time", RING_S),
             max_s=longest_s or None,
         )
-        leg = PlacedLeg(order.callee, self._services.outbound, turn)
+        leg = OutboundLeg(self._services.outbound, order.callee, turn)
 
         def over(live: LiveCall) -> None:
             place.release()

@@ -22,6 +22,8 @@ class Resources:
 
     message: PreparedMessage = NOTHING
     callee: Callee | None = None
+    digits: str = ""
+    """What is to be dialled once the callee has answered."""
     rate: Rate | None = None
     """What a minute of the call costs once the callee has answered."""
     seat: Seat | None = None
@@ -88,6 +90,7 @@ class Allocator:
             resources.seat = self._rooms.seat(record.app_id, dest.room)
             return
         account = await self._directory.account_of(record.app_id)
+        resources.digits = dest.digits
         resources.callee = await self._callees.find(
             account,
             dest.number,

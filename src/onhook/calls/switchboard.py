@@ -15,6 +15,7 @@ from onhook.calls import bills, clock
 from onhook.calls.concurrency import CallsInProgress
 from onhook.calls.directory import Directory
 from onhook.calls.facts import Facts
+from onhook.calls.first_leg import IncomingLeg
 from onhook.calls.identifiers import is_session, new_session, new_txn_ref
 from onhook.calls.live_call import RETRY_LATER, LiveCall
 from onhook.calls.placing import Placing
@@ -118,7 +119,7 @@ class Switchboard:
 
     def counts(self) -> Mapping[str, int]:
         """Calls by state."""
-        return Counter(call.state.value for call in self._calls.values())
+        return Counter(call.now.state.value for call in self._calls.values())
 
     # Incoming calls -----------------------------------------------------------------------------
 
@@ -202,8 +203,12 @@ class Switchboard:
             place.release()
             self._over(call)
 
-        live = LiveCall(record, call, leg, self._services, over, terms.meter)
-        leg.listener = live
+        first = IncomingLeg(
+            leg,
+            self._services.local_ip,
+            audio_from_anywhere=self._services.audio_from_anywhere,
+        )
+        live = LiveCall(record, call, first, self._services, over, terms.meter)
         self._register(live)
         if terms.covered:
             live.begin(effects)
@@ -242,7 +247,7 @@ class Switchboard:
         """A notification may not be sent to where it is to go: a call that waits for it waits in vain."""
         call = self._calls.get(notification.session)
         if call is not None:
-            call.untold()
+            call.feed(machine.Untold(clock.now_s()))
 
     # Requests -----------------------------------------------------------------------------------
 
@@ -267,14 +272,14 @@ class Switchboard:
             raise Refused(await self._why_not(app_id, request.session))
         if call.record.app_id != app_id:
             raise Refused("error_session_access_denied")
-        return (await call.run(request, arrived_s)).reply
+        return await call.requests.run(request, arrived_s)
 
     async def _hang_up(
         self, app_id: str, request: BlockRequest, arrived_s: float
     ) -> Mapping[str, object]:
         """The call of a reference is hung up at once. Its reply is kept by whoever asked for it."""
         call = await self._of_account(app_id, request.text("txn_ref"))
-        await call.run(replace(request, force=True, key=None), arrived_s)
+        await call.requests.run(replace(request, force=True, key=None), arrived_s)
         return {}
 
     async def _moderate(
@@ -284,9 +289,9 @@ class Switchboard:
         call = await self._of_account(app_id, request.text("txn_ref"))
         action = request.text("action")
         if action == "kick":
-            call.kick()
+            call.requests.kick()
         else:
-            call.mute(action == "mute")
+            call.requests.mute(action == "mute")
         return {}
 
     async def _of_account(self, app_id: str, txn_ref: str) -> LiveCall:
@@ -343,7 +348,7 @@ class Switchboard:
     def hang_up_all(self) -> None:
         """Every call that is still going on gets its BYE or its rejection now."""
         for call in list(self._calls.values()):
-            call.shut_down()
+            call.feed(machine.Shutdown(clock.now_s()))
 
     async def emptied(self, deadline_s: float) -> None:
         """Waits for the last BYE to be through and the last record to be written."""

@@ -1,0 +1,149 @@
+"""The requests of one call: each is admitted, prepared, paid for and answered."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from onhook import call as machine
+from onhook.blocks import BlockRequest, Refused
+from onhook.call import Job
+from onhook.calls import clock
+from onhook.calls.credit import Meter
+from onhook.calls.ongoing import OngoingCall
+from onhook.calls.pending_request import PendingRequest
+from onhook.calls.resources import Resources
+from onhook.calls.rooms import Seat
+from onhook.calls.services import CallServices
+from onhook.calls.works import work_of
+
+
+class CallRequests:
+    """The requests that are under way, and that whose block runs. ``reserve_port`` gets a port for the
+    audio of the call, or raises RuntimeError."""
+
+    __slots__ = ("_by_id", "_call", "_last_id", "_meter", "_reserve_port", "_services")
+
+    def __init__(
+        self,
+        call: OngoingCall,
+        services: CallServices,
+        meter: Meter,
+        reserve_port: Callable[[], None],
+    ) -> None:
+        self._call = call
+        self._services = services
+        self._meter = meter
+        self._reserve_port = reserve_port
+        self._by_id: dict[int, PendingRequest] = {}
+        self._last_id = 0
+
+    async def run(self, request: BlockRequest, arrived_s: float) -> Mapping[str, object]:
+        """Returns what joins the reply when the request may be answered with success_ok.
+
+        Raises :class:`Refused`.
+        """
+        pending = self._admit(request, arrived_s)
+        try:
+            if not pending.answer.done():
+                await self._prepare(pending)
+            await pending.answer
+        finally:
+            self.drop_answered()
+        return pending.reply
+
+    def place(self, pending: PendingRequest) -> None:
+        """The request for the call itself, the first of a call that we place."""
+        self._last_id = pending.job.request_id
+        self._by_id[self._last_id] = pending
+
+    def kick(self) -> None:
+        """Puts the call out of its room. Raises :class:`Refused`."""
+        self._seat().leave()
+        self._call.feed(machine.Kicked(clock.now_s()))
+
+    def mute(self, muted: bool) -> None:
+        """Whether the others in its room hear it. Raises :class:`Refused`."""
+        self._seat().mute(muted)
+
+    def of(self, request_id: int) -> PendingRequest:
+        """The request that the state machine means."""
+        return self._by_id[request_id]
+
+    def resources_of(self, request_id: int) -> Resources:
+        """What was got ready for its block."""
+        return self._by_id[request_id].resources
+
+    def measure(self, accepted: Sequence[PendingRequest]) -> None:
+        """How long a forced Hangup took, its BYE or rejection having left in this very step.
+
+        Before the ACK, the BYE has to wait for the caller (RFC 3261, 15): that time is not ours.
+        """
+        for pending in accepted:
+            if pending.job.force and (self._call.now.acknowledged or not self._call.now.answered):
+                self._services.metrics.forced_hangup(clock.now_s() - pending.arrived_s)
+
+    def drop_answered(self) -> None:
+        """Of the answered requests only those whose block is in progress, or loops, are still needed."""
+        job = self._call.now.job
+        for request_id, pending in list(self._by_id.items()):
+            if pending.answer.done() and (job is None or job.request_id != request_id):
+                pending.resources.release()
+                del self._by_id[request_id]
+
+    def release(self) -> None:
+        """The call is on its way out: no block needs anything any more."""
+        for pending in self._by_id.values():
+            pending.resources.release()
+
+    def _seat(self) -> Seat:
+        job = self._call.now.job
+        pending = self._by_id.get(job.request_id) if job else None
+        seat = pending.resources.seat if pending else None
+        if seat is None or not seat.seated:
+            raise Refused("error_not_in_conference")
+        return seat
+
+    def _admit(self, request: BlockRequest, arrived_s: float) -> PendingRequest:
+        self._last_id += 1
+        job = Job(
+            request_id=self._last_id,
+            block=request.block.name,
+            notify_url=request.notify_url,
+            tag=request.tag,
+            speaks=request.message is not None,
+            hangs_up=request.block.hangs_up,
+            force=request.force,
+            work=work_of(request, self._services.means),
+        )
+        answer = asyncio.get_running_loop().create_future()
+        pending = PendingRequest(job, request, arrived_s, answer)
+        self._by_id[job.request_id] = pending
+        self._call.feed(machine.Requested(clock.now_s(), job))
+        return pending
+
+    async def _prepare(self, pending: PendingRequest) -> None:
+        """Gets ready what the request needs, unless the call goes to its end meanwhile."""
+        request_id = pending.job.request_id
+        try:
+            if pending.job.answers and not self._call.now.answered:
+                self._reserve_port()  # better known before the answer than after
+            pending.resources = await self._services.allocator.allocate(
+                pending.request, self._call.record, pending.answer
+            )
+            pending.reply = pending.resources.reply
+            await self._afford(pending.resources)
+        except BaseException as error:
+            # Whatever went wrong, the reservation must not outlive its request.
+            self._call.feed(machine.PreparationFailed(clock.now_s(), request_id))
+            pending.fail(error)
+            raise
+        if not pending.answer.done():
+            self._call.feed(machine.Prepared(clock.now_s(), request_id))
+
+    async def _afford(self, resources: Resources) -> None:
+        """Whom the call is passed on to makes it dearer: the account must be able to pay for that."""
+        rate = resources.rate
+        if rate is None:
+            return
+        if not await self._meter.reserve(rate):
+            raise Refused("error_insufficient_credit")
+        resources.on_release = self._meter.drop

@@ -1,0 +1,120 @@
+"""The leg by which a call began: of somebody who called us, or of somebody whom we called."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from onhook.calls.call_media import CallMedia
+from onhook.calls.dialogs import OpenDialog
+from onhook.media.stream import Latching
+from onhook.phone.cause import SipCause
+from onhook.phone.incoming import IncomingCall
+from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
+from onhook.phone.reply import HeaderLines
+from onhook.phone.sdp import RemoteMedia
+from onhook.store import CallRecord
+
+log = structlog.get_logger()
+
+
+class FirstLegListener(CallListener, OutgoingListener, Protocol):
+    """What the owner of a call is told by its first leg, whoever placed it."""
+
+    def leg_changed(self, then: Callable[[], None]) -> None:
+        """What it takes to end the leg is another now; ``then`` is to be called when that is on disk."""
+
+
+class FirstLeg(Protocol):
+    """A first leg. Nothing leaves before :meth:`alert`, which is called when the call is on disk."""
+
+    def attach(
+        self, listener: FirstLegListener, media: CallMedia, on_heard: Callable[[], None]
+    ) -> None:
+        """From now on ``listener`` hears of it, and ``on_heard`` whenever a message shows that its phone
+        is there. The audio of a call that we place is to come to the port of ``media``."""
+
+    def alert(self, record: CallRecord) -> None:
+        """Its phone rings: 180 to a caller, the INVITE to a callee."""
+
+    @property
+    def offer(self) -> RemoteMedia | None:
+        """The audio that a caller offers; None where there is no offer."""
+
+    def answer(self, port: int) -> None:
+        """200 to a caller, whose audio is to come to ``port``."""
+
+    def reject(self, code: int, headers: HeaderLines = ()) -> bool:
+        """Rejects a caller who still waits for an answer; False if there is none."""
+
+    def hangup(self) -> None:
+        """BYE; CANCEL to a callee who has not answered."""
+
+    def probe(self, on_result: Callable[[SipCause], None]) -> bool:
+        """Asks its phone whether it still has the call; False if that cannot be done now."""
+
+    def latching(self) -> Latching:
+        """Where its audio may come from."""
+
+    def dialog(self) -> OpenDialog | None:
+        """What it takes to end it after a restart."""
+
+
+class IncomingLeg:
+    """The leg of somebody who called us (FirstLeg).
+
+    ``local_ip`` gives the address of ours to which a peer is to send audio; with ``audio_from_anywhere``
+    that may come from any address (``--rtp-latching``).
+    """
+
+    def __init__(
+        self, call: IncomingCall, local_ip: Callable[[str], str], *, audio_from_anywhere: bool
+    ) -> None:
+        self._call = call
+        self._local_ip = local_ip
+        self._audio_from_anywhere = audio_from_anywhere
+        self.hangup = call.hangup
+        self.probe = call.probe
+
+    def attach(
+        self, listener: FirstLegListener, media: CallMedia, on_heard: Callable[[], None]
+    ) -> None:
+        """Until now somebody else listened, who looked its number up."""
+        self._call.listener = listener
+        self._call.on_heard = on_heard
+
+    def alert(self, record: CallRecord) -> None:
+        """180."""
+        self._call.ring()
+        log.info(
+            "call_ringing",
+            session=record.session,
+            txn_ref=record.txn_ref,
+            sip_call_id=self._call.sip_call_id,
+            peer=self._call.source[0],
+            private={"from": record.from_number, "to": record.to_number},
+        )
+
+    @property
+    def offer(self) -> RemoteMedia | None:
+        """The audio that is offered."""
+        return self._call.offer
+
+    def answer(self, port: int) -> None:
+        """200."""
+        self._call.answer(ip=self._local_ip(self._call.source[0]), port=port)
+
+    def reject(self, code: int, headers: HeaderLines = ()) -> bool:
+        """A final response, if there was none yet."""
+        if self._call.state is not CallState.OFFERED:
+            return False
+        self._call.reject(code, headers=headers)
+        return True
+
+    def latching(self) -> Latching:
+        """The addresses that its signalling names."""
+        return Latching(self._call.signalling_ips, self._audio_from_anywhere)
+
+    def dialog(self) -> OpenDialog:
+        """What it takes to end it after a restart."""
+        return OpenDialog(self._call.record())

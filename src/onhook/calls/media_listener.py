@@ -1,0 +1,70 @@
+"""What the audio of a call's first leg says, as events of the call."""
+
+import structlog
+
+from onhook import call as machine
+from onhook.calls import clock
+from onhook.calls.call_media import CallMedia, carried
+from onhook.calls.first_leg import FirstLeg
+from onhook.calls.keypad import Keypad
+from onhook.calls.ongoing import OngoingCall
+from onhook.calls.presence import Presence
+from onhook.calls.services import CallServices
+from onhook.calls.silence import SilenceWatch
+from onhook.media.stream import StreamStats
+
+log = structlog.get_logger()
+
+
+class MediaListener:
+    """Listens to the stream of a call's first leg (media.StreamListener); ``media`` is that leg's."""
+
+    __slots__ = ("_call", "_keypad", "_presence", "_silence", "media")
+
+    def __init__(
+        self,
+        call: OngoingCall,
+        leg: FirstLeg,
+        keypad: Keypad,
+        presence: Presence,
+        services: CallServices,
+    ) -> None:
+        self._call = call
+        self._keypad = keypad
+        self._presence = presence
+        self._silence = SilenceWatch(leg.probe, self._gone, services.silence_s)
+        self.media = CallMedia(services.plane, services.spools, self)
+
+    def stop(self) -> None:
+        """The call is on its way out: its silence means nothing any more."""
+        self._note_signs()
+        self._silence.stop()
+
+    def digit(self, digit: str) -> None:
+        """A key went down (RFC 4733)."""
+        self._keypad.in_rtp(digit)
+
+    def rtp_started(self) -> None:
+        """The first audio arrived."""
+
+    def rtp_timeout(self) -> None:
+        """No audio arrives. Callers may be silent (they need not send), so the phone is asked."""
+        if self._silence.silent():
+            log.info("caller_silent", session=self._call.record.session)
+            self._call.save_dialog()  # the question took a number of the dialog
+
+    def closed(self, stats: StreamStats) -> None:
+        """The stream is gone; what it carried goes into the log."""
+        log.info("media_closed", session=self._call.record.session, **carried(stats))
+
+    def _gone(self) -> None:
+        """The phone does not know the call any more, or there is no phone."""
+        self._note_signs()
+        now_s, last_s = clock.now_s(), self._presence.last_s
+        gone = machine.Gone(now_s if last_s is None else last_s, self._presence.received_s)
+        self._call.feed(machine.MediaLost(now_s, gone))
+
+    def _note_signs(self) -> None:
+        signs = self.media.signs
+        if signs is not None:
+            self._presence.media(signs)

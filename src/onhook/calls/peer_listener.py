@@ -1,0 +1,56 @@
+"""What the peer of a call says, as events of the call."""
+
+from collections.abc import Callable
+
+import structlog
+
+from onhook import call as machine
+from onhook.calls import bills, clock
+from onhook.calls.call_book import CallBook
+from onhook.calls.credit import Meter
+from onhook.calls.ongoing import OngoingCall
+from onhook.calls.resources import Resources
+
+log = structlog.get_logger()
+
+
+class PeerListener:
+    """Listens to the second leg of a call, for which it has ``resources`` (peer.PeerOwner)."""
+
+    __slots__ = ("_book", "_call", "_meter", "_resources")
+
+    def __init__(
+        self, call: OngoingCall, resources: Resources, book: CallBook, meter: Meter
+    ) -> None:
+        self._call = call
+        self._resources = resources
+        self._book = book
+        self._meter = meter
+
+    def rang(self, audible: bool) -> None:
+        """It rings."""
+        self._call.feed(machine.PeerRang(clock.now_s(), audible))
+
+    def answered(self) -> None:
+        """It answered: from now on both legs are charged."""
+        rate = self._resources.rate
+        if rate is not None:
+            self._book.record = bills.priced(self._book.record, rate)
+            self._meter.reprice(rate)
+            self._resources.on_release = None
+        self._call.feed(machine.PeerAnswered(clock.now_s()))
+
+    def failed(self, outcome: str, sip_code: int | None) -> None:
+        """It was busy, or did not answer, or could not be called."""
+        session = self._book.record.session
+        log.info("peer_failed", session=session, outcome=outcome, sip_code=sip_code)
+        self._book.note_sip_code(sip_code)
+        self._call.feed(machine.PeerFailed(clock.now_s(), outcome, sip_code))
+
+    def left(self, sip_cause: str) -> None:
+        """It hung up."""
+        self._call.feed(machine.PeerLeft(clock.now_s(), sip_cause))
+
+    def changed(self, then: Callable[[], None] | None = None) -> None:
+        """What it takes to end it is another now; ``then`` is called when that is on disk."""
+        self._call.save_dialog(then)

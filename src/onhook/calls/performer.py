@@ -1,0 +1,185 @@
+"""Performs the effects of a call: on its first leg, its audio, its peer, its room, and its requests.
+
+Two kinds of effects are none of its: what is accepted and what is notified goes into the call's book.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias, get_args
+
+from onhook import call as machine
+from onhook.call import Effect
+from onhook.calls import clock
+from onhook.calls.call_media import CallMedia
+from onhook.calls.call_requests import CallRequests
+from onhook.calls.first_leg import FirstLeg
+from onhook.calls.ongoing import OngoingCall
+from onhook.calls.peer import Peer, PeerOwner
+from onhook.calls.resources import Resources
+from onhook.calls.services import CallServices
+from onhook.registry import complete
+
+
+class Performer:
+    """Has what the effects of one call are performed on.
+
+    ``hear`` makes the listener of a peer for which there are these resources; ``soon`` calls back in
+    the next turn of the event loop.
+    """
+
+    __slots__ = (
+        "_call",
+        "_hear",
+        "_leg",
+        "_media",
+        "_requests",
+        "_services",
+        "_soon",
+        "launch",
+        "peer",
+    )
+
+    def __init__(
+        self,
+        call: OngoingCall,
+        leg: FirstLeg,
+        media: CallMedia,
+        requests: CallRequests,
+        services: CallServices,
+        hear: Callable[[Resources], PeerOwner],
+        soon: Callable[[Callable[[], None]], object],
+    ) -> None:
+        self._call = call
+        self._leg = leg
+        self._media = media
+        self._requests = requests
+        self._services = services
+        self._hear = hear
+        self._soon = soon
+        self.peer: Peer | None = None
+        self.launch: Callable[[], None] | None = None
+        """Sends the INVITE to the peer, which waits for its record to be written."""
+
+    def pass_on(self, digit: str) -> None:
+        """A key that the peer, unlike those that come in RTP, does not get by itself."""
+        if self.peer is not None:
+            self.peer.pass_on(digit)
+
+    def drop_peer(self, _: machine.DropPeer | None = None) -> None:
+        """Hangs the peer up, if there is one."""
+        if self.peer is not None:
+            self.peer.drop()
+
+    def reserve(self, _: machine.Reserve) -> None:
+        """Asks nothing: whoever asked goes on to prepare."""
+
+    def refuse(self, effect: machine.Refuse | machine.Overtake) -> None:
+        """The request is answered with an error."""
+        self._requests.of(effect.request_id).refuse(effect.status)
+
+    def answer(self, _: machine.Answer) -> None:
+        """200, and the stream is open before it leaves."""
+        port = self._media.port
+        offer = self._leg.offer
+        if offer is not None:
+            self._media.open(offer, self._leg.latching())
+        self._leg.answer(port)
+
+    def reject(self, effect: machine.Reject) -> None:
+        """A final response, after which nothing more is heard of the caller."""
+        self._leg.reject(effect.code)
+        self._soon(lambda: self._call.feed(machine.HangupDone(clock.now_s())))
+
+    def hang_up(self, _: machine.HangUp) -> None:
+        """BYE, or CANCEL to a callee."""
+        self._leg.hangup()
+
+    def play(self, effect: machine.Play) -> None:
+        """The message of a request, and a beep."""
+        request_id, feed = effect.request_id, self._call.feed
+        self._media.say(
+            self._requests.resources_of(request_id),
+            on_said=lambda at_s: feed(machine.Played(at_s, request_id)),
+            on_failed=lambda: feed(machine.MessageBroken(clock.now_s(), request_id)),
+            beep=effect.beep,
+        )
+
+    def loop(self, effect: machine.Loop) -> None:
+        """The message of a request, again and again."""
+        self._media.loop_message(self._requests.resources_of(effect.request_id))
+
+    def ring_back(self, _: machine.RingBack) -> None:
+        """The tone of somebody else's phone."""
+        self._media.ring_back()
+
+    def stop_playing(self, _: machine.StopMedia | machine.StopPlaying) -> None:
+        """Cuts off what plays."""
+        self._media.stop_playing()
+
+    def start_recording(self, effect: machine.StartRecording) -> None:
+        """Both sides, from now on."""
+        self._media.record(effect.name)
+
+    def stop_recording(self, effect: machine.StopRecording) -> None:
+        """It is complete."""
+        self._media.stop_recording(effect.name)
+
+    def reach(self, effect: machine.Reach) -> None:
+        """Calls the peer; its INVITE leaves when what takes it back is on disk."""
+        resources = self._requests.resources_of(effect.request_id)
+        if resources.callee is None:
+            raise AssertionError("nobody to be reached was found")
+        services = self._services
+        self.peer = Peer(
+            self._hear(resources),
+            resources.callee,
+            resources.digits,
+            plane=services.plane,
+            spools=services.spools,
+            silence_s=services.silence_s,
+        )
+        self.peer.reach(services.outbound)
+        self._call.dialog_changed()
+        self.launch = self.peer.launch
+
+    def bridge(self, _: machine.Bridge) -> None:
+        """The two legs hear one another."""
+        if self.peer is not None:
+            self._media.join(self.peer.media)
+
+    def join_room(self, effect: machine.JoinRoom) -> None:
+        """The call takes the seat that it has."""
+        seat = self._requests.resources_of(effect.request_id).seat
+        if seat is not None and self._media.stream is not None:
+            seat.sit(self._media.stream)
+
+
+Performance: TypeAlias = Callable[[Performer, Any], None]
+"""Performs an effect of one kind."""
+
+EFFECTS: Final = frozenset(get_args(Effect)) - {machine.Accept, machine.Notify}
+"""The effects that are performed; the other two are written."""
+
+PERFORM: Final[Mapping[type, Performance]] = complete(
+    "performer",
+    EFFECTS,
+    {
+        machine.Reserve: Performer.reserve,
+        machine.Refuse: Performer.refuse,
+        machine.Overtake: Performer.refuse,
+        machine.Answer: Performer.answer,
+        machine.Reject: Performer.reject,
+        machine.HangUp: Performer.hang_up,
+        machine.Play: Performer.play,
+        machine.Loop: Performer.loop,
+        machine.RingBack: Performer.ring_back,
+        machine.StopPlaying: Performer.stop_playing,
+        machine.StopMedia: Performer.stop_playing,
+        machine.StartRecording: Performer.start_recording,
+        machine.StopRecording: Performer.stop_recording,
+        machine.Reach: Performer.reach,
+        machine.Bridge: Performer.bridge,
+        machine.DropPeer: Performer.drop_peer,
+        machine.JoinRoom: Performer.join_room,
+    },
+)
+"""Who performs what, by the kind of effect."""
