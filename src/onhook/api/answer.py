@@ -15,7 +15,7 @@ class Answer:
 
     @property
     def status(self) -> str:
-        """The API's status."""
+        """Its field `status`, such as ``success_ok``."""
         return str(self.body["status"])
 
 
@@ -25,5 +25,5 @@ def success(reply: Mapping[str, object]) -> Answer:
 
 
 def refusal(refused: Refused) -> Answer:
-    """The request was refused."""
+    """HTTP 200 with the status and the sentence, as all errors of this API."""
     return Answer({"status": refused.status, "detail": refused.detail}, refused.headers)

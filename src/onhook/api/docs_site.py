@@ -35,7 +35,7 @@ class Page:
 
     @property
     def path(self) -> str:
-        """Where it is served."""
+        """Its path on the API's port; that of the first page has no slug."""
         return f"{ROOT}/{self.slug}" if self.slug else ROOT
 
 

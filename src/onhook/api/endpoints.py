@@ -240,7 +240,7 @@ class Application:
         self._others = Starlette(routes=routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request."""
+        """ASGI: whoever the path belongs to; what is not HTTP goes to the others."""
         service = self._find(scope["path"]) if scope["type"] == "http" else None
         if service is not None and self._origins:
             await self._origins.serve(service, scope, receive, send)

@@ -35,7 +35,7 @@ def paragraph(text: str) -> Html:
 
 
 def bullets(texts: Iterable[str]) -> Html:
-    """A list of sentences."""
+    """An unordered list; what stands in backquotes is code."""
     return tag("ul", *(tag("li", *inline(text)) for text in texts))
 
 

@@ -43,7 +43,7 @@ class _TooMuch(Exception):
 
 
 class _GuardedHttp(HttpToolsProtocol):
-    """uvicorn's protocol, bounded."""
+    """uvicorn's protocol, within bounds of connections, of head and body, and of time without progress."""
 
     max_connections = _MAX_CONNECTIONS
     on_refused: Callable[[], None]
@@ -113,12 +113,12 @@ class _GuardedHttp(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is there."""
+        """httptools: the head is there, so its bounds hold no longer."""
         self._in_head = False
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request is there."""
+        """httptools: the request is there; the next on this connection begins at nought."""
         self._received_bytes = 0
         self._begins = b""
         self._in_head = True

@@ -106,11 +106,11 @@ class Tells(Protocol):
 
     @property
     def name(self) -> str:
-        """The value of ``ivr_block``."""
+        """Its value of ``ivr_block``, which applications switch on."""
 
     @property
     def slug(self) -> str:
-        """Its name in documents."""
+        """Names its page and its link in documents."""
 
     @property
     def summary(self) -> str:
@@ -118,7 +118,7 @@ class Tells(Protocol):
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """What it carries."""
+        """The fields of its notification, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ def spans(text: str) -> Iterator[tuple[bool, str]]:
 
 
 def markdown(text: str) -> str:
-    """A sentence as Markdown."""
+    """A sentence as Markdown: what is code stands in backquotes."""
     return "".join(f"`{part}`" if code else part for code, part in spans(text))
 
 

@@ -21,12 +21,12 @@ class Holds:
         """All that was ever released. Note it before the balance is read, for :meth:`raise_to`."""
 
     def of(self, session: str) -> int:
-        """What this session holds."""
+        """What this session holds, in micros; 0 if nothing."""
         return self._held.get(session, 0)
 
     @property
     def total(self) -> int:
-        """What all sessions hold."""
+        """What all sessions of the account hold together, in micros."""
         return self._total
 
     def keep(self, session: str, amount: int) -> None:

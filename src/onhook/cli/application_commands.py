@@ -11,7 +11,7 @@ from onhook.cli.running import Data, Json, run, settings_of
 
 
 class Format(StrEnum):
-    """How an application is told."""
+    """How notifications to an application are written."""
 
     FORM = "form"
     JSON = "json"

@@ -48,7 +48,7 @@ async def create_account(
 
 
 async def list_accounts(data: Path, database_url: str | None = None) -> list[Shown]:
-    """Every account with its balance."""
+    """Every account with its balance of now; the account `main` is made if it is not there."""
     async with opened(data, database_url) as (store, _):
         await ensure_main_account(store)
         return [shown(account) for account in await store.money.accounts()]

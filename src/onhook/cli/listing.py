@@ -17,7 +17,7 @@ notification_commands = typer.Typer(
 
 
 class NotificationState(StrEnum):
-    """Where a notification stands."""
+    """Where a notification stands; `replay` was asked for and not yet taken by a server."""
 
     PENDING = "pending"
     REPLAY = "replay"

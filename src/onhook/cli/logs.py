@@ -142,7 +142,7 @@ class _Unfailing:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Writes, or loses, a line."""
+        """Writes a line, or loses it in silence."""
         try:
             return self._stream.write(text)
         except (OSError, ValueError):  # a full disk, a pipe that nobody reads; a closed stream

@@ -36,7 +36,7 @@ async def set_rate(
 async def remove_rate(
     data: Path, direction: str, prefix: str, currency: str, *, database_url: str | None = None
 ) -> None:
-    """Removes one row."""
+    """Removes one row. Raises :class:`CommandError` if there is none."""
     key = _row(direction, prefix, currency, "0").key
     async with opened(data, database_url) as (store, _):
         if not await store.money.remove_rate(*key):

@@ -12,7 +12,7 @@ _WIDE = 250
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows below their headings."""
+    """Prints rows below their headings; long cells are folded, never cut."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -33,7 +33,7 @@ def show_fields(fields: Iterable[tuple[str, object]]) -> None:
 
 
 def show_line(text: str = "") -> None:
-    """A line between tables."""
+    """Prints a line, as it is: nothing in it is markup."""
     _console().print(_cell(text))
 
 

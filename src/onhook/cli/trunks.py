@@ -43,7 +43,7 @@ class Given:
 
 
 async def add(data: Path, given: Given, database_url: str | None = None) -> Shown:
-    """Adds a trunk. Raises :class:`CommandError`."""
+    """Adds a trunk, its password encrypted; what is shown has none. Raises :class:`CommandError`."""
     _check(given)
     host, port = _proxy(given.proxy)
     prefix, caller_id = _prefix(given.prefix), _caller_id(given.caller_id)
@@ -78,7 +78,7 @@ async def list_all(data: Path, database_url: str | None = None) -> list[Shown]:
 
 
 async def remove(data: Path, name: str, database_url: str | None = None) -> None:
-    """Removes a trunk. Raises :class:`CommandError`."""
+    """Removes a trunk; calls that took it go on. Raises :class:`CommandError`."""
     async with opened(data, database_url) as (store, _):
         if not await remove_trunk(store, name):
             raise CommandError(f"There is no trunk {name[:40]!r}; see 'onhook trunk list'.")

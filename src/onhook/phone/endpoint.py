@@ -112,7 +112,7 @@ class SipEndpoint(Wire):
 
     @property
     def live_calls(self) -> int:
-        """Calls that have not ended."""
+        """Calls that have not ended, of both directions; those of earlier processes (orphans) apart."""
         return len(self._calls)
 
     @property
@@ -300,7 +300,7 @@ class SipEndpoint(Wire):
         self._media_hosts.look_up(host, peer, on_address)
 
     def forget(self, call: Leg) -> None:
-        """The call is over."""
+        """The call is over: requests within its dialog are answered 481 from now on."""
         self._calls.pop((call.dialog.call_id, call.dialog.local_tag), None)
 
     # Requests outside a dialog.

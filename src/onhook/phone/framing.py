@@ -31,7 +31,7 @@ class BrokenStream(ValueError):
 
 
 class Framer:
-    """Cuts one connection's stream."""
+    """Cuts one connection's stream into messages, by Content-Length (RFC 3261 18.3)."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()

@@ -152,7 +152,7 @@ def name_addr(text: str, *, strict: bool = False) -> NameAddr:
 
 
 def via(text: str) -> Via:
-    """Read one Via value."""
+    """Read one value of Via (RFC 3261 20.42); the transport comes in capitals."""
     found = _VIA.fullmatch(text.strip())
     if found is None:
         raise ValueError("bad Via")

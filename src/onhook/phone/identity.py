@@ -120,7 +120,7 @@ def _of_tel(uri: str) -> str:
 
 
 def _decoded(user: str) -> str:
-    """Without parameters and password."""
+    """The user part of a SIP URI, percent-decoded, without parameters and password."""
     return unquote(user.partition(";")[0].partition(":")[0])
 
 

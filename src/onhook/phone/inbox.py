@@ -46,11 +46,11 @@ class Inbox:
         """INVITEs that were forgotten, or found no room."""
 
     def open(self, loop: Loop) -> None:
-        """Serve from now on."""
+        """Has a loop from now on; nothing is served before."""
         self._loop = loop
 
     def close(self) -> None:
-        """Serve nothing more."""
+        """Drops what waits."""
         self._loop = None
         self._waiting.clear()
 

@@ -52,7 +52,7 @@ class SentInvite:
         return replace(self, cseq=self.cseq + 1)
 
     def towards(self, destination: Address) -> SentInvite:
-        """The same, sent somewhere else."""
+        """The same INVITE, whose trunk has another address now."""
         return replace(self, destination=destination)
 
     def is_answered_by(self, response: Response) -> bool:
@@ -74,7 +74,7 @@ class SentInvite:
         return self._text("INVITE", self.remote, (*headers, *kind), len(body)) + body
 
     def cancel(self, headers: HeaderLines = ()) -> bytes:
-        """The CANCEL for it."""
+        """The text of the CANCEL: same Request-URI, branch and CSeq number as the INVITE (RFC 3261 9.1)."""
         return self._text("CANCEL", self.remote, headers, 0)
 
     def ack(self, to: str) -> bytes:

@@ -44,7 +44,7 @@ class TransactionUser(Protocol):
 
 
 class TransactionLayer(TransactionOwner):
-    """All transactions of an endpoint."""
+    """All transactions of an endpoint, by which a message finds its own (RFC 3261 17.1.3, 17.2.3)."""
 
     def __init__(
         self,

@@ -66,7 +66,7 @@ class Signalling(Protocol):
         """Call back after T1, in which a message that is on its way arrives (RFC 3261 17.1.1.1)."""
 
     def forget(self, call: Leg) -> None:
-        """The call is over."""
+        """The call is over: nothing in its dialog is for it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Leg(ABC):
 
     @abstractmethod
     def hangup(self, reason: str | None = None) -> None:
-        """End the call."""
+        """End the call as its state asks for; the listener is told. `reason` goes into a Reason header."""
 
     @abstractmethod
     def record(self) -> DialogRecord:

@@ -40,7 +40,7 @@ class OrphanSignalling(Protocol):
         """Send the ACK of a 2xx; what was sent."""
 
     def repeat(self, data: bytes, destination: Address) -> None:
-        """Send an ACK once more."""
+        """Send an ACK once more, because its 200 came once more."""
 
     def send_within(
         self,
@@ -97,7 +97,7 @@ class Orphan:
             _Attempt(self, attempt).begin()
 
     def ended(self, cause: SipCause) -> None:
-        """The call is over."""
+        """Tells whoever waits, once, what ended the call."""
         on_done, self._on_done = self._on_done, None
         if on_done is not None:
             on_done(cause)
@@ -114,7 +114,7 @@ class Orphan:
 
 
 class _Attempt:
-    """One INVITE (an InviteUser)."""
+    """One of the INVITEs that an orphan may have sent, which is cancelled (an InviteUser)."""
 
     def __init__(self, orphan: Orphan, sent: SentInvite) -> None:
         self._orphan = orphan
@@ -129,7 +129,7 @@ class _Attempt:
         signalling.send_cancel(self._sent, on_final=self._cancelled)
 
     def responded(self, response: Response) -> None:
-        """What its phone says."""
+        """A 2xx is acknowledged and hung up; behind a challenge the next INVITE has its own attempt."""
         if 200 <= response.status < 300:
             self._answered(response)
         elif response.status in (401, 407):

@@ -112,7 +112,7 @@ class Offer:
 
     @property
     def transport(self) -> str:
-        """What the audio comes over."""
+        """The proto field of the taken m= line, `RTP/AVP` or `RTP/AVPF` (RFC 8866 5.14)."""
         return self.streams[self.taken].split()[2]
 
 

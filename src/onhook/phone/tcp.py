@@ -199,7 +199,7 @@ class TcpTransport:
         return len(self._connections)
 
     async def open(self, host: str, port: int, clock: Clock) -> None:
-        """Listen. OSError passes through."""
+        """Listens; port 0 is any. Raises OSError."""
         self.clock = clock
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Connection(self), host, port, backlog=128)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 
 class TimerHandle(Protocol):
-    """A timer that was started."""
+    """What `call_later` returns."""
 
     def cancel(self) -> None:
         """Stop it; harmless when it has run."""

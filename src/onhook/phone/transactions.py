@@ -86,10 +86,10 @@ class TransactionOwner:
         """Nobody waits for this transaction any more; it only absorbs repetitions."""
 
     def terminated(self, transaction: Transaction) -> None:
-        """It is over and may be forgotten."""
+        """Its branch may be used anew: the layer forgets it."""
 
     def repeated(self, transaction: Transaction) -> None:
-        """It is sending something again."""
+        """A retransmission leaves: the peer or the network lost something."""
 
 
 class InviteUser(Protocol):
@@ -230,7 +230,7 @@ def _linger_long(transaction: Transaction) -> None:
 
 
 def _linger_briefly(transaction: Transaction) -> None:
-    """Timers I and K: T4."""
+    """Timers I and K: T4, in which repetitions are absorbed."""
     transaction._start_expiry(transaction._timers.t4_s, Event.EXPIRED)
 
 

@@ -51,7 +51,7 @@ class UdpTransport:
         return self._inbox.unread
 
     async def open(self, host: str, port: int) -> None:
-        """Bind. OSError passes through."""
+        """Binds, with large buffers of the kernel; port 0 is any. Raises OSError."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
         family, _, _, _, where = found[0]
@@ -89,7 +89,7 @@ class UdpTransport:
             self._refused += 1
 
     def _read(self, sock: socket.socket) -> None:
-        """Take what has arrived."""
+        """Takes what has arrived, so much at once that the rest of the loop gets its turn."""
         for _ in range(MAX_READ):
             try:
                 data, source = sock.recvfrom(MAX_DATAGRAM_BYTES + 1)

@@ -83,7 +83,7 @@ class Wire(ABC):
 
     @abstractmethod
     def acknowledged(self, request: Request) -> None:
-        """An ACK for a 2xx."""
+        """An ACK for a 2xx, which is a transaction of its own (RFC 3261 17.1.1.3)."""
 
     @abstractmethod
     def is_used(self, peer: TcpAddress) -> bool:
@@ -106,7 +106,7 @@ class Wire(ABC):
         self._neighbours.bound = self.address[0]
 
     def _stop(self) -> None:
-        """Forget all transactions."""
+        """Ends all transactions without a word to the peers."""
         if self._layer is not None:
             self._layer.close()
             self._layer = None
@@ -176,7 +176,7 @@ class Wire(ABC):
         self._send(data, destination)
 
     def send_invite(self, sent: SentInvite, data: bytes, user: InviteUser) -> ClientInvite:
-        """Send an INVITE of ours."""
+        """Sends an INVITE of ours until it is answered; `user` hears every response."""
         return self._running.invite(sent, data, user)
 
     def resume_invite(self, sent: SentInvite, user: InviteUser) -> ClientInvite:
@@ -199,7 +199,7 @@ class Wire(ABC):
         )
 
     def soon(self, callback: Callable[[], None]) -> None:
-        """Call back after T1."""
+        """Call back after T1, the time in which a message that is on its way arrives."""
         self._running_clock.call_later(self._timers.t1_s, callback)
 
     # Messages.

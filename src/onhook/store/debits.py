@@ -133,7 +133,7 @@ class _Lookup:
         self._texts: dict[int, str] = {}
 
     def rows(self, connection: Connection, keys: Sequence[str]) -> Iterator[Sequence[Any]]:
-        """The rows, in portions."""
+        """The rows of these keys, in no order; queries are padded to powers of two: their texts are few."""
         for begin in range(0, len(keys), _IN_A_QUERY):
             some = keys[begin : begin + _IN_A_QUERY]
             size = 1 << (len(some) - 1).bit_length()

@@ -32,7 +32,7 @@ class Money:
     # Accounts and their ledger ----------------------------------------------------------------
 
     async def accounts(self) -> Sequence[Account]:
-        """Every account, by id."""
+        """Every account in the order of its id, with the balance of now."""
         table = schema.accounts
         return await self._all(Account, select(table).order_by(table.c.account_id))
 

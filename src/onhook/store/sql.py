@@ -98,7 +98,7 @@ class Store:
         return await self._add(schema.accounts, account)
 
     async def account(self, account_id: str) -> Account | None:
-        """The account with this id."""
+        """The account with this id; its balance is the one of now."""
         table = schema.accounts
         return await self._one(Account, select(table).where(table.c.account_id == account_id))
 
@@ -137,7 +137,7 @@ class Store:
         return await self._one(Application, select(table).where(named))
 
     async def number(self, number: str) -> Number | None:
-        """The number, in E.164."""
+        """Whose number this is (E.164), and where its calls are told."""
         table = schema.numbers
         return await self._one(Number, select(table).where(table.c.number == number))
 

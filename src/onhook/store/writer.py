@@ -141,14 +141,14 @@ class _Statement:
         self._values = attrgetter(*names)
 
     def run(self, connection: Connection, records: Iterable[Record]) -> None:
-        """Executes it for every record."""
+        """One `executemany`; nothing for no records."""
         rows = [self._values(record) for record in records]
         if rows:
             connection.exec_driver_sql(self._text, rows)
 
 
 class _Statements:
-    """The statements of a commit."""
+    """The statements that commits are made of; their text is made once."""
 
     def __init__(self, database: Database) -> None:
         table = schema.notifications
