@@ -41,8 +41,8 @@ from bench.latency import NewMessages, Samples
 from bench.machine import busy_now
 from bench.rig import OUT, PROBE, BenchError, Rig, raise_file_limit, rig
 
-from onhook.speech.downloads.audio import FileKind
 from onhook.speech.downloads.decoding import Decoders
+from onhook.speech.downloads.kinds import FileKind
 from onhook.speech.installed import installed_voices
 from onhook.speech.utterance import Utterance
 from onhook.speech.voices import Voice

@@ -14,7 +14,7 @@ from onhook.speech.downloads.decoding import MEMORY_BYTES
 from onhook.testing.api_client import ApiClient
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
-from speech.test_audio import NOT_PLAYED, wav_header
+from speech.downloads.test_audio import NOT_PLAYED, wav_header
 
 SLACK_S = 10
 """For a machine that has more to do than this."""

@@ -12,7 +12,7 @@ from onhook.speech.installed import installed_voices
 from onhook.testing.call_log import How
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.tones import speech_like
-from speech.test_formant import SENTENCES, pitch_hz
+from speech.engines.test_formant import SENTENCES, pitch_hz
 
 AT_ONCE = 8
 SENTENCES_BESIDE = {"ja": "お電話ありがとうございます。しばらくお待ちください。"}

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 import pytest
 from aiohttp import web
 
-from onhook.calls.preparation import CheckedFetcher, download_room
+from onhook.calls.preparation import CheckedFetcher, download_slots
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
 from onhook.notify.resolver import Resolver
@@ -95,7 +95,7 @@ async def test_a_rule_is_no_passing_trouble() -> None:
 
 async def test_a_server_that_hangs_does_not_take_all_the_room() -> None:
     """Otherwise nobody's recordings would be downloaded until its deadlines have passed."""
-    room = download_room(total=4, per_server=2)
+    room = download_slots(total=4, per_server=2)
     never = asyncio.Event()
 
     async def hang(number: int) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from onhook.message import Fetch, Message, Say
 from onhook.speech import markup
 from onhook.speech.engines.english import EnglishVoice
-from onhook.speech.errors import MarkupError, SpeechError
+from onhook.speech.errors import MarkupError, MessageError
 from onhook.speech.voices import Catalogue, Gender
 
 ENGLISH = Catalogue([EnglishVoice()])
@@ -165,7 +165,7 @@ def test_broken_messages_say_what_is_broken(msg: str, status: str) -> None:
     assert raised.value.detail.endswith(".")
 
 
-def leaves(error: type[SpeechError]) -> list[type[SpeechError]]:
+def leaves(error: type[MessageError]) -> list[type[MessageError]]:
     below = error.__subclasses__()
     return [leaf for child in below for leaf in leaves(child)] if below else [error]
 
@@ -173,8 +173,8 @@ def leaves(error: type[SpeechError]) -> list[type[SpeechError]]:
 def test_every_leaf_of_the_tree_has_a_status_and_a_sentence() -> None:
     known = {XML, LANGUAGE, GENDER, URL, TEXT, "error_msg_download_failed"}
     known |= {"error_msg_invalid_file_format", "error_msg_invalid_file_size"}
-    assert {leaf.status for leaf in leaves(SpeechError)} == known
-    assert all(leaf().detail.endswith(".") for leaf in leaves(SpeechError))
+    assert {leaf.status for leaf in leaves(MessageError)} == known
+    assert all(leaf().detail.endswith(".") for leaf in leaves(MessageError))
 
 
 def test_a_private_message_is_in_no_representation_of_it() -> None:

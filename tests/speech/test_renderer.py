@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from onhook.message import Say
-from onhook.speech.downloads.downloads import Recordings
+from onhook.speech.downloads.downloads import Downloads
 from onhook.speech.engines.english import EnglishVoice
 from onhook.speech.errors import (
     CannotConvertText,
-    DownloadFailed,
+    FileNotDownloaded,
     InvalidFileFormat,
     InvalidFileSize,
     InvalidXml,
@@ -86,7 +86,7 @@ def voice() -> Iterator[Scripted]:
 @pytest.fixture
 async def renderer(shelf: Shelf, web: Web, voice: Scripted) -> AsyncIterator[Renderer[Opened]]:
     renderer: Renderer[Opened] = Renderer(
-        catalogue=Catalogue([voice]), store=shelf, recordings=Recordings(shelf, web), opened_limit=4
+        catalogue=Catalogue([voice]), store=shelf, downloads=Downloads(shelf, web), opened_limit=4
     )
     yield renderer
     voice.go.set()
@@ -99,7 +99,7 @@ async def speaking(
 ) -> AsyncIterator[Renderer[Opened]]:
     """A renderer with the real voice."""
     renderer: Renderer[Opened] = Renderer(
-        catalogue=Catalogue([english]), store=shelf, recordings=Recordings(shelf, web)
+        catalogue=Catalogue([english]), store=shelf, downloads=Downloads(shelf, web)
     )
     yield renderer
     await renderer.close()
@@ -139,7 +139,7 @@ async def test_the_real_voice_makes_equal_prompts_of_equal_text(
     speaking: Renderer[Opened], english: EnglishVoice, web: Web
 ) -> None:
     other: Renderer[Opened] = Renderer(
-        catalogue=Catalogue([english]), store=Shelf(), recordings=Recordings(Shelf(), web)
+        catalogue=Catalogue([english]), store=Shelf(), downloads=Downloads(Shelf(), web)
     )
     first, second = await render(speaking, "Hello."), await render(other, "Hello.")
     assert digests(first) == digests(second)
@@ -209,7 +209,7 @@ async def test_after_a_restart_the_files_are_used(
 ) -> None:
     before = await render(renderer, "Hello")
     restarted: Renderer[Opened] = Renderer(
-        catalogue=Catalogue([voice]), store=shelf, recordings=Recordings(shelf, web)
+        catalogue=Catalogue([voice]), store=shelf, downloads=Downloads(shelf, web)
     )
     after = await render(restarted, "Hello")
     assert digests(after) == digests(before)
@@ -235,7 +235,7 @@ async def test_the_address_has_everything_that_shapes_the_sound(
     other_voice = Scripted()
     setattr(other_voice, attribute, "x")
     other: Renderer[Opened] = Renderer(
-        catalogue=Catalogue([other_voice]), store=shelf, recordings=Recordings(shelf, web)
+        catalogue=Catalogue([other_voice]), store=shelf, downloads=Downloads(shelf, web)
     )
     one, two = await render(renderer, "Hello"), await render(other, "Hello")
     assert digests(one) != digests(two)
@@ -321,7 +321,7 @@ async def test_only_so_many_downloads_at_once(shelf: Shelf, web: Web, voice: Scr
     renderer: Renderer[Opened] = Renderer(
         catalogue=Catalogue([voice]),
         store=shelf,
-        recordings=Recordings(shelf, web, downloads_limit=2),
+        downloads=Downloads(shelf, web, downloads_limit=2),
     )
     gate = asyncio.Event()
     for number in range(5):
@@ -344,10 +344,10 @@ async def test_only_so_many_downloads_at_once(shelf: Shelf, web: Web, voice: Scr
 @pytest.mark.parametrize(
     ("error", "raised", "detail"),
     [
-        (FetchFailed("The server said 404."), DownloadFailed, "The server said 404."),
-        (FetchFailed(), DownloadFailed, DownloadFailed.sentence),
-        (TryLater("It is down."), DownloadFailed, "It is down."),
-        (FetchRefused("It is a private address."), DownloadFailed, "It is a private address."),
+        (FetchFailed("The server said 404."), FileNotDownloaded, "The server said 404."),
+        (FetchFailed(), FileNotDownloaded, FileNotDownloaded.sentence),
+        (TryLater("It is down."), FileNotDownloaded, "It is down."),
+        (FetchRefused("It is a private address."), FileNotDownloaded, "It is a private address."),
         (UrlNotValid("It has a password."), RefusedUrl, "It has a password."),
         (TooLarge("11 MB"), InvalidFileSize, InvalidFileSize.sentence),
     ],
@@ -388,7 +388,7 @@ async def test_silence_is_no_speech(renderer: Renderer[Opened], shelf: Shelf) ->
 
 async def test_a_failure_is_not_remembered(renderer: Renderer[Opened], web: Web) -> None:
     web.files = {"http://a/1.wav": FetchFailed()}
-    with pytest.raises(DownloadFailed):
+    with pytest.raises(FileNotDownloaded):
         await render(renderer, "<url>http://a/1.wav</url>")
     web.files = {"http://a/1.wav": wav(0.5)}
     assert (await render(renderer, "<url>http://a/1.wav</url>")).duration_ms == 500
@@ -407,7 +407,7 @@ async def test_of_several_failures_the_first_part_decides(
         await asyncio.sleep(0)
     assert not task.done()
     slow.set()
-    with pytest.raises(DownloadFailed, match="slow"):
+    with pytest.raises(FileNotDownloaded, match="slow"):
         await task
 
 
@@ -423,7 +423,7 @@ async def test_a_failure_does_not_wait_for_the_parts_behind_it(
 
 async def test_a_download_that_is_late_has_failed(renderer: Renderer[Opened], web: Web) -> None:
     web.files = {"http://a/never.wav": asyncio.Event()}
-    with pytest.raises(DownloadFailed, match="in time"):
+    with pytest.raises(FileNotDownloaded, match="in time"):
         await render(renderer, "Hello <url>http://a/never.wav</url>", deadline_s=0.05)
     await web.noted(web.given_up)
 

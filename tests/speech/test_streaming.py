@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 import numpy as np
 import pytest
 
-from onhook.speech.downloads.downloads import Recordings
-from onhook.speech.errors import CannotConvertText, DownloadFailed, SpeechError
+from onhook.speech.downloads.downloads import Downloads
+from onhook.speech.errors import CannotConvertText, FileNotDownloaded, MessageError
 from onhook.speech.fetch import FetchFailed
 from onhook.speech.renderer import SHORT, Renderer
-from onhook.speech.rendering import Rendering, Rest
+from onhook.speech.rendering import FollowingPrompts, Rendering
 from onhook.speech.voices import Catalogue, Gender, Sound
 from speech.doubles import Opened, Shelf, Web, wav
 
@@ -70,7 +70,7 @@ def voice() -> Iterator[Slow]:
 @pytest.fixture
 async def renderer(shelf: Shelf, web: Web, voice: Slow) -> AsyncIterator[Renderer[Opened]]:
     renderer: Renderer[Opened] = Renderer(
-        catalogue=Catalogue([voice]), store=shelf, recordings=Recordings(shelf, web)
+        catalogue=Catalogue([voice]), store=shelf, downloads=Downloads(shelf, web)
     )
     yield renderer
     voice.let(1000)
@@ -83,7 +83,7 @@ async def begin(
     return await renderer.begin(renderer.check(msg), deadline_s=deadline_s)
 
 
-def rest_of(rendering: Rendering[Opened]) -> Rest[Opened]:
+def rest_of(rendering: Rendering[Opened]) -> FollowingPrompts[Opened]:
     assert rendering.rest is not None
     return rendering.rest
 
@@ -139,7 +139,7 @@ async def test_once_through_it_is_kept_whole(
     assert len(again.first) == 1
     assert len(voice.spoken) == 5
     restarted: Renderer[Opened] = Renderer(
-        catalogue=Catalogue([voice]), store=shelf, recordings=Recordings(shelf, web)
+        catalogue=Catalogue([voice]), store=shelf, downloads=Downloads(shelf, web)
     )
     rendered = await restarted.render(renderer.check(LONG), deadline_s=PLENTY_S)
     assert joined(rendered.prompts) == joined(again.first)
@@ -202,7 +202,7 @@ async def test_every_recording_is_there_before_anything_plays(
     beginning = asyncio.create_task(begin(renderer, f"{LONG}<url>http://a/1.wav</url>"))
     await web.noted(web.asked)
     gate.set()
-    with pytest.raises(DownloadFailed):
+    with pytest.raises(FileNotDownloaded):
         await beginning
 
 
@@ -219,7 +219,7 @@ async def test_a_later_failure_comes_after_what_was_ready(
     rendering = await begin(renderer, f"{LONG} And oops.")
     voice.let(20)
     heard: list[Opened] = []
-    with pytest.raises(SpeechError):
+    with pytest.raises(MessageError):
         async for prompts in rest_of(rendering):
             heard += prompts
     assert played_ms(heard) > 3.9 * SENTENCE_MS

@@ -25,8 +25,8 @@ from onhook.notify.replies import (
 )
 from onhook.notify.slots import Slots
 from onhook.speech import fetch
-from onhook.speech.downloads.downloads import Room
-from onhook.speech.errors import RefusedUrl, SpeechError
+from onhook.speech.downloads.downloads import DownloadSlots
+from onhook.speech.errors import MessageError, RefusedUrl
 from onhook.speech.renderer import Renderer
 from onhook.urls import UrlRefused, WebUrl
 
@@ -45,7 +45,7 @@ class RequestSyntax:
         """Reads ``msg``."""
         try:
             message = self._renderer.check(text)
-        except SpeechError as error:
+        except MessageError as error:
             raise Refused(error.status, error.detail) from error
         for part in message:
             if isinstance(part, Fetch):
@@ -154,7 +154,7 @@ class Preparation:
             return NOTHING
         try:
             rendering = await self._renderer.begin(message, deadline_s=self._deadline_s)
-        except SpeechError as error:
+        except MessageError as error:
             raise Refused(error.status, error.detail) from error
         return PreparedMessage(rendering.first, rendering.rest)
 
@@ -164,8 +164,10 @@ def _close_unused(beginning: "asyncio.Future[PreparedMessage]") -> None:
         beginning.result().close()
 
 
-def download_room(total: int = _DOWNLOADS, per_server: int = _DOWNLOADS_PER_SERVER) -> Room:
-    """Room for downloads that go on at the same time, which no single server can take up.
+def download_slots(
+    total: int = _DOWNLOADS, per_server: int = _DOWNLOADS_PER_SERVER
+) -> DownloadSlots:
+    """Slots of downloads that go on at the same time, which no single server can take up.
 
     A server that hangs keeps each place until a deadline: the messages of other customers, whose
     recordings are elsewhere, would not be ready in time.

@@ -10,13 +10,13 @@ import structlog
 from onhook.media.edges import without_clicks
 from onhook.media.errors import StreamClosed
 from onhook.media.stream import OnPlayed, OnStopped, Playable
-from onhook.speech.errors import SpeechError
+from onhook.speech.errors import MessageError
 
 log = structlog.get_logger()
 
 
 class Rest(Protocol):
-    """The prompts that follow, in order, each as soon as it is ready (speech.rendering.Rest)."""
+    """The prompts that follow, in order, each as soon as it is ready (speech.rendering.FollowingPrompts)."""
 
     def __aiter__(self) -> AsyncIterator[Sequence[Playable]]:
         """Raises what a prompt fails with."""
@@ -112,7 +112,7 @@ class Speaking:
                 self._play(prompts)
         except StreamClosed:
             self.forget()
-        except SpeechError as error:
+        except MessageError as error:
             log.warning("message_incomplete", status=error.status, detail=error.detail)
             self._error = error
         except Exception as error:  # the root of a task: logged, and the call ends

@@ -25,10 +25,9 @@ from onhook.notify.resolver import Resolver
 from onhook.notify.tls import CaFileUnusable, client_context
 from onhook.server.prompt_making import make_renderer
 from onhook.server.settings import Settings
-from onhook.speech.errors import SpeechError
+from onhook.speech.errors import EngineUnavailable, MessageError
 from onhook.speech.installed import installed_voices
 from onhook.speech.renderer import Renderer
-from onhook.speech.workers.pool import EngineUnavailable
 
 AT_ONCE = 4
 DEADLINE_S = 120.0
@@ -106,7 +105,7 @@ async def _one(renderer: Renderer[Prompt], line: Line) -> Failure | None:
         await renderer.render(message, deadline_s=DEADLINE_S)
     except Refused as error:
         return Failure(line.number, error.status, error.detail or "")
-    except SpeechError as error:
+    except MessageError as error:
         return Failure(line.number, error.status, error.detail)
     return None
 

@@ -27,8 +27,8 @@ def install(
     """Install the voices of an engine: downloaded once, checked, and never asked for again."""
     if name != "kokoro":
         fail(f"There is no voice {name!r} to install: only kokoro.")
-    from onhook.speech.engines.kokoro_install import InstallFailed
     from onhook.speech.engines.kokoro_install import install as install_kokoro
+    from onhook.speech.errors import InstallFailed
 
     try:
         where = install_kokoro(tarball)

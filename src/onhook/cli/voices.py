@@ -11,14 +11,12 @@ import structlog
 
 from onhook.cli.errors import CommandError
 from onhook.media.g711 import Codec, decode, encode
-from onhook.speech.engines.voices_directory import DirectoryUnusable
-from onhook.speech.errors import SpeechError
+from onhook.speech.errors import DirectoryUnusable, EngineUnavailable, MessageError
 from onhook.speech.installed import installed_voices
 from onhook.speech.markup import normalised
 from onhook.speech.narrowband import RATE_HZ
 from onhook.speech.renderer import speech
 from onhook.speech.voices import Catalogue, quality
-from onhook.speech.workers.pool import EngineUnavailable
 
 
 @contextmanager
@@ -31,7 +29,7 @@ def _catalogue(voices_dir: Path | None) -> Iterator[Catalogue]:
     try:
         with installed_voices(voices_dir) as catalogue:
             yield catalogue
-    except SpeechError as error:
+    except MessageError as error:
         raise CommandError(f"{error.status}: {error.detail}") from error
     except (EngineUnavailable, DirectoryUnusable) as error:
         raise CommandError(str(error)) from error

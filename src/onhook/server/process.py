@@ -72,7 +72,7 @@ from onhook.server.occupancy import Occupied, occupied
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.prompt_making import make_renderer, prompt_directory
 from onhook.server.settings import Settings
-from onhook.speech.engines.voices_directory import DirectoryUnusable
+from onhook.speech.errors import DirectoryUnusable
 from onhook.speech.installed import installed_voices
 from onhook.speech.renderer import Renderer
 from onhook.store import (

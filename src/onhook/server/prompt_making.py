@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Final
 
-from onhook.calls.preparation import CheckedFetcher, download_room
+from onhook.calls.preparation import CheckedFetcher, download_slots
 from onhook.media.prompt import Prompt
 from onhook.notify.client import WebClient
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.settings import Settings
 from onhook.speech.downloads.copies import Copies
-from onhook.speech.downloads.downloads import Recordings
+from onhook.speech.downloads.downloads import Downloads
 from onhook.speech.renderer import Renderer
 from onhook.speech.voices import Catalogue
 
@@ -35,10 +35,10 @@ def make_renderer(
     """
     limit_bytes = settings.prompt_cache_mb * 1024 * 1024
     files = PromptFiles(prompt_directory(settings.data), limit_bytes)
-    recordings = Recordings(
+    downloads = Downloads(
         files,
         CheckedFetcher(client),
-        room=download_room(),
+        slots=download_slots(),
         copies=Copies(settings.data / _COPIES),
         patience_s=settings.prepare_s / 2,
         stale_s=settings.stale_s,
@@ -46,7 +46,7 @@ def make_renderer(
     renderer = Renderer(
         catalogue=catalogue,
         store=files,
-        recordings=recordings,
+        downloads=downloads,
         opened_s=limit_bytes / _OPEN_SHARE / _PROMPT_BYTES_S,
     )
     return renderer, files

@@ -1,47 +1,35 @@
 """What speech needs of a downloader. The server brings one that knows which addresses it may reach.
 
-FetchError
-  UrlNotValid       the address cannot be asked for at all
-  FetchRefused      a rule forbids to ask for it (a private address, say)
-  FetchFailed       no 200, a body that cannot be decoded
-    TryLater        no whole answer in time, or one that speaks of a passing trouble
-  TooLarge          more bytes than the limit
+What it raises, a leaf of `FetchError`, stands in `errors`, and can be had from here.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from onhook.speech.errors import (
+    FetchError,
+    FetchFailed,
+    FetchRefused,
+    TooLarge,
+    TryLater,
+    UrlNotValid,
+)
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "Download",
+    "FetchError",
+    "FetchFailed",
+    "FetchRefused",
+    "Fetcher",
+    "TooLarge",
+    "TryLater",
+    "UrlNotValid",
+]
+
 MAX_FILE_BYTES: Final = 10 * 1024 * 1024
 """Largest recording ("10 MB" in the API description, section 9)."""
-
-
-class FetchError(Exception):
-    """A download that gave no file. `detail` is a sentence that a customer may read."""
-
-    def __init__(self, detail: str = "") -> None:
-        self.detail = detail
-        super().__init__(detail)
-
-
-class UrlNotValid(FetchError):
-    """The address cannot be asked for, whatever stands behind it."""
-
-
-class FetchRefused(FetchError):
-    """A rule of this installation forbids to ask for the address."""
-
-
-class FetchFailed(FetchError):
-    """The file was asked for and did not arrive."""
-
-
-class TryLater(FetchFailed):
-    """No whole answer came in time, or one that says nothing about the file (429, 5xx)."""
-
-
-class TooLarge(FetchError):
-    """The file has more bytes than the limit; the rest was not read."""
 
 
 @dataclass(frozen=True, slots=True)

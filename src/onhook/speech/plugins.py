@@ -19,7 +19,10 @@ from typing import Final, Protocol
 
 import structlog
 
+from onhook.speech.errors import CannotSpeak, PluginUnusable
 from onhook.speech.voices import Gender, Sound
+
+__all__ = ["GROUP", "CannotSpeak", "Described", "Speaker", "plugged", "speakers"]
 
 log = structlog.get_logger()
 
@@ -27,13 +30,6 @@ GROUP: Final = "onhook.voices"
 """The group of entry points."""
 
 _TAG: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-
-
-class CannotSpeak(Exception):
-    """Raised by a `Speaker` for a text that it cannot speak, or while it cannot speak at all.
-
-    The message stands in the server's log. It must not repeat the text, which may be private.
-    """
 
 
 class Speaker(Protocol):
@@ -79,10 +75,6 @@ class Described:
     quality: str
 
 
-class Unusable(ValueError):
-    """A plugin does not offer what it should; the message says what."""
-
-
 def plugged(points: Callable[..., Iterable[EntryPoint]] = entry_points) -> Iterator[Described]:
     """The voices of all plugins. A plugin that is broken is logged and left out, all of it."""
     for point in points(group=GROUP):
@@ -96,11 +88,11 @@ def plugged(points: Callable[..., Iterable[EntryPoint]] = entry_points) -> Itera
 
 
 def speakers(point: EntryPoint) -> dict[str, Speaker]:
-    """The voices of one plugin, by name. Raises `Unusable`, and whatever the plugin raises."""
+    """The voices of one plugin, by name. Raises `PluginUnusable`, and whatever the plugin raises."""
     found: dict[str, Speaker] = {}
     for speaker in point.load()():
         if speaker.name in found:
-            raise Unusable(f"two voices have the name {speaker.name!r}")
+            raise PluginUnusable(f"two voices have the name {speaker.name!r}")
         found[speaker.name] = speaker
     return found
 
@@ -109,15 +101,17 @@ def _described(plugin: str, speaker: Speaker) -> Described:
     for attribute in ("name", "version", "language", "gender", "quality"):
         value = getattr(speaker, attribute, None)
         if not isinstance(value, str) or not value:
-            raise Unusable(f"a voice has no {attribute}: it must be text that is not empty")
+            raise PluginUnusable(f"a voice has no {attribute}: it must be text that is not empty")
     if not _TAG.fullmatch(speaker.language):
-        raise Unusable(f"{speaker.language!r} is no language tag such as sv-SE")
+        raise PluginUnusable(f"{speaker.language!r} is no language tag such as sv-SE")
     try:
         gender = Gender(speaker.gender)
     except ValueError:
-        raise Unusable(f"the gender {speaker.gender!r} is not one of female and male") from None
+        raise PluginUnusable(
+            f"the gender {speaker.gender!r} is not one of female and male"
+        ) from None
     if not callable(getattr(speaker, "synthesise", None)):
-        raise Unusable(f"the voice {speaker.name!r} has no method synthesise")
+        raise PluginUnusable(f"the voice {speaker.name!r} has no method synthesise")
     return Described(
         plugin, speaker.name, speaker.version, speaker.language, gender, speaker.quality
     )

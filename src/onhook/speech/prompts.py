@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 from onhook.speech.narrowband import Pcm
 
 
-class Playable(Protocol):
+class OpenedPrompt(Protocol):
     """What is needed of an opened prompt."""
 
     @property
@@ -14,8 +14,8 @@ class Playable(Protocol):
         """How long it plays."""
 
 
-P = TypeVar("P", bound=Playable)
-P_co = TypeVar("P_co", bound=Playable, covariant=True)
+P = TypeVar("P", bound=OpenedPrompt)
+P_co = TypeVar("P_co", bound=OpenedPrompt, covariant=True)
 
 
 class PromptStore(Protocol[P_co]):

@@ -18,12 +18,12 @@ from weakref import WeakValueDictionary
 from onhook.flights import Flights
 from onhook.message import Fetch, Message, Part, Say
 from onhook.speech import markup
-from onhook.speech.downloads.downloads import Recordings
-from onhook.speech.making import Making, Progress, leave, left
+from onhook.speech.downloads.downloads import Downloads
 from onhook.speech.narrowband import Pcm
-from onhook.speech.prompts import Playable, PromptStore, Rendered, RenderedPart
-from onhook.speech.rendering import Rendering, Rest
-from onhook.speech.threads import Checkpoint, Workers
+from onhook.speech.pending import PendingPart, Progress, leave, left
+from onhook.speech.prompts import OpenedPrompt, PromptStore, Rendered, RenderedPart
+from onhook.speech.rendering import FollowingPrompts, Rendering
+from onhook.speech.threads import Checkpoint, ThreadPool
 from onhook.speech.utterance import Utterance
 from onhook.speech.voices import Catalogue, Voice
 
@@ -34,7 +34,7 @@ the request is answered with all that can be wrong with it."""
 _RECIPE: Final = "speech 2"  # raise it when speech is resampled, levelled or faded in another way
 
 
-P = TypeVar("P", bound=Playable)
+P = TypeVar("P", bound=OpenedPrompt)
 
 
 class Renderer(Generic[P]):
@@ -50,7 +50,7 @@ class Renderer(Generic[P]):
         *,
         catalogue: Catalogue,
         store: PromptStore[P],
-        recordings: Recordings[P],
+        downloads: Downloads[P],
         synthesis_threads: int = 2,
         opened_limit: int = 2048,
         opened_s: float = 4 * 3600.0,
@@ -58,8 +58,8 @@ class Renderer(Generic[P]):
         self._catalogue = catalogue
         self._parse = lru_cache(maxsize=1024)(partial(markup.parse, voices=catalogue))
         self._store = store
-        self._recordings = recordings
-        self._synthesis = Workers(synthesis_threads, "speech")
+        self._downloads = downloads
+        self._synthesis = ThreadPool(synthesis_threads, "speech")
         # What nobody waits for in silence leaves a thread to what somebody does.
         self._background = asyncio.Semaphore(max(1, synthesis_threads - 1))
         self._opened_limit = opened_limit
@@ -84,11 +84,11 @@ class Renderer(Generic[P]):
         if None not in ready:
             return Rendered(tuple(part for part in ready if part is not None))
         deadline = asyncio.get_running_loop().time() + deadline_s
-        making = self._make(message, whole=True)
+        pending = self._make(message, whole=True)
         try:
-            return Rendered(tuple([await one.whole(deadline) for one in making]))
+            return Rendered(tuple([await one.whole(deadline) for one in pending]))
         finally:
-            await left(making)
+            await left(pending)
 
     async def begin(self, message: Message, *, deadline_s: float) -> Rendering[P]:
         """Make so much of `message` that it can be played, and go on with the rest.
@@ -108,49 +108,49 @@ class Renderer(Generic[P]):
             if found is None and isinstance(part, Say)
         ]
         short = sum(len(part.text) for part in to_speak) <= SHORT
-        making = self._make(message, whole=short)
+        pending = self._make(message, whole=short)
         try:
-            for one in making:
+            for one in pending:
                 if short or not isinstance(one.part, Say):
                     await one.whole(deadline)
                 elif one.part is to_speak[0]:
                     await one.begun(deadline)
-            for one in making:
+            for one in pending:
                 one.check()
         except BaseException:
-            await left(making)
+            await left(pending)
             raise
-        return _rendering(making, deadline_s)
+        return _rendering(pending, deadline_s)
 
     async def warm(self) -> None:
         """Load every voice and a decoder, so that the first message need not wait for them."""
         voices = [self._synthesis.run(partial(_warm, voice)) for voice in self._catalogue.voices]
-        await asyncio.gather(self._recordings.warm(), *voices)
+        await asyncio.gather(self._downloads.warm(), *voices)
 
     async def close(self) -> None:
         """Give up what is being made, and end the threads, those of `downloads` too."""
         await self._flights.close()
-        await asyncio.gather(self._synthesis.close(), self._recordings.close())
+        await asyncio.gather(self._synthesis.close(), self._downloads.close())
 
-    def _make(self, message: Message, *, whole: bool) -> list[Making[P]]:
+    def _make(self, message: Message, *, whole: bool) -> list[PendingPart[P]]:
         """Begin to make every part, or join who makes it; they have to be left.
 
         Unless all are wanted `whole`, only the first text is urgent.
         """
-        making: list[Making[P]] = []
+        pending: list[PendingPart[P]] = []
         urgent = True
         for part in message:
             if isinstance(part, Fetch):
                 begin = partial(self._record, part.url)
-                making.append(Making(part, self._flights.board(("url", part.url), begin)))
+                pending.append(PendingPart(part, self._flights.board(("url", part.url), begin)))
             elif (found := self._ready(part)) is not None:
-                making.append(Making(part, found))
+                pending.append(PendingPart(part, found))
             else:
-                making.append(self._say(part, whole=whole, urgent=urgent))
+                pending.append(self._say(part, whole=whole, urgent=urgent))
                 urgent = whole
-        return making
+        return pending
 
-    def _say(self, part: Say, *, whole: bool, urgent: bool) -> Making[P]:
+    def _say(self, part: Say, *, whole: bool, urgent: bool) -> PendingPart[P]:
         voice, text, digest = self._address(part)
 
         def begin() -> Coroutine[None, None, RenderedPart[P]]:
@@ -159,10 +159,10 @@ class Renderer(Generic[P]):
             return self._speak(utterance, digest, None if whole else progress, urgent=urgent)
 
         seat = self._flights.board(digest, begin)
-        return Making(part, seat, self._progress.get(digest, Progress()))
+        return PendingPart(part, seat, self._progress.get(digest, Progress()))
 
     async def _record(self, url: str) -> RenderedPart[P]:
-        return self._remember(await self._recordings.prompt(url))
+        return self._remember(await self._downloads.prompt(url))
 
     async def _speak(
         self, utterance: Utterance, digest: str, progress: Progress[P] | None, *, urgent: bool
@@ -228,24 +228,24 @@ def speech(voice: Voice, text: str) -> Pcm:
     return Utterance(voice, text).whole()
 
 
-def _rendering(making: Sequence[Making[P]], deadline_s: float) -> Rendering[P]:
+def _rendering(pending: Sequence[PendingPart[P]], deadline_s: float) -> Rendering[P]:
     first: list[P] = []
-    for index, one in enumerate(making):
+    for index, one in enumerate(pending):
         if one.made is None:
             begun = len(one.progress.pieces)
             first += one.progress.pieces
-            rest = _following(making[index:], begun, deadline_s)
-            return Rendering(tuple(first), Rest(rest, partial(leave, making)))
+            rest = _following(pending[index:], begun, deadline_s)
+            return Rendering(tuple(first), FollowingPrompts(rest, partial(leave, pending)))
         first.append(one.made.prompt)
-    leave(making)
+    leave(pending)
     return Rendering(tuple(first), None)
 
 
 async def _following(
-    making: Sequence[Making[P]], heard: int, patience_s: float
+    pending: Sequence[PendingPart[P]], heard: int, patience_s: float
 ) -> AsyncIterator[Sequence[P]]:
     """The prompts of these parts, but for the first `heard` pieces of the first one."""
-    for one in making:
+    for one in pending:
         async for prompts in one.prompts(heard, patience_s):
             yield prompts
         heard = 0

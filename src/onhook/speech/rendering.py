@@ -7,8 +7,8 @@ from typing import Generic, Self, TypeVar
 P = TypeVar("P")
 
 
-class Rest(Generic[P]):
-    """The prompts that follow, in order, each as soon as it is ready; raises `SpeechError`.
+class FollowingPrompts(Generic[P]):
+    """The prompts that follow, in order, each as soon as it is ready; raises `MessageError`.
 
     They are made whether or not they are asked for. `close` gives up what nobody else waits for;
     it is for whoever does not come to the end, and harmless for others.
@@ -40,5 +40,5 @@ class Rendering(Generic[P]):
     first: Sequence[P]
     """What is ready; at least one prompt, unless the message is empty."""
 
-    rest: Rest[P] | None
+    rest: FollowingPrompts[P] | None
     """What comes after it; None when all is ready."""

@@ -16,7 +16,7 @@ class Abandoned(Exception):
     """Nobody waits for this work any more. Ends it early; no caller ever sees it."""
 
 
-class Workers:
+class ThreadPool:
     """A small pool of threads. What waits for a thread is given up at once when it is cancelled."""
 
     def __init__(self, threads: int, name: str) -> None:

@@ -7,12 +7,10 @@ beyond the formats that the API names.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from pathlib import PurePosixPath
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from onhook.speech.downloads import mpeg, riff
+from onhook.speech.downloads.kinds import FileKind
 from onhook.speech.downloads.mixing import mixed, without_odd_end
 from onhook.speech.errors import InvalidFileFormat, InvalidFileSize
 from onhook.speech.narrowband import Narrowband, Pcm
@@ -33,25 +31,6 @@ _GSM_FRAME_BYTES: Final = 33
 _MAX_GSM_BYTES: Final = MAX_DURATION_S * 50 * _GSM_FRAME_BYTES
 _GSM_SIGNATURE: Final = 0xD  # the upper half of each frame's first byte
 _BLANK: Final = b"\t\n\r \xef\xbb\xbf"  # what templates and editors put in front of everything
-
-
-class FileKind(Enum):
-    """The kinds of recording, by their extension."""
-
-    MP3 = ".mp3"
-    WAV = ".wav"
-    GSM = ".gsm"
-
-
-def named_kind(url: str) -> FileKind:
-    """The kind that the path of `url` claims. Raises `InvalidFileFormat` for another extension."""
-    _, _, name = unquote(urlsplit(url).path).rpartition("/")
-    try:
-        return FileKind(PurePosixPath(name).suffix.lower())
-    except ValueError:
-        raise InvalidFileFormat(
-            "The address in a <url> of msg must end in .mp3, .wav or .gsm (before any ?)."
-        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 import soundfile
 
-from onhook.speech.downloads.audio import FileKind
+from onhook.speech.downloads.kinds import FileKind
 from onhook.speech.errors import InvalidFileFormat
 from onhook.speech.narrowband import RATE_HZ
 from onhook.speech.voices import Samples

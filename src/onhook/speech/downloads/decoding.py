@@ -1,12 +1,6 @@
 """Decoding in processes of their own, each with a limit of memory and of time.
 
 A process is kept and used again. One that a file brought down is replaced, and the file is refused.
-
-DecoderFailed
-  DecoderNotStarted   no process could be had: the machine is at fault, not a file
-  DecoderDied         it crashed, was killed, or needed more memory than it may have
-  DecoderLate         it took longer than it may
-  DecoderBabbled      its reply makes no sense
 """
 
 import fcntl
@@ -23,9 +17,18 @@ from typing import Final
 import structlog
 
 import onhook
-from onhook.speech.downloads.audio import MAX_DURATION_S, FileKind
-from onhook.speech.downloads.decoding_child import HEADER, KINDS, Outcome
-from onhook.speech.errors import InvalidFileFormat, InvalidFileSize
+from onhook.speech.downloads.audio import MAX_DURATION_S
+from onhook.speech.downloads.decoding_child import HEADER, KINDS, DecoderReply
+from onhook.speech.downloads.kinds import FileKind
+from onhook.speech.errors import (
+    DecoderBabbled,
+    DecoderDied,
+    DecoderFailed,
+    DecoderLate,
+    DecoderNotStarted,
+    InvalidFileFormat,
+    InvalidFileSize,
+)
 from onhook.speech.narrowband import RATE_HZ, Pcm
 from onhook.speech.threads import Checkpoint
 
@@ -42,26 +45,6 @@ _MAX_SOUND_BYTES: Final = (MAX_DURATION_S + 1) * RATE_HZ * 2
 _MAX_SENTENCE_BYTES: Final = 1000
 _PATIENCE_S: Final = 0.1  # between two looks at whether anybody still waits
 _PIPE_BYTES: Final = 1024 * 1024
-
-
-class DecoderFailed(Exception):
-    """A process did not do what it is there for, and cannot be used again."""
-
-
-class DecoderNotStarted(DecoderFailed):
-    """No process could be had."""
-
-
-class DecoderDied(DecoderFailed):
-    """It crashed, was killed, or needed more memory than it may have."""
-
-
-class DecoderLate(DecoderFailed):
-    """It took longer than it may."""
-
-
-class DecoderBabbled(DecoderFailed):
-    """Its reply makes no sense."""
 
 
 def child_command(memory_bytes: int = MEMORY_BYTES, deadline_s: int = DEADLINE_S) -> list[str]:
@@ -161,7 +144,7 @@ class _Decoder:
                 os.set_blocking(pipe, False)
                 _widen(pipe)
             wait = _Wait(_START_S, checkpoint)
-            if HEADER.unpack(self._read(HEADER.size, wait)) != (Outcome.READY, 0):
+            if HEADER.unpack(self._read(HEADER.size, wait)) != (DecoderReply.READY, 0):
                 raise DecoderBabbled
         except DecoderFailed as error:
             self.end()
@@ -182,16 +165,16 @@ class _Decoder:
         self._write(HEADER.pack(KINDS.index(named), len(body)), wait)
         self._write(body, wait)
         outcome, size_bytes = HEADER.unpack(self._read(HEADER.size, wait))
-        sound = outcome == Outcome.SOUND
+        sound = outcome == DecoderReply.SOUND
         if size_bytes > (_MAX_SOUND_BYTES if sound else _MAX_SENTENCE_BYTES):
             raise DecoderBabbled
         content = self._read(size_bytes, wait)
         if sound and size_bytes and size_bytes % 2 == 0:
             return np.frombuffer(content, "<i2").astype(np.int16, copy=False)
         sentence = content.decode("ascii", errors="replace")
-        if outcome == Outcome.NO_FORMAT:
+        if outcome == DecoderReply.NO_FORMAT:
             raise InvalidFileFormat(sentence)
-        if outcome == Outcome.TOO_LONG:
+        if outcome == DecoderReply.TOO_LONG:
             raise InvalidFileSize(sentence)
         raise DecoderBabbled
 

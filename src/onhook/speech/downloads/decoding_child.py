@@ -3,7 +3,7 @@
 Started by `decoding`, and spoken to over its standard input and output:
 
     request   !BI   kind (its place in `FileKind`), bytes of the file; then the file
-    reply     !BI   an `Outcome`, bytes that follow; then samples (16 bits, little-endian) or a sentence
+    reply     !BI   a `DecoderReply`, bytes that follow; then samples (16 bits, little-endian) or a sentence
 
 The first reply, `READY`, comes unasked. It ends when its input does.
 """
@@ -18,7 +18,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from onhook.speech.downloads.audio import FileKind, decode
+from onhook.speech.downloads.audio import decode
+from onhook.speech.downloads.kinds import FileKind
 from onhook.speech.errors import InvalidFileFormat, InvalidFileSize
 from onhook.speech.level import levelled
 
@@ -26,7 +27,7 @@ HEADER: Final = struct.Struct("!BI")
 KINDS: Final = tuple(FileKind)
 
 
-class Outcome(IntEnum):
+class DecoderReply(IntEnum):
     """What a reply is."""
 
     READY = 0
@@ -40,7 +41,7 @@ def main(memory_bytes: int, deadline_s: int) -> None:
     requests, replies = _pipes()
     _load()
     _limit(memory_bytes)
-    _reply(replies, Outcome.READY)
+    _reply(replies, DecoderReply.READY)
     while header := requests.read(HEADER.size):
         kind, size_bytes = HEADER.unpack(header)
         body = requests.read(size_bytes)
@@ -56,15 +57,15 @@ def _answer(replies: BinaryIO, body: bytes, kind: FileKind) -> None:
     try:
         pcm = levelled(decode(body, kind))
     except InvalidFileFormat as error:
-        _reply(replies, Outcome.NO_FORMAT, error.detail.encode())
+        _reply(replies, DecoderReply.NO_FORMAT, error.detail.encode())
     except InvalidFileSize as error:
-        _reply(replies, Outcome.TOO_LONG, error.detail.encode())
+        _reply(replies, DecoderReply.TOO_LONG, error.detail.encode())
     else:
-        _reply(replies, Outcome.SOUND, pcm.astype("<i2", copy=False).data.cast("B"))
+        _reply(replies, DecoderReply.SOUND, pcm.astype("<i2", copy=False).data.cast("B"))
 
 
-def _reply(replies: BinaryIO, outcome: Outcome, content: bytes | memoryview = b"") -> None:
-    replies.write(HEADER.pack(outcome, len(content)))
+def _reply(replies: BinaryIO, kind: DecoderReply, content: bytes | memoryview = b"") -> None:
+    replies.write(HEADER.pack(kind, len(content)))
     replies.write(content)
     replies.flush()
 

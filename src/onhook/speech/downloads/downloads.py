@@ -11,10 +11,10 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 import structlog
 
-from onhook.speech.downloads import audio
 from onhook.speech.downloads.copies import Copies, Copy
 from onhook.speech.downloads.decoding import Decoders
-from onhook.speech.errors import DownloadFailed, InvalidFileSize, RefusedUrl, RenderError
+from onhook.speech.downloads.kinds import FileKind, named_kind
+from onhook.speech.errors import FileNotDownloaded, InvalidFileSize, RefusedUrl, RenderError
 from onhook.speech.fetch import (
     MAX_FILE_BYTES,
     Download,
@@ -25,8 +25,8 @@ from onhook.speech.fetch import (
     UrlNotValid,
 )
 from onhook.speech.narrowband import Pcm, filled_up
-from onhook.speech.prompts import Playable, PromptStore, RenderedPart
-from onhook.speech.threads import Checkpoint, Workers
+from onhook.speech.prompts import OpenedPrompt, PromptStore, RenderedPart
+from onhook.speech.threads import Checkpoint, ThreadPool
 
 log = structlog.get_logger()
 
@@ -35,10 +35,10 @@ STALE_S: Final = 3600.0
 
 _RECIPE: Final = b"file 4\n"  # raise it when files are decoded or levelled in another way
 
-Room: TypeAlias = Callable[[str], AbstractAsyncContextManager[None]]
-"""Waits for a place to download and decode the file at a URL in, and holds it."""
+DownloadSlots: TypeAlias = Callable[[str], AbstractAsyncContextManager[None]]
+"""Waits for a slot in which the file at a URL may be downloaded and decoded, and holds it."""
 
-P = TypeVar("P", bound=Playable)
+P = TypeVar("P", bound=OpenedPrompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class _Held(Generic[P]):
     part: RenderedPart[P]
 
 
-class Recordings(Generic[P]):
+class Downloads(Generic[P]):
     """Makes prompts of URLs. Belongs to one event loop; `close` it there.
 
     A copy is asked about within `patience_s` as long as it may stand in for its server, so that a
-    server which hangs is noticed while somebody still waits. `clock` is Unix time. `room` bounds the
+    server which hangs is noticed while somebody still waits. `clock` is Unix time. `slots` bound the
     memory that downloads take until they are decoded; without it there are `downloads_limit` places,
     and whoever comes first gets one.
     """
@@ -67,7 +67,7 @@ class Recordings(Generic[P]):
         decoders: Decoders | None = None,
         threads: int = 2,
         downloads_limit: int = 32,
-        room: Room | None = None,
+        slots: DownloadSlots | None = None,
         deadline_s: float = 60.0,
         patience_s: float = 10.0,
         stale_s: float = STALE_S,
@@ -77,9 +77,9 @@ class Recordings(Generic[P]):
         self._fetcher = fetcher
         self._copies = copies or Copies()
         self._decoders = decoders or Decoders()
-        self._decoding = Workers(threads, "decode")
-        self._looking_up = Workers(1, "copies")  # never behind a file that takes long
-        self._room = room or _first_come(downloads_limit)
+        self._decoding = ThreadPool(threads, "decode")
+        self._looking_up = ThreadPool(1, "copies")  # never behind a file that takes long
+        self._slot = slots or _first_come(downloads_limit)
         self._deadline_s = deadline_s
         self._patience_s = patience_s
         self._stale_s = stale_s
@@ -90,8 +90,8 @@ class Recordings(Generic[P]):
 
         Raises a leaf of `RenderError`, or `DecoderNotStarted`.
         """
-        kind = audio.named_kind(url)
-        async with self._room(url):
+        kind = named_kind(url)
+        async with self._slot(url):
             held = await self._looking_up.run(partial(self._held, url))
             may_stand_in = held is not None and self._is_fresh(held.copy)
             patience_s = self._patience_s if may_stand_in else self._deadline_s
@@ -99,7 +99,7 @@ class Recordings(Generic[P]):
                 return await self._current(url, kind, held, min(patience_s, self._deadline_s))
             except TryLater as error:
                 if held is None or not may_stand_in:
-                    raise DownloadFailed(error.detail) from None
+                    raise FileNotDownloaded(error.detail) from None
                 log.info("kept_recording_used", digest=held.part.digest)
                 return held.part
             except RenderError:  # the server has another file now, or none
@@ -117,13 +117,13 @@ class Recordings(Generic[P]):
         self._copies.close()
 
     async def _current(
-        self, url: str, kind: audio.FileKind, held: _Held[P] | None, deadline_s: float
+        self, url: str, kind: FileKind, held: _Held[P] | None, deadline_s: float
     ) -> RenderedPart[P]:
         """Raises `TryLater`, which may be mended, and leaves of `RenderError`."""
         download = await self._download(url, held, deadline_s)
         if download.not_modified:
             if held is None:
-                raise DownloadFailed
+                raise FileNotDownloaded
             copy = held.copy.confirmed(download.headers, self._clock())
             await self._looking_up.run(partial(self._keep, url, copy))
             return held.part
@@ -148,7 +148,7 @@ class Recordings(Generic[P]):
         except UrlNotValid as error:
             raise RefusedUrl(error.detail) from None
         except FetchError as error:
-            raise DownloadFailed(error.detail) from None
+            raise FileNotDownloaded(error.detail) from None
 
     def _is_fresh(self, copy: Copy) -> bool:
         """Never for a copy from the future: the clock was set, and its age is not known."""
@@ -169,14 +169,14 @@ class Recordings(Generic[P]):
     def _forget(self, url: str, _checkpoint: Checkpoint) -> None:
         self._copies.forget(url, _RECIPE)
 
-    def _decode(self, body: bytes, kind: audio.FileKind, checkpoint: Checkpoint) -> RenderedPart[P]:
+    def _decode(self, body: bytes, kind: FileKind, checkpoint: Checkpoint) -> RenderedPart[P]:
         pcm = filled_up(self._decoders.decode(body, kind, checkpoint))
         digest = _digest(pcm)
         prompt = self._store.find(digest)
         return RenderedPart.of(digest, self._store.save(digest, pcm) if prompt is None else prompt)
 
 
-def _first_come(places: int) -> Room:
+def _first_come(places: int) -> DownloadSlots:
     free = asyncio.Semaphore(places)
 
     @asynccontextmanager

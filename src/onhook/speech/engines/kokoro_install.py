@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from onhook.speech.engines.kokoro import VECTORS, VOICES
+from onhook.speech.errors import InstallFailed
 from onhook.speech.workers.kokoro_model import MODEL_SHA256, model_parts
 
 PACKAGE: Final = "kokoro-js@1.2.1"
@@ -19,10 +20,6 @@ _SHA256: Final = "1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f58
 _VECTOR_BYTES: Final = 510 * 256 * 4
 _DOWNLOAD_S: Final = 600
 _CHUNK_BYTES: Final = 1024 * 1024
-
-
-class InstallFailed(Exception):
-    """The voices cannot be installed; the message is one sentence that says what to do."""
 
 
 def install(tarball: Path | None = None, target: Path = VECTORS, sha256: str = _SHA256) -> Path:

@@ -40,7 +40,7 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class PiperSpeaker:
     """What is known of a voice before its model is loaded.
 
     `phonemes_voice` is the formant engine's exact id of the language that the model was trained
@@ -65,7 +65,7 @@ class PiperVoice:
     messages for it need not spend. Equal text is spoken with slightly varying intonation.
     """
 
-    def __init__(self, espeak: Espeak, speaker: Speaker, load: Callable[[], Model]) -> None:
+    def __init__(self, espeak: Espeak, speaker: PiperSpeaker, load: Callable[[], Model]) -> None:
         self._espeak = espeak
         self._speaker = speaker
         self._load = load

@@ -10,10 +10,10 @@ from typing import Final
 import structlog
 
 from onhook.speech.engines.pieces import pieces
-from onhook.speech.errors import CannotConvertText
+from onhook.speech.errors import CannotConvertText, EngineUnavailable
 from onhook.speech.plugins import Described
 from onhook.speech.voices import Sound
-from onhook.speech.workers.pool import EngineUnavailable, WorkerPool
+from onhook.speech.workers.pool import WorkerPool
 
 log = structlog.get_logger()
 

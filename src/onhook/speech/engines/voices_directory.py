@@ -12,7 +12,8 @@ from typing import Any, Final
 import structlog
 
 from onhook.speech.engines.espeak import Espeak
-from onhook.speech.engines.piper import PiperModel, PiperVoice, Speaker
+from onhook.speech.engines.piper import PiperModel, PiperSpeaker, PiperVoice
+from onhook.speech.errors import DirectoryUnusable, VoiceFileUnusable
 from onhook.speech.scripts import written_in
 from onhook.speech.voices import Gender
 
@@ -27,17 +28,9 @@ _SYMBOLS: Final = ("^", "$", "_")
 _PHONEMES: Final = {"zh": "cmn", "zh-yue": "yue", "fr-fr": "fr", "en-gb": "en", "es-es": "es"}
 
 
-class DirectoryUnusable(Exception):
-    """The directory cannot be read; the message is one sentence."""
-
-
-class Unusable(ValueError):
-    """A voice cannot be used; the message says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Found:
-    speaker: Speaker
+    speaker: PiperSpeaker
     symbols: Mapping[str, Sequence[int]]
     scales: tuple[float, float, float]
     number: int
@@ -57,7 +50,7 @@ def voices_in(directory: Path, espeak: Espeak) -> Iterator[PiperVoice]:
     for path in models:
         try:
             found = _read(path)
-        except (Unusable, OSError, UnicodeDecodeError) as error:
+        except (VoiceFileUnusable, OSError, UnicodeDecodeError) as error:
             log.error("voice_left_out", voice=path.stem, reason=str(error))
         else:
             load = partial(PiperModel, path, found.symbols, found.scales, found.number)
@@ -69,19 +62,21 @@ def _read(path: Path) -> _Found:
     try:
         told = json.loads(description)
     except ValueError:
-        raise Unusable(f"{path.name}.json is no JSON") from None
+        raise VoiceFileUnusable(f"{path.name}.json is no JSON") from None
     kind = _look_up(told, "phoneme_type", str, "espeak")
     if kind != "espeak":
-        raise Unusable(f"its phonemes are of the kind {kind!r}, only 'espeak' is supported")
+        raise VoiceFileUnusable(
+            f"its phonemes are of the kind {kind!r}, only 'espeak' is supported"
+        )
     symbols = _look_up(told, "phoneme_id_map", dict)
     if missing := [symbol for symbol in _SYMBOLS if symbol not in symbols]:
-        raise Unusable(f"its phoneme_id_map lacks {missing}")
+        raise VoiceFileUnusable(f"its phoneme_id_map lacks {missing}")
     language = _look_up(told, "language.code", str).replace("_", "-")
     if not _TAG.fullmatch(language):
-        raise Unusable(f"its language.code {language!r} is no language tag")
+        raise VoiceFileUnusable(f"its language.code {language!r} is no language tag")
     gender, said = _gender(path.stem, told)
     phonemes = _look_up(told, "espeak.voice", str)
-    speaker = Speaker(
+    speaker = PiperSpeaker(
         engine=ENGINE,
         name=path.stem,
         version=_version(path, description),
@@ -103,7 +98,9 @@ def _gender(name: str, told: Mapping[str, Any]) -> tuple[Gender, bool]:
         try:
             return Gender(stated), True
         except ValueError:
-            raise Unusable(f"its gender {stated!r} is not one of female and male") from None
+            raise VoiceFileUnusable(
+                f"its gender {stated!r} is not one of female and male"
+            ) from None
     words = _GENDERS.search(name.lower())
     return (Gender(words[1]), True) if words else (Gender.FEMALE, False)
 
@@ -124,11 +121,11 @@ def _version(path: Path, description: bytes) -> str:
 
 
 def _look_up(told: Any, name: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
-    """The value under a dotted name. Raises `Unusable` if it is not there, or of another kind."""
+    """The value under a dotted name. Raises `VoiceFileUnusable` if it is not there, or of another kind."""
     for key in name.split("."):
         told = told.get(key) if isinstance(told, dict) else None
     if told is None and default is not None:
         return default
     if not isinstance(told, kind) or isinstance(told, bool):
-        raise Unusable(f"its description has no usable {name}")
+        raise VoiceFileUnusable(f"its description has no usable {name}")
     return told

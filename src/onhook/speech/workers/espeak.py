@@ -44,7 +44,7 @@ _Callback = ctypes.CFUNCTYPE(
 )
 
 
-class Refused(Exception):
+class JobRefused(Exception):
     """A job that cannot be done; the message says why, without its text."""
 
 
@@ -56,7 +56,7 @@ class Engine:
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, str(directory).encode(), _DONT_EXIT)
         if rate <= 0:
-            raise Refused("the engine cannot read its data")
+            raise JobRefused("the engine cannot read its data")
         self._rate_hz = int(rate)
         self._max_bytes = int(max_speech_s * rate) * _SAMPLE_BYTES
         self._sound = bytearray()
@@ -73,9 +73,9 @@ class Engine:
         size = ctypes.c_size_t(len(encoded) + 1)
         status = self._library.espeak_Synth(encoded, size, 0, 1, 0, _UTF8, None, None)
         if self._too_long:
-            raise Refused("too long")
+            raise JobRefused("too long")
         if status != 0:
-            raise Refused("the engine failed")
+            raise JobRefused("the engine failed")
         return struct.pack(">I", self._rate_hz) + self._sound
 
     def phonemes(self, voice: str, clauses: list[str], tied: bool) -> bytes:
@@ -95,7 +95,7 @@ class Engine:
     def _choose(self, voice: str) -> None:
         # For a name that it does not know exactly it says 2, and keeps the voice that it had.
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise Refused("no such voice")
+            raise JobRefused("no such voice")
 
     def _take(self, samples: Any, count: int, _events: Any) -> int:
         """Keep the next samples; anything but 0 ends the job."""
@@ -118,7 +118,7 @@ def _answer(engine: Engine, job: bytes) -> bytes:
         if "clauses" in wish:
             return b"+" + engine.phonemes(wish["voice"], wish["clauses"], bool(wish.get("tied")))
         return b"+" + engine.speak(wish["voice"], wish["text"])
-    except Refused as error:
+    except JobRefused as error:
         return b"-" + str(error).encode()
 
 

@@ -10,15 +10,16 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
 
-from onhook.speech.plugins import GROUP, CannotSpeak, Unusable, speakers
+from onhook.speech.errors import CannotSpeak, PluginUnusable
+from onhook.speech.plugins import GROUP, speakers
 from onhook.speech.workers.loop import packed, refused, serve
 
 
 def load(plugin: str) -> Callable[[bytes], bytes]:
-    """What answers the jobs. Raises `Unusable`, and whatever the plugin raises."""
+    """What answers the jobs. Raises `PluginUnusable`, and whatever the plugin raises."""
     found = entry_points(group=GROUP, name=plugin)
     if not found:
-        raise Unusable(f"there is no plugin {plugin!r}")
+        raise PluginUnusable(f"there is no plugin {plugin!r}")
     voices = speakers(next(iter(found)))
 
     def answer(job: bytes) -> bytes:

@@ -11,17 +11,19 @@ from typing import Final
 
 import structlog
 
-from onhook.speech.errors import CannotConvertText
-from onhook.speech.workers.process import WorkerBabbled, WorkerFailed, WorkerLate, WorkerProcess
+from onhook.speech.errors import (
+    CannotConvertText,
+    EngineUnavailable,
+    WorkerBabbled,
+    WorkerFailed,
+    WorkerLate,
+)
+from onhook.speech.workers.process import WorkerProcess
 
 log = structlog.get_logger()
 
 START_S: Final = 10.0
 """How long a worker may take to be ready."""
-
-
-class EngineUnavailable(OSError):
-    """The engine cannot be started: not the message's fault but the installation's."""
 
 
 class WorkerPool:

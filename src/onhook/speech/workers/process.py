@@ -11,32 +11,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from onhook.speech.errors import WorkerBabbled, WorkerDied, WorkerLate
+
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """Longest answer that is taken."""
 
 _CHUNK_BYTES: Final = 256 * 1024
-
-
-class WorkerFailed(Exception):
-    """The program gave no answer; it has to be closed.
-
-    WorkerFailed
-      WorkerDied      its pipe ended
-      WorkerLate      the deadline passed
-      WorkerBabbled   the answer is none that it could give
-    """
-
-
-class WorkerDied(WorkerFailed):
-    """The program ended before it answered."""
-
-
-class WorkerLate(WorkerFailed):
-    """The program did not answer in time."""
-
-
-class WorkerBabbled(WorkerFailed):
-    """The program's answer cannot be one."""
 
 
 class WorkerProcess:

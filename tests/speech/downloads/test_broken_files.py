@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onhook.speech.downloads import audio, mpeg
-from onhook.speech.downloads.audio import FileKind
 from onhook.speech.downloads.decoding import Decoders
+from onhook.speech.downloads.kinds import FileKind
 from onhook.speech.errors import InvalidFileFormat, RenderError
 from onhook.speech.narrowband import Pcm
-from speech import broken
-from speech.broken import FILES, UNKNOWN, tone
+from speech.downloads import broken
+from speech.downloads.broken import FILES, UNKNOWN, tone
 
 LOW, HIGH = 600, 1500
 ONE = broken.mp3(tone(LOW, 24_000), 24_000)

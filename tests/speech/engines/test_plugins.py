@@ -15,7 +15,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from onhook.speech import plugins
-from onhook.speech.downloads.downloads import Recordings
+from onhook.speech.downloads.downloads import Downloads
 from onhook.speech.engines.pieces import LIMIT
 from onhook.speech.engines.plugged import PluggedVoice, Plugin
 from onhook.speech.errors import CannotConvertText
@@ -25,7 +25,7 @@ from onhook.speech.renderer import Renderer
 from onhook.speech.voices import Catalogue, Gender, Sound, quality
 from speech.doubles import Shelf, Web, wav
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "http_voice"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "http_voice"
 
 UNRULY = """
 import os, time
@@ -210,8 +210,8 @@ def example(site: Path) -> None:
 
 def rendering(catalogue: Catalogue) -> tuple[Shelf, Renderer[Any]]:
     shelf = Shelf()
-    recordings = Recordings(shelf, Web())
-    return shelf, Renderer(catalogue=catalogue, store=shelf, recordings=recordings)
+    downloads = Downloads(shelf, Web())
+    return shelf, Renderer(catalogue=catalogue, store=shelf, downloads=downloads)
 
 
 async def test_a_service_on_the_web_speaks_without_holding_up_the_loop(

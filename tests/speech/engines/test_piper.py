@@ -12,8 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from onhook.speech.engines.espeak import Espeak
-from onhook.speech.engines.voices_directory import DirectoryUnusable, voices_in
-from onhook.speech.errors import CannotConvertText
+from onhook.speech.engines.voices_directory import voices_in
+from onhook.speech.errors import CannotConvertText, DirectoryUnusable
 from onhook.speech.installed import installed_voices
 from onhook.speech.narrowband import RATE_HZ
 from onhook.speech.renderer import speech

@@ -3,11 +3,11 @@ import threading
 
 import pytest
 
-from onhook.speech.threads import Abandoned, Checkpoint, Workers
+from onhook.speech.threads import Abandoned, Checkpoint, ThreadPool
 
 
 async def test_work_runs_beside_the_loop_and_its_result_comes_back() -> None:
-    workers = Workers(1, "test")
+    workers = ThreadPool(1, "test")
     loop_thread = threading.current_thread()
 
     def work(checkpoint: Checkpoint) -> bool:
@@ -19,7 +19,7 @@ async def test_work_runs_beside_the_loop_and_its_result_comes_back() -> None:
 
 
 async def test_work_that_is_given_up_ends_at_its_next_checkpoint() -> None:
-    workers = Workers(1, "test")
+    workers = ThreadPool(1, "test")
     begun, given_up, ended = threading.Event(), threading.Event(), threading.Event()
 
     def work(checkpoint: Checkpoint) -> None:
@@ -42,7 +42,7 @@ async def test_work_that_is_given_up_ends_at_its_next_checkpoint() -> None:
 
 
 async def test_what_has_not_begun_when_it_is_given_up_never_runs() -> None:
-    workers = Workers(1, "test")
+    workers = ThreadPool(1, "test")
     begun, go, ran = threading.Event(), threading.Event(), threading.Event()
 
     def block(_checkpoint: Checkpoint) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from onhook.speech.downloads.audio import FileKind
-from onhook.speech.downloads.decoding import DecoderNotStarted, Decoders, child_command
-from onhook.speech.errors import InvalidFileFormat, InvalidFileSize
+from onhook.speech.downloads.decoding import Decoders, child_command
+from onhook.speech.downloads.kinds import FileKind
+from onhook.speech.errors import DecoderNotStarted, InvalidFileFormat, InvalidFileSize
 from onhook.speech.level import levelled
 from onhook.speech.threads import Abandoned
 from speech.doubles import wav

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from onhook.speech.downloads.copies import Copies
-from onhook.speech.downloads.decoding import DecoderNotStarted, Decoders
-from onhook.speech.downloads.downloads import Recordings
-from onhook.speech.errors import DownloadFailed, InvalidFileFormat
+from onhook.speech.downloads.decoding import Decoders
+from onhook.speech.downloads.downloads import Downloads
+from onhook.speech.errors import DecoderNotStarted, FileNotDownloaded, InvalidFileFormat
 from onhook.speech.fetch import FetchFailed, FetchRefused, TooLarge, TryLater
 from speech.doubles import Opened, Reply, Shelf, Web, wav
 
@@ -34,10 +34,10 @@ class World:
         self.shelf, self.web, self.clock = Shelf(), Web(), Clock()
         self._path = directory / "copies.db"
         self._decoders = Decoders()
-        self.recordings = self._recordings()
+        self.downloads = self._downloads()
 
-    def _recordings(self) -> Recordings[Opened]:
-        return Recordings(
+    def _downloads(self) -> Downloads[Opened]:
+        return Downloads(
             self.shelf,
             self.web,
             copies=Copies(self._path),
@@ -49,13 +49,13 @@ class World:
         )
 
     async def restart(self) -> None:
-        await self.recordings.close()
+        await self.downloads.close()
         self._decoders = Decoders()
-        self.recordings = self._recordings()
+        self.downloads = self._downloads()
 
     async def get(self) -> str:
         """The digest of what is heard."""
-        return (await self.recordings.prompt(URL)).digest
+        return (await self.downloads.prompt(URL)).digest
 
     async def kept(self, **headers: str) -> str:
         """After a first download with these headers (`_` stands for `-`)."""
@@ -68,7 +68,7 @@ class World:
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     world = World(tmp_path)
     yield world
-    await world.recordings.close()
+    await world.downloads.close()
 
 
 VALIDATORS = [{"etag": '"1"'}, {"last_modified": "Mon, 01 Jan 2024 00:00:00 GMT"}]
@@ -145,7 +145,7 @@ async def test_a_copy_stands_in_for_a_server_that_is_down(
     world.clock.now += 3600
     assert await world.get() == digest
     world.clock.now += 1
-    with pytest.raises(DownloadFailed, match="It is down"):
+    with pytest.raises(FileNotDownloaded, match="It is down"):
         await world.get()
 
 
@@ -162,7 +162,7 @@ async def test_a_copy_from_the_future_does_not_stand_in(world: World) -> None:
     await world.kept(etag='"1"')
     world.web.files[URL] = TryLater()
     world.clock.now -= 10
-    with pytest.raises(DownloadFailed):
+    with pytest.raises(FileNotDownloaded):
         await world.get()
 
 
@@ -170,7 +170,7 @@ async def test_a_server_that_comes_back_is_asked_with_the_old_validator(world: W
     digest = await world.kept(etag='"1"')
     up, world.web.files[URL] = world.web.files[URL], TryLater()
     world.clock.now += 10_000
-    with pytest.raises(DownloadFailed):
+    with pytest.raises(FileNotDownloaded):
         await world.get()
     world.web.files[URL] = up
     assert await world.get() == digest
@@ -194,7 +194,7 @@ async def test_what_the_server_says_of_the_file_counts_at_once(
     with pytest.raises(Exception, match=r"404|private|10 MB"):
         await world.get()
     world.web.files[URL] = TryLater("down")  # and the copy is forgotten
-    with pytest.raises(DownloadFailed, match="down"):
+    with pytest.raises(FileNotDownloaded, match="down"):
         await world.get()
     assert world.web.conditions[-1] == {}
 
@@ -214,14 +214,14 @@ async def test_a_304_that_was_not_asked_for_is_a_failure(world: World) -> None:
             return super().answer({"If-None-Match": "x"})
 
     world.web.files[URL] = Odd(b"", {"etag": "x"})
-    with pytest.raises(DownloadFailed):
+    with pytest.raises(FileNotDownloaded):
         await world.get()
 
 
 async def test_no_decoder_is_no_fault_of_the_file(tmp_path: Path) -> None:
     web = Web()
     web.files[URL] = wav(0.1)
-    recordings = Recordings(Shelf(), web, decoders=Decoders(["/nonexistent"]))
+    downloads = Downloads(Shelf(), web, decoders=Decoders(["/nonexistent"]))
     with pytest.raises(DecoderNotStarted):
-        await recordings.prompt(URL)
-    await recordings.close()
+        await downloads.prompt(URL)
+    await downloads.close()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onhook.speech.downloads import audio
-from onhook.speech.downloads.audio import FileKind
+from onhook.speech.downloads.kinds import FileKind, named_kind
 from onhook.speech.errors import InvalidFileFormat, InvalidFileSize, RenderError
 from onhook.speech.narrowband import Pcm
 from onhook.speech.voices import Samples
@@ -227,7 +227,7 @@ def test_an_hour_is_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_path_names_the_kind(url: str, kind: FileKind) -> None:
-    assert audio.named_kind(url) is kind
+    assert named_kind(url) is kind
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_the_path_names_the_kind(url: str, kind: FileKind) -> None:
 )
 def test_another_extension_is_refused(url: str) -> None:
     with pytest.raises(InvalidFileFormat, match=r"must end in \.mp3"):
-        audio.named_kind(url)
+        named_kind(url)
 
 
 def played_or_refused(body: bytes, named: FileKind) -> None:

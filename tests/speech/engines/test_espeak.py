@@ -12,9 +12,8 @@ import pytest
 
 from onhook.speech.engines import espeak as espeak_module
 from onhook.speech.engines.espeak import Espeak
-from onhook.speech.errors import CannotConvertText
-from onhook.speech.workers.pool import EngineUnavailable
-from onhook.speech.workers.process import WorkerDied, WorkerProcess
+from onhook.speech.errors import CannotConvertText, EngineUnavailable, WorkerDied
+from onhook.speech.workers.process import WorkerProcess
 
 STAND_IN = """
 import json, os, struct, sys, time

@@ -17,16 +17,16 @@ from onhook.cli.main import app
 from onhook.speech.engines import kokoro_install
 from onhook.speech.engines.espeak import Espeak
 from onhook.speech.engines.kokoro import VOICES, Kokoro, KokoroVoice, installed
-from onhook.speech.engines.kokoro_install import InstallFailed, install
+from onhook.speech.engines.kokoro_install import install
 from onhook.speech.engines.mandarin import mandarin, number
-from onhook.speech.errors import CannotConvertText
+from onhook.speech.errors import CannotConvertText, InstallFailed
 from onhook.speech.installed import installed_voices
 from onhook.speech.narrowband import RATE_HZ
 from onhook.speech.renderer import speech
 from onhook.speech.voices import quality
 from onhook.speech.workers.kokoro import numbers
 from onhook.speech.workers.kokoro_model import model_parts
-from speech.kokoro_style import voice as style
+from speech.engines.kokoro_style import voice as style
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from onhook.speech.installed import installed_voices
 from onhook.speech.narrowband import RATE_HZ
 from onhook.speech.renderer import speech
 from onhook.speech.voices import Catalogue, Gender, quality
-from speech.test_formant import pitch_hz
+from speech.engines.test_formant import pitch_hz
 
 SENTENCE = "お電話ありがとうございます。少々お待ちください。"
 

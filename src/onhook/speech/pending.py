@@ -6,10 +6,10 @@ from typing import Generic, TypeVar
 
 from onhook.flights import Seat
 from onhook.message import Part, Say
-from onhook.speech.errors import CannotConvertText, DownloadFailed, RenderError
-from onhook.speech.prompts import Playable, RenderedPart
+from onhook.speech.errors import CannotConvertText, FileNotDownloaded, RenderError
+from onhook.speech.prompts import OpenedPrompt, RenderedPart
 
-P = TypeVar("P", bound=Playable)
+P = TypeVar("P", bound=OpenedPrompt)
 
 
 class Progress(Generic[P]):
@@ -38,8 +38,8 @@ class Progress(Generic[P]):
         await future
 
 
-class Making(Generic[P]):
-    """What a message waits for: `part`, made or in the making. It has to be left."""
+class PendingPart(Generic[P]):
+    """What a message waits for: `part`, made or being made. It has to be left."""
 
     def __init__(
         self,
@@ -111,17 +111,17 @@ class Making(Generic[P]):
             raise _too_late(self.part) from None
 
 
-def leave(making: Iterable[Making[P]]) -> "list[asyncio.Task[RenderedPart[P]]]":
+def leave(pending: Iterable[PendingPart[P]]) -> "list[asyncio.Task[RenderedPart[P]]]":
     """Wait for none of them any more. Returns the tasks that end because of it."""
-    return [task for one in making if (task := one.leave()) is not None]
+    return [task for one in pending if (task := one.leave()) is not None]
 
 
-async def left(making: Iterable[Making[P]]) -> None:
+async def left(pending: Iterable[PendingPart[P]]) -> None:
     """As `leave`; returns when nothing goes on that nobody waits for."""
-    await asyncio.gather(*leave(making), return_exceptions=True)
+    await asyncio.gather(*leave(pending), return_exceptions=True)
 
 
 def _too_late(part: Part) -> RenderError:
     if isinstance(part, Say):
         return CannotConvertText("The text of msg was not turned into speech in time: try again.")
-    return DownloadFailed("The file of a <url> in msg was not there in time.")
+    return FileNotDownloaded("The file of a <url> in msg was not there in time.")
