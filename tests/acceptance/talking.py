@@ -16,6 +16,8 @@ from onhook.testing.tones import find_tone, tone
 
 PATIENCE_S = 30.0
 """How long something may take that is going to happen. It costs nothing where it happens."""
+QUIET_S = 0.2
+"""Nothing for ten frames: no more is being sent."""
 _CALLING_HZ = 1300
 
 
@@ -78,6 +80,15 @@ async def typed(listener: CallLeg, digits: str) -> None:
 async def arrived(call: CallLeg, count: int, since_s: float) -> None:
     """Returns once so many packets of any kind have arrived since a moment."""
     await until(lambda: len(call.recording.since(since_s).packets) >= count, f"{count} packets")
+
+
+async def falls_quiet(call: CallLeg) -> None:
+    """Returns once no packet arrives any more. No more than 100 ms were under way, however late."""
+    now_s = time.monotonic()
+    await until(
+        lambda: not call.recording.since(time.monotonic() - QUIET_S).packets, "nothing is sent"
+    )
+    assert len(call.recording.since(now_s).packets) <= 5
 
 
 async def first_of_type(call: CallLeg, payload_type: int) -> float:

@@ -13,6 +13,7 @@ from acceptance.harness import Callee, Customer
 from acceptance.talking import (
     arrived,
     assert_joined,
+    falls_quiet,
     first_of_type,
     hears,
     lasts_ms,
@@ -65,7 +66,7 @@ async def playing_tone(
 
 async def nothing_is_sent_to(call: CallLeg) -> None:
     """The phone is on hold, and left alone."""
-    await asyncio.sleep(0.1)
+    await falls_quiet(call)
     now_s = asyncio.get_running_loop().time()
     await asyncio.sleep(0.3)
     assert call.recording.since(now_s).packets == []

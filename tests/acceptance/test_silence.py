@@ -11,6 +11,7 @@ from itertools import pairwise
 from acceptance.asking import OK, undisturbed
 from acceptance.files import BEEP, FileServer
 from acceptance.harness import Customer
+from acceptance.talking import falls_quiet
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
 from onhook.testing.phone_call import PhoneCall
@@ -65,7 +66,7 @@ async def test_a_phone_that_holds_the_call_is_sent_reports_alone(customer: Custo
         await customer.block("middle/gather", told["session"], timeout="60")
         await call.answered()
         await call.hold()
-        await asyncio.sleep(0.1)  # what was on its way
+        await falls_quiet(call)
         held_s = time.monotonic()
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(20):

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from media.conftest import Settle
 from media.rtp_peer import SPOKEN, Clip, Ear, Packet, RtpPeer, event, free_ports, tone
 from media.test_playing import audio
 from media.tones import heard, samples
@@ -176,7 +177,7 @@ async def test_a_new_sender_goes_on_in_the_same_stream(legs: tuple[Leg, Leg]) ->
     assert max((b.timestamp - a.timestamp) % 2**32 for a, b in pairwise(packets)) < 80000
 
 
-async def test_what_is_played_wins(legs: tuple[Leg, Leg]) -> None:
+async def test_what_is_played_wins(legs: tuple[Leg, Leg], settle: Settle) -> None:
     speaker, listener = legs
     speaker.say(tone(1, seed=1))
     before = await listener.peer.receive_many(1)
@@ -186,7 +187,7 @@ async def test_what_is_played_wins(legs: tuple[Leg, Leg]) -> None:
         speaker.say(bytes([number]) * 160)
     during += await listener.peer.receive_many(7)
     await listener.ear.until_played()
-    await asyncio.sleep(0.03)  # what was said meanwhile has been read
+    await settle()  # what was said meanwhile has been read
     assert not listener.peer.waiting()
     speaker.say(tone(1, seed=2))
     speaker.say(tone(1, seed=3))
