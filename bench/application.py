@@ -10,8 +10,6 @@ that it listens on. The path of a notification says what is to be done with the 
     /stats    what happened so far, as JSON (for the driver)
 """
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import json

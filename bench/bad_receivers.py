@@ -6,8 +6,6 @@ listens at each address, on free ports, and prints the URLs as a JSON list, in t
 arguments. The last URL of the list is one more: what happened so far, as JSON (for the driver).
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import signal

@@ -10,8 +10,6 @@ of each member the gaps between packets, and those that are missing, are counted
 Prints a table, and writes bench/out/bridging.json.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import itertools

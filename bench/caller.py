@@ -13,8 +13,6 @@ HTTP/1.1 connections. What a call goes through is a script, a generator that yie
     caller.perform([script(caller) for _ in range(100)], at_once=1)
 """
 
-from __future__ import annotations
-
 import json
 import os
 import selectors

@@ -9,8 +9,6 @@ The load generator, the audio's receiver and the application run on the same mac
 callers are silent. Figures are printed as a table, and written as JSON to bench/out/calls.json.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import os

@@ -14,8 +14,6 @@ was waited for if the notification of its end, or even that of its ring, took lo
 Figures are printed as a table, and written as JSON to bench/out/deliveries.json.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """What is made of many measurements: percentiles, and the table at the end."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

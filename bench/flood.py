@@ -6,8 +6,6 @@ the INVITEs, how late the loop was by the server's own count, and whether the ca
 taken back as ever; with shedding and without.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import contextlib

@@ -9,8 +9,6 @@ from a process of their own. Counted is what the application is told: every digi
 are printed as a table, and written as JSON to bench/out/gathers.json.
 """
 
-from __future__ import annotations
-
 import argparse
 import multiprocessing
 import random

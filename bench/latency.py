@@ -1,7 +1,5 @@
 """Parts 3 and 4: how long one call waits for what it asked for."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import random

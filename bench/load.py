@@ -1,7 +1,5 @@
 """Many callers at once: SIPp places the calls, `rtpsink` takes their audio. The callers are silent."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

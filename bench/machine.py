@@ -1,7 +1,5 @@
 """What processes cost, and how busy the machine was besides."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Collection, Mapping

@@ -9,8 +9,6 @@ every caller sends a packet each 20 ms as well (that costs the sender too, and s
 Then the same streams play nothing for as long, and are sent silence. Loopback only. Prints one line of JSON.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import ctypes

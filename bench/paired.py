@@ -10,8 +10,6 @@ median of the ratios of the rounds; it says little if they are far apart, or `ot
 Everything is written as JSON to bench/out/paired.json after every round.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import signal

@@ -12,8 +12,6 @@ How the driver's words are said here:
 There is no request that answers and does nothing else, so the parts `setup` and `anshang` are left out.
 """
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import json
@@ -45,7 +43,7 @@ class Gone(Exception):
 class Call:
     """One incoming call."""
 
-    def __init__(self, adapter: Adapter, told: dict[str, str], tag: str) -> None:
+    def __init__(self, adapter: "Adapter", told: dict[str, str], tag: str) -> None:
         self.id = told["session"]
         self.tag = tag
         self.dest = adapter.names[told["to"]]

@@ -8,8 +8,6 @@ the environment; loopback only. Numbers are told to APP_PORT (application "bench
 port (application "probe"), where the adapter listens.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Part 2: many calls that play at once."""
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 import tempfile

@@ -4,8 +4,6 @@ It is as durable as an installed one: nothing is set but where it listens. It re
 root runs it as `postgres`, or as `nobody`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import pwd

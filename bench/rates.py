@@ -1,7 +1,5 @@
 """Part 1: how many complete calls a second, from the ring to the terminal notification."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -9,8 +9,6 @@ have levels of their own, so each sample that is missing in a file is seen. Loop
 one line of JSON a round.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json

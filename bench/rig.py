@@ -1,7 +1,5 @@
 """The processes of a measurement: started with what they need, ended by their ids."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

@@ -7,8 +7,6 @@ the endpoint's alone, kernel included. Each call is hung up by the endpoint as s
 the second figure is the time from `hangup()` to the BYE handed to the socket.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json

@@ -1,7 +1,5 @@
 """The few SIP messages of a caller, and what it reads of those that it gets."""
 
-from __future__ import annotations
-
 import re
 
 Address = tuple[str, int]

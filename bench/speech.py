@@ -16,8 +16,6 @@ part of them. The neural engines are no processes of their own: their row is thi
 Figures are printed as a table, and written as JSON to bench/out/speech.json.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import io

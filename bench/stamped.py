@@ -3,8 +3,6 @@
 A process that is woken late, or is busy with another call, then measures the same.
 """
 
-from __future__ import annotations
-
 import socket
 import struct
 import time
@@ -69,7 +67,7 @@ class HttpStream:
     closed: bool = False
 
     @classmethod
-    def over(cls, sock: socket.socket) -> HttpStream:
+    def over(cls, sock: socket.socket) -> "HttpStream":
         """Take a connected socket over."""
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)

@@ -1,7 +1,5 @@
 """Part 5: from the start of the process to the line that says it is ready."""
 
-from __future__ import annotations
-
 import signal
 import statistics
 

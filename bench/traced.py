@@ -9,8 +9,6 @@ and comprehensions are no functions. Threads are traced like the loop, processes
 are not. It needs nothing but Python, so it traces any version.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import threading

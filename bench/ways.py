@@ -15,8 +15,6 @@ end with a packet, by the kernel's time stamp:
 - notification: from the effects that the last key of a Gather has in the state machine, to the request.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import signal
@@ -94,7 +92,7 @@ class Trace:
     steps: Sequence[int]
 
     @classmethod
-    def read(cls, path: Path) -> Trace:
+    def read(cls, path: Path) -> "Trace":
         """From its file."""
         found = json.loads(path.read_text())
         functions = [(module, name) for module, name in found["functions"]]

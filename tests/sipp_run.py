@@ -8,8 +8,6 @@ async with sipp_callee("uas_busy") as callee:
     result = await callee.result()
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import csv

@@ -20,8 +20,6 @@ connection is made from the parts. Decided where RFC 3986, the WHATWG URL standa
   cannot carry them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from dataclasses import dataclass
@@ -87,7 +85,7 @@ class WebUrl:
         """The request target in origin form (RFC 9112, section 3.2.1)."""
         return self.path if self.query is None else f"{self.path}?{self.query}"
 
-    def with_query(self, query: str) -> WebUrl:
+    def with_query(self, query: str) -> "WebUrl":
         """Return the URL with another query, which has to be ASCII and without blanks."""
         text = f"{self.scheme}://{self.host_header}{self.path}?{query}"
         return dataclasses.replace(self, text=text, query=query)

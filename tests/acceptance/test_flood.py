@@ -1,7 +1,5 @@
 """A flood of calls to a known number by a trusted peer: those who are there already hardly notice."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

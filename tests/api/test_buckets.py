@@ -1,7 +1,5 @@
 """Token buckets."""
 
-from __future__ import annotations
-
 import pytest
 
 from onhook.api.buckets import REMEMBERED, Buckets

@@ -1,7 +1,5 @@
 """RTCP packets (RFC 3550 section 6), read and written by nothing that the product has."""
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass, field
 
@@ -26,7 +24,7 @@ class Block:
         return struct.pack("!6I", self.ssrc, lost, *rest)
 
     @classmethod
-    def parse(cls, data: bytes) -> Block:
+    def parse(cls, data: bytes) -> "Block":
         ssrc, lost, highest, jitter, last, delay = struct.unpack("!6I", data)
         signed = (lost & 0xFFFFFF) - (1 << 24 if lost & 0x800000 else 0)
         return cls(ssrc, lost >> 24, signed, highest, jitter, last, delay)

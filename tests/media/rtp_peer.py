@@ -1,7 +1,5 @@
 """The other side of a call: a socket that reads and writes RTP, and an ear for what is told."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import socket

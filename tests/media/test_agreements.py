@@ -1,7 +1,5 @@
 """What was agreed with a peer: numbers for each direction, another codec in between, and hold."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Two calls that hear each other."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Who is taken for the peer: where its first packet may come from, and where it may go afterwards."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Opening, closing, running out, and what is left afterwards."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import socket

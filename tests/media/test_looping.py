@@ -1,7 +1,5 @@
 """What is played again and again."""
 
-from __future__ import annotations
-
 from itertools import cycle, islice
 
 import pytest

@@ -1,7 +1,5 @@
 """What the other side hears."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """What arrives: from whom, digits, silence, and rubbish."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

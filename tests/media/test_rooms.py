@@ -1,7 +1,5 @@
 """Rooms: who hears whom, and how well."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack

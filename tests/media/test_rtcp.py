@@ -1,7 +1,5 @@
 """Reports on what is sent and received (RFC 3550 section 6)."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import time

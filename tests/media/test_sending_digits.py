@@ -1,7 +1,5 @@
 """Digits that are sent: events where they were negotiated, tones elsewhere."""
 
-from __future__ import annotations
-
 import struct
 from itertools import groupby, pairwise
 

@@ -1,7 +1,5 @@
 """What is sent while nothing plays: silence, all the time, on the line of timestamps of all else."""
 
-from __future__ import annotations
-
 import asyncio
 from itertools import pairwise
 from pathlib import Path

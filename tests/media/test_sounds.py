@@ -1,7 +1,5 @@
 """Sounds that are made by arithmetic."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """Tones that are told apart after they were mixed, and peers that hum them."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 from collections.abc import Iterable, Sequence

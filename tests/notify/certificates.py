@@ -1,7 +1,5 @@
 """A certificate authority for one test run, and what it signs."""
 
-from __future__ import annotations
-
 import datetime
 import ssl
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Doubles of what the outbox is given: time, a store, a client."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import heapq

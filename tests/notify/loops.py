@@ -1,7 +1,5 @@
 """Running a test on both event loops: the standard one, and the one that production uses."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import inspect

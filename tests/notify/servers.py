@@ -1,7 +1,5 @@
 """Servers on loopback, and a client that may talk to them."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import ssl

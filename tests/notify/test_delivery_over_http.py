@@ -1,7 +1,5 @@
 """The outbox, the client and real web servers together."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from urllib.parse import parse_qs, urlsplit

@@ -1,7 +1,5 @@
 """Files that come by a detour, or packed."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import gzip

@@ -1,7 +1,5 @@
 """Once the head of a reply is read its status counts, whatever comes after it and however TCP cuts it."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import struct

@@ -1,7 +1,5 @@
 """The other side of the wire, by hand: a UDP socket, text, and a clock that moves when told."""
 
-from __future__ import annotations
-
 import asyncio
 import heapq
 import itertools
@@ -203,7 +201,7 @@ class TcpPeer(Peer):
         transport, _ = await loop.create_connection(lambda: TcpSide(self), *self.server)
         self.address = transport.get_extra_info("sockname")
 
-    async def connected(self) -> TcpSide:
+    async def connected(self) -> "TcpSide":
         while not self.connections:
             await asyncio.sleep(0.001)
         return self.connections[-1]

@@ -1,7 +1,5 @@
 """Which body has a session description, where it is, and what becomes of the rest."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

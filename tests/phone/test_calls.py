@@ -1,7 +1,5 @@
 """Calls as the network sees them: every test talks to the endpoint through a real UDP socket."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Calls of ours as the network sees them, through a real UDP socket."""
 
-from __future__ import annotations
-
 import pytest
 
 from onhook.phone import (

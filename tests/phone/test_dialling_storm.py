@@ -1,7 +1,5 @@
 """Whatever comes, in whatever order: a call of ours ends, once, and leaves nothing behind."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from unittest.mock import patch

@@ -1,7 +1,5 @@
 """Challenges of a trunk: the examples of the RFCs, and whole calls that are challenged."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 

@@ -1,7 +1,5 @@
 """Messages out of a stream, however it is cut."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

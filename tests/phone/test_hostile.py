@@ -1,7 +1,5 @@
 """Whatever arrives, the endpoint answers with an error or not at all, and goes on working."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time

@@ -1,7 +1,5 @@
 """New calls wait for their turn, and nothing else does."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -1,7 +1,5 @@
 """Offers and answers as the world writes them: in parts, by name, over AVPF, under other numbers, closed."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

@@ -1,7 +1,5 @@
 """Calls that a process left behind are ended by the next one, at the phone that still has them."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

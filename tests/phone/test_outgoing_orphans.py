@@ -1,7 +1,5 @@
 """Calls of ours that a process left behind are taken back by the next one."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Where messages go and what is refused: NAT, routes, strangers, limits, requests outside a call."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Network
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Trunks that are named: found off the loop, once for a burst, and within a deadline."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 

@@ -1,7 +1,5 @@
 """Session descriptions: what is read, what is written, and that nothing else ever escapes."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

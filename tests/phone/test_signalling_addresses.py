@@ -1,7 +1,5 @@
 """The addresses that signalling names: a phone's audio may come from them, whatever its SDP says."""
 
-from __future__ import annotations
-
 import pytest
 
 from onhook.phone.dialog import Dialog

@@ -1,7 +1,5 @@
 """SIPp, a SIP implementation that is not ours, as who is called."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Literal

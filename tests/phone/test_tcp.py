@@ -1,7 +1,5 @@
 """Trunks over TCP, and peers that connect to us."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable

@@ -1,7 +1,5 @@
 """RFC 4475: every message gets the response that the RFC names, and the endpoint goes on working."""
 
-from __future__ import annotations
-
 import pytest
 
 from onhook.phone.message import Address

@@ -1,7 +1,5 @@
 """The state machines by themselves: every edge of every table, then the timers' exact times."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st

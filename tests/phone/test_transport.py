@@ -1,7 +1,5 @@
 """The socket: both event loops, and sends that the kernel refuses."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

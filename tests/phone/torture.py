@@ -1,7 +1,5 @@
 """Reads `torture.txt`: the messages of RFC 4475, byte for byte."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Which new calls are turned away: by the lag of the loop, and by a limit for an address."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -4,8 +4,6 @@ It reads and writes SIP with regular expressions of its own, so that it does not
 phone by sharing its code.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 import socket
@@ -51,7 +49,7 @@ def header(text: str, name: str) -> str:
 class AnsweredCall:
     """The callee's side of one call."""
 
-    def __init__(self, owner: Answerer, invite: str, peer: Address) -> None:
+    def __init__(self, owner: "Answerer", invite: str, peer: Address) -> None:
         self.owner, self.invite, self.peer, self.manner = owner, invite, peer, owner.manner
         self.loop = asyncio.get_running_loop()
         self.invites = 1

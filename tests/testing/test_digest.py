@@ -1,7 +1,5 @@
 """A phone that challenges like a trunk: what it takes, what it refuses, and why."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The phone against the scripted answerer: real UDP, real time, both ends measured."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 from pathlib import Path

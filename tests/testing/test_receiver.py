@@ -1,7 +1,5 @@
 """The receiver and the API client against each other, and against bare HTTP."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

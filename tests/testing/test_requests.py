@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from onhook.testing import VirtualClock
 from onhook.testing.requests import GIVE_UP_S, T2_S, Repeater
 

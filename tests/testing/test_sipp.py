@@ -1,7 +1,5 @@
 """The SIPp scenarios against the scripted answerer: each passes, and each can fail."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

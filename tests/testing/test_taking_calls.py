@@ -1,7 +1,5 @@
 """A phone that takes calls, called by another phone: real UDP, both ends looked at."""
 
-from __future__ import annotations
-
 import asyncio
 
 import numpy as np

@@ -4,15 +4,12 @@ Speech is made without one. A recording may be cut anywhere; where it joins anot
 as it is, because the two may have been one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from onhook.media.g711 import FRAME_BYTES, Codec, decode, encode
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from onhook.media.stream import Playable
@@ -24,7 +21,7 @@ NEAR_ZERO: Final = 500
 """Steps to or from a smaller sample, of 16 bits, are left alone."""
 
 
-def without_clicks(prompts: Sequence[Playable], *, more: bool = False) -> Sequence[Playable]:
+def without_clicks(prompts: "Sequence[Playable]", *, more: bool = False) -> "Sequence[Playable]":
     """These prompts, but for a fade where the first begins, and where the last ends, with a step.
 
     ``more`` says that they are the beginning of a message only.
@@ -39,14 +36,14 @@ def without_clicks(prompts: Sequence[Playable], *, more: bool = False) -> Sequen
     return [*first, *prompts[1:-1], *last]
 
 
-def _is_step(prompt: Playable, at: int) -> bool:
+def _is_step(prompt: "Playable", at: int) -> bool:
     """Without numpy, which the event loop would have to import for the first message of all."""
     code = ~prompt.frames(Codec.PCMU)[at]
     magnitude = (((code & 0x0F) << 3) + 0x84 << (code >> 4 & 7)) - 0x84  # ITU-T G.711, mu-law
     return magnitude > NEAR_ZERO
 
 
-def _faded(prompt: Playable, *, begins: bool, ends: bool) -> list[Playable]:
+def _faded(prompt: "Playable", *, begins: bool, ends: bool) -> "list[Playable]":
     """The frames in which nothing changes are not copied: a recording may last an hour."""
     frames = len(prompt.frames(Codec.PCMU)) // FRAME_BYTES
     if not begins and not ends:
@@ -65,7 +62,7 @@ def _faded(prompt: Playable, *, begins: bool, ends: bool) -> list[Playable]:
 class _Middle:
     """Some frames of a prompt, as they are."""
 
-    def __init__(self, prompt: Playable, first: int, last: int) -> None:
+    def __init__(self, prompt: "Playable", first: int, last: int) -> None:
         self._prompt = prompt
         self._bytes = slice(first * FRAME_BYTES, last * FRAME_BYTES)
 
@@ -76,7 +73,7 @@ class _Middle:
 class _Frame:
     """One frame of a prompt, rising from silence, or falling to it, or both."""
 
-    def __init__(self, prompt: Playable, number: int, *, begins: bool, ends: bool) -> None:
+    def __init__(self, prompt: "Playable", number: int, *, begins: bool, ends: bool) -> None:
         self._of = _Middle(prompt, number, number + 1)
         self._begins = begins
         self._ends = ends

@@ -14,8 +14,6 @@ MediaError
         PromptDamaged   its files are not what was written
 """
 
-from __future__ import annotations
-
 
 class MediaError(Exception):
     """Something about the media of one call, or of all."""

@@ -4,8 +4,6 @@ Both laws are what ITU-T G.191 (and so `audioop`) computes; a test compares all 
 numpy is imported when the first table is made, not with this module, which a start-up loads.
 """
 
-from __future__ import annotations
-
 from enum import IntEnum
 from functools import cache
 from typing import TYPE_CHECKING
@@ -39,7 +37,7 @@ class Codec(IntEnum):
         return 0xFF if self is Codec.PCMU else 0xD5
 
 
-def encode(pcm: NDArray[np.int16], codec: Codec) -> NDArray[np.uint8]:
+def encode(pcm: "NDArray[np.int16]", codec: Codec) -> "NDArray[np.uint8]":
     """Encode samples; the result has the shape of `pcm`. Raises `TypeError` unless int16."""
     import numpy as np
 
@@ -48,7 +46,7 @@ def encode(pcm: NDArray[np.int16], codec: Codec) -> NDArray[np.uint8]:
     return _encode_table(codec)[pcm.view(np.uint16)]
 
 
-def decode(coded: NDArray[np.uint8], codec: Codec) -> NDArray[np.int16]:
+def decode(coded: "NDArray[np.uint8]", codec: Codec) -> "NDArray[np.int16]":
     """Decode bytes; the result has the shape of `coded`. Raises `TypeError` unless uint8."""
     import numpy as np
 
@@ -58,7 +56,7 @@ def decode(coded: NDArray[np.uint8], codec: Codec) -> NDArray[np.int16]:
 
 
 @cache
-def _encode_table(codec: Codec) -> NDArray[np.uint8]:
+def _encode_table(codec: Codec) -> "NDArray[np.uint8]":
     """The byte for each sample, at the sample's two's complement."""
     import numpy as np
 
@@ -68,7 +66,7 @@ def _encode_table(codec: Codec) -> NDArray[np.uint8]:
 
 
 @cache
-def _decode_table(codec: Codec) -> NDArray[np.int16]:
+def _decode_table(codec: Codec) -> "NDArray[np.int16]":
     import numpy as np
 
     codes = np.arange(256, dtype=np.int32)
@@ -76,7 +74,7 @@ def _decode_table(codec: Codec) -> NDArray[np.int16]:
     return table.astype(np.int16)
 
 
-def _encode_ulaw(samples: NDArray[np.int32]) -> NDArray[np.int32]:
+def _encode_ulaw(samples: "NDArray[np.int32]") -> "NDArray[np.int32]":
     import numpy as np
 
     linear = samples >> 2  # 14 bits
@@ -87,7 +85,7 @@ def _encode_ulaw(samples: NDArray[np.int32]) -> NDArray[np.int32]:
     return coded
 
 
-def _encode_alaw(samples: NDArray[np.int32]) -> NDArray[np.int32]:
+def _encode_alaw(samples: "NDArray[np.int32]") -> "NDArray[np.int32]":
     import numpy as np
 
     linear = samples >> 3  # 13 bits
@@ -100,7 +98,7 @@ def _encode_alaw(samples: NDArray[np.int32]) -> NDArray[np.int32]:
     return coded
 
 
-def _decode_ulaw(codes: NDArray[np.int32]) -> NDArray[np.int32]:
+def _decode_ulaw(codes: "NDArray[np.int32]") -> "NDArray[np.int32]":
     import numpy as np
 
     plain = ~codes & 0xFF
@@ -110,7 +108,7 @@ def _decode_ulaw(codes: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.where(plain & 0x80, -magnitude, magnitude)
 
 
-def _decode_alaw(codes: NDArray[np.int32]) -> NDArray[np.int32]:
+def _decode_alaw(codes: "NDArray[np.int32]") -> "NDArray[np.int32]":
     import numpy as np
 
     plain = codes ^ 0x55

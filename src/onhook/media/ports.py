@@ -5,8 +5,6 @@ Ports are taken in turn, from a random place on, so that a port that was just gi
 last to be used again: packets of the old call that are still on their way find nobody.
 """
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Callable
 from typing import Generic, TypeVar

@@ -5,8 +5,6 @@ mapped into memory, so that every call that plays a prompt shares one copy of it
 changed once it has its name; deleting it does not disturb whoever has it open.
 """
 
-from __future__ import annotations
-
 import mmap
 import os
 import re
@@ -62,7 +60,7 @@ class Prompt:
         return all(_path(directory, digest, codec).is_file() for codec in Codec)
 
     @classmethod
-    def open(cls, directory: Path, digest: str) -> Prompt:
+    def open(cls, directory: Path, digest: str) -> "Prompt":
         """Map a prompt into memory.
 
         Raises `PromptMissing`, `PromptDamaged`, `ValueError` for what is not a digest (16 to 128
@@ -74,7 +72,7 @@ class Prompt:
         return cls(digest, views)
 
     @classmethod
-    def write(cls, directory: Path, digest: str, pcm: NDArray[np.int16]) -> Prompt:
+    def write(cls, directory: Path, digest: str, pcm: "NDArray[np.int16]") -> "Prompt":
         """Keep mono samples at 8,000 Hz as a prompt, and open it. It survives a power cut.
 
         `pcm` is one-dimensional int16 with at least one sample; the last frame is filled up with
@@ -87,7 +85,7 @@ class Prompt:
         return cls.open(directory, digest)
 
     @classmethod
-    def of(cls, pcm: NDArray[np.int16]) -> Prompt:
+    def of(cls, pcm: "NDArray[np.int16]") -> "Prompt":
         """As `write`, but kept in memory only, and without a digest."""
         return cls("", {codec: memoryview(coded) for codec, coded in _coded(pcm).items()})
 
@@ -97,7 +95,7 @@ def is_scratch(path: Path) -> bool:
     return path.name.startswith(_SCRATCH)
 
 
-def _coded(pcm: NDArray[np.int16]) -> dict[Codec, bytes]:
+def _coded(pcm: "NDArray[np.int16]") -> dict[Codec, bytes]:
     """Whole frames in both laws."""
     if pcm.ndim != 1 or not len(pcm):
         raise ValueError("a prompt is made of one channel with at least one sample")

@@ -1,7 +1,5 @@
 """Recording a stream: what the peer says and what it is sent, mixed, in time with each other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

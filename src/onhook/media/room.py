@@ -1,7 +1,5 @@
 """A room: several calls that hear each other."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 from onhook.media._plane import lib
@@ -19,7 +17,7 @@ class Room:
     empty one stays open.
     """
 
-    def __init__(self, ask: Ask, room: Any) -> None:
+    def __init__(self, ask: "Ask", room: Any) -> None:
         self._ask = ask
         self._room = room
         self._members: set[Stream] = set()
@@ -28,7 +26,7 @@ class Room:
     def __len__(self) -> int:
         return len(self._members)
 
-    def __contains__(self, stream: Stream) -> bool:
+    def __contains__(self, stream: "Stream") -> bool:
         return stream in self._members
 
     @property
@@ -36,7 +34,7 @@ class Room:
         """Whether streams can be added."""
         return self._open
 
-    def add(self, stream: Stream, *, muted: bool = False) -> None:
+    def add(self, stream: "Stream", *, muted: bool = False) -> None:
         """Let a stream in; it leaves what it was joined to. A member is only muted, or not.
 
         Raises `RoomClosed`, `RoomFull`, `StreamClosed`, and `ValueError` for a stream of another
@@ -57,13 +55,13 @@ class Room:
         stream._room = self
         self._members.add(stream)
 
-    def remove(self, stream: Stream) -> None:
+    def remove(self, stream: "Stream") -> None:
         """Let a member go; its stream goes on. Does nothing for a stream that is not in here."""
         if stream in self._members:
             self._ask(lib.plane_leave, stream._handle)
             stream._part()
 
-    def mute(self, stream: Stream, muted: bool) -> None:
+    def mute(self, stream: "Stream", muted: bool) -> None:
         """Whether the others do not hear a member, who hears them all the same.
 
         Raises `ValueError` for a stream that is not in here.

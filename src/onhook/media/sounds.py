@@ -4,8 +4,6 @@ All are quiet enough to be listened to (about -20 dB of full scale) and end wher
 that `Stream.loop()` repeats them without a click. numpy is imported when the first is made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +28,7 @@ class Sound:
 
     __slots__ = ("_pcm", "_views")
 
-    def __init__(self, pcm: NDArray[np.int16]) -> None:
+    def __init__(self, pcm: "NDArray[np.int16]") -> None:
         self._pcm = pcm
         self._views: dict[Codec, memoryview] = {}
 
@@ -127,7 +125,7 @@ def hold_music() -> Sound:
     return _sound(music * 0.2 / np.abs(music).max())
 
 
-def _pluck(hz: float) -> NDArray[np.float64]:
+def _pluck(hz: float) -> "NDArray[np.float64]":
     """A string's note: it is there at once and dies away, its overtones sooner."""
     import numpy as np
 
@@ -140,7 +138,9 @@ def _pluck(hz: float) -> NDArray[np.float64]:
     return wave * _edges(len(wave))
 
 
-def _tone(tones_hz: Sequence[float], duration_s: float, *, amplitude: float) -> NDArray[np.float64]:
+def _tone(
+    tones_hz: Sequence[float], duration_s: float, *, amplitude: float
+) -> "NDArray[np.float64]":
     """Several sines of the same level, whose sum has no more than this amplitude."""
     import numpy as np
 
@@ -150,7 +150,7 @@ def _tone(tones_hz: Sequence[float], duration_s: float, *, amplitude: float) -> 
     return tone
 
 
-def _edges(count: int) -> NDArray[np.float64]:
+def _edges(count: int) -> "NDArray[np.float64]":
     """One, but for a quarter of a sine at both ends."""
     import numpy as np
 
@@ -161,7 +161,7 @@ def _edges(count: int) -> NDArray[np.float64]:
     return shape
 
 
-def _sound(wave: NDArray[np.float64]) -> Sound:
+def _sound(wave: "NDArray[np.float64]") -> Sound:
     import numpy as np
 
     return Sound(np.round(wave * _FULL_SCALE).astype(np.int16))

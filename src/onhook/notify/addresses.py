@@ -24,8 +24,6 @@ NAT64 with a prefix of the operator's own cannot be told from any other address;
 keeps private ranges out of the translator (RFC 6052, section 3.1 asks for that).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from ipaddress import (
     IPv4Address,

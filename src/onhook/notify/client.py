@@ -9,8 +9,6 @@ No redirect of a notification is followed; those of a download are, each to an a
 like the first. No proxy or .netrc is taken from the environment, and no cookie is kept.
 """
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 import time

@@ -1,7 +1,5 @@
 """The body of a download, held to its limit while it arrives."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 

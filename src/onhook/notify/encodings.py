@@ -6,8 +6,6 @@ deflate are decoded, piece by piece within the limit of the file, so that a bomb
 file of that size; the other codings are refused.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterator
 from typing import Final

@@ -1,7 +1,5 @@
 """What is remembered for a while."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar

@@ -10,8 +10,6 @@ Whoever wants JSON gets it as the body alone: an object of the same parameters, 
 notify_url is then called as it is.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What there is to tell, and what came of telling it. Times are Unix times in seconds."""
 
-from __future__ import annotations
-
 import enum
 import re
 from collections.abc import Mapping

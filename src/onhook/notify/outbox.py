@@ -23,8 +23,6 @@ Whoever waits does so on the monotonic clock: setting the wall clock makes no at
 and gives nothing up. Unix time dates what is recorded, and is all there is across a restart.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import deque

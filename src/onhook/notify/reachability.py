@@ -5,8 +5,6 @@ succeed. What was found good is remembered for a minute for each (scheme, host, 
 asked again, so that a customer who repairs something sees it at once.
 """
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 import time

@@ -1,7 +1,5 @@
 """Where a redirected download goes on (RFC 9110, section 15.4). Pure."""
 
-from __future__ import annotations
-
 from typing import Final
 from urllib.parse import urljoin
 

@@ -1,7 +1,5 @@
 """What a request to a customer's server came to, as values."""
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field

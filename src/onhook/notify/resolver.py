@@ -5,8 +5,6 @@ server must not hold up the loop's other threads. Results are kept for a few sec
 receiver costs one lookup and not hundreds a second; what is kept has passed the policy.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import time

@@ -1,7 +1,5 @@
 """When a notification is tried again. Pure."""
 
-from __future__ import annotations
-
 import calendar
 import email.utils
 from collections.abc import Sequence

@@ -7,8 +7,6 @@
   body nor an old time can be replayed. During a rotation there is one signature for each secret.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

@@ -5,8 +5,6 @@ turn. So a dead host, each of whose requests lasts until its deadline, holds nei
 the head of the queue: a host that is alive waits for one turn.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator

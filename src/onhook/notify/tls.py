@@ -1,7 +1,5 @@
 """How the certificates of customers' servers are checked."""
 
-from __future__ import annotations
-
 import ssl
 from pathlib import Path
 

@@ -5,8 +5,6 @@ not know is passed over, unless it says that it has to be understood; a whole bo
 refused, unless it says that it need not be. Nothing is decoded: a part in base64 is one we do not know.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

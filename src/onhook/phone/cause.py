@@ -1,7 +1,5 @@
 """Why a call ended, as SIP tells it (RFC 3326, Q.850). Pure."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

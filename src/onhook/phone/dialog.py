@@ -1,7 +1,5 @@
 """A dialog, whoever placed the call (RFC 3261 12), and what has to be kept to end it later. Pure."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +56,7 @@ class DialogRecord:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, object]) -> DialogRecord:
+    def from_dict(cls, data: Mapping[str, object]) -> "DialogRecord":
         """The reverse of `as_dict`. Raises ValueError for anything else."""
         match data:
             case {
@@ -114,7 +112,7 @@ class Dialog:
         self._next_cseq = next_cseq
 
     @classmethod
-    def of_invite(cls, invite: Request, local_tag: str) -> Dialog:
+    def of_invite(cls, invite: Request, local_tag: str) -> "Dialog":
         """Of a call to us. Raises ValueError for an INVITE that cannot make one."""
         return cls(
             call_id=invite.call_id,
@@ -130,7 +128,7 @@ class Dialog:
         )
 
     @classmethod
-    def of_answer(cls, sent: SentInvite, response: Response) -> Dialog:
+    def of_answer(cls, sent: SentInvite, response: Response) -> "Dialog":
         """Of a call of ours, from a response to its INVITE (RFC 3261 12.1.2).
 
         A Contact that is missing or of no use is replaced by where the INVITE went: a call that was
@@ -139,12 +137,14 @@ class Dialog:
         return cls._ours(sent, response, _route_set(response)[::-1])
 
     @classmethod
-    def without_routes(cls, sent: SentInvite, response: Response | None = None) -> Dialog:
+    def without_routes(cls, sent: SentInvite, response: Response | None = None) -> "Dialog":
         """Of a call of ours that nobody answered yet, or in a way that cannot be read."""
         return cls._ours(sent, response, ())
 
     @classmethod
-    def _ours(cls, sent: SentInvite, response: Response | None, routes: tuple[str, ...]) -> Dialog:
+    def _ours(
+        cls, sent: SentInvite, response: Response | None, routes: tuple[str, ...]
+    ) -> "Dialog":
         target = sent.request_uri
         if response is not None:
             with contextlib.suppress(ValueError):

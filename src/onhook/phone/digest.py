@@ -4,8 +4,6 @@ MD5 and SHA-256, the latter wherever it is offered; `qop=auth`, or none as in RF
 other kind are as good as none.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import secrets

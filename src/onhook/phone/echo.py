@@ -4,8 +4,6 @@ Values that come in one line leave in one: a request with thousands of Vias woul
 its bytes otherwise, and to whoever it says that it comes from.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 

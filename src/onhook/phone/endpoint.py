@@ -8,8 +8,6 @@ Who is answered how:
     - refusals of new requests are stateless (RFC 3261 8.2.7): a repeated request is refused again.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

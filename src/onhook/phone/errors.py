@@ -15,8 +15,6 @@ What a stranger sends ends in the first two branches and never leaves this packa
 `CallStateError` and `ValueError` reach the callers of the package, for their own mistakes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 

@@ -4,8 +4,6 @@ A message ends where its Content-Length says; one that names none has no body. W
 unfinished message is bounded by `MAX_DATAGRAM_BYTES`, as over UDP.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

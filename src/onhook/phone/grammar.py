@@ -8,8 +8,6 @@ case, as RFC 3261 7.3.1 asks.
 Every function raises `ValueError`, and only that, for text that does not fit.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

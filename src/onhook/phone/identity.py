@@ -4,8 +4,6 @@ What a number means is not decided here: whether `91234567` lacks a country code
 the trunk to say.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from urllib.parse import unquote

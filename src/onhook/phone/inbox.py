@@ -7,8 +7,6 @@ which it came. An INVITE that waited for T1 is forgotten: its sender has repeate
 17.1.1.2).
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol

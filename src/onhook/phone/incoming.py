@@ -4,8 +4,6 @@ Everything is synchronous. A callback is always the last thing that happens, so 
 call back at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol
 

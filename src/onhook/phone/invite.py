@@ -5,8 +5,6 @@ follows from it. So whoever has the record of one, also in another process, can 
 after it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
@@ -47,11 +45,11 @@ class SentInvite:
         """Identifies the transaction; its CANCEL has the same one (RFC 3261 9.1)."""
         return f"{MAGIC_COOKIE}{self.token}.{self.cseq}"
 
-    def again(self) -> SentInvite:
+    def again(self) -> "SentInvite":
         """The INVITE that follows this one in the same call (RFC 3261 22.2)."""
         return replace(self, cseq=self.cseq + 1)
 
-    def towards(self, destination: Address) -> SentInvite:
+    def towards(self, destination: Address) -> "SentInvite":
         """The same INVITE, whose trunk has another address now."""
         return replace(self, destination=destination)
 
@@ -111,7 +109,7 @@ class SentInvite:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, object]) -> SentInvite:
+    def from_dict(cls, data: Mapping[str, object]) -> "SentInvite":
         """The reverse of `as_dict`. Raises ValueError for anything else."""
         match data:
             case {

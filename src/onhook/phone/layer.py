@@ -9,8 +9,6 @@ seconds, are bounded here: beyond the limit the oldest is forgotten, which costs
 answer to a very late repetition.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol
 

@@ -4,8 +4,6 @@ Everything is synchronous. A callback is always the last thing that happens, so 
 call back at once.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,7 +63,7 @@ class Signalling(Protocol):
     def soon(self, callback: Callable[[], None]) -> None:
         """Call back after T1, in which a message that is on its way arrives (RFC 3261 17.1.1.1)."""
 
-    def forget(self, call: Leg) -> None:
+    def forget(self, call: "Leg") -> None:
         """The call is over: nothing in its dialog is for it any more."""
 
 

@@ -1,7 +1,5 @@
 """The life of a call as signalling sees it: its table of states, and what its owner is told. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Protocol

@@ -5,8 +5,6 @@ otherwise have us send audio into a network of ours. The threads are not those t
 name these hosts, and they may be slow to be found.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 

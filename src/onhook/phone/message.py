@@ -8,8 +8,6 @@ Text is decoded with `surrogateescape`, so that whatever bytes a peer put into t
 reply echoes go back unchanged.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -3,8 +3,6 @@
 Both are asked for every message and answered from bounded caches; a stranger can make up addresses.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address

@@ -1,7 +1,5 @@
 """Which refusals are worth a line in the log. Bounded: a stranger can make up addresses."""
 
-from __future__ import annotations
-
 import time
 from collections import OrderedDict
 from collections.abc import Callable

@@ -7,8 +7,6 @@ with as RFC 3261 9.1 and 13.2.2.4 say. Should none of them be known any more, a 
 to ring gets a BYE: the call was answered, and the ACK was the last thing that process did.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol

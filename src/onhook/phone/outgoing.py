@@ -5,8 +5,6 @@ that answers has it, every other one is acknowledged and hung up. Redirections a
 stranger points to is called at our expense. As in `leg`, a callback is always the last thing that happens.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Protocol
 

@@ -5,8 +5,6 @@ If the process that owes it dies, the next one sends it: all that it needs is wh
 repeats (RFC 3261 8.2.6.2), and the address the INVITE came from.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -29,7 +27,7 @@ class PendingInvite:
     source: Address
 
     @classmethod
-    def of(cls, invite: Request) -> PendingInvite:
+    def of(cls, invite: Request) -> "PendingInvite":
         """What has to be kept of an INVITE."""
         lines = [f"{name}: {value}" for name in _ECHOED for value in invite.headers[name]]
         head = "\r\n".join([f"INVITE {invite.uri} SIP/2.0", *lines])
@@ -40,7 +38,7 @@ class PendingInvite:
         return {"head": self.head, "source": listed(self.source)}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, object]) -> PendingInvite:
+    def from_dict(cls, data: Mapping[str, object]) -> "PendingInvite":
         """The reverse of `as_dict`. Raises ValueError for anything else."""
         match data:
             case {"head": str(head), "source": source}:

@@ -4,8 +4,6 @@ Whatever a peer sent is echoed as it came; whatever the application hands in is 
 line breaks, because a header value that holds one is two headers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from onhook.phone.echo import echo_of_malformed

@@ -5,8 +5,6 @@ name server that does not answer holds up two threads at the most, and no call f
 deadline.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import Callable

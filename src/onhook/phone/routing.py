@@ -12,8 +12,6 @@ calls itself by a private one is behind address translation too, and its port is
 `maddr` is not followed: it would send what we say to whoever the peer likes.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """What is refused before anybody hears of it (RFC 3261 8.2.1 to 8.2.3, 16.3). Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from onhook.phone.bodies import READABLE, accepts_sdp, description_of, is_optional, media_type

@@ -5,8 +5,6 @@ host name instead is for somebody else to look up. The parser raises nothing but
 whatever it is given. What is written is in `sdp_writer`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ipaddress
 import re
@@ -48,7 +46,7 @@ class Direction(Enum):
     INACTIVE = "inactive"
 
     @property
-    def mirrored(self) -> Direction:
+    def mirrored(self) -> "Direction":
         """The same direction as the other side writes it in its answer (RFC 3264 6.1)."""
         if self is Direction.SENDONLY:
             return Direction.RECVONLY

@@ -4,8 +4,6 @@ An answer takes one audio stream of the offer, over the same transport and under
 refuses every other one (RFC 3264 6).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -35,7 +33,7 @@ class Extras:
     comfort_noise: bool = False
 
     @classmethod
-    def of(cls, media: RemoteMedia) -> Extras:
+    def of(cls, media: RemoteMedia) -> "Extras":
         """Those that are in a description."""
         return cls(media.rtcp_mux, media.comfort_noise)
 

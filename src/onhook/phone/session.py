@@ -1,7 +1,5 @@
 """Offer and answer of one call (RFC 3264): which codec was agreed, and what we said last. Pure."""
 
-from __future__ import annotations
-
 import ipaddress
 import secrets
 from collections.abc import Callable

@@ -7,8 +7,6 @@ transaction uses it. The pings of a trusted peer say that it wants to keep it; a
 A stream that cannot be cut into messages ends its connection, once its sender was told.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import Callable
@@ -44,7 +42,7 @@ MAX_STRANGERS = 50
 class _Connection(asyncio.Protocol):
     """One connection, from either side. `proven`: a message was read from it."""
 
-    def __init__(self, owner: TcpTransport, peer: TcpAddress | None = None) -> None:
+    def __init__(self, owner: "TcpTransport", peer: TcpAddress | None = None) -> None:
         self._owner = owner
         self._framer = Framer()
         self._transport: asyncio.Transport | None = None

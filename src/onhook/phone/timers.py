@@ -5,8 +5,6 @@ Nothing below the endpoint reads a clock: whoever owns a transaction hands in an
 it is told to.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -24,8 +24,6 @@ Over TCP nothing is repeated but a 2xx (RFC 3261 13.3.1.4), and a request whose 
 anything came back: over a new one. The lingering stays, where RFC 3261 has no wait.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import ClassVar, Protocol
@@ -82,13 +80,13 @@ Send = Callable[[bytes, Address], None]
 class TransactionOwner:
     """What a transaction layer is told by its transactions; the base does nothing."""
 
-    def lingers(self, transaction: Transaction) -> None:
+    def lingers(self, transaction: "Transaction") -> None:
         """Nobody waits for this transaction any more; it only absorbs repetitions."""
 
-    def terminated(self, transaction: Transaction) -> None:
+    def terminated(self, transaction: "Transaction") -> None:
         """Its branch may be used anew: the layer forgets it."""
 
-    def repeated(self, transaction: Transaction) -> None:
+    def repeated(self, transaction: "Transaction") -> None:
         """A retransmission leaves: the peer or the network lost something."""
 
 

@@ -6,8 +6,6 @@ module which decides how much is read at a time; it works with asyncio's own loo
 goes wrong with one datagram is counted; nothing is raised into the event loop.
 """
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import socket

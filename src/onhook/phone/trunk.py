@@ -1,7 +1,5 @@
 """Where a call of ours goes and whom it names: trunks and caller ids. Pure."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address

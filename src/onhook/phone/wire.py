@@ -4,8 +4,6 @@ Callbacks, and no task for a message: a request is read, matched and answered be
 is taken from the socket.
 """
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 from abc import ABC, abstractmethod

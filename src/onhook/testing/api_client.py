@@ -1,7 +1,5 @@
 """A client of the API, as thin as can be: parameters go out, the JSON object comes back."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from types import TracebackType

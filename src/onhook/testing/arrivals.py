@@ -1,7 +1,5 @@
 """INVITEs that are not a call yet: challenged ones, and those a test wants to be lost."""
 
-from __future__ import annotations
-
 import secrets
 
 from onhook.testing.call_log import CallLog

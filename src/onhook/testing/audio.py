@@ -1,7 +1,5 @@
 """The phone's own side of the sound: it talks in packets, presses keys, and records."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 import secrets

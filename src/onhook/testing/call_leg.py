@@ -6,8 +6,6 @@ Errors:
     +-- PhoneTimeout    what was waited for did not come; also a TimeoutError
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TypeVar

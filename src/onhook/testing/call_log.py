@@ -1,7 +1,5 @@
 """What happened in a call of the test phone, when, and how it ended."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -9,8 +9,6 @@ Code under test takes the clock as an argument (anything with `now` and `call_la
 schedule of 24 hours or a SIP timer of 32 seconds passes in a microsecond, and always the same way.
 """
 
-from __future__ import annotations
-
 import heapq
 import math
 from collections.abc import Callable

@@ -4,8 +4,6 @@ An event loop sees a datagram when it gets round to it; a test that measures the
 two packets must not measure the loop. Elsewhere than on Linux the time of reading is taken.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import socket
@@ -45,7 +43,7 @@ class DatagramSocket:
     @classmethod
     def open(
         cls, host: str, receive: Receive, *, port: int = 0, even: bool = False
-    ) -> DatagramSocket:
+    ) -> "DatagramSocket":
         """Bind a socket; `even` asks for an even port (RFC 3550 11). OSError passes through."""
         refused: list[socket.socket] = []  # held, so that the kernel does not offer them again
         try:

@@ -1,7 +1,5 @@
 """One call of the test phone within its dialog (RFC 3261 12, 14, 15), whoever placed it."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 

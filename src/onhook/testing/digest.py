@@ -3,8 +3,6 @@
 Written for the test phone alone, from the verifier's side: it shares nothing with the product's own.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import secrets

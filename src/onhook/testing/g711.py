@@ -5,8 +5,6 @@ would hide itself. Decoding follows ITU-T G.711 tables 1a and 2a (expanded to 16
 takes the nearest value that decoding can yield.
 """
 
-from __future__ import annotations
-
 from typing import TypeAlias
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A call that the test phone was called with; what it can do once answered is in `CallLeg`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from onhook.testing import sip_text

@@ -1,7 +1,5 @@
 """INVITE transactions, of those sent within a call and of those received (RFC 3261 17, UDP)."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable

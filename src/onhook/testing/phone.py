@@ -21,8 +21,6 @@ addresses. One phone can have any number of calls at once, each with sockets of 
 it takes calls to any number, so that it can stand for a trunk with many phones behind it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 import secrets

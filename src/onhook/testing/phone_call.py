@@ -1,7 +1,5 @@
 """A call that the test phone placed; what it can do once it is answered is in `CallLeg`."""
 
-from __future__ import annotations
-
 from onhook.testing.audio import Audio
 from onhook.testing.call_leg import WAIT_S, CallLeg, CallNotAnswered, PhoneError, PhoneTimeout
 from onhook.testing.call_log import CallLog, Ended

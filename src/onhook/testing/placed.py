@@ -1,7 +1,5 @@
 """The caller's side of the first INVITE (RFC 3261 13.2), with the faults a test asks for."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable

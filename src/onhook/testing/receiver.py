@@ -9,8 +9,6 @@ Scripted failures (`reply_with`) and a handler that makes API requests from insi
 make it every kind of application that the delivery has to cope with.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import ssl

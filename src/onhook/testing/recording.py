@@ -1,7 +1,5 @@
 """What the test phone heard: the RTP packets that arrived, and the sound in them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -217,15 +215,15 @@ class Recording:
             presses.setdefault((packet.ssrc, packet.timestamp), event.digit)
         return "".join(presses.values())
 
-    def before(self, at_s: float) -> Recording:
+    def before(self, at_s: float) -> "Recording":
         """Return a recording of what had arrived at a moment (monotonic)."""
         return self._part(packet for packet in self.packets if packet.at_s < at_s)
 
-    def since(self, at_s: float) -> Recording:
+    def since(self, at_s: float) -> "Recording":
         """Return a recording of what arrived from a moment on (monotonic)."""
         return self._part(packet for packet in self.packets if packet.at_s >= at_s)
 
-    def _part(self, packets: Iterable[RtpPacket]) -> Recording:
+    def _part(self, packets: Iterable[RtpPacket]) -> "Recording":
         part = Recording(self._types)
         for packet in packets:
             part.add(packet)

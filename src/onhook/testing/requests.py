@@ -1,7 +1,5 @@
 """Requests on their way: sent again until they are answered (RFC 3261 17.1), over UDP."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol

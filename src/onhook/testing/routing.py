@@ -1,7 +1,5 @@
 """Requests within a dialog: what they say and where they go (RFC 3261 12.2.1.1). Pure."""
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import dataclass, replace
 
@@ -32,7 +30,7 @@ class DialogRoute:
     """In the order in which a request of ours names them."""
 
     @classmethod
-    def of_caller(cls, invite: SipMessage, answer: SipMessage) -> DialogRoute:
+    def of_caller(cls, invite: SipMessage, answer: SipMessage) -> "DialogRoute":
         """The caller's dialog, made by a 2xx: its Record-Routes backwards (RFC 3261 12.1.2)."""
         return cls(
             invite.need("From"), answer.need("To"), invite.call_id, invite.need("Contact"),
@@ -40,7 +38,7 @@ class DialogRoute:
         )  # fmt: skip
 
     @classmethod
-    def of_callee(cls, invite: SipMessage, tag: str, contact: str) -> DialogRoute:
+    def of_callee(cls, invite: SipMessage, tag: str, contact: str) -> "DialogRoute":
         """The callee's dialog: the INVITE's Record-Routes as they stand (RFC 3261 12.1.1)."""
         return cls(
             f"{invite.need('To')};tag={tag}", invite.need("From"), invite.call_id, contact,
@@ -48,7 +46,7 @@ class DialogRoute:
             tuple(invite.values("Record-Route")),
         )  # fmt: skip
 
-    def refreshed(self, message: SipMessage) -> DialogRoute:
+    def refreshed(self, message: SipMessage) -> "DialogRoute":
         """Follow the other side to the Contact of its re-INVITE, or of its 2xx to ours (12.2)."""
         return replace(self, target=_contact_uri(message, self.target))
 

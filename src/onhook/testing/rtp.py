@@ -3,8 +3,6 @@
 Pure, and written for the test phone alone. Errors: RtpError (a ValueError).
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Errors: SdpTextError (a ValueError) for everything that cannot be read.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence

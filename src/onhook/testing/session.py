@@ -1,7 +1,5 @@
 """The offers and answers of one call (RFC 3264), and the sound that they agree on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from onhook.testing import sdp_text

@@ -4,8 +4,6 @@ Each function returns sentences, none when there is nothing to say. They end up 
 `PhoneCall.complaints`, so `assert not call.complaints` is one more line in any test.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from onhook.testing import sip_text

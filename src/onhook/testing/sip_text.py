@@ -6,8 +6,6 @@ strict where the RFC is, because its work is to notice what a server gets wrong.
 Errors: SipTextError (a ValueError) for everything that cannot be read.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterable

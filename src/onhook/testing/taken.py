@@ -1,7 +1,5 @@
 """The callee's side of the first INVITE (RFC 3261 13.3), with the faults a test asks for."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 

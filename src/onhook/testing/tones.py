@@ -4,8 +4,6 @@ A message that is a tone has edges that can be measured: was it heard from its f
 last? `find_tone` answers within a few milliseconds. `speech_like` tells whether somebody speaks.
 """
 
-from __future__ import annotations
-
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """From a spool to an mp3, and to its end."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import os

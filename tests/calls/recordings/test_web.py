@@ -1,7 +1,5 @@
 """A recording as a browser asks for it."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
