@@ -3,17 +3,18 @@
  * another one, or in a room, as the first byte says.
  *
  * With libFuzzer:
- *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media fuzz/media_receive.c \
- *      src/onhook/media/law.c src/onhook/media/mixer.c src/onhook/media/recorder.c src/onhook/media/rtcp.c src/onhook/media/silence.c \
- *      -lpthread
+ *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media/native fuzz/media_receive.c \
+ *      src/onhook/media/native/[a-z]*.c -lpthread
  * Without it, with inputs of its own making (the argument is how many):
- *   cc -g -DSTANDALONE -fsanitize=address,undefined -Isrc/onhook/media fuzz/media_receive.c \
- *      src/onhook/media/law.c src/onhook/media/mixer.c src/onhook/media/recorder.c src/onhook/media/rtcp.c src/onhook/media/silence.c \
- *      -lpthread
+ *   cc -g -DSTANDALONE -fsanitize=address,undefined -Isrc/onhook/media/native fuzz/media_receive.c \
+ *      src/onhook/media/native/[a-z]*.c -lpthread
  */
-#include "plane.c"
+#define _GNU_SOURCE
+#include "internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { PEERS = 3, INPUT_BYTES = 16384, LONGEST = 96 };
 

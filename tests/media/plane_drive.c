@@ -1,7 +1,6 @@
 /* Drives the media plane with real sockets on loopback, to be run under the sanitizers:
- *   cc -std=c11 -fsanitize=address,undefined -Isrc/onhook/media tests/media/plane_drive.c \
- *      src/onhook/media/plane.c src/onhook/media/law.c src/onhook/media/mixer.c \
- *      src/onhook/media/recorder.c src/onhook/media/rtcp.c src/onhook/media/silence.c -lpthread
+ *   cc -std=c11 -fsanitize=address,undefined -Isrc/onhook/media/native tests/media/plane_drive.c \
+ *      src/onhook/media/native/[a-z]*.c -lpthread
  * Ends with 0 and "ok" when all that was expected happened.
  */
 #define _GNU_SOURCE

@@ -2,9 +2,12 @@
  * counted by hand, and everything that can be asked is asked at random, by the seed that is the argument.
  * Ends with 0 and "ok".
  */
-#include "plane.c"
+#define _GNU_SOURCE
+#include "internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { CALLS = 20, ROOMS = 2, TICKS = 30000, LONGEST = 7 };
 

@@ -1,9 +1,11 @@
 /* The pacing rules of the media plane, on a clock of this program's own: no thread runs, ticks are
  * counted by hand, and rounds are left out at random. Ends with 0 and "ok".
  */
-#include "plane.c"
+#define _GNU_SOURCE
+#include "internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { CALLS = 70, TICKS = 20000, LONGEST = 7 };
 

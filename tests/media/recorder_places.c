@@ -1,19 +1,22 @@
 /* Where the recorder puts what it hears, and what becomes of it on a bad disk: on a clock of this
- * program's own, without the writer's thread. Ends with 0 and "ok".
+ * program's own, without the writer's thread; write() is that of this program (ld --wrap=write). Ends
+ * with 0 and "ok".
  */
 #define _GNU_SOURCE
-#include <stdint.h>
-#include <sys/types.h>
-static ssize_t disk_write(int fd, const void *data, size_t bytes);
-#define write disk_write
-#include "recorder.c"
-#undef write
+#include "recording.h"
 
+#include "law.h"
+
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
-    DISK = 1000, /* a descriptor that only disk_write() knows */
-    MS = 8,      /* samples */
+    DISK = 1000, /* a descriptor that only this write() knows */
+    MS = SAMPLES_PER_MS,
+    PCMU = 0,
+    PCMA = 8,
     PACKET = 20 * MS,
     HOUR = 3600 * 1000 * MS,
     START = 123456,
@@ -44,7 +47,9 @@ static uint64_t chance(uint64_t below)
     return state % below;
 }
 
-static ssize_t disk_write(int fd, const void *data, size_t bytes)
+ssize_t __wrap_write(int fd, const void *data, size_t bytes);
+
+ssize_t __wrap_write(int fd, const void *data, size_t bytes)
 {
     if (fd != DISK)
         return (ssize_t)bytes; /* nobody has to be woken */
@@ -355,8 +360,8 @@ static void stuck_disk(void)
     disk = STUCK;
     play(1);
     recorder_end(&tap, now);
-    expect(!serve(tape, true, 1000) && !serve(tape, true, 1000 + GIVE_UP_MS - 1));
-    expect(serve(tape, true, 1000 + GIVE_UP_MS));
+    expect(!serve_recording(tape, true, 1000) && !serve_recording(tape, true, 1000 + GIVE_UP_MS - 1));
+    expect(serve_recording(tape, true, 1000 + GIVE_UP_MS));
     struct plane_recorded figures;
     recording_read(tape, &figures);
     expect(figures.error == ETIMEDOUT && !figures.samples && figures.lost == PACKET);

@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
+from onhook.media.build_plane import FLAGS, WARNINGS
+
 ROOT = Path(__file__).parents[2]
-MEDIA = ROOT / "src" / "onhook" / "media"
-MEMORY = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-THREADS = ["-fsanitize=thread"]
-REST = [
-    MEDIA / "law.c",
-    MEDIA / "mixer.c",
-    MEDIA / "recorder.c",
-    MEDIA / "rtcp.c",
-    MEDIA / "silence.c",
-]  # but for plane.c, which some include
+NATIVE = ROOT / "src" / "onhook" / "media" / "native"
+TESTS = ROOT / "tests" / "media"
+MEMORY = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+THREADS = ("-fsanitize=thread",)
 SEEDS = (
     "88172645463325252",
     "987654321987",  # a message is cut before its first frame, while the other side speaks
@@ -27,20 +25,51 @@ SEEDS = (
 )
 COMPILER = shutil.which(os.environ.get("CC", "cc"))
 
+Objects: TypeAlias = Callable[[Sequence[str]], list[Path]]
+"""The plane, compiled with these flags besides its own; once a module of tests."""
 
-def build(target: Path, flags: list[str], *sources: Path) -> Path:
-    """Compile a program; skip the test where compiler or sanitizer are missing."""
-    if COMPILER is None:
-        pytest.skip("no C compiler")
-    base = [COMPILER, "-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{MEDIA}", *flags]
-    probe = target.with_suffix(".c")
-    probe.write_text("int main(void) { return 0; }\n", encoding="ascii")
-    if subprocess.run([*base, str(probe), "-o", str(target)], capture_output=True).returncode:
-        pytest.skip(f"the compiler has no {flags[0]}")
-    command = [*base, *map(str, sources), "-lpthread", "-o", str(target)]
+
+def compile_c(*arguments: object) -> None:
+    command = [str(COMPILER), *map(str, arguments), "-g", "-O1", "-Werror"]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    return target
+
+
+def require(folder: Path, flags: Sequence[str]) -> Path:
+    """Skip the test where compiler or sanitizer are missing; else return a program that has it."""
+    if COMPILER is None:
+        pytest.skip("no C compiler")
+    probe = folder / "probe.c"
+    probe.write_text("int main(void) { return 0; }\n", encoding="ascii")
+    command = [COMPILER, *flags, str(probe), "-o", str(folder / "probe")]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip(f"the compiler has no {flags[0]}")
+    return folder / "probe"
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Objects:
+    made: dict[tuple[str, ...], list[Path]] = {}
+
+    def compiled(flags: Sequence[str]) -> list[Path]:
+        key = tuple(flags)
+        if key not in made:
+            folder = tmp_path_factory.mktemp("plane")
+            require(folder, flags)
+            made[key] = []
+            for source in sorted(NATIVE.glob("*.c")):
+                made[key].append(folder / f"{source.stem}.o")
+                compile_c(*FLAGS, *WARNINGS, *flags, "-c", source, "-o", made[key][-1])
+        return made[key]
+
+    return compiled
+
+
+def program(folder: Path, source: Path, flags: Sequence[str], linked: Sequence[Path]) -> str:
+    target = folder / source.stem
+    warnings = ("-std=c11", "-Wall", "-Wextra", f"-I{NATIVE}")
+    compile_c(*warnings, *flags, source, *linked, "-lpthread", "-o", target)
+    return str(target)
 
 
 def run(*command: str) -> None:
@@ -48,44 +77,38 @@ def run(*command: str) -> None:
     assert (ended.stdout, ended.returncode) == ("ok\n", 0), ended.stderr
 
 
-def test_memory(tmp_path: Path) -> None:
-    drive = ROOT / "tests" / "media" / "plane_drive.c"
-    run(str(build(tmp_path / "drive", MEMORY, drive, MEDIA / "plane.c", *REST)))
+def test_memory(tmp_path: Path, objects: Objects) -> None:
+    run(program(tmp_path, TESTS / "plane_drive.c", MEMORY, objects(MEMORY)))
 
 
-def test_threads(tmp_path: Path) -> None:
-    drive = ROOT / "tests" / "media" / "plane_drive.c"
-    program = build(tmp_path / "drive", THREADS, drive, MEDIA / "plane.c", *REST)
+def test_threads(tmp_path: Path, objects: Objects) -> None:
+    drive = program(tmp_path, TESTS / "plane_drive.c", THREADS, objects(THREADS))
     # older thread sanitizers cannot live with the address randomisation of newer kernels
     still = ["setarch", "-R"] if shutil.which("setarch") else []
-    trial = build(tmp_path / "trial", THREADS, tmp_path / "drive.c")
-    if subprocess.run([*still, str(trial)], capture_output=True).returncode:
+    if subprocess.run([*still, str(require(tmp_path, THREADS))], capture_output=True).returncode:
         pytest.skip("the thread sanitizer does not run here")
-    run(*still, str(program))
+    run(*still, drive)
 
 
-def test_pacing(tmp_path: Path) -> None:
-    timing = ROOT / "tests" / "media" / "plane_timing.c"
-    run(str(build(tmp_path / "timing", MEMORY, timing, *REST)))
+def test_pacing(tmp_path: Path, objects: Objects) -> None:
+    run(program(tmp_path, TESTS / "plane_timing.c", MEMORY, objects(MEMORY)))
 
 
-def test_joined(tmp_path: Path) -> None:
-    joined = ROOT / "tests" / "media" / "plane_joined.c"
-    program = str(build(tmp_path / "joined", MEMORY, joined, *REST))
+def test_joined(tmp_path: Path, objects: Objects) -> None:
+    joined = program(tmp_path, TESTS / "plane_joined.c", MEMORY, objects(MEMORY))
     for seed in SEEDS:
-        run(program, seed)
+        run(joined, seed)
 
 
-def test_mixing(tmp_path: Path) -> None:
-    mixing = ROOT / "tests" / "media" / "mixing.c"
-    run(str(build(tmp_path / "mixing", MEMORY, mixing, MEDIA / "law.c", MEDIA / "mixer.c")))
+def test_mixing(tmp_path: Path, objects: Objects) -> None:
+    run(program(tmp_path, TESTS / "mixing.c", MEMORY, objects(MEMORY)))
 
 
-def test_places(tmp_path: Path) -> None:
-    places = ROOT / "tests" / "media" / "recorder_places.c"
-    run(str(build(tmp_path / "places", MEMORY, places, MEDIA / "law.c")))
+def test_places(tmp_path: Path, objects: Objects) -> None:
+    flags = (*MEMORY, "-Wl,--wrap=write")
+    run(program(tmp_path, TESTS / "recorder_places.c", flags, objects(MEMORY)))
 
 
-def test_datagrams(tmp_path: Path) -> None:
-    harness = ROOT / "fuzz" / "media_receive.c"
-    run(str(build(tmp_path / "fuzz", [*MEMORY, "-DSTANDALONE"], harness, *REST)), "1500")
+def test_datagrams(tmp_path: Path, objects: Objects) -> None:
+    flags = (*MEMORY, "-DSTANDALONE")
+    run(program(tmp_path, ROOT / "fuzz" / "media_receive.c", flags, objects(MEMORY)), "1500")

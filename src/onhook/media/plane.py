@@ -1,6 +1,6 @@
 """The media plane, for asyncio: ports, streams, and what happens on them.
 
-A `MediaPlane` owns a thread (`plane.c`) that sends and receives the RTP of every call. A `Stream`
+A `MediaPlane` owns a thread (`native/thread.c`) that sends and receives the RTP of every call. A `Stream`
 (`stream.py`) is one call's. All of it is used from the event loop's thread; every call returns within
 microseconds, and what comes of it is told to the stream's `StreamListener`, on the loop.
 

@@ -24,7 +24,7 @@ _PAUSE_MS = 60  # between digits that are sent as tones; the plane's own for eve
 _COMMA_MS = 1000
 
 Ask = Callable[..., None]
-"""Gives the plane a command: a function of `plane.h`, and what it takes after the plane."""
+"""Gives the plane a command: a function of `native/plane.h`, and what it takes after the plane."""
 
 Record = Callable[[int, int, OnRecorded], Recorder]
 """Has the plane record the stream of a handle into a descriptor."""

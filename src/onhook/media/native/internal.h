@@ -1,0 +1,436 @@
+/* The media plane inside: what its files have in common. plane.h says what it does for its caller.
+ *
+ *   thread.c     the clock, and what is done in a tick
+ *   commands.c   what the caller asked for
+ *   schedule.c   which call is served when
+ *   send.c       frames, silence, digits
+ *   receive.c    whose packets are the peer's, and what is in them
+ *   relay.c      from one side of a bridge to the other
+ *   join.c       who hears whom
+ *   room.c       calls that hear each other mixed
+ *   reports.c    RTCP of a call (rtcp.c)
+ *   events.c     what is told to the caller
+ *   plane.c      from start to stop, on the caller's side
+ *   caller.c     handles, commands on their way, events that arrived: the caller's side too, as are
+ *   calls.c      opening, agreeing, closing, and
+ *   media.c      what is to be heard
+ *
+ * Who owns what. A call belongs to the caller until OPEN is taken and again once CLOSED is taken, a
+ * room likewise; in between only `generation`, `in_use`, `closing`, `queued` and `fd` are the
+ * caller's to look at (fd does not change). A segment belongs to the media thread from PLAY until its
+ * PLAYED or STOPPED is in the event ring. So the media thread neither allocates nor frees.
+ */
+#ifndef ONHOOK_INTERNAL_H
+#define ONHOOK_INTERNAL_H
+
+#include "plane.h"
+
+#include "keys.h"
+#include "latch.h"
+#include "law.h"
+#include "mixer.h"
+#include "recorder.h"
+#include "ring.h"
+#include "rtcp.h"
+#include "rtp.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    TICK_NS = 1000000,
+    SLOTS = PLANE_FRAME_MS,
+    SAMPLES_PER_TICK = 8,
+    RTP_MAX_BYTES = 1500,
+    RECEIVE_BATCH = 8,        /* packets taken of a call in a round: 8 times the normal rate */
+    PENDING_DIGITS = 32,
+    READY_BATCH = 256,           /* joined calls read in a tick */
+    JOINED_PATIENCE_TICKS = 40,  /* for the next packet of the other side, behind the end of the last */
+};
+
+enum { PCMU = 0, PCMA = 8, COMFORT_NOISE = 13, NO_EVENTS = 255, KEYS = 16 };
+enum segment_state { QUEUED, PLAYED, STOPPED };
+enum segment_kind { FRAMES, LOOPED, LOOPED_LAST, DIGITS };
+
+extern const char keys[KEYS + 1]; /* by event code (RFC 4733 section 3.2) */
+
+struct segment {
+    struct segment *next;
+    const uint8_t *frames[LAWS]; /* or digits, in both */
+    uint64_t play_id;
+    int64_t done_ns;
+    uint32_t count;
+    uint32_t sent;
+    enum segment_kind kind;
+    enum segment_state state;
+    uint32_t step;            /* rounds of this digit */
+    uint32_t event_timestamp; /* of this digit */
+};
+
+/* What arrives at a call. */
+struct receiver {
+    bool started;  /* RTP has arrived */
+    bool tracking; /* ssrc, highest and seen are set */
+    uint32_t ssrc;
+    uint16_t highest;     /* sequence number */
+    uint64_t seen;        /* bit n: highest - n arrived */
+    uint64_t heard_tick;  /* of the last packet */
+    bool timed_out;
+    bool refused;         /* nobody is at its port (ICMP), since the last packet */
+    struct key_press press;
+};
+
+/* Where the packets of the other side of a bridge belong in what a call is sent. */
+struct relay {
+    bool anchored;
+    uint32_t ssrc;    /* the other's, as all of this */
+    uint16_t highest; /* sequence number */
+    int span;         /* how far back from it the shifts hold */
+    uint16_t sequence_shift;
+    uint32_t timestamp_shift;
+};
+
+/* A key of the other side of a bridge: all its packets have one timestamp, wherever the line goes on
+ * when silence was sent in the middle of it. */
+struct relayed_key {
+    bool known;
+    uint32_t ssrc, timestamp; /* the other's */
+    uint32_t sent_timestamp;
+};
+
+struct call {
+    /* the caller's */
+    uint32_t generation;
+    bool in_use;
+    bool closing;
+    bool closed;     /* CLOSED was taken */
+    uint32_t queued; /* segments not yet reported */
+    uint32_t recordings; /* likewise */
+    struct call *next_free;
+    int rtcp_fd; /* 0: none */
+    /* the media thread's, once open */
+    int fd;
+    uint8_t payload_type;
+    uint8_t audio_type;         /* on the wire, if that is another; else 0 */
+    uint8_t event_payload_type; /* that is sent */
+    uint8_t event_from_peer;
+    bool on_hold;
+    bool comfort_noise;           /* was agreed */
+    struct sockaddr_in signalled; /* by SDP */
+    struct sockaddr_in peer;      /* where frames go */
+    struct latch latch;
+    bool latched;
+    bool connected;
+    uint32_t ssrc;
+    uint32_t timestamp; /* of open_tick */
+    uint16_t sequence;
+    bool spoken;
+    uint32_t sent_end; /* timestamp behind all that was sent */
+    uint32_t noise_rounds; /* since there was anything but comfort noise */
+    uint64_t open_tick;
+    int slot;
+    struct call *previous, *next;                  /* in the slot */
+    struct segment *first, *playing, *last;        /* first: oldest not reported */
+    struct receiver rx;
+    struct call *bridged; /* the other side */
+    uint64_t relayed_until; /* tick in which the last packet of the other side is over */
+    struct relay relay;
+    struct relayed_key relayed_key;
+    struct member *member; /* of a room */
+    bool watched;          /* read when something arrives */
+    int budget;            /* packets that may yet be read in this round */
+    struct recorder recorder;
+    struct rtcp rtcp;
+    char digits[PENDING_DIGITS];
+    unsigned digit_count;
+    bool owes_first, owes_timeout, owes_closed, owes_report;
+    struct plane_stats stats;
+    /* written by the media thread, and read by the caller at any time */
+    _Atomic int64_t heard_ns;
+    _Atomic int64_t received_ns;
+};
+
+struct member {
+    struct call *call; /* NULL: the place is free */
+    bool muted;
+    float gain; /* the limiter's */
+    struct voice voice;
+    int16_t frame[MIX_SAMPLES];
+};
+
+struct plane_room {
+    /* the caller's */
+    struct plane_room *older, *newer; /* of those not yet freed */
+    /* the media thread's */
+    int slot;
+    struct plane_room *next; /* in the slot */
+    bool closed;
+    struct member members[PLANE_ROOM_MEMBERS];
+};
+
+enum command_kind {
+    OPEN, PLAY, CUT, REMOTE, LATCH, AGREE, RECORD, RECORD_STOP, BRIDGE, JOIN, MUTE, LEAVE, CLOSE,
+    OPEN_ROOM, CLOSE_ROOM, REPORT
+};
+
+struct reporting {
+    int fd; /* -1: as it was */
+    bool mux;
+    char cname[PLANE_CNAME_BYTES];
+};
+
+struct command {
+    enum command_kind kind;
+    struct call *call;
+    struct segment *segment;
+    recording *recording;
+    struct sockaddr_in remote;
+    struct latch latch;
+    union {
+        struct plane_format format;
+        struct reporting reporting;
+    };
+    struct call *other;
+    struct plane_room *room;
+    bool muted;
+};
+
+struct report {
+    enum plane_event_kind kind;
+    struct plane_room *room; /* that has closed; then all else is nothing */
+    int32_t digit;
+    struct call *call;
+    struct segment *segment;
+    uint64_t behind; /* of REPORTED */
+    int64_t at_ns;
+};
+
+struct slot {
+    struct call *first;
+    uint32_t count; /* of calls, and places in rooms */
+    struct plane_room *rooms;
+};
+
+struct plane {
+    struct plane_config config;
+    pthread_t thread;
+    int event_fd;
+    int wake_fd;
+    int epoll_fd;
+    _Atomic bool stopping;
+    _Atomic bool idle;
+    struct ring commands;
+    struct command *command;
+    struct ring reports;
+    struct report *report;
+    struct call *calls;
+    struct recorders *recorders;
+    /* the caller's */
+    struct call *free_calls;
+    struct plane_room *newest_room;
+    struct command *held; /* waiting for room in the ring: held[held_first .. held_count) */
+    size_t held_first, held_count, held_room;
+    /* the media thread's */
+    uint64_t tick;
+    int64_t epoch_ns; /* of tick 0 */
+    int64_t now_ns;   /* when this tick began */
+    uint64_t timeout_ticks;
+    uint32_t open_calls;
+    uint32_t open_rooms;
+    uint32_t watched_calls;
+    struct slot slots[SLOTS];
+    bool reported; /* in this tick */
+    struct mmsghdr messages[RECEIVE_BATCH];
+    struct iovec vectors[RECEIVE_BATCH];
+    struct sockaddr_in sources[RECEIVE_BATCH];
+    uint8_t packets[RECEIVE_BATCH][RTP_MAX_BYTES];
+    uint8_t crossed[RTP_MAX_BYTES]; /* the audio of a packet in the other law */
+    struct epoll_event ready[READY_BATCH];
+    _Alignas(struct cmsghdr) uint8_t stamps[RECEIVE_BATCH][ARRIVAL_BYTES];
+    int64_t arrived; /* the packet that is being received, in samples: see sample_clock() */
+    /* for plane_health() */
+    _Atomic uint64_t seen_calls;
+    _Atomic uint64_t skipped_rounds;
+    _Atomic int64_t late_max_ns;
+    _Atomic int32_t scheduling;
+};
+
+/* A packet that leaves. */
+struct outgoing {
+    uint8_t payload_type;
+    bool marker;
+    uint16_t sequence;
+    uint32_t timestamp;
+    const uint8_t *payload;
+    size_t bytes;
+};
+
+static inline int64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* This tick, in samples: where the frames begin that are sent in it. */
+static inline int64_t sample_clock(const struct plane *p)
+{
+    return (int64_t)p->tick * SAMPLES_PER_TICK;
+}
+
+static inline uint32_t timestamp_now(const struct plane *p, const struct call *call)
+{
+    return call->timestamp + (uint32_t)(p->tick - call->open_tick) * SAMPLES_PER_TICK;
+}
+
+/* By how many samples what was sent is ahead of the clock. */
+static inline int32_t sent_ahead(const struct plane *p, const struct call *call)
+{
+    return call->spoken ? (int32_t)(call->sent_end - timestamp_now(p, call)) : 0;
+}
+
+/* Where audio goes on: at the clock, or behind what was sent if that is later. */
+static inline uint32_t next_timestamp(const struct plane *p, const struct call *call)
+{
+    return sent_ahead(p, call) > 0 ? call->sent_end : timestamp_now(p, call);
+}
+
+static inline void signal_fd(int fd)
+{
+    uint64_t one = 1;
+    /* cannot fail but by a counter at its top, and then the reader is awake anyway */
+    ssize_t written = write(fd, &one, sizeof one);
+    (void)written;
+}
+
+/* ---- schedule.c ---------------------------------------------------------------------- */
+
+int emptiest_slot(const struct plane *p);
+void slot_insert(struct plane *p, struct call *call, int number);
+void slot_remove(struct plane *p, struct call *call);
+
+/* What was sent last is over when another slot is served, or this one: move there, so that what is sent
+ * next follows without a gap. False: it is over by now, or far ahead. */
+bool align(struct plane *p, struct call *call);
+
+/* A call that begins to play: served as soon as possible, but not before the frame that was sent
+ * last is over, and then without a gap. */
+void hasten(struct plane *p, struct call *call);
+
+/* ---- events.c ------------------------------------------------------------------------ */
+
+/* Report what is owed, as far as there is room; the rest next round. The call may be gone after. */
+void report(struct plane *p, struct call *call);
+
+/* After this the room is the caller's. False: there was no room for it in the ring. */
+bool emit_room_closed(struct plane *p, struct plane_room *room);
+
+/* ---- send.c -------------------------------------------------------------------------- */
+
+/* Did a packet find nobody at the peer's port? It is told of with whatever is asked of the socket next. */
+bool was_refused(struct call *call, ssize_t result);
+
+/* The payload goes to the kernel from where it lies: no copy, and a prompt file that was cut short
+ * behind our back is an EFAULT here where touching it would be a SIGBUS. */
+bool send_packet(struct call *call, const struct outgoing *packet);
+
+/* A packet has left, or was lost on the way out. */
+void note_sent(struct call *call, uint32_t end);
+
+/* What a peer hears passes here, all of it. */
+void transmit(struct call *call, const struct outgoing *audio);
+void transmit_frame(struct plane *p, struct call *call, const uint8_t *frame);
+
+/* Nothing else is sent to this call in this round. */
+bool is_quiet(const struct plane *p, const struct call *call);
+
+/* A round in which nothing is to be heard. */
+void send_silence(struct plane *p, struct call *call);
+void send_frame(struct plane *p, struct call *call);
+
+/* A key must not stay down because nobody said that it went up. */
+void release_key(struct call *call, const struct segment *segment);
+
+/* ---- reports.c ----------------------------------------------------------------------- */
+
+void note_latest(_Atomic int64_t *moment, int64_t ns);
+void set_up_rtcp(struct plane *p, struct call *call, const struct command *command);
+void serve_rtcp(struct plane *p, struct call *call);
+
+/* On the port of the RTP. */
+void take_rtcp(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
+               const struct sockaddr_in *source);
+void say_goodbye(struct plane *p, struct call *call);
+
+/* ---- receive.c ----------------------------------------------------------------------- */
+
+bool is_audio(const struct call *call, const struct rtp *rtp);
+
+/* Some answer with another number than the one that they were offered, and then use that. */
+bool is_event(const struct call *call, const struct rtp *rtp);
+void unconfine(struct call *call);
+void prepare_receive(struct plane *p);
+void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
+                    const struct sockaddr_in *source);
+
+/* What has arrived, as far as the budget of this round goes. */
+void receive(struct plane *p, struct call *call);
+void watch_silence(struct plane *p, struct call *call);
+
+/* ---- relay.c ------------------------------------------------------------------------- */
+
+/* To the other side of a bridge. */
+void cross_over(struct plane *p, struct call *to, const struct call *from, const struct rtp *rtp);
+
+/* ---- join.c -------------------------------------------------------------------------- */
+
+void serve_watched(struct plane *p);
+void leave(struct plane *p, struct call *call);
+void bridge(struct plane *p, struct call *one, struct call *other);
+void join(struct plane *p, struct call *call, struct plane_room *room, bool muted);
+
+/* ---- room.c -------------------------------------------------------------------------- */
+
+void open_room(struct plane *p, struct plane_room *room);
+void close_room(struct plane *p, struct plane_room *room);
+void serve_room(struct plane *p, struct plane_room *room);
+void serve_rooms(struct plane *p, struct slot *slot);
+
+/* ---- commands.c ---------------------------------------------------------------------- */
+
+void agree(struct call *call, const struct plane_format *format);
+void take_command(struct plane *p, const struct command *command);
+void take_commands(struct plane *p);
+void cut(struct plane *p, struct call *call);
+
+/* ---- thread.c ------------------------------------------------------------------------ */
+
+void serve_slot(struct plane *p, struct slot *slot);
+
+/* Leave out whole rounds that cannot be made up for without sending bursts. */
+void skip_rounds(struct plane *p, int64_t late_ns);
+void *run(void *argument);
+
+/* ---- plane.c ------------------------------------------------------------------------- */
+
+int allocate(struct plane *p);
+
+/* ---- caller.c ------------------------------------------------------------------------ */
+
+/* The call of a handle, or NULL when it was never given out or the call has been reaped. */
+struct call *find(struct plane *p, uint64_t handle);
+struct call *find_open(struct plane *p, uint64_t handle);
+uint64_t handle_of(const struct plane *p, const struct call *call);
+int submit(struct plane *p, struct command command);
+void free_room(struct plane *p, struct plane_room *room);
+void close_sockets(struct call *call);
+
+#endif

@@ -1,0 +1,80 @@
+/* Who is joined to whom, and read as soon as something arrives. */
+#define _GNU_SOURCE
+#include "internal.h"
+
+/* Should the system refuse, the call is read once a round, as others are. */
+static void watch(struct plane *p, struct call *call)
+{
+    struct epoll_event interest = {.events = EPOLLIN, .data.ptr = call};
+    if (call->watched || epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, call->fd, &interest) < 0)
+        return;
+    call->watched = true;
+    p->watched_calls++;
+}
+
+static void unwatch(struct plane *p, struct call *call)
+{
+    if (!call->watched)
+        return;
+    epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, call->fd, NULL);
+    call->watched = false;
+    p->watched_calls--;
+}
+
+void serve_watched(struct plane *p)
+{
+    int count = epoll_wait(p->epoll_fd, p->ready, READY_BATCH, 0);
+    for (int i = 0; i < count; i++) {
+        struct call *call = p->ready[i].data.ptr;
+        receive(p, call);
+        report(p, call);
+    }
+}
+
+void leave(struct plane *p, struct call *call)
+{
+    struct call *other = call->bridged;
+    unwatch(p, call);
+    call->bridged = NULL;
+    call->relay.anchored = false;
+    align(p, call); /* silence follows at once */
+    if (other) {
+        unwatch(p, other);
+        other->bridged = NULL;
+        other->relay.anchored = false;
+        align(p, other);
+    }
+    if (call->member)
+        call->member->call = NULL;
+    call->member = NULL;
+}
+
+void bridge(struct plane *p, struct call *one, struct call *other)
+{
+    if (one->bridged == other)
+        return; /* as they are: a new wait for the first packet would be a gap */
+    leave(p, one);
+    leave(p, other);
+    one->bridged = other;
+    other->bridged = one;
+    one->relayed_until = other->relayed_until = p->tick + SLOTS;
+    watch(p, one);
+    watch(p, other);
+}
+
+void join(struct plane *p, struct call *call, struct plane_room *room, bool muted)
+{
+    leave(p, call);
+    for (int i = 0; i < PLANE_ROOM_MEMBERS; i++) {
+        struct member *member = &room->members[i];
+        if (member->call)
+            continue;
+        member->call = call;
+        member->muted = muted;
+        member->gain = 1;
+        member->voice.speaking = false;
+        call->member = member;
+        watch(p, call);
+        return;
+    }
+}

@@ -1,0 +1,87 @@
+/* RTCP of a call: rtcp.c, fed with what the call is now. */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <string.h>
+
+static struct rtcp_call as_reported(const struct plane *p, const struct call *call)
+{
+    return (struct rtcp_call){
+        .rtp_fd = call->fd,
+        .peer = &call->peer,
+        .signalled = &call->signalled,
+        .ssrc = call->ssrc,
+        .timestamp = timestamp_now(p, call),
+        .sequence = call->sequence,
+        .packets = call->stats.sent_packets,
+        .octets = call->stats.sent_bytes - call->stats.sent_packets * RTP_HEADER_BYTES,
+        .tick = p->tick,
+    };
+}
+
+void note_latest(_Atomic int64_t *moment, int64_t ns)
+{
+    if (ns > atomic_load_explicit(moment, memory_order_relaxed))
+        atomic_store_explicit(moment, ns, memory_order_relaxed);
+}
+
+/* What RTCP tells of the peer: that it was there, and what it had received of what was sent. It is
+ * read within a second, in which the wall clock may have been set. */
+static void note_rtcp(struct plane *p, struct call *call, bool reported)
+{
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    int64_t since_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec - call->rtcp.heard_ns;
+    bool plausible = since_ns >= 0 && since_ns <= 1000 * (int64_t)TICK_NS;
+    note_latest(&call->heard_ns, p->now_ns - (plausible ? since_ns : 0));
+    if (reported)
+        note_latest(&call->received_ns, p->now_ns - (int64_t)call->stats.reported_behind *
+                                                        SLOTS * TICK_NS);
+    call->owes_report |= reported;
+}
+
+void set_up_rtcp(struct plane *p, struct call *call, const struct command *command)
+{
+    const struct reporting *how = &command->reporting;
+    if (!call->rtcp.open) {
+        call->rtcp.fd = how->fd;
+        memcpy(call->rtcp.cname, how->cname, sizeof how->cname);
+        rtcp_open(&call->rtcp, p->tick);
+    }
+    rtcp_move(&call->rtcp, how->mux, &command->remote);
+}
+
+void serve_rtcp(struct plane *p, struct call *call)
+{
+    struct rtcp *rtcp = &call->rtcp;
+    bool due = p->tick >= rtcp->due_tick || p->tick >= rtcp->read_tick;
+    if (!rtcp->open || !due)
+        return;
+    struct rtcp_call now = as_reported(p, call);
+    int64_t heard_ns = rtcp->heard_ns;
+    rtcp_serve(rtcp, &now);
+    bool reported = rtcp_receive(rtcp, &now, &call->stats);
+    if (rtcp->heard_ns != heard_ns)
+        note_rtcp(p, call, reported);
+}
+
+/* On the port of the RTP. */
+void take_rtcp(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
+                      const struct sockaddr_in *source)
+{
+    struct rtcp_call now = as_reported(p, call);
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    int64_t now_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
+    int64_t heard_ns = call->rtcp.heard_ns;
+    bool reported = rtcp_take(&call->rtcp, &now, data, bytes, source, now_ns, &call->stats);
+    if (call->rtcp.heard_ns != heard_ns)
+        note_rtcp(p, call, reported);
+}
+
+void say_goodbye(struct plane *p, struct call *call)
+{
+    struct rtcp_call now = as_reported(p, call);
+    if (call->rtcp.open)
+        rtcp_bye(&call->rtcp, &now);
+}

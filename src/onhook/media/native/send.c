@@ -1,0 +1,255 @@
+/* What a peer is sent.
+ *
+ * RTP. The timestamp of a packet is that of its tick (8 samples each), so it follows the clock. The
+ * marker bit is set when the timestamp does not follow on from the packet before: on the first, after
+ * a hold, after a pause, after comfort noise (RFC 3551 section 4.1).
+ *
+ * Silence. Whoever is sent nothing else is sent silence, a frame each round on the same line of
+ * timestamps, so that a prompt begins where a frame of silence ends, with no gap and no marker:
+ * exchanges end calls from which nothing comes, and learn from what comes where to send. A peer
+ * that agreed to comfort noise (RFC 3389) gets a packet of that each 100 ms instead. One of two joined
+ * calls gets silence when the other side has sent nothing for 60 ms, or for 40 ms more than its
+ * packets last. Silence is not recorded: nobody said anything.
+ *
+ * On hold. Nothing is sent to a peer that does not listen, and it uses up no sequence numbers; what
+ * plays goes on in time, as what is said to it does, and is heard again where it has got to.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include "silence.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    DIGIT_ROUNDS = 8,            /* of a digit that is sent, its pause included */
+    DIGIT_DOWN_ROUNDS = 5,
+    DIGIT_END_PACKETS = 3,       /* RFC 4733 section 2.5.1.4 */
+    DIGIT_VOLUME = 10,           /* dBm0, below 0 */
+    PAUSE_ROUNDS = 50,           /* of a comma */
+    NOISE_ROUNDS = 5,            /* from one packet of comfort noise to the next */
+};
+
+const char keys[KEYS + 1] = "0123456789*#ABCD";
+
+/* Did a packet find nobody at the peer's port? It is told of with whatever is asked of the socket next. */
+bool was_refused(struct call *call, ssize_t result)
+{
+    bool refused = result < 0 && errno == ECONNREFUSED;
+    call->rx.refused |= refused;
+    return refused;
+}
+
+/* The payload goes to the kernel from where it lies: no copy, and a prompt file that was cut short
+ * behind our back is an EFAULT here where touching it would be a SIGBUS. */
+bool send_packet(struct call *call, const struct outgoing *packet)
+{
+    uint8_t header[RTP_HEADER_BYTES] = {0x80};
+    bool renamed = call->audio_type && packet->payload_type == call->payload_type;
+    uint8_t type = renamed ? call->audio_type : packet->payload_type;
+    header[1] = (uint8_t)(type | (packet->marker ? 0x80 : 0));
+    put_be16(header + 2, packet->sequence);
+    put_be32(header + 4, packet->timestamp);
+    put_be32(header + 8, call->ssrc);
+    struct iovec parts[2] = {
+        {.iov_base = header, .iov_len = RTP_HEADER_BYTES},
+        {.iov_base = (void *)(uintptr_t)packet->payload, .iov_len = packet->bytes},
+    };
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    if (!call->connected) {
+        message.msg_name = &call->peer;
+        message.msg_namelen = sizeof call->peer;
+    }
+    ssize_t sent = sendmsg(call->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (was_refused(call, sent)) /* an earlier packet; this one was not tried */
+        sent = sendmsg(call->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0) {
+        call->stats.send_errors++;
+        return false;
+    }
+    call->stats.sent_packets++;
+    call->stats.sent_bytes += (uint64_t)sent;
+    return true;
+}
+
+/* A packet has left, or was lost on the way out. */
+void note_sent(struct call *call, uint32_t end)
+{
+    if (!call->spoken || (int32_t)(end - call->sent_end) > 0)
+        call->sent_end = end;
+    call->spoken = true;
+    call->noise_rounds = 0;
+}
+
+static void record_sent(struct call *call, const struct outgoing *audio)
+{
+    int32_t since_open = (int32_t)(audio->timestamp - call->timestamp);
+    recorder_sent(&call->recorder, &(struct taped){
+        .payload = audio->payload,
+        .bytes = audio->bytes,
+        .payload_type = audio->payload_type,
+        .marker = audio->marker,
+        .timestamp = audio->timestamp,
+        .at = (int64_t)call->open_tick * SAMPLES_PER_TICK + since_open,
+    });
+}
+
+/* What a peer hears passes here, all of it. */
+void transmit(struct call *call, const struct outgoing *audio)
+{
+    if (send_packet(call, audio) && call->recorder.count)
+        record_sent(call, audio);
+    note_sent(call, audio->timestamp + (uint32_t)audio->bytes); /* a byte is a sample */
+}
+
+/* A frame of our own, at the clock. */
+static struct outgoing own_frame(struct plane *p, struct call *call, const uint8_t *frame)
+{
+    int32_t ahead = sent_ahead(p, call);
+    call->relay.anchored = false;
+    if (ahead > 0) /* a bridged sender was faster than the clock: it goes on from there */
+        call->timestamp += (uint32_t)ahead;
+    return (struct outgoing){
+        .payload_type = call->payload_type,
+        .marker = !call->spoken || call->noise_rounds || timestamp_now(p, call) != call->sent_end,
+        .sequence = call->sequence++,
+        .timestamp = timestamp_now(p, call),
+        .payload = frame,
+        .bytes = PLANE_FRAME_BYTES,
+    };
+}
+
+void transmit_frame(struct plane *p, struct call *call, const uint8_t *frame)
+{
+    if (call->on_hold) {
+        call->relay.anchored = false;
+        return;
+    }
+    struct outgoing packet = own_frame(p, call, frame);
+    transmit(call, &packet);
+}
+
+/* RFC 3389 section 3. It has no samples, so that whatever comes next begins at once. */
+static void send_noise(struct plane *p, struct call *call)
+{
+    uint32_t round = call->noise_rounds++;
+    if (round % NOISE_ROUNDS)
+        return;
+    call->relay.anchored = false;
+    call->stats.silent_packets += send_packet(call, &(struct outgoing){
+        .payload_type = COMFORT_NOISE,
+        .sequence = call->sequence++,
+        .timestamp = timestamp_now(p, call),
+        .payload = comfort_noise,
+        .bytes = sizeof comfort_noise,
+    });
+    note_sent(call, timestamp_now(p, call));
+    call->noise_rounds = round + 1;
+}
+
+/* A round in which nothing is to be heard. */
+void send_silence(struct plane *p, struct call *call)
+{
+    if (call->on_hold)
+        return;
+    if (call->comfort_noise) {
+        send_noise(p, call);
+        return;
+    }
+    struct outgoing packet = own_frame(p, call, silent_frames[law_of(call->payload_type)]);
+    call->stats.silent_packets += send_packet(call, &packet);
+    note_sent(call, packet.timestamp + PLANE_FRAME_BYTES);
+}
+
+/* Nothing else is sent to this call in this round. */
+bool is_quiet(const struct plane *p, const struct call *call)
+{
+    if (call->owes_closed || call->member || sent_ahead(p, call) > 0)
+        return false;
+    return !call->bridged || p->tick >= call->relayed_until + JOINED_PATIENCE_TICKS;
+}
+
+/* A telephone-event of `rounds` so far (RFC 4733 section 2.3). */
+static void send_event(struct call *call, uint8_t key, uint32_t timestamp, uint32_t rounds, bool end)
+{
+    uint8_t payload[EVENT_BYTES] = {(uint8_t)(strchr(keys, key) - keys),
+                                    (uint8_t)((end ? 0x80 : 0) | DIGIT_VOLUME)};
+    uint32_t duration = rounds * PLANE_FRAME_BYTES;
+    put_be16(payload + 2, (uint16_t)duration);
+    call->relay.anchored = false;
+    if (call->on_hold || call->event_payload_type == NO_EVENTS) /* since this was queued */
+        return;
+    send_packet(call, &(struct outgoing){
+        .payload_type = call->event_payload_type,
+        .marker = rounds == 1 && !end,
+        .sequence = call->sequence++,
+        .timestamp = timestamp,
+        .payload = payload,
+        .bytes = sizeof payload,
+    });
+    note_sent(call, timestamp + duration);
+}
+
+/* A round of the digit that is being sent: a packet while the key is down, the last of which says
+ * that it is the end, twice more what that one said, beside silence, and silence. */
+static void send_digit(struct plane *p, struct call *call, struct segment *segment)
+{
+    uint8_t key = segment->frames[0][segment->sent];
+    uint32_t round = ++segment->step, rounds = key == ',' ? PAUSE_ROUNDS : DIGIT_ROUNDS;
+    bool down = key != ',' && round <= DIGIT_DOWN_ROUNDS;
+    if (key != ',' && round == 1)
+        segment->event_timestamp = next_timestamp(p, call);
+    if (key != ',' && round < DIGIT_DOWN_ROUNDS + DIGIT_END_PACKETS)
+        send_event(call, key, segment->event_timestamp, down ? round : DIGIT_DOWN_ROUNDS,
+                   round >= DIGIT_DOWN_ROUNDS);
+    if (!down || call->event_payload_type == NO_EVENTS)
+        send_silence(p, call);
+    if (round < rounds)
+        return;
+    segment->step = 0;
+    segment->sent++;
+}
+
+/* A key must not stay down because nobody said that it went up. */
+void release_key(struct call *call, const struct segment *segment)
+{
+    if (segment->kind != DIGITS || !segment->step || segment->frames[0][segment->sent] == ',')
+        return;
+    uint32_t rounds = segment->step < DIGIT_DOWN_ROUNDS ? segment->step : DIGIT_DOWN_ROUNDS;
+    for (int i = 0; i < DIGIT_END_PACKETS; i++)
+        send_event(call, segment->frames[0][segment->sent], segment->event_timestamp, rounds, true);
+}
+
+/* The first segment of a loop; what is played is never reported, so it stands in the list. What was cut and
+ * waits for room to be reported may stand before it. */
+static struct segment *loop_again(struct call *call, uint64_t play_id)
+{
+    struct segment *first = call->first;
+    while (first->play_id != play_id || first->state != QUEUED)
+        first = first->next;
+    for (struct segment *segment = first; segment; segment = segment->next)
+        segment->sent = 0;
+    return first;
+}
+
+void send_frame(struct plane *p, struct call *call)
+{
+    struct segment *segment = call->playing;
+    if (segment->kind == DIGITS) {
+        send_digit(p, call, segment);
+    } else {
+        const uint8_t *frames = segment->frames[law_of(call->payload_type)];
+        transmit_frame(p, call, frames + (size_t)segment->sent * PLANE_FRAME_BYTES);
+        segment->sent++;
+    }
+    if (segment->sent < segment->count)
+        return;
+    call->playing = segment->next;
+    if (segment->kind == LOOPED_LAST) {
+        call->playing = loop_again(call, segment->play_id);
+    } else if (segment->kind != LOOPED) {
+        segment->state = PLAYED;
+        segment->done_ns = clock_ns();
+    }
+}
