@@ -158,5 +158,5 @@ def add_number(
 
 
 def main() -> None:
-    """Entry point of the command."""
+    """The command ``onhook`` (``[project.scripts]``), and ``python -m onhook``."""
     app()

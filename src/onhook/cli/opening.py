@@ -41,7 +41,7 @@ async def opened_store(data: Path, database_url: str | None = None) -> AsyncIter
 async def opened(
     data: Path, database_url: str | None = None
 ) -> AsyncIterator[tuple[Store, Keyring]]:
-    """The store, and the keyring of the data directory."""
+    """The store, and the keyring that its tokens are sealed with. A wrong key becomes CommandError too."""
     async with opened_store(data, database_url) as store:
         try:
             keyring = await keyring_of(store, data)

@@ -45,7 +45,7 @@ from typing import ClassVar
 
 
 class SpeechError(Exception):
-    """The root of the tree."""
+    """The root, which nobody catches: what is to be done differs from branch to branch."""
 
 
 class MessageError(SpeechError):
@@ -109,14 +109,14 @@ class RenderError(MessageError):
 
 
 class CannotConvertText(RenderError):
-    """The voice could not speak the text."""
+    """The voice finds no sound in the text, cannot read its script, failed at it, or was too slow."""
 
     status = "error_msg_cannot_convert_text"
     sentence = "The text of msg could not be turned into speech by the voice that was chosen."
 
 
 class FileNotDownloaded(RenderError):
-    """The file of a <url> did not arrive."""
+    """The file of a <url> did not arrive in time, or its server has none for us."""
 
     status = "error_msg_download_failed"
     sentence = "The file of a <url> in msg could not be downloaded."

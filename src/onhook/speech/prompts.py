@@ -7,7 +7,7 @@ from onhook.speech.narrowband import Pcm
 
 
 class OpenedPrompt(Protocol):
-    """What is needed of an opened prompt."""
+    """What speech needs to know of an opened prompt; the media plane knows the rest of it."""
 
     @property
     def duration_ms(self) -> int:

@@ -29,7 +29,7 @@ class FollowingPrompts(Generic[P]):
             raise
 
     def close(self) -> None:
-        """Wait for nothing more."""
+        """Stop waiting; what is being made for others too goes on."""
         self._leave()
 
 

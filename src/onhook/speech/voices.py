@@ -33,7 +33,7 @@ class Voice(Protocol):
 
     @property
     def engine(self) -> str:
-        """The program that speaks."""
+        """The program that speaks, or the plugin: `espeak`, say. `onhook voices` shows it."""
 
     @property
     def version(self) -> str:
@@ -49,7 +49,7 @@ class Voice(Protocol):
 
     @property
     def gender(self) -> Gender:
-        """How the speaker sounds."""
+        """What `<speech gender>` is compared with."""
 
     def warm(self) -> None:
         """Load what the first synthesis would otherwise wait for. Blocks; called in a thread."""

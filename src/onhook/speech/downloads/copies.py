@@ -94,7 +94,7 @@ class Copies:
         self._do("DELETE FROM copies WHERE url = ?", _key(url, recipe))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. Who comes later finds nothing known, and what it keeps is lost."""
         with self._lock:
             self._database.close()
 

@@ -95,7 +95,7 @@ class Decoders:
         self._give_back(self._take(checkpoint))
 
     def close(self) -> None:
-        """End the processes."""
+        """End the idle processes now, and each of the others when its file is decoded."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []

@@ -28,7 +28,7 @@ KINDS: Final = tuple(FileKind)
 
 
 class DecoderReply(IntEnum):
-    """What a reply is."""
+    """What the first byte of a reply says of the rest."""
 
     READY = 0
     SOUND = 1

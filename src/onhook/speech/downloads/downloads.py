@@ -107,7 +107,7 @@ class Downloads(Generic[P]):
                 raise
 
     async def warm(self) -> None:
-        """Have a decoder ready."""
+        """Start a decoder, so that the first file need not wait for it. Raises `DecoderNotStarted`."""
         await self._decoding.run(self._decoders.warm)
 
     async def close(self) -> None:

@@ -54,7 +54,7 @@ class _Mixer:
         self._out: bool | None = None
 
     def mix(self, frames: Samples) -> Samples:
-        """The next chunk."""
+        """One channel, shape (n,), of the next chunk."""
         import numpy as np
 
         with np.errstate(all="ignore"):  # floats in a file may be infinite, and opposite

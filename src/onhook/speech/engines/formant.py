@@ -32,11 +32,11 @@ class FormantVoice:
 
     @property
     def version(self) -> str:
-        """The engine's."""
+        """That of the engine, whose package brings the voices."""
         return self._espeak.version
 
     def warm(self) -> None:
-        """Start the engine."""
+        """Start the workers that all formant voices share. Raises `EngineUnavailable`."""
         self._espeak.warm()
 
     def synthesise(self, text: str) -> Iterator[Sound]:

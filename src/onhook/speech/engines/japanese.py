@@ -75,11 +75,11 @@ class JapaneseWoman:
 
     @property
     def version(self) -> str:
-        """The engine's."""
+        """That of the package, which brings dictionary and voice, and of the way it is driven here."""
         return _version()
 
     def warm(self) -> None:
-        """Nothing: see above."""
+        """Load nothing ahead: the worker starts with the first message in Japanese."""
 
     def synthesise(self, text: str) -> Iterator[Sound]:
         """Speak `text`; see `Voice`. Raises `CannotConvertText`, also for another script."""

@@ -96,7 +96,7 @@ class Kokoro:
         self._pool = WorkerPool(lambda: started, workers=1, job_s=piece_s, start_s=_START_S)
 
     def speak(self, voice: str, phonemes: str) -> tuple[int, bytes]:
-        """The rate, and the 16-bit samples. Raises `CannotConvertText`."""
+        """The rate in Hz, and 16-bit samples. Raises `CannotConvertText`, also for 510 phonemes or more."""
         answer = self._pool.ask(json.dumps({"voice": voice, "phonemes": phonemes}).encode())
         return struct.unpack_from(">I", answer)[0], answer[4:]
 
@@ -152,7 +152,7 @@ class KokoroVoice:
 
 
 def kokoro_voices(kokoro: Kokoro, espeak: Espeak) -> list[KokoroVoice]:
-    """All of them."""
+    """Each of `VOICES`, on one model and one formant engine; what can be spoken is for `installed` to say."""
     return [KokoroVoice(kokoro, espeak, spoken) for spoken in VOICES]
 
 

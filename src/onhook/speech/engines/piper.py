@@ -30,10 +30,10 @@ Symbols = Mapping[str, Sequence[int]]
 
 
 class Model(Protocol):
-    """The neural net."""
+    """The neural model of a voice. May be asked from several threads at once."""
 
     def symbols(self) -> Symbols:
-        """What it can be given."""
+        """The numbers of each phoneme that it knows, and of its marks for start, end and padding."""
 
     def sound(self, numbers: Sequence[int]) -> Samples:
         """Sound of phonemes, at the rate of the voice."""
@@ -133,7 +133,7 @@ class PiperModel:
         self._speaker = speaker
 
     def symbols(self) -> Symbols:
-        """What it can be given."""
+        """Those of its description."""
         return self._symbols
 
     def sound(self, numbers: Sequence[int]) -> Samples:

@@ -22,7 +22,7 @@ _LOUDEST = 4 * _FULL_SCALE
 
 
 def load() -> Callable[[bytes], bytes]:
-    """What answers the jobs."""
+    """Read the dictionary; what is returned answers a job. Raises `ImportError` without the extra."""
     import numpy as np
     import pyopenjtalk
 

@@ -67,7 +67,7 @@ def numbers(phonemes: str) -> list[int]:
 
 
 def load(vectors: Path) -> Callable[[bytes], bytes]:
-    """What answers the jobs."""
+    """Load the model; what is returned answers a job. Raises `FileNotFoundError` without its packages."""
     import numpy as np
     import onnxruntime
 

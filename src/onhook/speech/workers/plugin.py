@@ -16,7 +16,10 @@ from onhook.speech.workers.loop import packed, refused, serve
 
 
 def load(plugin: str) -> Callable[[bytes], bytes]:
-    """What answers the jobs. Raises `PluginUnusable`, and whatever the plugin raises."""
+    """Have the plugin name its voices; what is returned answers a job.
+
+    Raises `PluginUnusable`, and whatever the plugin raises.
+    """
     found = entry_points(group=GROUP, name=plugin)
     if not found:
         raise PluginUnusable(f"there is no plugin {plugin!r}")

@@ -47,7 +47,7 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id, for whoever watches or kills it from outside."""
         return self._process.pid
 
     def alive(self) -> bool:
