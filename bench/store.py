@@ -31,6 +31,7 @@ from onhook.store import (
     NotificationOutcome,
     NotificationRecord,
     Store,
+    StoredDialogs,
     Writes,
 )
 
@@ -54,7 +55,7 @@ WAITING = CallRecord(
     rate="0.020",
     contact_block="answer",
     contact_url="https://shop.example.com/calls",
-    dialog=json.dumps({"route": "sip:caller@192.0.2.1:5060", "tags": "x" * 300}),
+    dialog=StoredDialogs(({"route": "sip:caller@192.0.2.1:5060", "tags": "x" * 300},)),
 )
 FIELDS = json.dumps({f"field{number}": "+6531234567" for number in range(12)})
 

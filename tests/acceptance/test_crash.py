@@ -13,7 +13,7 @@ import pytest
 from acceptance.asking import rows
 from acceptance.crashing import CrashRig, kill, terminal_ids, the_end
 from acceptance.harness import Customer, Onhook, free_port
-from onhook.calls import dialogs
+from calls import stored_dialogs as dialogs
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver

@@ -1,7 +1,6 @@
 """A request with a key is carried out once, however often and however fast it is sent."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -213,13 +212,13 @@ async def test_what_the_request_keeps_itself_is_not_written_twice(
 def test_what_is_accepted_without_a_key_keeps_nothing() -> None:
     assert accepted(APP, None, {}) == ()
     [kept] = accepted(APP, KEY, {"session": "S1"})
-    assert json.loads(kept.reply) == {"status": "success_ok", "session": "S1"}
+    assert kept.reply == {"status": "success_ok", "session": "S1"}
     assert (kept.app_id, kept.key, kept.digest) == (APP, KEY.key, KEY.digest)
 
 
 async def test_after_a_day_the_key_is_free(replies: KeptReplies, store: Store) -> None:
     day_ago_ms = clock.wall_ms(clock.now_s()) - KEPT_S * 1000
-    old = IdempotentReply(APP, KEY.key, KEY.digest, '{"status":"success_ok"}', day_ago_ms - 1)
+    old = IdempotentReply(APP, KEY.key, KEY.digest, {"status": "success_ok"}, day_ago_ms - 1)
     await store.submit(Writes(replies=(old,)))
     answer = await replies.once(APP, REUSED, done({"n": "2"}), act_keeps=False)
     assert (answer.body["n"], replayed(answer)) == ("2", False)

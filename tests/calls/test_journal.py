@@ -67,7 +67,7 @@ async def test_what_is_refused_is_told_at_once_and_written_later() -> None:
     disk = Disk(iter([True, True]))
     journal = journal_on(disk)
     on_disk: list[str] = []
-    reply = IdempotentReply("a", "k", "d", "{}", 1)
+    reply = IdempotentReply("a", "k", "d", {}, 1)
     first = journal.write(
         "S1", replace(writes("S1", 1), replies=(reply,)), lambda: on_disk.append("S1")
     )

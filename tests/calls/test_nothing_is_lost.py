@@ -1,7 +1,7 @@
 """What a block gathered is told however the call ends: every end, in the middle of every block."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -47,9 +47,9 @@ from onhook.call import (
     Unacknowledged,
 )
 from onhook.call.works import Meeting
-from onhook.calls.call_record import advanced
-from onhook.calls.facts import facts_of
+from onhook.calls import call_record
 from onhook.calls.recovery import ended, last_contacts
+from onhook.store import StoredDialogs
 from store.samples import call
 
 MEMBER = block(Meeting("dial_status"), "conference", 1, url="http://app.example/block")
@@ -151,10 +151,11 @@ def test_it_is_told_after_a_crash_too_all_but_digits(
 ) -> None:
     """In the middle of the block; and once a BYE is on its way: then not even digits are lost."""
     life = Life((*path, *(ENDS[closing].events if closing else ())))
-    record = advanced(call(), life.call, told=0, dialog="[]")
+    changes = call_record.changes(call(), life.call, told=0, dialog=StoredDialogs())
+    record = replace(call(), **changes)  # type: ignore[arg-type]  # names of its fields
     recovered, _ = ended(record, None, 10_000)
 
-    found = {**dict(facts_of(recovered).fields), **all_told(list(last_contacts(recovered)))}
+    found = {**dict(recovered.facts.fields), **all_told(list(last_contacts(recovered)))}
     if not closing and "digits" in came_to:
         came_to = {"digits": ""}
     assert found == came_to

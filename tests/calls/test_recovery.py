@@ -13,11 +13,12 @@ from onhook.calls.dialogs import OpenDialog
 from onhook.calls.recovery import ended, settle
 from onhook.phone.dialog import DialogRecord
 from onhook.phone.pending import PendingInvite
-from onhook.store import Store, WorkerAlive, Writes
+from onhook.store import Store, StoredDialogs, WorkerAlive, Writes
 from onhook.store.orphans import last_alive, orphans
 from store.samples import ACCOUNT, APPLICATION, call
 
 CONTACT = {"contact_block": "play", "contact_url": "http://a.example/", "contact_tag": "t"}
+LEFT = StoredDialogs()
 MS = st.integers(0, 10_000_000)
 
 
@@ -70,11 +71,11 @@ def test_an_answer_that_was_never_acknowledged_costs_nothing() -> None:
         state="running",
         answered_ms=2000,
         written_ms=5000,
-        dialog=dialogs.written([OpenDialog(waiting)]),
+        dialog=dialogs.kept([OpenDialog(waiting)]),
     )
     record, _ = ended(unheard, WorkerAlive("me", 90_000), 99_000)
     assert (record.answered_ms, record.duration_ms, record.debit) == (None, 0, "0.000")
-    heard = replace(unheard, dialog=dialogs.written([OpenDialog(dialog_record(1))]))
+    heard = replace(unheard, dialog=dialogs.kept([OpenDialog(dialog_record(1))]))
     assert ended(heard, WorkerAlive("me", 90_000), 99_000)[0].minutes == 2
 
 
@@ -119,12 +120,12 @@ def test_a_call_on_its_way_out_keeps_its_own_end() -> None:
 
 
 def test_who_is_told() -> None:
-    record = call(state="running", dialog="{}", sequence=3, **CONTACT)
+    record = call(state="running", dialog=LEFT, sequence=3, **CONTACT)
     after, [told] = ended(record, None, 5000)
     assert (told.sequence, after.sequence, told.url) == (4, 4, "http://a.example/")
     fields = json.loads(told.fields)
     assert (fields["ivr_block"], fields["tag"], fields["call_state"]) == ("play", "t", "ended")
-    assert after.dialog == "{}"  # it is still to be ended at the phone
+    assert after.dialog == LEFT  # it is still to be ended at the phone
     assert ended(call(state="running"), None, 5000)[1] == ()
 
 
@@ -133,8 +134,8 @@ async def test_every_start_has_a_number_of_the_dialog_to_itself(tmp_path: Path) 
     await store.add_account(ACCOUNT)
     await store.add_application(APPLICATION)
     first, second = dialog_record(next_cseq=5), dialog_record(next_cseq=9)
-    text = dialogs.written([OpenDialog(first), OpenDialog(second, "t1")])
-    await store.submit(Writes(calls=(call("S1", state="running", dialog=text),)))
+    stored = dialogs.kept([OpenDialog(first), OpenDialog(second, "t1")])
+    await store.submit(Writes(calls=(call("S1", state="running", dialog=stored),)))
     for more in (1, 2):
         [record] = await settle(store, "me")
         left = dialogs.read(record.dialog)
@@ -148,8 +149,8 @@ async def test_settling_twice_is_settling_once(tmp_path: Path) -> None:
     store = await Store.open(tmp_path)
     await store.add_account(ACCOUNT)
     await store.add_application(APPLICATION)
-    live = call("S1", state="running", dialog="{}", answered_ms=1000, written_ms=3000, **CONTACT)
-    others = call("S2", owner="another", state="running", dialog="{}")
+    live = call("S1", state="running", dialog=LEFT, answered_ms=1000, written_ms=3000, **CONTACT)
+    others = call("S2", owner="another", state="running", dialog=LEFT)
     over = call("S3", state="ended", ended_ms=1)
     alive = WorkerAlive("me", 61_500)
     await store.submit(Writes(calls=(live, others, over), alive=alive))

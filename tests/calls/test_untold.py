@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from onhook.api.call_status import call_fields
-from onhook.calls.facts import Facts
 from onhook.calls.untold import untold_links
-from onhook.store import NotificationRecord
+from onhook.store import NotificationContext, NotificationRecord
 from store.samples import call, notification
 
 LINK, WHOLE = "http://a/recordings/1.mp3", "http://a/recordings/2.mp3"
-CUT_SHORT = call(state="ended", facts=Facts(fields=(("record_url", LINK), ("digits", "1"))).text())
+CUT_SHORT = call(
+    state="ended", facts=NotificationContext(fields=(("record_url", LINK), ("digits", "1")))
+)
 TOLD = replace(CUT_SHORT, contact_url="http://b/")
 
 
@@ -27,13 +28,17 @@ def test_one_that_a_hangup_cut_short_which_tells_nobody() -> None:
 
 
 def test_none_while_the_call_goes_on_or_where_somebody_is_told() -> None:
-    for record in (TOLD, replace(CUT_SHORT, state="running"), replace(CUT_SHORT, facts="")):
+    for record in (
+        TOLD,
+        replace(CUT_SHORT, state="running"),
+        replace(CUT_SHORT, facts=NotificationContext()),
+    ):
         assert untold_links(record) == {}
         assert "record_url" not in call_fields(record)
 
 
 def test_that_of_a_monitor_has_a_notification_of_its_own() -> None:
-    facts = Facts(fields=(("monitor_url", WHOLE),)).text()
+    facts = NotificationContext(fields=(("monitor_url", WHOLE),))
     assert untold_links(replace(CUT_SHORT, facts=facts)) == {}
 
 

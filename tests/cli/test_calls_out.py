@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run
-from onhook.store import CallRecord, Store, Writes
+from onhook.store import CallRecord, NotificationContext, Store, Writes
 from store.samples import ACCOUNT, APPLICATION, call
 
 MADE = call(
     direction="out",
     dest_number="+6561234567",
-    facts='{"fields": {"dial_status": "busy"}}',
+    facts=NotificationContext(fields=(("dial_status", "busy"),)),
     sip_code=486,
     state="ended",
     ended_ms=2000,

@@ -87,7 +87,7 @@ async def test_numbers_are_those_of_the_account(store: Store) -> None:
 async def test_a_number_is_forwarded_and_the_reply_is_kept_with_it(store: Store) -> None:
     await store.add_number(NUMBER)
     await store.add_number(OTHERS_NUMBER)
-    reply = IdempotentReply(APPLICATION.app_id, "k", "d" * 64, "{}", 5)
+    reply = IdempotentReply(APPLICATION.app_id, "k", "d" * 64, {}, 5)
     await forward(store, NUMBER.number, "https://new.example/", (reply,))
     assert await store.number(NUMBER.number) == replace(NUMBER, forward_to="https://new.example/")
     assert await store.number(OTHERS_NUMBER.number) == OTHERS_NUMBER

@@ -10,7 +10,7 @@ from onhook.store.replies import KEPT_MS, forget_replies, kept_reply
 from store.samples import APPLICATION, call
 
 AT_MS = 1_000_000
-REPLY = IdempotentReply(APPLICATION.app_id, "k", "d" * 64, '{"tag": "東京"}', AT_MS)
+REPLY = IdempotentReply(APPLICATION.app_id, "k", "d" * 64, {"tag": "東京"}, AT_MS)
 
 
 @pytest.fixture(autouse=True)
@@ -32,14 +32,14 @@ async def test_a_reply_is_found_for_a_day(store: Store) -> None:
 
 
 async def test_the_first_reply_stays(store: Store) -> None:
-    later = replace(REPLY, reply="{}", created_ms=AT_MS + KEPT_MS - 1)
+    later = replace(REPLY, reply={}, created_ms=AT_MS + KEPT_MS - 1)
     await store.submit(Writes(replies=(REPLY, later)))
     await store.submit(Writes(replies=(later,)))
     assert await found(store, AT_MS) == REPLY
 
 
 async def test_a_reply_that_is_a_day_old_gives_way(store: Store) -> None:
-    newer = replace(REPLY, digest="e" * 64, reply="{}", created_ms=AT_MS + KEPT_MS)
+    newer = replace(REPLY, digest="e" * 64, reply={}, created_ms=AT_MS + KEPT_MS)
     await store.submit(Writes(replies=(REPLY,)))
     await store.submit(Writes(replies=(newer,)))
     assert await found(store, newer.created_ms) == newer

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from onhook.store import Store, TrunkRecord, Writes
+from onhook.store import NotificationContext, Store, TrunkRecord, Writes
 from onhook.store.trunks import add_trunk, all_trunks, remove_trunk
 from store.samples import APPLICATION, call
 
+SAID = NotificationContext(fields=(("dial_status", "busy"),))
 TRUNK = TrunkRecord(
     name="carrier",
     proxy_host="sip.example.com",
@@ -39,13 +40,13 @@ async def test_trunks_of_a_prefix_come_in_the_order_in_which_they_were_made(stor
 
 async def test_what_a_call_out_came_to_is_read_as_it_was_written(store: Store) -> None:
     await store.add_application(APPLICATION)
-    made = call(dest_number="+6561234567", facts='{"dial_status": "busy"}', sip_code=486)
+    made = call(dest_number="+6561234567", facts=SAID, sip_code=486)
     plain = call("S2")
     await store.submit(Writes(calls=(made, plain)))
     assert await store.call(made.session) == made
     found = await store.call(plain.session)
     assert found is not None
-    assert (found.dest_number, found.facts, found.sip_code) == ("", "", None)
+    assert (found.dest_number, found.facts, found.sip_code) == ("", NotificationContext(), None)
 
 
 def test_a_password_is_in_no_text_of_a_trunk() -> None:

@@ -4,7 +4,6 @@ from decimal import Decimal
 
 from onhook.billing import money
 from onhook.calls.clock import api_date
-from onhook.calls.facts import facts_of
 from onhook.calls.untold import untold_links
 from onhook.store import CallRecord
 
@@ -39,7 +38,7 @@ def _both(record: CallRecord) -> tuple[str, str]:
     status = call_status(record)
     if record.direction == "in" or not record.to_number or status == "ongoing":
         return status, status
-    told = dict(facts_of(record).fields)
+    told = dict(record.facts.fields)
     return status, told.get("call_status_dest2", "unanswered")
 
 

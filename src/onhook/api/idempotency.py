@@ -9,7 +9,6 @@ very moment. Both would be carried out, as without a key; the reply that is kept
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -87,7 +86,7 @@ class KeptReplies:
         if known is not None:
             if known.digest != key.digest:
                 raise Refused("error_idempotency_key_reused")
-            return _again(json.loads(known.reply))
+            return _again(known.reply)
         try:
             answer = success(await act())
         except Refused as refused:

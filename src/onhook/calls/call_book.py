@@ -18,7 +18,7 @@ from onhook.calls.call_metrics import CallMetrics
 from onhook.calls.journal import Journal
 from onhook.calls.pending_request import PendingRequest
 from onhook.notify.notification import Notification
-from onhook.store import CallRecord, NotificationRecord, Writes
+from onhook.store import CallRecord, NotificationRecord, StoredDialogs, Writes
 
 log = structlog.get_logger()
 
@@ -64,26 +64,24 @@ class CallBook:
         call: Call,
         accepted: Sequence[PendingRequest],
         told: Sequence[machine.Notify],
-        dialog: str | None,
+        dialog: StoredDialogs | None,
         then: Callable[[], None] | None = None,
     ) -> None:
         """Submits the call as it is now; ``dialog`` is None if nothing of it changed.
 
         ``then`` is called when it is on disk.
         """
-        record = call_record.advanced(self.record, call, told=len(told), dialog=dialog)
-        if self._abandoned or (record is self.record and not accepted and not told):
+        changes = call_record.changes(self.record, call, told=len(told), dialog=dialog)
+        if self._abandoned or not (changes or accepted or told):
             return
-        self._note_end(record)
-        tag = record.tag
         if accepted and not self._asked:
-            self._asked, tag = True, accepted[0].request.tag
-        first = self.record.sequence + 1
-        record = _dated(replace(record, tag=tag))
+            self._asked, changes["tag"] = True, accepted[0].request.tag
+        before, record = self.record, _changed(self.record, changes)
         self.record = record
+        self._note_end(before)
         notifications = [
             notices.notification(record, effect.contact, effect.call_state, sequence)
-            for sequence, effect in enumerate(told, first)
+            for sequence, effect in enumerate(told, before.sequence + 1)
         ]
         replies = tuple(
             reply
@@ -105,10 +103,10 @@ class CallBook:
         """Why somebody was not reached; written with what comes of it."""
         self.record = replace(self.record, sip_code=code)
 
-    def _note_end(self, record: CallRecord) -> None:
+    def _note_end(self, before: CallRecord) -> None:
         """The end is logged and counted once it is known: the answer to our BYE may show it to be another."""
-        ended = State.ENDED.value
-        if record.state != ended or self.record.state == ended:
+        record, ended = self.record, State.ENDED.value
+        if record.state != ended or before.state == ended:
             return
         log.info(
             "call_ended",
@@ -159,12 +157,11 @@ class CallBook:
         self._owner.unrecorded()
 
 
-def _dated(record: CallRecord) -> CallRecord:
+def _changed(record: CallRecord, changes: dict[str, object]) -> CallRecord:
     """The record as of now; a call that has ended needs no other clock than that of people."""
     now_s = clock.now_s()
-    return replace(
-        record,
-        written_ms=clock.wall_ms(now_s),
-        written_mono_ms=clock.mono_ms(now_s),
-        boot_id=clock.boot_id() if record.ended_ms is None else "",
-    )
+    changes["written_ms"] = clock.wall_ms(now_s)
+    changes["written_mono_ms"] = clock.mono_ms(now_s)
+    ended_ms = changes.get("ended_ms", record.ended_ms)
+    changes["boot_id"] = clock.boot_id() if ended_ms is None else ""
+    return replace(record, **changes)  # type: ignore[arg-type]  # names of its fields

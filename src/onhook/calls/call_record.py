@@ -5,37 +5,47 @@ from dataclasses import replace
 from onhook.billing import bill
 from onhook.call import Call, Contact, Fields, State
 from onhook.calls import bills, clock
-from onhook.calls.facts import facts_of
-from onhook.store import CallRecord
+from onhook.store import CallRecord, NotificationContext, StoredDialogs
 
 _NOBODY = Contact("", "")
 
 
-def advanced(record: CallRecord, call: Call, *, told: int, dialog: str | None) -> CallRecord:
-    """The record after something happened: the very same object if nothing of it is to be stored.
+def changes(
+    record: CallRecord, call: Call, *, told: int, dialog: StoredDialogs | None
+) -> dict[str, object]:
+    """What of the record is to be written after something happened, by the names of its fields; after most
+    digits that is nothing.
 
-    ``told`` counts the notifications that it caused; ``dialog`` is new, or None if it is as before: empty,
-    where nothing is left to be ended at a phone.
+    ``told`` counts the notifications that it caused; ``dialog`` is None if it is as before.
     """
     contact = call.contact or _NOBODY
-    known = facts_of(record)
-    facts: dict[str, object] = {
-        "facts": replace(
-            known, fields=_fields(call), monitor=call.monitor, received_s=_received_s(call)
-        ).text(),
+    now: dict[str, object] = {
+        "facts": _context(record.facts, call),
         "state": _stored_state(call).value,
         "contact_block": contact.block,
         "contact_url": contact.url,
         "contact_tag": contact.tag,
         "sequence": record.sequence + told,
     }
-    facts |= _answer(record, _billed_from(call))
+    now |= _answer(record, _billed_from(call))
     if dialog is not None:
-        facts["dialog"] = dialog
+        now["dialog"] = dialog
     if _ends_anew(record, call):
-        facts |= _ending(record, call)
-    changes = {name: value for name, value in facts.items() if getattr(record, name) != value}
-    return replace(record, **changes) if changes else record  # type: ignore[arg-type]  # its fields
+        now |= _ending(record, call)
+    return {
+        name: value
+        for name, value in now.items()
+        if (was := getattr(record, name)) is not value and was != value
+    }
+
+
+def _context(known: NotificationContext, call: Call) -> NotificationContext:
+    """The very same object if nothing of it is another now."""
+    fields, received_s = _fields(call), _received_s(call)
+    same = fields == known.fields and call.monitor == known.monitor
+    if same and received_s == known.received_s:
+        return known
+    return replace(known, fields=fields, monitor=call.monitor, received_s=received_s)
 
 
 def _answer(record: CallRecord, answered_at: float | None) -> dict[str, object]:

@@ -1,14 +1,14 @@
-"""What it takes to end a call at its phones after a restart, as it is stored. Pure.
+"""What it takes to end a call at its phones after a restart, as its record keeps it. Pure.
 
 A call has one dialog, or two while it is joined to a peer, or none yet. A record of a call that is not
-over always says something, so that a start finds it.
+over always says that something is left, so that a start finds it.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from onhook.phone.dialog import DialogRecord
+from onhook.store import StoredDialogs
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,32 +19,26 @@ class OpenDialog:
     trunk: str = ""
 
 
-def written(dialogs: Sequence[OpenDialog]) -> str:
-    """The dialogs as one text; never empty."""
-    return json.dumps(
-        {"dialogs": [{**one.record.as_dict(), "trunk": one.trunk} for one in dialogs]}
-    )
+def kept(dialogs: Sequence[OpenDialog]) -> StoredDialogs:
+    """The dialogs for the record of a call that is still to be ended at a phone."""
+    return StoredDialogs(tuple({**one.record.as_dict(), "trunk": one.trunk} for one in dialogs))
 
 
-def read(text: str) -> tuple[OpenDialog, ...]:
-    """The reverse; also reads what earlier versions wrote. Raises ValueError."""
-    found = json.loads(text)
-    match found:
-        case {"dialogs": [*several]}:
-            return tuple(_one(dialog) for dialog in several)
-        case dict():
-            return (_one(found),)
-    raise ValueError("not the dialogs of a call")
+def read(stored: StoredDialogs) -> tuple[OpenDialog, ...]:
+    """The reverse; also reads what earlier versions kept. Raises ValueError."""
+    return tuple(_one(dialog) for dialog in stored.several)
 
 
-def renumbered(text: str) -> str:
+def renumbered(stored: StoredDialogs) -> StoredDialogs:
     """Leaves a number of each dialog to this start: the BYE of the one before may have been sent, and
     numbers only rise (RFC 3261, 12.2.1.1). What cannot be read stays as it is."""
     try:
-        dialogs = read(text)
+        dialogs = read(stored)
     except ValueError:
-        return text
-    return written(
+        return stored
+    if not dialogs:
+        return stored
+    return kept(
         [
             replace(one, record=replace(one.record, next_cseq=one.record.next_cseq + 1))
             for one in dialogs

@@ -1,6 +1,5 @@
 """Replies that are kept under the idempotency key of their request, to be given again."""
 
-import json
 import math
 from collections.abc import Mapping
 
@@ -19,9 +18,8 @@ def accepted(
 
 
 def kept(app_id: str, key: RequestKey, body: Mapping[str, object]) -> IdempotentReply:
-    """The reply ``body`` to the request of this key, as it is stored."""
-    text = json.dumps(body, ensure_ascii=False)
-    return IdempotentReply(app_id, key.key, key.digest, text, now_ms())
+    """The reply ``body`` to the request of this key, to be stored."""
+    return IdempotentReply(app_id, key.key, key.digest, body, now_ms())
 
 
 def now_ms() -> int:

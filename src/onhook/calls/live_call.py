@@ -26,7 +26,7 @@ from onhook.calls.performer import PERFORM, Performer
 from onhook.calls.phone_listener import PhoneListener
 from onhook.calls.presence import Presence
 from onhook.calls.services import CallServices
-from onhook.store import CallRecord
+from onhook.store import NO_DIALOGS, CallRecord, StoredDialogs
 
 log = structlog.get_logger()
 
@@ -216,7 +216,7 @@ class LiveCall:
         self._dialog_changed = True
         self._book.write(self.now, (), (), self._dialog(), then)
 
-    def _dialog(self) -> str | None:
+    def _dialog(self) -> StoredDialogs | None:
         """What it takes to end the call at the phones after a restart; None if nothing changed.
 
         Of a call that is over this can be its peer: the BYE or CANCEL to it is still under way.
@@ -229,7 +229,7 @@ class LiveCall:
         first = None if over else self._leg.dialog()
         second = peer.dialog() if peer is not None else None
         left = [one for one in (first, second) if one is not None]
-        return "" if over and not left else dialogs.written(left)
+        return NO_DIALOGS if over and not left else dialogs.kept(left)
 
     def recorded(self) -> None:
         """Its beginning is on disk: now it rings, here or at the callee's."""

@@ -6,7 +6,6 @@ from onhook.billing import money
 from onhook.blocks import CALL
 from onhook.call import Contact, EndedBy, Fields, State
 from onhook.calls import bills, clock
-from onhook.calls.facts import facts_of
 from onhook.calls.identifiers import new_notification_id
 from onhook.notify.notification import Notification
 from onhook.store import CallRecord, NotificationRecord
@@ -21,7 +20,7 @@ def fields(record: CallRecord, contact: Contact, call_state: str) -> dict[str, s
         "tag": contact.tag,
         **_numbers(record),
         "call_state": call_state,
-        **facts_of(record).always,
+        **dict(record.facts.always),
         **_outcome(record, contact),
     }
 
@@ -74,7 +73,7 @@ def lost_fields(record: CallRecord) -> dict[str, str]:
     """Of a call that the network ended: when its phone was last known to be there, and what that received."""
     if record.ended_by != EndedBy.NETWORK.value or record.ended_ms is None:
         return {}
-    received_s = facts_of(record).received_s
+    received_s = record.facts.received_s
     seen = {"last_seen": clock.api_date(record.ended_ms)}
     return seen | {"received_s": received_s} if received_s else seen
 
@@ -94,7 +93,7 @@ def notification(
         url=contact.url,
         fields=json.dumps(told, ensure_ascii=False),
         created_ms=record.written_ms,
-        format=facts_of(record).format or "form",
+        format=record.facts.format or "form",
     )
 
 

@@ -16,7 +16,6 @@ from onhook.calls.callees import Callee, Callees
 from onhook.calls.concurrency import CallsInProgress, Place
 from onhook.calls.credit import Meter
 from onhook.calls.directory import Directory
-from onhook.calls.facts import Facts
 from onhook.calls.identifiers import new_session, new_txn_ref
 from onhook.calls.live_call import LiveCall
 from onhook.calls.outbound import OutboundLeg
@@ -26,7 +25,7 @@ from onhook.calls.resources import Resources, dearer
 from onhook.calls.services import CallServices
 from onhook.calls.turns import Turn, Turns
 from onhook.calls.works import RING_S, work_of
-from onhook.store import Account, CallRecord
+from onhook.store import Account, CallRecord, NotificationContext
 
 _REQUEST_ID = 1
 
@@ -201,7 +200,7 @@ class Placing:
                 to_number=order.second,
                 dest_number=number,
                 direction="out",
-                facts=Facts(always=order.always, format=told_as).text(),
+                facts=NotificationContext(tuple(order.always.items()), format=told_as),
                 began_ms=clock.wall_ms(now_s),
                 currency="",
                 rate="",

@@ -33,12 +33,11 @@ from onhook.billing import bill_ms
 from onhook.call import Contact, EndedBy, State
 from onhook.calls import bills, clock, dialogs, notices
 from onhook.calls.dialogs import OpenDialog
-from onhook.calls.facts import facts_of
 from onhook.calls.trunks import WayOut
 from onhook.phone.cause import SipCause
 from onhook.phone.endpoint import SipEndpoint
 from onhook.phone.trunk import Trunk
-from onhook.store import CallRecord, NotificationRecord, Store, WorkerAlive, Writes
+from onhook.store import NO_DIALOGS, CallRecord, NotificationRecord, Store, WorkerAlive, Writes
 from onhook.store.orphans import last_alive, orphans
 
 log = structlog.get_logger()
@@ -101,9 +100,9 @@ def ended(
 
 def last_contacts(record: CallRecord) -> tuple[Contact, ...]:
     """Who gets a terminal notification: one, and a second if the call was monitored for another URL."""
-    facts = facts_of(record)
-    contact = Contact(record.contact_block, record.contact_url, record.contact_tag, facts.fields)
-    return machine.last_contacts(contact if contact.url else None, facts.monitor)
+    context = record.facts
+    contact = Contact(record.contact_block, record.contact_url, record.contact_tag, context.fields)
+    return machine.last_contacts(contact if contact.url else None, context.monitor)
 
 
 def _crashed(record: CallRecord, alive: WorkerAlive | None, now_ms: int) -> CallRecord:
@@ -141,8 +140,7 @@ def _unreached(record: CallRecord) -> CallRecord:
     """A callee who had not answered was not reached."""
     if record.state != State.DIALLING.value:
         return record
-    facts = replace(facts_of(record), fields=(("dial_status", "failed"),))
-    return replace(record, facts=facts.text())
+    return replace(record, facts=replace(record.facts, fields=(("dial_status", "failed"),)))
 
 
 def _renumbered(record: CallRecord) -> CallRecord:
@@ -212,7 +210,7 @@ class PhoneRecovery:
 
     def _done(self, record: CallRecord) -> None:
         """If this cannot be written, the phone gets its BYE once more after the next start."""
-        record = replace(record, dialog="", written_ms=clock.wall_ms(clock.now_s()))
+        record = replace(record, dialog=NO_DIALOGS, written_ms=clock.wall_ms(clock.now_s()))
         try:
             written = self._store.submit(Writes(calls=(record,)))
         except RuntimeError:  # the store is closed: the process ends

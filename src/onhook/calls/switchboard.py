@@ -14,7 +14,6 @@ from onhook.call import Limits
 from onhook.calls import bills, clock
 from onhook.calls.concurrency import CallsInProgress
 from onhook.calls.directory import Directory
-from onhook.calls.facts import Facts
 from onhook.calls.first_leg import IncomingLeg
 from onhook.calls.identifiers import is_session, new_session, new_txn_ref
 from onhook.calls.live_call import RETRY_LATER, LiveCall
@@ -26,7 +25,7 @@ from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallListener
 from onhook.phone.sdp import RemoteMedia
-from onhook.store import CallRecord, Number, StoreError
+from onhook.store import CallRecord, NotificationContext, Number, StoreError
 from onhook.store.history import call_of
 
 log = structlog.get_logger()
@@ -180,7 +179,7 @@ class Switchboard:
         told_as: str,
     ) -> None:
         now_s = clock.now_s()
-        always = {"from_name": name} if (name := leg.caller.name) else {}
+        always = (("from_name", name),) if (name := leg.caller.name) else ()
         record = CallRecord(
             session=session,
             txn_ref=new_txn_ref(terms.account.prefix),
@@ -193,7 +192,7 @@ class Switchboard:
             currency="",
             rate="",
             account_id=terms.account.account_id,
-            facts=Facts(always=always, format=told_as).text(),
+            facts=NotificationContext(always, format=told_as),
         )
         record = bills.priced(record, terms.rate)
         call, effects = machine.arrive(record.session, number.forward_to, self._limits, now_s)

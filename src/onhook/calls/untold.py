@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from onhook.calls.facts import facts_of
 from onhook.store import CallRecord, NotificationRecord
 
 _LINKS = ("record_url", "monitor_url")
@@ -21,7 +20,7 @@ def untold_links(
     """
     if record.state != _ENDED:
         return {}
-    cut_short = {} if record.contact_url else _links(dict(facts_of(record).fields))
+    cut_short = {} if record.contact_url else _links(dict(record.facts.fields))
     cut_short.pop("monitor_url", None)  # it has a notification of its own
     given_up: dict[str, str] = {}
     told: set[str] = set()

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from onhook.calls.facts import facts_of
 from onhook.calls.untold import untold_links
 from onhook.cli.errors import CommandError
 from onhook.cli.moments import since_ms, text_of
@@ -106,7 +105,7 @@ def _show_call(report: CallReport) -> None:
             ("application", call.app_id),
             ("account", "" if call.account_id == MAIN_ACCOUNT else call.account_id),
             ("from", call.from_number),
-            ("from name", facts_of(call).always.get("from_name")),
+            ("from name", dict(call.facts.always).get("from_name")),
             ("to", call.to_number),
             ("dest", call.dest_number),
             ("tag", call.tag),
@@ -141,7 +140,7 @@ def _show_call(report: CallReport) -> None:
 
 def _received(call: CallRecord) -> str:
     """Of a call that the network ended, which ended when its phone was last known to be there."""
-    received_s = facts_of(call).received_s
+    received_s = call.facts.received_s
     return f"the first {received_s} s, says its phone" if received_s else ""
 
 

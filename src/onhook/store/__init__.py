@@ -9,6 +9,7 @@ from onhook.store.lease import Lease, LeaseLost, LeaseRecord
 from onhook.store.money import Money
 from onhook.store.records import (
     MAIN_ACCOUNT,
+    NO_DIALOGS,
     Account,
     Application,
     AttemptRecord,
@@ -16,11 +17,13 @@ from onhook.store.records import (
     Debit,
     IdempotentReply,
     LedgerEntry,
+    NotificationContext,
     NotificationOutcome,
     NotificationRecord,
     Number,
     RateRecord,
     RefusedRequest,
+    StoredDialogs,
     TrunkRecord,
     WorkerAlive,
     Writes,
@@ -29,6 +32,7 @@ from onhook.store.sql import Store
 
 __all__ = [
     "MAIN_ACCOUNT",
+    "NO_DIALOGS",
     "Account",
     "Application",
     "AttemptRecord",
@@ -42,6 +46,7 @@ __all__ = [
     "LeaseRecord",
     "LedgerEntry",
     "Money",
+    "NotificationContext",
     "NotificationOutcome",
     "NotificationRecord",
     "Number",
@@ -49,6 +54,7 @@ __all__ = [
     "RefusedRequest",
     "Store",
     "StoreError",
+    "StoredDialogs",
     "TrunkRecord",
     "WorkerAlive",
     "Writes",

@@ -1,6 +1,9 @@
 """What is stored, as plain values. Times are milliseconds since the epoch, money is decimal text."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+from onhook.call import Contact, Fields
 
 MAIN_ACCOUNT = "main"
 """The account of whoever names none."""
@@ -61,12 +64,52 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class NotificationContext:
+    """What the notifications of a call carry beside its record's columns, and who else is told."""
+
+    always: Fields = ()
+    """In every notification of the call."""
+    fields: Fields = ()
+    """In the terminal one, as things are now: what the last block came to."""
+    monitor: Contact | None = None
+    """Who gets a terminal notification of its own: of the recording of the whole call."""
+    received_s: str = ""
+    """Of a call that the network ended: up to which second after the answer the phone is known to have
+    received what it was sent; empty if it never said so."""
+    format: str = ""
+    """How its application is told: ``json``; empty is as a form."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDialogs:
+    """What it takes to end a call at its phones after a restart: of each dialog what ``phone`` makes of it.
+
+    Only ``phone`` knows what is in it (``DialogRecord.as_dict``): the store keeps any object that JSON can
+    hold, so that a call can be listed, billed and told of by whoever cannot read its dialogs.
+    """
+
+    several: tuple[Mapping[str, object], ...] = ()
+    """One for each phone; none of a call that is not over, but for which nothing has left yet."""
+    left: bool = True
+    """Whether a start has to look at this call; then it is found by an index."""
+    _text: list[str] = field(default_factory=list, init=False, compare=False, repr=False)
+
+    def text_made_by(self, make: Callable[["StoredDialogs"], str]) -> str:
+        """Its text, which is made by the first who asks."""
+        if not self._text:
+            self._text.append(make(self))
+        return self._text[0]
+
+
+NO_DIALOGS = StoredDialogs(left=False)
+"""Of a call that has ended at its phones as well."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
     """A call as it is written after each change; the last one is the record of the call.
 
-    ``owner`` is the worker that has the call. ``dialog`` is what it takes to end the call at the phone
-    after a restart (JSON), and empty once there is nothing to end. ``contact_*`` is who gets the
-    terminal notification.
+    ``owner`` is the worker that has the call. ``contact_*`` is who gets the terminal notification.
     """
 
     session: str
@@ -79,7 +122,7 @@ class CallRecord:
     began_ms: int
     currency: str
     rate: str
-    dialog: str = ""
+    dialog: StoredDialogs = NO_DIALOGS
     answered_ms: int | None = None
     ended_ms: int | None = None
     duration_ms: int = 0
@@ -104,8 +147,8 @@ class CallRecord:
     """When this state was written: the call was known to its worker then."""
     dest_number: str = ""
     """The number, in E.164, that was called: by a Dial, or last by a Transfer."""
-    facts: str = ""
-    """A JSON object, or nothing: what else belongs into the terminal notification, and who else is told."""
+    facts: NotificationContext = NotificationContext()
+    """What its notifications carry beside this record."""
     sip_code: int | None = None
     """The SIP response for which the outgoing leg failed."""
     boot_id: str = ""
@@ -250,7 +293,7 @@ class IdempotentReply:
     app_id: str
     key: str
     digest: str
-    reply: str
+    reply: Mapping[str, object]
     created_ms: int
 
 

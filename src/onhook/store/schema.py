@@ -16,6 +16,8 @@ from sqlalchemy import (
     event,
 )
 
+from onhook.store.json_columns import ContextColumn, DialogsColumn, JsonObject
+
 REVISION = "0008"
 """The newest migration; a database that says so needs none."""
 
@@ -83,7 +85,7 @@ calls = Table(
     Column("began_ms", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("rate", Text, nullable=False),
-    Column("dialog", Text, nullable=False),
+    Column("dialog", DialogsColumn, nullable=False),
     Column("answered_ms", BigInteger),
     Column("ended_ms", BigInteger),
     Column("duration_ms", BigInteger, nullable=False),
@@ -104,7 +106,7 @@ calls = Table(
     Column("billed_s", BigInteger, nullable=False),
     Column("written_ms", BigInteger, nullable=False),
     Column("dest_number", Text, nullable=False),
-    Column("facts", Text, nullable=False),
+    Column("facts", ContextColumn, nullable=False),
     Column("sip_code", Integer),
     Column("boot_id", String(36), nullable=False),
     Column("answered_mono_ms", BigInteger),
@@ -221,7 +223,7 @@ idempotent_replies = Table(
     Column("app_id", ForeignKey("applications.app_id"), primary_key=True),
     Column("key", String(255), primary_key=True),
     Column("digest", String(64), nullable=False),
-    Column("reply", Text, nullable=False),
+    Column("reply", JsonObject, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Index(None, "created_ms"),
 )

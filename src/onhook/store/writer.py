@@ -7,6 +7,7 @@ write never waits for company: an idle writer begins at once.
 import asyncio
 from collections.abc import Callable, Iterable
 from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, Table, Update, bindparam, func, update
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -14,6 +15,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from onhook.store import replies, schema
 from onhook.store.database import Database, DatabaseUnreachable
 from onhook.store.debits import Booking
+from onhook.store.json_columns import JsonColumn
 from onhook.store.lease import LeaseLost
 from onhook.store.records import (
     AttemptRecord,
@@ -136,15 +138,26 @@ class _Statement:
     def __init__(self, statement: Insert | Update, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self._text = compiled.string
+        parameters = compiled.positiontup or ()
         # A parameter of UPDATE may not be named like a column; it has an underscore behind it.
-        names = [name.removesuffix("_") for name in compiled.positiontup or ()]
-        self._values = attrgetter(*names)
+        self._values = attrgetter(*[name.removesuffix("_") for name in parameters])
+        types = [compiled.binds[name].type for name in parameters]
+        self._json = [(n, of.text) for n, of in enumerate(types) if isinstance(of, JsonColumn)]
 
     def run(self, connection: Connection, records: Iterable[Record]) -> None:
         """One `executemany`; nothing for no records."""
         rows = [self._values(record) for record in records]
+        if self._json:
+            rows = [self._written(row) for row in rows]
         if rows:
             connection.exec_driver_sql(self._text, rows)
+
+    def _written(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The row with values of columns that hold JSON as their text."""
+        texts = list(row)
+        for place, text in self._json:
+            texts[place] = text(row[place])
+        return tuple(texts)
 
 
 class _Statements:

@@ -1,0 +1,142 @@
+"""Columns whose text is JSON: the only place where values become JSON on their way to the disk, and back.
+
+Records hold values; of each kind one column type writes and reads the text, on SQLite and PostgreSQL alike.
+What cannot be read is not worth an error to whoever lists or bills a call: it is read as nothing said.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from onhook.call import Contact, Fields
+from onhook.store.records import NO_DIALOGS, NotificationContext, StoredDialogs
+
+Value = TypeVar("Value")
+
+
+class JsonColumn(TypeDecorator[Value], Generic[Value]):
+    """A column of text that holds a value. ``text`` is what is written, whoever makes the statement."""
+
+    impl = Text
+    cache_ok = True
+
+    def text(self, value: Value) -> str:
+        """The value as it is stored."""
+        raise NotImplementedError
+
+    def value(self, text: str) -> Value:
+        """The reverse; for any text."""
+        raise NotImplementedError
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        """SQLAlchemy: on its way into a statement."""
+        return self.text(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Value:
+        """SQLAlchemy: out of a row."""
+        return self.value(value)
+
+
+class JsonObject(JsonColumn[Mapping[str, Any]]):
+    """An object of whatever JSON can hold, in its order."""
+
+    cache_ok = True
+
+    def text(self, value: Mapping[str, Any]) -> str:
+        """Characters beyond ASCII stay as they are."""
+        return json.dumps(value, ensure_ascii=False)
+
+    def value(self, text: str) -> Mapping[str, Any]:
+        """Empty, where it cannot be read."""
+        return _object(text)
+
+
+class ContextColumn(JsonColumn[NotificationContext]):
+    """A :class:`NotificationContext`; an empty text if it says nothing."""
+
+    cache_ok = True
+
+    def text(self, value: NotificationContext) -> str:
+        """Only what is said."""
+        if value == NOTHING_SAID:
+            return ""
+        found: dict[str, object] = {}
+        if value.always:
+            found["always"] = dict(value.always)
+        if value.fields:
+            found["fields"] = dict(value.fields)
+        if value.monitor is not None:
+            told = value.monitor
+            found["monitor"] = [told.block, told.url, told.tag, dict(told.fields)]
+        if value.received_s:
+            found["received_s"] = value.received_s
+        if value.format:
+            found["format"] = value.format
+        return json.dumps(found, ensure_ascii=False)
+
+    def value(self, text: str) -> NotificationContext:
+        """Nothing said, where it cannot be read."""
+        found = _object(text)
+        if not found:
+            return NOTHING_SAID
+        return NotificationContext(
+            _fields(found.get("always")),
+            _fields(found.get("fields")),
+            _contact(found.get("monitor")),
+            str(found.get("received_s", "")),
+            str(found.get("format", "")),
+        )
+
+
+class DialogsColumn(JsonColumn[StoredDialogs]):
+    """:class:`StoredDialogs`; an empty text once nothing is left, which the index of open ones relies on.
+
+    Most writes of a call repeat the dialogs of the one before: their text is made once.
+    """
+
+    cache_ok = True
+
+    def text(self, value: StoredDialogs) -> str:
+        """What was made before, if it was."""
+        return value.text_made_by(_dialogs_text)
+
+    def value(self, text: str) -> StoredDialogs:
+        """Also of what earlier versions wrote; what cannot be read stays something left to be ended."""
+        if not text:
+            return NO_DIALOGS
+        found = _object(text)
+        match found:
+            case {"dialogs": [*several]}:
+                return StoredDialogs(tuple(several))
+            case _:
+                return StoredDialogs((found or {"unreadable": text},))
+
+
+NOTHING_SAID = NotificationContext()
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _fields(found: object) -> Fields:
+    return tuple(found.items()) if isinstance(found, dict) else ()
+
+
+def _contact(found: object) -> Contact | None:
+    match found:
+        case [str(block), str(url), str(tag), dict(fields)]:
+            return Contact(block, url, tag, tuple(fields.items()))
+    return None
+
+
+def _dialogs_text(dialogs: StoredDialogs) -> str:
+    return json.dumps({"dialogs": dialogs.several}) if dialogs.left else ""

@@ -1,0 +1,70 @@
+"""Values as the text of their columns: what was written by any version is read."""
+
+import json
+
+import pytest
+
+from onhook.call import Contact
+from onhook.store import NO_DIALOGS, NotificationContext, Store, StoredDialogs, Writes
+from onhook.store.json_columns import ContextColumn, DialogsColumn, JsonObject
+from store.samples import APPLICATION, call
+
+ONE = {"call_id": "x", "routes": ["a"], "pending": None}
+FULL = NotificationContext(
+    always=(("from_name", "東京"),),
+    fields=(("digits", "12"), ("record_url", "http://a/")),
+    monitor=Contact("monitor", "http://b/", "t", (("monitor_url", "http://c/"),)),
+    received_s="1.250",
+    format="json",
+)
+
+
+async def test_a_record_is_read_as_it_was_written(store: Store) -> None:
+    await store.add_application(APPLICATION)
+    full = call(facts=FULL, dialog=StoredDialogs((ONE, ONE)))
+    await store.submit(Writes(calls=(full, call("S2"))))
+    assert await store.call("S1") == full
+    assert await store.call("S2") == call("S2")
+    async with store.reading() as connection:
+        found = await connection.exec_driver_sql("SELECT dialog, facts FROM calls ORDER BY session")
+        assert [tuple(row) for row in found] == [
+            (
+                json.dumps({"dialogs": [ONE, ONE]}),
+                '{"always": {"from_name": "東京"}, "fields": {"digits": "12", "record_url": "http://a/"}, '
+                '"monitor": ["monitor", "http://b/", "t", {"monitor_url": "http://c/"}], '
+                '"received_s": "1.250", "format": "json"}',
+            ),
+            ("", ""),
+        ]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", "[1]", "{", '{"monitor": 1, "always": []}'])
+def test_a_context_that_cannot_be_read_says_nothing(text: str) -> None:
+    assert ContextColumn().value(text) == NotificationContext()
+
+
+def test_nothing_said_is_no_text() -> None:
+    assert ContextColumn().text(NotificationContext()) == ""
+
+
+def test_dialogs_of_a_call_that_is_not_over_are_never_an_empty_text() -> None:
+    column = DialogsColumn()
+    assert column.text(NO_DIALOGS) == ""
+    assert column.text(StoredDialogs()) == '{"dialogs": []}'
+    assert column.value('{"dialogs": []}') == StoredDialogs()
+    assert column.value("") == NO_DIALOGS
+
+
+def test_one_dialog_as_it_was_stored_before_there_were_transfers() -> None:
+    assert DialogsColumn().value(json.dumps(ONE)) == StoredDialogs((ONE,))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "1"])
+def test_dialogs_that_cannot_be_read_are_still_left(text: str) -> None:
+    found = DialogsColumn().value(text)
+    assert found.left
+    assert text in DialogsColumn().text(found)
+
+
+def test_an_object_that_cannot_be_read_is_empty() -> None:
+    assert JsonObject().value("[") == {}
