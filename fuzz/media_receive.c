@@ -4,10 +4,10 @@
  *
  * With libFuzzer:
  *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media/native fuzz/media_receive.c \
- *      src/onhook/media/native/[a-z]*.c -lpthread
+ *      src/onhook/media/native/[a-z]*.c -lpthread -lm
  * Without it, with inputs of its own making (the argument is how many):
  *   cc -g -DSTANDALONE -fsanitize=address,undefined -Isrc/onhook/media/native fuzz/media_receive.c \
- *      src/onhook/media/native/[a-z]*.c -lpthread
+ *      src/onhook/media/native/[a-z]*.c -lpthread -lm
  */
 #define _GNU_SOURCE
 #include "internal.h"

@@ -127,6 +127,70 @@ async def test_without_events_digits_are_tones(
         assert not samples(packets[start + 5 : start + 8], codec).any() or codec is Codec.PCMA
 
 
+@pytest.mark.parametrize("codec", Codec)
+async def test_each_key_has_two_tones_on_one_line_of_timestamps(
+    plane: MediaPlane, peer: RtpPeer, ear: Ear, codec: Codec
+) -> None:
+    """ITU-T Q.23, in a message that goes on before and behind them."""
+    stream = plane.open(
+        plane.reserve(), remote=peer.address, codec=codec, dtmf_payload_type=None, listener=ear
+    )
+    stream.play([Clip(tone(2, seed=1))], ear.on_played)
+    stream.send_digits(KEYS, ear.on_played)
+    stream.play([Clip(tone(2, seed=2))], ear.on_played)
+    await ear.until_played(3)
+    peer.waiting()
+    start = next(n for n, packet in enumerate(peer.all) if not packet.silent) + 2
+    keys = peer.all[start : start + 8 * len(KEYS)]
+    assert_unbroken(peer.all[start - 2 : start + len(keys) + 2], plane)
+    layout = "123A456B789C*0#D"
+    for number, key in enumerate(KEYS):
+        down, up = keys[8 * number : 8 * number + 5], keys[8 * number + 5 : 8 * number + 8]
+        row, column = divmod(layout.index(key), 4)
+        pcm = samples(down, codec)
+        assert heard(pcm, KEY_TONES_HZ) == {KEY_TONES_HZ[row], KEY_TONES_HZ[4 + column]}
+        assert 9000 < abs(pcm.astype(int)).max() < 14000
+        assert all(packet.silent for packet in up)
+    assert [packet.payload for packet in peer.all[start + len(keys) :][:2]] == [
+        tone(2, seed=2)[:160],
+        tone(2, seed=2)[160:],
+    ]
+    stream.close()
+    sent = await ear.until_closed()
+    peer.waiting()
+    assert sent.silent_packets == sum(packet.silent for packet in peer.all)
+
+
+async def test_a_tone_is_cut_at_once(plane: MediaPlane, peer: RtpPeer, ear: Ear) -> None:
+    stream = plane.open(
+        plane.reserve(), remote=peer.address, codec=Codec.PCMU, dtmf_payload_type=None, listener=ear
+    )
+    stream.send_digits("1111", ear.on_played, ear.on_stopped)
+    await peer.receive()
+    stream.stop()
+    await ear.until_stopped()
+    peer.waiting()
+    loud = [packet for packet in peer.all if not packet.silent]
+    assert 1 <= len(loud) < 20
+    assert {packet.payload_type for packet in peer.all} == {Codec.PCMU}
+
+
+async def test_how_keys_are_sent_follows_what_is_agreed(
+    plane: MediaPlane, stream: Stream, peer: RtpPeer, ear: Ear
+) -> None:
+    """The peer stops to know events while keys wait: they come as tones, in the codec of then."""
+    stream.send_digits("1,,2", ear.on_played)
+    await peer.receive()
+    stream.agree(Codec.PCMA, None)
+    await ear.until_played()
+    peer.waiting()
+    packets = [packet for packet in peer.all if not packet.silent]
+    assert {packet.payload_type for packet in packets} == {101, int(Codec.PCMA)}
+    pressed = [packet for packet in packets if packet.payload_type == Codec.PCMA]
+    assert heard(samples(pressed, Codec.PCMA), KEY_TONES_HZ) == {697, 1336}
+    assert len(pressed) == 5
+
+
 @pytest.mark.parametrize("digits", ["", "12E", "a", "1 2", "１"])
 async def test_what_is_no_digit_is_refused(stream: Stream, ear: Ear, digits: str) -> None:
     with pytest.raises(ValueError, match="digits to send"):

@@ -20,7 +20,6 @@ ALL = {
     "ringback": sounds.ringback(),
     "beep": sounds.beep(),
     "hold_music": sounds.hold_music(),
-    "key": sounds.dtmf("5"),
 }
 
 
@@ -58,21 +57,6 @@ def test_ring_back_keeps_its_cadence(cadence: sounds.Cadence, seconds: float) ->
         at += on + off
 
 
-@pytest.mark.parametrize("key", "0123456789*#ABCD")
-def test_a_key_is_two_tones(key: str) -> None:
-    rows, columns = [697.0, 770.0, 852.0, 941.0], [1209.0, 1336.0, 1477.0, 1633.0]
-    wave = pcm(sounds.dtmf(key))
-    row, column = divmod("123A456B789C*0#D".index(key), 4)
-    assert heard(wave, rows + columns) == {rows[row], columns[column]}
-    assert len(wave) == 800
-
-
-@pytest.mark.parametrize("key", ["", "E", "12", "a"])
-def test_what_is_no_key(key: str) -> None:
-    with pytest.raises(ValueError, match="a key is"):
-        sounds.dtmf(key)
-
-
 def test_music_never_stops_and_never_jumps() -> None:
     wave = pcm(sounds.hold_music()).astype(float)
     seconds = wave[: len(wave) // 8000 * 8000].reshape(-1, 8000)
@@ -80,11 +64,3 @@ def test_music_never_stops_and_never_jumps() -> None:
     assert loudness.min() > 300
     assert loudness.max() < 4 * loudness.min()
     assert amplitude(pcm(sounds.beep()), 1000) > 1000
-
-
-def test_silence_is_whole_frames_of_nothing() -> None:
-    for duration_ms, expected_ms in ((60, 60), (1, 20), (50, 60)):
-        sound = sounds.silence(duration_ms)
-        assert sound.duration_ms == expected_ms
-        for codec in Codec:
-            assert set(sound.frames(codec)) == {codec.silence}

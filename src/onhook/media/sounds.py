@@ -1,4 +1,4 @@
-"""Sounds made by arithmetic: ring back, a beep, music on hold, the tones of digits, silence.
+"""Sounds made by arithmetic: ring back, a beep, music on hold.
 
 All are quiet enough to be listened to (about -20 dB of full scale) and end where they begin, so
 that `Stream.loop()` repeats them without a click. numpy is imported when the first is made.
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 _FULL_SCALE = 32767
 _EDGE_S = 0.005  # a tone fades in and out, so that it does not click
-
-_ROWS_HZ = (697, 770, 852, 941)
-_COLUMNS_HZ = (1209, 1336, 1477, 1633)
-_KEYS = "123A456B789C*0#D"  # row by row (ITU-T Q.23)
 
 
 class Sound:
@@ -79,23 +75,6 @@ def ringback(cadence: Cadence = SINGAPORE) -> Sound:
 def beep() -> Sound:
     """Make the tone after which one speaks: 1 kHz for 200 ms."""
     return _sound(_tone((1000,), 0.2, amplitude=0.25))
-
-
-@cache
-def dtmf(digit: str) -> Sound:
-    """Make the tones of a key, 100 ms (ITU-T Q.23). Raises `ValueError` for what is no key."""
-    if len(digit) != 1 or digit not in _KEYS:
-        raise ValueError("a key is one of 0123456789*#ABCD")
-    row, column = divmod(_KEYS.index(digit), 4)
-    return _sound(_tone((_ROWS_HZ[row], _COLUMNS_HZ[column]), 0.1, amplitude=0.4))
-
-
-@cache
-def silence(duration_ms: int) -> Sound:
-    """Make nothing to hear, at least one frame of it."""
-    import numpy as np
-
-    return Sound(np.zeros(max(duration_ms, FRAME_MS) * SAMPLE_RATE // 1000, np.int16))
 
 
 # Four chords of an octave's range, as semitones above the A of 220 Hz: C, A minor, F, G.

@@ -12,7 +12,6 @@ from onhook.media._plane import ffi, lib
 from onhook.media.errors import BadRemote, QueueFull, StreamClosed, TooManyRecordings
 from onhook.media.g711 import FRAME_BYTES, Codec
 from onhook.media.recorder import OnRecorded, Recorder
-from onhook.media.sounds import dtmf, silence
 
 if TYPE_CHECKING:
     from onhook.media.room import Room
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 _NS = 1e-9
 _FRAME_S = lib.PLANE_FRAME_MS / 1000
 _DIGITS = re.compile(r"[0-9*#A-D,]+", re.ASCII)
-_PAUSE_MS = 60  # between digits that are sent as tones; the plane's own for events
-_COMMA_MS = 1000
 
 Ask = Callable[..., None]
 """Gives the plane a command: a function of `native/plane.h`, and what it takes after the plane."""
@@ -239,11 +236,8 @@ class Stream:
         self._require_open()
         if not _DIGITS.fullmatch(digits):
             raise ValueError("digits to send are 0-9, *, #, A-D, and a comma for a pause")
-        if self.sends_events:
-            events = ffi.from_buffer("uint8_t[]", digits.encode("ascii"))
-            self._queue(lib.plane_send_digits, _Message([(events,)], on_sent, on_stopped), unit=1)
-        else:
-            self.play(_tones(digits), on_sent, on_stopped)
+        keys = ffi.from_buffer("uint8_t[]", digits.encode("ascii"))
+        self._queue(lib.plane_send_digits, _Message([(keys,)], on_sent, on_stopped), unit=1)
 
     def bridge(self, other: Stream) -> None:
         """Let two peers hear each other: what one says is sent to the other at once.
@@ -519,13 +513,6 @@ def plane_format(
 
 def _moment(ns: int) -> float | None:
     return ns * _NS if ns else None
-
-
-def _tones(digits: str) -> list[Playable]:
-    prompts: list[Playable] = []
-    for digit in digits:
-        prompts += [silence(_COMMA_MS)] if digit == "," else [dtmf(digit), silence(_PAUSE_MS)]
-    return prompts
 
 
 def _frames(prompt: Playable) -> tuple[Any, ...]:

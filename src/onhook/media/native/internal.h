@@ -3,7 +3,8 @@
  *   thread.c     the clock, and what is done in a tick
  *   commands.c   what the caller asked for
  *   schedule.c   which call is served when
- *   send.c       frames, silence, digits
+ *   send.c       frames, silence
+ *   digits.c     keys: events or tones (tones.c)
  *   receive.c    whose packets are the peer's, and what is in them
  *   relay.c      from one side of a bridge to the other
  *   join.c       who hears whom
@@ -73,6 +74,7 @@ struct segment {
     enum segment_state state;
     uint32_t step;            /* rounds of this digit */
     uint32_t event_timestamp; /* of this digit */
+    bool as_tone;             /* likewise */
 };
 
 /* What arrives at a call. */
@@ -355,6 +357,11 @@ bool is_quiet(const struct plane *p, const struct call *call);
 /* A round in which nothing is to be heard. */
 void send_silence(struct plane *p, struct call *call);
 void send_frame(struct plane *p, struct call *call);
+
+/* ---- digits.c ------------------------------------------------------------------------ */
+
+/* A round of the digit that is being sent. */
+void send_digit(struct plane *p, struct call *call, struct segment *segment);
 
 /* A key must not stay down because nobody said that it went up. */
 void release_key(struct call *call, const struct segment *segment);

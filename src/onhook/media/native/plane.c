@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include "tones.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -78,6 +80,7 @@ int plane_start(plane **out, const struct plane_config *config)
     p->config = *config;
     p->event_fd = p->wake_fd = p->epoll_fd = -1;
     law_prepare();
+    tones_prepare();
     p->timeout_ticks = config->rtp_timeout_ms;
     prepare_receive(p);
     int error = allocate(p);

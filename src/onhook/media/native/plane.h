@@ -161,8 +161,8 @@ int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_la
 int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
                const uint8_t *a_law, uint32_t count, int last);
 
-/* Append digits, each as a telephone-event (RFC 4733) of 100 ms and a pause of 60 ms; a comma is a
- * pause of 1 s. As plane_play() in all else. Where no telephone-event was negotiated, time passes. */
+/* Append digits, each as a telephone-event (RFC 4733) of 100 ms and a pause of 60 ms, or as the tones of
+ * the key where none is agreed when it goes down; a comma is a pause of 1 s. As plane_play() in all else. */
 int plane_send_digits(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *digits,
                       uint32_t count);
 

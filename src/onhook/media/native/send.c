@@ -20,18 +20,8 @@
 #include "silence.h"
 
 #include <errno.h>
-#include <string.h>
 
-enum {
-    DIGIT_ROUNDS = 8,            /* of a digit that is sent, its pause included */
-    DIGIT_DOWN_ROUNDS = 5,
-    DIGIT_END_PACKETS = 3,       /* RFC 4733 section 2.5.1.4 */
-    DIGIT_VOLUME = 10,           /* dBm0, below 0 */
-    PAUSE_ROUNDS = 50,           /* of a comma */
-    NOISE_ROUNDS = 5,            /* from one packet of comfort noise to the next */
-};
-
-const char keys[KEYS + 1] = "0123456789*#ABCD";
+enum { NOISE_ROUNDS = 5 /* from one packet of comfort noise to the next */ };
 
 /* Did a packet find nobody at the peer's port? It is told of with whatever is asked of the socket next. */
 bool was_refused(struct call *call, ssize_t result)
@@ -168,57 +158,6 @@ bool is_quiet(const struct plane *p, const struct call *call)
     if (call->owes_closed || call->member || sent_ahead(p, call) > 0)
         return false;
     return !call->bridged || p->tick >= call->relayed_until + JOINED_PATIENCE_TICKS;
-}
-
-/* A telephone-event of `rounds` so far (RFC 4733 section 2.3). */
-static void send_event(struct call *call, uint8_t key, uint32_t timestamp, uint32_t rounds, bool end)
-{
-    uint8_t payload[EVENT_BYTES] = {(uint8_t)(strchr(keys, key) - keys),
-                                    (uint8_t)((end ? 0x80 : 0) | DIGIT_VOLUME)};
-    uint32_t duration = rounds * PLANE_FRAME_BYTES;
-    put_be16(payload + 2, (uint16_t)duration);
-    call->relay.anchored = false;
-    if (call->on_hold || call->event_payload_type == NO_EVENTS) /* since this was queued */
-        return;
-    send_packet(call, &(struct outgoing){
-        .payload_type = call->event_payload_type,
-        .marker = rounds == 1 && !end,
-        .sequence = call->sequence++,
-        .timestamp = timestamp,
-        .payload = payload,
-        .bytes = sizeof payload,
-    });
-    note_sent(call, timestamp + duration);
-}
-
-/* A round of the digit that is being sent: a packet while the key is down, the last of which says
- * that it is the end, twice more what that one said, beside silence, and silence. */
-static void send_digit(struct plane *p, struct call *call, struct segment *segment)
-{
-    uint8_t key = segment->frames[0][segment->sent];
-    uint32_t round = ++segment->step, rounds = key == ',' ? PAUSE_ROUNDS : DIGIT_ROUNDS;
-    bool down = key != ',' && round <= DIGIT_DOWN_ROUNDS;
-    if (key != ',' && round == 1)
-        segment->event_timestamp = next_timestamp(p, call);
-    if (key != ',' && round < DIGIT_DOWN_ROUNDS + DIGIT_END_PACKETS)
-        send_event(call, key, segment->event_timestamp, down ? round : DIGIT_DOWN_ROUNDS,
-                   round >= DIGIT_DOWN_ROUNDS);
-    if (!down || call->event_payload_type == NO_EVENTS)
-        send_silence(p, call);
-    if (round < rounds)
-        return;
-    segment->step = 0;
-    segment->sent++;
-}
-
-/* A key must not stay down because nobody said that it went up. */
-void release_key(struct call *call, const struct segment *segment)
-{
-    if (segment->kind != DIGITS || !segment->step || segment->frames[0][segment->sent] == ',')
-        return;
-    uint32_t rounds = segment->step < DIGIT_DOWN_ROUNDS ? segment->step : DIGIT_DOWN_ROUNDS;
-    for (int i = 0; i < DIGIT_END_PACKETS; i++)
-        send_event(call, segment->frames[0][segment->sent], segment->event_timestamp, rounds, true);
 }
 
 /* The first segment of a loop; what is played is never reported, so it stands in the list. What was cut and
