@@ -67,7 +67,7 @@ class Nobody:
 def gathering() -> tuple[Call, Call]:
     """A call that waits for its application, and the same one in the middle of a Gather."""
     call, _ = machine.arrive("S-1", URL, machine.Limits(), 1.0)
-    job = Job(1, "gather", URL, "tag", work=Gathering(max_digits=0))
+    job = Job(1, "gather", URL, "tag", work=Gathering(max_digits=0, timeout_s=15.0, attempts=1))
     steps: Sequence[machine.Event] = (
         machine.Requested(2.0, job),
         machine.Prepared(2.1, 1),

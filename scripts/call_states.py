@@ -30,6 +30,7 @@ from onhook.call.table import ignore
 from onhook.call.work_events import WorkEvent
 from onhook.call.works import (
     Gathering,
+    HangingUp,
     Holding,
     Leaving,
     Meeting,
@@ -71,8 +72,8 @@ class Stage:
 
 
 _GATHER = Gathering(max_digits=4, timeout_s=15.0, attempts=2)
-_RECORD = Recording("1", "https://...")
-_TRANSFER = Transferring(goes_on=True)
+_RECORD = Recording("1", "https://...", 120.0, beep=True)
+_TRANSFER = Transferring(60.0, goes_on=True)
 
 STAGES = (
     Stage("Dial", Saying((("dial_status", "answered"),)), "speaks"),
@@ -153,6 +154,9 @@ def _transitions() -> list[str]:
 
 def _works() -> list[str]:
     rows = [row for stage in STAGES for row in _rows(stage)]
+    rows.append(
+        f"| Hangup | `{HangingUp.__name__}` | | | never runs: the table plays its message | |"
+    )
     rows.append(f"| Hangup by reference | `{Leaving.__name__}` | | | never runs | |")
     head = ["| block | work | while it | event | what is done | what follows |", "|---" * 6 + "|"]
     return [WORKS_INTRODUCTION, *head, *rows, ""]
@@ -160,7 +164,7 @@ def _works() -> list[str]:
 
 def _rows(stage: Stage) -> Iterator[str]:
     """How it begins, if nothing happened yet, and then every event that means something to it."""
-    job = Job(1, "", speaks=True)
+    job = Job(1, "", speaks=True, work=stage.work)
     turn = stage.work.begin(job, 0.0, "")
     if not stage.after:
         yield _row(stage, "", "it begins", _effects(turn), turn)

@@ -3,7 +3,7 @@
 import pytest
 
 from onhook.blocks import BLOCKS, HANGUP, PLAY, Block, Kind, Place, statuses
-from onhook.blocks.declaration import syntax_statuses
+from onhook.blocks.params import syntax_statuses
 
 SOURCE_PARAMS = ["app_id*", "access_token*", "session*", "force", "msg", "tag", "notify_url"]
 

@@ -301,4 +301,6 @@ _ACCOUNTS: dict[type, type[Account]] = {
 
 def account_of(job: Job) -> Account:
     """The account of a block that was accepted."""
+    if job.work == Saying():  # a Play; that of a Dial has something to tell
+        return Account(job)
     return _ACCOUNTS.get(type(job.work), Account)(job)

@@ -21,7 +21,7 @@ from onhook.call import (
     dial,
     step,
 )
-from onhook.call.works import Saying
+from onhook.call.works import HangingUp, Saying
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,22 @@ ANSWERED = Saying(fields=(("dial_status", "answered"),))
 
 def play(request_id: int, url: str | None = PLAY_URL, tag: str = "") -> Job:
     """A Play as an application asks for it; it always has a message."""
-    return Job(request_id, "play", notify_url=url, tag=tag, speaks=True)
+    return Job(request_id, "play", notify_url=url, tag=tag, speaks=True, work=Saying())
 
 
 def hangup(
     request_id: int, *, speaks: bool = False, url: str | None = HANGUP_URL, tag: str = ""
 ) -> Job:
     """A Hangup that waits its turn."""
-    return Job(request_id, "hangup", notify_url=url, tag=tag, speaks=speaks, hangs_up=True)
+    return Job(
+        request_id,
+        "hangup",
+        notify_url=url,
+        tag=tag,
+        speaks=speaks,
+        hangs_up=True,
+        work=HangingUp(),
+    )
 
 
 def forced(
@@ -65,7 +73,14 @@ def forced(
 ) -> Job:
     """A Hangup with force=enabled; with ``speaks`` it has a message too, which is refused."""
     return Job(
-        request_id, "hangup", notify_url=url, tag=tag, speaks=speaks, hangs_up=True, force=True
+        request_id,
+        "hangup",
+        notify_url=url,
+        tag=tag,
+        speaks=speaks,
+        hangs_up=True,
+        force=True,
+        work=HangingUp(),
     )
 
 

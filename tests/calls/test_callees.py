@@ -8,17 +8,18 @@ import pytest
 import structlog
 
 from onhook.blocks import Refused
+from onhook.blocks.destination import CallerId as CallerIdAsked
 from onhook.calls import clock
 from onhook.calls.callees import Callees
 from onhook.calls.directory import Directory
 from onhook.calls.trunks import Unusable, WayOut, leading_to, way_out
-from onhook.numbers import dialable
+from onhook.numbers import E164, dialable
 from onhook.phone.trunk import CallerId, Trunk
 from onhook.store import Keyring, Number, Store, TrunkRecord
 from onhook.store.trunks import add_trunk, remove_trunk
 from store.samples import ACCOUNT, APPLICATION
 
-DEST = "+6561234567"
+DEST = E164("+6561234567")
 REGISTERED = replace(ACCOUNT, mobile_number="+6591112222")
 NEXT_MINUTE_S = 60.0
 
@@ -52,7 +53,9 @@ def trunk(name: str, prefix: str = "", **others: str) -> TrunkRecord:
     return TrunkRecord(name, f"{name}.example.com", 5060, 1, prefix=prefix, **others)
 
 
-async def refusal(callees: Callees, dest: str = DEST, caller_id: str = "", **more: str) -> Refused:
+async def refusal(
+    callees: Callees, dest: E164 = DEST, caller_id: CallerIdAsked | None = None, **more: str
+) -> Refused:
     with pytest.raises(Refused) as caught:
         await callees.find(REGISTERED, dest, caller_id, **more)
     assert caught.value.detail.endswith(".")
@@ -144,18 +147,16 @@ async def test_a_trunk_is_used_and_not_used_any_more_without_a_restart(
 
 
 async def test_what_is_wrong_is_told_in_order(callees: Callees, store: Store) -> None:
-    assert (await refusal(callees, "12")).status == "error_dest_invalid"
-    assert (await refusal(callees, caller_id="x")).status == "error_call_service_not_available"
+    unknown = await refusal(callees, caller_id=E164("+6598765432"))
+    assert unknown.status == "error_call_service_not_available"
 
 
 async def test_the_parameter_is_named(callees: Callees, store: Store) -> None:
     await add_trunk(store, trunk("local", "65"))
     for name in ("dest1", "dest2"):
-        invalid = await refusal(callees, "12", name=name)
-        assert (invalid.status, name in invalid.detail) == (f"error_{name}_invalid", True)
-        far = await refusal(callees, "+447700900123", name=name)
+        far = await refusal(callees, E164("+447700900123"), name=name)
         assert (far.status, name in far.detail) == (f"error_{name}_not_supported", True)
-    refused = await refusal(callees, "+447700900123", "x")
+    refused = await refusal(callees, E164("+447700900123"), E164("+6598765432"))
     assert refused.status == "error_dest_not_supported"
     assert "dest" in refused.detail
 
@@ -170,7 +171,7 @@ async def test_an_account_on_trial_calls_its_registered_number_only(
     assert caught.value.status == "error_not_allowed_for_trial"
     assert "dest2" in caught.value.detail
     await add_trunk(store, trunk("carrier"))
-    found = await callees.find(on_trial, f" {REGISTERED.mobile_number.removeprefix('+')}")
+    found = await callees.find(on_trial, E164(REGISTERED.mobile_number))
     assert found.number == REGISTERED.mobile_number
     nobody = replace(on_trial, mobile_number="")
     with pytest.raises(Refused, match="error_not_allowed_for_trial"):
@@ -199,17 +200,14 @@ async def numbered(store: Store) -> None:
 @pytest.mark.parametrize(
     ("caller_id", "shown"),
     [
-        ("", CallerId("+6591112222")),
+        (None, CallerId("+6591112222")),
         ("private", CallerId("+6591112222", private=True)),
-        ("Private", CallerId("+6591112222", private=True)),
         ("+6591112222", CallerId("+6591112222")),
-        (" 6591112222", CallerId("+6591112222")),
         ("+6532222222", CallerId("+6532222222")),
-        ("65 3222 2222", CallerId("+6532222222")),
     ],
 )
 async def test_a_number_that_the_account_may_show(
-    callees: Callees, caller_id: str, shown: CallerId
+    callees: Callees, caller_id: CallerIdAsked | None, shown: CallerId
 ) -> None:
     found = await callees.find(REGISTERED, DEST, caller_id)
     assert found.caller == shown
@@ -217,18 +215,16 @@ async def test_a_number_that_the_account_may_show(
 
 
 @pytest.mark.usefixtures("numbered")
-@pytest.mark.parametrize(
-    "caller_id", ["+6533333333", "+6598765432", "anonymous", "12", "+65312345678"]
-)
-async def test_a_number_that_it_may_not_show(callees: Callees, caller_id: str) -> None:
+@pytest.mark.parametrize("caller_id", ["+6533333333", "+6598765432", "+65312345678"])
+async def test_a_number_that_it_may_not_show(callees: Callees, caller_id: E164) -> None:
     assert (await refusal(callees, caller_id=caller_id)).status == "error_caller_id_invalid"
 
 
 @pytest.mark.usefixtures("numbered")
 async def test_whoever_is_passed_on_may_be_shown(callees: Callees) -> None:
-    found = await callees.find(REGISTERED, DEST, "+6598765432", callers_own="+6598765432")
+    found = await callees.find(REGISTERED, DEST, E164("+6598765432"), callers_own="+6598765432")
     assert found.caller == CallerId("+6598765432")
-    refused = await refusal(callees, caller_id="+6598765432", callers_own="")
+    refused = await refusal(callees, caller_id=E164("+6598765432"), callers_own="")
     assert refused.status == "error_caller_id_invalid"
 
 

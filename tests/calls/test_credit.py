@@ -10,6 +10,7 @@ import pytest
 from onhook.billing import BilledLeg, Rate, micros
 from onhook.call import Acknowledged, Call, HungUp, Job, Prepared, Requested, arrive, step
 from onhook.call.model import Limits
+from onhook.call.works import Saying
 from onhook.calls import clock
 from onhook.calls.charging import Charging
 from onhook.calls.credit import Credit, StepMeter
@@ -51,7 +52,7 @@ def answered(at: float) -> Call:
     """A call that was answered at this time, and plays."""
     call, _ = arrive("S1", "http://x/", Limits(), at)
     for event in (
-        Requested(at, Job(1, "play", "http://x/", speaks=True)),
+        Requested(at, Job(1, "play", "http://x/", speaks=True, work=Saying())),
         Prepared(at, 1),
         Acknowledged(at),
     ):

@@ -8,8 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from onhook import call as machine
-from onhook.blocks import BlockRequest
-from onhook.blocks.hangup import HANGUP
+from onhook.blocks.hangup import HangupRequest
 from onhook.call import Limits, State
 from onhook.calls import clock
 from onhook.calls.first_leg import IncomingLeg
@@ -20,12 +19,13 @@ from onhook.calls.speaking import PreparedMessage
 from onhook.media import sounds
 from onhook.media.errors import QueueFull
 from onhook.media.stream import Signs
+from onhook.message import Gender, Say
 from onhook.phone.cause import SipCause
 from onhook.phone.lifecycle import CallState
 from onhook.phone.sdp import Codec, RemoteMedia
 from onhook.store import CallRecord
 
-REQUEST = BlockRequest(block=HANGUP, session="S", message=("a message",))
+REQUEST = HangupRequest(session="S", message=(Say("Good bye.", "en", Gender.FEMALE),))
 
 
 class Leg:
@@ -101,7 +101,7 @@ def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
         journal=SimpleNamespace(write=write),
         allocator=SimpleNamespace(allocate=allocate),
         spools=None,
-        means=None,
+        recording=None,
         metrics=SimpleNamespace(ended=lambda by, cause: told.append(f"{by} {cause}")),
         deliver=lambda _: None,
         silence_s=0,

@@ -11,11 +11,12 @@ import pytest
 from onhook.calls import clock
 from onhook.calls.callees import Callee, Route
 from onhook.calls.outbound import LET_GO_S, PATIENCE_S, REST_S, Outbound, OutboundLeg
+from onhook.numbers import E164
 from onhook.phone import CallerId, OutgoingCall, SipCause, Trunk
 from phone.peer import SDP, Dialler, Line, Peer, line
 from phone.peer import Callee as Phone
 
-NUMBER = "+6591112222"
+NUMBER = E164("+6591112222")
 TIMER_B_S = 32.0
 
 

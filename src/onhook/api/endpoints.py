@@ -29,8 +29,8 @@ from onhook.blocks import (
     Block,
     BlockRequest,
     Endpoint,
+    ReadMessage,
     Refused,
-    Syntax,
     check_present,
     idempotency,
     parse,
@@ -85,7 +85,7 @@ class Api:
         self,
         *,
         directory: Directory,
-        syntax: Syntax,
+        read_message: ReadMessage,
         run: RunBlock,
         rate_limit: RateLimit,
         status_per_minute: int,
@@ -95,7 +95,7 @@ class Api:
         refusals: Refusals,
     ) -> None:
         self._directory = directory
-        self._syntax = syntax
+        self._read_message = read_message
         self._run = run
         self._metrics = metrics
         self._account = account
@@ -139,7 +139,7 @@ class Api:
 
     def _block(self, block: Block) -> Callable[[Asked, float], Awaitable[Mapping[str, object]]]:
         async def run(asked: Asked, arrived_s: float) -> Mapping[str, object]:
-            wanted = replace(parse(block, asked.given, self._syntax), key=asked.key)
+            wanted = replace(parse(block, asked.given, self._read_message), key=asked.key)
             return await self._run(asked.application.app_id, wanted, arrived_s)
 
         return run

@@ -1,33 +1,26 @@
 """What an application can ask for.
 
-One module a block: its parameters with their limits, its statuses in the order in which they are
-evaluated, and the fields of its notification, declared once. Parsing, the reply, the OpenAPI
-document and the reference page are all read off the declaration.
+One module a block: its parameters with their limits and defaults, the typed request that parsing makes of
+them, its statuses in the order in which they are evaluated, and the fields of its notification, declared
+once. Parsing, the reply, the OpenAPI document and the reference page are all read off the declaration.
 """
 
 from onhook.blocks.account import ENDPOINTS
 from onhook.blocks.answer import ANSWER
 from onhook.blocks.call import CALL, HANG_UP_CALL
 from onhook.blocks.conference import CONFERENCE, MODERATE, VOICE_CONFERENCE
-from onhook.blocks.declaration import Block, Field, Kind, Notice, Param, Place
-from onhook.blocks.destination import Destination
+from onhook.blocks.declaration import Block, Field, Notice, Place
 from onhook.blocks.dial import DIAL
 from onhook.blocks.endpoint import Endpoint
 from onhook.blocks.gather import GATHER
 from onhook.blocks.hangup import HANGUP
 from onhook.blocks.hold import HOLD, UNHOLD
 from onhook.blocks.monitor import MONITOR
+from onhook.blocks.params import Kind, Param
+from onhook.blocks.parsing import ReadMessage, check_present, parse, trimmed
 from onhook.blocks.play import PLAY
 from onhook.blocks.record import RECORD
-from onhook.blocks.request import (
-    BlockRequest,
-    Refused,
-    RequestKey,
-    Syntax,
-    check_present,
-    parse,
-    trimmed,
-)
+from onhook.blocks.request import BlockRequest, Refused, RequestKey, SessionRequest
 from onhook.blocks.transfer import TRANSFER
 
 BLOCKS: tuple[Block, ...] = (
@@ -48,6 +41,19 @@ BLOCKS: tuple[Block, ...] = (
 )
 """Every block that the API serves, in the order of the reference."""
 
+_BLOCKS = {block.request: block for block in BLOCKS}
+REQUESTS = tuple(_BLOCKS)
+"""The request of every block, in the same order."""
+
+if len(REQUESTS) != len(BLOCKS):
+    raise TypeError("two blocks have the same request")
+
+
+def block_of(request: BlockRequest) -> Block:
+    """The block that was asked for."""
+    return _BLOCKS[type(request)]
+
+
 NOTICES: tuple[Notice, ...] = (ANSWER,)
 """Every notification that is sent without a request having asked for it."""
 
@@ -67,21 +73,23 @@ __all__ = [
     "NOTICES",
     "PLAY",
     "RECORD",
+    "REQUESTS",
     "TRANSFER",
     "UNHOLD",
     "VOICE_CONFERENCE",
     "Block",
     "BlockRequest",
-    "Destination",
     "Endpoint",
     "Field",
     "Kind",
     "Notice",
     "Param",
     "Place",
+    "ReadMessage",
     "Refused",
     "RequestKey",
-    "Syntax",
+    "SessionRequest",
+    "block_of",
     "check_present",
     "parse",
     "trimmed",

@@ -3,8 +3,9 @@
 Source: reference, sections 2, 6 and 7. They answer at once and, but for one, change nothing.
 """
 
-from onhook.blocks.declaration import ACCESS_TOKEN, APP_ID, ENDED, Field, Kind, Param
+from onhook.blocks.declaration import ACCESS_TOKEN, APP_ID, ENDED, Field
 from onhook.blocks.endpoint import Endpoint
+from onhook.blocks.params import Kind, Param
 
 PAGE_ENTRIES = 100
 """Entries of one page of a history."""

@@ -1,6 +1,6 @@
 """Beside the IVR blocks: two numbers joined to one another, and a call hung up by its reference."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from onhook.blocks.declaration import (
     ACCESS_TOKEN,
@@ -13,13 +13,15 @@ from onhook.blocks.declaration import (
     TAG,
     Block,
     Field,
-    Kind,
-    Param,
     Place,
     notify_url,
     outcome,
 )
+from onhook.blocks.destination import CallerId
 from onhook.blocks.dial import MAX_DURATION
+from onhook.blocks.params import Kind, Param
+from onhook.blocks.request import BlockRequest
+from onhook.numbers import E164
 
 TXN_REF_EXAMPLE = "AA-C-482913305716620481"
 TXN_REF = Param(
@@ -31,10 +33,30 @@ TXN_REF = Param(
 )
 TXN_REF_STATUSES = ("error_invalid_txn_ref", "error_txn_ref_access_denied")
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest(BlockRequest):
+    """Call ``dest1``, or the account's registered number, and join it to ``dest2`` for ``max_duration`` s."""
+
+    dest1: E164 | None = None
+    dest2: E164
+    caller_id: CallerId | None = None
+    max_duration: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUpCallRequest(BlockRequest):
+    """Hang up the call of this reference, whatever it does."""
+
+    txn_ref: str
+    force: bool = True
+
+
 CALL = Block(
     name="call",
     at="voice/call",
     place=Place.START,
+    request=CallRequest,
     summary="Call two numbers and join them.",
     doc=(
         "Calls dest1, which is shown the number of dest2; when it answers, calls dest2, which dest1 "
@@ -86,6 +108,7 @@ HANG_UP_CALL = Block(
     name="hangup",
     at="voice/hangup",
     place=Place.END,
+    request=HangUpCallRequest,
     summary="Hang up a call by its reference, at once.",
     doc=(
         "Ends the call of txn_ref, whatever it is doing: a call of this API, a member of a conference, or "

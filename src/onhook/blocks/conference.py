@@ -1,6 +1,7 @@
 """Conferences: numbers that are called into a room, and what can be done with a member."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from onhook.blocks.call import TXN_REF, TXN_REF_EXAMPLE, TXN_REF_STATUSES
 from onhook.blocks.declaration import (
@@ -14,12 +15,14 @@ from onhook.blocks.declaration import (
     TAG,
     Block,
     Field,
-    Kind,
-    Param,
     Place,
     notify_url,
     outcome,
 )
+from onhook.blocks.destination import CallerId
+from onhook.blocks.params import Kind, Param
+from onhook.blocks.request import BlockRequest
+from onhook.numbers import E164
 
 _ROOM_FIELD = Field("room", "The room's name.", example="R1")
 _DOC = (
@@ -27,10 +30,34 @@ _DOC = (
     "else. notify_url is told once for each of them, when its call is over."
 )
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConferenceRequest(BlockRequest):
+    """Call each of ``dest`` into ``room``; a new one, where that is empty."""
+
+    dest: tuple[E164, ...]
+    room: str = ""
+    caller_id: CallerId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceConferenceRequest(ConferenceRequest):
+    """The same at the older path, whose reply lists the references as one text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModerateRequest(BlockRequest):
+    """Put the member of this reference out of its room, or mute it."""
+
+    txn_ref: str
+    action: Literal["kick", "mute", "unmute"]
+
+
 CONFERENCE = Block(
     name="conference",
     at="conference/call",
     place=Place.START,
+    request=ConferenceRequest,
     summary="Call several numbers into a room.",
     doc=_DOC,
     params=(
@@ -85,6 +112,7 @@ CONFERENCE = Block(
 VOICE_CONFERENCE = replace(
     CONFERENCE,
     at="voice/conference",
+    request=VoiceConferenceRequest,
     reply=(
         _ROOM_FIELD,
         Field(
@@ -99,6 +127,7 @@ MODERATE = Block(
     name="moderate",
     at="conference/moderate",
     place=Place.MIDDLE,
+    request=ModerateRequest,
     summary="Put a member out of its room, or mute it.",
     doc="A muted member hears the others and is not heard; one that is kicked is hung up.",
     params=(

@@ -4,6 +4,8 @@ import enum
 from dataclasses import dataclass
 
 from onhook.blocks import statuses
+from onhook.blocks.params import Kind, Param, check_request, syntax_statuses
+from onhook.blocks.request import BlockRequest
 
 MESSAGE_MAX = 1000
 """Characters of ``msg``, counted as sent, markup included. The source of the hangup block says 1000
@@ -13,67 +15,12 @@ TAG_MAX = 256
 NOTIFY_URL_MAX = 4000
 
 
-class Kind(enum.Enum):
-    """How the text of a parameter is read."""
-
-    CREDENTIAL = "credential"
-    SESSION = "session"
-    MESSAGE = "message"
-    TAG = "tag"
-    NOTIFY_URL = "notify_url"
-    SWITCH = "switch"
-    """On with the value ``enabled``; any other value counts as not given."""
-    IDEMPOTENCY_KEY = "idempotency_key"
-    TXN_REF = "txn_ref"
-    DATE = "date"
-    """``YYYY-MM-DD HH:mm:SS`` in GMT+8."""
-    PAGE = "page"
-    NUMBER = "number"
-    """A phone number in E.164."""
-    FORWARD_TO = "forward_to"
-    UNSERVED = "unserved"
-    """For what is not served here: any value is refused."""
-    WHOLE = "whole"
-    """A whole number from ``Param.low`` to ``Param.high``."""
-    CHOICE = "choice"
-    """One of ``Param.values``."""
-    CALLEE = "callee"
-    """A phone number that is to be called."""
-    CALLEES = "callees"
-    """Up to eight phone numbers that are to be called, separated by commas."""
-    DESTINATION = "destination"
-    """Where a call is transferred to: a phone number, with digits to be sent or not, or a room."""
-    CALLER_ID = "caller_id"
-    """The number that a callee is shown, or ``private``."""
-    ROOM = "room"
-
-
 class Place(enum.Enum):
     """Where in a session a block may stand: one Start, any number of Middle blocks, one End."""
 
     START = "start"
     MIDDLE = "middle"
     END = "end"
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """One parameter of a block: its name on the wire, how it is read, and what it means."""
-
-    name: str
-    kind: Kind
-    doc: str
-    required: bool = False
-    max_length: int | None = None
-    example: str = ""
-    """A value for the examples of the reference; without one they leave the parameter out."""
-    low: int = 0
-    high: int = 0
-    values: tuple[str, ...] = ()
-    default: str = ""
-    """What holds without it; for the reference, and for whoever reads the request."""
-    status: str = ""
-    """The status of a value that cannot be used, where the kind does not say it."""
 
 
 ALWAYS = "always"
@@ -122,6 +69,8 @@ class Block:
     name: str
     """Value of ``ivr_block`` in its notification."""
     place: Place
+    request: type[BlockRequest]
+    """What parsing makes of its parameters; no two blocks have the same."""
     summary: str
     doc: str
     params: tuple[Param, ...]
@@ -134,6 +83,10 @@ class Block:
     """The reply to a request that was accepted, beside ``status``."""
     at: str = ""
     """Path under ``/open/``, where it is not that of an IVR block."""
+
+    def __post_init__(self) -> None:
+        """Raises TypeError where the parameters and the request do not say the same."""
+        check_request(self.request, self.params)
 
     @property
     def path(self) -> str:
@@ -164,29 +117,6 @@ class Block:
 
 
 _CALLED = {Kind.CALLEE, Kind.CALLEES, Kind.DESTINATION}
-
-
-def syntax_statuses(param: Param) -> tuple[str, ...]:
-    """What a value of this parameter can be refused with before the call is looked at."""
-    if param.status:
-        return (param.status,)
-    match param.kind:
-        case Kind.MESSAGE:
-            return statuses.MESSAGE_SYNTAX
-        case Kind.TAG:
-            return statuses.TAG
-        case Kind.NOTIFY_URL:
-            return statuses.NOTIFY_SYNTAX
-        case Kind.CALLEE | Kind.CALLEES | Kind.CALLER_ID:
-            return (f"error_{param.name}_invalid",)
-        case Kind.DESTINATION:
-            return ("error_dest_invalid", "error_invalid_room")
-        case Kind.ROOM:
-            return ("error_invalid_room",)
-        case Kind.WHOLE | Kind.CHOICE:
-            return (f"error_invalid_{param.name}",)
-        case _:
-            return ()
 
 
 APP_ID = Param(
@@ -250,13 +180,16 @@ CALLER_ID = Param(
     "`private` for none. Without it the registered number, else the trunk's.",
     example="+6531234567",
 )
+RING_S = 60
+"""How long a callee's phone rings where nobody says how long, seconds."""
+
 RING_TIME = Param(
     "ring_time",
     Kind.WHOLE,
     "How long the callee's phone may ring, seconds (beyond the original documentation).",
     low=1,
     high=180,
-    default="60",
+    default=str(RING_S),
 )
 
 SESSION_STATUSES = (

@@ -2,8 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
 
-PRIVATE = "private"
+from onhook.numbers import E164
+
+PRIVATE: Final = "private"
 """The ``caller_id`` of a call that shows no number."""
 
 MEMBERS_MAX = 8
@@ -15,14 +18,26 @@ _ROOM_NAME = re.compile(r"[A-Za-z0-9._-]{0,32}")
 _DIGITS = re.compile(r"[0-9*#A-D,]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """A number in E.164, with what is to be dialled after the answer (``,`` is a pause of one second);
-    or a room, of which an empty name asks for a new one."""
+CallerId: TypeAlias = E164 | Literal["private"]
+"""The number that a callee is shown, or that it is to be shown none."""
 
-    number: str = ""
+
+@dataclass(frozen=True, slots=True)
+class PhoneDestination:
+    """A number, with what is to be dialled after the answer (``,`` is a pause of one second)."""
+
+    number: E164
     digits: str = ""
-    room: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoomDestination:
+    """A room; an empty name asks for a new one."""
+
+    name: str
+
+
+Destination: TypeAlias = PhoneDestination | RoomDestination
 
 
 def split_room(text: str) -> str | None:

@@ -1,5 +1,7 @@
 """The Dial block: place a call, play a message when it is answered, tell the application."""
 
+from dataclasses import dataclass
+
 from onhook.blocks.declaration import (
     ACCESS_TOKEN,
     ALWAYS_FIELDS,
@@ -14,14 +16,16 @@ from onhook.blocks.declaration import (
     TAG,
     Block,
     Field,
-    Kind,
-    Param,
     Place,
     call_state,
     message,
     notify_url,
     outcome,
 )
+from onhook.blocks.destination import CallerId
+from onhook.blocks.params import Kind, Param
+from onhook.blocks.request import BlockRequest
+from onhook.numbers import E164
 
 MAX_DURATION = Param(
     "max_duration",
@@ -31,9 +35,21 @@ MAX_DURATION = Param(
     high=14400,
 )
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialRequest(BlockRequest):
+    """Call ``dest``, whose phone rings for ``ring_time`` s; the call lasts ``max_duration`` s at the most."""
+
+    dest: E164
+    caller_id: CallerId | None = None
+    max_duration: int | None = None
+    ring_time: int
+
+
 DIAL = Block(
     name="dial",
     place=Place.START,
+    request=DialRequest,
     summary="Call a number.",
     doc=(
         "Places a call to dest; the reply carries its session at once. When the callee answers, msg "

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from onhook.blocks import statuses
-from onhook.blocks.declaration import Field, Param
+from onhook.blocks.declaration import Field
+from onhook.blocks.params import Param
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """The Gather block: ask for digits."""
 
+from dataclasses import dataclass
+
 from onhook.blocks.declaration import (
     ACCESS_TOKEN,
     ALWAYS_FIELDS,
@@ -11,17 +13,30 @@ from onhook.blocks.declaration import (
     TAG,
     Block,
     Field,
-    Kind,
-    Param,
     Place,
     call_state,
     message,
     notify_url,
 )
+from onhook.blocks.params import Kind, Param
+from onhook.blocks.request import SessionRequest
+from onhook.urls import WebUrl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatherRequest(SessionRequest):
+    """Gather ``max_digits`` (0: as many as come) within ``timeout`` seconds of each of ``attempts``."""
+
+    notify_url: WebUrl
+    max_digits: int
+    timeout: int
+    attempts: int
+
 
 GATHER = Block(
     name="gather",
     place=Place.MIDDLE,
+    request=GatherRequest,
     summary="Play a message and gather digits.",
     doc=(
         "Answers the call if it still rings, plays msg, and gathers the digits that are typed, by "

@@ -3,6 +3,8 @@
 Source: the page of ``ivr/end/hangup`` in the documentation of the API that Onhook is compatible with.
 """
 
+from dataclasses import dataclass
+
 from onhook.blocks.declaration import (
     ACCESS_TOKEN,
     ALWAYS_FIELDS,
@@ -13,12 +15,12 @@ from onhook.blocks.declaration import (
     TAG,
     Block,
     Field,
-    Kind,
-    Param,
     Place,
     message,
     notify_url,
 )
+from onhook.blocks.params import Kind, Param
+from onhook.blocks.request import SessionRequest
 
 _CUT_SHORT = {
     "dial_status": "Dial",
@@ -29,9 +31,16 @@ _CUT_SHORT = {
 }
 """A block's own field of its notification: it comes with that of the Hangup which ends the block by force."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangupRequest(SessionRequest):
+    """Hang up; ``force`` is the only way into the middle of another block."""
+
+
 HANGUP = Block(
     name="hangup",
     place=Place.END,
+    request=HangupRequest,
     summary="Hang up the call, after a message if one is given.",
     doc=(
         "Plays msg to its last sample, hangs up, then notifies notify_url. A call that still rings "

@@ -1,5 +1,7 @@
 """The blocks Hold and Unhold: let the other side wait, and come back to it."""
 
+from dataclasses import dataclass
+
 from onhook.blocks.declaration import (
     ACCESS_TOKEN,
     ALWAYS_FIELDS,
@@ -15,10 +17,23 @@ from onhook.blocks.declaration import (
     message,
     notify_url,
 )
+from onhook.blocks.request import SessionRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRequest(SessionRequest):
+    """Play ``message``, or music, again and again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnholdRequest(SessionRequest):
+    """Take the call off hold."""
+
 
 HOLD = Block(
     name="hold",
     place=Place.MIDDLE,
+    request=HoldRequest,
     summary="Put the call on hold.",
     doc=(
         "Answers the call if it still rings, and plays msg, or music without one, again and again "
@@ -43,6 +58,7 @@ HOLD = Block(
 UNHOLD = Block(
     name="unhold",
     place=Place.MIDDLE,
+    request=UnholdRequest,
     summary="Take the call off hold.",
     doc=(
         "Stops what Hold plays, then notifies notify_url; the next block can be requested from then "

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from onhook.blocks.declaration import Kind, Param
+from onhook.blocks.params import Kind, Param
 from onhook.blocks.request import Refused, RequestKey
 
 HEADER: Final = "Idempotency-Key"

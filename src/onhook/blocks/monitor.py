@@ -1,5 +1,7 @@
 """The Monitor block: record the whole call from here on."""
 
+from dataclasses import dataclass
+
 from onhook.blocks.declaration import (
     ACCESS_TOKEN,
     ALWAYS_FIELDS,
@@ -12,17 +14,34 @@ from onhook.blocks.declaration import (
     TAG,
     Block,
     Field,
-    Kind,
-    Param,
     Place,
     call_state,
     message,
     notify_url,
 )
+from onhook.blocks.params import Kind, Param
+from onhook.blocks.request import SessionRequest
+from onhook.urls import WebUrl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorRequest(SessionRequest):
+    """Record the whole call, and tell ``monitor_notify_url``, or else ``notify_url``, of the recording."""
+
+    notify_url: WebUrl
+    monitor_notify_url: WebUrl | None = None
+
+    @property
+    def told(self) -> tuple[WebUrl, ...]:
+        """Both of them."""
+        more = self.monitor_notify_url
+        return (self.notify_url,) if more is None else (self.notify_url, more)
+
 
 MONITOR = Block(
     name="monitor",
     place=Place.MIDDLE,
+    request=MonitorRequest,
     summary="Record the whole call.",
     doc=(
         "Answers the call if it still rings, begins to record both sides, plays msg, then notifies "

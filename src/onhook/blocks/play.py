@@ -1,5 +1,7 @@
 """The Play block: play a message and tell the application when it was heard."""
 
+from dataclasses import dataclass
+
 from onhook.blocks.declaration import (
     ACCESS_TOKEN,
     ALWAYS_FIELDS,
@@ -15,10 +17,21 @@ from onhook.blocks.declaration import (
     message,
     notify_url,
 )
+from onhook.blocks.request import SessionRequest
+from onhook.message import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayRequest(SessionRequest):
+    """Play ``message``."""
+
+    message: Message
+
 
 PLAY = Block(
     name="play",
     place=Place.MIDDLE,
+    request=PlayRequest,
     summary="Play a message.",
     doc=(
         "Answers the call if it still rings, plays msg to its last sample, then notifies "

@@ -1,5 +1,7 @@
 """The Record block: record what the other side says."""
 
+from dataclasses import dataclass
+
 from onhook.blocks.declaration import (
     ACCESS_TOKEN,
     ALWAYS_FIELDS,
@@ -11,17 +13,28 @@ from onhook.blocks.declaration import (
     TAG,
     Block,
     Field,
-    Kind,
-    Param,
     Place,
     call_state,
     message,
     notify_url,
 )
+from onhook.blocks.params import Kind, Param
+from onhook.blocks.request import SessionRequest
+from onhook.urls import WebUrl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRequest(SessionRequest):
+    """Record for ``max_duration`` seconds at the most."""
+
+    notify_url: WebUrl
+    max_duration: int
+
 
 RECORD = Block(
     name="record",
     place=Place.MIDDLE,
+    request=RecordRequest,
     summary="Play a message and record what is said.",
     doc=(
         "Answers the call if it still rings, plays msg and a beep, and records until `#` is pressed, "

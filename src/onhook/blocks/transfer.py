@@ -1,6 +1,7 @@
 """The Transfer block: join the call to another one, or to a room."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from onhook.blocks.declaration import (
     ACCESS_TOKEN,
@@ -17,18 +18,31 @@ from onhook.blocks.declaration import (
     TAG,
     Block,
     Field,
-    Kind,
-    Param,
     Place,
     call_state,
     message,
     notify_url,
     outcome,
 )
+from onhook.blocks.destination import CallerId, Destination
+from onhook.blocks.params import Kind, Param
+from onhook.blocks.request import SessionRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRequest(SessionRequest):
+    """Join the call to ``dest``, whose phone rings for ``ring_time`` seconds at the most."""
+
+    dest: Destination
+    caller_id: CallerId | None = None
+    on_failure: Literal["hangup", "continue"]
+    ring_time: int
+
 
 TRANSFER = Block(
     name="transfer",
     place=Place.END,
+    request=TransferRequest,
     summary="Join the call to another number, or to a room.",
     doc=(
         "Answers the call if it still rings, plays msg, then calls dest and joins the two; until it "

@@ -35,9 +35,8 @@ from onhook.call.effects import (
 )
 from onhook.call.ending import Contact, End, EndedBy, Fields, Gone
 from onhook.call.model import Call, Limits, State
-from onhook.call.work import Job, Over, Then, Turn, Work
+from onhook.call.work import Job, Over, Then, Turn
 from onhook.call.works.gather import END
-from onhook.call.works.play import Saying
 
 _OUTCOMES = ("busy", "unanswered", "failed")
 """What can have become of a call that was not answered, in the words of dial_status."""
@@ -94,7 +93,7 @@ def reserve(call: Call, event: ev.Requested) -> Step:
     job = event.job
     status = _refusal(call, job)
     if not status and not job.force:
-        status = _work(job).refusal(held=call.held, monitored=call.monitor is not None)
+        status = job.work.refusal(held=call.held, monitored=call.monitor is not None)
     if status:
         return call, (Refuse(job.request_id, status),)
     if job.force:
@@ -105,7 +104,7 @@ def reserve(call: Call, event: ev.Requested) -> Step:
 
 def reserve_held(call: Call, event: ev.Requested) -> Step:
     """HELD: only what takes the call off hold, or ends it by force."""
-    ends_hold = event.job.force or _work(event.job).ends_hold
+    ends_hold = event.job.force or event.job.work.ends_hold
     return reserve(call, event) if ends_hold else reserve_forced(call, event)
 
 
@@ -114,7 +113,7 @@ def reserve_forced(call: Call, event: ev.Requested) -> Step:
     job = event.job
     status = _refusal(call, job)
     if not status and not job.force:
-        status = _work(job).not_ready
+        status = job.work.not_ready
     if status:
         return call, (Refuse(job.request_id, status),)
     return replace(call, forcing=job), (Reserve(job.request_id),)
@@ -152,7 +151,7 @@ def _refusal(call: Call, job: Job) -> str:
 
 
 def _already(job: Job) -> str:
-    return "error_hangup_already_in_progress" if job.hangs_up else _work(job).not_ready
+    return "error_hangup_already_in_progress" if job.hangs_up else job.work.not_ready
 
 
 # Preparation ----------------------------------------------------------------------------------
@@ -165,7 +164,7 @@ def begin(call: Call, event: ev.Prepared) -> Step:
     job = call.job
     if job is None or job.request_id != event.request_id:
         return call, ()
-    if not _work(job).keeps_contact:
+    if not job.work.keeps_contact:
         call = replace(call, contact=_contact(job))
     if not job.answers:
         cause = "hangup" if call.answered else "rejected"
@@ -188,7 +187,7 @@ def force(call: Call, event: ev.Prepared) -> Step:
     cause = "rejected" if rejects else "forced_hangup"
     end = End(event.at, EndedBy.APPLICATION, cause)
     # Without a notify_url of its own, a forced Hangup leaves the earlier Hangup's in place.
-    keeps = call.state is State.ENDING or _work(job).keeps_contact
+    keeps = call.state is State.ENDING or job.work.keeps_contact
     contact = _contact(job) or (call.contact if keeps else None)
     # What it cuts short has come to something all the same: whoever is told of the end is told that.
     came_to = _came_to(call, end)
@@ -326,7 +325,7 @@ def go_on(call: Call, event: heard.WorkEvent) -> Step:
         return call, ()
     if isinstance(event, heard.Due) and not _is_due(call, event):
         return call, ()
-    turn = _work(job).happen(job, event)
+    turn = job.work.happen(job, event)
     if turn is not None:
         return _turned(call, event.at, turn)
     return typed_ahead(call, event) if isinstance(event, heard.Digit) else (call, ())
@@ -392,10 +391,6 @@ def _then(first: Effects, later: Step) -> Step:
     return call, (*first, *effects)
 
 
-def _work(job: Job) -> Work:
-    return job.work or Saying()
-
-
 def _start(call: Call, at: float) -> Step:
     """The block begins: the other side can hear it."""
     job = call.job
@@ -403,7 +398,7 @@ def _start(call: Call, at: float) -> Step:
         raise AssertionError("a call in which nothing runs has nothing to begin")
     if call.state is State.ENDING:
         return call, (Play(job.request_id),)
-    doing = _work(job)
+    doing = job.work
     call = replace(call, monitor=doing.monitor(job) or call.monitor)
     return _turned(call, at, doing.begin(job, at, call.typed), typed="")
 
@@ -509,7 +504,7 @@ def _came_to(call: Call, end: End) -> Fields:
     if call.state is State.DIALLING:
         return (("dial_status", _reached(end)),)
     if call.state is State.RUNNING:
-        return (*_work(call.job).parting(), *call.monitoring)
+        return (*call.job.work.parting(), *call.monitoring)
     return ()
 
 

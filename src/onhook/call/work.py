@@ -8,7 +8,7 @@ and give back a :class:`Turn`. A new block brings its own, in a module of ``onho
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from onhook.call.effects import Effect
@@ -31,8 +31,8 @@ class Job:
     speaks: bool = False
     hangs_up: bool = False
     force: bool = False
-    work: Work | None = None
-    """What it does while it runs; None plays its message and no more."""
+    work: Work = field(kw_only=True)
+    """What it does while it runs."""
 
     @property
     def answers(self) -> bool:

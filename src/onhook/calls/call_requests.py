@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from onhook import call as machine
 from onhook.blocks import BlockRequest, Refused
-from onhook.call import Job
+from onhook.call.works import job_of
 from onhook.calls import clock
 from onhook.calls.credit import Meter
 from onhook.calls.ongoing import OngoingCall
@@ -13,7 +13,6 @@ from onhook.calls.pending_request import PendingRequest
 from onhook.calls.resources import Resources
 from onhook.calls.rooms import Seat
 from onhook.calls.services import CallServices
-from onhook.calls.works import work_of
 
 
 class CallRequests:
@@ -104,16 +103,7 @@ class CallRequests:
 
     def _admit(self, request: BlockRequest, arrived_s: float) -> PendingRequest:
         self._last_id += 1
-        job = Job(
-            request_id=self._last_id,
-            block=request.block.name,
-            notify_url=request.notify_url,
-            tag=request.tag,
-            speaks=request.message is not None,
-            hangs_up=request.block.hangs_up,
-            force=request.force,
-            work=work_of(request, self._services.means),
-        )
+        job = job_of(request, self._last_id, self._services.recording)
         answer = asyncio.get_running_loop().create_future()
         pending = PendingRequest(job, request, arrived_s, answer)
         self._by_id[job.request_id] = pending

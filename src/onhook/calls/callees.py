@@ -1,7 +1,6 @@
 """Who may be called, through which trunks, and whom the callee sees (reference, section 4).
 
 ====================================  ==================================================================
-``error_dest_invalid``                no phone number in E.164, or with too many or too few digits
 ``error_not_allowed_for_trial``       an account on trial calls its registered number only
 ``error_call_service_not_available``  there is no trunk at all
 ``error_dest_not_supported``          no trunk has a prefix of the number
@@ -9,7 +8,7 @@
                                       ``private``; for a call that is passed on, nor its caller's number
 ====================================  ==================================================================
 
-Of ``voice/call`` the first and the third are named after its parameters, ``error_dest2_invalid``.
+Of ``voice/call`` the third is named after its parameters, ``error_dest2_not_supported``.
 
 Without a caller id, the callee sees the registered number of the account. An account that has none shows
 what the operator gave the trunk, else the first of its own numbers, else nothing. ``private`` tells the
@@ -19,17 +18,15 @@ trunk the same number, and asks it to keep it from the callee.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from onhook import numbers
-from onhook.blocks import Refused
+from onhook.blocks import Refused, destination
+from onhook.blocks.destination import PRIVATE
 from onhook.calls.directory import Directory
 from onhook.calls.trunks import WayOut, leading_to
+from onhook.numbers import E164
 from onhook.phone.trunk import CallerId, Trunk
 from onhook.store import Account
 
-PRIVATE = "private"
-
 _DETAILS: Mapping[str, str] = {
-    "error_dest_invalid": "%s is not a phone number in E.164, such as +6531234567.",
     "error_not_allowed_for_trial": (
         "The account is on trial: until it is credited it calls its registered number only, and %s is "
         "another one."
@@ -60,7 +57,7 @@ class Callee:
     """Somebody who may be called: the number in E.164, and the trunks in the order of trial, one at
     the least."""
 
-    number: str
+    number: E164
     routes: tuple[Route, ...]
 
     @property
@@ -78,8 +75,8 @@ class Callees:
     async def find(
         self,
         account: Account,
-        dest: str,
-        caller_id: str = "",
+        number: E164,
+        caller_id: destination.CallerId | None = None,
         *,
         callers_own: str = "",
         shown: str = "",
@@ -88,13 +85,10 @@ class Callees:
         """The callee of a call that the account pays for.
 
         ``callers_own`` is the number of whoever is passed on, and may be shown as well. ``shown`` is
-        the number that the callee sees whatever ``caller_id`` is, in E.164. ``name`` is the parameter
-        that ``dest`` comes from, for what is said about it. Raises :class:`Refused`, and StoreError if
+        the number that the callee sees whatever ``caller_id`` is. ``name`` is the parameter that
+        ``number`` comes from, for what is said about it. Raises :class:`Refused`, and StoreError if
         the database cannot be read.
         """
-        number = numbers.dialable(dest)
-        if number is None:
-            raise _refused("error_dest_invalid", name)
         if account.trial and number != account.mobile_number:
             raise _refused("error_not_allowed_for_trial", name)
         ways = await self._directory.ways_out()
@@ -105,16 +99,20 @@ class Callees:
             raise _refused("error_dest_not_supported", name)
         if shown:
             return Callee(number, _showing(shown, leading))
-        routes = await self._routes(account, leading, caller_id.strip(), callers_own)
+        routes = await self._routes(account, leading, caller_id, callers_own)
         return Callee(number, routes)
 
     async def _routes(
-        self, account: Account, ways: tuple[WayOut, ...], caller_id: str, callers_own: str
+        self,
+        account: Account,
+        ways: tuple[WayOut, ...],
+        caller_id: destination.CallerId | None,
+        callers_own: str,
     ) -> tuple[Route, ...]:
-        private = caller_id.lower() == PRIVATE
-        if caller_id and not private:
-            number = await self._checked(account, caller_id, callers_own)
-            return _showing(number, ways)
+        private = caller_id == PRIVATE
+        if caller_id is not None and not private:
+            await self._check(account, caller_id, callers_own)
+            return _showing(caller_id, ways)
         fallback = ""
         if not account.mobile_number and not all(way.caller_id for way in ways):
             fallback = next(iter(await self._directory.numbers_of(account.account_id)), "")
@@ -124,15 +122,12 @@ class Callees:
             for number in (account.mobile_number or way.caller_id or fallback,)
         )
 
-    async def _checked(self, account: Account, caller_id: str, callers_own: str) -> str:
-        """A number that was asked for, in E.164, if the account may show it."""
-        number = numbers.e164(caller_id)
-        if number is None or (
-            number not in (account.mobile_number, callers_own)
-            and number not in await self._directory.numbers_of(account.account_id)
-        ):
+    async def _check(self, account: Account, number: str, callers_own: str) -> None:
+        """Refuses a number that the account may not show."""
+        if number in (account.mobile_number, callers_own):
+            return
+        if number not in await self._directory.numbers_of(account.account_id):
             raise _refused("error_caller_id_invalid")
-        return number
 
 
 def _showing(number: str, ways: tuple[WayOut, ...]) -> tuple[Route, ...]:

@@ -9,8 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from onhook import call as machine
-from onhook.blocks import BlockRequest, Refused
-from onhook.call import Job, Limits
+from onhook import numbers
+from onhook.blocks import BlockRequest, Refused, block_of
+from onhook.blocks.call import CallRequest
+from onhook.blocks.conference import ConferenceRequest
+from onhook.blocks.declaration import RING_S
+from onhook.blocks.destination import CallerId
+from onhook.blocks.dial import DialRequest
+from onhook.call import Limits
+from onhook.call.works import job_of
 from onhook.calls import bills, clock
 from onhook.calls.callees import Callee, Callees
 from onhook.calls.concurrency import CallsInProgress, Place
@@ -24,7 +31,7 @@ from onhook.calls.preparation import Preparation
 from onhook.calls.resources import Resources, dearer
 from onhook.calls.services import CallServices
 from onhook.calls.turns import Turn, Turns
-from onhook.calls.works import RING_S, work_of
+from onhook.numbers import E164
 from onhook.store import Account, CallRecord, NotificationContext
 
 _REQUEST_ID = 1
@@ -49,6 +56,10 @@ class _Order:
     always: Mapping[str, str]
     second: str = ""
     """The number that it is to be joined to."""
+    ring_s: float = RING_S
+    longest_s: float | None = None
+    """How long it may last from its answer on. That of two numbers runs from the answer of the second: it
+    is its work that counts it."""
     turn: Turn | None = None
     """When its INVITE may leave, if others are called with it."""
 
@@ -79,24 +90,24 @@ class Placing:
         self._on_over = on_over
 
     async def dial(
-        self, app_id: str, request: BlockRequest, arrived_s: float
+        self, app_id: str, request: DialRequest, arrived_s: float
     ) -> Mapping[str, object]:
         """Places one call. Raises :class:`Refused`."""
         asked = await self._asked(app_id, request, arrived_s)
         resources = await self._prepared(request)
         try:
-            callee = await self._found(asked, request.text("dest"))
+            callee = await self._found(asked, request.dest, request.caller_id)
         except BaseException:
             resources.release()
             raise
-        order = _Order(asked, callee, {})
+        order = _Order(asked, callee, {}, ring_s=request.ring_time, longest_s=request.max_duration)
         live, pending = await self._made(order, resources)
         pending.reply = {"txn_ref": live.record.txn_ref, "session": live.record.session}
         await self._begin(live, pending)
         return pending.reply
 
     async def call(
-        self, app_id: str, request: BlockRequest, arrived_s: float
+        self, app_id: str, request: CallRequest, arrived_s: float
     ) -> Mapping[str, object]:
         """Places a call to one number that is joined to another, which it sees. Raises :class:`Refused`."""
         asked = await self._asked(app_id, request, arrived_s)
@@ -105,7 +116,7 @@ class Placing:
         resources = await self._prepared(request)
         find = self._callees.find
         callee = await find(account, first, shown=second, name="dest1")
-        resources.callee = await find(account, second, request.text("caller_id"), name="dest2")
+        resources.callee = await find(account, second, request.caller_id, name="dest2")
         always = {"dest1": first, "dest2": second}
         order = _Order(asked, callee, always, second)
         live, pending = await self._made(order, resources)
@@ -114,29 +125,28 @@ class Placing:
         return pending.reply
 
     async def conference(
-        self, app_id: str, request: BlockRequest, arrived_s: float
+        self, app_id: str, request: ConferenceRequest, arrived_s: float
     ) -> Mapping[str, object]:
         """Places a call to each number, one after the other, all for one room. Raises :class:`Refused`."""
         asked = await self._asked(app_id, request, arrived_s)
         await self._prepared(request)
-        dests = request.options["dest"]
-        if not isinstance(dests, tuple):
-            raise AssertionError("the syntax of dest makes a tuple of it")
         members: list[tuple[LiveCall, PendingRequest]] = []
         turns = Turns()
         try:
-            room = request.text("room")
-            for dest in dests:
+            room = request.room
+            for dest in request.dest:
                 seated = Resources(seat=self._services.rooms.seat(app_id, room))
                 room = str(seated.reply["room"])
-                members.append(await self._member(asked, dest, seated, turns.another()))
+                members.append(
+                    await self._member(asked, dest, request.caller_id, seated, turns.another())
+                )
         except BaseException:
             for live, pending in members:
                 live.unrecorded()
                 pending.resources.release()
             raise
         references = [live.record.txn_ref for live, _ in members]
-        listed = request.block.at == "conference/call"
+        listed = any(field.listed for field in block_of(request).reply)
         reply = {"room": room, "txn_refs": references if listed else ",".join(references)}
         *others, (_, last) = members
         for _, pending in others:
@@ -146,10 +156,15 @@ class Placing:
         return reply
 
     async def _member(
-        self, asked: _Asked, dest: str, seated: Resources, turn: Turn
+        self,
+        asked: _Asked,
+        dest: E164,
+        caller_id: CallerId | None,
+        seated: Resources,
+        turn: Turn,
     ) -> tuple[LiveCall, PendingRequest]:
         try:
-            callee = await self._found(asked, dest)
+            callee = await self._found(asked, dest, caller_id)
             always = {"room": str(seated.reply["room"])}
             return await self._made(_Order(asked, callee, always, turn=turn), seated)
         except BaseException:
@@ -163,8 +178,8 @@ class Placing:
         never = asyncio.get_running_loop().create_future()
         return Resources(message=await self._preparation.prepare(request, never))
 
-    async def _found(self, asked: _Asked, dest: str) -> Callee:
-        return await self._callees.find(asked.account, dest, asked.request.text("caller_id"))
+    async def _found(self, asked: _Asked, dest: E164, caller_id: CallerId | None) -> Callee:
+        return await self._callees.find(asked.account, dest, caller_id)
 
     async def _made(self, order: _Order, resources: Resources) -> tuple[LiveCall, PendingRequest]:
         """The call, which nobody knows of yet. What it holds is given back if it cannot be made."""
@@ -229,23 +244,14 @@ class Placing:
         now_s: float,
     ) -> tuple[LiveCall, PendingRequest]:
         request, turn = order.asked.request, order.turn
-        job = Job(
-            request_id=_REQUEST_ID,
-            block=request.block.name,
-            notify_url=request.notify_url,
-            tag=request.tag,
-            speaks=request.message is not None,
-            work=work_of(request, self._services.means),
-        )
-        # That of two numbers runs from the answer of the second: it is its work that counts it.
-        longest_s = 0 if order.second else request.whole("max_duration", 0)
+        job = job_of(request, _REQUEST_ID, self._services.recording)
         call, _ = machine.dial(
             record.session,
             job,
             self._limits,
             now_s,
-            ring_s=request.whole("ring_time", RING_S),
-            max_s=longest_s or None,
+            ring_s=order.ring_s,
+            max_s=order.longest_s,
         )
         leg = OutboundLeg(self._services.outbound, order.callee, turn)
 
@@ -266,13 +272,14 @@ class Placing:
         await pending.answer
 
 
-def _both(request: BlockRequest, account: Account) -> tuple[str, str]:
+def _both(request: CallRequest, account: Account) -> tuple[E164, E164]:
     """The two numbers to be joined; the first is the registered one where none is given."""
-    first = request.text("dest1") or account.mobile_number
-    second = request.text("dest2")
-    if not first:
+    if request.dest1 is None and not account.mobile_number:
         detail = "dest1 was not given, and the account has no registered number to call instead."
         raise Refused("error_dest1_invalid", detail)
-    if first == second:
+    first = request.dest1 or numbers.dialable(account.mobile_number)
+    if first is None:
+        raise Refused("error_dest1_invalid")
+    if first == request.dest2:
         raise Refused("error_same_dest1_dest2")
-    return first, second
+    return first, request.dest2

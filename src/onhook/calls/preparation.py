@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from onhook import numbers, urls
+from onhook import urls
 from onhook.blocks import BlockRequest, Refused
 from onhook.calls.speaking import NOTHING, PreparedMessage
 from onhook.media.prompt import Prompt
@@ -35,14 +35,14 @@ _DOWNLOADS_PER_SERVER = 8
 _PASSING = frozenset({408, 425, 429})  # besides 5xx: the server says nothing about the file
 
 
-class RequestSyntax:
-    """The checks of ``msg`` and ``notify_url`` that need voices and web addresses (blocks.Syntax)."""
+class MessageReader:
+    """Reads ``msg``, as the voices have it that are installed here (blocks.ReadMessage)."""
 
     def __init__(self, renderer: Renderer[Prompt]) -> None:
         self._renderer = renderer
 
-    def message(self, text: str) -> Message:
-        """Reads ``msg``."""
+    def __call__(self, text: str) -> Message:
+        """The message. Raises :class:`Refused`."""
         try:
             message = self._renderer.check(text)
         except MessageError as error:
@@ -51,18 +51,6 @@ class RequestSyntax:
             if isinstance(part, Fetch):
                 _check_download(part.url)
         return message
-
-    def number(self, text: str) -> str | None:
-        """Reads a phone number."""
-        return numbers.dialable(text)
-
-    def notify_url(self, text: str) -> WebUrl:
-        """Reads ``notify_url``."""
-        try:
-            return urls.parse(text)
-        except UrlRefused as error:
-            detail = f"notify_url cannot be used: {error.detail}."
-            raise Refused("error_invalid_notify_url", detail) from error
 
 
 def _check_download(url: str) -> None:
@@ -92,13 +80,9 @@ class Preparation:
         Of two failures the notify_url's decides, as in the documented order. Returns early, with
         nothing, when ``given_up`` is done: then the call went to its end. Raises :class:`Refused`.
         """
-        targets = [
-            target
-            for target in (request.notify_target, request.monitor_target)
-            if isinstance(target, WebUrl) and not self._reachability.known(target)
-        ]
+        targets = [target for target in request.told if not self._reachability.known(target)]
         message = request.message
-        if not targets and not isinstance(message, tuple):
+        if not targets and message is None:
             return NOTHING
         work = asyncio.ensure_future(self._work(targets, message))
         try:
@@ -107,7 +91,7 @@ class Preparation:
         finally:
             work.cancel()
 
-    async def _work(self, targets: Sequence[WebUrl], message: object) -> PreparedMessage:
+    async def _work(self, targets: Sequence[WebUrl], message: Message | None) -> PreparedMessage:
         if not targets:
             return await self._begin(message)
         beginning = asyncio.ensure_future(self._begin(message))
@@ -149,8 +133,8 @@ class Preparation:
         detail = f"forward_to cannot be called: {reason}."
         raise Refused("error_unable_to_resolve_forward_to", detail)
 
-    async def _begin(self, message: object) -> PreparedMessage:
-        if not isinstance(message, tuple):
+    async def _begin(self, message: Message | None) -> PreparedMessage:
+        if message is None:
             return NOTHING
         try:
             rendering = await self._renderer.begin(message, deadline_s=self._deadline_s)

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from onhook.billing import LegsDiffer, Rate
-from onhook.blocks import BlockRequest, Destination, Refused
+from onhook.blocks import BlockRequest, Refused
+from onhook.blocks.destination import RoomDestination
+from onhook.blocks.transfer import TransferRequest
 from onhook.calls.callees import Callee, Callees
 from onhook.calls.concurrency import CallsInProgress
 from onhook.calls.directory import Directory
@@ -73,28 +75,28 @@ class Allocator:
         Raises :class:`Refused`.
         """
         resources = Resources(message=await self._preparation.prepare(request, given_up))
-        dest = request.options.get("dest")
-        if given_up.done() or not isinstance(dest, Destination):
+        if given_up.done() or not isinstance(request, TransferRequest):
             return resources
         try:
-            await self._add(resources, dest, request, record)
+            await self._add(resources, request, record)
         except BaseException:
             resources.release()
             raise
         return resources
 
     async def _add(
-        self, resources: Resources, dest: Destination, request: BlockRequest, record: CallRecord
+        self, resources: Resources, request: TransferRequest, record: CallRecord
     ) -> None:
-        if dest.room is not None:
-            resources.seat = self._rooms.seat(record.app_id, dest.room)
+        dest = request.dest
+        if isinstance(dest, RoomDestination):
+            resources.seat = self._rooms.seat(record.app_id, dest.name)
             return
         account = await self._directory.account_of(record.app_id)
         resources.digits = dest.digits
         resources.callee = await self._callees.find(
             account,
             dest.number,
-            request.text("caller_id"),
+            request.caller_id,
             callers_own=record.from_number if record.direction == "in" else "",
         )
         self._in_progress.pass_on(record.account_id)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from onhook.call.works import RecordingSettings
 from onhook.calls.call_media import Spools
 from onhook.calls.call_metrics import CallMetrics
 from onhook.calls.journal import Journal
@@ -10,7 +11,6 @@ from onhook.calls.outbound import Outbound
 from onhook.calls.pricing import Pricing
 from onhook.calls.resources import Allocator
 from onhook.calls.rooms import Rooms
-from onhook.calls.works import Means
 from onhook.media.plane import MediaPlane
 from onhook.notify.notification import Notification
 from onhook.store import Store
@@ -30,7 +30,7 @@ class CallServices:
     outbound: Outbound
     rooms: Rooms
     spools: Spools
-    means: Means
+    recording: RecordingSettings
     local_ip: Callable[[str], str]
     """The address of ours to which a peer is to send audio."""
     audio_from_anywhere: bool

@@ -4,12 +4,17 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 
 from onhook import call as machine
 from onhook import numbers
-from onhook.blocks import BlockRequest, Refused
+from onhook.blocks import REQUESTS, BlockRequest, Refused, SessionRequest
+from onhook.blocks.call import CallRequest, HangUpCallRequest
+from onhook.blocks.conference import ConferenceRequest, ModerateRequest, VoiceConferenceRequest
+from onhook.blocks.dial import DialRequest
+from onhook.blocks.hangup import HangupRequest
 from onhook.call import Limits
 from onhook.calls import bills, clock
 from onhook.calls.concurrency import CallsInProgress
@@ -25,6 +30,7 @@ from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallListener
 from onhook.phone.sdp import RemoteMedia
+from onhook.registry import complete
 from onhook.store import CallRecord, NotificationContext, Number, StoreError
 from onhook.store.history import call_of
 
@@ -46,7 +52,7 @@ _PARALLEL_S = 10.0
 
 Known = Callable[[LiveCall], None]
 """Hears of a call."""
-Act = Callable[[str, BlockRequest, float], Awaitable[Mapping[str, object]]]
+Act = Callable[[str, Any, float], Awaitable[Mapping[str, object]]]
 """Carries out a request of an application that arrived at a moment; returns what joins the reply."""
 
 
@@ -104,14 +110,7 @@ class Switchboard:
         self._by_txn_ref: dict[str, LiveCall] = {}
         self._hung_up: OrderedDict[str, float] = OrderedDict()
         """Calls that an application just hung up: when that was on disk, in this order."""
-        self._acts: Mapping[str, Act] = {
-            "dial": self._placing.dial,
-            "voice_call": self._placing.call,
-            "voice_conference": self._placing.conference,
-            "conference_call": self._placing.conference,
-            "voice_hangup": self._hang_up,
-            "conference_moderate": self._moderate,
-        }
+        self._acts = self._all_acts()
         self._arrivals: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -254,16 +253,28 @@ class Switchboard:
         self, app_id: str, request: BlockRequest, arrived_s: float
     ) -> Mapping[str, object]:
         """Runs a request of an application; what joins its reply. Raises :class:`Refused`."""
-        act = self._acts.get(request.block.slug, self._run)
         try:
-            return await act(app_id, request, arrived_s)
+            return await self._acts[type(request)](app_id, request, arrived_s)
         except Refused as refused:
             if refused.status == "error_session_ended" and self._is_parallel(request, arrived_s):
                 raise Refused("error_hangup_already_in_progress") from refused
             raise
 
+    def _all_acts(self) -> Mapping[type[BlockRequest], Act]:
+        """What carries out each request: what names a session is a block of its call."""
+        of_sessions = {one: self._run for one in REQUESTS if issubclass(one, SessionRequest)}
+        others: Mapping[type[BlockRequest], Act] = {
+            DialRequest: self._placing.dial,
+            CallRequest: self._placing.call,
+            VoiceConferenceRequest: self._placing.conference,
+            ConferenceRequest: self._placing.conference,
+            HangUpCallRequest: self._hang_up,
+            ModerateRequest: self._moderate,
+        }
+        return complete("act", REQUESTS, {**of_sessions, **others})
+
     async def _run(
-        self, app_id: str, request: BlockRequest, arrived_s: float
+        self, app_id: str, request: SessionRequest, arrived_s: float
     ) -> Mapping[str, object]:
         """A block of the call of its session."""
         call = self._calls.get(request.session)
@@ -274,23 +285,22 @@ class Switchboard:
         return await call.requests.run(request, arrived_s)
 
     async def _hang_up(
-        self, app_id: str, request: BlockRequest, arrived_s: float
+        self, app_id: str, request: HangUpCallRequest, arrived_s: float
     ) -> Mapping[str, object]:
         """The call of a reference is hung up at once. Its reply is kept by whoever asked for it."""
-        call = await self._of_account(app_id, request.text("txn_ref"))
-        await call.requests.run(replace(request, force=True, key=None), arrived_s)
+        call = await self._of_account(app_id, request.txn_ref)
+        await call.requests.run(replace(request, key=None), arrived_s)
         return {}
 
     async def _moderate(
-        self, app_id: str, request: BlockRequest, arrived_s: float
+        self, app_id: str, request: ModerateRequest, arrived_s: float
     ) -> Mapping[str, object]:
         """A member of a room is put out, muted or heard again."""
-        call = await self._of_account(app_id, request.text("txn_ref"))
-        action = request.text("action")
-        if action == "kick":
+        call = await self._of_account(app_id, request.txn_ref)
+        if request.action == "kick":
             call.requests.kick()
         else:
-            call.requests.mute(action == "mute")
+            call.requests.mute(request.action == "mute")
         return {}
 
     async def _of_account(self, app_id: str, txn_ref: str) -> LiveCall:
@@ -314,7 +324,7 @@ class Switchboard:
         A call may be over within a millisecond; of parallel Hangups all but the accepted one are
         still told that one is in progress, and not by chance (reference, section 9).
         """
-        if not request.block.hangs_up:
+        if not isinstance(request, HangupRequest):
             return False
         call = self._calls.get(request.session)
         if call is not None:

@@ -15,7 +15,7 @@ import structlog
 
 from onhook.blocks import Refused
 from onhook.blocks.declaration import MESSAGE_MAX
-from onhook.calls.preparation import RequestSyntax
+from onhook.calls.preparation import MessageReader
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import check_there
 from onhook.media.prompt import Prompt
@@ -101,7 +101,7 @@ async def _one(renderer: Renderer[Prompt], line: Line) -> Failure | None:
         detail = f"It has {len(line.msg)} characters; at most {MESSAGE_MAX} are allowed."
         return Failure(line.number, "error_msg_invalid_length", detail)
     try:
-        message = RequestSyntax(renderer).message(line.msg)
+        message = MessageReader(renderer)(line.msg)
         await renderer.render(message, deadline_s=DEADLINE_S)
     except Refused as error:
         return Failure(line.number, error.status, error.detail or "")

@@ -30,6 +30,7 @@ from onhook.api.pages import routes as reference_routes
 from onhook.api.ratelimit import RateLimit
 from onhook.api.refusals import Refusals
 from onhook.call import Limits, State
+from onhook.call.works import RecordingSettings
 from onhook.calls.callees import Callees
 from onhook.calls.charging import Charging
 from onhook.calls.clock import SettledClock
@@ -40,7 +41,7 @@ from onhook.calls.journal import Journal
 from onhook.calls.notices import outgoing
 from onhook.calls.outbound import Outbound
 from onhook.calls.placing import Placing
-from onhook.calls.preparation import Preparation, RequestSyntax
+from onhook.calls.preparation import MessageReader, Preparation
 from onhook.calls.pricing import Pricing
 from onhook.calls.recordings import web as recordings_web
 from onhook.calls.recordings.store import RecordingStore
@@ -50,7 +51,6 @@ from onhook.calls.resources import Allocator
 from onhook.calls.rooms import Rooms
 from onhook.calls.services import CallServices
 from onhook.calls.switchboard import Switchboard
-from onhook.calls.works import Means
 from onhook.media.plane import MediaPlane
 from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
@@ -140,7 +140,7 @@ class Server:
             stack.callback(journal.close)
             directory = Directory(store, await _keyring(store, self._settings.data))
             self._health = Health(store, lease, lambda: journal.owes, self._settings.data)
-            outbox, preparation, syntax = await self._open_web(stack, store, directory)
+            outbox, preparation, read_message = await self._open_web(stack, store, directory)
             recordings = self._open_recordings(stack)
             plane = await self._open_media(stack)
             endpoint = SipEndpoint(
@@ -167,7 +167,7 @@ class Server:
                 outbound=outbound,
                 rooms=rooms,
                 spools=recordings,
-                means=Means(recordings.new, beep=self._settings.record_beep),
+                recording=RecordingSettings(recordings.new, beep=self._settings.record_beep),
                 local_ip=endpoint.local_address_towards,
                 audio_from_anywhere=self._settings.rtp_latching == "any",
                 silence_s=self._settings.silence_s,
@@ -204,7 +204,7 @@ class Server:
             _in_background(stack, replies.forget_old())
             api = Api(
                 directory=directory,
-                syntax=syntax,
+                read_message=read_message,
                 run=board.run,
                 rate_limit=RateLimit(self._settings.rate_limit),
                 status_per_minute=self._settings.status_rate_limit,
@@ -288,7 +288,7 @@ class Server:
 
     async def _open_web(
         self, stack: AsyncExitStack, store: Store, directory: Directory
-    ) -> tuple[Outbox, Preparation, RequestSyntax]:
+    ) -> tuple[Outbox, Preparation, MessageReader]:
         settings = self._settings
         try:
             tls = client_context(settings.ca_file)
@@ -312,7 +312,7 @@ class Server:
         stack.push_async_callback(renderer.close)
         self._warm_voices = lambda: _in_background(stack, _warm(renderer, files))
         preparation = Preparation(Reachability(resolver, tls), renderer, settings.prepare_s)
-        return outbox, preparation, RequestSyntax(renderer)
+        return outbox, preparation, MessageReader(renderer)
 
     def _open_recordings(self, stack: AsyncExitStack) -> RecordingStore:
         settings = self._settings

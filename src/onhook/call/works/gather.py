@@ -7,6 +7,7 @@ was typed when it ends is the result, and without any the message is repeated, `
 
 from dataclasses import dataclass, replace
 
+from onhook.blocks.gather import GatherRequest
 from onhook.call.effects import Effect, Play, StopPlaying
 from onhook.call.ending import Fields
 from onhook.call.work import Job, Over, Turn, Work
@@ -19,12 +20,17 @@ END = "#"
 class Gathering(Work):
     """Collects up to ``max_digits`` (0: as many as come), ``timeout_s`` after each message."""
 
-    max_digits: int = 0
-    timeout_s: float = 15.0
-    attempts: int = 1
+    max_digits: int
+    timeout_s: float
+    attempts: int
     digits: str = ""
     prompting: bool = False
     due_at: float | None = None
+
+    @classmethod
+    def of(cls, request: GatherRequest) -> "Gathering":
+        """What is asked for."""
+        return cls(request.max_digits, request.timeout, request.attempts)
 
     def begin(self, job: Job, at: float, typed: str) -> Turn:
         """Takes what was typed ahead, else asks."""

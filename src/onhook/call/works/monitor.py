@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from onhook.blocks.monitor import MonitorRequest
 from onhook.call.effects import Play, StartRecording
 from onhook.call.ending import Contact
 from onhook.call.work import Job, Over, Turn, Work
 from onhook.call.work_events import Played, WorkEvent
+from onhook.call.works.record import RecordingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,12 @@ class Monitoring(Work):
     name: str
     url: str
     notify_url: str | None = None
+
+    @classmethod
+    def of(cls, request: MonitorRequest, settings: RecordingSettings) -> "Monitoring":
+        """What is asked for, under a new link."""
+        link, told = settings.new_link(), request.monitor_notify_url
+        return cls(link.name, link.url, told.text if told else None)
 
     def refusal(self, *, held: bool, monitored: bool) -> str:
         """A call is monitored once."""

@@ -1,13 +1,36 @@
 """The work of Record: a message, a beep, then what is said until ``#`` or the time is over."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+from onhook.blocks.record import RecordRequest
 from onhook.call.effects import Play, StartRecording, StopPlaying, StopRecording
 from onhook.call.ending import Fields
 from onhook.call.work import Job, Over, Turn, Work
 from onhook.call.work_events import Digit, Due, Played, WorkEvent
 
 END = "#"
+
+
+class Link(Protocol):
+    """A recording to be: its name, and the URL under which it will be heard."""
+
+    @property
+    def name(self) -> str:
+        """Names it to whoever records."""
+
+    @property
+    def url(self) -> str:
+        """Cannot be guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSettings:
+    """How recordings are made here: where each will be found, and whether a beep goes before it."""
+
+    new_link: Callable[[], Link]
+    beep: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +43,15 @@ class Recording(Work):
 
     name: str
     url: str
-    max_duration_s: float = 120.0
-    beep: bool = True
+    max_duration_s: float
+    beep: bool
     due_at: float | None = None
+
+    @classmethod
+    def of(cls, request: RecordRequest, settings: RecordingSettings) -> "Recording":
+        """What is asked for, under a new link."""
+        link = settings.new_link()
+        return cls(link.name, link.url, request.max_duration, settings.beep)
 
     @property
     def recording(self) -> bool:

@@ -7,6 +7,11 @@ network lets it hear (early media).
 import enum
 from dataclasses import dataclass, replace
 
+from onhook.blocks.call import CallRequest
+from onhook.blocks.conference import ConferenceRequest
+from onhook.blocks.declaration import RING_S
+from onhook.blocks.destination import RoomDestination
+from onhook.blocks.transfer import TransferRequest
 from onhook.call.effects import (
     Bridge,
     DropPeer,
@@ -53,7 +58,7 @@ class Transferring(Work):
     two stay joined for ``longest_s`` at the most, where it is given.
     """
 
-    ring_s: float = 60.0
+    ring_s: float
     goes_on: bool = False
     field: str = "transfer_status"
     longest_s: float | None = None
@@ -148,3 +153,20 @@ class Meeting(Work):
 
     def _join(self, job: Job) -> Turn:
         return Turn(replace(self, joined=True), (JoinRoom(job.request_id),))
+
+
+def transfer(request: TransferRequest) -> Transferring | Meeting:
+    """A Transfer to a number or to a room."""
+    if isinstance(request.dest, RoomDestination):
+        return Meeting()
+    return Transferring(request.ring_time, goes_on=request.on_failure == "continue")
+
+
+def call(request: CallRequest) -> Transferring:
+    """A call of two numbers, of which the first has answered when this begins."""
+    return Transferring(RING_S, field="call_status_dest2", longest_s=request.max_duration)
+
+
+def conference(request: ConferenceRequest) -> Meeting:
+    """A call that was placed for the room."""
+    return Meeting(field="dial_status")

@@ -1,0 +1,150 @@
+"""The parameters of a request: how each is read, and which attribute of the typed request it becomes.
+
+A block's parameters and its request say the same twice, in the words of the API and in types, so they are
+held together when the block is declared (:func:`check_request`). A default is said once: in the parameter.
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import Literal, get_type_hints
+
+from onhook.blocks import statuses
+from onhook.blocks.destination import CallerId, Destination
+from onhook.blocks.request import BlockRequest
+from onhook.message import Message
+from onhook.numbers import E164
+from onhook.urls import WebUrl
+
+
+class Kind(enum.Enum):
+    """How the text of a parameter is read."""
+
+    CREDENTIAL = "credential"
+    SESSION = "session"
+    MESSAGE = "message"
+    TAG = "tag"
+    NOTIFY_URL = "notify_url"
+    SWITCH = "switch"
+    """On with the value ``enabled``; any other value counts as not given."""
+    IDEMPOTENCY_KEY = "idempotency_key"
+    TXN_REF = "txn_ref"
+    DATE = "date"
+    """``YYYY-MM-DD HH:mm:SS`` in GMT+8."""
+    PAGE = "page"
+    NUMBER = "number"
+    """A phone number in E.164."""
+    FORWARD_TO = "forward_to"
+    UNSERVED = "unserved"
+    """For what is not served here: any value is refused."""
+    WHOLE = "whole"
+    """A whole number from ``Param.low`` to ``Param.high``."""
+    CHOICE = "choice"
+    """One of ``Param.values``."""
+    PATTERN = "pattern"
+    """A text that is ``Param.pattern`` from its first to its last character."""
+    CALLEE = "callee"
+    """A phone number that is to be called."""
+    CALLEES = "callees"
+    """Up to eight phone numbers that are to be called, separated by commas."""
+    DESTINATION = "destination"
+    """Where a call is transferred to: a phone number, with digits to be sent or not, or a room."""
+    CALLER_ID = "caller_id"
+    """The number that a callee is shown, or ``private``."""
+    ROOM = "room"
+
+
+TYPES: Mapping[Kind, object] = {
+    Kind.SESSION: str,
+    Kind.MESSAGE: Message,
+    Kind.TAG: str,
+    Kind.NOTIFY_URL: WebUrl,
+    Kind.SWITCH: bool,
+    Kind.TXN_REF: str,
+    Kind.WHOLE: int,
+    Kind.PATTERN: str,
+    Kind.CALLEE: E164,
+    Kind.CALLEES: tuple[E164, ...],
+    Kind.DESTINATION: Destination,
+    Kind.CALLER_ID: CallerId,
+    Kind.ROOM: str,
+}
+"""What a value becomes in the request of a block, by its kind; a choice becomes a Literal of its values. A
+credential says who asks, and is no part of the request. The other kinds are those of endpoints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter of a block: its name on the wire, how it is read, and what it means."""
+
+    name: str
+    kind: Kind
+    doc: str
+    required: bool = False
+    max_length: int | None = None
+    example: str = ""
+    """A value for the examples of the reference; without one they leave the parameter out."""
+    low: int = 0
+    high: int = 0
+    values: tuple[str, ...] = ()
+    pattern: str = ""
+    default: str = ""
+    """What is read where it is absent or empty. Without a default, the request has its own word for that:
+    None, nothing, or False."""
+    status: str = ""
+    """The status of a value that cannot be used, where the kind does not say it."""
+
+    @property
+    def attribute(self) -> str:
+        """Its name in the request."""
+        return "message" if self.kind is Kind.MESSAGE else self.name
+
+    @property
+    def type(self) -> object:
+        """What a value of it becomes."""
+        return Literal[self.values] if self.kind is Kind.CHOICE else TYPES[self.kind]
+
+
+def syntax_statuses(param: Param) -> tuple[str, ...]:
+    """What a value of this parameter can be refused with before the call is looked at."""
+    if param.status:
+        return (param.status,)
+    match param.kind:
+        case Kind.MESSAGE:
+            return statuses.MESSAGE_SYNTAX
+        case Kind.TAG:
+            return statuses.TAG
+        case Kind.NOTIFY_URL:
+            return statuses.NOTIFY_SYNTAX
+        case Kind.CALLEE | Kind.CALLEES | Kind.CALLER_ID:
+            return (f"error_{param.name}_invalid",)
+        case Kind.DESTINATION:
+            return ("error_dest_invalid", "error_invalid_room")
+        case Kind.ROOM:
+            return ("error_invalid_room",)
+        case Kind.WHOLE | Kind.CHOICE | Kind.PATTERN:
+            return (f"error_invalid_{param.name}",)
+        case _:
+            return ()
+
+
+def check_request(request: type[BlockRequest], params: Sequence[Param]) -> None:
+    """Returns if `request` has an attribute for each of the parameters, of its type, and no other.
+
+    Raises TypeError otherwise; also where a default is said twice, or nowhere.
+    """
+    given = {param.attribute: param for param in params if param.kind is not Kind.CREDENTIAL}
+    common = {field.name for field in fields(BlockRequest)}
+    found = {field.name: field for field in fields(request)}
+    if wrong := (given.keys() - found.keys()) | (found.keys() - common - given.keys()):
+        raise TypeError(
+            f"{request.__name__}: {', '.join(sorted(wrong))}: no parameter, or no attribute"
+        )
+    types = get_type_hints(request)
+    for name, param in given.items():
+        default = found[name].default
+        settled = param.required or bool(param.default)
+        if settled != (default is MISSING):
+            raise TypeError(f"{request.__name__}.{name}: a default is said twice, or nowhere")
+        if types[name] != (param.type | None if default is None else param.type):  # type: ignore[operator]
+            raise TypeError(f"{request.__name__}.{name} is not of the type of its parameter")
