@@ -13,7 +13,7 @@ from onhook.server import lease as leases
 from onhook.server.lease import WorkerInUse, keep, take, unless
 from onhook.server.occupancy import occupied
 from onhook.store import Lease, LeaseLost, LeaseRecord, Store, Writes, schema
-from onhook.store.lease import find_lease
+from onhook.store.leases import find_lease
 from store.postgresql import PostgreSQL
 
 LONG_S = 3600.0

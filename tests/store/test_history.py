@@ -6,8 +6,8 @@ import pytest
 
 from onhook.store import Account, Application, CallRecord, IdempotentReply, Number, Store, Writes
 from onhook.store.history import call_of, count_calls, list_calls
+from onhook.store.kept_replies import kept_reply
 from onhook.store.numbers import forward, numbers_of, numbers_of_application
-from onhook.store.replies import kept_reply
 from store.samples import APPLICATION, NUMBER, call
 
 OTHER = Account("other", "other", "BB", "HKD", 1)

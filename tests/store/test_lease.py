@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.util import await_only
 
 from onhook.store import Lease, LeaseLost, LeaseRecord, Store, Writes
-from onhook.store.lease import find_lease, take_lease
+from onhook.store.leases import find_lease, take_lease
 from onhook.store.numbers import forward
 from onhook.store.reports import claim_replays
 from store.postgresql import PostgreSQL

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, inspect
 
 from onhook.store import NotificationContext, Store, Writes, schema
-from onhook.store.database import connect
+from onhook.store.connecting import connect
 from onhook.store.migrations import migrate
 from onhook.store.orphans import orphans
 from store.postgresql import PostgreSQL

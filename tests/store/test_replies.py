@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.store import IdempotentReply, Store, Writes
-from onhook.store.replies import KEPT_MS, forget_replies, kept_reply
+from onhook.store.kept_replies import forget_replies, kept_reply
+from onhook.store.replies import KEPT_MS
 from store.samples import APPLICATION, call
 
 AT_MS = 1_000_000

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.store import AttemptRecord, NotificationOutcome, Number, Store, StoreError, Writes
-from onhook.store.database import connect
+from onhook.store.connecting import connect
 from onhook.store.migrations import migrate
 from onhook.store.sqlite import DATABASE_FILE
 from store.samples import ACCOUNT, APPLICATION, NUMBER, call, notification, open_calls

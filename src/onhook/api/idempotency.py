@@ -19,7 +19,7 @@ from onhook.blocks import Refused, RequestKey
 from onhook.blocks.idempotency import REPLAYED_HEADER, TRY_AGAIN
 from onhook.calls.kept_replies import kept, now_ms
 from onhook.store import Store, Writes
-from onhook.store.replies import forget_replies, kept_reply
+from onhook.store.kept_replies import forget_replies, kept_reply
 
 log = structlog.get_logger()
 

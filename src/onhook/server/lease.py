@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from onhook.calls import clock
 from onhook.server.occupancy import LOCK_FILE
 from onhook.store import Lease, LeaseLost, LeaseRecord, Store, StoreError
-from onhook.store.lease import find_lease, take_lease
+from onhook.store.leases import find_lease, take_lease
 
 log = structlog.get_logger()
 

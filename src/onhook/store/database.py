@@ -1,11 +1,7 @@
-"""Which database it is: SQLite in the data directory, or PostgreSQL where a URL names one.
-
-What the two do differently is in :mod:`onhook.store.sqlite` and :mod:`onhook.store.postgresql`; each is
-imported when it is used, since drivers and dialects take their time to import.
-"""
+"""What a database is to the store, whichever it is. What SQLite and PostgreSQL do differently is in
+:mod:`onhook.store.sqlite` and :mod:`onhook.store.postgresql`."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Table
@@ -62,17 +58,3 @@ class Database(Protocol):
     async def close(self) -> None:
         """Closes every connection."""
         ...
-
-
-def connect(directory: Path, database_url: str) -> Database:
-    """The database of a data directory, or that of ``database_url`` if it is not empty.
-
-    Connections are made when they are needed. Raises :class:`StoreError` for a URL that cannot be used.
-    """
-    if database_url:
-        from onhook.store.postgresql import Postgresql
-
-        return Postgresql(database_url)
-    from onhook.store.sqlite import Sqlite
-
-    return Sqlite(directory)

@@ -1,26 +1,22 @@
 """Who is a worker: of several processes under one name, the one whose number is the newest.
 
-A process takes the lease of its worker before it looks at the worker's calls, and with it the next
-number, which fences every process with an older one off: each transaction of a process begins with
-looking at the number (:class:`Lease`), and what has another writes nothing. So two processes never
-answer for the same calls, whatever a machine that stood still believes of itself.
+A process takes the lease of its worker (:mod:`onhook.store.leases`) before it looks at the worker's
+calls, and with it the next number, which fences every process with an older one off: each transaction of
+a process begins with looking at the number (:class:`Lease`), and what has another writes nothing. So two
+processes never answer for the same calls, whatever a machine that stood still believes of itself.
 
 A lease is renewed by counting. Whoever waits for one to expire watches, on its own monotonic clock,
 whether the counter moves, so that no two machines have to agree on the time (:mod:`onhook.server.lease`).
 """
 
 import asyncio
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.store import schema
-
-if TYPE_CHECKING:
-    from onhook.store.database import Database
-    from onhook.store.sql import Store
+from onhook.store.database import Database
 
 
 class LeaseLost(SQLAlchemyError):
@@ -42,49 +38,10 @@ class LeaseRecord:
     """The holder, for a person."""
 
 
-async def find_lease(store: "Store", owner: str) -> LeaseRecord | None:
-    """The lease of a worker, if there ever was one. Raises :class:`onhook.store.StoreError`."""
-    table = schema.leases
-    found = await store.records(LeaseRecord, select(table).where(table.c.owner == owner))
-    return found[0] if found else None
-
-
-async def take_lease(
-    store: "Store", seen: LeaseRecord | None, wanted: LeaseRecord
-) -> "Lease | None":
-    """Takes a lease that stands as it was ``seen``; None if it does not any more.
-
-    Its number is the next one, whatever ``wanted`` says. Raises SQLAlchemyError.
-    """
-    number = (seen.number if seen else 0) + 1
-    values = {**asdict(wanted), "number": number, "renewals": 0}
-    table = schema.leases
-
-    def work(connection: Connection) -> bool:
-        """May be run twice: the second time finds what the first one wrote."""
-        mine = select(table).where(table.c.owner == wanted.owner).with_for_update()
-        row = connection.execute(mine).mappings().one_or_none()
-        if row is not None and dict(row) == values:
-            return True
-        if (None if row is None else LeaseRecord(**row)) != seen:
-            return False
-        if row is None:
-            connection.execute(insert(table), values)
-        else:
-            connection.execute(update(table).where(table.c.owner == wanted.owner).values(**values))
-        return True
-
-    try:
-        taken = await store.database.transact(work)
-    except IntegrityError:  # of two that never had it, one was first
-        return None
-    return Lease(store.database, wanted.owner, number) if taken else None
-
-
 class Lease:
     """What a process holds. While it is the ``guard`` of a database, nothing is written without it."""
 
-    def __init__(self, database: "Database", owner: str, number: int) -> None:
+    def __init__(self, database: Database, owner: str, number: int) -> None:
         self.owner = owner
         self.number = number
         self.lost = asyncio.Event()

@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onhook.store import schema
-from onhook.store.database import Database, DatabaseUnreachable, StoreError, connect
+from onhook.store.connecting import connect
+from onhook.store.database import Database, DatabaseUnreachable, StoreError
 from onhook.store.lease import Lease
 from onhook.store.money import Money
 from onhook.store.records import (
