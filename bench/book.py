@@ -6,8 +6,6 @@
 of the process, the thread that writes included, when calls wait for each of their writes, 50 at once.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import sys

@@ -1,7 +1,5 @@
 """The C of the media plane under the sanitizers, where the compiler has them."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -5,8 +5,6 @@ when it is over. What it does in between is its work: a frozen value whose metho
 and give back a :class:`Turn`. A new block brings its own, in a module of ``onhook.call.works``.
 """
 
-from __future__ import annotations
-
 import enum
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -31,7 +29,7 @@ class Job:
     speaks: bool = False
     hangs_up: bool = False
     force: bool = False
-    work: Work = field(kw_only=True)
+    work: "Work" = field(kw_only=True)
     """What it does while it runs."""
 
     @property
@@ -70,7 +68,7 @@ class Turn:
     ``due_at`` is when the work wants to hear ``Due``. ``left`` are typed digits that it did not take.
     """
 
-    work: Work
+    work: "Work"
     effects: tuple[Effect, ...] = ()
     due_at: float | None = None
     over: Over | None = None

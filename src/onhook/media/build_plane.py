@@ -4,8 +4,6 @@ setuptools finds `ffibuilder` through `cffi_modules` and runs this file from the
 repository. Run as a program, it builds the module in place, beside the sources.
 """
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -11,8 +11,6 @@ microseconds, and what comes of it is told to the stream's `StreamListener`, on 
     stream.close()                             # then listener.closed(stats)
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import errno
@@ -78,7 +76,7 @@ class PortReservation:
     """The local port, for the SDP."""
 
     def __init__(
-        self, port: int, descriptors: Pair, given_back: Callable[[PortReservation], None]
+        self, port: int, descriptors: Pair, given_back: "Callable[[PortReservation], None]"
     ) -> None:
         self.port = port
         self._descriptors: Pair | None = descriptors

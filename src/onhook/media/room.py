@@ -1,12 +1,10 @@
 """A room: several calls that hear each other."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from onhook.media._plane import lib
 from onhook.media.errors import RoomClosed, RoomFull
-
-if TYPE_CHECKING:
-    from onhook.media.stream import Ask, Stream
+from onhook.media.stream import Ask, Stream
 
 
 class Room:
@@ -17,7 +15,7 @@ class Room:
     empty one stays open.
     """
 
-    def __init__(self, ask: "Ask", room: Any) -> None:
+    def __init__(self, ask: Ask, room: Any) -> None:
         self._ask = ask
         self._room = room
         self._members: set[Stream] = set()
@@ -26,7 +24,7 @@ class Room:
     def __len__(self) -> int:
         return len(self._members)
 
-    def __contains__(self, stream: "Stream") -> bool:
+    def __contains__(self, stream: Stream) -> bool:
         return stream in self._members
 
     @property
@@ -34,7 +32,7 @@ class Room:
         """Whether streams can be added."""
         return self._open
 
-    def add(self, stream: "Stream", *, muted: bool = False) -> None:
+    def add(self, stream: Stream, *, muted: bool = False) -> None:
         """Let a stream in; it leaves what it was joined to. A member is only muted, or not.
 
         Raises `RoomClosed`, `RoomFull`, `StreamClosed`, and `ValueError` for a stream of another
@@ -52,16 +50,16 @@ class Room:
             raise RoomFull(f"a room has {lib.PLANE_ROOM_MEMBERS} members at the most")
         self._ask(lib.plane_join, self._room, stream._handle, muted)
         stream._part()
-        stream._room = self
+        stream._members = self._members
         self._members.add(stream)
 
-    def remove(self, stream: "Stream") -> None:
+    def remove(self, stream: Stream) -> None:
         """Let a member go; its stream goes on. Does nothing for a stream that is not in here."""
         if stream in self._members:
             self._ask(lib.plane_leave, stream._handle)
             stream._part()
 
-    def mute(self, stream: "Stream", muted: bool) -> None:
+    def mute(self, stream: Stream, muted: bool) -> None:
         """Whether the others do not hear a member, who hears them all the same.
 
         Raises `ValueError` for a stream that is not in here.

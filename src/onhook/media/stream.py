@@ -1,20 +1,15 @@
 """One call's media: what is played on it, whom it is joined to, and what it tells."""
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from onhook.media._plane import ffi, lib
 from onhook.media.errors import BadRemote, QueueFull, StreamClosed, TooManyRecordings
 from onhook.media.g711 import FRAME_BYTES, Codec
 from onhook.media.recorder import OnRecorded, Recorder
-
-if TYPE_CHECKING:
-    from onhook.media.room import Room
 
 _NS = 1e-9
 _FRAME_S = lib.PLANE_FRAME_MS / 1000
@@ -46,7 +41,7 @@ class StreamListener(Protocol):
     def rtp_timeout(self) -> None:
         """No RTP has arrived for the time set; once for each silence."""
 
-    def closed(self, stats: StreamStats) -> None:
+    def closed(self, stats: "StreamStats") -> None:
         """The last thing that a stream tells."""
 
 
@@ -185,7 +180,8 @@ class Stream:
         self._queued = 0
         self._open = True
         self._bridged: Stream | None = None
-        self._room: Room | None = None
+        self._members: set[Stream] | None = None
+        """Those of the room that it is in, itself included."""
 
     @property
     def is_open(self) -> bool:
@@ -239,7 +235,7 @@ class Stream:
         keys = ffi.from_buffer("uint8_t[]", digits.encode("ascii"))
         self._queue(lib.plane_send_digits, _Message([(keys,)], on_sent, on_stopped), unit=1)
 
-    def bridge(self, other: Stream) -> None:
+    def bridge(self, other: "Stream") -> None:
         """Let two peers hear each other: what one says is sent to the other at once.
 
         Each leaves the bridge or room that it was in. What is played on a stream wins over what it
@@ -409,9 +405,9 @@ class Stream:
         if self._bridged is not None:
             self._bridged._bridged = None
             self._bridged = None
-        if self._room is not None:
-            self._room._members.discard(self)
-            self._room = None
+        if self._members is not None:
+            self._members.discard(self)
+            self._members = None
 
     def _on_digit(self, digit: str) -> None:
         """Pass it on where the plane cannot: it relays events, but makes no tones."""
