@@ -11,6 +11,7 @@ from onhook.api.call_status import call_fields
 from onhook.billing import BilledLeg, Tariff, from_micros, micros, money
 from onhook.blocks import Endpoint, Refused, RequestKey
 from onhook.blocks.account import (
+    ENDPOINTS,
     GET_ACTIVE,
     GET_BALANCE,
     GET_HISTORY,
@@ -24,6 +25,7 @@ from onhook.calls import kept_replies
 from onhook.calls.clock import SINGAPORE
 from onhook.calls.directory import Directory
 from onhook.calls.untold import untold_links
+from onhook.registry import complete
 from onhook.store import Account, Application, Store
 from onhook.store.history import call_of, count_calls, list_calls, notifications_of
 from onhook.store.numbers import forward, numbers_of_application
@@ -65,15 +67,19 @@ class AccountApi:
         self._directory = directory
         self._tariff = tariff
         self._resolve = resolve
-        self._answers: Mapping[str, Callable[[Asked], Awaitable[Reply]]] = {
-            GET_BALANCE.path: self._balance,
-            GET_INFO.path: self._info,
-            QUERY_STATUS.path: self._status,
-            GET_HISTORY.path: self._history,
-            GET_RATE.path: self._rate,
-            GET_ACTIVE.path: self._numbers,
-            UPDATE_FORWARDING.path: self._forward,
-        }
+        self._answers: Mapping[str, Callable[[Asked], Awaitable[Reply]]] = complete(
+            "answer",
+            (endpoint.path for endpoint in ENDPOINTS),
+            {
+                GET_BALANCE.path: self._balance,
+                GET_INFO.path: self._info,
+                QUERY_STATUS.path: self._status,
+                GET_HISTORY.path: self._history,
+                GET_RATE.path: self._rate,
+                GET_ACTIVE.path: self._numbers,
+                UPDATE_FORWARDING.path: self._forward,
+            },
+        )
 
     async def answer(self, endpoint: Endpoint, asked: Asked) -> Reply:
         """What joins the status of the reply. Raises :class:`Refused`.
