@@ -1,6 +1,7 @@
 """What becomes of a call when something that it takes for done cannot be done."""
 
 import asyncio
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -106,14 +107,14 @@ def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
         deliver=lambda _: None,
         silence_s=0,
     )
-    meter = SimpleNamespace(follow=lambda *_: None, release=lambda: None)
+    meter = SimpleNamespace(follow=lambda *_: None)
     record = CallRecord("S", "AA-C-1", "A", "main", "", "", "+6531234567", 0, "SGD", "0.020")
     now_s = clock.now_s()
     call, effects = machine.arrive("S", "http://127.0.0.1/", Limits(settle_s=0), now_s)
     leg = Leg()
     first = IncomingLeg(cast(Any, leg), lambda _: "127.0.0.1", audio_from_anywhere=False)
-    live = LiveCall(record, call, first, cast(Any, services), lambda _: None, cast(Any, meter))
-    live.begin(effects)
+    live = LiveCall(record, call, first, cast(Any, services), cast(Any, meter))
+    live.begin(effects, ExitStack())
     return live, leg, told
 
 

@@ -8,6 +8,7 @@ transaction with the notifications it caused, and only then do those leave and r
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import structlog
 
@@ -37,18 +38,19 @@ RETRY_LATER = (("Retry-After", "10"),)
 class LiveCall:
     """The owner of one call: its state, its timers, and what is written of it (OngoingCall)."""
 
+    held: ExitStack
+    """Gives back what it has of others, once it is over; of a call that has begun."""
+
     def __init__(
         self,
         record: CallRecord,
         call: Call,
         leg: FirstLeg,
         services: CallServices,
-        on_over: Callable[["LiveCall"], None],
         meter: Meter,
     ) -> None:
         self.now = call
         self._leg = leg
-        self._on_over = on_over
         self._meter = meter
         self._loop = loop = asyncio.get_running_loop()
         self._book = book = CallBook(
@@ -84,26 +86,34 @@ class LiveCall:
         end = self.now.end
         return end is not None and end.by is machine.EndedBy.APPLICATION
 
-    def reserve_port(self) -> None:
-        """Gets a port for the audio. Raises RuntimeError if there is none left."""
+    def reserve_port(self, held: ExitStack) -> None:
+        """Gets a port for the audio, which ``held`` gives back. Raises RuntimeError if there is none left."""
         self._media.reserve()
+        held.callback(self._media.close)
 
-    def begin(self, effects: Sequence[Effect], placed: PendingRequest | None = None) -> None:
+    def begin(
+        self, effects: Sequence[Effect], held: ExitStack, placed: PendingRequest | None = None
+    ) -> None:
         """Performs the effects of the call's beginning; it rings as soon as that is on disk.
 
         Until then the caller hears nothing, and repeats its INVITE: should this process die, then to
         the next one, for which it is a new call. So no caller waits on a call that is forgotten.
-        A call that we place has the request for it: ``placed`` is answered once it is on disk.
+        A call that we place has the request for it: ``placed`` is answered once it is on disk. What is
+        ``held`` for the call is given back when it is over.
         """
-        self._leg.attach(self._phone, self._media, self._presence.signalled)
+        self._attach(held)
         if placed is not None:
             self.requests.place(placed)
         self._go_on(effects, before=None, accepted=(placed,) if placed else ())
 
-    def turn_away(self) -> None:
+    def turn_away(self, held: ExitStack) -> None:
         """Rejects the call, which its account cannot pay for; the application is told of its end only."""
-        self._leg.attach(self._phone, self._media, self._presence.signalled)
+        self._attach(held)
         self.out_of_credit(clock.now_s())
+
+    def _attach(self, held: ExitStack) -> None:
+        self._leg.attach(self._phone, self._media, self._presence.signalled)
+        self.held = held.pop_all()
 
     def out_of_credit(self, at_s: float) -> None:
         """The account's credit covers the call until ``at_s`` (credit.MeterListener)."""
@@ -238,14 +248,12 @@ class LiveCall:
 
     def closed_book(self) -> None:
         """Its end is on disk."""
-        self._meter.release()
-        self._on_over(self)
+        self.held.close()
 
     def unrecorded(self) -> None:
         """Nothing can be written, and nobody was told of the call: it is as if it never came."""
         self._leave()
         self._timer = self._set(self._timer, None, machine.Due)
-        self._meter.release()
-        self._on_over(self)
+        self.held.close()
         if not self._leg.reject(503, RETRY_LATER):
             self._leg.hangup()

@@ -5,7 +5,8 @@ a process that dies in between leaves no call that nobody knows of.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from onhook import call as machine
@@ -14,25 +15,23 @@ from onhook.blocks import BlockRequest, Refused, block_of
 from onhook.blocks.call import CallRequest
 from onhook.blocks.conference import ConferenceRequest
 from onhook.blocks.declaration import RING_S
-from onhook.blocks.destination import CallerId
 from onhook.blocks.dial import DialRequest
-from onhook.call import Limits
+from onhook.call import Fields
 from onhook.call.works import job_of
-from onhook.calls import bills, clock
+from onhook.calls import clock
 from onhook.calls.callees import Callee, Callees
-from onhook.calls.concurrency import CallsInProgress, Place
-from onhook.calls.credit import Meter
-from onhook.calls.directory import Directory
-from onhook.calls.identifiers import new_session, new_txn_ref
+from onhook.calls.identifiers import new_session
 from onhook.calls.live_call import LiveCall
+from onhook.calls.new_call import Parties, new_call
 from onhook.calls.outbound import OutboundLeg
 from onhook.calls.pending_request import PendingRequest
 from onhook.calls.preparation import Preparation
+from onhook.calls.register import CallRegister
 from onhook.calls.resources import Resources, dearer
 from onhook.calls.services import CallServices
 from onhook.calls.turns import Turn, Turns
 from onhook.numbers import E164
-from onhook.store import Account, CallRecord, NotificationContext
+from onhook.store import Account
 
 _REQUEST_ID = 1
 
@@ -48,13 +47,12 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
-    """One call to be placed: whom, and what its notifications always say."""
+class _Outgoing:
+    """One call to be placed: who is called, and what each of its notifications says besides."""
 
-    asked: _Asked
     callee: Callee
-    always: Mapping[str, str]
-    second: str = ""
+    told_always: Fields = ()
+    second: E164 | None = None
     """The number that it is to be joined to."""
     ring_s: float = RING_S
     longest_s: float | None = None
@@ -65,45 +63,33 @@ class _Order:
 
 
 class Placing:
-    """Starts calls. ``register`` makes each known to whoever looks for calls."""
+    """Starts calls. What is got ready for one hangs on a stack, ``held``, until the call begins."""
 
     def __init__(
         self,
         services: CallServices,
         preparation: Preparation,
-        directory: Directory,
         callees: Callees,
-        in_progress: CallsInProgress,
-        limits: Limits,
-        owner: str,
-        register: Callable[[LiveCall], None],
-        on_over: Callable[[LiveCall], None],
+        register: CallRegister,
     ) -> None:
         self._services = services
         self._preparation = preparation
-        self._directory = directory
         self._callees = callees
-        self._in_progress = in_progress
-        self._limits = limits
-        self._owner = owner
         self._register = register
-        self._on_over = on_over
 
     async def dial(
         self, app_id: str, request: DialRequest, arrived_s: float
     ) -> Mapping[str, object]:
         """Places one call. Raises :class:`Refused`."""
         asked = await self._asked(app_id, request, arrived_s)
-        resources = await self._prepared(request)
-        try:
-            callee = await self._found(asked, request.dest, request.caller_id)
-        except BaseException:
-            resources.release()
-            raise
-        order = _Order(asked, callee, {}, ring_s=request.ring_time, longest_s=request.max_duration)
-        live, pending = await self._made(order, resources)
-        pending.reply = {"txn_ref": live.record.txn_ref, "session": live.record.session}
-        await self._begin(live, pending)
+        with ExitStack() as held:
+            resources = await self._prepared(request, held)
+            callee = await self._callees.find(asked.account, request.dest, request.caller_id)
+            outgoing = _Outgoing(callee, ring_s=request.ring_time, longest_s=request.max_duration)
+            live, pending = await self._new(asked, outgoing, resources, held)
+            pending.reply = {"txn_ref": live.record.txn_ref, "session": live.record.session}
+            self._begin(live, pending, held)
+        await pending.answer
         return pending.reply
 
     async def call(
@@ -111,17 +97,17 @@ class Placing:
     ) -> Mapping[str, object]:
         """Places a call to one number that is joined to another, which it sees. Raises :class:`Refused`."""
         asked = await self._asked(app_id, request, arrived_s)
-        account = asked.account
+        account, find = asked.account, self._callees.find
         first, second = _both(request, account)
-        resources = await self._prepared(request)
-        find = self._callees.find
-        callee = await find(account, first, shown=second, name="dest1")
-        resources.callee = await find(account, second, request.caller_id, name="dest2")
-        always = {"dest1": first, "dest2": second}
-        order = _Order(asked, callee, always, second)
-        live, pending = await self._made(order, resources)
-        pending.reply = {"txn_ref": live.record.txn_ref}
-        await self._begin(live, pending)
+        with ExitStack() as held:
+            resources = await self._prepared(request, held)
+            callee = await find(account, first, shown=second, name="dest1")
+            resources.callee = await find(account, second, request.caller_id, name="dest2")
+            outgoing = _Outgoing(callee, (("dest1", first), ("dest2", second)), second)
+            live, pending = await self._new(asked, outgoing, resources, held)
+            pending.reply = {"txn_ref": live.record.txn_ref}
+            self._begin(live, pending, held)
+        await pending.answer
         return pending.reply
 
     async def conference(
@@ -129,147 +115,77 @@ class Placing:
     ) -> Mapping[str, object]:
         """Places a call to each number, one after the other, all for one room. Raises :class:`Refused`."""
         asked = await self._asked(app_id, request, arrived_s)
-        await self._prepared(request)
-        members: list[tuple[LiveCall, PendingRequest]] = []
-        turns = Turns()
-        try:
-            room = request.room
+        members: list[tuple[LiveCall, PendingRequest, ExitStack]] = []
+        turns, room = Turns(), request.room
+        with ExitStack() as held:
+            await self._prepared(request, held)
             for dest in request.dest:
+                own = held.enter_context(ExitStack())
                 seated = Resources(seat=self._services.rooms.seat(app_id, room))
-                room = str(seated.reply["room"])
-                members.append(
-                    await self._member(asked, dest, request.caller_id, seated, turns.another())
-                )
-        except BaseException:
-            for live, pending in members:
-                live.unrecorded()
-                pending.resources.release()
-            raise
-        references = [live.record.txn_ref for live, _ in members]
-        listed = any(field.listed for field in block_of(request).reply)
-        reply = {"room": room, "txn_refs": references if listed else ",".join(references)}
-        *others, (_, last) = members
-        for _, pending in others:
-            pending.request = replace(request, key=None)  # one reply is kept, with the last
-        last.reply = reply
-        await asyncio.gather(*(self._begin(live, pending) for live, pending in members))
+                own.callback(seated.release)
+                room = seated.room
+                callee = await self._callees.find(asked.account, dest, request.caller_id)
+                outgoing = _Outgoing(callee, (("room", room),), turn=turns.another())
+                members.append((*await self._new(asked, outgoing, seated, own), own))
+            references = [live.record.txn_ref for live, _, _ in members]
+            listed = any(field.listed for field in block_of(request).reply)
+            reply = {"room": room, "txn_refs": references if listed else ",".join(references)}
+            for _, pending, _ in members[:-1]:
+                pending.request = replace(request, key=None)  # one reply is kept, with the last
+            members[-1][1].reply = reply
+            for each in members:
+                self._begin(*each)
+        await asyncio.gather(*(pending.answer for _, pending, _ in members))
         return reply
 
-    async def _member(
-        self,
-        asked: _Asked,
-        dest: E164,
-        caller_id: CallerId | None,
-        seated: Resources,
-        turn: Turn,
-    ) -> tuple[LiveCall, PendingRequest]:
-        try:
-            callee = await self._found(asked, dest, caller_id)
-            always = {"room": str(seated.reply["room"])}
-            return await self._made(_Order(asked, callee, always, turn=turn), seated)
-        except BaseException:
-            seated.release()
-            raise
-
     async def _asked(self, app_id: str, request: BlockRequest, arrived_s: float) -> _Asked:
-        return _Asked(request, app_id, await self._directory.account_of(app_id), arrived_s)
+        account = await self._services.directory.account_of(app_id)
+        return _Asked(request, app_id, account, arrived_s)
 
-    async def _prepared(self, request: BlockRequest) -> Resources:
+    async def _prepared(self, request: BlockRequest, held: ExitStack) -> Resources:
         never = asyncio.get_running_loop().create_future()
-        return Resources(message=await self._preparation.prepare(request, never))
-
-    async def _found(self, asked: _Asked, dest: E164, caller_id: CallerId | None) -> Callee:
-        return await self._callees.find(asked.account, dest, caller_id)
-
-    async def _made(self, order: _Order, resources: Resources) -> tuple[LiveCall, PendingRequest]:
-        """The call, which nobody knows of yet. What it holds is given back if it cannot be made."""
-        try:
-            place = self._in_progress.make(order.asked.account.account_id)
-        except BaseException:
-            resources.release()
-            raise
-        try:
-            return await self._new(order, resources, place)
-        except BaseException:
-            place.release()
-            resources.release()
-            raise
+        resources = Resources(message=await self._preparation.prepare(request, never))
+        held.callback(resources.release)
+        return resources
 
     async def _new(
-        self, order: _Order, resources: Resources, place: Place
+        self, asked: _Asked, outgoing: _Outgoing, resources: Resources, held: ExitStack
     ) -> tuple[LiveCall, PendingRequest]:
-        session, number, app_id = new_session(), order.callee.number, order.asked.app_id
-        told_as = await self._directory.format_of(app_id)
-        terms = await self._services.pricing.outgoing(session, app_id, [number])
+        """The call, which nobody knows of yet, and the request for it."""
+        services, number = self._services, outgoing.callee.number
+        held.callback(services.in_progress.make(asked.account.account_id).release)
+        if outgoing.turn is not None:
+            held.callback(outgoing.turn.pass_on)
+        session = new_session()
+        told_as = await services.directory.format_of(asked.app_id)
+        terms = await services.pricing.outgoing(session, asked.app_id, [number])
+        held.callback(terms.meter.release)
         if not terms.covered:
             raise Refused("error_insufficient_credit")
-        now_s = clock.now_s()
-        record = bills.priced(
-            CallRecord(
-                session=session,
-                txn_ref=new_txn_ref(terms.account.prefix),
-                app_id=app_id,
-                owner=self._owner,
-                state="",
-                from_number=order.callee.caller.number,
-                to_number=order.second,
-                dest_number=number,
-                direction="out",
-                facts=NotificationContext(tuple(order.always.items()), format=told_as),
-                began_ms=clock.wall_ms(now_s),
-                currency="",
-                rate="",
-                account_id=terms.account.account_id,
-            ),
-            terms.rate,
+        if outgoing.second:
+            resources.rate = await dearer(services.pricing, terms.rate, outgoing.second, "dest2")
+        parties = Parties(
+            asked.app_id,
+            from_number=outgoing.callee.caller.number,
+            to_number=outgoing.second or "",
+            dest_number=number,
+            told_always=outgoing.told_always,
+            told_as=told_as,
         )
-        try:
-            if order.second:
-                pricing = self._services.pricing
-                resources.rate = await dearer(pricing, record, order.second, "dest2")
-            live, pending = self._assembled(record, order, resources, terms.meter, place, now_s)
-            live.reserve_port()
-        except BaseException:
-            terms.meter.release()
-            raise
-        return live, pending
-
-    def _assembled(
-        self,
-        record: CallRecord,
-        order: _Order,
-        resources: Resources,
-        meter: Meter,
-        place: Place,
-        now_s: float,
-    ) -> tuple[LiveCall, PendingRequest]:
-        request, turn = order.asked.request, order.turn
-        job = job_of(request, _REQUEST_ID, self._services.recording)
+        job, now_s = job_of(asked.request, _REQUEST_ID, services.recording), clock.now_s()
         call, _ = machine.dial(
-            record.session,
-            job,
-            self._limits,
-            now_s,
-            ring_s=order.ring_s,
-            max_s=order.longest_s,
+            session, job, services.limits, now_s, ring_s=outgoing.ring_s, max_s=outgoing.longest_s
         )
-        leg = OutboundLeg(self._services.outbound, order.callee, turn)
-
-        def over(live: LiveCall) -> None:
-            place.release()
-            if turn is not None:
-                turn.pass_on()
-            self._on_over(live)
-
-        live = LiveCall(record, call, leg, self._services, over, meter)
+        leg = OutboundLeg(services.outbound, outgoing.callee, outgoing.turn)
+        live = new_call(services, call, now_s, parties, terms, leg)
+        live.reserve_port(held)
         answer = asyncio.get_running_loop().create_future()
-        return live, PendingRequest(job, request, order.asked.arrived_s, answer, resources)
+        return live, PendingRequest(job, asked.request, asked.arrived_s, answer, resources)
 
-    async def _begin(self, live: LiveCall, pending: PendingRequest) -> None:
-        """Returns when the call is on disk; its callee's phone rings from then on."""
-        self._register(live)
-        live.begin((), placed=pending)
-        await pending.answer
+    def _begin(self, live: LiveCall, pending: PendingRequest, held: ExitStack) -> None:
+        """Its callee's phone rings as soon as the call is on disk, and ``pending`` is answered then."""
+        live.begin((), held, placed=pending)
+        self._register.add(live)
 
 
 def _both(request: CallRequest, account: Account) -> tuple[E164, E164]:

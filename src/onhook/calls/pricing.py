@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onhook.billing import BilledLeg, Rate, sum_of
-from onhook.calls import bills
 from onhook.calls.charging import Charging
 from onhook.calls.credit import Credit, Meter, StepMeter, Unmetered
 from onhook.calls.directory import Directory
-from onhook.store import Account, CallRecord, Number
+from onhook.store import Account, Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +46,13 @@ class Pricing:
         """
         return await self._terms(session, app_id, [BilledLeg("out", dest) for dest in dests])
 
-    async def with_leg(self, record: CallRecord, dest: str) -> Rate:
-        """What a minute of this call costs, all of it, once ``dest`` has answered it as well.
+    async def with_leg(self, rate: Rate, dest: str) -> Rate:
+        """What a minute of a call of this ``rate`` costs, all of it, once ``dest`` has answered it as well.
 
         The legs that it has keep the rates by which they began. Raises
         :class:`onhook.billing.LegsDiffer` for a number that is charged in other steps, and
         :class:`onhook.store.StoreError`.
         """
-        rate = bills.rate_of(record)
         return sum_of((rate, await self._charging.rate([BilledLeg("out", dest)], rate.currency)))
 
     async def _terms(self, session: str, app_id: str, legs: Sequence[BilledLeg]) -> Terms:

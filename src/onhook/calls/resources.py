@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from onhook.billing import LegsDiffer, Rate
 from onhook.blocks import BlockRequest, Refused
 from onhook.blocks.destination import RoomDestination
 from onhook.blocks.transfer import TransferRequest
+from onhook.calls import bills
 from onhook.calls.callees import Callee, Callees
 from onhook.calls.concurrency import CallsInProgress
 from onhook.calls.directory import Directory
@@ -31,6 +33,11 @@ class Resources:
     seat: Seat | None = None
     on_release: Callable[[], None] | None = None
     """Gives back what was held of the account for it."""
+
+    @property
+    def room(self) -> str:
+        """The name of the room in which it has a seat; empty without one."""
+        return self.seat.name if self.seat is not None else ""
 
     @property
     def reply(self) -> Mapping[str, object]:
@@ -74,14 +81,12 @@ class Allocator:
         Returns early, with what there is, when ``given_up`` is done: then the call went to its end.
         Raises :class:`Refused`.
         """
-        resources = Resources(message=await self._preparation.prepare(request, given_up))
-        if given_up.done() or not isinstance(request, TransferRequest):
-            return resources
-        try:
-            await self._add(resources, request, record)
-        except BaseException:
-            resources.release()
-            raise
+        with ExitStack() as held:
+            resources = Resources(message=await self._preparation.prepare(request, given_up))
+            held.callback(resources.release)
+            if isinstance(request, TransferRequest) and not given_up.done():
+                await self._add(resources, request, record)
+            held.pop_all()
         return resources
 
     async def _add(
@@ -100,14 +105,14 @@ class Allocator:
             callers_own=record.from_number if record.direction == "in" else "",
         )
         self._in_progress.pass_on(record.account_id)
-        resources.rate = await dearer(self._pricing, record, dest.number)
+        resources.rate = await dearer(self._pricing, bills.rate_of(record), dest.number)
 
 
-async def dearer(pricing: Pricing, record: CallRecord, dest: str, name: str = "dest") -> Rate:
-    """What a minute of the call costs once ``dest``, which the parameter ``name`` gave, is joined to it.
-    Raises :class:`Refused` where the two could not be billed as one."""
+async def dearer(pricing: Pricing, rate: Rate, dest: str, name: str = "dest") -> Rate:
+    """What a minute of a call of this rate costs once ``dest`` is joined to it, which the parameter ``name``
+    gave. Raises :class:`Refused` where the two could not be billed as one."""
     try:
-        return await pricing.with_leg(record, dest)
+        return await pricing.with_leg(rate, dest)
     except LegsDiffer as error:
         detail = f"The number in {name} is charged in other steps than this call, so they cannot be joined."
         raise Refused(f"error_{name}_not_supported", detail) from error

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from onhook.call import Limits
 from onhook.call.works import RecordingSettings
 from onhook.calls.call_media import Spools
 from onhook.calls.call_metrics import CallMetrics
+from onhook.calls.concurrency import CallsInProgress
+from onhook.calls.directory import Directory
 from onhook.calls.journal import Journal
 from onhook.calls.outbound import Outbound
 from onhook.calls.pricing import Pricing
@@ -20,7 +23,12 @@ from onhook.store import Store
 class CallServices:
     """What every call of a process uses."""
 
+    worker: str
+    """The name of this process, whose calls they are."""
+    limits: Limits
     store: Store
+    directory: Directory
+    in_progress: CallsInProgress
     journal: Journal
     plane: MediaPlane
     allocator: Allocator

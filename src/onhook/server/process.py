@@ -31,6 +31,7 @@ from onhook.api.ratelimit import RateLimit
 from onhook.api.refusals import Refusals
 from onhook.call import Limits, State
 from onhook.call.works import RecordingSettings
+from onhook.calls.arrivals import Arrivals
 from onhook.calls.callees import Callees
 from onhook.calls.charging import Charging
 from onhook.calls.clock import SettledClock
@@ -46,6 +47,7 @@ from onhook.calls.pricing import Pricing
 from onhook.calls.recordings import web as recordings_web
 from onhook.calls.recordings.store import RecordingStore
 from onhook.calls.recovery import PhoneRecovery, settle
+from onhook.calls.register import CallRegister
 from onhook.calls.replays import hand_over_replays
 from onhook.calls.resources import Allocator
 from onhook.calls.rooms import Rooms
@@ -144,7 +146,7 @@ class Server:
             recordings = self._open_recordings(stack)
             plane = await self._open_media(stack)
             endpoint = SipEndpoint(
-                on_call=lambda leg: board.arrive(leg),
+                on_call=lambda leg: arrivals.arrive(leg),
                 trusted_peers=self._settings.trusted_peers,
                 trying=False,  # a call rings once it is on disk, see LiveCall.begin
                 admits=self._admission(stack).admits,
@@ -157,7 +159,11 @@ class Server:
             rooms, outbound = Rooms(plane.open_room), Outbound(endpoint)
             self._metrics.watch_trunks(lambda: outbound.counters)
             services = CallServices(
+                worker=self._settings.worker,
+                limits=_limits(self._settings),
                 store=store,
+                directory=directory,
+                in_progress=in_progress,
                 journal=journal,
                 plane=plane,
                 allocator=Allocator(preparation, directory, callees, pricing, rooms, in_progress),
@@ -172,40 +178,23 @@ class Server:
                 audio_from_anywhere=self._settings.rtp_latching == "any",
                 silence_s=self._settings.silence_s,
             )
-            limits, owner = _limits(self._settings), self._settings.worker
-            board = Switchboard(
-                services,
-                directory,
-                limits,
-                owner=owner,
-                in_progress=in_progress,
-                placing=lambda register, over: Placing(
-                    services,
-                    preparation,
-                    directory,
-                    callees,
-                    in_progress,
-                    limits,
-                    owner,
-                    register,
-                    over,
-                ),
-                country=self._settings.country,
-            )
+            register = CallRegister()
+            arrivals = Arrivals(services, register, self._settings.country)
+            placing = Placing(services, preparation, callees, register)
             left = await self._settle(store)
             pending = await store.undelivered(self._settings.worker)
             outbox.resume([outgoing(notification) for notification in pending])
             await self._open_sip(stack, endpoint)
-            self._watch_over(stack, store, journal, board)
+            self._watch_over(stack, store, journal, register)
             _in_background(stack, PhoneRecovery(store, endpoint, directory.ways_out).run(left))
             _in_background(stack, hand_over_replays(store, outbox.deliver))
-            outbox.on_barred = board.untold
+            outbox.on_barred = register.untold
             replies = KeptReplies(store)
             _in_background(stack, replies.forget_old())
             api = Api(
                 directory=directory,
                 read_message=read_message,
-                run=board.run,
+                run=Switchboard(services, register, placing).run,
                 rate_limit=RateLimit(self._settings.rate_limit),
                 status_per_minute=self._settings.status_rate_limit,
                 metrics=self._metrics,
@@ -213,16 +202,16 @@ class Server:
                     store, directory, charging.tariff, preparation.resolve_forward_to
                 ),
                 replies=replies,
-                refusals=Refusals(store, board.session_of),
+                refusals=Refusals(store, register.session_of),
             )
-            self._watch(board, endpoint, plane)
+            self._watch(register, endpoint, plane)
             await stack.enter_async_context(self._serve_http(api, recordings, listener))
             self._ready = True
             self._announce()
             self._warm_voices()  # not before: loading them holds up the rest
             await self._stop.wait()
             if not lease.lost.is_set():
-                await self._wind_up(board, endpoint, outbox, lease)
+                await self._wind_up(register, endpoint, outbox, lease)
             if lease.lost.is_set():
                 raise Superseded(lease.owner)
 
@@ -281,10 +270,10 @@ class Server:
             ) from error
 
     def _watch_over(
-        self, stack: AsyncExitStack, store: Store, journal: Journal, board: Switchboard
+        self, stack: AsyncExitStack, store: Store, journal: Journal, register: CallRegister
     ) -> None:
         owner = self._settings.worker
-        _in_background(stack, beat(store, journal, owner, lambda: bool(board.counts())))
+        _in_background(stack, beat(store, journal, owner, lambda: bool(register.counts())))
 
     async def _open_web(
         self, stack: AsyncExitStack, store: Store, directory: Directory
@@ -410,8 +399,8 @@ class Server:
     async def _metrics_page(self, _request: Request) -> Response:
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
 
-    def _watch(self, board: Switchboard, endpoint: SipEndpoint, plane: MediaPlane) -> None:
-        self._metrics.watch_calls([state.value for state in State], board.counts)
+    def _watch(self, register: CallRegister, endpoint: SipEndpoint, plane: MediaPlane) -> None:
+        self._metrics.watch_calls([state.value for state in State], register.counts)
         self._metrics.watch_sip(lambda: endpoint.counters)
         self._metrics.watch_media(lambda: _media_figures(plane))
 
@@ -434,11 +423,11 @@ class Server:
         self._stop.set()
 
     async def _wind_up(
-        self, board: Switchboard, endpoint: SipEndpoint, outbox: Outbox, lease: Lease
+        self, register: CallRegister, endpoint: SipEndpoint, outbox: Outbox, lease: Lease
     ) -> None:
         """No new calls; running ones may end; the rest is hung up; the last notifications leave."""
         endpoint.draining = True
-        draining = asyncio.create_task(board.drain(self._settings.drain_s))
+        draining = asyncio.create_task(register.drain(self._settings.drain_s))
         hurry = asyncio.create_task(self._stop_now.wait())
         await asyncio.wait((draining, hurry), return_when=asyncio.FIRST_COMPLETED)
         for task in (draining, hurry):
@@ -447,8 +436,8 @@ class Server:
                 await task
         if lease.lost.is_set():
             return
-        board.hang_up_all()
-        await board.emptied(_LAST_BYES_S)
+        register.hang_up_all()
+        await register.emptied(_LAST_BYES_S)
         await outbox.drain(_LAST_NOTIFICATIONS_S)
         log.info("stopped")
 

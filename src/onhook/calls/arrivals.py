@@ -1,0 +1,177 @@
+"""Where calls come in: whose number is called, on what terms, and who is rejected."""
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import structlog
+
+from onhook import call as machine
+from onhook import numbers
+from onhook.calls import clock
+from onhook.calls.first_leg import IncomingLeg
+from onhook.calls.identifiers import new_session
+from onhook.calls.live_call import RETRY_LATER
+from onhook.calls.new_call import Parties, new_call
+from onhook.calls.pricing import Terms
+from onhook.calls.register import CallRegister
+from onhook.calls.services import CallServices
+from onhook.phone.cause import SipCause
+from onhook.phone.incoming import IncomingCall
+from onhook.phone.lifecycle import CallListener
+from onhook.phone.sdp import RemoteMedia
+from onhook.store import Number, StoreError
+
+log = structlog.get_logger()
+
+_UNKNOWN = (
+    "'onhook number list' has the numbers that ring; if trunks send national ones, set --country."
+)
+_TRIAL = "'onhook account credit' ends the trial of an account; until then others cannot call it."
+_LOOKED_UP_S = 8.0
+"""A caller hears nothing while its number is looked up; a database that hangs is like one that is away."""
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """Listens to a call between its INVITE and the moment its number was looked up."""
+
+    given_up: bool = False
+
+    def cancelled(self) -> None:
+        """CANCEL: nobody was told of the call yet, so nobody needs to be told of its end."""
+        self.given_up = True
+
+    def acknowledged(self, answer: RemoteMedia | None) -> None:
+        """Not before an answer."""
+
+    def hung_up(self, cause: SipCause) -> None:
+        """BYE in an early dialog."""
+        self.given_up = True
+
+    def hangup_done(self, cause: SipCause) -> None:
+        """Not before a BYE of ours."""
+
+    def no_ack(self) -> None:
+        """Not before an answer."""
+
+    def media_moved(self, media: RemoteMedia) -> None:
+        """Not before an answer."""
+
+    def digit(self, digit: str) -> None:
+        """Nobody listens yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """Our number that is called, how its application is told, and on what terms."""
+
+    number: Number
+    told_as: str
+    terms: Terms
+
+
+class Arrivals:
+    """Takes the calls that come in."""
+
+    def __init__(self, services: CallServices, register: CallRegister, country: str = "") -> None:
+        self._services = services
+        self._register = register
+        self._country = country
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def arrive(self, leg: IncomingCall) -> CallListener:
+        """An INVITE came in, and nothing was sent. Looks its number up, then rings or rejects it."""
+        arrival = _Arrival()
+        task = asyncio.create_task(self._arrive(leg, arrival))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return arrival
+
+    async def _arrive(self, leg: IncomingCall, arrival: _Arrival) -> None:
+        session = new_session()
+        with ExitStack() as held:
+            try:
+                async with asyncio.timeout(_LOOKED_UP_S):
+                    called = await self._looked_up(leg, session, held)
+            except (StoreError, TimeoutError) as error:
+                log.error("number_lookup_failed", error=type(error).__name__)
+                if not arrival.given_up:
+                    leg.reject(503, headers=RETRY_LATER)
+                return
+            except LookupError:
+                log.exception("number_lookup_failed")
+                if not arrival.given_up:
+                    leg.reject(500)
+                return
+            if not arrival.given_up:
+                self._let_in(leg, session, called, held)
+
+    async def _looked_up(self, leg: IncomingCall, session: str, held: ExitStack) -> _Called | None:
+        """What is called, if that is a number of ours, whose account then holds the first step."""
+        number = await self._number(leg)
+        if number is None:
+            return None
+        told_as = await self._services.directory.format_of(number.app_id, number)
+        terms = await self._services.pricing.incoming(session, number)
+        held.callback(terms.meter.release)
+        return _Called(number, told_as, terms)
+
+    async def _number(self, leg: IncomingCall) -> Number | None:
+        """The number of ours that is called, by whichever reading of what the trunk wrote."""
+        for reading in numbers.callable_readings(leg.called, self._country):
+            found = await self._services.directory.number(reading)
+            if found is not None:
+                return found
+        return None
+
+    def _let_in(
+        self, leg: IncomingCall, session: str, called: _Called | None, held: ExitStack
+    ) -> None:
+        if called is None:
+            _refuse(leg, 404, "unknown number", _UNKNOWN)
+            return
+        account = called.terms.account
+        caller = numbers.caller_number(leg.caller.users, self._country)
+        if account.trial and caller != account.mobile_number:
+            _refuse(leg, 480, "not the registered number of an account on trial", _TRIAL)
+            return
+        held.callback(self._services.in_progress.came_in(account.account_id).release)
+        self._begin(leg, session, caller, called, held)
+
+    def _begin(
+        self, leg: IncomingCall, session: str, caller: str, called: _Called, held: ExitStack
+    ) -> None:
+        services, number, now_s = self._services, called.number, clock.now_s()
+        call, effects = machine.arrive(session, number.forward_to, services.limits, now_s)
+        name = leg.caller.name
+        parties = Parties(
+            number.app_id,
+            from_number=caller,
+            to_number=number.number,
+            told_always=(("from_name", name),) if name else (),
+            told_as=called.told_as,
+        )
+        first = IncomingLeg(
+            leg, services.local_ip, audio_from_anywhere=services.audio_from_anywhere
+        )
+        live = new_call(services, call, now_s, parties, called.terms, first)
+        if called.terms.covered:
+            live.begin(effects, held)
+        else:
+            live.turn_away(held)
+        self._register.add(live)
+
+
+def _refuse(leg: IncomingCall, code: int, reason: str, hint: str) -> None:
+    """A call of which no application is told."""
+    log.info(
+        "call_refused",
+        reason=reason,
+        form=numbers.form_of(leg.called),
+        sip_call_id=leg.sip_call_id,
+        peer=leg.source[0],
+        hint=hint,
+        private={"called": leg.called.text},
+    )
+    leg.reject(code)
