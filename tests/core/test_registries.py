@@ -11,7 +11,7 @@ import pytest
 from onhook.api import account_api
 from onhook.api.account_api import AccountApi
 from onhook.blocks import ENDPOINTS, REQUESTS, BlockRequest, Endpoint, parsing
-from onhook.call import Limits, works
+from onhook.call import works
 from onhook.calls import performer, switchboard
 from onhook.calls.switchboard import Switchboard
 from onhook.registry import complete
@@ -67,7 +67,7 @@ def test_a_request_that_nobody_carries_out_is_no_session_block(
     placing = SimpleNamespace(dial=None, call=None, conference=None)
     nobody = cast(Any, None)
     with pytest.raises(TypeError, match="no act for LonelyRequest"):
-        Switchboard(nobody, nobody, Limits(), "", nobody, lambda *_: cast(Any, placing))
+        Switchboard(nobody, nobody, cast(Any, placing))
 
 
 def test_an_endpoint_that_nobody_answers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
