@@ -7,8 +7,6 @@ do: it rings and tells, the attempt is kept, a request is accepted, it closes, i
 attempt is kept. That is six commits and ten records a call.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import contextlib
@@ -88,7 +86,7 @@ def _attempted(call: CallRecord) -> Writes:
     )
 
 
-async def measure(store: Store, writers: int, seconds: float, calls: count[int]) -> Figures:
+async def measure(store: Store, writers: int, seconds: float, calls: "count[int]") -> Figures:
     """What so many writers get done."""
     waits_ms: list[float] = []
     records = 0
