@@ -10,7 +10,6 @@ attempt is kept. That is six commits and ten records a call.
 import argparse
 import asyncio
 import contextlib
-import json
 import sys
 import tempfile
 import time
@@ -21,13 +20,13 @@ from pathlib import Path
 
 import uvloop
 
+from onhook.call import Notification
 from onhook.store import (
     Account,
     Application,
     AttemptRecord,
     CallRecord,
     NotificationOutcome,
-    NotificationRecord,
     Store,
     StoredDialogs,
     Writes,
@@ -55,7 +54,7 @@ WAITING = CallRecord(
     contact_url="https://shop.example.com/calls",
     dialog=StoredDialogs(({"route": "sip:caller@192.0.2.1:5060", "tags": "x" * 300},)),
 )
-FIELDS = json.dumps({f"field{number}": "+6531234567" for number in range(12)})
+FIELDS = {f"field{number}": "+6531234567" for number in range(12)}
 
 
 def life(number: int) -> Iterator[Writes]:
@@ -71,9 +70,9 @@ def life(number: int) -> Iterator[Writes]:
     yield _attempted(ended)
 
 
-def _told(call: CallRecord) -> NotificationRecord:
+def _told(call: CallRecord) -> Notification:
     notification = f"msg_{call.session}_{call.sequence}"
-    return NotificationRecord(
+    return Notification(
         notification, call.session, call.app_id, call.sequence, call.contact_url, FIELDS, 1
     )
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onhook.call import Notification
 from onhook.calls import journal as journals
 from onhook.calls.journal import Journal
-from onhook.store import CallRecord, IdempotentReply, NotificationRecord, Store, Writes
+from onhook.store import CallRecord, IdempotentReply, Store, Writes
 from store.samples import call, notification
 
 
@@ -25,7 +26,7 @@ class Disk:
     def __init__(self, fails: Iterator[bool]) -> None:
         self._fails = fails
         self.records: dict[str, CallRecord] = {}
-        self.notifications: list[NotificationRecord] = []
+        self.notifications: list[Notification] = []
         self.replies: list[IdempotentReply] = []
 
     def submit(self, writes: Writes) -> "asyncio.Future[None]":

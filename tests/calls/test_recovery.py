@@ -1,6 +1,5 @@
 """How a call that a crash cut off is recorded to have ended."""
 
-import json
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -114,7 +113,7 @@ def test_a_call_on_its_way_out_keeps_its_own_end() -> None:
     after, told = ended(record, WorkerAlive("me", 60_000_000), 70_000_000)
     assert (after.ended_ms, after.duration_ms, after.cause) == (8000, 7000, "hangup")
     [notification] = told
-    fields = json.loads(notification.fields)
+    fields = notification.fields
     assert (fields["ended_by"], fields["cause"]) == ("application", "hangup")
     assert (fields["duration"], fields["debit"]) == ("1", "0.020")
 
@@ -123,7 +122,7 @@ def test_who_is_told() -> None:
     record = call(state="running", dialog=LEFT, sequence=3, **CONTACT)
     after, [told] = ended(record, None, 5000)
     assert (told.sequence, after.sequence, told.url) == (4, 4, "http://a.example/")
-    fields = json.loads(told.fields)
+    fields = told.fields
     assert (fields["ivr_block"], fields["tag"], fields["call_state"]) == ("play", "t", "ended")
     assert after.dialog == LEFT  # it is still to be ended at the phone
     assert ended(call(state="running"), None, 5000)[1] == ()

@@ -1,6 +1,5 @@
 """Recordings of which nobody was told."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -8,7 +7,7 @@ import pytest
 
 from onhook.api.call_status import call_fields
 from onhook.calls.untold import untold_links
-from onhook.store import NotificationContext, NotificationRecord
+from onhook.store import NotificationContext, StoredNotification
 from store.samples import call, notification
 
 LINK, WHOLE = "http://a/recordings/1.mp3", "http://a/recordings/2.mp3"
@@ -18,8 +17,8 @@ CUT_SHORT = call(
 TOLD = replace(CUT_SHORT, contact_url="http://b/")
 
 
-def told(sequence: int, state: str, **fields: str) -> NotificationRecord:
-    return notification("S1", sequence, fields=json.dumps(fields), state=state)
+def told(sequence: int, state: str, **fields: str) -> StoredNotification:
+    return notification("S1", sequence, fields=fields, state=state)
 
 
 def test_one_that_a_hangup_cut_short_which_tells_nobody() -> None:

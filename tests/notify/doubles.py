@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
+from onhook.call import Notification
 from onhook.notify.addresses import AddressPolicy, AddressRefused, IPAddress
-from onhook.notify.notification import AppSecrets, Attempt, Notification, Outcome
+from onhook.notify.attempt import Attempt, AttemptOutcome
 from onhook.notify.replies import Reply
+from onhook.notify.signatures import AppSecrets
 from onhook.urls import WebUrl
 
 START = 1_700_000_000.0
@@ -86,7 +88,7 @@ class VirtualTime:
 class Recorded:
     id: str
     attempt: Attempt
-    outcome: Outcome
+    outcome: AttemptOutcome
     next_at: float | None
 
 
@@ -99,7 +101,7 @@ class MemoryStore:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def record_attempt(
-        self, notification_id: str, attempt: Attempt, outcome: Outcome, next_at: float | None
+        self, notification_id: str, attempt: Attempt, outcome: AttemptOutcome, next_at: float | None
     ) -> None:
         await asyncio.sleep(0)
         if self.failures:
@@ -113,7 +115,7 @@ class MemoryStore:
             self.changed.clear()
             await asyncio.wait_for(self.changed.wait(), 30)
 
-    def outcomes(self, notification_id: str) -> list[Outcome]:
+    def outcomes(self, notification_id: str) -> list[AttemptOutcome]:
         return [record.outcome for record in self.records if record.id == notification_id]
 
     def times(self, notification_id: str) -> list[float]:
@@ -166,11 +168,12 @@ def notification(
     name: str, session: str = "S1", host: str = "example.com", **changes: object
 ) -> Notification:
     values: dict[str, object] = {
-        "id": name,
+        "notification_id": name,
         "session": session,
         "sequence": 1,
         "app_id": "app",
         "url": f"https://{host}/notify",
         "fields": {"ivr_block": "hangup"},
+        "created_ms": 1,
     }
     return Notification(**{**values, **changes})  # type: ignore[arg-type]

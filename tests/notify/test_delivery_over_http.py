@@ -10,9 +10,9 @@ from standardwebhooks import Webhook
 from notify.doubles import MemoryStore, VirtualTime, notification, secret_of, settle
 from notify.loops import on_both_loops
 from notify.servers import Received, raw_server, web_client, web_server
-from onhook.notify.notification import AppSecrets, Outcome
+from onhook.notify.attempt import AttemptOutcome
 from onhook.notify.outbox import Outbox
-from onhook.notify.signatures import hoiio_signature
+from onhook.notify.signatures import AppSecrets, hoiio_signature
 
 SECRET = secret_of(bytes(range(32)))
 
@@ -42,7 +42,7 @@ async def test_a_notification_arrives_signed_in_query_and_body() -> None:
     assert received.headers["x-onhook-event"] == "9"
     assert received.headers["x-hoiio-signature"] == hoiio_signature(received.body, "access-token")
     Webhook(SECRET).verify(received.body, received.headers, json_parse=False)
-    assert store.outcomes("ntf_1") == [Outcome.DELIVERED]
+    assert store.outcomes("ntf_1") == [AttemptOutcome.DELIVERED]
 
 
 @on_both_loops
@@ -135,7 +135,7 @@ async def test_an_address_that_may_not_be_called_is_a_failure_that_is_recorded()
         await store.wait_for(1)
         await outbox.close()
     [record] = store.records
-    assert record.outcome is Outcome.FAILED
+    assert record.outcome is AttemptOutcome.FAILED
     assert "loopback" in (record.attempt.error or "")
     assert server.received == []
 
@@ -159,7 +159,7 @@ async def test_a_receiver_that_answers_half() -> None:
         await store.wait_for(1)
         await outbox.close()
     [record] = store.records
-    assert (record.attempt.status, record.outcome) == (None, Outcome.FAILED)
+    assert (record.attempt.status, record.outcome) == (None, AttemptOutcome.FAILED)
 
 
 async def test_many_sessions_leave_nothing_behind() -> None:

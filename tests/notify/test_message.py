@@ -10,20 +10,21 @@ from standardwebhooks import Webhook
 
 from notify.doubles import secret_of
 from onhook import __version__
+from onhook.call import Notification
 from onhook.notify.message import as_json, build, encode
-from onhook.notify.notification import AppSecrets, Notification
-from onhook.notify.signatures import SecretUnusable, hoiio_signature
+from onhook.notify.signatures import AppSecrets, SecretUnusable, hoiio_signature
 from onhook.urls import UrlRefused
 
 SECRET = secret_of(b"k" * 24)
 SECRETS = AppSecrets("token", (SECRET,))
 ENDED = Notification(
-    id="ntf_1",
+    notification_id="ntf_1",
     session="S1",
     sequence=3,
     app_id="app",
     url="https://example.com/calls?mine=%7e&b=1",
     fields={"ivr_block": "hangup", "from": "+6511111111", "tag": "Grüße & 你好", "empty": ""},
+    created_ms=1,
 )
 
 
@@ -123,7 +124,7 @@ def test_what_cannot_be_sent_is_refused() -> None:
 @pytest.mark.parametrize("bad", ["", "a b", "a\r\nb", "é", "x" * 256])
 def test_an_id_has_to_fit_into_a_header(bad: str) -> None:
     with pytest.raises(ValueError, match="id"):
-        replace(ENDED, id=bad)
+        replace(ENDED, notification_id=bad)
 
 
 def test_what_is_private_does_not_show_in_logs() -> None:

@@ -16,10 +16,11 @@ from notify.doubles import (
     secrets_of,
     settle,
 )
-from onhook.notify.notification import AppSecrets, Outcome
+from onhook.notify.attempt import UNTRIED, AttemptOutcome, Progress
 from onhook.notify.outbox import SPREAD_S, Outbox
 from onhook.notify.replies import Reply
 from onhook.notify.schedule import RetrySchedule
+from onhook.notify.signatures import AppSecrets
 
 DAY_S = 24 * 3600.0
 BUSY = Reply(503)
@@ -57,7 +58,7 @@ async def test_delivered_at_once_and_recorded() -> None:
     office.outbox.deliver(notification("a"))
     await settle()
     [record] = office.store.records
-    assert (record.id, record.outcome, record.next_at) == ("a", Outcome.DELIVERED, None)
+    assert (record.id, record.outcome, record.next_at) == ("a", AttemptOutcome.DELIVERED, None)
     assert (record.attempt.number, record.attempt.at) == (1, START)
     assert (record.attempt.status, record.attempt.error) == (200, None)
     assert record.attempt.duration_ms >= 0
@@ -79,7 +80,7 @@ async def test_any_2xx_is_delivered(status: int) -> None:
     office = Office({"example.com": [Reply(status)]})
     office.outbox.deliver(notification("a"))
     await settle()
-    assert office.store.outcomes("a") == [Outcome.DELIVERED]
+    assert office.store.outcomes("a") == [AttemptOutcome.DELIVERED]
 
 
 @pytest.mark.parametrize("status", [100, 101, 301, 302, 307, 400, 401, 404, 429, 500, 503])
@@ -88,10 +89,10 @@ async def test_anything_else_is_tried_again(status: int) -> None:
     office.outbox.deliver(notification("a"))
     await settle()
     [record] = office.store.records
-    assert (record.outcome, record.next_at) == (Outcome.FAILED, START + 5)
+    assert (record.outcome, record.next_at) == (AttemptOutcome.FAILED, START + 5)
     assert (record.attempt.error is not None) == (300 <= status < 400)
     await office.time.pass_until()
-    assert office.store.outcomes("a") == [Outcome.FAILED, Outcome.DELIVERED]
+    assert office.store.outcomes("a") == [AttemptOutcome.FAILED, AttemptOutcome.DELIVERED]
     office.assert_nothing_is_left()
 
 
@@ -137,7 +138,7 @@ async def test_a_day_of_retries() -> None:
     assert times[:7] == [0, 5, 35, 155, 755, 2555, 6155]
     assert DAY_S - 3600 < times[-1] <= DAY_S
     outcomes = office.store.outcomes("a")
-    assert outcomes == [Outcome.FAILED] * (len(times) - 1) + [Outcome.GIVEN_UP]
+    assert outcomes == [AttemptOutcome.FAILED] * (len(times) - 1) + [AttemptOutcome.GIVEN_UP]
     # What the store knows of the future is what then happened.
     records = [record for record in office.store.records if record.id == "a"]
     assert [record.next_at for record in records[:-1]] == pytest.approx(
@@ -160,8 +161,8 @@ async def test_410_stops() -> None:
     office.outbox.deliver(notification("a"))
     office.outbox.deliver(notification("b"))
     await office.time.pass_until()
-    assert office.store.outcomes("a") == [Outcome.FAILED, Outcome.GIVEN_UP]
-    assert office.store.outcomes("b") == [Outcome.DELIVERED]
+    assert office.store.outcomes("a") == [AttemptOutcome.FAILED, AttemptOutcome.GIVEN_UP]
+    assert office.store.outcomes("b") == [AttemptOutcome.DELIVERED]
 
 
 async def test_retry_after_is_honoured() -> None:
@@ -171,7 +172,7 @@ async def test_retry_after_is_honoured() -> None:
     assert office.store.times("a") == [0]
     await office.time.pass_until()
     assert office.store.times("a") == [0, 100, DAY_S]
-    assert office.store.outcomes("a")[-1] is Outcome.GIVEN_UP
+    assert office.store.outcomes("a")[-1] is AttemptOutcome.GIVEN_UP
 
 
 @pytest.mark.parametrize("set_by_s", [-3600.0, 12 * 3600.0, -30 * DAY_S, 30 * DAY_S])
@@ -186,7 +187,7 @@ async def test_setting_the_wall_clock_makes_nothing_earlier_or_later(set_by_s: f
     assert office.store.records[-1].next_at == START + 155 + set_by_s  # what an operator reads
     office.time.set_by_s = 0.0
     await office.time.pass_until()
-    assert office.store.outcomes("a")[-1] is Outcome.GIVEN_UP
+    assert office.store.outcomes("a")[-1] is AttemptOutcome.GIVEN_UP
     assert DAY_S - 3600 < office.store.times("a")[-1] <= DAY_S
 
 
@@ -202,9 +203,9 @@ async def test_retry_after_outlives_the_wall_clock_too() -> None:
 async def test_a_first_attempt_of_tomorrow_was_made_just_now() -> None:
     """The wall clock was set back while no process ran: the day counts from now, and not from then."""
     office = Office({"example.com": [BUSY]})
-    office.outbox.deliver(notification("a", first_attempt_at=START + DAY_S, attempts=1))
+    office.outbox.deliver(notification("a"), Progress(first_attempt_at=START + DAY_S, attempts=1))
     await office.time.pass_until()
-    assert office.store.outcomes("a")[-1] is Outcome.GIVEN_UP
+    assert office.store.outcomes("a")[-1] is AttemptOutcome.GIVEN_UP
     assert DAY_S - 3600 < office.store.times("a")[-1] <= DAY_S
 
 
@@ -217,7 +218,7 @@ async def test_lanes_do_not_wait_for_one_another() -> None:
     office.outbox.deliver(notification("a", "S", "alive.example"))
     office.outbox.deliver(notification("b", "S", "alive.example"))
     await settle()
-    assert office.store.outcomes("a") == office.store.outcomes("b") == [Outcome.DELIVERED]
+    assert office.store.outcomes("a") == office.store.outcomes("b") == [AttemptOutcome.DELIVERED]
     await office.outbox.close()
 
 
@@ -239,7 +240,8 @@ async def test_one_host_does_not_take_all_the_room() -> None:
 async def test_what_was_begun_before_a_restart_goes_on() -> None:
     office = Office({"example.com": [BUSY]})
     office.outbox.deliver(
-        notification("a", first_attempt_at=START - 600, attempts=4, next_at=START + 155)
+        notification("a"),
+        Progress(first_attempt_at=START - 600, attempts=4, next_at=START + 155),
     )
     office.outbox.deliver(notification("b"))
     await settle()
@@ -249,20 +251,15 @@ async def test_what_was_begun_before_a_restart_goes_on() -> None:
     assert (record.attempt.number, record.attempt.at) == (5, START + 155)
     assert record.next_at == START + 155 + 1800
     await office.time.pass_until(START - 600 + DAY_S)
-    assert office.store.outcomes("a")[-1] is Outcome.GIVEN_UP
+    assert office.store.outcomes("a")[-1] is AttemptOutcome.GIVEN_UP
     await office.outbox.close()
 
 
 async def test_what_is_pending_at_a_start_is_tried_at_once_and_the_schedule_is_as_it_was() -> None:
     """One was tried at a SIGTERM (its 2nd attempt), and is due by the schedule 5 s after its first."""
     office = Office({"example.com": [BUSY]})
-    waits: dict[str, Any] = {
-        "first_attempt_at": START - 1,
-        "attempts": 2,
-        "scheduled": 1,
-        "next_at": START + 4,
-    }
-    office.outbox.resume([notification("a", **waits)])
+    waits = Progress(first_attempt_at=START - 1, attempts=2, scheduled=1, next_at=START + 4)
+    office.outbox.resume([(notification("a"), waits)])
     await office.time.pass_until(START + 200)
     assert office.store.times("a") == [0, 4, 34, 154]
     assert [record.attempt.number for record in office.store.records] == [3, 4, 5, 6]
@@ -274,8 +271,11 @@ async def test_what_is_pending_at_a_start_stays_in_order() -> None:
     office = Office({"example.com": [BUSY, Reply(200)]})
     office.outbox.resume(
         [
-            notification("a", first_attempt_at=START - 9, attempts=1, next_at=START + 60),
-            notification("b"),
+            (
+                notification("a"),
+                Progress(first_attempt_at=START - 9, attempts=1, next_at=START + 60),
+            ),
+            (notification("b"), UNTRIED),
         ]
     )
     office.outbox.deliver(notification("c"))
@@ -294,13 +294,15 @@ async def test_a_receiver_that_asked_to_be_left_alone_is_left_alone_at_a_start()
     later = Office({"example.com": [Reply(200)]})
     later.outbox.resume(
         [
-            notification(
-                "a",
-                first_attempt_at=START,
-                attempts=1,
-                scheduled=1,
-                next_at=record.next_at,
-                not_before=record.attempt.not_before,
+            (
+                notification("a"),
+                Progress(
+                    first_attempt_at=START,
+                    attempts=1,
+                    scheduled=1,
+                    next_at=record.next_at,
+                    not_before=record.attempt.not_before,
+                ),
             )
         ]
     )
@@ -312,7 +314,7 @@ async def test_a_receiver_that_asked_to_be_left_alone_is_left_alone_at_a_start()
 @pytest.mark.parametrize("sessions", [3, 1000])
 async def test_what_is_pending_at_a_start_leaves_one_after_the_other(sessions: int) -> None:
     office = Office()
-    office.outbox.resume([notification(f"{i}", f"S{i}") for i in range(sessions)])
+    office.outbox.resume([(notification(f"{i}", f"S{i}"), UNTRIED) for i in range(sessions)])
     await office.time.pass_until()
     times = sorted(record.attempt.at - START for record in office.store.records)
     assert len(times) == sessions
@@ -346,10 +348,11 @@ async def test_the_first_attempt_at_the_end_is_one_of_the_schedule() -> None:
 async def test_overdue_after_a_restart() -> None:
     office = Office({"example.com": [BUSY]})
     office.outbox.deliver(
-        notification("a", first_attempt_at=START - 2 * DAY_S, attempts=9, next_at=START - DAY_S)
+        notification("a"),
+        Progress(first_attempt_at=START - 2 * DAY_S, attempts=9, next_at=START - DAY_S),
     )
     await settle()
-    assert office.store.outcomes("a") == [Outcome.GIVEN_UP]
+    assert office.store.outcomes("a") == [AttemptOutcome.GIVEN_UP]
     office.assert_nothing_is_left()
 
 
@@ -389,7 +392,7 @@ async def test_secrets_that_cannot_be_looked_up_cost_no_attempt() -> None:
     office.outbox.deliver(notification("a"))
     await office.time.pass_until()
     [record] = office.store.records
-    assert (record.attempt.number, record.outcome) == (1, Outcome.DELIVERED)
+    assert (record.attempt.number, record.outcome) == (1, AttemptOutcome.DELIVERED)
     office.assert_nothing_is_left()
 
 
@@ -411,9 +414,9 @@ async def test_what_can_never_be_sent_is_given_up(changes: dict[str, Any], why: 
     office.outbox.deliver(notification("b"))
     await settle()
     first, second = office.store.records
-    assert first.outcome is Outcome.GIVEN_UP
+    assert first.outcome is AttemptOutcome.GIVEN_UP
     assert why in (first.attempt.error or "")
-    assert (second.id, second.outcome) == ("b", Outcome.DELIVERED)
+    assert (second.id, second.outcome) == ("b", AttemptOutcome.DELIVERED)
     office.assert_nothing_is_left()
 
 
@@ -443,7 +446,7 @@ async def test_drain_attempts_once_what_waits() -> None:
     left = await office.outbox.drain(10)
     assert sorted(office.sent) == ["dead-1", "recovered-1", "recovered-2"]
     assert left == 4
-    assert office.store.outcomes("dead-1") == [Outcome.FAILED] * 2
+    assert office.store.outcomes("dead-1") == [AttemptOutcome.FAILED] * 2
     assert office.time.waiting == 0
 
 
@@ -460,7 +463,9 @@ async def test_drain_takes_what_ends_meanwhile_and_nothing_afterwards() -> None:
     await settle()
     go.set()
     assert await draining == 2
-    assert office.store.outcomes("new") == office.store.outcomes("slow") == [Outcome.DELIVERED]
+    assert (
+        office.store.outcomes("new") == office.store.outcomes("slow") == [AttemptOutcome.DELIVERED]
+    )
     assert office.sent.count("dead") == 2
     office.outbox.deliver(notification("too-late", "D"))
     await settle()
@@ -513,7 +518,7 @@ def test_in_order_at_least_once_and_never_early(
         for session in "ABC":
             expected = [str(i) for i, (name, _) in enumerate(arrivals) if name == session]
             records = [record for record in office.store.records if record.id in expected]
-            settled = [r.id for r in records if r.outcome is not Outcome.FAILED]
+            settled = [r.id for r in records if r.outcome is not AttemptOutcome.FAILED]
             assert settled == expected  # each once, in order
             assert [r.id for r in records] == sorted((r.id for r in records), key=int)
             for before, after in pairwise(records):

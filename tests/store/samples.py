@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from onhook.store import Account, Application, CallRecord, NotificationRecord, Number, Store, schema
+from onhook.store import Account, Application, CallRecord, Number, Store, StoredNotification, schema
 
 ACCOUNT = Account("main", "main", "AA", "SGD", 1)
 APPLICATION = Application("a" * 16, "shop", "h" * 64, "encrypted", "encrypted too", 1)
@@ -27,14 +27,14 @@ def call(session: str = "S1", **changes: object) -> CallRecord:
     return replace(record, **changes)  # type: ignore[arg-type]
 
 
-def notification(session: str, sequence: int, **changes: object) -> NotificationRecord:
-    record = NotificationRecord(
+def notification(session: str, sequence: int, **changes: object) -> StoredNotification:
+    record = StoredNotification(
         notification_id=f"msg_{session}_{sequence}",
         session=session,
         app_id=APPLICATION.app_id,
         sequence=sequence,
         url="http://example.com/",
-        fields='{"tag": "東京"}',
+        fields={"tag": "東京"},
         created_ms=1000 + sequence,
     )
     return replace(record, **changes)  # type: ignore[arg-type]

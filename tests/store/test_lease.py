@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.util import await_only
 
-from onhook.store import Lease, LeaseLost, LeaseRecord, Store, Writes
+from onhook.store import Lease, LeaseLost, LeaseRecord, NotificationOutcome, Store, Writes
 from onhook.store.leases import find_lease, take_lease
 from onhook.store.numbers import forward
 from onhook.store.reports import claim_replays
@@ -49,8 +49,10 @@ async def test_a_process_whose_number_is_old_writes_nothing_more(
     store: Store, other: Store
 ) -> None:
     old = await take(store, "here")
-    replay = notification("S1", 1, state="replay")
-    await store.submit(Writes(calls=(call(state="ringing"),), notifications=(replay,)))
+    told = notification("S1", 1)
+    replay = NotificationOutcome(told.notification_id, "replay", 1, None, None)
+    ringing = Writes((call(state="ringing"),), notifications=(told,), outcomes=(replay,))
+    await store.submit(ringing)
     new = await take(other, "there")
     later = Writes(calls=(call(state="ended"), call("S2")), notifications=(notification("S1", 2),))
     with pytest.raises(LeaseLost, match=r"its number is 2, this one's 1"):

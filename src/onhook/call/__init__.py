@@ -47,6 +47,7 @@ from onhook.call.events import (
     Untold,
 )
 from onhook.call.model import Call, Limits, State
+from onhook.call.notification import Notification
 from onhook.call.table import TABLE, arrive, dial, last_contacts, step
 from onhook.call.work import Job, Over, Then, Turn, Work
 from onhook.call.work_events import (
@@ -89,6 +90,7 @@ __all__ = [
     "Loop",
     "MediaLost",
     "MessageBroken",
+    "Notification",
     "Notify",
     "OutOfCredit",
     "Over",

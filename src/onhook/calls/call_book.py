@@ -12,13 +12,12 @@ from typing import Protocol
 import structlog
 
 from onhook import call as machine
-from onhook.call import Call, State
+from onhook.call import Call, Notification, State
 from onhook.calls import bills, call_record, clock, kept_replies, notices
 from onhook.calls.call_metrics import CallMetrics
 from onhook.calls.journal import Journal
 from onhook.calls.pending_request import PendingRequest
-from onhook.notify.notification import Notification
-from onhook.store import CallRecord, NotificationRecord, StoredDialogs, Writes
+from onhook.store import CallRecord, StoredDialogs, Writes
 
 log = structlog.get_logger()
 
@@ -133,7 +132,7 @@ class CallBook:
 
     def _on_disk(
         self,
-        notifications: Sequence[NotificationRecord],
+        notifications: Sequence[Notification],
         state: str,
         then: Callable[[], None] | None,
     ) -> None:
@@ -144,7 +143,7 @@ class CallBook:
         if then is not None:
             then()
         for notification in notifications:
-            self._deliver(notices.outgoing(notification))
+            self._deliver(notification)
         if state == State.ENDED.value and not self._closed:
             self._closed = True  # what becomes of its peer may be written later
             self._owner.closed_book()

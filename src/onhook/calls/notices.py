@@ -1,14 +1,11 @@
-"""Notifications: their fields as the API writes them, as they are stored, and as they are sent."""
-
-import json
+"""Notifications: what is said in them, as the API writes it. Pure but for the ids."""
 
 from onhook.billing import money
 from onhook.blocks import CALL
-from onhook.call import Contact, EndedBy, Fields, State
+from onhook.call import Contact, EndedBy, Fields, Notification, State
 from onhook.calls import bills, clock
 from onhook.calls.identifiers import new_notification_id
-from onhook.notify.notification import Notification
-from onhook.store import CallRecord, NotificationRecord
+from onhook.store import CallRecord
 
 
 def fields(record: CallRecord, contact: Contact, call_state: str) -> dict[str, str]:
@@ -80,40 +77,18 @@ def lost_fields(record: CallRecord) -> dict[str, str]:
 
 def notification(
     record: CallRecord, contact: Contact, call_state: str, sequence: int
-) -> NotificationRecord:
-    """What is to be told of a call, as it is stored. ``record`` is of the same moment."""
+) -> Notification:
+    """What is to be told of a call. ``record`` is of the same moment."""
     told = fields(record, contact, call_state)
     if record.state == State.ENDED.value:
         told |= ended_fields(record)
-    return NotificationRecord(
+    return Notification(
         notification_id=new_notification_id(),
         session=record.session,
         app_id=record.app_id,
         sequence=sequence,
         url=contact.url,
-        fields=json.dumps(told, ensure_ascii=False),
+        fields=told,
         created_ms=record.written_ms,
         format=record.facts.format or "form",
     )
-
-
-def outgoing(record: NotificationRecord) -> Notification:
-    """A stored notification as the outbox takes it."""
-    return Notification(
-        id=record.notification_id,
-        session=record.session,
-        sequence=record.sequence,
-        app_id=record.app_id,
-        url=record.url,
-        fields=json.loads(record.fields),
-        format=record.format,
-        first_attempt_at=_seconds(record.first_attempt_ms),
-        attempts=record.attempts,
-        next_at=_seconds(record.next_ms),
-        scheduled=record.scheduled,
-        not_before=_seconds(record.not_before_ms) or 0.0,
-    )
-
-
-def _seconds(ms: int | None) -> float | None:
-    return None if ms is None else ms / 1000

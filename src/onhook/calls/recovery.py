@@ -30,14 +30,14 @@ import structlog
 
 from onhook import call as machine
 from onhook.billing import bill_ms
-from onhook.call import Contact, EndedBy, State
+from onhook.call import Contact, EndedBy, Notification, State
 from onhook.calls import bills, clock, dialogs, notices
 from onhook.calls.dialogs import OpenDialog
 from onhook.calls.trunks import WayOut
 from onhook.phone.cause import SipCause
 from onhook.phone.endpoint import SipEndpoint
 from onhook.phone.trunk import Trunk
-from onhook.store import NO_DIALOGS, CallRecord, NotificationRecord, Store, WorkerAlive, Writes
+from onhook.store import NO_DIALOGS, CallRecord, Store, WorkerAlive, Writes
 from onhook.store.orphans import last_alive, orphans
 
 log = structlog.get_logger()
@@ -80,7 +80,7 @@ async def settle(store: Store, owner: str) -> Sequence[CallRecord]:
 
 def ended(
     record: CallRecord, alive: WorkerAlive | None, now_ms: int
-) -> tuple[CallRecord, tuple[NotificationRecord, ...]]:
+) -> tuple[CallRecord, tuple[Notification, ...]]:
     """How a call that was going on is recorded to have ended, and the notification of it, if any. Pure.
 
     ``dialog`` stays: it is still to be ended at the phone. A call that was on its way out keeps the

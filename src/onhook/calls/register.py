@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import structlog
 
 from onhook import call as machine
+from onhook.call import Notification
 from onhook.calls import clock
 from onhook.calls.live_call import LiveCall
-from onhook.notify.notification import Notification
 
 log = structlog.get_logger()
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from onhook.call import Limits
+from onhook.call import Limits, Notification
 from onhook.call.works import RecordingSettings
 from onhook.calls.call_media import Spools
 from onhook.calls.call_metrics import CallMetrics
@@ -15,7 +15,6 @@ from onhook.calls.pricing import Pricing
 from onhook.calls.resources import Allocator
 from onhook.calls.rooms import Rooms
 from onhook.media.plane import MediaPlane
-from onhook.notify.notification import Notification
 from onhook.store import Store
 
 

@@ -1,9 +1,8 @@
 """Recordings of which nobody was told: whoever asks for the call is given their links. Pure."""
 
-import json
 from collections.abc import Mapping, Sequence
 
-from onhook.store import CallRecord, NotificationRecord
+from onhook.store import CallRecord, StoredNotification
 
 _LINKS = ("record_url", "monitor_url")
 _ENDED = "ended"
@@ -11,7 +10,7 @@ _GIVEN_UP = "given_up"
 
 
 def untold_links(
-    record: CallRecord, notifications: Sequence[NotificationRecord] = ()
+    record: CallRecord, notifications: Sequence[StoredNotification] = ()
 ) -> Mapping[str, str]:
     """Links by the name of their field, of several of one name the last; none while the call goes on.
 
@@ -25,7 +24,7 @@ def untold_links(
     given_up: dict[str, str] = {}
     told: set[str] = set()
     for one in notifications:
-        links = _links(json.loads(one.fields))
+        links = _links(one.fields)
         if one.state == _GIVEN_UP:
             given_up |= links
         else:

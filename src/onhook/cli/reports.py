@@ -13,7 +13,7 @@ from onhook.cli.errors import CommandError
 from onhook.cli.moments import since_ms, text_of
 from onhook.cli.opening import opened_store
 from onhook.cli.tables import show_fields, show_line, show_table
-from onhook.store import AttemptRecord, CallRecord, NotificationRecord, RefusedRequest
+from onhook.store import AttemptRecord, CallRecord, RefusedRequest, StoredNotification
 from onhook.store.records import MAIN_ACCOUNT
 from onhook.store.reports import (
     CallReport,
@@ -252,7 +252,7 @@ def _untold(report: CallReport) -> Fields:
     return untold_links(report.call, [one.notification for one in report.notifications])
 
 
-def _notification_fields(one: NotificationRecord) -> Fields:
+def _notification_fields(one: StoredNotification) -> Fields:
     return {**asdict(one), "fields": _told(one)}
 
 
@@ -266,9 +266,9 @@ def _without(record: AttemptRecord | RefusedRequest, name: str) -> Fields:
     return {field: value for field, value in asdict(record).items() if field != name}
 
 
-def _told(one: NotificationRecord) -> Fields:
+def _told(one: StoredNotification) -> Fields:
     """The parameters that were, or will be, sent."""
-    return dict(json.loads(one.fields))
+    return one.fields
 
 
 def _print_json(value: object) -> None:

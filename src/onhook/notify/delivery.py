@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from onhook.call import Notification
+from onhook.notify.attempt import Attempt, AttemptOutcome
 from onhook.notify.message import HttpMessage, build
-from onhook.notify.notification import AppSecrets, Attempt, Notification, Outcome
 from onhook.notify.replies import Reply
 from onhook.notify.schedule import RetrySchedule
-from onhook.notify.signatures import SecretUnusable
+from onhook.notify.signatures import AppSecrets, SecretUnusable
 from onhook.urls import UrlRefused, WebUrl
 
 GONE = 410
@@ -34,7 +35,7 @@ class Result:
     """What an attempt came to, ready to be recorded."""
 
     attempt: Attempt
-    outcome: Outcome
+    outcome: AttemptOutcome
     next_at: float | None
     """When it is tried again (monotonic); None unless it failed."""
     began_at: float
@@ -46,7 +47,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class AttemptPlan:
     """Which attempt it is: the `number`th in all, after which `scheduled` of the schedule have been made.
 
     Times are monotonic.
@@ -72,37 +73,37 @@ class Delivery:
     clock: Callable[[], float]
     monotonic: Callable[[], float]
 
-    async def attempt(self, notification: Notification, turn: Turn) -> Result:
+    async def attempt(self, notification: Notification, plan: AttemptPlan) -> Result:
         """Make an attempt. What the receiver does, and a notification that cannot be sent, end up in the
         result; raises only what `secrets_of` raises."""
         secrets = await self.secrets_of(notification.app_id)
         at, started = self.clock(), self.monotonic()
-        reply, final = await self._send(notification, secrets, at, turn.try_s)
+        reply, final = await self._send(notification, secrets, at, plan.try_s)
         now, asked_s = self.monotonic(), reply.retry_after_s
         tried = Attempt(
-            turn.number,
+            plan.number,
             at,
             reply.status,
             _explain(reply),
             duration_ms=(now - started) * 1000,
-            scheduled=turn.scheduled,
+            scheduled=plan.scheduled,
             not_before=0.0 if asked_s is None else self.clock() + asked_s,
         )
         if reply.status is not None and 200 <= reply.status < 300:
-            return Result(tried, Outcome.DELIVERED, None, started)
-        next_at = self._next_at(turn, started, now, asked_s)
+            return Result(tried, AttemptOutcome.DELIVERED, None, started)
+        next_at = self._next_at(plan, started, now, asked_s)
         if final or reply.status == GONE or next_at is None:
-            return Result(tried, Outcome.GIVEN_UP, None, started)
+            return Result(tried, AttemptOutcome.GIVEN_UP, None, started)
         not_before = 0.0 if asked_s is None else now + asked_s
-        return Result(tried, Outcome.FAILED, next_at, started, not_before, reply.barred)
+        return Result(tried, AttemptOutcome.FAILED, next_at, started, not_before, reply.barred)
 
     def _next_at(
-        self, turn: Turn, started: float, now: float, asked_s: float | None
+        self, plan: AttemptPlan, started: float, now: float, asked_s: float | None
     ) -> float | None:
-        first = started if turn.first_at is None else turn.first_at
-        if turn.due_at is not None:
-            return self.schedule.postponed(turn.due_at, first, now, asked_s)
-        return self.schedule.next_at(turn.scheduled, first, now, asked_s)
+        first = started if plan.first_at is None else plan.first_at
+        if plan.due_at is not None:
+            return self.schedule.postponed(plan.due_at, first, now, asked_s)
+        return self.schedule.next_at(plan.scheduled, first, now, asked_s)
 
     async def _send(
         self, notification: Notification, secrets: AppSecrets | None, at: float, try_s: float

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_plus, urlencode
 
 from onhook import __version__
-from onhook.notify.notification import JSON, AppSecrets, Notification
-from onhook.notify.signatures import hoiio_signature, webhook_headers
+from onhook.call import Notification
+from onhook.notify.signatures import AppSecrets, hoiio_signature, webhook_headers
 from onhook.urls import WebUrl, parse
 
 USER_AGENT = f"Onhook/{__version__}"
@@ -39,7 +39,7 @@ def build(notification: Notification, secrets: AppSecrets, timestamp_s: int) -> 
     Raises `UrlRefused` for a URL that may not be called, `SecretUnusable` for a broken secret.
     """
     url = parse(notification.url)
-    if notification.format == JSON:
+    if notification.format == "json":
         content_type, body = "application/json", as_json(notification.fields)
     else:
         encoded = encode(url.query, notification.fields)
@@ -50,7 +50,7 @@ def build(notification: Notification, secrets: AppSecrets, timestamp_s: int) -> 
         "User-Agent": USER_AGENT,
         "X-Onhook-Event": str(notification.sequence),
         "X-Hoiio-Signature": hoiio_signature(body, secrets.access_token),
-        **webhook_headers(notification.id, timestamp_s, body, secrets.webhook_secrets),
+        **webhook_headers(notification.notification_id, timestamp_s, body, secrets.webhook_secrets),
     }
     return HttpMessage(url, headers, body)
 

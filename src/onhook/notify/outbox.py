@@ -32,8 +32,9 @@ from typing import Protocol
 
 import structlog
 
-from onhook.notify.delivery import Delivery, Poster, Result, SecretsOf, Turn
-from onhook.notify.notification import Attempt, Notification, Outcome
+from onhook.call import Notification
+from onhook.notify.attempt import UNTRIED, Attempt, AttemptOutcome, Progress
+from onhook.notify.delivery import AttemptPlan, Delivery, Poster, Result, SecretsOf
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.slots import Slots
 from onhook.urls import UrlRefused, parse
@@ -62,7 +63,7 @@ class OutboxStore(Protocol):
     """Where attempts are recorded."""
 
     async def record_attempt(
-        self, notification_id: str, attempt: Attempt, outcome: Outcome, next_at: float | None
+        self, notification_id: str, attempt: Attempt, outcome: AttemptOutcome, next_at: float | None
     ) -> None:
         """Record an attempt durably; `next_at` is Unix time, None unless the outcome is `FAILED`.
 
@@ -165,51 +166,56 @@ class Outbox:
         """The number of sessions that have something to deliver."""
         return len(self._lanes)
 
-    def deliver(self, notification: Notification) -> None:
-        """Take a committed notification; the first attempt starts in the next turn of the loop.
+    def deliver(self, notification: Notification, progress: Progress = UNTRIED) -> None:
+        """Take a notification that is on disk; the first attempt starts in the next turn of the loop.
 
         Those of one session leave in the order of the calls, so at start the undelivered ones are handed
         in first, in their order. One that is waiting already is not taken twice. After `drain` or
         `close` nothing is taken: the store has it, and hands it in after the next start.
         """
         if self._closed:
-            log.info("notification_left_for_next_start", notification=notification.id)
+            log.info("notification_left_for_next_start", notification=notification.notification_id)
             return
-        lane = self._queue(notification)
+        lane = self._queue(notification, progress)
         if lane.task is None and lane.timer is None and not lane.stopped:
             self._start(lane)
 
-    def resume(self, notifications: Sequence[Notification]) -> None:
+    def resume(self, pending: Sequence[tuple[Notification, Progress]]) -> None:
         """Take what was pending when the process started: it is tried at once, whatever its schedule says.
 
         Those of one session have to be in their order. Sessions begin one after the other, so that a
         receiver which was away is not called by all of them in the same moment.
         """
-        lanes = {notification.session: None for notification in notifications}
-        for notification in notifications:
-            self._queue(notification, at_once=True)
+        lanes = {notification.session: None for notification, _ in pending}
+        for notification, progress in pending:
+            self._queue(notification, progress, at_once=True)
         apart_s = min(_APART_S, SPREAD_S / max(1, len(lanes)))
         for place, session in enumerate(lanes):
             self._sleep(self._lanes[session], place * apart_s)
 
-    def _queue(self, notification: Notification, *, at_once: bool = False) -> _Lane:
+    def _queue(
+        self, notification: Notification, progress: Progress, *, at_once: bool = False
+    ) -> _Lane:
         lane = self._lanes.get(notification.session)
         if lane is None:
             lane = self._lanes[notification.session] = _Lane(notification.session)
-        if not any(pending.notification.id == notification.id for pending in lane.waiting):
-            lane.waiting.append(self._pending(notification, at_once=at_once))
+        known = (pending.notification.notification_id for pending in lane.waiting)
+        if notification.notification_id not in known:
+            lane.waiting.append(self._pending(notification, progress, at_once=at_once))
         return lane
 
-    def _pending(self, notification: Notification, *, at_once: bool) -> _Pending:
+    def _pending(
+        self, notification: Notification, progress: Progress, *, at_once: bool
+    ) -> _Pending:
         """What earlier processes wrote in Unix time, on the clock that this one waits on."""
-        first_at, scheduled = notification.first_attempt_at, notification.scheduled
+        first_at, scheduled = progress.first_attempt_at, progress.scheduled
         return _Pending(
             notification,
-            attempts=notification.attempts,
-            scheduled=notification.attempts if scheduled is None else scheduled,
+            attempts=progress.attempts,
+            scheduled=progress.attempts if scheduled is None else scheduled,
             first_at=None if first_at is None else min(self._moment(first_at), self._monotonic()),
-            due_at=self._moment(notification.next_at),
-            not_before=self._moment(notification.not_before),
+            due_at=self._moment(progress.next_at),
+            not_before=self._moment(progress.not_before),
             at_once=at_once,
         )
 
@@ -281,7 +287,9 @@ class Outbox:
             self._lanes.pop(lane.session, None)
         except Exception:
             # Not the receiver's doing: the store, or the lookup of secrets. Nothing is lost by waiting.
-            log.exception("outbox_lane_stands", notification=lane.waiting[0].notification.id)
+            log.exception(
+                "outbox_lane_stands", notification=lane.waiting[0].notification.notification_id
+            )
             self._sleep(lane, _TROUBLE_S[min(lane.troubles, len(_TROUBLE_S) - 1)])
             lane.troubles += 1
         finally:
@@ -298,13 +306,13 @@ class Outbox:
             result = head.unrecorded = await self._attempt(head)
         next_at = None if result.next_at is None else self._unix_time(result.next_at)
         await self._store.record_attempt(
-            head.notification.id, result.attempt, result.outcome, next_at
+            head.notification.notification_id, result.attempt, result.outcome, next_at
         )
         head.tried(result)
         _log_result(head, result)
         if result.barred and result.attempt.number == 1:
             self.on_barred(head.notification)
-        if result.outcome is not Outcome.FAILED:
+        if result.outcome is not AttemptOutcome.FAILED:
             lane.waiting.popleft()
             return None
         return max(0.0, head.due_at - self._monotonic())
@@ -320,12 +328,12 @@ class Outbox:
                 # It should end by itself before it is cut off, so that it is recorded.
                 left_s = self._drained_by - asyncio.get_running_loop().time()
                 try_s = max(0.0, min(try_s, left_s * 0.9))
-            return await self._delivery.attempt(head.notification, self._turn(head, try_s))
+            return await self._delivery.attempt(head.notification, self._plan(head, try_s))
 
-    def _turn(self, head: _Pending, try_s: float) -> Turn:
+    def _plan(self, head: _Pending, try_s: float) -> AttemptPlan:
         """One that comes before its time is not one of the schedule."""
         early = head.attempts > 0 and self._monotonic() < head.due_at - _TIMER_RESOLUTION_S
-        return Turn(
+        return AttemptPlan(
             number=head.attempts + 1,
             scheduled=head.scheduled + (0 if early else 1),
             first_at=head.first_at,
@@ -346,11 +354,11 @@ def _server_of(notification: Notification) -> str:
 def _log_result(head: _Pending, result: Result) -> None:
     """What is tried again is counted elsewhere, but for the first attempt of one that would be in vain."""
     first_barred = result.barred and result.attempt.number == 1
-    event = log.warning if result.outcome is Outcome.GIVEN_UP or first_barred else log.debug
+    event = log.warning if result.outcome is AttemptOutcome.GIVEN_UP or first_barred else log.debug
     event(
         "notification_attempted",
         session=head.notification.session,
-        notification=head.notification.id,
+        notification=head.notification.notification_id,
         attempt=result.attempt.number,
         status=result.attempt.status,
         error=result.attempt.error,

@@ -12,9 +12,20 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 SECRET_PREFIX = "whsec_"
 """Marks the text form of a Standard Webhooks secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppSecrets:
+    """What signs an application's notifications."""
+
+    access_token: str = field(repr=False)
+    """Keys `X-Hoiio-Signature`."""
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    """`whsec_` secrets for Standard Webhooks, newest first; two or more during a rotation."""
 
 
 class SecretUnusable(ValueError):

@@ -37,9 +37,9 @@ from onhook.calls.charging import Charging
 from onhook.calls.clock import SettledClock
 from onhook.calls.concurrency import CallsInProgress
 from onhook.calls.credit import Credit
+from onhook.calls.deliveries import Attempts, hand_over_replays, progress_of
 from onhook.calls.directory import Directory
 from onhook.calls.journal import Journal
-from onhook.calls.notices import outgoing
 from onhook.calls.outbound import Outbound
 from onhook.calls.placing import Placing
 from onhook.calls.preparation import MessageReader, Preparation
@@ -48,7 +48,6 @@ from onhook.calls.recordings import web as recordings_web
 from onhook.calls.recordings.store import RecordingStore
 from onhook.calls.recovery import PhoneRecovery, settle
 from onhook.calls.register import CallRegister
-from onhook.calls.replays import hand_over_replays
 from onhook.calls.resources import Allocator
 from onhook.calls.rooms import Rooms
 from onhook.calls.services import CallServices
@@ -57,11 +56,11 @@ from onhook.media.plane import MediaPlane
 from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
-from onhook.notify.notification import AppSecrets, Attempt, Outcome
 from onhook.notify.outbox import Outbox
 from onhook.notify.reachability import Reachability
 from onhook.notify.resolver import Resolver
 from onhook.notify.schedule import RetrySchedule
+from onhook.notify.signatures import AppSecrets
 from onhook.notify.tls import CaFileUnusable, client_context
 from onhook.phone.endpoint import SipEndpoint
 from onhook.server.admission import Admission
@@ -78,16 +77,13 @@ from onhook.speech.errors import DirectoryUnusable
 from onhook.speech.installed import installed_voices
 from onhook.speech.renderer import Renderer
 from onhook.store import (
-    AttemptRecord,
     CallRecord,
     Keyring,
     KeyringError,
     Lease,
-    NotificationOutcome,
     Store,
     StoreError,
 )
-from onhook.store.records import Writes
 from onhook.store.seal import keyring_of
 
 log = structlog.get_logger()
@@ -183,7 +179,7 @@ class Server:
             placing = Placing(services, preparation, callees, register)
             left = await self._settle(store)
             pending = await store.undelivered(self._settings.worker)
-            outbox.resume([outgoing(notification) for notification in pending])
+            outbox.resume([(stored, progress_of(stored)) for stored in pending])
             await self._open_sip(stack, endpoint)
             self._watch_over(stack, store, journal, register)
             _in_background(stack, PhoneRecovery(store, endpoint, directory.ways_out).run(left))
@@ -287,7 +283,7 @@ class Server:
         stack.callback(resolver.close)
         client = await stack.enter_async_context(WebClient(resolver, tls))
         outbox = Outbox(
-            _Attempts(store, self._metrics),
+            Attempts(store, self._metrics.attempt),
             client,
             _secrets_of(directory),
             schedule=RetrySchedule(settings.retry_schedule),
@@ -449,39 +445,6 @@ class _HttpServer(uvicorn.Server):
     def capture_signals(self):  # type: ignore[no-untyped-def]
         """Leaves signals to the process."""
         yield
-
-
-class _Attempts:
-    """Keeps what the outbox tried (notify.OutboxStore)."""
-
-    def __init__(self, store: Store, metrics: Metrics) -> None:
-        self._store = store
-        self._metrics = metrics
-
-    async def record_attempt(
-        self, notification_id: str, attempt: Attempt, outcome: Outcome, next_at: float | None
-    ) -> None:
-        """Writes the attempt and where the notification stands now."""
-        at_ms = round(attempt.at * 1000)
-        tried = AttemptRecord(
-            notification_id,
-            attempt.number,
-            at_ms,
-            round(attempt.duration_ms),
-            attempt.status,
-            attempt.error or "",
-        )
-        stands = NotificationOutcome(
-            notification_id,
-            "pending" if outcome is Outcome.FAILED else outcome.value,
-            attempt.number,
-            at_ms if attempt.number == 1 else None,
-            None if next_at is None else round(next_at * 1000),
-            attempt.scheduled,
-            round(attempt.not_before * 1000) or None,
-        )
-        await self._store.submit(Writes(attempts=(tried,), outcomes=(stands,)))
-        self._metrics.attempt(outcome.value)
 
 
 def _in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:

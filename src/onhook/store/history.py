@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, func, select
 
 from onhook.store import schema
-from onhook.store.records import CallRecord, NotificationRecord
+from onhook.store.records import CallRecord, StoredNotification
 
 if TYPE_CHECKING:
     from onhook.store.sql import Store
@@ -19,11 +19,11 @@ async def call_of(store: "Store", txn_ref: str) -> CallRecord | None:
     return found[0] if found else None
 
 
-async def notifications_of(store: "Store", session: str) -> Sequence[NotificationRecord]:
+async def notifications_of(store: "Store", session: str) -> Sequence[StoredNotification]:
     """What was told of a call, or is still to be told, in order. Raises StoreError."""
     table = schema.notifications
     mine = select(table).where(table.c.session == session).order_by(table.c.sequence)
-    return await store.records(NotificationRecord, mine)
+    return await store.records(StoredNotification, mine)
 
 
 async def count_calls(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from onhook.call import Contact, Fields
+from onhook.call import Contact, Fields, Notification
 
 MAIN_ACCOUNT = "main"
 """The account of whoever names none."""
@@ -200,17 +200,11 @@ class RefusedRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class NotificationRecord:
-    """A notification to be delivered; ``fields`` is the JSON object of its parameters."""
+class StoredNotification(Notification):
+    """A notification as it is read: with where it stands."""
 
-    notification_id: str
-    session: str
-    app_id: str
-    sequence: int
-    url: str
-    fields: str
-    created_ms: int
     state: str = "pending"
+    """``pending``, ``delivered``, ``given_up``, or ``replay``: wanted once more."""
     attempts: int = 0
     first_attempt_ms: int | None = None
     next_ms: int | None = None
@@ -218,8 +212,6 @@ class NotificationRecord:
     """How many of the attempts were those of the schedule; None is all of them."""
     not_before_ms: int | None = None
     """Until when the receiver asked to be left alone."""
-    format: str = "form"
-    """``form`` or ``json``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +305,8 @@ class Writes:
     """What belongs together: it is on disk whole or not at all."""
 
     calls: tuple[CallRecord, ...] = ()
-    notifications: tuple[NotificationRecord, ...] = ()
+    notifications: tuple[Notification, ...] = ()
+    """New ones; how far they come is told by ``outcomes``."""
     attempts: tuple[AttemptRecord, ...] = ()
     outcomes: tuple[NotificationOutcome, ...] = ()
     debits: tuple[Debit, ...] = ()

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.store import schema
 from onhook.store.database import StoreError
-from onhook.store.records import AttemptRecord, CallRecord, NotificationRecord, RefusedRequest
+from onhook.store.records import AttemptRecord, CallRecord, RefusedRequest, StoredNotification
 
 if TYPE_CHECKING:
     from onhook.store.sql import Store
@@ -42,7 +42,7 @@ class Wanted:
 class NotificationReport:
     """A notification, and every try to deliver it, in order."""
 
-    notification: NotificationRecord
+    notification: StoredNotification
     attempts: Sequence[AttemptRecord]
 
 
@@ -63,13 +63,13 @@ async def find_calls(store: "Store", wanted: Wanted) -> Sequence[CallRecord]:
     return await store.records(CallRecord, _narrowed(newest, table.c, table.c.began_ms, wanted))
 
 
-async def find_notifications(store: "Store", wanted: Wanted) -> Sequence[NotificationRecord]:
+async def find_notifications(store: "Store", wanted: Wanted) -> Sequence[StoredNotification]:
     """Notifications, the newest first. Raises :class:`StoreError`."""
     table = schema.notifications
     order = (table.c.created_ms.desc(), table.c.session, table.c.sequence.desc())
     newest = select(table).order_by(*order)
     return await store.records(
-        NotificationRecord, _narrowed(newest, table.c, table.c.created_ms, wanted)
+        StoredNotification, _narrowed(newest, table.c, table.c.created_ms, wanted)
     )
 
 
@@ -122,7 +122,7 @@ async def ask_for_replay(store: "Store", notification_id: str, now_ms: int) -> b
         raise StoreError(f"The database refused a change: {type(error).__name__}.") from error
 
 
-async def claim_replays(store: "Store") -> Sequence[NotificationRecord]:
+async def claim_replays(store: "Store") -> Sequence[StoredNotification]:
     """Makes marked notifications pending and returns them; of several processes one gets each.
 
     If the connection is lost in the middle, two processes may get the same one, but never none. Raises
@@ -131,7 +131,7 @@ async def claim_replays(store: "Store") -> Sequence[NotificationRecord]:
     table = schema.notifications
     marked = select(table).where(table.c.state == REPLAY)
     found = await store.records(
-        NotificationRecord, marked.order_by(table.c.session, table.c.sequence).limit(_AT_ONCE)
+        StoredNotification, marked.order_by(table.c.session, table.c.sequence).limit(_AT_ONCE)
     )
     if not found:
         return ()
@@ -148,7 +148,7 @@ async def claim_replays(store: "Store") -> Sequence[NotificationRecord]:
 
 
 async def _reports(store: "Store", notifications: Select[Any]) -> Sequence[NotificationReport]:
-    found = await store.records(NotificationRecord, notifications)
+    found = await store.records(StoredNotification, notifications)
     table = schema.attempts
     ids = notifications.with_only_columns(schema.notifications.c.notification_id).order_by(None)
     tried = await store.records(

@@ -21,8 +21,8 @@ from onhook.store.records import (
     Account,
     Application,
     CallRecord,
-    NotificationRecord,
     Number,
+    StoredNotification,
     Writes,
 )
 from onhook.store.writer import Writer
@@ -149,7 +149,7 @@ class Store:
         table = schema.calls
         return await self._one(CallRecord, select(table).where(table.c.session == session))
 
-    async def undelivered(self, owner: str) -> Sequence[NotificationRecord]:
+    async def undelivered(self, owner: str) -> Sequence[StoredNotification]:
         """Notifications of a worker's calls that are neither delivered nor given up.
 
         Those of a session are in their order.
@@ -161,7 +161,7 @@ class Store:
             .where(table.c.state == "pending", calls.c.owner == owner)
             .order_by(table.c.session, table.c.sequence)
         )
-        return await self._all(NotificationRecord, statement)
+        return await self._all(StoredNotification, statement)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

@@ -1,0 +1,97 @@
+"""Between the outbox and the store: how far deliveries have come, and which are wanted once more."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from onhook.call import Notification
+from onhook.notify.attempt import Attempt, AttemptOutcome, Progress
+from onhook.store import (
+    AttemptRecord,
+    NotificationOutcome,
+    Store,
+    StoredNotification,
+    StoreError,
+    Writes,
+)
+from onhook.store.reports import claim_replays
+
+log = structlog.get_logger()
+
+LOOK_S = 1.0
+"""How often the store is asked for notifications that an operator wants sent once more."""
+
+
+class Attempts:
+    """Keeps what the outbox tried (notify.OutboxStore); ``count`` hears of each outcome."""
+
+    def __init__(self, store: Store, count: Callable[[str], None]) -> None:
+        self._store = store
+        self._count = count
+
+    async def record_attempt(
+        self, notification_id: str, attempt: Attempt, outcome: AttemptOutcome, next_at: float | None
+    ) -> None:
+        """Writes the attempt and where the notification stands now."""
+        at_ms = _ms(attempt.at)
+        tried = AttemptRecord(
+            notification_id,
+            attempt.number,
+            at_ms,
+            round(attempt.duration_ms),
+            attempt.status,
+            attempt.error or "",
+        )
+        stands = NotificationOutcome(
+            notification_id,
+            "pending" if outcome is AttemptOutcome.FAILED else outcome.value,
+            attempt.number,
+            at_ms if attempt.number == 1 else None,
+            None if next_at is None else _ms(next_at),
+            attempt.scheduled,
+            _ms(attempt.not_before) or None,
+        )
+        await self._store.submit(Writes(attempts=(tried,), outcomes=(stands,)))
+        self._count(outcome.value)
+
+
+def progress_of(stored: StoredNotification) -> Progress:
+    """The reverse: where the notification stands, as the outbox takes it."""
+    return Progress(
+        first_attempt_at=_seconds(stored.first_attempt_ms),
+        attempts=stored.attempts,
+        next_at=_seconds(stored.next_ms),
+        scheduled=stored.scheduled,
+        not_before=_seconds(stored.not_before_ms) or 0.0,
+    )
+
+
+async def hand_over_replays(
+    store: Store, deliver: Callable[[Notification, Progress], None]
+) -> None:
+    """Hands notifications that another process marked to the outbox, until it is cancelled. A database that
+    is away is asked again; the log says so once."""
+    away = False
+    while True:
+        try:
+            for stored in await claim_replays(store):
+                log.info("notification_replayed", notification=stored.notification_id)
+                deliver(stored, progress_of(stored))
+            away = False
+        except (StoreError, SQLAlchemyError) as error:
+            if not away:
+                log.warning("replays_not_read", error=type(error).__name__)
+            away = True
+        except Exception:  # the root of a background task
+            log.exception("replays_not_handed_over")
+        await asyncio.sleep(LOOK_S)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
