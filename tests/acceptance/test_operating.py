@@ -296,7 +296,7 @@ async def test_sigterm_lets_a_running_message_finish(
     server = start()
     customer = await Customer.make(server, receiver, phone)
     call, told = await customer.call()
-    await customer.hangup(told["session"], msg=LONG, notify_url=receiver.url("/end"))
+    await customer.hangup(told["session"], msg=LONG * 2, notify_url=receiver.url("/end"))
     await call.answered()
     server.process.send_signal(signal.SIGTERM)
     while (await get(server.url + "/healthz"))[0] != 503:
@@ -304,7 +304,7 @@ async def test_sigterm_lets_a_running_message_finish(
     late = await (await phone.call(customer.number, server=server.sip)).ended()
     assert (late.how, late.code) == (How.REJECTED, 503)
     assert (await call.ended(timeout_s=30)).how is How.BYE_RECEIVED
-    assert call.recording.heard_s > 3
+    assert call.recording.heard_s > 6
     last = await receiver.next(session=told["session"])
     assert (last["call_state"], last["cause"]) == ("ended", "hangup")
     assert await server.stopped() == 0
