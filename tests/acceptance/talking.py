@@ -16,6 +16,8 @@ from onhook.testing.tones import find_tone, tone
 
 PATIENCE_S = 30.0
 """How long something may take that is going to happen. It costs nothing where it happens."""
+_BEFORE = 60
+"""Packets: more than 300 ms of them, of any length."""
 QUIET_S = 0.2
 """Nothing for ten frames: no more is being sent."""
 _CALLING_HZ = 1300
@@ -35,12 +37,29 @@ def lasts_ms(listener: CallLeg, hz: float, since_s: float = 0.0) -> float:
     return 0.0 if found is None else found[1] - found[0]
 
 
+def listening(
+    call: CallLeg, hz: float, since_s: float = 0.0, min_ms: float = 40.0
+) -> Callable[[], bool]:
+    """Tells whether this phone has heard a tone, since a moment. It looks at what has come since it was asked
+    last, and a little before that: all of a call again and again, and a slow machine is kept from speaking.
+    """
+    found, seen = False, 0
+
+    def heard() -> bool:
+        nonlocal found, seen
+        packets = call.recording.packets
+        if packets and not found:
+            from_s = max(since_s, packets[max(0, seen - _BEFORE)].at_s)
+            seen = len(packets)
+            found = find_tone(call.recording.since(from_s).pcm(), hz, min_ms=min_ms) is not None
+        return found
+
+    return heard
+
+
 async def hears(listener: CallLeg, hz: float, since_s: float = 0.0) -> None:
     """Returns once this phone has heard 300 ms of this tone in one piece, since a moment."""
-    await until(
-        lambda: find_tone(listener.recording.since(since_s).pcm(), hz, min_ms=300) is not None,
-        f"{hz:g} Hz",
-    )
+    await until(listening(listener, hz, since_s, min_ms=300), f"{hz:g} Hz")
 
 
 async def is_heard(speaker: CallLeg, listener: CallLeg, hz: float) -> None:
@@ -61,12 +80,10 @@ async def meet(legs: Sequence[CallLeg]) -> None:
         while True:
             await leg.say(tone(_CALLING_HZ, 100))
 
-    def met() -> bool:
-        return all(find_tone(leg.recording.pcm(), _CALLING_HZ) is not None for leg in legs)
-
+    heard = [listening(leg, _CALLING_HZ) for leg in legs]
     calling = [asyncio.ensure_future(call_out(leg)) for leg in legs]
     try:
-        await until(met, "everybody in the room")
+        await until(lambda: all(one() for one in heard), "everybody in the room")
     finally:
         for one in calling:
             one.cancel()

@@ -12,7 +12,7 @@ import pytest
 
 from acceptance.asking import rows
 from acceptance.crashing import CrashRig, kill, terminal_ids, the_end
-from acceptance.harness import Customer, Onhook, free_port
+from acceptance.harness import READY_S, Customer, Onhook, free_port
 from calls import stored_dialogs as dialogs
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -196,7 +196,7 @@ def test_two_servers_on_one_data_directory_is_one_clear_sentence(
     where = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", "--data", str(server.data)]
     ended = subprocess.run(
         [sys.executable, "-m", "onhook", "serve", *where],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=READY_S, check=False,
     )  # fmt: skip
     assert ended.returncode == 1
     sentences = [line for line in ended.stderr.splitlines() if line.startswith("onhook: ")]

@@ -13,7 +13,7 @@ import soundfile
 
 from acceptance.harness import Onhook
 from acceptance.samples import EXAMPLES, Sample, new_number
-from acceptance.talking import PATIENCE_S, until
+from acceptance.talking import PATIENCE_S, listening, until
 from onhook.cli import trunks
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
@@ -80,7 +80,7 @@ async def hears_speech(call: CallLeg, since_s: float) -> None:
 
 
 async def hears_tone(call: CallLeg, hz: float) -> None:
-    await until(lambda: find_tone(call.recording.pcm(), hz) is not None, f"a tone of {hz} Hz")
+    await until(listening(call, hz), f"a tone of {hz} Hz")
 
 
 async def hears_no_more(call: CallLeg) -> None:

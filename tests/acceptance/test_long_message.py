@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from acceptance.asking import OK
 from acceptance.files import FileServer, wav
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import READY_S, Customer, Onhook
 from onhook.testing import g711
 from onhook.testing.call_log import How
 from onhook.testing.tones import tone
@@ -61,7 +61,7 @@ async def test_a_message_that_was_made_ahead_while_the_server_runs(
     before = kept(server)
     command = [sys.executable, "-m", "onhook", "prompt", "warm", str(file)]
     command += ["--data", str(server.data), "--allowed-networks", "127.0.0.0/8"]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60)
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=READY_S)
     assert done.returncode == 0, done.stderr
     made = kept(server)
     assert len(made) == len(before) + 2

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 from acceptance.files import FileServer, wav
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import READY_S, Customer, Onhook
 from acceptance.test_operating import onhook
 from acceptance.test_record import fetched
 from onhook.store import Keyring
@@ -81,7 +81,7 @@ def few_files(limit: int, *arguments: str) -> list[str]:
 
 def test_too_few_open_files_are_one_clear_sentence(tmp_path: os.PathLike[str]) -> None:
     command = few_files(100, "onhook", "serve", *PORTS, "--data", str(tmp_path))
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=READY_S, check=False)
     assert "100 files" in sentence(ended)
     assert "ulimit -n" in sentence(ended)
 
@@ -94,7 +94,7 @@ def test_few_open_files_are_said_at_the_start(tmp_path: os.PathLike[str]) -> Non
         assert one.stdout is not None
         ready = one.stdout.readline()
         one.terminate()
-        _, log = one.communicate(timeout=60)
+        _, log = one.communicate(timeout=READY_S)
     assert ready.startswith("onhook ready ")
     [warning] = [line for line in log.splitlines() if "few_open_files" in line]
     assert '"limit": 500' in warning
@@ -112,6 +112,6 @@ def test_the_limit_is_raised_as_far_as_that_is_allowed(tmp_path: os.PathLike[str
         assert one.stdout.readline().startswith("onhook ready ")
         soft, _ = resource.prlimit(one.pid, resource.RLIMIT_NOFILE)
         one.terminate()
-        _, log = one.communicate(timeout=60)
+        _, log = one.communicate(timeout=READY_S)
     assert soft >= 8000
     assert "few_open_files" not in log

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from acceptance.asking import rows
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import READY_S, Customer, Onhook
 from onhook import __version__
 from onhook.cli.main import app
 from onhook.cli.opening import opened_store
@@ -33,7 +33,7 @@ def onhook(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=READY_S,
         check=False,
     )
 

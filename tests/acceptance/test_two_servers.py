@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from acceptance.asking import OK
 from acceptance.crashing import kill, terminal_ids, the_end
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import READY_S, Customer, Onhook
 from onhook.cli.opening import opened_store
 from onhook.store import CallRecord
 from onhook.testing.call_log import How
@@ -61,9 +62,12 @@ async def talking(customer: Customer):  # type: ignore[no-untyped-def]
 async def test_a_second_server_does_not_start_while_the_first_one_lives(
     start: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
-    first = await asyncio.to_thread(start)
+    first = await asyncio.to_thread(start, lease_s="3")  # it may stand still for two of them
     customer = await Customer.make(first, receiver, phone)
-    call, session = await talking(customer)
+    call, told = await customer.call()
+    session = told["session"]
+    assert await customer.post("ivr/middle/hold", session=session) == OK
+    await call.answered(30)
     data = Path(tempfile.mkdtemp(prefix="onhook-"))
     shutil.copy(first.data / "secret.key", data)
     second = await asyncio.to_thread(_serve, first.settings["database_url"], data)
@@ -74,18 +78,20 @@ async def test_a_second_server_does_not_start_while_the_first_one_lives(
     assert "lease_waited_for" in second.stderr
     assert "Traceback" not in second.stderr
     assert (await stored(first, session)).state != "ended"
+    url = receiver.url("/end")
+    assert await customer.hangup(session, force="enabled", notify_url=url) == OK
     await call.ended(timeout_s=30)
     last = await the_end(receiver, session)
-    assert (last["ended_by"], last["cause"]) == ("application", "hangup")
+    assert (last["ended_by"], last["cause"]) == ("application", "forced_hangup")
     assert await asyncio.to_thread(first.stop) == 0
 
 
 def _serve(url: str, data: Path) -> subprocess.CompletedProcess[str]:
     ports = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", "--rtp-ports", "20000-59999"]
-    where = ["--database-url", url, "--data", str(data), "--lease-s", "1"]
+    where = ["--database-url", url, "--data", str(data), "--lease-s", "3"]
     return subprocess.run(
         [sys.executable, "-m", "onhook", "serve", *ports, *where],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=READY_S, check=False,
     )  # fmt: skip
 
 
