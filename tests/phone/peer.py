@@ -467,7 +467,7 @@ class Callee:
 
 class Settings(TypedDict, total=False):
     trusted_peers: tuple[IPv4Network | IPv6Network, ...]
-    max_calls: int
+    capacity: int
     contact_host: str
     trying: bool
     admits: Callable[[str], bool]

@@ -413,7 +413,7 @@ async def test_a_call_that_is_not_launched_yet() -> None:
 
 
 async def test_the_number_of_calls_is_bounded() -> None:
-    async with line(max_calls=1) as on:
+    async with line(capacity=1) as on:
         await on.dialled()
         dialler = on.dial()
         assert dialler.heard == []

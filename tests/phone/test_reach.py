@@ -350,7 +350,7 @@ async def test_draining() -> None:
 
 
 async def test_the_number_of_calls_is_bounded() -> None:
-    async with line(leave_ringing, max_calls=2) as on:
+    async with line(leave_ringing, capacity=2) as on:
         callers = [Caller(on.peer) for _ in range(2)]
         for caller in callers:
             await caller.ringing()
@@ -393,7 +393,7 @@ async def test_what_is_not_admitted_is_not_kept() -> None:
 
 
 async def test_what_lingers_is_bounded() -> None:
-    async with line(lambda call: call.reject(404), max_calls=2) as on:
+    async with line(lambda call: call.reject(404), capacity=2) as on:
         for _ in range(30):
             await Caller(on.peer).ringing()
             await on.peer.status(404)

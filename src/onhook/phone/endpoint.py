@@ -19,6 +19,7 @@ import structlog
 from onhook.phone.bodies import READABLE
 from onhook.phone.cause import SipCause
 from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.dialog_client import DialogClient
 from onhook.phone.digest import Authenticator
 from onhook.phone.errors import SdpError
 from onhook.phone.incoming import IncomingCall
@@ -61,7 +62,7 @@ class SipEndpoint(Wire):
     """Calls to us and calls of ours, over UDP and TCP.
 
     `contact_host` is the address that peers are told to reach us at, by default the one the socket
-    is bound to, or for 0.0.0.0 the one that routes to the peer. `max_calls` bounds the calls held
+    is bound to, or for 0.0.0.0 the one that routes to the peer. `capacity` bounds the calls held
     at once; beyond it new ones get 503. An empty `trusted_peers` trusts nobody. `clock` is the
     event loop unless a test says otherwise. `draining` may be set at any time: new
     calls and the probes of a dispatcher (OPTIONS) get 503 then, live calls go on. Without `trying`
@@ -78,7 +79,7 @@ class SipEndpoint(Wire):
         trusted_peers: Sequence[IPv4Network | IPv6Network],
         user_agent: str = "Onhook",
         contact_host: str | None = None,
-        max_calls: int = 5000,
+        capacity: int = 5000,
         retry_after_s: int = 30,
         trying: bool = True,
         admits: Admits = lambda host: True,
@@ -98,7 +99,7 @@ class SipEndpoint(Wire):
         self.draining = False
         self._on_call = on_call
         self._admits = admits
-        self._max_calls = max_calls
+        self._capacity = capacity
         self._retry_after = (("Retry-After", str(retry_after_s)),)
         self._resolver = Resolver()
         self._media_hosts = MediaHosts()
@@ -122,14 +123,14 @@ class SipEndpoint(Wire):
         `unsent`, `unread` (waited for too long), `keepalives`.
         """
         repeated = self._layer.retransmissions if self._layer else 0
-        unsent = self._transport.dropped + self._tcp.dropped
-        unread = self._transport.unread
+        unsent = self._sockets.dropped
+        unread = self._sockets.unread
         own = {"retransmissions": repeated, "unsent": unsent, "unread": unread}
         return {**self._counters, **own}
 
     async def start(self, host: str, port: int) -> None:
         """Bind and listen, over UDP and TCP; port 0 picks one, see `address`. OSError passes through."""
-        await self._open(host, port, max_lingering=4 * self._max_calls)
+        await self._open(host, port, max_lingering=4 * self._capacity)
         log.info("sip_listening", host=self.address[0], port=self.address[1])
 
     async def close(self) -> None:
@@ -143,7 +144,7 @@ class SipEndpoint(Wire):
         self._calls.clear()
         self._resolver.close()
         self._media_hosts.close()
-        await self._close()
+        await self._sockets.close()
 
     def dial(
         self,
@@ -173,7 +174,7 @@ class SipEndpoint(Wire):
         )
         credentials = Authenticator(trunk.username, trunk.password)
         call = OutgoingCall(outline, credentials, listener, self, ip=ip, port=port)
-        if len(self._calls) >= self._max_calls:
+        if len(self._calls) >= self._capacity:
             self._counters["overloaded"] += 1
             cause = SipCause(503, None, "too many calls")
             self._running_clock.call_later(0, call.fail, cause)
@@ -297,7 +298,7 @@ class SipEndpoint(Wire):
         """Find the address of a host that a peer named."""
         self._media_hosts.look_up(host, peer, on_address)
 
-    def forget(self, call: Leg) -> None:
+    def forget(self, call: DialogClient) -> None:
         """The call is over: requests within its dialog are answered 481 from now on."""
         self._calls.pop((call.dialog.call_id, call.dialog.local_tag), None)
 
@@ -326,7 +327,7 @@ class SipEndpoint(Wire):
             refusal = Refusal(482)
         if refusal is None and self.draining:
             refusal = Refusal(503, headers=self._retry_after)
-        if refusal is None and request.method == "INVITE" and len(self._calls) >= self._max_calls:
+        if refusal is None and request.method == "INVITE" and len(self._calls) >= self._capacity:
             self._counters["overloaded"] += 1
             refusal = Refusal(503, headers=self._retry_after)
         if refusal is not None and request.method == "INVITE":

@@ -10,9 +10,10 @@ from typing import Protocol
 from onhook.phone import sdp
 from onhook.phone.bodies import description_of
 from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.dialog_client import Signalling
 from onhook.phone.errors import CallStateError, NamedAddress, SdpError
 from onhook.phone.identity import called_user, caller_of
-from onhook.phone.leg import Leg, Signalling
+from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import MOVES, CallEvent, CallListener, CallState
 from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Request

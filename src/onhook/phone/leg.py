@@ -4,67 +4,21 @@ Everything is synchronous. A callback is always the last thing that happens, so 
 call back at once.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
 
 from onhook.phone import screening, sdp
 from onhook.phone.bodies import READABLE, description_of
-from onhook.phone.cause import SipCause, cause_of_request, cause_of_response, reason_header
-from onhook.phone.dialog import Dialog, DialogRecord
-from onhook.phone.errors import CallStateError, SdpError, UnsupportedBody
-from onhook.phone.lifecycle import CallEvent, CallState, LegListener, Moves
+from onhook.phone.cause import cause_of_request
+from onhook.phone.dialog_client import DialogClient, Signalling
+from onhook.phone.errors import SdpError, UnsupportedBody
+from onhook.phone.lifecycle import CallEvent, CallState
 from onhook.phone.media_hosts import read_located
-from onhook.phone.message import Address, Request, Response, TransactionKey
+from onhook.phone.message import Request, TransactionKey
 from onhook.phone.reply import ALLOW, HeaderLines, response
 from onhook.phone.sdp import Offer, RemoteMedia
 from onhook.phone.session import MediaSession
 from onhook.phone.transactions import Event, ServerInvite
-
-
-def _nobody_listens() -> None:
-    """For a leg whose owner does not ask whether the peer is there."""
-
-
-class Signalling(Protocol):
-    """What a call needs of its endpoint."""
-
-    user_agent: str
-
-    def contact_for(self, peer: Address) -> str:
-        """Our Contact value as `peer` can reach it."""
-
-    def serve_invite(self, request: Request) -> ServerInvite:
-        """Open the transaction of an INVITE."""
-
-    def sent_by(self, peer: Address) -> str:
-        """Our host and port as `peer` can reach them."""
-
-    def look_up(self, host: str, peer: Address, on_address: Callable[[str], None]) -> None:
-        """Find the address of a host that `peer` named; `on_address` hears later, "" if it has none."""
-
-    def answer(self, request: Request, data: bytes) -> None:
-        """Answer another request, through a transaction."""
-
-    def refuse(self, request: Request, status: int, headers: HeaderLines = ()) -> None:
-        """Answer a request without keeping anything of it."""
-
-    def send_within(
-        self,
-        record: DialogRecord,
-        method: str,
-        headers: HeaderLines,
-        on_final: Callable[[Response | None], None],
-        body: bytes = b"",
-    ) -> None:
-        """Send a request within a dialog until it is answered; None if it never is."""
-
-    def soon(self, callback: Callable[[], None]) -> None:
-        """Call back after T1, in which a message that is on its way arrives (RFC 3261 17.1.1.1)."""
-
-    def forget(self, call: "Leg") -> None:
-        """The call is over: nothing in its dialog is for it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,54 +30,14 @@ class Unacknowledged:
     offered: bool
 
 
-class Leg(ABC):
-    """The common half of a call to us and a call of ours."""
-
-    moves: ClassVar[Moves]
-    listener: LegListener | None = None
-    sip_call_id: str
-    dialog: Dialog
-    state: CallState
+class Leg(DialogClient):
+    """The common half of a call to us and a call of ours: what the peer asks, and what it is answered."""
 
     def __init__(self, signalling: Signalling) -> None:
-        self._signalling = signalling
+        super().__init__(signalling)
         self._session = MediaSession()
         self._unacknowledged: Unacknowledged | None = None
         self._looked_up_for: TransactionKey | None = None
-        self._bye_headers: tuple[tuple[str, str], ...] = ()
-        self.on_heard: Callable[[], None] = _nobody_listens
-        """Called before anything else whenever a message shows that the peer is there and has this call."""
-
-    # What the owner does.
-
-    @property
-    def signalling_ips(self) -> tuple[str, ...]:
-        """The numeric addresses that the peer's signalling names, where its audio may come from too."""
-        return self.dialog.signalling_ips
-
-    @abstractmethod
-    def hangup(self, reason: str | None = None) -> None:
-        """End the call as its state asks for; the listener is told. `reason` goes into a Reason header."""
-
-    @abstractmethod
-    def record(self) -> DialogRecord:
-        """A snapshot from which `SipEndpoint` can end this call after a restart."""
-
-    def probe(self, on_result: Callable[[SipCause], None]) -> bool:
-        """Ask the peer by OPTIONS whether it still has this call; False if it is not established.
-
-        The status that `on_result` hears is 481 when the peer does not know the call, 408 when it
-        did not answer (RFC 3261 12.2.1.2); with any other the peer and the call are there.
-        """
-        if self.state is not CallState.ESTABLISHED:
-            return False
-        self._request("OPTIONS", on_result, (("Accept", "application/sdp"),))
-        return True
-
-    def abandon(self) -> None:
-        """Forget the call without a word to anybody, because the endpoint closes."""
-        self.state = CallState.ENDED
-        self.listener = None
 
     # What the network does.
 
@@ -283,21 +197,6 @@ class Leg(ABC):
 
     # How it is done.
 
-    def _happens(self, event: CallEvent) -> bool:
-        """Move if the table says so."""
-        following = self.moves.get((self.state, event))
-        if following is not None:
-            self.state = following
-        return following is not None
-
-    def _move(self, event: CallEvent) -> CallState:
-        """Move, or tell the owner that it cannot."""
-        if not self._happens(event):
-            raise CallStateError(
-                f"{event.name.lower()} of a call that is {self.state.name.lower()}"
-            )
-        return self.state
-
     def _accept(
         self, transaction: ServerInvite, invite: Request, body: bytes, *, offered: bool
     ) -> None:
@@ -305,55 +204,6 @@ class Leg(ABC):
         transaction.on_unacknowledged = self._no_ack
         headers = self._dialog_headers(invite)
         transaction.respond(200, self._reply(invite, 200, headers=headers, body=body))
-
-    def _leave(self, reason: str | None) -> CallState:
-        """Move as the owner's hanging up says; the words go into the BYE, whenever it leaves."""
-        headers = (reason_header(reason),) if reason else ()
-        state = self._move(CallEvent.HANGUP)
-        self._bye_headers = headers
-        return state
-
-    def _bye(self) -> None:
-        self._request("BYE", self._bye_done, self._bye_headers)
-
-    def _bye_done(self, cause: SipCause) -> None:
-        if self._happens(CallEvent.BYE_DONE):
-            self._end()
-            self._hangup_done(cause)
-
-    def _hangup_done(self, cause: SipCause) -> None:
-        if self.listener:
-            self.listener.hangup_done(cause)
-
-    def _request(
-        self,
-        method: str,
-        on_done: Callable[[SipCause], None],
-        headers: HeaderLines = (),
-        body: bytes = b"",
-        tried: tuple[int, ...] = (),
-    ) -> None:
-        """Send a request within the dialog; again, if a challenge to it can be answered."""
-
-        def done(final: Response | None) -> None:
-            if final is not None and final.status not in (408, 481):
-                self.on_heard()
-            if final is not None and self._take_challenge(final, tried):
-                self._request(method, on_done, headers, body, (*tried, final.status))
-            else:
-                on_done(cause_of_response(final))
-
-        record = self.dialog.record()
-        self.dialog.take_cseq()
-        credentials = self._credentials(method, record.request_uri)
-        self._signalling.send_within(record, method, (*headers, *credentials), done, body)
-
-    def _take_challenge(self, final: Response, tried: tuple[int, ...]) -> bool:
-        """Whether this was a challenge, and there are credentials for it."""
-        return False
-
-    def _credentials(self, method: str, uri: str) -> HeaderLines:
-        return ()
 
     def _settle(self) -> None:
         """The 2xx need not be repeated any more."""
@@ -363,7 +213,7 @@ class Leg(ABC):
 
     def _end(self) -> None:
         self._settle()
-        self._signalling.forget(self)
+        super()._end()
 
     def _dialog_headers(self, request: Request) -> tuple[tuple[str, str], ...]:
         routes = (("Record-Route", line) for line in request.headers.get("record-route", ()))

@@ -11,10 +11,11 @@ from typing import Protocol
 from onhook.phone.bodies import description_of
 from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_request
 from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.dialog_client import Signalling
 from onhook.phone.digest import Authenticator
 from onhook.phone.errors import UnsupportedBody
 from onhook.phone.invite import MAX_FORKS, Outline, SentInvite
-from onhook.phone.leg import Leg, Signalling
+from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import OUTGOING_MOVES, CallEvent, CallState, OutgoingListener
 from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Address, Request, Response

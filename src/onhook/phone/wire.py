@@ -21,7 +21,8 @@ from onhook.phone.layer import TransactionLayer
 from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, TcpAddress, parse
 from onhook.phone.neighbours import Neighbours
 from onhook.phone.reply import HeaderLines, bad_request
-from onhook.phone.routing import return_address, sent_by_port
+from onhook.phone.routing import return_address
+from onhook.phone.sockets import Sockets
 from onhook.phone.tcp import TcpTransport
 from onhook.phone.timers import Clock, Timers
 from onhook.phone.transactions import ClientInvite, Event, InviteUser, ServerInvite
@@ -32,8 +33,6 @@ log = structlog.get_logger()
 OnMessage = Callable[[str, bytes, Address], None]
 """Sees every message: "in" or "out", the bytes, the peer's address. For traces; must be quick."""
 
-_ATTEMPTS = 10
-"""To find a port that is free for UDP and TCP, when any will do."""
 _METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER"))
 
 
@@ -56,20 +55,20 @@ class Wire(ABC):
         self._timers = timers or Timers()
         self._clock = clock
         self._layer: TransactionLayer | None = None
-        self._transport = UdpTransport(self._received)
-        self._tcp = TcpTransport(
+        tcp = TcpTransport(
             self._received,
             on_refused=lambda peer: self._disconnected(peer, Event.UNREACHABLE),
             on_lost=lambda peer: self._disconnected(peer, Event.LOST),
             trusts=self._neighbours.trusts,
             is_used=lambda peer: self.is_used(peer) or self._running.is_used(peer),
         )
+        self._sockets = Sockets(UdpTransport(self._received), tcp, self._neighbours.trusts)
         self._counters: Counter[str] = Counter()
 
     @property
     def address(self) -> Address:
         """The address the sockets are bound to, once started."""
-        return self._transport.address
+        return self._sockets.address
 
     def local_address_towards(self, peer: str) -> str:
         """The address of ours that `peer` (numeric) is told; OSError when there is no route."""
@@ -92,15 +91,7 @@ class Wire(ABC):
         self._layer = TransactionLayer(
             self._send, self, clock, self._timers, max_lingering=max_lingering
         )
-        for attempt in range(_ATTEMPTS):
-            await self._transport.open(host, port)
-            try:
-                await self._tcp.open(*self.address, clock)
-                break
-            except OSError:
-                await self._transport.close()
-                if port or attempt == _ATTEMPTS - 1:
-                    raise
+        await self._sockets.open(host, port, clock)
         self._neighbours.bound = self.address[0]
 
     def _stop(self) -> None:
@@ -108,10 +99,6 @@ class Wire(ABC):
         if self._layer is not None:
             self._layer.close()
             self._layer = None
-
-    async def _close(self) -> None:
-        await self._tcp.close()
-        await self._transport.close()
 
     @property
     def _running_clock(self) -> Clock:
@@ -156,7 +143,7 @@ class Wire(ABC):
     ) -> None:
         """Send a request within a dialog until it is answered."""
         branch = MAGIC_COOKIE + secrets.token_hex(8)
-        data = self._written(record, method, branch, headers, body)
+        data = _written(self, record, method, branch, headers, body)
         self._running.request(
             data, record.destination, branch=branch, method=method, on_final=on_final
         )
@@ -164,7 +151,7 @@ class Wire(ABC):
     def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> bytes:
         """Send the ACK of a 2xx, to which nobody answers; what was sent."""
         branch = MAGIC_COOKIE + secrets.token_hex(8)
-        data = self._written(record, "ACK", branch, headers, b"")
+        data = _written(self, record, "ACK", branch, headers, b"")
         self._send(data, record.destination)
         return data
 
@@ -202,19 +189,6 @@ class Wire(ABC):
 
     # Messages.
 
-    def _written(
-        self, record: DialogRecord, method: str, branch: str, headers: HeaderLines, body: bytes
-    ) -> bytes:
-        return write_request(
-            record,
-            method,
-            branch=branch,
-            sent_by=self.sent_by(record.destination),
-            user_agent=self.user_agent,
-            headers=headers,
-            body=body,
-        )
-
     def _received(self, data: bytes, source: Address) -> None:
         try:
             self._read(data, source)
@@ -233,7 +207,9 @@ class Wire(ABC):
             message = parse(data, source)
         except BadRequest as error:
             self._counters["malformed"] += 1
-            self._answer_malformed(error, source)
+            answer = _answer_to(error, source) if self._neighbours.trusts(source[0]) else None
+            if answer is not None:
+                self._send(*answer)
             return
         except Unanswerable:
             self._counters["malformed"] += 1
@@ -243,37 +219,12 @@ class Wire(ABC):
             self._counters["requests." + method] += 1
         self._layer.receive(message)
 
-    def _answer_malformed(self, error: BadRequest, source: Address) -> None:
-        if error.method == "ACK" or not self._neighbours.trusts(source[0]):
-            return
-        try:
-            data = bad_request(error, source, secrets.token_hex(8))
-        except Unanswerable:
-            return
-        top = readable_via(error.headers)
-        self._send(data, return_address(top, source) if top else source)
-
     def _send(self, data: bytes, destination: Address) -> None:
         if self.on_message is not None:
             self.on_message("out", data, destination)
         if data.startswith(b"SIP/2.0 "):
             self._counters[f"responses.{data[8:9].decode()}xx"] += 1
-        if not isinstance(destination, TcpAddress):
-            self._transport.send(data, destination)
-        elif data.startswith(b"SIP/2.0 ") and not self._tcp.is_connected(destination):
-            self._reconnect(data, destination)
-        else:
-            self._tcp.send(data, destination)
-
-    def _reconnect(self, data: bytes, peer: TcpAddress) -> None:
-        """A response whose connection is gone goes to the port that its Via names, over a new one.
-
-        RFC 3261 18.2.2. Not for strangers: we would connect wherever they say.
-        """
-        if self._neighbours.trusts(peer.host):
-            self._tcp.send(data, TcpAddress(peer.host, sent_by_port(data)))
-        else:
-            self._tcp.dropped += 1
+        self._sockets.send(data, destination)
 
     def _disconnected(self, peer: Address, event: Event) -> None:
         try:
@@ -281,3 +232,34 @@ class Wire(ABC):
                 self._layer.disconnected(peer, event)
         except Exception:  # the root of what a lost connection sets off
             log.exception("sip_disconnect_failed")
+
+
+def _answer_to(error: BadRequest, source: Address) -> tuple[bytes, Address] | None:
+    """The 400 for a request that cannot be read, and where it goes; None if there is no answering it."""
+    if error.method == "ACK":
+        return None
+    try:
+        data = bad_request(error, source, secrets.token_hex(8))
+    except Unanswerable:
+        return None
+    top = readable_via(error.headers)
+    return data, return_address(top, source) if top else source
+
+
+def _written(
+    wire: Wire,
+    record: DialogRecord,
+    method: str,
+    branch: str,
+    headers: HeaderLines,
+    body: bytes,
+) -> bytes:
+    return write_request(
+        record,
+        method,
+        branch=branch,
+        sent_by=wire.sent_by(record.destination),
+        user_agent=wire.user_agent,
+        headers=headers,
+        body=body,
+    )

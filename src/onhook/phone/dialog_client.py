@@ -1,0 +1,177 @@
+"""What we do of our own accord within a dialog: requests until they are answered, and the end of the call.
+
+RFC 3261 12.2.1 and 15. Everything is synchronous. A callback is always the last thing that happens, so that
+the owner may call back at once.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, Protocol
+
+from onhook.phone.cause import SipCause, cause_of_response, reason_header
+from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.errors import CallStateError
+from onhook.phone.lifecycle import CallEvent, CallState, LegListener, Moves
+from onhook.phone.message import Address, Request, Response
+from onhook.phone.reply import HeaderLines
+from onhook.phone.transactions import ServerInvite
+
+
+def _nobody_listens() -> None:
+    """For a leg whose owner does not ask whether the peer is there."""
+
+
+class Signalling(Protocol):
+    """What a call needs of its endpoint."""
+
+    user_agent: str
+
+    def contact_for(self, peer: Address) -> str:
+        """Our Contact value as `peer` can reach it."""
+
+    def serve_invite(self, request: Request) -> ServerInvite:
+        """Open the transaction of an INVITE."""
+
+    def sent_by(self, peer: Address) -> str:
+        """Our host and port as `peer` can reach them."""
+
+    def look_up(self, host: str, peer: Address, on_address: Callable[[str], None]) -> None:
+        """Find the address of a host that `peer` named; `on_address` hears later, "" if it has none."""
+
+    def answer(self, request: Request, data: bytes) -> None:
+        """Answer another request, through a transaction."""
+
+    def refuse(self, request: Request, status: int, headers: HeaderLines = ()) -> None:
+        """Answer a request without keeping anything of it."""
+
+    def send_within(
+        self,
+        record: DialogRecord,
+        method: str,
+        headers: HeaderLines,
+        on_final: Callable[[Response | None], None],
+        body: bytes = b"",
+    ) -> None:
+        """Send a request within a dialog until it is answered; None if it never is."""
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Call back after T1, in which a message that is on its way arrives (RFC 3261 17.1.1.1)."""
+
+    def forget(self, call: "DialogClient") -> None:
+        """The call is over: nothing in its dialog is for it any more."""
+
+
+class DialogClient(ABC):
+    """The part of a call that asks (UAC): `moves` says what may happen when."""
+
+    moves: ClassVar[Moves]
+    listener: LegListener | None = None
+    sip_call_id: str
+    dialog: Dialog
+    state: CallState
+
+    def __init__(self, signalling: Signalling) -> None:
+        self._signalling = signalling
+        self._bye_headers: tuple[tuple[str, str], ...] = ()
+        self.on_heard: Callable[[], None] = _nobody_listens
+        """Called before anything else whenever a message shows that the peer is there and has this call."""
+
+    # What the owner does.
+
+    @property
+    def signalling_ips(self) -> tuple[str, ...]:
+        """The numeric addresses that the peer's signalling names, where its audio may come from too."""
+        return self.dialog.signalling_ips
+
+    @abstractmethod
+    def hangup(self, reason: str | None = None) -> None:
+        """End the call as its state asks for; the listener is told. `reason` goes into a Reason header."""
+
+    @abstractmethod
+    def record(self) -> DialogRecord:
+        """A snapshot from which `SipEndpoint` can end this call after a restart."""
+
+    def probe(self, on_result: Callable[[SipCause], None]) -> bool:
+        """Ask the peer by OPTIONS whether it still has this call; False if it is not established.
+
+        The status that `on_result` hears is 481 when the peer does not know the call, 408 when it
+        did not answer (RFC 3261 12.2.1.2); with any other the peer and the call are there.
+        """
+        if self.state is not CallState.ESTABLISHED:
+            return False
+        self._request("OPTIONS", on_result, (("Accept", "application/sdp"),))
+        return True
+
+    def abandon(self) -> None:
+        """Forget the call without a word to anybody, because the endpoint closes."""
+        self.state = CallState.ENDED
+        self.listener = None
+
+    # How it is done.
+
+    def _happens(self, event: CallEvent) -> bool:
+        """Move if the table says so."""
+        following = self.moves.get((self.state, event))
+        if following is not None:
+            self.state = following
+        return following is not None
+
+    def _move(self, event: CallEvent) -> CallState:
+        """Move, or tell the owner that it cannot."""
+        if not self._happens(event):
+            raise CallStateError(
+                f"{event.name.lower()} of a call that is {self.state.name.lower()}"
+            )
+        return self.state
+
+    def _leave(self, reason: str | None) -> CallState:
+        """Move as the owner's hanging up says; the words go into the BYE, whenever it leaves."""
+        headers = (reason_header(reason),) if reason else ()
+        state = self._move(CallEvent.HANGUP)
+        self._bye_headers = headers
+        return state
+
+    def _bye(self) -> None:
+        self._request("BYE", self._bye_done, self._bye_headers)
+
+    def _bye_done(self, cause: SipCause) -> None:
+        if self._happens(CallEvent.BYE_DONE):
+            self._end()
+            self._hangup_done(cause)
+
+    def _hangup_done(self, cause: SipCause) -> None:
+        if self.listener:
+            self.listener.hangup_done(cause)
+
+    def _request(
+        self,
+        method: str,
+        on_done: Callable[[SipCause], None],
+        headers: HeaderLines = (),
+        body: bytes = b"",
+        tried: tuple[int, ...] = (),
+    ) -> None:
+        """Send a request within the dialog; again, if a challenge to it can be answered."""
+
+        def done(final: Response | None) -> None:
+            if final is not None and final.status not in (408, 481):
+                self.on_heard()
+            if final is not None and self._take_challenge(final, tried):
+                self._request(method, on_done, headers, body, (*tried, final.status))
+            else:
+                on_done(cause_of_response(final))
+
+        record = self.dialog.record()
+        self.dialog.take_cseq()
+        credentials = self._credentials(method, record.request_uri)
+        self._signalling.send_within(record, method, (*headers, *credentials), done, body)
+
+    def _take_challenge(self, final: Response, tried: tuple[int, ...]) -> bool:
+        """Whether this was a challenge, and there are credentials for it."""
+        return False
+
+    def _credentials(self, method: str, uri: str) -> HeaderLines:
+        return ()
+
+    def _end(self) -> None:
+        self._signalling.forget(self)
