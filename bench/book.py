@@ -19,6 +19,7 @@ import structlog
 import uvloop
 
 from onhook import call as machine
+from onhook import urls
 from onhook.call import Call, Job, State
 from onhook.call.works import Gathering
 from onhook.calls import clock, dialogs
@@ -34,7 +35,7 @@ from bench.figures import Figures, save, table
 
 OUT = Path(__file__).resolve().parent / "out" / "book.json"
 APPLICATION = Application("a" * 16, "bench", "h" * 64, "token", "secret", 1)
-URL = "https://shop.example.com/calls"
+URL = urls.parse("https://shop.example.com/calls")
 DIALOG = DialogRecord(
     call_id="3848276298220188511@atlanta.example.com",
     local="<sip:+6531234567@192.0.2.7:5060>;tag=9fxced76sl",

@@ -1,6 +1,7 @@
 """Calls in which a block does its work, and the paths that lead there."""
 
 from call.lives import CALLED, WAITING, Path
+from onhook import urls
 from onhook.call import Job, PeerAnswered, PeerRang, Played, Prepared, Requested, Work
 from onhook.call.works import (
     Gathering,
@@ -12,9 +13,10 @@ from onhook.call.works import (
     Transferring,
     Unholding,
 )
+from onhook.urls import WebUrl
 
-BLOCK_URL = "http://app.example/block"
-MONITOR_URL = "http://app.example/monitored"
+BLOCK_URL = urls.parse("http://app.example/block")
+MONITOR_URL = urls.parse("http://app.example/monitored")
 LINK = "http://onhook.example/recordings/1"
 WHOLE_LINK = "http://onhook.example/recordings/2"
 
@@ -25,7 +27,7 @@ def block(
     request_id: int = 3,
     *,
     speaks: bool = True,
-    url: str | None = BLOCK_URL,
+    url: WebUrl | None = BLOCK_URL,
     tag: str = "",
 ) -> Job:
     """A block as an application asks for it."""
@@ -49,20 +51,24 @@ def record(*, speaks: bool = True, beep: bool = True) -> Job:
     return block(Recording("rec", LINK, 60.0, beep), "record", speaks=speaks)
 
 
-def monitor(url: str | None = MONITOR_URL, request_id: int = 3, *, speaks: bool = True) -> Job:
+def monitor(url: WebUrl | None = MONITOR_URL, request_id: int = 3, *, speaks: bool = True) -> Job:
     """A Monitor whose last notification goes to another URL than its first, or to the same."""
     return block(Monitoring("mon", WHOLE_LINK, url), "monitor", request_id, speaks=speaks)
 
 
 def transfer(
-    *, speaks: bool = True, goes_on: bool = False, url: str | None = BLOCK_URL, request_id: int = 3
+    *,
+    speaks: bool = True,
+    goes_on: bool = False,
+    url: WebUrl | None = BLOCK_URL,
+    request_id: int = 3,
 ) -> Job:
     """A Transfer to a number that rings for 20 s."""
     work = Transferring(20.0, goes_on)
     return block(work, "transfer", request_id, speaks=speaks, url=url)
 
 
-def unhold(request_id: int = 4, url: str | None = BLOCK_URL) -> Job:
+def unhold(request_id: int = 4, url: WebUrl | None = BLOCK_URL) -> Job:
     """An Unhold."""
     return block(Unholding(), "unhold", request_id, speaks=False, url=url)
 

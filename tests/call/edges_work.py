@@ -14,6 +14,7 @@ from call.at_work import (
     LISTENING,
     MEETING,
     MONITOR,
+    MONITOR_URL,
     MONITORED,
     MONITORING,
     PREPARING_UNHOLD,
@@ -89,9 +90,7 @@ from onhook.call import (
 )
 from onhook.call.works import Meeting
 
-MONITOR_CONTACT = Contact(
-    "monitor", "http://app.example/monitored", "", (("monitor_url", WHOLE_LINK),)
-)
+MONITOR_CONTACT = Contact("monitor", MONITOR_URL, "", (("monitor_url", WHOLE_LINK),))
 NOT_REACHED = (EndedBy.SYSTEM, "transfer_failed")
 TOGETHER = (StopPlaying(), Bridge())
 SPOKEN_TO = begun(gather(speaks=False))

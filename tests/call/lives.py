@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from onhook import urls
 from onhook.call import (
     Acknowledged,
     Call,
@@ -22,6 +23,7 @@ from onhook.call import (
     step,
 )
 from onhook.call.works import HangingUp, Saying
+from onhook.urls import WebUrl
 
 
 @dataclass(frozen=True)
@@ -38,23 +40,23 @@ Path = tuple[Event | Placed, ...]
 
 LIMITS = Limits(ringing_s=60.0, idle_s=900.0, settle_s=0.5, reject_code=603)
 
-FORWARD = Contact("answer", "http://app.example/incoming")
-DIAL_URL = "http://app.example/dialled"
-PLAY_URL = "http://app.example/played"
-HANGUP_URL = "http://app.example/over"
-FORCE_URL = "http://app.example/forced"
+FORWARD = Contact("answer", urls.parse("http://app.example/incoming"))
+DIAL_URL = urls.parse("http://app.example/dialled")
+PLAY_URL = urls.parse("http://app.example/played")
+HANGUP_URL = urls.parse("http://app.example/over")
+FORCE_URL = urls.parse("http://app.example/forced")
 
 ANSWERED = Saying(fields=(("dial_status", "answered"),))
 """The work of a Dial."""
 
 
-def play(request_id: int, url: str | None = PLAY_URL, tag: str = "") -> Job:
+def play(request_id: int, url: WebUrl | None = PLAY_URL, tag: str = "") -> Job:
     """A Play as an application asks for it; it always has a message."""
     return Job(request_id, "play", notify_url=url, tag=tag, speaks=True, work=Saying())
 
 
 def hangup(
-    request_id: int, *, speaks: bool = False, url: str | None = HANGUP_URL, tag: str = ""
+    request_id: int, *, speaks: bool = False, url: WebUrl | None = HANGUP_URL, tag: str = ""
 ) -> Job:
     """A Hangup that waits its turn."""
     return Job(
@@ -69,7 +71,7 @@ def hangup(
 
 
 def forced(
-    request_id: int, *, speaks: bool = False, url: str | None = FORCE_URL, tag: str = ""
+    request_id: int, *, speaks: bool = False, url: WebUrl | None = FORCE_URL, tag: str = ""
 ) -> Job:
     """A Hangup with force=enabled; with ``speaks`` it has a message too, which is refused."""
     return Job(
@@ -84,14 +86,14 @@ def forced(
     )
 
 
-def dial_job(url: str | None = DIAL_URL, tag: str = "", *, speaks: bool = True) -> Job:
+def dial_job(url: WebUrl | None = DIAL_URL, tag: str = "", *, speaks: bool = True) -> Job:
     """A Dial as an application asks for it."""
     return Job(1, "dial", notify_url=url, tag=tag, speaks=speaks, work=ANSWERED)
 
 
 def dialling(
     *,
-    url: str | None = DIAL_URL,
+    url: WebUrl | None = DIAL_URL,
     tag: str = "",
     speaks: bool = True,
     max_s: float | None = None,

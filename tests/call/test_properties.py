@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from call.books import LOOP, Books
 from call.lives import ANSWERED, FORWARD, LIMITS, forced, hangup, play
+from onhook import urls
 from onhook.call import (
     Accept,
     Acknowledged,
@@ -55,6 +56,7 @@ from onhook.call.works import (
     Transferring,
     Unholding,
 )
+from onhook.urls import WebUrl
 
 Ending = (
     HungUp
@@ -68,7 +70,7 @@ Ending = (
 )
 ENDINGS: tuple[type[Ending], ...] = get_args(Ending)
 
-URL = st.sampled_from(["http://app.example/1", "http://app.example/2", "http://app.example/3"])
+URL = st.sampled_from([urls.parse(f"http://app.example/{number}") for number in (1, 2, 3)])
 URLS = URL | st.none()
 TAGS = st.sampled_from(["", "t"])
 PICK = st.integers(0, 9)
@@ -191,40 +193,40 @@ class AnyCall:
         return len(self.books.jobs)
 
     def ask_for(
-        self, work: Work, block: str, url: str | None, tag: str = "", speaks: bool = False
+        self, work: Work, block: str, url: WebUrl | None, tag: str = "", speaks: bool = False
     ) -> None:
         self.ask(Job(self.next_id, block, url, tag, speaks, work=work))
 
-    def ask_to_play(self, url: str | None, tag: str) -> None:
+    def ask_to_play(self, url: WebUrl | None, tag: str) -> None:
         self.ask(play(self.next_id, url, tag))
 
-    def ask_to_gather(self, url: str, speaks: bool, max_digits: int, attempts: int) -> None:
+    def ask_to_gather(self, url: WebUrl, speaks: bool, max_digits: int, attempts: int) -> None:
         self.ask_for(Gathering(max_digits, 10.0, attempts), "gather", url, speaks=speaks)
 
-    def ask_to_record(self, url: str, speaks: bool, beep: bool) -> None:
+    def ask_to_record(self, url: WebUrl, speaks: bool, beep: bool) -> None:
         name = f"recording {self.next_id}"
         self.ask_for(Recording(name, f"/{name}", 60.0, beep), "record", url, speaks=speaks)
 
-    def ask_to_monitor(self, url: str, last_url: str | None, tag: str, speaks: bool) -> None:
+    def ask_to_monitor(self, url: WebUrl, last_url: WebUrl | None, tag: str, speaks: bool) -> None:
         name = f"monitor {self.next_id}"
         self.ask_for(Monitoring(name, f"/{name}", last_url), "monitor", url, tag, speaks)
 
     def ask_to_hold(self, speaks: bool) -> None:
         self.ask_for(Holding(), "hold", None, speaks=speaks)
 
-    def ask_to_unhold(self, url: str | None, tag: str) -> None:
+    def ask_to_unhold(self, url: WebUrl | None, tag: str) -> None:
         self.ask_for(Unholding(), "unhold", url, tag)
 
-    def ask_to_transfer(self, url: str | None, speaks: bool, goes_on: bool) -> None:
+    def ask_to_transfer(self, url: WebUrl | None, speaks: bool, goes_on: bool) -> None:
         self.ask_for(Transferring(20.0, goes_on), "transfer", url, speaks=speaks)
 
-    def ask_to_meet(self, url: str | None, speaks: bool) -> None:
+    def ask_to_meet(self, url: WebUrl | None, speaks: bool) -> None:
         self.ask_for(Meeting(), "transfer", url, speaks=speaks)
 
-    def ask_to_hang_up(self, speaks: bool, url: str | None, tag: str) -> None:
+    def ask_to_hang_up(self, speaks: bool, url: WebUrl | None, tag: str) -> None:
         self.ask(hangup(self.next_id, speaks=speaks, url=url, tag=tag))
 
-    def ask_to_hang_up_by_force(self, silent: bool, url: str | None, tag: str) -> None:
+    def ask_to_hang_up_by_force(self, silent: bool, url: WebUrl | None, tag: str) -> None:
         self.ask(forced(self.next_id, speaks=not silent, url=url, tag=tag))
 
     def ask_to_hang_up_by_reference(self) -> None:

@@ -59,11 +59,12 @@ from onhook.call import (
     StopPlaying,
 )
 from onhook.call.works import Monitoring
+from onhook.urls import WebUrl
 
 # Monitor --------------------------------------------------------------------------------------
 
 
-def whole(url: str = MONITOR_URL, tag: str = "") -> Contact:
+def whole(url: WebUrl = MONITOR_URL, tag: str = "") -> Contact:
     """Who gets the link to the recording of the whole call."""
     return Contact("monitor", url, tag, (("monitor_url", WHOLE_LINK),))
 
@@ -102,7 +103,7 @@ def test_without_one_its_notify_url_is_told_the_link() -> None:
 
 
 @pytest.mark.parametrize("url", [None, BLOCK_URL], ids=["left out", "the same"])
-def test_who_is_told_of_both_is_told_once(url: str | None) -> None:
+def test_who_is_told_of_both_is_told_once(url: WebUrl | None) -> None:
     life = Life((*begun(monitor(url, speaks=False)), HungUp(11.0)))
 
     assert life.terminal == [whole(BLOCK_URL)]

@@ -21,6 +21,7 @@ from call.lives import (
     hangup,
     play,
 )
+from onhook import urls
 from onhook.call import (
     Cancelled,
     Due,
@@ -32,13 +33,15 @@ from onhook.call import (
     State,
 )
 
+ANOTHER = urls.parse("http://app.example/2")
+
 
 def test_the_terminal_notification_goes_to_the_block_in_progress() -> None:
-    life = Life((*WAITING, Requested(5.0, play(3, "http://app.example/2")), Prepared(6.0, 3)))
+    life = Life((*WAITING, Requested(5.0, play(3, ANOTHER)), Prepared(6.0, 3)))
 
     life.then(HungUp(7.0))
 
-    assert life.terminal == [contact(play(3, "http://app.example/2"))]
+    assert life.terminal == [contact(play(3, ANOTHER))]
 
 
 def test_else_to_the_last_block_that_had_one() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from onhook import urls
 from onhook.billing import BilledLeg, Rate, micros
 from onhook.call import Acknowledged, Call, HungUp, Job, Prepared, Requested, arrive, step
 from onhook.call.model import Limits
@@ -19,6 +20,8 @@ from onhook.store import Account, LedgerEntry, Money, RateRecord, Store, StoreEr
 RATE = Rate("SGD", Decimal("0.060"), 1, 1)
 """A step of a second costs a tenth of a cent."""
 STEP = 1000
+
+URL = urls.parse("http://x/")
 
 
 @pytest.fixture
@@ -50,9 +53,9 @@ class Listener:
 
 def answered(at: float) -> Call:
     """A call that was answered at this time, and plays."""
-    call, _ = arrive("S1", "http://x/", Limits(), at)
+    call, _ = arrive("S1", URL, Limits(), at)
     for event in (
-        Requested(at, Job(1, "play", "http://x/", speaks=True, work=Saying())),
+        Requested(at, Job(1, "play", URL, speaks=True, work=Saying())),
         Prepared(at, 1),
         Acknowledged(at),
     ):

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from onhook import call as machine
+from onhook import urls
 from onhook.blocks.hangup import HangupRequest
 from onhook.call import Limits, State
 from onhook.calls import clock
@@ -110,7 +111,7 @@ def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
     meter = SimpleNamespace(follow=lambda *_: None)
     record = CallRecord("S", "AA-C-1", "A", "main", "", "", "+6531234567", 0, "SGD", "0.020")
     now_s = clock.now_s()
-    call, effects = machine.arrive("S", "http://127.0.0.1/", Limits(settle_s=0), now_s)
+    call, effects = machine.arrive("S", urls.parse("http://127.0.0.1/"), Limits(settle_s=0), now_s)
     leg = Leg()
     first = IncomingLeg(cast(Any, leg), lambda _: "127.0.0.1", audio_from_anywhere=False)
     live = LiveCall(record, call, first, cast(Any, services), cast(Any, meter))

@@ -9,6 +9,7 @@ from call.at_work import (
     ANNOUNCING,
     AUDIBLE,
     BEEPING,
+    BLOCK_URL,
     ENTERING,
     JOINED,
     LEAVING,
@@ -52,7 +53,7 @@ from onhook.calls.recovery import ended, last_contacts
 from onhook.store import StoredDialogs
 from store.samples import call
 
-MEMBER = block(Meeting("dial_status"), "conference", 1, url="http://app.example/block")
+MEMBER = block(Meeting("dial_status"), "conference", 1, url=BLOCK_URL)
 BOTH = begun(record(beep=False, speaks=False), (*MONITORING, Played(8.0, 3)), at=9.0)
 
 AT_WORK: Mapping[str, tuple[Path, Mapping[str, str]]] = {

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from onhook import urls
 from onhook.call import Contact
 from onhook.store import NO_DIALOGS, NotificationContext, Store, StoredDialogs, Writes
 from onhook.store.json_columns import ContextColumn, DialogsColumn, JsonObject
@@ -13,7 +14,7 @@ ONE = {"call_id": "x", "routes": ["a"], "pending": None}
 FULL = NotificationContext(
     always=(("from_name", "東京"),),
     fields=(("digits", "12"), ("record_url", "http://a/")),
-    monitor=Contact("monitor", "http://b/", "t", (("monitor_url", "http://c/"),)),
+    monitor=Contact("monitor", urls.parse("http://b/"), "t", (("monitor_url", "http://c/"),)),
     received_s="1.250",
     format="json",
 )

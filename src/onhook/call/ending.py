@@ -3,6 +3,8 @@
 import enum
 from dataclasses import dataclass
 
+from onhook.urls import WebUrl
+
 Fields = tuple[tuple[str, str], ...]
 """Fields of a notification that are the block's own, e.g. ``(("digits", "42"),)``."""
 
@@ -13,7 +15,7 @@ class Contact:
     what the block came to."""
 
     block: str
-    url: str
+    url: WebUrl
     tag: str = ""
     fields: Fields = ()
 

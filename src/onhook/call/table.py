@@ -37,6 +37,7 @@ from onhook.call.ending import Contact, End, EndedBy, Fields, Gone
 from onhook.call.model import Call, Limits, State
 from onhook.call.work import Job, Over, Then, Turn
 from onhook.call.works.gather import END
+from onhook.urls import WebUrl
 
 _OUTCOMES = ("busy", "unanswered", "failed")
 """What can have become of a call that was not answered, in the words of dial_status."""
@@ -54,7 +55,7 @@ def step(call: Call, event: ev.Event) -> Step:
     return TABLE[call.state, type(event)](call, event)
 
 
-def arrive(session: str, forward_to: str, limits: Limits, at: float) -> Step:
+def arrive(session: str, forward_to: WebUrl, limits: Limits, at: float) -> Step:
     """An incoming call begins to ring, and the application of its number is told."""
     contact = Contact("answer", forward_to)
     due_at, expires_at = at + limits.ringing_s, at + limits.session_s

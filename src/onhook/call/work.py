@@ -12,6 +12,7 @@ from typing import ClassVar
 from onhook.call.effects import Effect
 from onhook.call.ending import Contact, End, Fields
 from onhook.call.work_events import WorkEvent
+from onhook.urls import WebUrl
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Job:
 
     request_id: int
     block: str
-    notify_url: str | None = None
+    notify_url: WebUrl | None = None
     tag: str = ""
     speaks: bool = False
     hangs_up: bool = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from onhook import call as machine
-from onhook import numbers
+from onhook import numbers, urls
 from onhook.calls import clock
 from onhook.calls.first_leg import IncomingLeg
 from onhook.calls.identifiers import new_session
@@ -21,6 +21,7 @@ from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallListener
 from onhook.phone.sdp import RemoteMedia
 from onhook.store import Number, StoreError
+from onhook.urls import UrlRefused, WebUrl
 
 log = structlog.get_logger()
 
@@ -64,9 +65,10 @@ class _Arrival:
 
 @dataclass(frozen=True, slots=True)
 class _Called:
-    """Our number that is called, how its application is told, and on what terms."""
+    """Our number that is called, where and how its application is told, and on what terms."""
 
     number: Number
+    forward_to: WebUrl
     told_as: str
     terms: Terms
 
@@ -99,7 +101,7 @@ class Arrivals:
                 if not arrival.given_up:
                     leg.reject(503, headers=RETRY_LATER)
                 return
-            except LookupError:
+            except (LookupError, UrlRefused):
                 log.exception("number_lookup_failed")
                 if not arrival.given_up:
                     leg.reject(500)
@@ -112,10 +114,11 @@ class Arrivals:
         number = await self._number(leg)
         if number is None:
             return None
+        forward_to = urls.parse(number.forward_to)
         told_as = await self._services.directory.format_of(number.app_id, number)
         terms = await self._services.pricing.incoming(session, number)
         held.callback(terms.meter.release)
-        return _Called(number, told_as, terms)
+        return _Called(number, forward_to, told_as, terms)
 
     async def _number(self, leg: IncomingCall) -> Number | None:
         """The number of ours that is called, by whichever reading of what the trunk wrote."""
@@ -143,7 +146,7 @@ class Arrivals:
         self, leg: IncomingCall, session: str, caller: str, called: _Called, held: ExitStack
     ) -> None:
         services, number, now_s = self._services, called.number, clock.now_s()
-        call, effects = machine.arrive(session, number.forward_to, services.limits, now_s)
+        call, effects = machine.arrive(session, called.forward_to, services.limits, now_s)
         name = leg.caller.name
         parties = Parties(
             number.app_id,

@@ -7,8 +7,6 @@ from onhook.call import Call, Contact, Fields, State
 from onhook.calls import bills, clock
 from onhook.store import CallRecord, NotificationContext, StoredDialogs
 
-_NOBODY = Contact("", "")
-
 
 def changes(
     record: CallRecord, call: Call, *, told: int, dialog: StoredDialogs | None
@@ -18,13 +16,10 @@ def changes(
 
     ``told`` counts the notifications that it caused; ``dialog`` is None if it is as before.
     """
-    contact = call.contact or _NOBODY
     now: dict[str, object] = {
         "facts": _context(record.facts, call),
         "state": _stored_state(call).value,
-        "contact_block": contact.block,
-        "contact_url": contact.url,
-        "contact_tag": contact.tag,
+        **_contact(call.contact),
         "sequence": record.sequence + told,
     }
     now |= _answer(record, _billed_from(call))
@@ -37,6 +32,11 @@ def changes(
         for name, value in now.items()
         if (was := getattr(record, name)) is not value and was != value
     }
+
+
+def _contact(contact: Contact | None) -> dict[str, object]:
+    block, url, tag = (contact.block, contact.url.text, contact.tag) if contact else ("", "", "")
+    return {"contact_block": block, "contact_url": url, "contact_tag": tag}
 
 
 def _context(known: NotificationContext, call: Call) -> NotificationContext:

@@ -29,6 +29,7 @@ from dataclasses import replace
 import structlog
 
 from onhook import call as machine
+from onhook import urls
 from onhook.billing import bill_ms
 from onhook.call import Contact, EndedBy, Notification, State
 from onhook.calls import bills, clock, dialogs, notices
@@ -39,6 +40,7 @@ from onhook.phone.endpoint import SipEndpoint
 from onhook.phone.trunk import Trunk
 from onhook.store import NO_DIALOGS, CallRecord, Store, WorkerAlive, Writes
 from onhook.store.orphans import last_alive, orphans
+from onhook.urls import UrlRefused
 
 log = structlog.get_logger()
 
@@ -100,9 +102,19 @@ def ended(
 
 def last_contacts(record: CallRecord) -> tuple[Contact, ...]:
     """Who gets a terminal notification: one, and a second if the call was monitored for another URL."""
-    context = record.facts
-    contact = Contact(record.contact_block, record.contact_url, record.contact_tag, context.fields)
-    return machine.last_contacts(contact if contact.url else None, context.monitor)
+    return machine.last_contacts(_contact(record), record.facts.monitor)
+
+
+def _contact(record: CallRecord) -> Contact | None:
+    """Who was to be told, as it was written; nobody where that cannot be called any more."""
+    if not record.contact_url:
+        return None
+    try:
+        url = urls.parse(record.contact_url)
+    except UrlRefused as error:
+        log.error("contact_unusable", session=record.session, reason=error.detail)
+        return None
+    return Contact(record.contact_block, url, record.contact_tag, record.facts.fields)
 
 
 def _crashed(record: CallRecord, alive: WorkerAlive | None, now_ms: int) -> CallRecord:

@@ -12,8 +12,10 @@ from sqlalchemy import Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from onhook import urls
 from onhook.call import Contact, Fields
 from onhook.store.records import NO_DIALOGS, NotificationContext, StoredDialogs
+from onhook.urls import UrlRefused
 
 Value = TypeVar("Value")
 
@@ -71,7 +73,7 @@ class ContextColumn(JsonColumn[NotificationContext]):
             found["fields"] = dict(value.fields)
         if value.monitor is not None:
             told = value.monitor
-            found["monitor"] = [told.block, told.url, told.tag, dict(told.fields)]
+            found["monitor"] = [told.block, told.url.text, told.tag, dict(told.fields)]
         if value.received_s:
             found["received_s"] = value.received_s
         if value.format:
@@ -134,8 +136,15 @@ def _fields(found: object) -> Fields:
 def _contact(found: object) -> Contact | None:
     match found:
         case [str(block), str(url), str(tag), dict(fields)]:
-            return Contact(block, url, tag, tuple(fields.items()))
+            return _contact_at(url, block, tag, tuple(fields.items()))
     return None
+
+
+def _contact_at(url: str, block: str, tag: str, fields: Fields) -> Contact | None:
+    try:
+        return Contact(block, urls.parse(url), tag, fields)
+    except UrlRefused:
+        return None
 
 
 def _dialogs_text(dialogs: StoredDialogs) -> str:

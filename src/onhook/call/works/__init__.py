@@ -72,7 +72,7 @@ def job_of(request: BlockRequest, request_id: int, settings: RecordingSettings) 
         request_id=request_id,
         block=block.name,
         work=WORKS[type(request)](request, settings),
-        notify_url=request.notify_url.text if request.notify_url else None,
+        notify_url=request.notify_url,
         tag=request.tag,
         speaks=request.message is not None,
         hangs_up=block.hangs_up,

@@ -8,6 +8,7 @@ from onhook.call.ending import Contact
 from onhook.call.work import Job, Over, Turn, Work
 from onhook.call.work_events import Played, WorkEvent
 from onhook.call.works.record import RecordingSettings
+from onhook.urls import WebUrl
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +17,13 @@ class Monitoring(Work):
 
     name: str
     url: str
-    notify_url: str | None = None
+    notify_url: WebUrl | None = None
 
     @classmethod
     def of(cls, request: MonitorRequest, settings: RecordingSettings) -> "Monitoring":
         """What is asked for, under a new link."""
-        link, told = settings.new_link(), request.monitor_notify_url
-        return cls(link.name, link.url, told.text if told else None)
+        link = settings.new_link()
+        return cls(link.name, link.url, request.monitor_notify_url)
 
     def refusal(self, *, held: bool, monitored: bool) -> str:
         """A call is monitored once."""
