@@ -3,7 +3,7 @@
     PYTHON_OF_A_TREE bench/traced.py TRACE serve      as `onhook serve`; TRACE is written when it ends
 
 TRACE is JSON: `functions`, a list of module and qualified name; `calls`, in order, of the moment (ns since
-the epoch), the place in that list, and whether another module called (the event loop is another);
+the epoch), the place in that list, and how far away the caller is (0 to 3, see below);
 `steps`, the moments at which the state machine returned. A coroutine that goes on counts as called. Modules
 and comprehensions are no functions. Threads are traced like the loop, processes that the server starts
 are not. It needs nothing but Python, so it traces any version.
@@ -15,6 +15,9 @@ import threading
 import time
 from pathlib import Path
 from types import CodeType, FrameType
+
+SAME_MODULE, SAME_PART, ANOTHER_PART, NOBODY = range(4)
+"""How far away a caller is. A part is a folder of the package; `NOBODY` is the event loop, or a thread."""
 
 _NO_FUNCTIONS = frozenset({"<module>", "<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
 _STEP = ("onhook.call.table", "step")
@@ -29,7 +32,7 @@ class Trace:
         self._codes: dict[int, tuple[CodeType, int]] = {}
         """Each code that was met, by id (kept alive, so that it stays its own); -1 if it is no matter."""
         self._functions: list[tuple[str, str]] = []
-        self._calls: list[tuple[int, int, bool]] = []
+        self._calls: list[tuple[int, int, int]] = []
         self._steps: list[int] = []
 
     def begin(self) -> None:
@@ -47,18 +50,26 @@ class Trace:
         if event == "call":
             place = self._place(frame.f_code)
             if place >= 0:
-                self._calls.append((time.time_ns(), place, self._crosses(frame)))
+                self._calls.append((time.time_ns(), place, self._from(frame)))
         elif event == "return":
             place = self._place(frame.f_code)
             if place >= 0 and self._functions[place] == _STEP:
                 self._steps.append(time.time_ns())
 
-    def _crosses(self, frame: FrameType) -> bool:
-        """Whether the call came from another module; what is in between and not ours does not count."""
+    def _from(self, frame: FrameType) -> int:
+        """How far away the caller is; what is in between and not ours does not count."""
         file, back = frame.f_code.co_filename, frame.f_back
         while back is not None and not back.f_code.co_filename.startswith(self._root):
             back = back.f_back
-        return back is None or back.f_code.co_filename != file
+        if back is None:
+            return NOBODY
+        caller = back.f_code.co_filename
+        if caller == file:
+            return SAME_MODULE
+        return SAME_PART if self._part(caller) == self._part(file) else ANOTHER_PART
+
+    def _part(self, file: str) -> str:
+        return file.removeprefix(self._root).partition("/")[0]
 
     def _place(self, code: CodeType) -> int:
         met = self._codes.get(id(code))

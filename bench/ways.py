@@ -6,8 +6,12 @@
 
 A real server is run, and each way is gone again and again; it has nothing else to do, and has made the
 message before. A function is passed if it runs each time; one that runs as well when nothing happens (the
-measurement of the loop's lag) is not. Entries are those of them that another module calls. Ways begin and
-end with a packet, by the kernel's time stamp:
+measurement of the loop's lag) is not.
+
+To be followed is less: of the parts that stand beside one another (speech, phone, media, notify, billing,
+store) only the functions that another part calls, their doors, and the modules of these; of all other
+modules, the functions that another module calls. Ways begin and end with a packet, by the kernel's time
+stamp:
 
 - hangup: from a request with a message, for a call that rings, to its `success_ok`; the ACK comes later;
 - invite: from an INVITE to its 180;
@@ -22,7 +26,7 @@ import sys
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -42,9 +46,12 @@ from bench.rig import (
     raise_file_limit,
     rig,
 )
+from bench.traced import ANOTHER_PART, SAME_MODULE
 
 ROUNDS = 8
 DIGITS = 5
+BESIDE = frozenset({"speech", "phone", "media", "notify", "billing", "store"})
+"""The parts that do not know one another: what is behind their doors is their own affair."""
 QUIET_S = 0.4
 """After which nothing is left to be done of what happened before."""
 AFTER_KEY_S = 0.2
@@ -71,15 +78,40 @@ class Spans:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The functions that are passed, in the order in which they first are."""
+    """Functions in the order in which they are first passed."""
 
     passed: Sequence[Function]
     entries: frozenset[Function]
     """Those of them that another module calls."""
+    doors: frozenset[Function]
+    """Those of them that another part calls."""
 
-    def modules(self) -> Counter[str]:
-        """How many modules of each part."""
-        return Counter(module.split(".")[1] for module in {module for module, _ in self.passed})
+    def without(self, idle: Collection[Function]) -> "Way":
+        """What else is passed."""
+        rest = [function for function in self.passed if function not in idle]
+        return Way(rest, self.entries.difference(idle), self.doors.difference(idle))
+
+    def followed(self) -> list[Function]:
+        """Those that whoever reads along has to look at."""
+        return [one for one in self.passed if one in (self.doors if _beside(one) else self.entries)]
+
+    def modules(self) -> list[str]:
+        """The modules that whoever reads along has to open."""
+        kept = (one for one in self.passed if one in self.doors or not _beside(one))
+        return list(dict.fromkeys(module for module, _ in kept))
+
+
+def _part(module: str) -> str:
+    return module.split(".")[1]
+
+
+def _beside(function: Function) -> bool:
+    return _part(function[0]) in BESIDE
+
+
+def _by_part(modules: Iterable[str]) -> str:
+    counted = Counter(map(_part, modules))
+    return f"{counted.total()} ({', '.join(f'{part} {n}' for part, n in counted.most_common())})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +119,8 @@ class Trace:
     """What `traced.py` wrote."""
 
     functions: Sequence[Function]
-    calls: Sequence[tuple[int, int, bool]]
-    """Moment, place in `functions`, whether another module called."""
+    calls: Sequence[tuple[int, int, int]]
+    """Moment, place in `functions`, how far away the caller is."""
     steps: Sequence[int]
 
     @classmethod
@@ -99,19 +131,19 @@ class Trace:
         # Threads run side by side: what one of them wrote first may have begun later.
         return cls(functions, sorted(tuple(call) for call in found["calls"]), found["steps"])
 
-    def _within(self, span: Span) -> Sequence[tuple[int, int, bool]]:
-        low, high = (bisect_left(self.calls, (at_ns, 0, False)) for at_ns in span)
+    def _within(self, span: Span) -> Sequence[tuple[int, int, int]]:
+        low, high = (bisect_left(self.calls, (at_ns, 0, 0)) for at_ns in span)
         return self.calls[low:high]
 
     def way(self, spans: Sequence[Span]) -> Way:
         """What is passed within each of the spans."""
         calls = [self._within(span) for span in spans]
         common = set.intersection(*({place for _, place, _ in each} for each in calls))
-        passed = dict.fromkeys(place for _, place, _ in calls[0] if place in common)
-        entries = {place for _, place, crosses in calls[0] if crosses and place in common}
+        first = [(self.functions[place], far) for _, place, far in calls[0] if place in common]
         return Way(
-            [self.functions[place] for place in passed],
-            frozenset(self.functions[place] for place in entries),
+            list(dict.fromkeys(function for function, _ in first)),
+            frozenset(function for function, far in first if far != SAME_MODULE),
+            frozenset(function for function, far in first if far == ANOTHER_PART),
         )
 
     def from_effects(self, span: Span) -> Span:
@@ -128,11 +160,7 @@ def ways(trace: Trace, spans: Spans) -> dict[str, Way]:
         "notification": [trace.from_effects(span) for span in spans.notification],
     }
     idle = set(trace.way(spans.idle).passed)
-    found = {name: trace.way(each) for name, each in gone.items()}
-    return {
-        name: Way([one for one in way.passed if one not in idle], way.entries - idle)
-        for name, way in found.items()
-    }
+    return {name: trace.way(each).without(idle) for name, each in gone.items()}
 
 
 def _pause(seconds: float) -> Script:
@@ -217,14 +245,22 @@ def measure(tree: Path) -> dict[str, Way]:
 
 def rows(found: Mapping[str, Way]) -> list[Row]:
     """The counts for a person."""
-    return [(name, _counted(way)) for name, way in found.items()]
+    lines: list[Row] = []
+    for name, way in found.items():
+        passed = dict.fromkeys(module for module, _ in way.passed)
+        lines += [
+            (f"{name}: modules to be followed", _by_part(way.modules())),
+            (f"{name}: functions to be followed", str(len(way.followed()))),
+            (f"{name}: modules passed", _by_part(passed)),
+            (f"{name}: functions passed", str(len(way.passed))),
+        ]
+    return lines
 
 
-def _counted(way: Way) -> str:
-    modules = way.modules()
-    parts = ", ".join(f"{part} {count}" for part, count in modules.most_common())
-    functions = f"{len(way.passed)} functions, {len(way.entries)} entries"
-    return f"{modules.total()} modules ({parts}), {functions}"
+def _marked(way: Way, function: Function) -> Row:
+    """With a star if it is to be followed."""
+    module, name = function
+    return f"{'*' if function in way.followed() else ' '} {module}", name
 
 
 def main() -> None:
@@ -235,7 +271,9 @@ def main() -> None:
     parser.add_argument(
         "tree", type=Path, nargs="?", default=HERE.parent, help="by default this one"
     )
-    parser.add_argument("--list", action="store_true", help="name the functions")
+    parser.add_argument(
+        "--list", action="store_true", help="name the functions; those to be followed have a star"
+    )
     parser.add_argument("--out", type=Path, default=OUT / "ways.json", help="where the JSON goes")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then, too
@@ -245,13 +283,14 @@ def main() -> None:
     except BenchError as error:
         sys.exit(f"bench: {error}")
     figures: Figures = {
-        name: {"passed": way.passed, "entries": sorted(way.entries)} for name, way in found.items()
+        name: {"followed": way.followed(), "modules": way.modules(), "passed": way.passed}
+        for name, way in found.items()
     }
     save(given.out, figures)
     if given.list:
         for name, way in found.items():
-            print(table(name, way.passed))
-    print(table("What is passed", rows(found)))
+            print(table(name, [_marked(way, function) for function in way.passed]))
+    print(table("Ways", rows(found)))
 
 
 if __name__ == "__main__":

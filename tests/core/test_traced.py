@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "bench" / "traced.py"
 
 PACKAGE = {
     "onhook/__init__.py": "",
-    "onhook/cli.py": (
+    "onhook/cli/__init__.py": (
         "import threading\n"
         "from onhook.call import table\n"
         "\n"
@@ -27,9 +27,11 @@ PACKAGE = {
     ),
     "onhook/call/__init__.py": "",
     "onhook/call/table.py": (
+        "from onhook.call.model import seen\n\n"
         "def step():\n    return max([1], key=lambda one: inner(one))\n\n"
-        "def inner(one):\n    return one\n"
+        "def inner(one):\n    return seen(one)\n"
     ),
+    "onhook/call/model.py": "def seen(one):\n    return one\n",
 }
 
 
@@ -48,15 +50,17 @@ def test_calls_are_kept_in_order_with_where_they_came_from(tmp_path: Path) -> No
 
     assert done.returncode == 3
     trace = json.loads(written.read_text())
-    calls = [(*trace["functions"][place], crosses) for _, place, crosses in trace["calls"]]
+    calls = [(*trace["functions"][place], far) for _, place, far in trace["calls"]]
+    nobody, same_module, same_part, another_part = 3, 0, 1, 2
     assert calls == [
-        ("onhook.cli", "main", True),
-        ("onhook.cli", "here", False),
-        ("onhook.call.table", "step", True),
-        ("onhook.call.table", "step.<locals>.<lambda>", False),
-        ("onhook.call.table", "inner", False),
-        ("onhook.cli", "here", True),
+        ("onhook.cli.__init__", "main", nobody),
+        ("onhook.cli.__init__", "here", same_module),
+        ("onhook.call.table", "step", another_part),
+        ("onhook.call.table", "step.<locals>.<lambda>", same_module),
+        ("onhook.call.table", "inner", same_module),
+        ("onhook.call.model", "seen", same_part),
+        ("onhook.cli.__init__", "here", nobody),
     ]
     times = [at_ns for at_ns, _, _ in trace["calls"]]
     assert times == sorted(times)
-    assert times[4] < trace["steps"][0] < times[5]
+    assert times[5] < trace["steps"][0] < times[6]
