@@ -7,7 +7,7 @@ Onhook that it tests.
 """
 
 from onhook.testing.api_client import ApiClient, ApiReply, ApiReplyError
-from onhook.testing.call_leg import CallLeg, CallNotAnswered, PhoneError, PhoneTimeout
+from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import Ended, Event, How, SeenMessage
 from onhook.testing.clock import VirtualClock, VirtualHandle
 from onhook.testing.digest import Challenge
@@ -16,6 +16,7 @@ from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification, Receiver, Reply, Then
 from onhook.testing.recording import Recording
+from onhook.testing.seen_call import CallNotAnswered, PhoneError, PhoneTimeout
 from onhook.testing.tones import (
     Speech,
     find_tone,

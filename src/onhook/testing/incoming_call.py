@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from onhook.testing import sip_text
 from onhook.testing.audio import Audio
-from onhook.testing.call_leg import WAIT_S, CallLeg, PhoneError, PhoneTimeout
+from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import CallLog, Ended, How
 from onhook.testing.g711 import Pcm
 from onhook.testing.sdp_text import EVENTS
+from onhook.testing.seen_call import WAIT_S, PhoneError, PhoneTimeout
 from onhook.testing.sip_text import Headers, SipMessage
 from onhook.testing.taken import TakenDialog
 

@@ -31,7 +31,7 @@ from typing import Any, Self
 from onhook.testing import routing, sdp_text, sip_text
 from onhook.testing.arrivals import Arrivals
 from onhook.testing.audio import Audio
-from onhook.testing.call_leg import WAIT_S, CallLeg, PhoneError, PhoneTimeout
+from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import CallLog
 from onhook.testing.datagrams import DatagramSocket
 from onhook.testing.dialog import ALLOW, Dialog
@@ -42,6 +42,7 @@ from onhook.testing.phone_call import PhoneCall
 from onhook.testing.placed import CallScript, PlacedDialog
 from onhook.testing.requests import Wire
 from onhook.testing.sdp_text import EVENTS, SdpTextError
+from onhook.testing.seen_call import WAIT_S, PhoneError, PhoneTimeout
 from onhook.testing.session import Session
 from onhook.testing.sip_text import Address, Headers, SipMessage, SipTextError
 from onhook.testing.taken import TakenDialog
@@ -54,6 +55,28 @@ _KEEP_ALIVE = b"\r\n\x00 "
 
 OnCall = Callable[[IncomingPhoneCall], Awaitable[object] | object]
 """What a phone does by itself with a call that comes in."""
+
+
+class _Dialogs:
+    """The dialogs of a phone, by what messages name them with."""
+
+    def __init__(self) -> None:
+        self.by_branch: dict[str, TakenDialog] = {}
+        self._by_tag: dict[tuple[str, str], Dialog] = {}
+        self._by_call_id: dict[str, Dialog] = {}
+
+    def know(self, call_id: str, dialog: Dialog) -> None:
+        self._by_tag[call_id, dialog.tag] = dialog
+        self._by_call_id[call_id] = dialog
+
+    def find(self, call_id: str, own_tag: str) -> Dialog | None:
+        """Find a call by our tag; failing that by its Call-ID, so that a wrong tag is told of."""
+        return self._by_tag.get((call_id, own_tag)) or self._by_call_id.get(call_id)
+
+    def of_request(self, request: SipMessage) -> Dialog | None:
+        if request.to_tag:
+            return self.find(request.call_id, request.to_tag)
+        return self.by_branch.get(request.branch)
 
 
 class Phone:
@@ -83,9 +106,7 @@ class Phone:
         self._port = port
         self._socket: DatagramSocket | None = None
         self._wire: Wire | None = None
-        self._dialogs: dict[tuple[str, str], Dialog] = {}
-        self._by_branch: dict[str, TakenDialog] = {}
-        self._by_call_id: dict[str, Dialog] = {}
+        self._dialogs = _Dialogs()
         self._placed: list[PhoneCall] = []
         self._taken: list[IncomingPhoneCall] = []
         self._waiting: list[IncomingPhoneCall] = []
@@ -191,7 +212,7 @@ class Phone:
         dialog.answer_bye = answer_bye
         call = PhoneCall(dialog, audio, log, invite.call_id)
         self._placed.append(call)
-        self._know(invite.call_id, dialog)
+        self._dialogs.know(invite.call_id, dialog)
         dialog.start()
         return call
 
@@ -341,12 +362,12 @@ class Phone:
         """Hand a message to its call; what belongs to none is answered as a phone does."""
         wire = self._open_wire()
         if not message.is_request:
-            dialog = self._find(message.call_id, message.from_tag)
+            dialog = self._dialogs.find(message.call_id, message.from_tag)
             if dialog is None:
                 wire.take_response(message)
             else:
                 dialog.on_response(message, at_s)
-        elif (dialog := self._dialog_of(message)) is not None:
+        elif (dialog := self._dialogs.of_request(message)) is not None:
             dialog.on_request(message, at_s, source)
         elif self.arrivals.take(message):
             return
@@ -357,19 +378,6 @@ class Phone:
             self.stray = [*self.stray, message][:100]
             self._answer_stray(wire, message, source)
 
-    def _find(self, call_id: str, own_tag: str) -> Dialog | None:
-        """Find a call by our tag; failing that by its Call-ID, so that a wrong tag is told of."""
-        return self._dialogs.get((call_id, own_tag)) or self._by_call_id.get(call_id)
-
-    def _dialog_of(self, request: SipMessage) -> Dialog | None:
-        if request.to_tag:
-            return self._find(request.call_id, request.to_tag)
-        return self._by_branch.get(request.branch)
-
-    def _know(self, call_id: str, dialog: Dialog) -> None:
-        self._dialogs[call_id, dialog.tag] = dialog
-        self._by_call_id[call_id] = dialog
-
     def _ring(self, wire: Wire, invite: SipMessage, at_s: float, source: Address) -> None:
         """Make a call of an INVITE, and tell those who wait for one."""
         audio = Audio(self._host, _types_of(invite), talk=False, other_port=False)
@@ -378,8 +386,8 @@ class Phone:
         tag = secrets.token_hex(6)
         dialog = TakenDialog(wire, source, invite, tag, self._contact_uri(wire), session, log)
         call = IncomingPhoneCall(dialog, audio, log, invite.call_id)
-        self._know(invite.call_id, dialog)
-        self._by_branch[invite.branch] = dialog
+        self._dialogs.know(invite.call_id, dialog)
+        self._dialogs.by_branch[invite.branch] = dialog
         self._taken.append(call)
         self._waiting.append(call)
         dialog.start(at_s)

@@ -1,9 +1,10 @@
 """A call that the test phone placed; what it can do once it is answered is in `CallLeg`."""
 
 from onhook.testing.audio import Audio
-from onhook.testing.call_leg import WAIT_S, CallLeg, CallNotAnswered, PhoneError, PhoneTimeout
+from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import CallLog, Ended
 from onhook.testing.placed import PlacedDialog
+from onhook.testing.seen_call import WAIT_S, CallNotAnswered, PhoneError, PhoneTimeout
 from onhook.testing.sip_text import SipMessage
 
 __all__ = ["WAIT_S", "CallNotAnswered", "PhoneCall", "PhoneError", "PhoneTimeout"]
