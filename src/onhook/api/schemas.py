@@ -103,4 +103,6 @@ def of_param(param: Param) -> Json:
         schema["examples"] = [param.example]
     if param.values:
         schema["enum"] = list(param.values)
+    if param.pattern:
+        schema["pattern"] = f"^({param.pattern})$"
     return schema
