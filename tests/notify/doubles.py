@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
 from onhook.call import Notification
-from onhook.notify.addresses import AddressPolicy, AddressRefused, IPAddress
+from onhook.notify.addresses import AddressPolicy, IPAddress
 from onhook.notify.attempt import Attempt, AttemptOutcome
+from onhook.notify.errors import AddressRefused
 from onhook.notify.replies import Reply
 from onhook.notify.signatures import AppSecrets
 from onhook.urls import WebUrl

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notify.doubles import allows
-from onhook.notify.addresses import AddressPolicy, AddressRefused, canonical, embedded_ipv4
+from onhook.notify.addresses import AddressPolicy, canonical, embedded_ipv4
+from onhook.notify.errors import AddressRefused
 
 
 def words(text: str) -> list[str]:

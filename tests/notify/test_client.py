@@ -20,7 +20,8 @@ from notify.servers import (
     web_server,
 )
 from onhook.notify.client import MAX_REPLY_BYTES, WebClient
-from onhook.notify.replies import DownloadFailed, DownloadRefused, DownloadTooLarge, Reply
+from onhook.notify.errors import DownloadFailed, DownloadRefused, DownloadTooLarge
+from onhook.notify.replies import Reply
 from onhook.urls import WebUrl, parse
 
 NOW = 1_000_000_000.0

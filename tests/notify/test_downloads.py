@@ -16,8 +16,9 @@ from notify.certificates import Authority
 from notify.servers import Received, WebServer, web_client, web_server
 from onhook.notify.client import WebClient
 from onhook.notify.encodings import Inflater, coding_of
+from onhook.notify.errors import DownloadFailed, DownloadRefused, DownloadTooLarge
 from onhook.notify.redirects import next_url
-from onhook.notify.replies import Download, DownloadFailed, DownloadRefused, DownloadTooLarge
+from onhook.notify.replies import Download
 from onhook.notify.tls import client_context
 from onhook.urls import parse
 

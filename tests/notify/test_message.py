@@ -11,8 +11,9 @@ from standardwebhooks import Webhook
 from notify.doubles import secret_of
 from onhook import __version__
 from onhook.call import Notification
+from onhook.notify.errors import SecretUnusable
 from onhook.notify.message import as_json, build, encode
-from onhook.notify.signatures import AppSecrets, SecretUnusable, hoiio_signature
+from onhook.notify.signatures import AppSecrets, hoiio_signature
 from onhook.urls import UrlRefused
 
 SECRET = secret_of(b"k" * 24)

@@ -11,14 +11,15 @@ from notify.certificates import Authority
 from notify.loops import on_both_loops
 from notify.servers import LOOPBACK, raw_server, web_client, web_server
 from onhook.notify.addresses import AddressPolicy
-from onhook.notify.reachability import (
-    Reachability,
+from onhook.notify.errors import (
+    CaFileUnusable,
     UnableToCompleteHandshake,
     UnableToResolve,
     Unreachable,
 )
+from onhook.notify.reachability import Reachability
 from onhook.notify.resolver import Lookup, Resolver, system_lookup
-from onhook.notify.tls import CaFileUnusable, client_context
+from onhook.notify.tls import client_context
 from onhook.urls import parse
 
 

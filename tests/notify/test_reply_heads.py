@@ -10,8 +10,9 @@ import pytest
 from notify.loops import on_both_loops
 from notify.servers import Connection, raw_server, read_request, web_client
 from onhook.notify.client import WebClient
+from onhook.notify.errors import DownloadFailed
 from onhook.notify.heads import HeadSplitter
-from onhook.notify.replies import DownloadFailed, Reply
+from onhook.notify.replies import Reply
 from onhook.notify.wire import MAX_HEADER_BYTES
 from onhook.urls import WebUrl, parse
 

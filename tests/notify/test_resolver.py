@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from onhook.notify.addresses import AddressPolicy, AddressRefused
-from onhook.notify.resolver import Lookup, NotResolved, Resolver, system_lookup
+from onhook.notify.addresses import AddressPolicy
+from onhook.notify.errors import AddressRefused, NotResolved
+from onhook.notify.resolver import Lookup, Resolver, system_lookup
 from onhook.urls import parse
 
 

@@ -8,12 +8,8 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from notify.doubles import secret_of
-from onhook.notify.signatures import (
-    SecretUnusable,
-    hoiio_signature,
-    secret_key,
-    webhook_headers,
-)
+from onhook.notify.errors import SecretUnusable
+from onhook.notify.signatures import hoiio_signature, secret_key, webhook_headers
 
 OLD, NEW = secret_of(b"o" * 24), secret_of(b"n" * 32)
 

@@ -11,18 +11,16 @@ from onhook.calls.speaking import NOTHING, PreparedMessage
 from onhook.media.prompt import Prompt
 from onhook.message import Fetch, Message
 from onhook.notify.client import WebClient
-from onhook.notify.reachability import (
-    Reachability,
-    UnableToCompleteHandshake,
-    UnableToResolve,
-    Unreachable,
-)
-from onhook.notify.replies import (
+from onhook.notify.errors import (
     DownloadError,
     DownloadFailed,
     DownloadRefused,
     DownloadTooLarge,
+    UnableToCompleteHandshake,
+    UnableToResolve,
+    Unreachable,
 )
+from onhook.notify.reachability import Reachability
 from onhook.notify.slots import Slots
 from onhook.speech import fetch
 from onhook.speech.downloads.downloads import DownloadSlots

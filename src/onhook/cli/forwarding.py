@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from onhook.notify.addresses import AddressPolicy, AddressRefused
-from onhook.notify.resolver import NotResolved, Resolver
+from onhook.notify.addresses import AddressPolicy
+from onhook.notify.errors import AddressRefused, NotResolved
+from onhook.notify.resolver import Resolver
 from onhook.server.settings import Network
 from onhook.urls import parse
 

@@ -21,8 +21,9 @@ from onhook.cli.opening import check_there
 from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
+from onhook.notify.errors import CaFileUnusable
 from onhook.notify.resolver import Resolver
-from onhook.notify.tls import CaFileUnusable, client_context
+from onhook.notify.tls import client_context
 from onhook.server.prompt_making import make_renderer
 from onhook.server.settings import Settings
 from onhook.speech.errors import EngineUnavailable, MessageError

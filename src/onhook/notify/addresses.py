@@ -35,19 +35,13 @@ from ipaddress import (
 )
 from typing import TypeAlias
 
+from onhook.notify.errors import AddressRefused
+
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 """An address of either family."""
 
 IPNetwork: TypeAlias = IPv4Network | IPv6Network
 """A range of addresses of either family."""
-
-
-class AddressRefused(Exception):
-    """The address may not be called; `detail` says which rule refuses it, never the address."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
 
 
 _NOT_PUBLIC_V4: tuple[tuple[IPv4Network, str], ...] = tuple(

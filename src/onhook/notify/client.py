@@ -20,18 +20,12 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from onhook.notify.addresses import AddressRefused, IPAddress
+from onhook.notify.addresses import IPAddress
 from onhook.notify.downloads import CONDITIONS, receive, subset
+from onhook.notify.errors import AddressRefused, DownloadFailed, DownloadRefused
 from onhook.notify.message import USER_AGENT
 from onhook.notify.redirects import MAX_REDIRECTS, next_url
-from onhook.notify.replies import (
-    TRANSPORT_ERRORS,
-    Download,
-    DownloadFailed,
-    DownloadRefused,
-    Reply,
-    describe,
-)
+from onhook.notify.replies import TRANSPORT_ERRORS, Download, Reply, describe
 from onhook.notify.resolver import Resolver
 from onhook.notify.schedule import parse_http_date, parse_retry_after
 from onhook.notify.wire import MAX_HEADER_BYTES, BoundedConnector

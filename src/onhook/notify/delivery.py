@@ -6,10 +6,11 @@ from typing import Protocol, TypeAlias
 
 from onhook.call import Notification
 from onhook.notify.attempt import Attempt, AttemptOutcome
+from onhook.notify.errors import SecretUnusable
 from onhook.notify.message import HttpMessage, build
 from onhook.notify.replies import Reply
 from onhook.notify.schedule import RetrySchedule
-from onhook.notify.signatures import AppSecrets, SecretUnusable
+from onhook.notify.signatures import AppSecrets
 from onhook.urls import UrlRefused, WebUrl
 
 GONE = 410

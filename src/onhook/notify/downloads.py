@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 import aiohttp
 
 from onhook.notify.encodings import Inflater, coding_of
-from onhook.notify.replies import Download, DownloadFailed, DownloadTooLarge
+from onhook.notify.errors import DownloadFailed, DownloadTooLarge
+from onhook.notify.replies import Download
 from onhook.urls import WebUrl
 
 CONDITIONS = frozenset({"if-modified-since", "if-none-match"})

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from onhook.notify.replies import DownloadFailed
+from onhook.notify.errors import DownloadFailed
 
 _DECODED: Final = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 _REFUSED: Final = frozenset({"br", "zstd", "compress", "x-compress"})

@@ -9,13 +9,19 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
-from typing import ClassVar
 
 from onhook.flights import Flights
-from onhook.notify.addresses import AddressRefused, IPAddress
+from onhook.notify.addresses import IPAddress
+from onhook.notify.errors import (
+    AddressRefused,
+    NotResolved,
+    UnableToCompleteHandshake,
+    UnableToResolve,
+    Unreachable,
+)
 from onhook.notify.memory import TimedMemory
 from onhook.notify.replies import describe_connect_error
-from onhook.notify.resolver import NotResolved, Resolver
+from onhook.notify.resolver import Resolver
 from onhook.urls import WebUrl
 
 REMEMBER_S = 60.0
@@ -26,29 +32,6 @@ HANDSHAKE_DEADLINE_S = 5.0
 
 _REMEMBER_HOSTS = 10_000
 _GOODBYE_S = 1.0
-
-
-class Unreachable(Exception):
-    """A notify_url cannot be used now; `detail` is a sentence for a person."""
-
-    status: ClassVar[str]
-    """The API status that refuses the request."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
-
-
-class UnableToResolve(Unreachable):
-    """The host has no address, or none that may be called: `detail` says which rule."""
-
-    status = "error_unable_to_resolve_notify_url"
-
-
-class UnableToCompleteHandshake(Unreachable):
-    """No connection, no handshake, or a certificate that is not accepted."""
-
-    status = "error_unable_to_complete_ssl_handshake_notify_url"
 
 
 class Reachability:

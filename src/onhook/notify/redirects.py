@@ -4,7 +4,7 @@ from typing import Final
 from urllib.parse import urljoin
 
 from onhook import urls
-from onhook.notify.replies import DownloadFailed, DownloadRefused
+from onhook.notify.errors import DownloadFailed, DownloadRefused
 from onhook.urls import UrlRefused, WebUrl
 
 MAX_REDIRECTS: Final = 3

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp.http import HttpProcessingError
 
-from onhook.notify.addresses import AddressRefused
-from onhook.notify.resolver import NotResolved
+from onhook.notify.errors import AddressRefused, NotResolved
 from onhook.notify.tls import handshake_failure
 from onhook.urls import WebUrl
 
@@ -20,30 +19,6 @@ TRANSPORT_ERRORS = (
     AddressRefused,
 )
 """Everything that another machine can cause a request to end with."""
-
-
-class DownloadError(Exception):
-    """A download did not succeed; `detail` is a sentence for a person."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
-
-
-class DownloadRefused(DownloadError):
-    """The URL's address may not be called."""
-
-
-class DownloadTooLarge(DownloadError):
-    """The file is larger than allowed."""
-
-
-class DownloadFailed(DownloadError):
-    """No connection, no reply in time, another status than 200, or a body that is not decoded here."""
-
-    def __init__(self, detail: str, status: int | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)

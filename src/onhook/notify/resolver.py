@@ -15,7 +15,8 @@ from typing import TypeAlias
 import structlog
 
 from onhook.flights import Flights
-from onhook.notify.addresses import AddressPolicy, AddressRefused, IPAddress, canonical
+from onhook.notify.addresses import AddressPolicy, IPAddress, canonical
+from onhook.notify.errors import AddressRefused, NotResolved
 from onhook.notify.memory import TimedMemory
 from onhook.urls import WebUrl
 
@@ -32,14 +33,6 @@ _MAX_LOOKUPS = 512  # names under way or waiting for a thread
 _MAX_ADDRESSES = 8  # of one name; a reply of hundreds is not walked through
 _REMEMBER_S = 5.0
 _REMEMBER_NAMES = 4096
-
-
-class NotResolved(Exception):
-    """The name has no address, or none was found in time; `detail` is a sentence for a person."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
 
 
 _Result: TypeAlias = tuple[IPAddress, ...] | NotResolved | AddressRefused

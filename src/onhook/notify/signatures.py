@@ -14,6 +14,8 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from onhook.notify.errors import SecretUnusable
+
 SECRET_PREFIX = "whsec_"
 """Marks the text form of a Standard Webhooks secret."""
 
@@ -26,10 +28,6 @@ class AppSecrets:
     """Keys `X-Hoiio-Signature`."""
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     """`whsec_` secrets for Standard Webhooks, newest first; two or more during a rotation."""
-
-
-class SecretUnusable(ValueError):
-    """A webhook secret is not `whsec_` followed by base64. The secret is not in the message."""
 
 
 def hoiio_signature(body: bytes, access_token: str) -> str:

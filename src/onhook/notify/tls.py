@@ -3,9 +3,7 @@
 import ssl
 from pathlib import Path
 
-
-class CaFileUnusable(ValueError):
-    """The operator's file of extra certificate authorities cannot be read."""
+from onhook.notify.errors import CaFileUnusable
 
 
 def client_context(ca_file: Path | None = None) -> ssl.SSLContext:

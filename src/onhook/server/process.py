@@ -56,12 +56,13 @@ from onhook.media.plane import MediaPlane
 from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
+from onhook.notify.errors import CaFileUnusable
 from onhook.notify.outbox import Outbox
 from onhook.notify.reachability import Reachability
 from onhook.notify.resolver import Resolver
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.signatures import AppSecrets
-from onhook.notify.tls import CaFileUnusable, client_context
+from onhook.notify.tls import client_context
 from onhook.phone.endpoint import SipEndpoint
 from onhook.server.admission import Admission
 from onhook.server.health import Health, report
