@@ -12,7 +12,7 @@ from onhook.calls.resources import Resources
 from onhook.calls.speaking import PreparedMessage
 from onhook.media import sounds
 from onhook.media.stream import Latching, Playable
-from onhook.phone.sdp import NOBODY, Codec, RemoteMedia
+from onhook.phone.sdp import NOBODY, RemoteMedia, SdpCodec
 from onhook.speech.errors import CannotConvertText
 
 
@@ -43,9 +43,9 @@ def test_who_names_no_address_is_sent_no_reports_either(ip: str, port: int) -> N
     media = CallMedia(cast(Any, None), cast(Any, None), cast(Any, None))
     stream = Agreeing()
     media.stream = cast(Any, stream)
-    media.move(RemoteMedia(ip, port, (Codec.PCMU,)), Latching())
+    media.move(RemoteMedia(ip, port, (SdpCodec.PCMU,)), Latching())
     assert (stream.reports, stream.told) == ([False], [])
-    media.move(RemoteMedia("192.0.2.7", 4000, (Codec.PCMU,)), Latching())
+    media.move(RemoteMedia("192.0.2.7", 4000, (SdpCodec.PCMU,)), Latching())
     assert (stream.reports, stream.told) == ([False, True], [("192.0.2.7", 4000), None])
 
 

@@ -14,7 +14,7 @@ from onhook.calls.callees import Callees
 from onhook.calls.directory import Directory
 from onhook.calls.trunks import Unusable, WayOut, leading_to, way_out
 from onhook.numbers import E164, dialable
-from onhook.phone.trunk import CallerId, Trunk
+from onhook.phone.trunk import ShownCaller, Trunk
 from onhook.store import Keyring, Number, Store, TrunkRecord
 from onhook.store.trunks import add_trunk, remove_trunk
 from store.samples import ACCOUNT, APPLICATION
@@ -181,7 +181,7 @@ async def test_an_account_on_trial_calls_its_registered_number_only(
 async def test_a_number_to_be_shown_needs_nobodys_leave(callees: Callees, store: Store) -> None:
     await add_trunk(store, trunk("carrier"))
     found = await callees.find(REGISTERED, DEST, shown="+4930123456")
-    assert found.caller == CallerId("+4930123456")
+    assert found.caller == ShownCaller("+4930123456")
 
 
 # Whom the callee sees -----------------------------------------------------------------------------
@@ -200,14 +200,14 @@ async def numbered(store: Store) -> None:
 @pytest.mark.parametrize(
     ("caller_id", "shown"),
     [
-        (None, CallerId("+6591112222")),
-        ("private", CallerId("+6591112222", private=True)),
-        ("+6591112222", CallerId("+6591112222")),
-        ("+6532222222", CallerId("+6532222222")),
+        (None, ShownCaller("+6591112222")),
+        ("private", ShownCaller("+6591112222", private=True)),
+        ("+6591112222", ShownCaller("+6591112222")),
+        ("+6532222222", ShownCaller("+6532222222")),
     ],
 )
 async def test_a_number_that_the_account_may_show(
-    callees: Callees, caller_id: CallerIdAsked | None, shown: CallerId
+    callees: Callees, caller_id: CallerIdAsked | None, shown: ShownCaller
 ) -> None:
     found = await callees.find(REGISTERED, DEST, caller_id)
     assert found.caller == shown
@@ -223,7 +223,7 @@ async def test_a_number_that_it_may_not_show(callees: Callees, caller_id: E164) 
 @pytest.mark.usefixtures("numbered")
 async def test_whoever_is_passed_on_may_be_shown(callees: Callees) -> None:
     found = await callees.find(REGISTERED, DEST, E164("+6598765432"), callers_own="+6598765432")
-    assert found.caller == CallerId("+6598765432")
+    assert found.caller == ShownCaller("+6598765432")
     refused = await refusal(callees, caller_id=E164("+6598765432"), callers_own="")
     assert refused.status == "error_caller_id_invalid"
 
@@ -234,8 +234,8 @@ async def test_an_account_without_a_registered_number_shows_that_of_each_trunk_o
 ) -> None:
     found = await callees.find(ACCOUNT, DEST)
     assert [(route.name, route.caller) for route in found.routes] == [
-        ("first", CallerId("+6531234567")),
-        ("second", CallerId("+6533333333")),
+        ("first", ShownCaller("+6531234567")),
+        ("second", ShownCaller("+6533333333")),
     ]
     hidden = await callees.find(ACCOUNT, DEST, "private")
     assert [route.caller.private for route in hidden.routes] == [True, True]
@@ -244,4 +244,4 @@ async def test_an_account_without_a_registered_number_shows_that_of_each_trunk_o
 async def test_who_has_no_number_at_all_is_nobody(callees: Callees, store: Store) -> None:
     await add_trunk(store, trunk("carrier"))
     found = await callees.find(ACCOUNT, DEST)
-    assert found.caller == CallerId("", private=True)
+    assert found.caller == ShownCaller("", private=True)

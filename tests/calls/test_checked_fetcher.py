@@ -10,7 +10,7 @@ from aiohttp import web
 from onhook.calls.preparation import CheckedFetcher, download_slots
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
-from onhook.notify.resolver import Resolver
+from onhook.notify.resolver import AddressResolver
 from onhook.notify.tls import client_context
 from onhook.speech.fetch import Download, FetchFailed, FetchRefused, TryLater
 
@@ -37,7 +37,7 @@ async def _fetch(
     runner = web.ServerRunner(web.Server(_answer))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    resolver = Resolver(AddressPolicy((ip_network(allowed),)))
+    resolver = AddressResolver(AddressPolicy((ip_network(allowed),)))
     try:
         async with WebClient(resolver, client_context(None)) as client:
             site = f"http://127.0.0.1:{runner.addresses[0][1]}"

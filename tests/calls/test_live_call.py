@@ -24,7 +24,7 @@ from onhook.media.stream import Signs
 from onhook.message import Gender, Say
 from onhook.phone.cause import SipCause
 from onhook.phone.lifecycle import CallState
-from onhook.phone.sdp import Codec, RemoteMedia
+from onhook.phone.sdp import RemoteMedia, SdpCodec
 from onhook.store import CallRecord
 
 REQUEST = HangupRequest(session="S", message=(Say("Good bye.", "en", Gender.FEMALE),))
@@ -33,7 +33,7 @@ REQUEST = HangupRequest(session="S", message=(Say("Good bye.", "en", Gender.FEMA
 class Leg:
     """A phone that answers every BYE at once."""
 
-    offer = RemoteMedia("127.0.0.1", 4000, (Codec.PCMU,))
+    offer = RemoteMedia("127.0.0.1", 4000, (SdpCodec.PCMU,))
     source = ("127.0.0.1", 5060)
     signalling_ips = ("127.0.0.1",)
     sip_call_id = "a@b"

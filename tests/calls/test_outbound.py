@@ -12,7 +12,7 @@ from onhook.calls import clock
 from onhook.calls.callees import Callee, Route
 from onhook.calls.outbound import LET_GO_S, PATIENCE_S, REST_S, Outbound, OutboundLeg
 from onhook.numbers import E164
-from onhook.phone import CallerId, OutgoingCall, SipCause, Trunk
+from onhook.phone import OutgoingCall, ShownCaller, SipCause, Trunk
 from phone.peer import SDP, Dialler, Line, Peer, line
 from phone.peer import Callee as Phone
 
@@ -33,7 +33,7 @@ class Trunks:
     def callee(self) -> Callee:
         """Somebody whom all trunks lead to."""
         routes = tuple(
-            Route(f"trunk{n}", Trunk(*peer.address), CallerId(f"+653000000{n}"))
+            Route(f"trunk{n}", Trunk(*peer.address), ShownCaller(f"+653000000{n}"))
             for n, peer in enumerate(self.peers)
         )
         return Callee(NUMBER, routes)
@@ -221,7 +221,7 @@ async def test_a_trunk_that_takes_no_connection_is_passed_over() -> None:
         bound.bind(("127.0.0.1", 0))
         async with trunks(1) as these:
             closed = Route(
-                "closed", Trunk("127.0.0.1", bound.getsockname()[1], "tcp"), CallerId("")
+                "closed", Trunk("127.0.0.1", bound.getsockname()[1], "tcp"), ShownCaller("")
             )
             callee = Callee(NUMBER, (closed, *these.callee.routes))
             these.outbound.dial(callee, port=20000, listener=these.owner)
@@ -344,7 +344,7 @@ class Cut:
 
 async def test_without_any_route_the_call_fails_once_its_owner_can_hear_it() -> None:
     owner = Dialler()
-    route = Route("carrier", Trunk("192.0.2.1"), CallerId(""))
+    route = Route("carrier", Trunk("192.0.2.1"), ShownCaller(""))
     callee = Callee(NUMBER, (route,))
     leg = Outbound(Cut()).dial(callee, port=20000, listener=owner)
     assert owner.names == []

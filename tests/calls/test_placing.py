@@ -17,7 +17,7 @@ from onhook.calls.register import CallRegister
 from onhook.calls.rooms import Rooms
 from onhook.calls.speaking import PreparedMessage
 from onhook.numbers import E164
-from onhook.phone import CallerId, Trunk
+from onhook.phone import ShownCaller, Trunk
 from onhook.store import Account
 
 ACCOUNT = Account("main", "main", "AA", "SGD", 1)
@@ -64,7 +64,7 @@ class Exchange:
         await asyncio.sleep(0)
         if dest in self.refused:
             raise Refused("error_dest_not_supported")
-        return Callee(dest, (Route("trunk", Trunk("127.0.0.1", 5060), CallerId("")),))
+        return Callee(dest, (Route("trunk", Trunk("127.0.0.1", 5060), ShownCaller("")),))
 
 
 @pytest.mark.parametrize("refused", [ONE, TWO])

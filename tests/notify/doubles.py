@@ -13,7 +13,7 @@ from onhook.call import Notification
 from onhook.notify.addresses import AddressPolicy, IPAddress
 from onhook.notify.attempt import Attempt, AttemptOutcome
 from onhook.notify.errors import AddressRefused
-from onhook.notify.replies import Reply
+from onhook.notify.replies import PostResult
 from onhook.notify.signatures import AppSecrets
 from onhook.urls import WebUrl
 
@@ -130,7 +130,7 @@ class ScriptedClient:
     An `asyncio.Event` in the script is waited for first.
     """
 
-    script: dict[str, list[Reply | asyncio.Event]] = field(default_factory=dict)
+    script: dict[str, list[PostResult | asyncio.Event]] = field(default_factory=dict)
     sent: list[tuple[str, str]] = field(default_factory=list)  # host, webhook-id
     deadlines: list[float] = field(default_factory=list)
     under_way: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -138,7 +138,7 @@ class ScriptedClient:
 
     async def post(
         self, url: WebUrl, headers: Mapping[str, str], body: bytes, deadline_s: float
-    ) -> Reply:
+    ) -> PostResult:
         assert parse_qs(body.decode())
         self.sent.append((url.host, headers["webhook-id"]))
         self.deadlines.append(deadline_s)
@@ -149,16 +149,16 @@ class ScriptedClient:
         finally:
             self.under_way[url.host] -= 1
 
-    async def _answer(self, host: str) -> Reply:
+    async def _answer(self, host: str) -> PostResult:
         script = self.script.get(host, [])
         while script:
             entry = script[0] if len(script) == 1 else script.pop(0)
-            if isinstance(entry, Reply):
+            if isinstance(entry, PostResult):
                 return entry
             await entry.wait()
             if len(script) == 1:
                 break
-        return Reply(200)
+        return PostResult(200)
 
 
 async def secrets_of(app_id: str) -> AppSecrets | None:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
-from onhook.notify.resolver import Lookup, Resolver, system_lookup
+from onhook.notify.resolver import AddressResolver, Lookup, system_lookup
 from onhook.notify.tls import client_context
 from onhook.urls import WebUrl, parse
 
@@ -122,7 +122,7 @@ async def web_client(
     lookup: Lookup = system_lookup,
     clock: Callable[[], float] = lambda: 1_000_000_000.0,
 ) -> AsyncIterator[WebClient]:
-    resolver = Resolver(AddressPolicy(allowed), lookup=lookup)
+    resolver = AddressResolver(AddressPolicy(allowed), lookup=lookup)
     try:
         async with WebClient(resolver, tls or _SYSTEM_ROOTS(), clock=clock) as client:
             yield client

@@ -21,7 +21,7 @@ from notify.servers import (
 )
 from onhook.notify.client import MAX_REPLY_BYTES, WebClient
 from onhook.notify.errors import DownloadFailed, DownloadRefused, DownloadTooLarge
-from onhook.notify.replies import Reply
+from onhook.notify.replies import PostResult
 from onhook.urls import WebUrl, parse
 
 NOW = 1_000_000_000.0
@@ -31,7 +31,7 @@ def url_of(port: int, target: str = "/") -> WebUrl:
     return parse(f"http://localhost:{port}{target}")
 
 
-async def post(client: WebClient, url: WebUrl, deadline_s: float = 10.0) -> Reply:
+async def post(client: WebClient, url: WebUrl, deadline_s: float = 10.0) -> PostResult:
     return await client.post(url, {"X-Test": "1"}, b"a=1", deadline_s)
 
 

@@ -18,7 +18,7 @@ from onhook.notify.client import WebClient
 from onhook.notify.encodings import Inflater, coding_of
 from onhook.notify.errors import DownloadFailed, DownloadRefused, DownloadTooLarge
 from onhook.notify.redirects import next_url
-from onhook.notify.replies import Download
+from onhook.notify.replies import DownloadedFile
 from onhook.notify.tls import client_context
 from onhook.urls import parse
 
@@ -38,7 +38,7 @@ def leading(detours: Mapping[str, str], status: int = 302) -> WebServer:
     return WebServer(reply=reply)
 
 
-async def fetched(site: WebServer, start: str = "/1", **client: object) -> Download:
+async def fetched(site: WebServer, start: str = "/1", **client: object) -> DownloadedFile:
     async with web_server(site.reply) as server, web_client(**client) as getter:  # type: ignore[arg-type]
         try:
             return await getter.download(server.url(start), len(SOUND), 30)

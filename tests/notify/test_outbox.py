@@ -16,15 +16,15 @@ from notify.doubles import (
     secrets_of,
     settle,
 )
-from onhook.notify.attempt import UNTRIED, AttemptOutcome, Progress
+from onhook.notify.attempt import UNTRIED, AttemptOutcome, DeliveryProgress
 from onhook.notify.outbox import SPREAD_S, Outbox
-from onhook.notify.replies import Reply
+from onhook.notify.replies import PostResult
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.signatures import AppSecrets
 
 DAY_S = 24 * 3600.0
-BUSY = Reply(503)
-DEAD = Reply(None, error="the connection was refused")
+BUSY = PostResult(503)
+DEAD = PostResult(None, error="the connection was refused")
 
 
 class Office:
@@ -77,7 +77,7 @@ async def test_the_first_attempt_needs_two_turns_of_the_loop() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 async def test_any_2xx_is_delivered(status: int) -> None:
-    office = Office({"example.com": [Reply(status)]})
+    office = Office({"example.com": [PostResult(status)]})
     office.outbox.deliver(notification("a"))
     await settle()
     assert office.store.outcomes("a") == [AttemptOutcome.DELIVERED]
@@ -85,7 +85,7 @@ async def test_any_2xx_is_delivered(status: int) -> None:
 
 @pytest.mark.parametrize("status", [100, 101, 301, 302, 307, 400, 401, 404, 429, 500, 503])
 async def test_anything_else_is_tried_again(status: int) -> None:
-    office = Office({"example.com": [Reply(status), Reply(200)]})
+    office = Office({"example.com": [PostResult(status), PostResult(200)]})
     office.outbox.deliver(notification("a"))
     await settle()
     [record] = office.store.records
@@ -97,7 +97,7 @@ async def test_anything_else_is_tried_again(status: int) -> None:
 
 
 async def test_one_session_is_served_in_order_through_failures() -> None:
-    office = Office({"example.com": [Reply(200), BUSY, DEAD, Reply(200)]})
+    office = Office({"example.com": [PostResult(200), BUSY, DEAD, PostResult(200)]})
     for name in "abcd":
         office.outbox.deliver(notification(name))
     await settle()
@@ -157,7 +157,7 @@ async def test_an_injected_schedule() -> None:
 
 
 async def test_410_stops() -> None:
-    office = Office({"example.com": [BUSY, Reply(410, retry_after_s=5), Reply(200)]})
+    office = Office({"example.com": [BUSY, PostResult(410, retry_after_s=5), PostResult(200)]})
     office.outbox.deliver(notification("a"))
     office.outbox.deliver(notification("b"))
     await office.time.pass_until()
@@ -166,7 +166,9 @@ async def test_410_stops() -> None:
 
 
 async def test_retry_after_is_honoured() -> None:
-    office = Office({"example.com": [Reply(429, retry_after_s=100), Reply(503, retry_after_s=1e9)]})
+    office = Office(
+        {"example.com": [PostResult(429, retry_after_s=100), PostResult(503, retry_after_s=1e9)]}
+    )
     office.outbox.deliver(notification("a"))
     await office.time.pass_until(START + 99)
     assert office.store.times("a") == [0]
@@ -192,7 +194,7 @@ async def test_setting_the_wall_clock_makes_nothing_earlier_or_later(set_by_s: f
 
 
 async def test_retry_after_outlives_the_wall_clock_too() -> None:
-    office = Office({"example.com": [Reply(503, retry_after_s=60), Reply(200)]})
+    office = Office({"example.com": [PostResult(503, retry_after_s=60), PostResult(200)]})
     office.outbox.deliver(notification("a"))
     await settle()
     office.time.set_by_s = 3600.0
@@ -203,7 +205,9 @@ async def test_retry_after_outlives_the_wall_clock_too() -> None:
 async def test_a_first_attempt_of_tomorrow_was_made_just_now() -> None:
     """The wall clock was set back while no process ran: the day counts from now, and not from then."""
     office = Office({"example.com": [BUSY]})
-    office.outbox.deliver(notification("a"), Progress(first_attempt_at=START + DAY_S, attempts=1))
+    office.outbox.deliver(
+        notification("a"), DeliveryProgress(first_attempt_at=START + DAY_S, attempts=1)
+    )
     await office.time.pass_until()
     assert office.store.outcomes("a")[-1] is AttemptOutcome.GIVEN_UP
     assert DAY_S - 3600 < office.store.times("a")[-1] <= DAY_S
@@ -241,7 +245,7 @@ async def test_what_was_begun_before_a_restart_goes_on() -> None:
     office = Office({"example.com": [BUSY]})
     office.outbox.deliver(
         notification("a"),
-        Progress(first_attempt_at=START - 600, attempts=4, next_at=START + 155),
+        DeliveryProgress(first_attempt_at=START - 600, attempts=4, next_at=START + 155),
     )
     office.outbox.deliver(notification("b"))
     await settle()
@@ -258,7 +262,7 @@ async def test_what_was_begun_before_a_restart_goes_on() -> None:
 async def test_what_is_pending_at_a_start_is_tried_at_once_and_the_schedule_is_as_it_was() -> None:
     """One was tried at a SIGTERM (its 2nd attempt), and is due by the schedule 5 s after its first."""
     office = Office({"example.com": [BUSY]})
-    waits = Progress(first_attempt_at=START - 1, attempts=2, scheduled=1, next_at=START + 4)
+    waits = DeliveryProgress(first_attempt_at=START - 1, attempts=2, scheduled=1, next_at=START + 4)
     office.outbox.resume([(notification("a"), waits)])
     await office.time.pass_until(START + 200)
     assert office.store.times("a") == [0, 4, 34, 154]
@@ -268,12 +272,12 @@ async def test_what_is_pending_at_a_start_is_tried_at_once_and_the_schedule_is_a
 
 
 async def test_what_is_pending_at_a_start_stays_in_order() -> None:
-    office = Office({"example.com": [BUSY, Reply(200)]})
+    office = Office({"example.com": [BUSY, PostResult(200)]})
     office.outbox.resume(
         [
             (
                 notification("a"),
-                Progress(first_attempt_at=START - 9, attempts=1, next_at=START + 60),
+                DeliveryProgress(first_attempt_at=START - 9, attempts=1, next_at=START + 60),
             ),
             (notification("b"), UNTRIED),
         ]
@@ -286,17 +290,17 @@ async def test_what_is_pending_at_a_start_stays_in_order() -> None:
 
 
 async def test_a_receiver_that_asked_to_be_left_alone_is_left_alone_at_a_start() -> None:
-    office = Office({"example.com": [Reply(503, retry_after_s=100), Reply(503)]})
+    office = Office({"example.com": [PostResult(503, retry_after_s=100), PostResult(503)]})
     office.outbox.deliver(notification("a"))
     await settle()
     [record] = office.store.records
     assert record.attempt.not_before == START + 100
-    later = Office({"example.com": [Reply(200)]})
+    later = Office({"example.com": [PostResult(200)]})
     later.outbox.resume(
         [
             (
                 notification("a"),
-                Progress(
+                DeliveryProgress(
                     first_attempt_at=START,
                     attempts=1,
                     scheduled=1,
@@ -349,7 +353,7 @@ async def test_overdue_after_a_restart() -> None:
     office = Office({"example.com": [BUSY]})
     office.outbox.deliver(
         notification("a"),
-        Progress(first_attempt_at=START - 2 * DAY_S, attempts=9, next_at=START - DAY_S),
+        DeliveryProgress(first_attempt_at=START - 2 * DAY_S, attempts=9, next_at=START - DAY_S),
     )
     await settle()
     assert office.store.outcomes("a") == [AttemptOutcome.GIVEN_UP]
@@ -357,7 +361,7 @@ async def test_overdue_after_a_restart() -> None:
 
 
 async def test_the_same_one_is_not_taken_twice() -> None:
-    office = Office({"example.com": [BUSY, Reply(200)]})
+    office = Office({"example.com": [BUSY, PostResult(200)]})
     for _ in range(3):
         office.outbox.deliver(notification("a"))
         await settle()
@@ -421,7 +425,7 @@ async def test_what_can_never_be_sent_is_given_up(changes: dict[str, Any], why: 
 
 
 async def test_logs_say_nothing_private() -> None:
-    office = Office({"example.com": [Reply(410)]})
+    office = Office({"example.com": [PostResult(410)]})
     private = notification("a", fields={"from": "+6511111111", "digits": "1234", "tag": "secret"})
     with structlog.testing.capture_logs() as logs:
         office.outbox.deliver(private)
@@ -433,9 +437,9 @@ async def test_logs_say_nothing_private() -> None:
 async def test_drain_attempts_once_what_waits() -> None:
     office = Office(
         {
-            "recovered.example": [BUSY, Reply(200)],
+            "recovered.example": [BUSY, PostResult(200)],
             "dead.example": [DEAD],
-            "later.example": [Reply(503, retry_after_s=60)],
+            "later.example": [PostResult(503, retry_after_s=60)],
         }
     )
     for host in ("recovered", "dead", "later"):
@@ -452,7 +456,7 @@ async def test_drain_attempts_once_what_waits() -> None:
 
 async def test_drain_takes_what_ends_meanwhile_and_nothing_afterwards() -> None:
     go = asyncio.Event()
-    office = Office({"slow.example": [go, Reply(200)], "dead.example": [DEAD]})
+    office = Office({"slow.example": [go, PostResult(200)], "dead.example": [DEAD]})
     office.outbox.deliver(notification("slow", "A", "slow.example"))
     office.outbox.deliver(notification("dead", "B", "dead.example"))
     await settle()
@@ -495,7 +499,9 @@ async def test_draining_an_empty_outbox() -> None:
     assert await Office().outbox.drain(10) == 0
 
 
-REPLIES = st.sampled_from([Reply(200), BUSY, DEAD, Reply(410), Reply(429, retry_after_s=700)])
+REPLIES = st.sampled_from(
+    [PostResult(200), BUSY, DEAD, PostResult(410), PostResult(429, retry_after_s=700)]
+)
 
 
 @settings(deadline=None)
@@ -509,7 +515,7 @@ def test_in_order_at_least_once_and_never_early(
 ) -> None:
     async def scenario() -> None:
         hosts = {f"{name.lower()}.example": replies for name, replies in script.items()}
-        office = Office({host: [*replies, Reply(200)] for host, replies in hosts.items()})
+        office = Office({host: [*replies, PostResult(200)] for host, replies in hosts.items()})
         office.store.failures = store_failures
         for i, (session, pause_s) in enumerate(arrivals):
             await office.time.pass_until(office.time.now + pause_s)

@@ -18,7 +18,7 @@ from onhook.notify.errors import (
     Unreachable,
 )
 from onhook.notify.reachability import Reachability
-from onhook.notify.resolver import Lookup, Resolver, system_lookup
+from onhook.notify.resolver import AddressResolver, Lookup, system_lookup
 from onhook.notify.tls import client_context
 from onhook.urls import parse
 
@@ -40,7 +40,7 @@ async def reachability(
     lookup: Lookup = system_lookup,
 ) -> AsyncIterator[Reachability]:
     clock = clock or Clock()
-    resolver = Resolver(AddressPolicy(allowed), lookup=lookup, clock=clock)
+    resolver = AddressResolver(AddressPolicy(allowed), lookup=lookup, clock=clock)
     tls = client_context(authority.file if authority else None)
     try:
         yield Reachability(resolver, tls, deadline_s=deadline_s, clock=clock)

@@ -12,7 +12,7 @@ from notify.servers import Connection, raw_server, read_request, web_client
 from onhook.notify.client import WebClient
 from onhook.notify.errors import DownloadFailed
 from onhook.notify.heads import HeadSplitter
-from onhook.notify.replies import Reply
+from onhook.notify.replies import PostResult
 from onhook.notify.wire import MAX_HEADER_BYTES
 from onhook.urls import WebUrl, parse
 
@@ -66,7 +66,7 @@ BROKEN = {
 }
 
 
-async def post(client: WebClient, port: int) -> Reply:
+async def post(client: WebClient, port: int) -> PostResult:
     return await client.post(parse(f"http://127.0.0.1:{port}/"), {}, b"a=1", 10)
 
 
@@ -94,7 +94,7 @@ def cuts(answer: bytes) -> Sequence[Sequence[bytes]]:
 
 @pytest.mark.parametrize("answer", ODD.values(), ids=ODD)
 async def test_the_status_counts_however_the_reply_is_cut(answer: bytes) -> None:
-    async def one(client: WebClient, pieces: Sequence[bytes]) -> Reply:
+    async def one(client: WebClient, pieces: Sequence[bytes]) -> PostResult:
         async with raw_server(in_pieces(pieces)) as port:
             return await post(client, port)
 
@@ -106,7 +106,7 @@ async def test_the_status_counts_however_the_reply_is_cut(answer: bytes) -> None
 
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
 async def test_without_a_head_there_is_no_status(answer: bytes) -> None:
-    async def one(client: WebClient, pieces: Sequence[bytes]) -> Reply:
+    async def one(client: WebClient, pieces: Sequence[bytes]) -> PostResult:
         async with raw_server(in_pieces(pieces)) as port:
             return await post(client, port)
 

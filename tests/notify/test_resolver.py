@@ -7,7 +7,7 @@ import pytest
 
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.errors import AddressRefused, NotResolved
-from onhook.notify.resolver import Lookup, Resolver, system_lookup
+from onhook.notify.resolver import AddressResolver, Lookup, system_lookup
 from onhook.urls import parse
 
 
@@ -16,7 +16,7 @@ def book(*addresses: str) -> Lookup:
 
 
 async def resolve(url: str, lookup: Lookup, allowed: Sequence[str] = ()) -> list[str]:
-    resolver = Resolver(AddressPolicy(allowed), lookup=lookup)
+    resolver = AddressResolver(AddressPolicy(allowed), lookup=lookup)
     try:
         return [str(address) for address in await resolver.resolve(parse(url))]
     finally:
@@ -84,7 +84,7 @@ async def test_a_slow_name_server_is_not_waited_for() -> None:
         answer.wait(30)
         return ["8.8.8.8"]
 
-    resolver = Resolver(AddressPolicy(), lookup=lookup, deadline_s=0.01)
+    resolver = AddressResolver(AddressPolicy(), lookup=lookup, deadline_s=0.01)
     try:
         with pytest.raises(NotResolved, match="within"):
             await resolver.resolve(parse("http://example.com/"))
@@ -101,7 +101,7 @@ async def test_one_lookup_for_all_who_ask_and_for_a_few_seconds() -> None:
         asked.append(host)
         return [f"8.8.8.{len(asked)}"]
 
-    resolver = Resolver(AddressPolicy(), lookup=lookup, clock=lambda: now)
+    resolver = AddressResolver(AddressPolicy(), lookup=lookup, clock=lambda: now)
     url = parse("http://example.com/")
     try:
         first = await asyncio.gather(*(resolver.resolve(url) for _ in range(20)))
@@ -120,7 +120,7 @@ async def test_failures_are_not_remembered_and_each_gets_an_exception_of_its_own
         asked.append(host)
         return ["10.0.0.1"] if len(asked) == 1 else ["8.8.8.8"]
 
-    resolver = Resolver(AddressPolicy(), lookup=lookup)
+    resolver = AddressResolver(AddressPolicy(), lookup=lookup)
     url = parse("http://example.com/")
     try:
         refused = await asyncio.gather(
@@ -134,7 +134,7 @@ async def test_failures_are_not_remembered_and_each_gets_an_exception_of_its_own
 
 
 async def test_a_closed_resolver_says_so() -> None:
-    resolver = Resolver(AddressPolicy(), lookup=book("8.8.8.8"))
+    resolver = AddressResolver(AddressPolicy(), lookup=book("8.8.8.8"))
     resolver.close()
     with pytest.raises(NotResolved):
         await resolver.resolve(parse("http://example.com/"))

@@ -9,10 +9,10 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any, TypedDict, Unpack, cast
 
 from onhook.phone import (
-    CallerId,
     IncomingCall,
     OutgoingCall,
     RemoteMedia,
+    ShownCaller,
     SipCause,
     SipEndpoint,
     Trunk,
@@ -499,7 +499,7 @@ class Line:
         return self.owners[0]
 
     def dial(
-        self, called: str = "+6591112222", caller: CallerId | None = None, *,
+        self, called: str = "+6591112222", caller: ShownCaller | None = None, *,
         at_once: bool = True, **trunk: Any,
     ) -> Dialler:  # fmt: skip
         """Call the peer, or what `trunk` names instead."""
@@ -507,7 +507,7 @@ class Line:
         dialler = Dialler()
         dialler.call = self.endpoint.dial(
             Trunk(**{"host": host, "port": port, **trunk}), called,
-            caller or CallerId("+6531234567"), ip="127.0.0.1", port=20000, listener=dialler,
+            caller or ShownCaller("+6531234567"), ip="127.0.0.1", port=20000, listener=dialler,
             at_once=at_once,
         )  # fmt: skip
         return dialler

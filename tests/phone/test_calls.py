@@ -6,10 +6,10 @@ import pytest
 
 from onhook.phone import (
     CallStateError,
-    Codec,
     DialogRecord,
     IncomingCall,
     RemoteMedia,
+    SdpCodec,
     SipCause,
 )
 from phone.peer import SDP, Caller, answer_at_once, leave_ringing, line
@@ -29,7 +29,7 @@ async def test_a_call_from_ring_to_hangup() -> None:
         assert [user.text for user in call.caller.users] == ["+6591234567"]
         assert call.source == on.peer.address
         assert call.offer is not None
-        assert call.offer.codecs == (Codec.PCMA, Codec.PCMU)
+        assert call.offer.codecs == (SdpCodec.PCMA, SdpCodec.PCMU)
         assert (call.offer.ip, call.offer.port) == ("192.0.2.9", 40000)
 
         call.answer(ip="127.0.0.1", port=20000)
@@ -358,7 +358,7 @@ async def test_an_invite_without_an_offer() -> None:
         caller.ack(SDP)
         media = await on.owner.until("acknowledged")
         assert isinstance(media, RemoteMedia)
-        assert (media.ip, media.port, media.codecs[0]) == ("192.0.2.9", 40000, Codec.PCMA)
+        assert (media.ip, media.port, media.codecs[0]) == ("192.0.2.9", 40000, SdpCodec.PCMA)
 
 
 async def test_an_answer_that_is_missing_ends_the_call() -> None:

@@ -3,11 +3,11 @@
 import pytest
 
 from onhook.phone import (
-    CallerId,
     CallState,
-    Codec,
     Direction,
     RemoteMedia,
+    SdpCodec,
+    ShownCaller,
     SipCause,
     Trunk,
 )
@@ -52,7 +52,7 @@ async def test_a_call_from_dialling_to_hangup() -> None:
         media = await dialler.until("answered")
         assert isinstance(media, RemoteMedia)
         assert (media.ip, media.port) == ("192.0.2.9", 40000)
-        assert media.codecs == (Codec.PCMA, Codec.PCMU)
+        assert media.codecs == (SdpCodec.PCMA, SdpCodec.PCMU)
         assert ack.start == f"ACK {callee.contact[1:-1]} SIP/2.0"
         assert ack["To"] == f"{invite['To']};tag=callee"
         assert ack["From"] == invite["From"]
@@ -88,7 +88,7 @@ async def test_the_callee_hangs_up() -> None:
 
 async def test_a_number_with_a_hash_and_no_caller_id() -> None:
     async with line() as on:
-        _, callee = await on.dialled(called="*21#", caller=CallerId(""))
+        _, callee = await on.dialled(called="*21#", caller=ShownCaller(""))
         assert callee.invite.start.startswith("INVITE sip:*21%23@127.0.0.1:")
         assert callee.invite["From"].startswith("<sip:127.0.0.1>;tag=")
         assert callee.invite.all("P-Asserted-Identity") == []
@@ -96,7 +96,7 @@ async def test_a_number_with_a_hash_and_no_caller_id() -> None:
 
 async def test_a_private_caller_is_asserted_to_the_trunk_alone() -> None:
     async with line() as on:
-        _, callee = await on.dialled(caller=CallerId("+6531234567", private=True))
+        _, callee = await on.dialled(caller=ShownCaller("+6531234567", private=True))
         invite = callee.invite
         assert invite["From"].startswith('"Anonymous" <sip:anonymous@anonymous.invalid>;tag=')
         assert invite["P-Asserted-Identity"] == "<sip:+6531234567@127.0.0.1>"
@@ -122,7 +122,7 @@ async def test_what_cannot_be_dialled(wrong: dict[str, object]) -> None:
 
 def test_what_else_is_no_call() -> None:
     with pytest.raises(ValueError, match="caller id"):
-        CallerId("alice")
+        ShownCaller("alice")
     assert "secret" not in repr(Trunk("h", username="u", password="secret"))
 
 
@@ -131,7 +131,7 @@ async def test_bad_media_addresses() -> None:
         for ip, port in (("onhook.example", 20000), ("127.0.0.1", 0)):
             with pytest.raises(ValueError, match=r"onhook|port"):
                 on.endpoint.dial(
-                    Trunk("127.0.0.1"), "1", CallerId(""), ip=ip, port=port, listener=Dialler()
+                    Trunk("127.0.0.1"), "1", ShownCaller(""), ip=ip, port=port, listener=Dialler()
                 )
         assert on.endpoint.live_calls == 0
 
@@ -433,7 +433,7 @@ async def test_an_answer_with_fewer_codecs_and_another_payload_type() -> None:
         await callee.answer(SDP.replace("8 0 101", "8 96").replace(":101", ":96"))
         media = await dialler.until("answered")
         assert isinstance(media, RemoteMedia)
-        assert media.codecs == (Codec.PCMA,)
+        assert media.codecs == (SdpCodec.PCMA,)
         assert (media.dtmf_payload_type, media.dtmf_from_peer) == (96, 101)
         callee.within("INVITE")
         assert "m=audio 20000 RTP/AVP 8 101" in (await on.peer.status(200)).body
@@ -445,7 +445,7 @@ async def test_an_answer_without_telephone_event() -> None:
         await callee.answer(SDP.replace("8 0 101", "0"))
         media = await dialler.until("answered")
         assert isinstance(media, RemoteMedia)
-        assert (media.codecs, media.dtmf_payload_type) == ((Codec.PCMU,), None)
+        assert (media.codecs, media.dtmf_payload_type) == ((SdpCodec.PCMU,), None)
 
 
 UNUSABLE = [
@@ -573,7 +573,7 @@ async def test_hold_and_a_changed_address() -> None:
             assert isinstance(media, RemoteMedia)
             assert media.on_hold is held
         assert dialler.heard[-1][1] == RemoteMedia(
-            "192.0.2.10", 40002, (Codec.PCMA, Codec.PCMU), 101, 20, Direction.SENDRECV
+            "192.0.2.10", 40002, (SdpCodec.PCMA, SdpCodec.PCMU), 101, 20, Direction.SENDRECV
         )
         callee.within("UPDATE", body=SDP)
         assert "m=audio 20000" in (await on.peer.status(200)).body

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from onhook.phone import grammar
-from onhook.phone.errors import BadRequest, MessageError, Unanswerable
+from onhook.phone.errors import BadRequest, SipMessageError, Unanswerable
 from onhook.phone.message import MAX_DATAGRAM_BYTES, Request, Response, parse
 from onhook.phone.reply import bad_request, response
 from phone.peer import SDP, Caller, line
@@ -149,7 +149,7 @@ def cost(display_name: str) -> float:
     text = VALID.replace("A, ", display_name).replace("70", "7\x000").encode()
 
     def refuse() -> None:
-        with contextlib.suppress(MessageError):
+        with contextlib.suppress(SipMessageError):
             parse(text, SOURCE)
 
     return min(timeit.repeat(refuse, number=10, repeat=7, timer=time.process_time))
@@ -226,7 +226,7 @@ def test_a_mutated_invite_is_read_or_refused(changes: list[tuple[int, int, str]]
             well_formed(bad_request(error, SOURCE, "t"))
         except Unanswerable:
             return
-    except MessageError:
+    except SipMessageError:
         return
     else:
         if isinstance(message, Request):

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from onhook.phone import Codec, IncomingCall, RemoteMedia, SipCause
+from onhook.phone import IncomingCall, RemoteMedia, SdpCodec, SipCause
 from onhook.phone.media_hosts import MediaHosts
-from onhook.phone.resolver import Resolver
+from onhook.phone.resolver import HostResolver
 from onhook.phone.sdp import Direction
 from phone.peer import SDP, Caller, Line, Message, leave_ringing, line
 
@@ -40,7 +40,7 @@ def finding(on: Line, **addresses: str) -> list[str]:
             raise OSError
         return addresses[host]
 
-    on.endpoint._media_hosts = MediaHosts(Resolver(look_up))
+    on.endpoint._media_hosts = MediaHosts(HostResolver(look_up))
     return asked
 
 
@@ -95,7 +95,7 @@ async def test_a_codec_under_another_number() -> None:
         assert "a=rtpmap:97 PCMU/8000\r\n" in final.body
         media = on.owner.call.offer
         assert media is not None
-        assert (media.codecs, media.payload_type) == ((Codec.PCMU,), 97)
+        assert (media.codecs, media.payload_type) == ((SdpCodec.PCMU,), 97)
         caller.within("INVITE")
         assert streams(await on.peer.status(200)) == ["m=audio 20000 RTP/AVP 97 101"]
 
@@ -161,7 +161,7 @@ async def test_a_name_server_that_does_not_answer_holds_nothing_up() -> None:
             answer.wait(20)
             raise OSError
 
-        on.endpoint._media_hosts = MediaHosts(Resolver(look_up))
+        on.endpoint._media_hosts = MediaHosts(HostResolver(look_up))
         slow = Caller(on.peer)
         text = slow.invite(body=LOST)
         await on.peer.status(100)
@@ -185,7 +185,7 @@ async def test_in_mid_call_a_host_is_looked_up_once_and_others_wait() -> None:
             answer.wait(20)
             return "127.0.0.1"
 
-        on.endpoint._media_hosts = MediaHosts(Resolver(look_up))
+        on.endpoint._media_hosts = MediaHosts(HostResolver(look_up))
         caller = Caller(on.peer)
         await caller.established()
         text = caller.within("INVITE", body=LOST)
@@ -209,7 +209,7 @@ async def test_the_call_is_over_before_its_host_is_found() -> None:
             answer.wait(20)
             return "127.0.0.1"
 
-        on.endpoint._media_hosts = MediaHosts(Resolver(look_up))
+        on.endpoint._media_hosts = MediaHosts(HostResolver(look_up))
         caller = Caller(on.peer)
         await caller.established()
         caller.within("INVITE", body=LOST)
@@ -255,7 +255,7 @@ async def test_a_callee_hangs_up_before_its_host_is_found() -> None:
             answer.wait(20)
             return "127.0.0.1"
 
-        on.endpoint._media_hosts = MediaHosts(Resolver(look_up))
+        on.endpoint._media_hosts = MediaHosts(HostResolver(look_up))
         dialler, callee = await on.dialled()
         await callee.answer(LOST)
         callee.within("BYE")
@@ -293,7 +293,7 @@ async def test_a_stream_that_is_closed_in_mid_call_and_opened_again(method: str)
         moved = await on.owner.until("media_moved")
         assert isinstance(moved, RemoteMedia)
         assert moved.on_hold
-        assert (moved.direction, moved.codecs[0]) == (Direction.INACTIVE, Codec.PCMA)
+        assert (moved.direction, moved.codecs[0]) == (Direction.INACTIVE, SdpCodec.PCMA)
         caller.within(method, body=SDP + VIDEO)
         opened = await on.peer.status(200)
         assert streams(opened) == ["m=audio 20000 RTP/AVP 8 101", "m=video 0 RTP/AVP 96"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from onhook.phone import DialogRecord, OutgoingCall, SipCause, Trunk
-from onhook.phone.invite import SentInvite
+from onhook.phone.invite import OutgoingInvite
 from phone.peer import SDP, Callee, Line, Message, Peer, line
 
 TRUNK = {"username": "onhook", "password": "s3cret"}
@@ -218,7 +218,7 @@ async def test_a_record_of_an_invite_that_makes_no_sense(change: dict[str, objec
         assert stored(dialler.call) == record
         wrong = {**record.pending_out.as_dict(), **change}
         with pytest.raises(ValueError, match=r"record"):
-            SentInvite.from_dict(wrong)
+            OutgoingInvite.from_dict(wrong)
         others: list[object] = [wrong, 1, []]
         for pending in others:
             with pytest.raises(ValueError, match=r"record"):

@@ -6,13 +6,13 @@ import threading
 import pytest
 
 from onhook.phone import SipCause
-from onhook.phone.resolver import MAX_KEPT, Resolver, first_address
+from onhook.phone.resolver import MAX_KEPT, HostResolver, first_address
 from phone.peer import Callee, line
 
 UNKNOWN = SipCause(503, None, "the host of the trunk is not known")
 
 
-def resolved(resolver: Resolver, host: str) -> asyncio.Future[str | None]:
+def resolved(resolver: HostResolver, host: str) -> asyncio.Future[str | None]:
     heard: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
     resolver.resolve(host, heard.set_result)
     assert not heard.done()
@@ -26,7 +26,7 @@ async def test_a_burst_asks_once_and_what_was_found_is_kept() -> None:
         asked.append(host)
         return "192.0.2.1"
 
-    resolver = Resolver(look_up)
+    resolver = HostResolver(look_up)
     burst = [resolved(resolver, "trunk.example") for _ in range(5)]
     assert await asyncio.gather(*burst) == ["192.0.2.1"] * 5
     assert await resolved(resolver, "trunk.example") == "192.0.2.1"
@@ -46,7 +46,7 @@ async def test_a_name_that_is_not_found_is_asked_for_again() -> None:
             raise answers.pop()
         return "192.0.2.1"
 
-    resolver = Resolver(look_up)
+    resolver = HostResolver(look_up)
     assert await resolved(resolver, "trunk.example") is None
     assert await resolved(resolver, "trunk.example") is None
     assert await resolved(resolver, "trunk.example") == "192.0.2.1"
@@ -60,7 +60,7 @@ async def test_a_name_server_that_says_nothing_holds_nobody_up() -> None:
         release.wait(10)
         return "192.0.2.1"
 
-    resolver = Resolver(look_up, deadline_s=0.05)
+    resolver = HostResolver(look_up, deadline_s=0.05)
     try:
         assert await resolved(resolver, "trunk.example") is None
     finally:
@@ -69,7 +69,7 @@ async def test_a_name_server_that_says_nothing_holds_nobody_up() -> None:
 
 
 async def test_what_fails_in_one_that_waits_is_no_affair_of_the_others() -> None:
-    resolver = Resolver(lambda host: "192.0.2.1")
+    resolver = HostResolver(lambda host: "192.0.2.1")
 
     def fail(address: str | None) -> None:
         raise RuntimeError("broken")
@@ -80,7 +80,7 @@ async def test_what_fails_in_one_that_waits_is_no_affair_of_the_others() -> None
 
 
 async def test_closing_forgets_who_waits() -> None:
-    resolver = Resolver(lambda host: "192.0.2.1")
+    resolver = HostResolver(lambda host: "192.0.2.1")
     heard = resolved(resolver, "trunk.example")
     resolver.close()
     await asyncio.sleep(0.01)
@@ -112,7 +112,7 @@ async def test_a_call_to_a_trunk_with_a_name(host: str) -> None:
 
 async def test_a_trunk_that_is_not_known() -> None:
     async with line() as on:
-        on.endpoint._resolver = Resolver(_unknown)
+        on.endpoint._resolver = HostResolver(_unknown)
         dialler = on.dial(host="trunk.example")
         assert await dialler.until("failed") == UNKNOWN
         assert on.endpoint.live_calls == 0
@@ -144,7 +144,7 @@ async def test_an_orphan_whose_trunk_has_a_name() -> None:
         after.peer.answer(cancel, 481)
         await after.peer.quiet()
         assert done == [SipCause(481)]
-        after.endpoint._resolver = Resolver(_unknown)
+        after.endpoint._resolver = HostResolver(_unknown)
         after.endpoint.hangup_orphan(moved, done.append)
         while len(done) < 2:
             await asyncio.sleep(0.001)

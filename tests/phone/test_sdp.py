@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from onhook.phone import sdp, sdp_writer
 from onhook.phone.errors import NamedAddress, NoCommonCodec, SdpError, UnsupportedAddress
-from onhook.phone.sdp import Codec, Direction
+from onhook.phone.sdp import Direction, SdpCodec
 from onhook.phone.sdp_writer import LocalMedia
 from onhook.phone.session import MediaSession
 from phone.peer import SDP
@@ -22,7 +22,7 @@ def test_an_ordinary_offer() -> None:
     assert media(SDP) == sdp.RemoteMedia(
         ip="192.0.2.9",
         port=40000,
-        codecs=(Codec.PCMA, Codec.PCMU),
+        codecs=(SdpCodec.PCMA, SdpCodec.PCMU),
         dtmf_payload_type=101,
         ptime_ms=20,
         direction=Direction.SENDRECV,
@@ -32,7 +32,7 @@ def test_an_ordinary_offer() -> None:
 def test_static_payload_types_need_no_rtpmap_and_line_feeds_will_do() -> None:
     text = "v=0\nc=IN IP4 192.0.2.1\nm=audio 5000 RTP/AVP 18 0 8 0 3\na=inactive\n"
     found = media(text)
-    assert found.codecs == (Codec.PCMU, Codec.PCMA)
+    assert found.codecs == (SdpCodec.PCMU, SdpCodec.PCMA)
     assert found.dtmf_payload_type is None
     assert found.ptime_ms is None
     assert found.on_hold
@@ -83,7 +83,7 @@ def test_what_is_refused(old: str, new: str, error: type[SdpError]) -> None:
 def test_several_streams_are_all_answered() -> None:
     text = SDP + "m=video 5000 RTP/AVP 96\r\nm=audio 6000/2 RTP/AVP 0\r\nc=IN IP4 192.0.2.7\r\n"
     offer = sdp.parse(text.encode())
-    answer = sdp_writer.write_answer(offer, Codec.PCMU, LOCAL).decode()
+    answer = sdp_writer.write_answer(offer, SdpCodec.PCMU, LOCAL).decode()
     assert [line for line in answer.split("\r\n") if line.startswith("m=")] == [
         "m=audio 20000 RTP/AVP 0 101",
         "m=video 0 RTP/AVP 96",
@@ -95,7 +95,7 @@ def test_a_stream_further_down_is_taken_with_its_own_address() -> None:
     text = "v=0\r\nm=audio 1 RTP/SAVP 0\r\nm=audio 6000 RTP/AVP 0\r\nc=IN IP4 192.0.2.7\r\n"
     offer = sdp.parse(text.encode())
     assert (offer.taken, offer.media.ip, offer.media.port) == (1, "192.0.2.7", 6000)
-    answer = sdp_writer.write_answer(offer, Codec.PCMU, LOCAL)
+    answer = sdp_writer.write_answer(offer, SdpCodec.PCMU, LOCAL)
     assert b"m=audio 0 RTP/SAVP 0\r\nm=audio 20000 RTP/AVP 0\r\n" in answer
 
 
@@ -111,13 +111,13 @@ def test_a_stream_further_down_is_taken_with_its_own_address() -> None:
 def test_directions(offered: str, answered: str, on_hold: bool) -> None:
     offer = sdp.parse(SDP.replace("sendrecv", offered).encode())
     assert offer.media.on_hold is on_hold
-    assert f"a={answered}\r\n" in sdp_writer.write_answer(offer, Codec.PCMA, LOCAL).decode()
+    assert f"a={answered}\r\n" in sdp_writer.write_answer(offer, SdpCodec.PCMA, LOCAL).decode()
 
 
 def test_the_old_way_to_hold() -> None:
     offer = sdp.parse(SDP.replace("IP4 192.0.2.9\r\nt", "IP4 0.0.0.0\r\nt").encode())
     assert offer.media.on_hold
-    assert b"a=recvonly" in sdp_writer.write_answer(offer, Codec.PCMA, LOCAL)
+    assert b"a=recvonly" in sdp_writer.write_answer(offer, SdpCodec.PCMA, LOCAL)
 
 
 def test_a_name_that_was_looked_up() -> None:
@@ -140,10 +140,10 @@ def test_codecs_under_other_numbers() -> None:
     text = "v=0\r\nc=IN IP4 9.9.9.9\r\nm=audio 5 RTP/AVPF 97 98 0 8 99\r\n"
     maps = "a=rtpmap:97 G729/8000\r\na=rtpmap:98 pcma/8000/1\r\na=rtpmap:99 PCMU/8000\r\n"
     found = media(text + maps)
-    assert found.codecs == (Codec.PCMA, Codec.PCMU)
-    assert found.payload_types == {Codec.PCMA: 98}
+    assert found.codecs == (SdpCodec.PCMA, SdpCodec.PCMU)
+    assert found.payload_types == {SdpCodec.PCMA: 98}
     assert found.payload_type == 98
-    answer = sdp_writer.write_answer(sdp.parse((text + maps).encode()), Codec.PCMA, LOCAL)
+    answer = sdp_writer.write_answer(sdp.parse((text + maps).encode()), SdpCodec.PCMA, LOCAL)
     assert b"m=audio 20000 RTP/AVPF 98\r\na=rtpmap:98 PCMA/8000\r\n" in answer
 
 
@@ -203,8 +203,8 @@ def test_rtcp_on_the_port_of_the_audio() -> None:
     """RFC 5761 5.1.1"""
     offer = sdp.parse((SDP + "a=rtcp-mux\r\n").encode())
     assert offer.media.rtcp_mux
-    assert b"a=rtcp-mux\r\n" in sdp_writer.write_answer(offer, Codec.PCMA, LOCAL)
-    assert b"rtcp" not in sdp_writer.write_answer(sdp.parse(SDP.encode()), Codec.PCMA, LOCAL)
+    assert b"a=rtcp-mux\r\n" in sdp_writer.write_answer(offer, SdpCodec.PCMA, LOCAL)
+    assert b"rtcp" not in sdp_writer.write_answer(sdp.parse(SDP.encode()), SdpCodec.PCMA, LOCAL)
 
 
 def test_closed_streams() -> None:
@@ -241,7 +241,11 @@ def test_nobody_can_be_there(host: str) -> None:
 
 def test_our_own_descriptions_can_be_read() -> None:
     ours = sdp.parse(sdp_writer.write_offer(LOCAL)).media
-    assert (ours.ip, ours.port, ours.codecs) == (LOCAL.ip, LOCAL.port, (Codec.PCMU, Codec.PCMA))
+    assert (ours.ip, ours.port, ours.codecs) == (
+        LOCAL.ip,
+        LOCAL.port,
+        (SdpCodec.PCMU, SdpCodec.PCMA),
+    )
     assert ours.dtmf_payload_type == sdp_writer.DTMF_PAYLOAD_TYPE
 
 
@@ -250,11 +254,11 @@ def test_the_version_counts_changes_only() -> None:
     session.open("198.51.100.1", 20000)
     offer = sdp.parse(SDP.encode())
     first, agreed = session.answer(offer)
-    assert agreed.codecs == (Codec.PCMA, Codec.PCMU)
+    assert agreed.codecs == (SdpCodec.PCMA, SdpCodec.PCMU)
     assert session.answer(offer)[0] == first
     only_pcmu = sdp.parse(SDP.replace("8 0 101", "0 101").encode())
     second, agreed = session.answer(only_pcmu)
-    assert agreed.codecs == (Codec.PCMU,)
+    assert agreed.codecs == (SdpCodec.PCMU,)
     assert origin(second) == (origin(first)[0], b"2")
     assert session.offer() == second
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from onhook.phone.dialog import Dialog
+from onhook.phone.dialog import SipDialog
 from onhook.phone.message import Request, parse
 
 PROXY = ("198.51.100.7", 5060)
@@ -45,12 +45,12 @@ def invite(*vias: str, contact: str = "<sip:a@phone.example>") -> Request:
 def test_the_proxy_the_phone_behind_it_and_its_contact(
     vias: tuple[str, ...], contact: str, named: tuple[str, ...]
 ) -> None:
-    dialog = Dialog.of_invite(invite(*vias, contact=contact), "t")
+    dialog = SipDialog.of_invite(invite(*vias, contact=contact), "t")
     assert dialog.signalling_ips == (PROXY[0], *named)
 
 
 def test_a_re_invite_from_elsewhere_counts_from_then_on() -> None:
     via = "SIP/2.0/UDP 10.0.0.5;received=203.0.113.{};branch=z9hG4bK2"
-    dialog = Dialog.of_invite(invite(OWN, via.format(9)), "t")
+    dialog = SipDialog.of_invite(invite(OWN, via.format(9)), "t")
     dialog.refresh(invite(OWN, via.format(10)))
     assert dialog.signalling_ips == (PROXY[0], "203.0.113.10")

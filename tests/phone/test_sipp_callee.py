@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from onhook.phone import CallerId, RemoteMedia, SipCause, SipEndpoint, Trunk
+from onhook.phone import RemoteMedia, ShownCaller, SipCause, SipEndpoint, Trunk
 from phone.peer import PATIENCE_S, Dialler
 from sipp_run import PATH_OF_SIPP, SCENARIOS, SippCallee, sipp_callee
 
@@ -102,7 +102,7 @@ async def call(
         diallers = [Dialler() for _ in range(calls)]
         for dialler in diallers:
             dialler.call = endpoint.dial(
-                trunk, "+6591112222", CallerId("+6531234567"),
+                trunk, "+6591112222", ShownCaller("+6531234567"),
                 ip="127.0.0.1", port=20000, listener=dialler,
             )  # fmt: skip
         await asyncio.gather(*(script(dialler, callee) for dialler in diallers))

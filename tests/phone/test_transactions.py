@@ -4,20 +4,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from onhook.phone.invite import SentInvite
+from onhook.phone.invite import OutgoingInvite
 from onhook.phone.layer import TransactionLayer
 from onhook.phone.lifecycle import MOVES, OUTGOING_MOVES, CallEvent, CallState, Moves
 from onhook.phone.message import Request, Response, TcpAddress, parse
-from onhook.phone.timers import Timers
+from onhook.phone.timers import SipTimers
 from onhook.phone.transactions import (
     ClientInvite,
     ClientNonInvite,
-    Event,
     ServerInvite,
     ServerNonInvite,
-    State,
     Transaction,
     TransactionOwner,
+    TxEvent,
+    TxState,
 )
 from phone.peer import VirtualClock
 
@@ -51,8 +51,8 @@ class Wire(TransactionOwner):
 
 def server_invite(wire: Wire) -> ServerInvite:
     made = ServerInvite(
-        ("k",), PEER, state=State.PROCEEDING, send=wire.send, clock=wire.clock,
-        timers=Timers(), owner=wire,
+        ("k",), PEER, state=TxState.PROCEEDING, send=wire.send, clock=wire.clock,
+        timers=SipTimers(), owner=wire,
     )  # fmt: skip
     made.on_cancel = None
     made.on_unacknowledged = lambda: wire.told.append("unacknowledged")
@@ -61,27 +61,27 @@ def server_invite(wire: Wire) -> ServerInvite:
 
 def server_other(wire: Wire) -> ServerNonInvite:
     return ServerNonInvite(
-        ("k",), PEER, state=State.TRYING, send=wire.send, clock=wire.clock,
-        timers=Timers(), owner=wire,
+        ("k",), PEER, state=TxState.TRYING, send=wire.send, clock=wire.clock,
+        timers=SipTimers(), owner=wire,
     )  # fmt: skip
 
 
 def client(wire: Wire) -> ClientNonInvite:
     made = ClientNonInvite(
-        ("k",), PEER, state=State.TRYING, send=wire.send, clock=wire.clock,
-        timers=Timers(), owner=wire,
+        ("k",), PEER, state=TxState.TRYING, send=wire.send, clock=wire.clock,
+        timers=SipTimers(), owner=wire,
     )  # fmt: skip
     made.start(b"BYE", lambda final: wire.told.append(f"final {final.status if final else None}"))
     return made
 
 
-SENT = SentInvite("sip:1@h", "<sip:h>;tag=us", "<sip:1@h>", "x", "h:5060", "b", PEER)
+SENT = OutgoingInvite("sip:1@h", "<sip:h>;tag=us", "<sip:1@h>", "x", "h:5060", "b", PEER)
 
 
 def client_invite(wire: Wire) -> ClientInvite:
     made = ClientInvite(
-        ("k",), PEER, state=State.CALLING, send=wire.send, clock=wire.clock,
-        timers=Timers(), owner=wire,
+        ("k",), PEER, state=TxState.CALLING, send=wire.send, clock=wire.clock,
+        timers=SipTimers(), owner=wire,
     )  # fmt: skip
     made.start(SENT, b"INVITE", wire)
     return made
@@ -92,7 +92,7 @@ def invite_response(status: int, tag: str = "t", cseq: int = 1, call_id: str = "
     return Response(status, SENT.branch, "INVITE", headers, b"", "", cseq)
 
 
-def at(transaction: Transaction, state: State) -> bool:
+def at(transaction: Transaction, state: TxState) -> bool:
     return transaction.state is state
 
 
@@ -104,22 +104,22 @@ def test_server_invite_accepted_then_acknowledged() -> None:
     wire = Wire()
     transaction = server_invite(wire)
     transaction.respond(180, b"180")
-    transaction.handle(Event.REQUEST)
+    transaction.handle(TxEvent.REQUEST)
     transaction.respond(200, b"200")
     transaction.respond(486, b"too late")
-    assert at(transaction, State.ACCEPTED)
+    assert at(transaction, TxState.ACCEPTED)
     wire.clock.advance(1.6)
-    transaction.handle(Event.REQUEST)
-    transaction.handle(Event.ACK)
-    assert at(transaction, State.ACKNOWLEDGED)
-    transaction.handle(Event.REQUEST)
-    transaction.handle(Event.ACK)
+    transaction.handle(TxEvent.REQUEST)
+    transaction.handle(TxEvent.ACK)
+    assert at(transaction, TxState.ACKNOWLEDGED)
+    transaction.handle(TxEvent.REQUEST)
+    transaction.handle(TxEvent.ACK)
     assert wire.sent == [
         (0, b"180"), (0, b"180"), (0, b"200"), (0.5, b"200"), (1.5, b"200"), (1.6, b"200"),
     ]  # fmt: skip
     assert wire.told == ["lingers"]
     wire.clock.advance(31.9)
-    assert at(transaction, State.ACKNOWLEDGED)
+    assert at(transaction, TxState.ACKNOWLEDGED)
     wire.clock.advance(0.2)
     assert wire.told == ["lingers", "terminated"]
     assert wire.clock.pending == 0
@@ -142,12 +142,12 @@ def test_server_invite_refused() -> None:
     transaction = server_invite(wire)
     transaction.respond(404, b"404")
     wire.clock.advance(0.6)
-    transaction.handle(Event.REQUEST)
-    transaction.handle(Event.ACK)
-    assert at(transaction, State.CONFIRMED)
-    transaction.handle(Event.REQUEST)
+    transaction.handle(TxEvent.REQUEST)
+    transaction.handle(TxEvent.ACK)
+    assert at(transaction, TxState.CONFIRMED)
+    transaction.handle(TxEvent.REQUEST)
     wire.clock.advance(4.9)
-    assert at(transaction, State.CONFIRMED)
+    assert at(transaction, TxState.CONFIRMED)
     wire.clock.advance(0.2)
     assert [at for at, _ in wire.sent] == [0, 0.5, 0.6]
     assert wire.told == ["lingers", "terminated"]
@@ -165,11 +165,11 @@ def test_server_invite_refused_and_never_acknowledged() -> None:
 def test_server_other() -> None:
     wire = Wire()
     transaction = server_other(wire)
-    transaction.handle(Event.REQUEST)
+    transaction.handle(TxEvent.REQUEST)
     transaction.respond(b"200")
     transaction.respond(b"500")
     wire.clock.advance(31.9)
-    transaction.handle(Event.REQUEST)
+    transaction.handle(TxEvent.REQUEST)
     wire.clock.advance(0.2)
     assert [data for _, data in wire.sent] == [b"200", b"200"]
     assert wire.told == ["lingers", "terminated"]
@@ -195,7 +195,7 @@ def test_client_goes_on_at_t2_after_a_provisional_response() -> None:
     wire.clock.advance(9)
     assert [at for at, _ in wire.sent] == [0, 0.5, 4.6, 8.6]
     transaction.receive(final(481))
-    assert transaction.state is State.COMPLETED
+    assert transaction.state is TxState.COMPLETED
     assert wire.told == ["lingers", "final 481"]
 
 
@@ -231,7 +231,7 @@ def test_client_invite_may_ring_for_minutes_until_it_is_withdrawn() -> None:
     transaction.withdraw()
     wire.clock.advance(31)
     transaction.receive(invite_response(180))
-    assert at(transaction, State.PROCEEDING)
+    assert at(transaction, TxState.PROCEEDING)
     wire.clock.advance(1)
     assert wire.told == ["100", "180", "180", "terminated", "final None"]
 
@@ -251,7 +251,7 @@ def test_client_invite_acknowledges_each_refusal_and_tells_of_one() -> None:
     assert "\r\nTo: <sip:1@h>;tag=t\r\n" in first
     assert "\r\nCSeq: 1 ACK\r\n" in first
     wire.clock.advance(31.9)
-    assert at(transaction, State.COMPLETED)
+    assert at(transaction, TxState.COMPLETED)
     wire.clock.advance(0.2)
     assert wire.told == ["lingers", "486", "terminated"]
 
@@ -288,14 +288,16 @@ def test_client_invite_drops_what_answers_something_else(response: Response) -> 
     wire = Wire()
     transaction = client_invite(wire)
     transaction.receive(response)
-    assert at(transaction, State.CALLING)
+    assert at(transaction, TxState.CALLING)
     assert wire.told == []
 
 
 @pytest.mark.parametrize("provisional", [True, False])
 def test_a_lost_connection_ends_what_waits_for_it(provisional: bool) -> None:
     wire = Wire()
-    layer = TransactionLayer(lambda data, peer: None, User(), wire.clock, Timers(), max_lingering=3)
+    layer = TransactionLayer(
+        lambda data, peer: None, User(), wire.clock, SipTimers(), max_lingering=3
+    )
     there = SENT.towards(TcpAddress(*PEER))
     layer.invite(there, b"INVITE", wire)
     layer.request(
@@ -307,7 +309,7 @@ def test_a_lost_connection_ends_what_waits_for_it(provisional: bool) -> None:
         layer.receive(invite_response(180))
     wire.clock.advance(10)
     assert layer.retransmissions == 4  # of the one over UDP
-    layer.disconnected(TcpAddress(*PEER), Event.UNREACHABLE)
+    layer.disconnected(TcpAddress(*PEER), TxEvent.UNREACHABLE)
     assert sorted(wire.told) == [*(["180"] if provisional else []), "final None", "final unreached"]
     assert len(layer) == 1
     layer.close()
@@ -331,26 +333,31 @@ def test_every_edge_can_be_walked_and_ends(name: str) -> None:
         transaction.handle(event)
         assert transaction.state is following
     reached = {following for following, _ in table.values()}
-    starts = {State.CALLING, State.TRYING, State.PROCEEDING}
+    starts = {TxState.CALLING, TxState.TRYING, TxState.PROCEEDING}
     assert {state for state, _ in table} <= reached | starts
-    assert State.TERMINATED in reached
-    assert not [state for state, _ in table if state is State.TERMINATED]
+    assert TxState.TERMINATED in reached
+    assert not [state for state, _ in table if state is TxState.TERMINATED]
 
 
-@given(st.sampled_from(sorted(MACHINES)), st.lists(st.sampled_from(list(Event)), max_size=12))
-@example("client_invite", [Event.REPEAT] * 6)
-def test_any_order_of_events_leaves_no_timer_and_tells_once(name: str, events: list[Event]) -> None:
+@given(
+    st.sampled_from(sorted(MACHINES)),
+    st.lists(st.sampled_from(list(TxEvent)), max_size=12),
+)
+@example("client_invite", [TxEvent.REPEAT] * 6)
+def test_any_order_of_events_leaves_no_timer_and_tells_once(
+    name: str, events: list[TxEvent]
+) -> None:
     wire = Wire()
     transaction = MACHINES[name](wire)
     for event in events:
-        if not (isinstance(transaction, ServerInvite) and event is Event.PROVISIONAL):
+        if not (isinstance(transaction, ServerInvite) and event is TxEvent.PROVISIONAL):
             transaction.handle(event)
         wire.clock.advance(0.3)
     wire.clock.advance(1000)
     assert wire.told.count("terminated") <= 1
     assert wire.told.count("unacknowledged") <= 1
     assert len([told for told in wire.told if told.startswith("final")]) <= 1
-    if transaction.state is State.TERMINATED:
+    if transaction.state is TxState.TERMINATED:
         assert wire.clock.pending == 0
 
 
@@ -398,7 +405,7 @@ def request(method: str, branch: str, sent_by: str = "h:5060") -> Request:
 
 def test_matching() -> None:
     wire, user = Wire(), User()
-    layer = TransactionLayer(wire.send, user, wire.clock, Timers(), max_lingering=3)
+    layer = TransactionLayer(wire.send, user, wire.clock, SipTimers(), max_lingering=3)
     invite = request("INVITE", "z9hG4bK1")
     layer.receive(invite)
     transaction = layer.serve_invite(invite)
@@ -414,7 +421,7 @@ def test_matching() -> None:
     assert layer.is_merged(user.requests[1])
     transaction.respond(404, b"404")
     layer.receive(request("ACK", "z9hG4bK1"))
-    assert transaction.state is State.CONFIRMED
+    assert transaction.state is TxState.CONFIRMED
     assert len(user.acks) == 1
     wire.clock.advance(6)
     assert len(layer) == 0
@@ -423,7 +430,7 @@ def test_matching() -> None:
 
 def test_lingering_transactions_are_bounded_and_the_oldest_goes_first() -> None:
     wire, user = Wire(), User()
-    layer = TransactionLayer(wire.send, user, wire.clock, Timers(), max_lingering=3)
+    layer = TransactionLayer(wire.send, user, wire.clock, SipTimers(), max_lingering=3)
     for number in range(10):
         layer.answer(request("BYE", f"z9hG4bK{number}"), b"200")
     assert len(layer) == 3

@@ -23,7 +23,7 @@ from onhook.blocks.destination import PRIVATE
 from onhook.calls.directory import Directory
 from onhook.calls.trunks import WayOut, leading_to
 from onhook.numbers import E164
-from onhook.phone.trunk import CallerId, Trunk
+from onhook.phone.trunk import ShownCaller, Trunk
 from onhook.store import Account
 
 _DETAILS: Mapping[str, str] = {
@@ -49,7 +49,7 @@ class Route:
 
     name: str
     trunk: Trunk
-    caller: CallerId
+    caller: ShownCaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Callee:
     routes: tuple[Route, ...]
 
     @property
-    def caller(self) -> CallerId:
+    def caller(self) -> ShownCaller:
         """Whom the callee sees, through the first of the trunks."""
         return self.routes[0].caller
 
@@ -117,7 +117,7 @@ class Callees:
         if not account.mobile_number and not all(way.caller_id for way in ways):
             fallback = next(iter(await self._directory.numbers_of(account.account_id)), "")
         return tuple(
-            Route(way.name, way.trunk, CallerId(number, private or not number))
+            Route(way.name, way.trunk, ShownCaller(number, private or not number))
             for way in ways
             for number in (account.mobile_number or way.caller_id or fallback,)
         )
@@ -131,7 +131,7 @@ class Callees:
 
 
 def _showing(number: str, ways: tuple[WayOut, ...]) -> tuple[Route, ...]:
-    return tuple(Route(way.name, way.trunk, CallerId(number)) for way in ways)
+    return tuple(Route(way.name, way.trunk, ShownCaller(number)) for way in ways)
 
 
 def _refused(status: str, *values: str) -> Refused:

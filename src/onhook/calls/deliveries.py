@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.call import Notification
-from onhook.notify.attempt import Attempt, AttemptOutcome, Progress
+from onhook.notify.attempt import Attempt, AttemptOutcome, DeliveryProgress
 from onhook.store import (
     AttemptRecord,
     NotificationOutcome,
@@ -57,9 +57,9 @@ class Attempts:
         self._count(outcome.value)
 
 
-def progress_of(stored: StoredNotification) -> Progress:
+def progress_of(stored: StoredNotification) -> DeliveryProgress:
     """The reverse: where the notification stands, as the outbox takes it."""
-    return Progress(
+    return DeliveryProgress(
         first_attempt_at=_seconds(stored.first_attempt_ms),
         attempts=stored.attempts,
         next_at=_seconds(stored.next_ms),
@@ -69,7 +69,7 @@ def progress_of(stored: StoredNotification) -> Progress:
 
 
 async def hand_over_replays(
-    store: Store, deliver: Callable[[Notification, Progress], None]
+    store: Store, deliver: Callable[[Notification, DeliveryProgress], None]
 ) -> None:
     """Hands notifications that another process marked to the outbox, until it is cancelled. A database that
     is away is asked again; the log says so once."""

@@ -32,7 +32,7 @@ from onhook.phone.outgoing import CANCELLED, OutgoingCall
 from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia
 from onhook.phone.timers import Clock, TimerHandle
-from onhook.phone.trunk import CallerId, Trunk, is_numeric
+from onhook.phone.trunk import ShownCaller, Trunk, is_numeric
 from onhook.store import CallRecord
 
 log = structlog.get_logger()
@@ -58,7 +58,7 @@ class Dialler(Protocol):
         self,
         trunk: Trunk,
         called: str,
-        caller: CallerId,
+        caller: ShownCaller,
         *,
         ip: str,
         port: int,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.errors import AddressRefused, NotResolved
-from onhook.notify.resolver import Resolver
+from onhook.notify.resolver import AddressResolver
 from onhook.server.settings import Network
 from onhook.urls import parse
 
@@ -14,7 +14,7 @@ async def warning(number: str, forward_to: str, allowed: Sequence[Network]) -> s
 
     ``allowed`` are the networks that this command knows of. The server may know others.
     """
-    resolver = Resolver(AddressPolicy(allowed))
+    resolver = AddressResolver(AddressPolicy(allowed))
     try:
         await resolver.resolve(parse(forward_to))
     except AddressRefused as error:

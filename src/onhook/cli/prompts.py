@@ -22,7 +22,7 @@ from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
 from onhook.notify.errors import CaFileUnusable
-from onhook.notify.resolver import Resolver
+from onhook.notify.resolver import AddressResolver
 from onhook.notify.tls import client_context
 from onhook.server.prompt_making import make_renderer
 from onhook.server.settings import Settings
@@ -78,7 +78,7 @@ async def warm(settings: Settings, file: Path) -> Warmed:
 
 async def _warm(settings: Settings, lines: list[Line]) -> Warmed:
     async with AsyncExitStack() as stack:
-        resolver = Resolver(AddressPolicy(settings.allowed_networks))
+        resolver = AddressResolver(AddressPolicy(settings.allowed_networks))
         stack.callback(resolver.close)
         tls = client_context(settings.ca_file)
         client = await stack.enter_async_context(WebClient(resolver, tls))

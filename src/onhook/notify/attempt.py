@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class DeliveryProgress:
     """How far the delivery of a notification has come, as earlier processes recorded it."""
 
     first_attempt_at: float | None = None
@@ -21,7 +21,7 @@ class Progress:
     """Until when the receiver asked to be left alone (Retry-After); never attempted earlier."""
 
 
-UNTRIED = Progress()
+UNTRIED = DeliveryProgress()
 """That of a notification which was written just now."""
 
 

@@ -25,8 +25,8 @@ from onhook.notify.downloads import CONDITIONS, receive, subset
 from onhook.notify.errors import AddressRefused, DownloadFailed, DownloadRefused
 from onhook.notify.message import USER_AGENT
 from onhook.notify.redirects import MAX_REDIRECTS, next_url
-from onhook.notify.replies import TRANSPORT_ERRORS, Download, Reply, describe
-from onhook.notify.resolver import Resolver
+from onhook.notify.replies import TRANSPORT_ERRORS, DownloadedFile, PostResult, describe
+from onhook.notify.resolver import AddressResolver
 from onhook.notify.schedule import parse_http_date, parse_retry_after
 from onhook.notify.wire import MAX_HEADER_BYTES, BoundedConnector
 from onhook.urls import WebUrl
@@ -54,7 +54,7 @@ class WebClient:
 
     def __init__(
         self,
-        resolver: Resolver,
+        resolver: AddressResolver,
         tls: ssl.SSLContext,
         *,
         clock: Callable[[], float] = time.time,
@@ -99,21 +99,21 @@ class WebClient:
 
     async def post(
         self, url: WebUrl, headers: Mapping[str, str], body: bytes, deadline_s: float
-    ) -> Reply:
+    ) -> PostResult:
         """POST `body`, with `deadline_s` for everything from the lookup to the reply's head.
 
-        Never raises for what another machine does: see `Reply`. Once a whole reply head has been read,
+        Never raises for what another machine does: see `PostResult`. Once a whole reply head has been read,
         its status counts, whatever happens to the body, which is thrown away.
         """
         try:
             async with asyncio.timeout(deadline_s):
                 response = await self._send_to_any("POST", url, headers, body)
         except AddressRefused as error:
-            return Reply(None, error=describe(error, deadline_s), barred=True)
+            return PostResult(None, error=describe(error, deadline_s), barred=True)
         except TRANSPORT_ERRORS as error:
-            return Reply(None, error=describe(error, deadline_s))
+            return PostResult(None, error=describe(error, deadline_s))
         await _discard_body(response)
-        return Reply(
+        return PostResult(
             response.status,
             subset(response, _REPLY_HEADERS),
             self._asked_for(response),
@@ -132,7 +132,7 @@ class WebClient:
         deadline_s: float,
         headers: Mapping[str, str] | None = None,
         conditional: Callable[[WebUrl], bool] = lambda _: True,
-    ) -> Download:
+    ) -> DownloadedFile:
         """GET a file of at most `limit_bytes`, with `deadline_s` for all of it.
 
         Up to `MAX_REDIRECTS` are followed; `conditional` tells of each address whether it is asked
@@ -154,7 +154,7 @@ class WebClient:
         limit_bytes: int,
         headers: Mapping[str, str],
         conditional: Callable[[WebUrl], bool],
-    ) -> Download:
+    ) -> DownloadedFile:
         for _ in range(MAX_REDIRECTS + 1):
             sent = {"User-Agent": USER_AGENT, **headers}
             if not conditional(url):

@@ -8,7 +8,7 @@ from onhook.call import Notification
 from onhook.notify.attempt import Attempt, AttemptOutcome
 from onhook.notify.errors import SecretUnusable
 from onhook.notify.message import HttpMessage, build
-from onhook.notify.replies import Reply
+from onhook.notify.replies import PostResult
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.signatures import AppSecrets
 from onhook.urls import UrlRefused, WebUrl
@@ -22,7 +22,7 @@ class Poster(Protocol):
 
     async def post(
         self, url: WebUrl, headers: Mapping[str, str], body: bytes, deadline_s: float
-    ) -> Reply:
+    ) -> PostResult:
         """Send a POST; never raises for what another machine does."""
         ...
 
@@ -108,18 +108,18 @@ class Delivery:
 
     async def _send(
         self, notification: Notification, secrets: AppSecrets | None, at: float, try_s: float
-    ) -> tuple[Reply, bool]:
+    ) -> tuple[PostResult, bool]:
         """Return the reply, and whether trying again would be in vain."""
         if secrets is None:
-            return Reply(None, error="the application does not exist any more"), True
+            return PostResult(None, error="the application does not exist any more"), True
         try:
             message: HttpMessage = build(notification, secrets, int(at))
         except (UrlRefused, SecretUnusable) as error:
-            return Reply(None, error=str(error)), True
+            return PostResult(None, error=str(error)), True
         return await self.client.post(message.url, message.headers, message.body, try_s), False
 
 
-def _explain(reply: Reply) -> str | None:
+def _explain(reply: PostResult) -> str | None:
     if reply.status is not None and 300 <= reply.status < 400:
         return "the server redirects, and redirects are not followed"
     return reply.error

@@ -7,7 +7,7 @@ import aiohttp
 
 from onhook.notify.encodings import Inflater, coding_of
 from onhook.notify.errors import DownloadFailed, DownloadTooLarge
-from onhook.notify.replies import Download
+from onhook.notify.replies import DownloadedFile
 from onhook.urls import WebUrl
 
 CONDITIONS = frozenset({"if-modified-since", "if-none-match"})
@@ -22,15 +22,15 @@ async def receive(
     url: WebUrl,
     limit_bytes: int,
     request_headers: Mapping[str, str],
-) -> Download:
+) -> DownloadedFile:
     """What the reply of `url` to a request with these headers brings. Raises leaves of `DownloadError`."""
     headers = subset(response, _FILE_HEADERS)
     conditional = any(name.lower() in CONDITIONS for name in request_headers)
     if response.status == 304 and conditional:
-        return Download(304, headers, b"", url)
+        return DownloadedFile(304, headers, b"", url)
     if response.status != 200:
         raise DownloadFailed(f"the server answered {response.status}", response.status)
-    return Download(200, headers, await _body(response, limit_bytes), url)
+    return DownloadedFile(200, headers, await _body(response, limit_bytes), url)
 
 
 async def _body(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:

@@ -33,7 +33,7 @@ from typing import Protocol
 import structlog
 
 from onhook.call import Notification
-from onhook.notify.attempt import UNTRIED, Attempt, AttemptOutcome, Progress
+from onhook.notify.attempt import UNTRIED, Attempt, AttemptOutcome, DeliveryProgress
 from onhook.notify.delivery import AttemptPlan, Delivery, Poster, Result, SecretsOf
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.slots import Slots
@@ -73,7 +73,7 @@ class OutboxStore(Protocol):
         ...
 
 
-class Timer(Protocol):
+class CancelHandle(Protocol):
     """What a `CallLater` returns."""
 
     def cancel(self) -> None:
@@ -84,7 +84,7 @@ class Timer(Protocol):
 class CallLater(Protocol):
     """Calls something after a number of seconds, like `loop.call_later`."""
 
-    def __call__(self, delay: float, callback: Callable[[], None], /) -> Timer:
+    def __call__(self, delay: float, callback: Callable[[], None], /) -> CancelHandle:
         """Arrange for `callback` to be called."""
         ...
 
@@ -112,11 +112,11 @@ class _Pending:
 
 
 @dataclass(slots=True, eq=False)
-class _Lane:
+class _SessionLane:
     session: str
     waiting: deque[_Pending] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
-    timer: Timer | None = None
+    timer: CancelHandle | None = None
     troubles: int = 0
     stopped: bool = False
     """Its one attempt of the last round has failed."""
@@ -153,7 +153,7 @@ class Outbox:
         self._clock = clock
         self._monotonic = monotonic
         self._call_later = call_later
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, _SessionLane] = {}
         self._drained_by: float | None = None  # loop time; set once the last round has begun
         self._closed = False
 
@@ -166,7 +166,7 @@ class Outbox:
         """The number of sessions that have something to deliver."""
         return len(self._lanes)
 
-    def deliver(self, notification: Notification, progress: Progress = UNTRIED) -> None:
+    def deliver(self, notification: Notification, progress: DeliveryProgress = UNTRIED) -> None:
         """Take a notification that is on disk; the first attempt starts in the next turn of the loop.
 
         Those of one session leave in the order of the calls, so at start the undelivered ones are handed
@@ -180,7 +180,7 @@ class Outbox:
         if lane.task is None and lane.timer is None and not lane.stopped:
             self._start(lane)
 
-    def resume(self, pending: Sequence[tuple[Notification, Progress]]) -> None:
+    def resume(self, pending: Sequence[tuple[Notification, DeliveryProgress]]) -> None:
         """Take what was pending when the process started: it is tried at once, whatever its schedule says.
 
         Those of one session have to be in their order. Sessions begin one after the other, so that a
@@ -194,18 +194,18 @@ class Outbox:
             self._sleep(self._lanes[session], place * apart_s)
 
     def _queue(
-        self, notification: Notification, progress: Progress, *, at_once: bool = False
-    ) -> _Lane:
+        self, notification: Notification, progress: DeliveryProgress, *, at_once: bool = False
+    ) -> _SessionLane:
         lane = self._lanes.get(notification.session)
         if lane is None:
-            lane = self._lanes[notification.session] = _Lane(notification.session)
+            lane = self._lanes[notification.session] = _SessionLane(notification.session)
         known = (pending.notification.notification_id for pending in lane.waiting)
         if notification.notification_id not in known:
             lane.waiting.append(self._pending(notification, progress, at_once=at_once))
         return lane
 
     def _pending(
-        self, notification: Notification, progress: Progress, *, at_once: bool
+        self, notification: Notification, progress: DeliveryProgress, *, at_once: bool
     ) -> _Pending:
         """What earlier processes wrote in Unix time, on the clock that this one waits on."""
         first_at, scheduled = progress.first_attempt_at, progress.scheduled
@@ -263,11 +263,11 @@ class Outbox:
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [lane.task for lane in self._lanes.values() if lane.task is not None]
 
-    def _start(self, lane: _Lane) -> None:
+    def _start(self, lane: _SessionLane) -> None:
         lane.timer = None
         lane.task = asyncio.get_running_loop().create_task(self._run(lane))
 
-    def _sleep(self, lane: _Lane, delay_s: float) -> None:
+    def _sleep(self, lane: _SessionLane, delay_s: float) -> None:
         """Have the lane's task started again after a while; not in the last round."""
         if self._closed or self._drained_by is not None:
             lane.stopped = True
@@ -275,7 +275,7 @@ class Outbox:
         call_later = self._call_later or asyncio.get_running_loop().call_later
         lane.timer = call_later(delay_s, lambda: self._start(lane))
 
-    async def _run(self, lane: _Lane) -> None:
+    async def _run(self, lane: _SessionLane) -> None:
         """Work through a lane until it is empty, or has to wait."""
         try:
             while lane.waiting:
@@ -295,7 +295,7 @@ class Outbox:
         finally:
             lane.task = None
 
-    async def _advance(self, lane: _Lane) -> float | None:
+    async def _advance(self, lane: _SessionLane) -> float | None:
         """Bring the head one step on; return how long the lane has to wait, None to go on."""
         head = lane.waiting[0]
         result = head.unrecorded

@@ -21,7 +21,7 @@ from onhook.notify.errors import (
 )
 from onhook.notify.memory import TimedMemory
 from onhook.notify.replies import describe_connect_error
-from onhook.notify.resolver import Resolver
+from onhook.notify.resolver import AddressResolver
 from onhook.urls import WebUrl
 
 REMEMBER_S = 60.0
@@ -39,7 +39,7 @@ class Reachability:
 
     def __init__(
         self,
-        resolver: Resolver,
+        resolver: AddressResolver,
         tls: ssl.SSLContext,
         *,
         deadline_s: float = HANDSHAKE_DEADLINE_S,

@@ -22,7 +22,7 @@ TRANSPORT_ERRORS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class PostResult:
     """What a POST came to: either a `status`, or an `error`."""
 
     status: int | None
@@ -38,7 +38,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Download:
+class DownloadedFile:
     """A file that came whole, or the news that it has not changed."""
 
     status: int

@@ -52,7 +52,7 @@ def system_lookup(host: str) -> Sequence[str]:
     return addresses
 
 
-class Resolver:
+class AddressResolver:
     """Resolves the hosts of URLs, and lets through only what the policy allows.
 
     `lookup` and `clock` (monotonic seconds) are replaced in tests. Close it when done.

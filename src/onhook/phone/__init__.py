@@ -16,16 +16,14 @@ from onhook.phone.incoming import IncomingCall
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
 from onhook.phone.outgoing import OutgoingCall
-from onhook.phone.sdp import Codec, Direction, RemoteMedia
-from onhook.phone.timers import Timers
-from onhook.phone.trunk import CallerId, Trunk
+from onhook.phone.sdp import Direction, RemoteMedia, SdpCodec
+from onhook.phone.timers import SipTimers
+from onhook.phone.trunk import ShownCaller, Trunk
 
 __all__ = [
     "CallListener",
     "CallState",
     "CallStateError",
-    "CallerId",
-    "Codec",
     "DialogRecord",
     "Direction",
     "IncomingCall",
@@ -33,9 +31,11 @@ __all__ = [
     "OutgoingCall",
     "OutgoingListener",
     "RemoteMedia",
+    "SdpCodec",
+    "ShownCaller",
     "SipCause",
     "SipEndpoint",
     "SipError",
-    "Timers",
+    "SipTimers",
     "Trunk",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from onhook.phone import grammar
-from onhook.phone.invite import SentInvite, listed, transport_of, unlisted
+from onhook.phone.invite import OutgoingInvite, listed, transport_of, unlisted
 from onhook.phone.message import Address, Request, Response, TcpAddress
 from onhook.phone.pending import PendingInvite
 from onhook.phone.reply import HeaderLines
@@ -34,7 +34,7 @@ class DialogRecord:
     routes: tuple[str, ...]
     destination: Address
     pending: PendingInvite | None = None
-    pending_out: SentInvite | None = None
+    pending_out: OutgoingInvite | None = None
 
     @property
     def local_tag(self) -> str:
@@ -78,7 +78,7 @@ class DialogRecord:
         raise ValueError("not a dialog record")
 
 
-class Dialog:
+class SipDialog:
     """The state of one dialog; `source` is an address that is known to reach the peer, `origin` the numeric
     one that its phone was heard from by a proxy, or empty.
 
@@ -112,7 +112,7 @@ class Dialog:
         self._next_cseq = next_cseq
 
     @classmethod
-    def of_invite(cls, invite: Request, local_tag: str) -> "Dialog":
+    def of_invite(cls, invite: Request, local_tag: str) -> "SipDialog":
         """Of a call to us. Raises ValueError for an INVITE that cannot make one."""
         return cls(
             call_id=invite.call_id,
@@ -128,7 +128,7 @@ class Dialog:
         )
 
     @classmethod
-    def of_answer(cls, sent: SentInvite, response: Response) -> "Dialog":
+    def of_answer(cls, sent: OutgoingInvite, response: Response) -> "SipDialog":
         """Of a call of ours, from a response to its INVITE (RFC 3261 12.1.2).
 
         A Contact that is missing or of no use is replaced by where the INVITE went: a call that was
@@ -137,14 +137,14 @@ class Dialog:
         return cls._ours(sent, response, _route_set(response)[::-1])
 
     @classmethod
-    def without_routes(cls, sent: SentInvite, response: Response | None = None) -> "Dialog":
+    def without_routes(cls, sent: OutgoingInvite, response: Response | None = None) -> "SipDialog":
         """Of a call of ours that nobody answered yet, or in a way that cannot be read."""
         return cls._ours(sent, response, ())
 
     @classmethod
     def _ours(
-        cls, sent: SentInvite, response: Response | None, routes: tuple[str, ...]
-    ) -> "Dialog":
+        cls, sent: OutgoingInvite, response: Response | None, routes: tuple[str, ...]
+    ) -> "SipDialog":
         target = sent.request_uri
         if response is not None:
             with contextlib.suppress(ValueError):
@@ -201,7 +201,7 @@ class Dialog:
         self._origin = origin_of(request)
 
     def record(
-        self, pending: PendingInvite | None = None, pending_out: SentInvite | None = None
+        self, pending: PendingInvite | None = None, pending_out: OutgoingInvite | None = None
     ) -> DialogRecord:
         """A snapshot from which this dialog can be ended."""
         request_uri, routes = request_uri_and_routes(self.target, self.routes)
@@ -250,12 +250,12 @@ def write_request(
     ).encode("utf-8", "surrogateescape") + body
 
 
-def _sent(data: object) -> SentInvite | None:
+def _sent(data: object) -> OutgoingInvite | None:
     if data is None:
         return None
     if not isinstance(data, dict):
         raise ValueError("not a dialog record")
-    return SentInvite.from_dict(data)
+    return OutgoingInvite.from_dict(data)
 
 
 def _pending(data: object) -> PendingInvite | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 from onhook.phone.cause import SipCause, cause_of_response, reason_header
-from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.errors import CallStateError
 from onhook.phone.lifecycle import CallEvent, CallState, LegListener, Moves
 from onhook.phone.message import Address, Request, Response
@@ -67,7 +67,7 @@ class DialogClient(ABC):
     moves: ClassVar[Moves]
     listener: LegListener | None = None
     sip_call_id: str
-    dialog: Dialog
+    dialog: SipDialog
     state: CallState
 
     def __init__(self, signalling: Signalling) -> None:

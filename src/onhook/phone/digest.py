@@ -35,7 +35,7 @@ _FIELD = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Challenge:
+class DigestChallenge:
     """One Digest challenge that can be answered."""
 
     realm: str
@@ -50,7 +50,7 @@ class Challenge:
 
 @dataclass(slots=True)
 class _Session:
-    challenge: Challenge
+    challenge: DigestChallenge
     count: int = 0
 
 
@@ -113,7 +113,7 @@ class Authenticator:
         return "Digest " + ", ".join(f"{name}={value}" for name, value in fields.items())
 
 
-def read_challenge(lines: Sequence[str]) -> Challenge | None:
+def read_challenge(lines: Sequence[str]) -> DigestChallenge | None:
     """The best challenge of some header lines that can be answered, or None."""
     found = [challenge for line in lines for challenge in _challenges(line)]
     for algorithm in _HASHES:
@@ -123,7 +123,7 @@ def read_challenge(lines: Sequence[str]) -> Challenge | None:
     return None
 
 
-def _challenges(line: str) -> Iterator[Challenge]:
+def _challenges(line: str) -> Iterator[DigestChallenge]:
     """The Digest challenges of one line: a scheme's name begins the next one (RFC 9110 11.6.1)."""
     fields: dict[str, str] = {}
     digest = False
@@ -140,14 +140,14 @@ def _challenges(line: str) -> Iterator[Challenge]:
     yield from _challenge(fields) if digest else ()
 
 
-def _challenge(fields: dict[str, str]) -> Iterator[Challenge]:
+def _challenge(fields: dict[str, str]) -> Iterator[DigestChallenge]:
     algorithm = fields.get("algorithm", "MD5").upper()
     words = [word.strip().lower() for word in fields.get("qop", "").split(",")]
     if "realm" not in fields or not fields.get("nonce") or algorithm not in _HASHES:
         return
     if "qop" in fields and "auth" not in words:
         return
-    yield Challenge(
+    yield DigestChallenge(
         realm=fields["realm"],
         nonce=fields["nonce"],
         algorithm=algorithm,
@@ -158,7 +158,7 @@ def _challenge(fields: dict[str, str]) -> Iterator[Challenge]:
     )
 
 
-def _hash(challenge: Challenge, text: str) -> str:
+def _hash(challenge: DigestChallenge, text: str) -> str:
     data = text.encode("utf-8", "surrogateescape")
     return _HASHES[challenge.algorithm](data)
 

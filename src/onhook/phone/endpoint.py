@@ -18,7 +18,7 @@ import structlog
 
 from onhook.phone.bodies import READABLE
 from onhook.phone.cause import SipCause
-from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import DialogClient
 from onhook.phone.digest import Authenticator
 from onhook.phone.errors import SdpError
@@ -33,12 +33,12 @@ from onhook.phone.orphan import Orphan
 from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.pending import refuse_pending
 from onhook.phone.reply import ALLOW, HeaderLines, response
-from onhook.phone.resolver import Resolver
+from onhook.phone.resolver import HostResolver
 from onhook.phone.routing import return_address
 from onhook.phone.screening import Refusal, refuse_description, refuse_misplaced, screen
-from onhook.phone.timers import Clock, TimerHandle, Timers
-from onhook.phone.trunk import CallerId, Trunk, is_numeric
-from onhook.phone.wire import OnMessage, Wire
+from onhook.phone.timers import Clock, SipTimers, TimerHandle
+from onhook.phone.trunk import ShownCaller, Trunk, is_numeric
+from onhook.phone.wire import MessagePath, OnMessage
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ _SHED = (("Retry-After", "5"),)
 """Soon: the next second may be quieter."""
 
 
-class SipEndpoint(Wire):
+class SipEndpoint(MessagePath):
     """Calls to us and calls of ours, over UDP and TCP.
 
     `contact_host` is the address that peers are told to reach us at, by default the one the socket
@@ -83,7 +83,7 @@ class SipEndpoint(Wire):
         retry_after_s: int = 30,
         trying: bool = True,
         admits: Admits = lambda host: True,
-        timers: Timers | None = None,
+        timers: SipTimers | None = None,
         clock: Clock | None = None,
         on_message: OnMessage | None = None,
     ) -> None:
@@ -101,7 +101,7 @@ class SipEndpoint(Wire):
         self._admits = admits
         self._capacity = capacity
         self._retry_after = (("Retry-After", str(retry_after_s)),)
-        self._resolver = Resolver()
+        self._resolver = HostResolver()
         self._media_hosts = MediaHosts()
         self._calls: dict[tuple[str, str], Leg] = {}
         self._orphan_timers: list[TimerHandle] = []
@@ -150,7 +150,7 @@ class SipEndpoint(Wire):
         self,
         trunk: Trunk,
         called: str,
-        caller: CallerId,
+        caller: ShownCaller,
         *,
         ip: str,
         port: int,
@@ -345,7 +345,7 @@ class SipEndpoint(Wire):
 
     def _invited(self, invite: Request) -> None:
         try:
-            dialog = Dialog.of_invite(invite, self._tag(invite))
+            dialog = SipDialog.of_invite(invite, self._tag(invite))
             key = (dialog.call_id, dialog.local_tag)
             if key in self._calls:  # repeated so late that its transaction is gone
                 self._refuse_invite(invite, Refusal(482))

@@ -24,15 +24,15 @@ class SipError(Exception):
     status = 400
 
 
-class MessageError(SipError):
+class SipMessageError(SipError):
     """A datagram that is not a usable SIP message."""
 
 
-class Unanswerable(MessageError):
+class Unanswerable(SipMessageError):
     """A message too broken to be answered; it is dropped in silence."""
 
 
-class BadRequest(MessageError):
+class BadRequest(SipMessageError):
     """A request that is answered with `status`; the text is the reason phrase (RFC 3261 21.4.1).
 
     `method` and `headers` are what could be read of it, which is what the reply echoes.

@@ -22,7 +22,7 @@ Serve = Callable[[bytes, Address], None]
 """Takes a datagram, and where it came from; must not raise."""
 
 
-class Loop(Protocol):
+class InboxLoop(Protocol):
     """Runs a function soon, and knows the time. An event loop is one."""
 
     def time(self) -> float:
@@ -37,13 +37,13 @@ class Inbox:
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
-        self._loop: Loop | None = None
+        self._loop: InboxLoop | None = None
         self._waiting: deque[tuple[float, bytes, Address]] = deque()
         self._scheduled = False
         self.unread = 0
         """INVITEs that were forgotten, or found no room."""
 
-    def open(self, loop: Loop) -> None:
+    def open(self, loop: InboxLoop) -> None:
         """Has a loop from now on; nothing is served before."""
         self._loop = loop
 

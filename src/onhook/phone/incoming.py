@@ -9,7 +9,7 @@ from typing import Protocol
 
 from onhook.phone import sdp
 from onhook.phone.bodies import description_of
-from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import Signalling
 from onhook.phone.errors import CallStateError, NamedAddress, SdpError
 from onhook.phone.identity import called_user, caller_of
@@ -42,7 +42,7 @@ class IncomingCall(Leg):
     moves = MOVES
     listener: CallListener | None = None
 
-    def __init__(self, invite: Request, dialog: Dialog, signalling: AnsweringSignalling) -> None:
+    def __init__(self, invite: Request, dialog: SipDialog, signalling: AnsweringSignalling) -> None:
         super().__init__(signalling)
         self.sip_call_id = invite.call_id
         self.called = called_user(invite.uri)

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from onhook.phone.message import MAGIC_COOKIE, Address, Response, TcpAddress
 from onhook.phone.reply import ALLOW, HeaderLines
-from onhook.phone.trunk import CallerId, Trunk, called_user, is_numeric
+from onhook.phone.trunk import ShownCaller, Trunk, called_user, is_numeric
 
 MAX_ATTEMPTS = 4
 """INVITEs for one call: the first, one for each kind of challenge, and one for a stale nonce."""
@@ -22,7 +22,7 @@ ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 
 
 @dataclass(frozen=True, slots=True)
-class SentInvite:
+class OutgoingInvite:
     """What has to be kept of an INVITE until its final response.
 
     `local` and `remote` are From with our tag and To without one; `sent_by` is our host and port;
@@ -45,11 +45,11 @@ class SentInvite:
         """Identifies the transaction; its CANCEL has the same one (RFC 3261 9.1)."""
         return f"{MAGIC_COOKIE}{self.token}.{self.cseq}"
 
-    def again(self) -> "SentInvite":
+    def again(self) -> "OutgoingInvite":
         """The INVITE that follows this one in the same call (RFC 3261 22.2)."""
         return replace(self, cseq=self.cseq + 1)
 
-    def towards(self, destination: Address) -> "SentInvite":
+    def towards(self, destination: Address) -> "OutgoingInvite":
         """The same INVITE, whose trunk has another address now."""
         return replace(self, destination=destination)
 
@@ -109,7 +109,7 @@ class SentInvite:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, object]) -> "SentInvite":
+    def from_dict(cls, data: Mapping[str, object]) -> "OutgoingInvite":
         """The reverse of `as_dict`. Raises ValueError for anything else."""
         match data:
             case {
@@ -137,7 +137,7 @@ class Outline:
 
     trunk: Trunk
     called: str
-    caller: CallerId
+    caller: ShownCaller
     call_id: str
     tag: str
     token: str
@@ -151,11 +151,11 @@ class Outline:
         where = (self.trunk.host, self.trunk.port)
         return TcpAddress(*where) if self.trunk.transport == "tcp" else where
 
-    def sent(self, destination: Address, sent_by: str) -> SentInvite:
+    def sent(self, destination: Address, sent_by: str) -> OutgoingInvite:
         """The INVITE that goes to a destination; `sent_by` is our host and port there."""
         port = "" if self.trunk.port == 5060 else f":{self.trunk.port}"
         uri = f"sip:{called_user(self.called)}@{self.trunk.host}{port}"
-        return SentInvite(
+        return OutgoingInvite(
             request_uri=uri + (";transport=tcp" if self.trunk.transport == "tcp" else ""),
             local=f"{self._sender(_host(sent_by))};tag={self.tag}",
             remote=f"<{uri}>",

@@ -12,22 +12,22 @@ answer to a very late repetition.
 from collections.abc import Callable
 from typing import Protocol
 
-from onhook.phone.invite import SentInvite
+from onhook.phone.invite import OutgoingInvite
 from onhook.phone.message import Address, Request, Response, TcpAddress, TransactionKey
 from onhook.phone.routing import return_address
-from onhook.phone.timers import Clock, Timers
+from onhook.phone.timers import Clock, SipTimers
 from onhook.phone.transactions import (
     ClientInvite,
     ClientNonInvite,
-    Event,
     InviteUser,
     MergeKey,
     Send,
     ServerInvite,
     ServerNonInvite,
-    State,
     Transaction,
     TransactionOwner,
+    TxEvent,
+    TxState,
 )
 
 
@@ -49,7 +49,7 @@ class TransactionLayer(TransactionOwner):
         send: Send,
         user: TransactionUser,
         clock: Clock,
-        timers: Timers,
+        timers: SipTimers,
         *,
         max_lingering: int,
     ) -> None:
@@ -78,12 +78,15 @@ class TransactionLayer(TransactionOwner):
         server = self._servers.get(message.transaction_key)
         if message.method == "ACK":
             # Some old agents give the ACK of a 2xx the branch of its INVITE: that one goes up.
-            if server is not None and server.state in (State.COMPLETED, State.CONFIRMED):
-                server.handle(Event.ACK)
+            if server is not None and server.state in (
+                TxState.COMPLETED,
+                TxState.CONFIRMED,
+            ):
+                server.handle(TxEvent.ACK)
             else:
                 self._user.acknowledged(message)
         elif server is not None:
-            server.handle(Event.REQUEST)
+            server.handle(TxEvent.REQUEST)
         else:
             self._user.requested(message)
 
@@ -92,7 +95,7 @@ class TransactionLayer(TransactionOwner):
         transaction = ServerInvite(
             request.transaction_key,
             return_address(request.via, request.source),
-            state=State.PROCEEDING,
+            state=TxState.PROCEEDING,
             send=self._send,
             clock=self._clock,
             timers=self._timers,
@@ -109,7 +112,7 @@ class TransactionLayer(TransactionOwner):
         transaction = ServerNonInvite(
             request.transaction_key,
             return_address(request.via, request.source),
-            state=State.TRYING,
+            state=TxState.TRYING,
             send=self._send,
             clock=self._clock,
             timers=self._timers,
@@ -131,7 +134,7 @@ class TransactionLayer(TransactionOwner):
         transaction = ClientNonInvite(
             (branch, method),
             destination,
-            state=State.TRYING,
+            state=TxState.TRYING,
             send=self._send,
             clock=self._clock,
             timers=self._timers,
@@ -140,20 +143,20 @@ class TransactionLayer(TransactionOwner):
         self._clients[transaction.key] = transaction
         transaction.start(data, on_final)
 
-    def invite(self, sent: SentInvite, data: bytes, user: InviteUser) -> ClientInvite:
+    def invite(self, sent: OutgoingInvite, data: bytes, user: InviteUser) -> ClientInvite:
         """Send an INVITE of ours; `user` hears what comes of it."""
-        transaction = self._client_invite(sent, State.CALLING)
+        transaction = self._client_invite(sent, TxState.CALLING)
         transaction.start(sent, data, user)
         return transaction
 
-    def resume_invite(self, sent: SentInvite, user: InviteUser) -> ClientInvite:
+    def resume_invite(self, sent: OutgoingInvite, user: InviteUser) -> ClientInvite:
         """Take up an INVITE that a process before this one sent, and that was withdrawn."""
-        transaction = self._client_invite(sent, State.PROCEEDING)
+        transaction = self._client_invite(sent, TxState.PROCEEDING)
         transaction.resume(sent, user)
         transaction.withdraw()
         return transaction
 
-    def _client_invite(self, sent: SentInvite, state: State) -> ClientInvite:
+    def _client_invite(self, sent: OutgoingInvite, state: TxState) -> ClientInvite:
         transaction = ClientInvite(
             (sent.branch, "INVITE"),
             sent.destination,
@@ -173,7 +176,7 @@ class TransactionLayer(TransactionOwner):
             for key, transaction in (*self._servers.items(), *self._clients.items())
         )
 
-    def disconnected(self, peer: Address, event: Event) -> None:
+    def disconnected(self, peer: Address, event: TxEvent) -> None:
         """Tell all that wait for an answer over TCP that it is `UNREACHABLE`, or `LOST`."""
         for client in [*self._clients.values()]:
             if client.over_tcp and client.peer == peer:

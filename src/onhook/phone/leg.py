@@ -18,11 +18,11 @@ from onhook.phone.message import Request, TransactionKey
 from onhook.phone.reply import ALLOW, HeaderLines, response
 from onhook.phone.sdp import Offer, RemoteMedia
 from onhook.phone.session import MediaSession
-from onhook.phone.transactions import Event, ServerInvite
+from onhook.phone.transactions import ServerInvite, TxEvent
 
 
 @dataclass(frozen=True, slots=True)
-class Unacknowledged:
+class AwaitedAck:
     """An INVITE of this dialog whose 2xx waits for its ACK; `offered`: the ACK holds the answer."""
 
     transaction: ServerInvite
@@ -36,7 +36,7 @@ class Leg(DialogClient):
     def __init__(self, signalling: Signalling) -> None:
         super().__init__(signalling)
         self._session = MediaSession()
-        self._unacknowledged: Unacknowledged | None = None
+        self._unacknowledged: AwaitedAck | None = None
         self._looked_up_for: TransactionKey | None = None
 
     # What the network does.
@@ -200,7 +200,7 @@ class Leg(DialogClient):
     def _accept(
         self, transaction: ServerInvite, invite: Request, body: bytes, *, offered: bool
     ) -> None:
-        self._unacknowledged = Unacknowledged(transaction, invite.cseq, offered)
+        self._unacknowledged = AwaitedAck(transaction, invite.cseq, offered)
         transaction.on_unacknowledged = self._no_ack
         headers = self._dialog_headers(invite)
         transaction.respond(200, self._reply(invite, 200, headers=headers, body=body))
@@ -209,7 +209,7 @@ class Leg(DialogClient):
         """The 2xx need not be repeated any more."""
         waiting, self._unacknowledged = self._unacknowledged, None
         if waiting is not None:
-            waiting.transaction.handle(Event.ACK)
+            waiting.transaction.handle(TxEvent.ACK)
 
     def _end(self) -> None:
         self._settle()

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from onhook.phone.errors import NamedAddress, SdpError
 from onhook.phone.message import Address
-from onhook.phone.resolver import Resolver
+from onhook.phone.resolver import HostResolver
 from onhook.phone.routing import is_believable
 
 Addresses = Mapping[str, str]
@@ -24,8 +24,8 @@ T = TypeVar("T")
 class MediaHosts:
     """Looks the hosts of audio up. Belongs to one event loop."""
 
-    def __init__(self, resolver: Resolver | None = None) -> None:
-        self._resolver = resolver or Resolver(what="media_host")
+    def __init__(self, resolver: HostResolver | None = None) -> None:
+        self._resolver = resolver or HostResolver(what="media_host")
 
     def look_up(self, host: str, peer: Address, on_address: Callable[[str], None]) -> None:
         """Find the address of a host that `peer` named; "" if it has none that the peer may name."""

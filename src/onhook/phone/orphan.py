@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_response
-from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.digest import Authenticator
-from onhook.phone.invite import MAX_FORKS, SentInvite, like
+from onhook.phone.invite import MAX_FORKS, OutgoingInvite, like
 from onhook.phone.message import Address, Response
 from onhook.phone.reply import HeaderLines
 from onhook.phone.transactions import ClientInvite, InviteUser
@@ -23,12 +23,12 @@ from onhook.phone.transactions import ClientInvite, InviteUser
 class OrphanSignalling(Protocol):
     """What this needs of the endpoint."""
 
-    def resume_invite(self, sent: SentInvite, user: InviteUser) -> ClientInvite:
+    def resume_invite(self, sent: OutgoingInvite, user: InviteUser) -> ClientInvite:
         """Take up an INVITE that was sent before."""
 
     def send_cancel(
         self,
-        sent: SentInvite,
+        sent: OutgoingInvite,
         headers: HeaderLines = (),
         on_final: Callable[[Response | None], None] = ...,
     ) -> None:
@@ -92,7 +92,7 @@ class Orphan:
         attempts = [replace(sent, cseq=number) for number in range(sent.cseq, sent.last + 1)]
         self._open = len(attempts)
         for attempt in attempts:
-            _Attempt(self, attempt).begin()
+            _CancelledInvite(self, attempt).begin()
 
     def ended(self, cause: SipCause) -> None:
         """Tells whoever waits, once, what ended the call."""
@@ -111,10 +111,10 @@ class Orphan:
             self.ended(cause)
 
 
-class _Attempt:
+class _CancelledInvite:
     """One of the INVITEs that an orphan may have sent, which is cancelled (an InviteUser)."""
 
-    def __init__(self, orphan: Orphan, sent: SentInvite) -> None:
+    def __init__(self, orphan: Orphan, sent: OutgoingInvite) -> None:
         self._orphan = orphan
         self._sent = sent
         self._told = False
@@ -161,9 +161,9 @@ class _Attempt:
         if len(self._acks) >= MAX_FORKS:
             return
         try:
-            dialog = Dialog.of_answer(self._sent, response)
+            dialog = SipDialog.of_answer(self._sent, response)
         except ValueError:
-            dialog = Dialog.without_routes(self._sent, response)
+            dialog = SipDialog.without_routes(self._sent, response)
         record = dialog.record()
         ack = signalling.acknowledge(replace(record, next_cseq=self._sent.cseq))
         self._acks[tag] = (ack, record.destination)

@@ -10,11 +10,11 @@ from typing import Protocol
 
 from onhook.phone.bodies import description_of
 from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_request
-from onhook.phone.dialog import Dialog, DialogRecord
+from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import Signalling
 from onhook.phone.digest import Authenticator
 from onhook.phone.errors import UnsupportedBody
-from onhook.phone.invite import MAX_FORKS, Outline, SentInvite
+from onhook.phone.invite import MAX_FORKS, OutgoingInvite, Outline
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import OUTGOING_MOVES, CallEvent, CallState, OutgoingListener
 from onhook.phone.media_hosts import read_located
@@ -34,10 +34,10 @@ _UNANSWERED = frozenset((CallState.DIALLING, CallState.PROCEEDING, CallState.WIT
 class DiallingSignalling(Signalling, Protocol):
     """What a call of ours needs of its endpoint."""
 
-    def send_invite(self, sent: SentInvite, data: bytes, user: InviteUser) -> ClientInvite:
+    def send_invite(self, sent: OutgoingInvite, data: bytes, user: InviteUser) -> ClientInvite:
         """Send an INVITE through a transaction."""
 
-    def send_cancel(self, sent: SentInvite, headers: HeaderLines) -> None:
+    def send_cancel(self, sent: OutgoingInvite, headers: HeaderLines) -> None:
         """Send the CANCEL of an INVITE until it is answered."""
 
     def acknowledge(self, record: DialogRecord, headers: HeaderLines) -> bytes:
@@ -97,7 +97,7 @@ class OutgoingCall(Leg):
         """Write the INVITE for a destination, before anything is sent."""
         self.destination = destination
         self._sent = self._outline.sent(destination, self._dialling.sent_by(destination))
-        self.dialog = Dialog.without_routes(self._sent)
+        self.dialog = SipDialog.without_routes(self._sent)
 
     def start(self) -> None:
         """Send the INVITE, unless the call was taken back meanwhile."""
@@ -199,7 +199,7 @@ class OutgoingCall(Leg):
             return
         dialog = self._dialog_of(response)
         usable = dialog is not None
-        dialog = dialog or Dialog.without_routes(self._sent, response)
+        dialog = dialog or SipDialog.without_routes(self._sent, response)
         record = dialog.record()
         numbered = replace(record, next_cseq=self._sent.cseq)
         ack = self._dialling.acknowledge(numbered, self._shown)
@@ -247,7 +247,7 @@ class OutgoingCall(Leg):
             self._challenges = (*self._challenges, response.status)
             self._early.clear()
             self._sent = self._sent.again()
-            self.dialog = Dialog.without_routes(self._sent)
+            self.dialog = SipDialog.without_routes(self._sent)
             self._invite()
         else:
             self.fail(cause_of_refusal(response))
@@ -289,10 +289,10 @@ class OutgoingCall(Leg):
             self._transaction.withdraw()
             self._dialling.send_cancel(self._sent, self._bye_headers)
 
-    def _dialog_of(self, response: Response) -> Dialog | None:
+    def _dialog_of(self, response: Response) -> SipDialog | None:
         """The dialog that a response makes; None if its route cannot be read."""
         try:
-            return Dialog.of_answer(self._sent, response)
+            return SipDialog.of_answer(self._sent, response)
         except ValueError:
             return None
 

@@ -8,13 +8,13 @@ repeats (RFC 3261 8.2.6.2), and the address the INVITE came from.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from onhook.phone.errors import MessageError
+from onhook.phone.errors import SipMessageError
 from onhook.phone.invite import listed, unlisted
 from onhook.phone.layer import TransactionLayer
 from onhook.phone.message import Address, Request, parse
 from onhook.phone.reply import response
 from onhook.phone.timers import Clock, TimerHandle
-from onhook.phone.transactions import State
+from onhook.phone.transactions import TxState
 
 _ECHOED = ("via", "from", "to", "call-id", "cseq")
 
@@ -49,7 +49,7 @@ class PendingInvite:
         """The INVITE again, as far as it was kept. Raises ValueError if it cannot be read."""
         try:
             read = parse(f"{self.head}\r\n\r\n".encode("utf-8", "surrogateescape"), self.source)
-        except MessageError as error:
+        except SipMessageError as error:
             raise ValueError("not a record of a pending INVITE") from error
         if not isinstance(read, Request) or read.method != "INVITE":
             raise ValueError("not a record of a pending INVITE")
@@ -79,4 +79,4 @@ def refuse_pending(
     data = response(invite, status, to_tag=local_tag, headers=(("Server", user_agent),))
     transaction = layer.serve_invite(invite)
     transaction.respond(status, data)
-    return clock.call_later(wait_s, lambda: on_told(transaction.state is not State.COMPLETED))
+    return clock.call_later(wait_s, lambda: on_told(transaction.state is not TxState.COMPLETED))

@@ -22,7 +22,7 @@ OnAddress = Callable[[str | None], None]
 """Hears the numeric IPv4 address, or None when there is none."""
 
 
-class Resolver:
+class HostResolver:
     """Looks host names up. Belongs to one event loop. `what` they are the names of is for the log."""
 
     def __init__(

@@ -30,7 +30,7 @@ TRANSPORTS = ("RTP/AVP", "RTP/AVPF")
 """What audio may come over (RFC 3551, RFC 4585); feedback is asked for by none of ours."""
 
 
-class Codec(IntEnum):
+class SdpCodec(IntEnum):
     """A codec that we talk; the value is its static RTP payload type (RFC 3551 6)."""
 
     PCMU = 0
@@ -69,12 +69,12 @@ class RemoteMedia:
 
     ip: str
     port: int
-    codecs: tuple[Codec, ...]
+    codecs: tuple[SdpCodec, ...]
     dtmf_payload_type: int | None = None
     ptime_ms: int | None = None
     direction: Direction = Direction.SENDRECV
     dtmf_from_peer: int | None = None
-    payload_types: Mapping[Codec, int] = field(default_factory=dict, hash=False)
+    payload_types: Mapping[SdpCodec, int] = field(default_factory=dict, hash=False)
     rtcp: tuple[str, int] | None = None
     rtcp_mux: bool = False
     comfort_noise: bool = False
@@ -134,8 +134,8 @@ _NO_HOSTS = tuple(
 _FORMAT = re.compile(r"\d{1,3}", re.ASCII)
 _LABEL = "[A-Z0-9_](?:[A-Z0-9_-]{0,61}[A-Z0-9_])?"
 _NAME = re.compile(rf"(?:{_LABEL}\.)*(?!\d+\.?$){_LABEL}\.?", re.ASCII | re.IGNORECASE)
-_STATIC = {int(codec): f"{codec.name}/8000" for codec in Codec}
-_NO_AUDIO = RemoteMedia(NOBODY, 0, tuple(Codec), direction=Direction.INACTIVE)
+_STATIC = {int(codec): f"{codec.name}/8000" for codec in SdpCodec}
+_NO_AUDIO = RemoteMedia(NOBODY, 0, tuple(SdpCodec), direction=Direction.INACTIVE)
 
 
 def parse(body: bytes, addresses: Mapping[str, str] | None = None) -> Offer:
@@ -265,12 +265,12 @@ def _encodings(attributes: Sequence[str]) -> dict[int, str]:
     return encodings
 
 
-def _codecs(numbers: Sequence[int], encodings: dict[int, str]) -> dict[Codec, int]:
+def _codecs(numbers: Sequence[int], encodings: dict[int, str]) -> dict[SdpCodec, int]:
     """The payload types of the codecs that we talk, in order of preference (RFC 3551 6)."""
-    types: dict[Codec, int] = {}
+    types: dict[SdpCodec, int] = {}
     for number in numbers:
         encoding = encodings.get(number, _STATIC.get(number, ""))
-        for codec in Codec:
+        for codec in SdpCodec:
             if encoding == f"{codec.name}/8000" and (number == codec or _is_dynamic(number)):
                 types.setdefault(codec, number)
     return types

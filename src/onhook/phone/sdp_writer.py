@@ -11,10 +11,10 @@ from onhook.phone.sdp import (
     COMFORT_NOISE,
     NOBODY,
     TRANSPORTS,
-    Codec,
     Direction,
     Offer,
     RemoteMedia,
+    SdpCodec,
     media_line,
 )
 
@@ -52,7 +52,7 @@ NO_EXTRAS = Extras()
 
 
 def write_answer(
-    offer: Offer, codec: Codec, local: LocalMedia, direction: Direction | None = None
+    offer: Offer, codec: SdpCodec, local: LocalMedia, direction: Direction | None = None
 ) -> bytes:
     """The answer: takes one stream of the offer with one codec, and refuses the others."""
     media = offer.media
@@ -66,7 +66,7 @@ def write_answer(
 
 def write_offer(
     local: LocalMedia,
-    types: Mapping[Codec, int] | None = None,
+    types: Mapping[SdpCodec, int] | None = None,
     dtmf_payload_type: int | None = DTMF_PAYLOAD_TYPE,
     before: Offer | None = None,
     extras: Extras = NO_EXTRAS,
@@ -76,7 +76,7 @@ def write_offer(
     `before` is what the peer offered last: what is offered afterwards has the same m= lines (RFC 3264 8);
     `extras` are those that are in use.
     """
-    types = types or {codec: int(codec) for codec in Codec}
+    types = types or {codec: int(codec) for codec in SdpCodec}
     streams = _streams(before, local.port, types, dtmf_payload_type, Direction.SENDRECV, extras)
     return _joined(_head(local) + streams)
 
@@ -84,7 +84,7 @@ def write_offer(
 def _streams(
     offer: Offer | None,
     port: int,
-    types: Mapping[Codec, int],
+    types: Mapping[SdpCodec, int],
     dtmf_payload_type: int | None,
     direction: Direction,
     extras: Extras,
@@ -122,7 +122,7 @@ def _head(local: LocalMedia) -> list[str]:
 def _stream(
     port: int,
     transport: str,
-    types: Mapping[Codec, int],
+    types: Mapping[SdpCodec, int],
     dtmf_payload_type: int | None,
     direction: Direction,
     extras: Extras,

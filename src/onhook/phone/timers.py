@@ -28,7 +28,7 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Timers:
+class SipTimers:
     """The base values, in seconds (RFC 3261 17.1.1.1, 17.1.2.2); all others follow from them."""
 
     t1_s: float = 0.5

@@ -28,13 +28,13 @@ from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import ClassVar, Protocol
 
-from onhook.phone.invite import SentInvite
+from onhook.phone.invite import OutgoingInvite
 from onhook.phone.message import Address, Response, TcpAddress, TransactionKey
-from onhook.phone.timers import Clock, TimerHandle, Timers
+from onhook.phone.timers import Clock, SipTimers, TimerHandle
 
 
-class State(Enum):
-    """The states of all four machines."""
+class TxState(Enum):
+    """The states of all four machines of a transaction."""
 
     CALLING = auto()
     """Our INVITE is out, and nothing came back yet."""
@@ -49,7 +49,7 @@ class State(Enum):
     TERMINATED = auto()
 
 
-class Event(Enum):
+class TxEvent(Enum):
     """What can happen to a transaction."""
 
     REQUEST = auto()
@@ -71,7 +71,7 @@ class Event(Enum):
 
 
 Action = Callable[["Transaction"], None]
-Table = Mapping[tuple[State, Event], tuple[State, tuple[Action, ...]]]
+Table = Mapping[tuple[TxState, TxEvent], tuple[TxState, tuple[Action, ...]]]
 MergeKey = tuple[str, str, int]
 """Call-ID, From tag and CSeq number."""
 Send = Callable[[bytes, Address], None]
@@ -115,10 +115,10 @@ class Transaction:
         key: TransactionKey,
         peer: Address,
         *,
-        state: State,
+        state: TxState,
         send: Send,
         clock: Clock,
-        timers: Timers,
+        timers: SipTimers,
         owner: TransactionOwner,
     ) -> None:
         self.key = key
@@ -138,7 +138,7 @@ class Transaction:
         """Whether the transport is reliable, so that nothing has to be repeated."""
         return isinstance(self.peer, TcpAddress)
 
-    def handle(self, event: Event) -> None:
+    def handle(self, event: TxEvent) -> None:
         """Take the edge for `event`, if the table has one."""
         edge = self.table.get((self.state, event))
         if edge is not None:
@@ -148,10 +148,10 @@ class Transaction:
 
     def terminate(self) -> None:
         """End it at once, without a word to anybody but the owner."""
-        self.state = State.TERMINATED
+        self.state = TxState.TERMINATED
         _terminate(self)
 
-    def _start_expiry(self, delay_s: float, event: Event) -> None:
+    def _start_expiry(self, delay_s: float, event: TxEvent) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
         self._expiry = self._clock.call_later(delay_s, self.handle, event)
@@ -195,7 +195,7 @@ def _repeat_after(transaction: Transaction, interval_s: float) -> None:
     """Set the one timer for it."""
     _stop_repeating(transaction)
     transaction._repeat = transaction._clock.call_later(
-        interval_s, transaction.handle, Event.REPEAT
+        interval_s, transaction.handle, TxEvent.REPEAT
     )
 
 
@@ -219,17 +219,17 @@ def _wait_for_the_user(transaction: Transaction) -> None:
 
 
 def _give_up_later(transaction: Transaction) -> None:
-    transaction._start_expiry(transaction._timers.give_up_s, Event.GIVE_UP)
+    transaction._start_expiry(transaction._timers.give_up_s, TxEvent.GIVE_UP)
 
 
 def _linger_long(transaction: Transaction) -> None:
     """Timers D, J, L and M: 64*T1."""
-    transaction._start_expiry(transaction._timers.give_up_s, Event.EXPIRED)
+    transaction._start_expiry(transaction._timers.give_up_s, TxEvent.EXPIRED)
 
 
 def _linger_briefly(transaction: Transaction) -> None:
     """Timers I and K: T4, in which repetitions are absorbed."""
-    transaction._start_expiry(transaction._timers.t4_s, Event.EXPIRED)
+    transaction._start_expiry(transaction._timers.t4_s, TxEvent.EXPIRED)
 
 
 def _release(transaction: Transaction) -> None:
@@ -298,24 +298,24 @@ class ServerInvite(Transaction):
 
     __slots__ = ("merge_key", "on_cancel", "on_unacknowledged")
     table: ClassVar[Table] = {
-        (State.PROCEEDING, Event.REQUEST): (State.PROCEEDING, (_resend,)),
-        (State.PROCEEDING, Event.PROVISIONAL): (State.PROCEEDING, (_send,)),
-        (State.PROCEEDING, Event.SUCCESS): (
-            State.ACCEPTED, (_send, _repeat_always, _give_up_later)),
-        (State.PROCEEDING, Event.FINAL): (
-            State.COMPLETED, (_send, _repeat_later, _give_up_later, _release)),
-        (State.ACCEPTED, Event.REQUEST): (State.ACCEPTED, (_resend,)),
-        (State.ACCEPTED, Event.REPEAT): (State.ACCEPTED, (_resend, _repeat_always)),
-        (State.ACCEPTED, Event.ACK): (
-            State.ACKNOWLEDGED, (_stop_repeating, _forget_message, _linger_long, _release)),
-        (State.ACCEPTED, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unacknowledged)),
-        (State.ACKNOWLEDGED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
-        (State.COMPLETED, Event.REQUEST): (State.COMPLETED, (_resend,)),
-        (State.COMPLETED, Event.REPEAT): (State.COMPLETED, (_resend, _repeat_later)),
-        (State.COMPLETED, Event.ACK): (
-            State.CONFIRMED, (_stop_repeating, _forget_message, _linger_briefly)),
-        (State.COMPLETED, Event.GIVE_UP): (State.TERMINATED, (_terminate,)),
-        (State.CONFIRMED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
+        (TxState.PROCEEDING, TxEvent.REQUEST): (TxState.PROCEEDING, (_resend,)),
+        (TxState.PROCEEDING, TxEvent.PROVISIONAL): (TxState.PROCEEDING, (_send,)),
+        (TxState.PROCEEDING, TxEvent.SUCCESS): (
+            TxState.ACCEPTED, (_send, _repeat_always, _give_up_later)),
+        (TxState.PROCEEDING, TxEvent.FINAL): (
+            TxState.COMPLETED, (_send, _repeat_later, _give_up_later, _release)),
+        (TxState.ACCEPTED, TxEvent.REQUEST): (TxState.ACCEPTED, (_resend,)),
+        (TxState.ACCEPTED, TxEvent.REPEAT): (TxState.ACCEPTED, (_resend, _repeat_always)),
+        (TxState.ACCEPTED, TxEvent.ACK): (
+            TxState.ACKNOWLEDGED, (_stop_repeating, _forget_message, _linger_long, _release)),
+        (TxState.ACCEPTED, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate, _unacknowledged)),
+        (TxState.ACKNOWLEDGED, TxEvent.EXPIRED): (TxState.TERMINATED, (_terminate,)),
+        (TxState.COMPLETED, TxEvent.REQUEST): (TxState.COMPLETED, (_resend,)),
+        (TxState.COMPLETED, TxEvent.REPEAT): (TxState.COMPLETED, (_resend, _repeat_later)),
+        (TxState.COMPLETED, TxEvent.ACK): (
+            TxState.CONFIRMED, (_stop_repeating, _forget_message, _linger_briefly)),
+        (TxState.COMPLETED, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate,)),
+        (TxState.CONFIRMED, TxEvent.EXPIRED): (TxState.TERMINATED, (_terminate,)),
     }  # fmt: skip
 
     merge_key: MergeKey
@@ -324,13 +324,13 @@ class ServerInvite(Transaction):
 
     def respond(self, status: int, data: bytes) -> None:
         """Send a response; it is what a repeated INVITE gets from now on."""
-        if self.state is not State.PROCEEDING:
+        if self.state is not TxState.PROCEEDING:
             return
         self._message = data
         if status < 200:
-            self.handle(Event.PROVISIONAL)
+            self.handle(TxEvent.PROVISIONAL)
         else:
-            self.handle(Event.SUCCESS if status < 300 else Event.FINAL)
+            self.handle(TxEvent.SUCCESS if status < 300 else TxEvent.FINAL)
 
 
 class ServerNonInvite(Transaction):
@@ -338,16 +338,25 @@ class ServerNonInvite(Transaction):
 
     __slots__ = ()
     table: ClassVar[Table] = {
-        (State.TRYING, Event.FINAL): (State.COMPLETED, (_send, _linger_long, _release)),
-        (State.COMPLETED, Event.REQUEST): (State.COMPLETED, (_resend,)),
-        (State.COMPLETED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
+        (TxState.TRYING, TxEvent.FINAL): (
+            TxState.COMPLETED,
+            (_send, _linger_long, _release),
+        ),
+        (TxState.COMPLETED, TxEvent.REQUEST): (
+            TxState.COMPLETED,
+            (_resend,),
+        ),
+        (TxState.COMPLETED, TxEvent.EXPIRED): (
+            TxState.TERMINATED,
+            (_terminate,),
+        ),
     }
 
     def respond(self, data: bytes) -> None:
         """Send the final response."""
-        if self.state is State.TRYING:
+        if self.state is TxState.TRYING:
             self._message = data
-            self.handle(Event.FINAL)
+            self.handle(TxEvent.FINAL)
 
 
 class ClientNonInvite(Transaction):
@@ -358,23 +367,23 @@ class ClientNonInvite(Transaction):
 
     __slots__ = ("_on_final", "response")
     table: ClassVar[Table] = {
-        (State.TRYING, Event.PROVISIONAL): (
-            State.PROCEEDING, (_stop_repeating, _repeat_slowly)),
-        (State.TRYING, Event.REPEAT): (State.TRYING, (_resend, _repeat_later)),
-        (State.PROCEEDING, Event.REPEAT): (State.PROCEEDING, (_resend, _repeat_slowly)),
-        (State.TRYING, Event.FINAL): (
-            State.COMPLETED, (_stop_repeating, _forget_message, _linger_briefly, _release,
+        (TxState.TRYING, TxEvent.PROVISIONAL): (
+            TxState.PROCEEDING, (_stop_repeating, _repeat_slowly)),
+        (TxState.TRYING, TxEvent.REPEAT): (TxState.TRYING, (_resend, _repeat_later)),
+        (TxState.PROCEEDING, TxEvent.REPEAT): (TxState.PROCEEDING, (_resend, _repeat_slowly)),
+        (TxState.TRYING, TxEvent.FINAL): (
+            TxState.COMPLETED, (_stop_repeating, _forget_message, _linger_briefly, _release,
                               _answered)),
-        (State.PROCEEDING, Event.FINAL): (
-            State.COMPLETED, (_stop_repeating, _forget_message, _linger_briefly, _release,
+        (TxState.PROCEEDING, TxEvent.FINAL): (
+            TxState.COMPLETED, (_stop_repeating, _forget_message, _linger_briefly, _release,
                               _answered)),
-        (State.TRYING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
-        (State.PROCEEDING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
-        (State.TRYING, Event.UNREACHABLE): (State.TERMINATED, (_terminate, _unanswered)),
-        (State.PROCEEDING, Event.UNREACHABLE): (State.TERMINATED, (_terminate, _unanswered)),
-        (State.TRYING, Event.LOST): (State.TRYING, (_resend,)),
-        (State.PROCEEDING, Event.LOST): (State.PROCEEDING, (_resend,)),
-        (State.COMPLETED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
+        (TxState.TRYING, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate, _unanswered)),
+        (TxState.PROCEEDING, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate, _unanswered)),
+        (TxState.TRYING, TxEvent.UNREACHABLE): (TxState.TERMINATED, (_terminate, _unanswered)),
+        (TxState.PROCEEDING, TxEvent.UNREACHABLE): (TxState.TERMINATED, (_terminate, _unanswered)),
+        (TxState.TRYING, TxEvent.LOST): (TxState.TRYING, (_resend,)),
+        (TxState.PROCEEDING, TxEvent.LOST): (TxState.PROCEEDING, (_resend,)),
+        (TxState.COMPLETED, TxEvent.EXPIRED): (TxState.TERMINATED, (_terminate,)),
     }  # fmt: skip
 
     response: Response | None
@@ -392,7 +401,7 @@ class ClientNonInvite(Transaction):
     def receive(self, response: Response) -> None:
         """Take a response that belongs to this transaction."""
         self.response = response
-        self.handle(Event.PROVISIONAL if response.status < 200 else Event.FINAL)
+        self.handle(TxEvent.PROVISIONAL if response.status < 200 else TxEvent.FINAL)
 
     def tell(self, response: Response | None) -> None:
         """Report the end, once."""
@@ -406,36 +415,36 @@ class ClientInvite(Transaction):
 
     __slots__ = ("_response", "_sent", "_user")
     table: ClassVar[Table] = {
-        (State.CALLING, Event.REPEAT): (State.CALLING, (_resend, _repeat_doubling)),
-        (State.CALLING, Event.PROVISIONAL): (
-            State.PROCEEDING, (_stop_repeating, _wait_for_the_user, _forget_message, _report)),
-        (State.CALLING, Event.SUCCESS): (
-            State.ACCEPTED, (_stop_repeating, _forget_message, _linger_long, _release, _report)),
-        (State.CALLING, Event.FINAL): (
-            State.COMPLETED, (_stop_repeating, _forget_message, _acknowledge, _linger_long,
+        (TxState.CALLING, TxEvent.REPEAT): (TxState.CALLING, (_resend, _repeat_doubling)),
+        (TxState.CALLING, TxEvent.PROVISIONAL): (
+            TxState.PROCEEDING, (_stop_repeating, _wait_for_the_user, _forget_message, _report)),
+        (TxState.CALLING, TxEvent.SUCCESS): (
+            TxState.ACCEPTED, (_stop_repeating, _forget_message, _linger_long, _release, _report)),
+        (TxState.CALLING, TxEvent.FINAL): (
+            TxState.COMPLETED, (_stop_repeating, _forget_message, _acknowledge, _linger_long,
                               _release, _report_last)),
-        (State.CALLING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
-        (State.CALLING, Event.UNREACHABLE): (State.TERMINATED, (_terminate, _unreached)),
-        (State.CALLING, Event.LOST): (State.CALLING, (_resend,)),
-        (State.PROCEEDING, Event.PROVISIONAL): (State.PROCEEDING, (_report,)),
-        (State.PROCEEDING, Event.SUCCESS): (
-            State.ACCEPTED, (_linger_long, _release, _report)),
-        (State.PROCEEDING, Event.FINAL): (
-            State.COMPLETED, (_acknowledge, _linger_long, _release, _report_last)),
-        (State.PROCEEDING, Event.GIVE_UP): (State.TERMINATED, (_terminate, _unanswered)),
-        (State.PROCEEDING, Event.UNREACHABLE): (State.TERMINATED, (_terminate, _unreached)),
-        (State.PROCEEDING, Event.LOST): (State.TERMINATED, (_terminate, _unreached)),
-        (State.ACCEPTED, Event.SUCCESS): (State.ACCEPTED, (_report,)),
-        (State.ACCEPTED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
-        (State.COMPLETED, Event.FINAL): (State.COMPLETED, (_acknowledge,)),
-        (State.COMPLETED, Event.EXPIRED): (State.TERMINATED, (_terminate,)),
+        (TxState.CALLING, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate, _unanswered)),
+        (TxState.CALLING, TxEvent.UNREACHABLE): (TxState.TERMINATED, (_terminate, _unreached)),
+        (TxState.CALLING, TxEvent.LOST): (TxState.CALLING, (_resend,)),
+        (TxState.PROCEEDING, TxEvent.PROVISIONAL): (TxState.PROCEEDING, (_report,)),
+        (TxState.PROCEEDING, TxEvent.SUCCESS): (
+            TxState.ACCEPTED, (_linger_long, _release, _report)),
+        (TxState.PROCEEDING, TxEvent.FINAL): (
+            TxState.COMPLETED, (_acknowledge, _linger_long, _release, _report_last)),
+        (TxState.PROCEEDING, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate, _unanswered)),
+        (TxState.PROCEEDING, TxEvent.UNREACHABLE): (TxState.TERMINATED, (_terminate, _unreached)),
+        (TxState.PROCEEDING, TxEvent.LOST): (TxState.TERMINATED, (_terminate, _unreached)),
+        (TxState.ACCEPTED, TxEvent.SUCCESS): (TxState.ACCEPTED, (_report,)),
+        (TxState.ACCEPTED, TxEvent.EXPIRED): (TxState.TERMINATED, (_terminate,)),
+        (TxState.COMPLETED, TxEvent.FINAL): (TxState.COMPLETED, (_acknowledge,)),
+        (TxState.COMPLETED, TxEvent.EXPIRED): (TxState.TERMINATED, (_terminate,)),
     }  # fmt: skip
 
-    _sent: SentInvite
+    _sent: OutgoingInvite
     _user: InviteUser | None
     _response: Response | None
 
-    def start(self, sent: SentInvite, data: bytes, user: InviteUser) -> None:
+    def start(self, sent: OutgoingInvite, data: bytes, user: InviteUser) -> None:
         """Send the INVITE and start its timers."""
         self.resume(sent, user)
         self._message = data
@@ -443,13 +452,13 @@ class ClientInvite(Transaction):
         _repeat_doubling(self)
         _give_up_later(self)
 
-    def resume(self, sent: SentInvite, user: InviteUser) -> None:
+    def resume(self, sent: OutgoingInvite, user: InviteUser) -> None:
         """Take up an INVITE that was sent before, without sending it."""
         self._sent, self._user, self._response = sent, user, None
 
     def withdraw(self) -> None:
         """A CANCEL is out: wait for the final response no longer than 64*T1 (RFC 3261 9.1)."""
-        if self.state is State.PROCEEDING:
+        if self.state is TxState.PROCEEDING:
             _give_up_later(self)
 
     def receive(self, response: Response) -> None:
@@ -458,9 +467,9 @@ class ClientInvite(Transaction):
             return
         self._response = response
         if response.status < 200:
-            self.handle(Event.PROVISIONAL)
+            self.handle(TxEvent.PROVISIONAL)
         else:
-            self.handle(Event.SUCCESS if response.status < 300 else Event.FINAL)
+            self.handle(TxEvent.SUCCESS if response.status < 300 else TxEvent.FINAL)
         self._response = None
 
     def tell(self, *, last: bool = False) -> None:

@@ -43,7 +43,7 @@ class Trunk:
 
 
 @dataclass(frozen=True, slots=True)
-class CallerId:
+class ShownCaller:
     """Whom the callee sees: an E.164 number with its `+`, or nobody in particular when empty.
 
     `private`: the trunk is told the number, and asked to keep it from the callee (RFC 3323, 3325).

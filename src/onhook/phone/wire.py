@@ -16,7 +16,7 @@ import structlog
 from onhook.phone.dialog import DialogRecord, write_request
 from onhook.phone.echo import readable_via
 from onhook.phone.errors import BadRequest, Unanswerable
-from onhook.phone.invite import SentInvite
+from onhook.phone.invite import OutgoingInvite
 from onhook.phone.layer import TransactionLayer
 from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, TcpAddress, parse
 from onhook.phone.neighbours import Neighbours
@@ -24,8 +24,8 @@ from onhook.phone.reply import HeaderLines, bad_request
 from onhook.phone.routing import return_address
 from onhook.phone.sockets import Sockets
 from onhook.phone.tcp import TcpTransport
-from onhook.phone.timers import Clock, Timers
-from onhook.phone.transactions import ClientInvite, Event, InviteUser, ServerInvite
+from onhook.phone.timers import Clock, SipTimers
+from onhook.phone.transactions import ClientInvite, InviteUser, ServerInvite, TxEvent
 from onhook.phone.transport import UdpTransport
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ OnMessage = Callable[[str, bytes, Address], None]
 _METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER"))
 
 
-class Wire(ABC):
+class MessagePath(ABC):
     """What every message passes through (a TransactionUser; what a call needs of its endpoint)."""
 
     def __init__(
@@ -45,20 +45,20 @@ class Wire(ABC):
         trusted_peers: Sequence[IPv4Network | IPv6Network],
         contact_host: str | None,
         user_agent: str,
-        timers: Timers | None,
+        timers: SipTimers | None,
         clock: Clock | None,
         on_message: OnMessage | None,
     ) -> None:
         self.user_agent = user_agent
         self.on_message = on_message
         self._neighbours = Neighbours(trusted_peers, contact_host)
-        self._timers = timers or Timers()
+        self._timers = timers or SipTimers()
         self._clock = clock
         self._layer: TransactionLayer | None = None
         tcp = TcpTransport(
             self._received,
-            on_refused=lambda peer: self._disconnected(peer, Event.UNREACHABLE),
-            on_lost=lambda peer: self._disconnected(peer, Event.LOST),
+            on_refused=lambda peer: self._disconnected(peer, TxEvent.UNREACHABLE),
+            on_lost=lambda peer: self._disconnected(peer, TxEvent.LOST),
             trusts=self._neighbours.trusts,
             is_used=lambda peer: self.is_used(peer) or self._running.is_used(peer),
         )
@@ -160,17 +160,17 @@ class Wire(ABC):
         self._running.retransmissions += 1
         self._send(data, destination)
 
-    def send_invite(self, sent: SentInvite, data: bytes, user: InviteUser) -> ClientInvite:
+    def send_invite(self, sent: OutgoingInvite, data: bytes, user: InviteUser) -> ClientInvite:
         """Sends an INVITE of ours until it is answered; `user` hears every response."""
         return self._running.invite(sent, data, user)
 
-    def resume_invite(self, sent: SentInvite, user: InviteUser) -> ClientInvite:
+    def resume_invite(self, sent: OutgoingInvite, user: InviteUser) -> ClientInvite:
         """Take up an INVITE that a process before this one sent."""
         return self._running.resume_invite(sent, user)
 
     def send_cancel(
         self,
-        sent: SentInvite,
+        sent: OutgoingInvite,
         headers: HeaderLines = (),
         on_final: Callable[[Response | None], None] = lambda final: None,
     ) -> None:
@@ -226,7 +226,7 @@ class Wire(ABC):
             self._counters[f"responses.{data[8:9].decode()}xx"] += 1
         self._sockets.send(data, destination)
 
-    def _disconnected(self, peer: Address, event: Event) -> None:
+    def _disconnected(self, peer: Address, event: TxEvent) -> None:
         try:
             if self._layer is not None:
                 self._layer.disconnected(peer, event)
@@ -247,7 +247,7 @@ def _answer_to(error: BadRequest, source: Address) -> tuple[bytes, Address] | No
 
 
 def _written(
-    wire: Wire,
+    wire: MessagePath,
     record: DialogRecord,
     method: str,
     branch: str,

@@ -59,7 +59,7 @@ from onhook.notify.client import WebClient
 from onhook.notify.errors import CaFileUnusable
 from onhook.notify.outbox import Outbox
 from onhook.notify.reachability import Reachability
-from onhook.notify.resolver import Resolver
+from onhook.notify.resolver import AddressResolver
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.signatures import AppSecrets
 from onhook.notify.tls import client_context
@@ -280,7 +280,7 @@ class Server:
             tls = client_context(settings.ca_file)
         except CaFileUnusable as error:
             raise StartError(f"The setting --ca-file cannot be used: {error}.") from error
-        resolver = Resolver(AddressPolicy(settings.allowed_networks))
+        resolver = AddressResolver(AddressPolicy(settings.allowed_networks))
         stack.callback(resolver.close)
         client = await stack.enter_async_context(WebClient(resolver, tls))
         outbox = Outbox(
