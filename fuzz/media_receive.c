@@ -33,15 +33,17 @@ static void check(const struct call *call)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct plane plane;
-    struct call call = {.fd = -1, .event_payload_type = 101, .event_from_peer = 96};
-    recording *tape = recording_new(NULL, -1, 0); /* that no thread writes */
+    static struct signs signs;
+    struct call call = {
+        .signs = &signs, .fd = -1, .event_payload_type = 101, .event_from_peer = 96};
+    recording *tape = recording_new(NULL, -1, 0, 1); /* that no thread writes */
     if (!tape)
         abort();
     recorder_add(&call.recorder, tape, sample_clock(&plane));
-    struct call other = {.fd = -1, .payload_type = PCMA, .event_payload_type = 100,
+    struct call other = {.signs = &signs, .fd = -1, .payload_type = PCMA, .event_payload_type = 100,
                          .event_from_peer = 100, .bridged = &call};
     call.rtcp = (struct rtcp){.open = true, .fd = -1, .mux = bytes && data[0] & 2};
-    static struct plane_room room;
+    static struct room room;
     struct member *member = &room.members[0];
     law_prepare();
     memset(&room, 0, sizeof room);

@@ -1,10 +1,11 @@
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
 from media.rtp_peer import Clip, Ear, RtpPeer, free_ports, tone
-from onhook.media import Codec, MediaPlane, Stream
+from onhook.media import Codec, MediaPlane, NotRunning, Stream
 
 OpenStream = Callable[..., Stream]
 Settle = Callable[[], Awaitable[None]]
@@ -21,6 +22,8 @@ async def plane() -> AsyncIterator[MediaPlane]:
     plane = MediaPlane(host="127.0.0.1", ports=free_ports(16))
     plane.start(asyncio.get_running_loop())
     yield plane
+    with contextlib.suppress(NotRunning):  # a test may have closed it
+        assert plane.health().refused == 0
     plane.close()
 
 

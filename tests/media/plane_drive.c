@@ -26,6 +26,7 @@ static uint64_t handles[CALLS];
 static int peers[CALLS], readers[CALLS];
 static struct sockaddr_in planes[CALLS];
 static uint8_t frames[FRAMES * PLANE_FRAME_BYTES];
+static uint64_t prompt;
 static struct {
     int played, stopped, digits, first, closed, recorded;
     char last_digits[64];
@@ -59,10 +60,11 @@ static int call_of(uint64_t handle)
 }
 
 /* A pipe that nobody reads takes part of it, a file takes all. */
-static void note_recorded(int i, plane_recording *recording)
+static void note_recorded(int i, uint64_t recording)
 {
     struct plane_recorded figures;
-    plane_reap_recording(media, recording, &figures);
+    expect(plane_reap_recording(media, recording, &figures) == 0);
+    expect(plane_reap_recording(media, recording, &figures) == -ENOENT);
     expect(figures.error ? figures.error == ETIMEDOUT && figures.lost : !figures.lost);
     expect(i % 4 == 3 || !figures.error);
     seen[i].recorded++;
@@ -78,7 +80,7 @@ static void note(const struct plane_event *event)
     case PLANE_RTP_FIRST: seen[i].first++; break;
     case PLANE_CLOSED: seen[i].closed++; break;
     case PLANE_RECORDED:
-        note_recorded(i, (plane_recording *)(uintptr_t)event->play_id);
+        note_recorded(i, event->play_id);
         break;
     case PLANE_DIGIT:
         seen[i].last_digits[seen[i].digits++ % 63] = (char)event->digit;
@@ -145,10 +147,10 @@ static void open_calls(void)
     expect(plane_agree(media, handles[0], &(struct plane_format){8, 101, 101, false, 128, 0, 0}) == -EINVAL);
 }
 
-static plane_recording *record(int i)
+static uint64_t record(int i)
 {
     int fd = memfd_create("recording", 0), pipe_fds[2];
-    plane_recording *recording;
+    uint64_t recording;
     if (i % 4 == 3 && !(i & 8)) {
         expect(pipe(pipe_fds) == 0);
         expect(fcntl(pipe_fds[1], F_SETPIPE_SZ, 4096) == 4096);
@@ -206,7 +208,7 @@ static void mingle(void)
 {
     enum { ROOMS = 5, STEPS = 1500 };
     static const uint8_t digits[] = "1,#";
-    plane_room *rooms[ROOMS];
+    uint64_t rooms[ROOMS];
     int queued[CALLS] = {0};
     for (int n = 0; n < ROOMS; n++)
         expect(plane_open_room(media, &rooms[n]) >= 0);
@@ -227,8 +229,8 @@ static void mingle(void)
         case 6: expect(plane_mute(media, handle, chance(2)) >= 0); break;
         case 7: expect(plane_cut(media, handle) >= 0); break;
         case 8:
-            expect(plane_loop(media, handle, 100, frames, frames, 2, 0) >= 0);
-            expect(plane_loop(media, handle, 100, frames, frames, 1, 1) >= 0);
+            expect(plane_loop(media, handle, 100, prompt, 0, 2, 0) >= 0);
+            expect(plane_loop(media, handle, 100, prompt, 3, 1, 1) >= 0);
             queued[i] += 2;
             break;
         case 9:
@@ -254,6 +256,30 @@ static void mingle(void)
     expect(plane_close_room(media, rooms[0]) >= 0); /* the others are left to plane_stop() */
 }
 
+/* A handle is good until it is dropped; the next one is another, though it has the same place. */
+static void add_prompts(void)
+{
+    uint64_t other, next;
+    expect(plane_add_prompt(media, frames, frames, FRAMES, &prompt) == 0);
+    expect(plane_add_prompt(media, frames, NULL, FRAMES, &other) == -EINVAL);
+    expect(plane_add_prompt(media, frames, frames, 0, &other) == -EINVAL);
+    expect(plane_add_prompt(media, frames, frames, 1, &other) == 0 && other != prompt);
+    expect(plane_drop_prompt(media, other) == 0 && plane_drop_prompt(media, other) == -ENOENT);
+    expect(plane_add_prompt(media, frames, frames, 1, &next) == 0 && next != other);
+    expect(plane_drop_prompt(media, next) == 0 && plane_drop_prompt(media, 0) == -ENOENT);
+}
+
+/* What is asked for must lie within the prompt, and it must be known. */
+static void ask_for_nothing(uint64_t handle)
+{
+    expect(plane_play(media, handle, 1, prompt, 0, FRAMES + 1) == -EINVAL);
+    expect(plane_play(media, handle, 1, prompt, FRAMES, 1) == -EINVAL);
+    expect(plane_play(media, handle, 1, prompt, 1, UINT32_MAX) == -EINVAL);
+    expect(plane_play(media, handle, 1, prompt, 0, 0) == -EINVAL);
+    expect(plane_play(media, handle, 1, prompt + 1, 0, 1) == -ENOENT);
+    expect(plane_join(media, 0, handle, 0) == -ENOENT && plane_close_room(media, 7) == -ENOENT);
+}
+
 int main(void)
 {
     /* rings so small that both are full all the time */
@@ -263,13 +289,14 @@ int main(void)
     memset(frames, 0x55, sizeof frames);
     expect(plane_start(&media, &odd) == -EINVAL);
     expect(plane_start(&media, &config) == 0);
+    add_prompts();
     open_calls();
-    plane_recording *whole[CALLS], *part[CALLS];
+    uint64_t whole[CALLS], part[CALLS];
     for (int i = 0; i < CALLS; i++)
         whole[i] = record(i);
     for (int round = 0; round < 3; round++)
         for (int i = 0; i < CALLS; i++)
-            expect(plane_play(media, handles[i], (uint64_t)round, frames, frames, 1 + (uint32_t)(i % FRAMES)) >= 0);
+            expect(plane_play(media, handles[i], (uint64_t)round, prompt, 0, 1 + (uint32_t)(i % FRAMES)) >= 0);
     for (int i = 0; i < CALLS; i++)
         send_digit(i, (uint8_t)(i % 16), 100, 8000);
     for (int i = 0; i < CALLS; i++)
@@ -281,20 +308,21 @@ int main(void)
         }
 
     for (int i = 0; i < CALLS; i++)
-        part[i] = i % 4 == 3 ? NULL : record(i);
+        part[i] = i % 4 == 3 ? 0 : record(i);
     for (int round = 0; round < 40; round++) {
         for (int i = 0; i < CALLS; i++)
             disturb(i);
         take_events(2);
     }
+    ask_for_nothing(handles[0]);
     mingle();
     for (int i = 0; i < CALLS; i += 2)
         expect(plane_record_stop(media, handles[i], part[i]) >= 0);
     for (int i = 0; i < CALLS; i += 4)
         await(seen[i].recorded == 1);
     for (int i = 0; i < CALLS; i++) {
-        expect(plane_play(media, handles[i], 9, frames, frames, FRAMES) >= 0);
-        expect(plane_play(media, handles[i], 10, frames, frames, FRAMES) >= 0);
+        expect(plane_play(media, handles[i], 9, prompt, 0, FRAMES) >= 0);
+        expect(plane_play(media, handles[i], 10, prompt, 0, FRAMES) >= 0);
         const char *const ips[] = {"127.0.0.3"};
         expect(plane_latch(media, handles[i], &(struct plane_latching){ips, 1, 0}) >= 0);
         expect(plane_remote(media, handles[i], "127.0.0.2", 9) >= 0);
@@ -310,7 +338,7 @@ int main(void)
         expect(plane_reap(media, handles[i], &stats) == -ENOENT);
         if (!(i & 1)) {
             expect(plane_agree(media, handles[i], &(struct plane_format){0}) == -ENOENT);
-            expect(plane_play(media, handles[i], 11, frames, frames, 1) == -ENOENT);
+            expect(plane_play(media, handles[i], 11, prompt, 0, 1) == -ENOENT);
             expect(plane_bridge(media, handles[i], handles[1]) == -ENOENT);
             expect(plane_bridge(media, handles[1], handles[i]) == -ENOENT);
             expect(plane_mute(media, handles[i], 1) == -ENOENT);
@@ -323,9 +351,16 @@ int main(void)
     for (int i = 1; i < CALLS; i += 2)
         record(i);
     /* stop with calls open, segments queued and events not taken */
+    uint64_t passing;
+    expect(plane_add_prompt(media, frames, frames, FRAMES, &passing) == 0);
     for (int i = 1; i < CALLS; i += 2)
         for (uint64_t n = 0; n < 20; n++)
-            expect(plane_play(media, handles[i], n, frames, frames, FRAMES) >= 0);
+            expect(plane_play(media, handles[i], n, passing, 0, FRAMES) >= 0);
+    expect(plane_drop_prompt(media, passing) == 0);
+    expect(plane_play(media, handles[1], 1, passing, 0, 1) == -ENOENT);
+    struct plane_health health;
+    plane_health(media, &health);
+    expect(health.refused == 0);
     plane_stop(media);
     for (int i = 0; i < CALLS; i++)
         close(peers[i]), close(readers[i]);

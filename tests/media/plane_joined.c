@@ -12,8 +12,8 @@
 enum { CALLS = 20, ROOMS = 2, TICKS = 30000, LONGEST = 7 };
 
 static struct plane media;
-static struct call calls[CALLS];
-static struct plane_room *rooms[ROOMS];
+static struct call *calls; /* those of the plane */
+static uint64_t handles[CALLS], rooms[ROOMS], prompt;
 static int ears[CALLS];
 static uint8_t frames[LONGEST * PLANE_FRAME_BYTES];
 static struct {
@@ -47,9 +47,11 @@ static uint64_t chance(uint64_t below)
     return state % below;
 }
 
-static void ask(struct command command)
+static void ask(int result)
 {
-    take_command(&media, &command);
+    expect(result == 0);
+    take_commands(&media);
+    expect(atomic_load(&media.refused) == 0);
 }
 
 static void open_all(void)
@@ -57,19 +59,19 @@ static void open_all(void)
     for (int i = 0; i < CALLS; i++) {
         int pair[2];
         expect(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
-        /* an address of nobody, as a socket without one gives: the calls are not latched anew */
-        calls[i] = (struct call){.fd = pair[0], .payload_type = i % 2 ? PCMA : PCMU,
-                                 .event_payload_type = NO_EVENTS, .event_from_peer = NO_EVENTS,
-                                 .connected = true, .latched = true,
-                                 .sequence = 0xfff0, .timestamp = 0xffffff00u};
         ears[i] = pair[1];
-        ask((struct command){.kind = OPEN, .call = &calls[i]});
+        ask(plane_open(&media,
+                       &(struct plane_call){.fd = pair[0], .remote_ip = "127.0.0.1", .remote_port = 9,
+                                            .format = {i % 2 ? PCMA : PCMU, PLANE_NO_EVENTS,
+                                                       PLANE_NO_EVENTS, 0, 0, 0, 0},
+                                            .sequence = 0xfff0, .timestamp = 0xffffff00u},
+                       &handles[i]));
+        /* an address of nobody, as a socket without one gives: the calls are not latched anew */
+        calls[i].connected = calls[i].latched = true;
+        calls[i].peer = calls[i].signalled = (struct sockaddr_in){0};
     }
-    for (int i = 0; i < ROOMS; i++) {
-        rooms[i] = calloc(1, sizeof *rooms[i]);
-        expect(rooms[i] != NULL);
-        ask((struct command){.kind = OPEN_ROOM, .room = rooms[i]});
-    }
+    for (int i = 0; i < ROOMS; i++)
+        ask(plane_open_room(&media, &rooms[i]));
 }
 
 static void say(int i, int bytes)
@@ -108,14 +110,9 @@ static void hear(int i)
 
 static void take_reports(void)
 {
-    for (; ring_length(&media.reports); ring_taken(&media.reports)) {
-        struct report report = media.report[ring_take_at(&media.reports)];
-        free(report.segment);
-        for (int i = 0; report.room && i < ROOMS; i++)
-            if (rooms[i] == report.room)
-                rooms[i] = NULL;
-        free(report.room);
-    }
+    struct plane_event events[CALLS];
+    while (plane_take_events(&media, events, CALLS) > 0)
+        ;
 }
 
 static void run_tick(void)
@@ -129,15 +126,13 @@ static void run_tick(void)
     media.tick++;
 }
 
-static void play(int i, enum segment_kind kind)
+static void play(int i, bool looped)
 {
-    struct segment *segment = malloc(sizeof *segment);
-    expect(segment != NULL);
-    *segment = (struct segment){.frames = {frames, frames}, .kind = kind, .play_id = 1,
-                                .count = 1 + (uint32_t)chance(LONGEST)};
+    uint32_t count = 1 + (uint32_t)chance(LONGEST);
     if (calls[i].playing && calls[i].playing->kind == LOOPED_LAST)
-        ask((struct command){.kind = CUT, .call = &calls[i]});
-    ask((struct command){.kind = PLAY, .call = &calls[i], .segment = segment});
+        ask(plane_cut(&media, handles[i]));
+    ask(looped ? plane_loop(&media, handles[i], 1, prompt, 0, count, 1)
+               : plane_play(&media, handles[i], 1, prompt, 0, count));
 }
 
 static void ask_at_random(void)
@@ -146,19 +141,20 @@ static void ask_at_random(void)
     int i = (int)chance(CALLS), other = (i + 1 + (int)chance(CALLS - 1)) % CALLS;
     due[i] = 0;
     switch (chance(8)) {
-    case 0: play(i, FRAMES); break;
-    case 1: play(i, LOOPED_LAST); break;
-    case 2: ask((struct command){.kind = CUT, .call = &calls[i]}); break;
-    case 3: ask((struct command){.kind = LEAVE, .call = &calls[i]}); break;
+    case 0: play(i, false); break;
+    case 1: play(i, true); break;
+    case 2: ask(plane_cut(&media, handles[i])); break;
+    case 3: ask(plane_leave(&media, handles[i])); break;
     case 4:
-        ask((struct command){.kind = BRIDGE, .call = &calls[i], .other = &calls[other]});
+        ask(plane_bridge(&media, handles[i], handles[other]));
         break;
     case 5:
-        ask((struct command){.kind = MUTE, .call = &calls[i], .muted = chance(2)});
+        ask(plane_mute(&media, handles[i], (int)chance(2)));
         break;
-    default:
-        ask((struct command){
-            .kind = JOIN, .call = &calls[i], .room = rooms[chance(ROOMS)], .muted = chance(2)});
+    default: {
+        uint64_t room = rooms[chance(ROOMS)];
+        ask(plane_join(&media, room, handles[i], (int)chance(2)));
+    }
     }
 }
 
@@ -195,9 +191,9 @@ static void expect_consistent(void)
 /* However much one says at once: eight packets a round are passed on, and in time all of them. */
 static void bound_floods(void)
 {
-    ask((struct command){.kind = BRIDGE, .call = &calls[0], .other = &calls[1]});
+    ask(plane_bridge(&media, handles[0], handles[1]));
     for (int i = 0; i < 2; i++)
-        ask((struct command){.kind = CUT, .call = &calls[i]});
+        ask(plane_cut(&media, handles[i]));
     for (int n = 0; n < 3 * SLOTS; n++)
         run_tick();
     uint64_t before = heard[1].packets;
@@ -232,11 +228,11 @@ static void relay_at_once(void)
 static void play_in_a_room(void)
 {
     for (int i = 0; i < CALLS; i++) {
-        ask((struct command){.kind = LEAVE, .call = &calls[i]});
-        ask((struct command){.kind = CUT, .call = &calls[i]});
+        ask(plane_leave(&media, handles[i]));
+        ask(plane_cut(&media, handles[i]));
     }
     for (int i = 0; i < 2; i++)
-        ask((struct command){.kind = JOIN, .call = &calls[i], .room = rooms[0]});
+        ask(plane_join(&media, rooms[0], handles[i], 0));
     say(0, 160);
     for (int n = 0; n < 3 * SLOTS; n++)
         run_tick();
@@ -246,7 +242,7 @@ static void play_in_a_room(void)
         for (int wait = 0; wait < SLOTS + n; wait++)
             run_tick();
         uint64_t packets = heard[0].packets;
-        play(0, FRAMES);
+        play(0, false);
         while (calls[0].playing)
             run_tick();
         expect(heard[0].packets > packets && heard[0].gaps == gaps);
@@ -256,12 +252,12 @@ static void play_in_a_room(void)
 static void close_rooms(void)
 {
     for (int i = 0; i < ROOMS; i++)
-        ask((struct command){.kind = CLOSE_ROOM, .room = rooms[i]});
+        ask(plane_close_room(&media, rooms[i]));
     for (int i = 0; i < CALLS; i++)
         expect(!calls[i].member);
     for (int n = 0; n < SLOTS; n++)
         run_tick();
-    expect(!rooms[0] && !rooms[1] && media.open_rooms == 0);
+    expect(!media.rooms[0] && !media.rooms[1] && media.open_rooms == 0);
 }
 
 int main(int count, char **arguments)
@@ -269,10 +265,10 @@ int main(int count, char **arguments)
     if (count > 1)
         state = strtoull(arguments[1], NULL, 10);
     law_prepare();
-    media.config.event_ring = media.reports.size = 1 << 10;
-    media.report = calloc(media.reports.size, sizeof *media.report);
-    media.epoll_fd = epoll_create1(0);
-    expect(media.report != NULL && media.epoll_fd >= 0);
+    media.config = (struct plane_config){CALLS, 0, 16, 1 << 10};
+    expect(allocate(&media) == 0 && recorders_start(&media.recorders, media.event_fd) == 0);
+    calls = media.calls;
+    expect(plane_add_prompt(&media, frames, frames, LONGEST, &prompt) == 0);
     prepare_receive(&media);
     open_all();
     bound_floods();
@@ -291,15 +287,13 @@ int main(int count, char **arguments)
     close_rooms();
     for (int i = 0; i < CALLS; i++) {
         expect(heard[i].packets > TICKS / SLOTS / 8);
-        ask((struct command){.kind = LEAVE, .call = &calls[i]});
-        ask((struct command){.kind = CUT, .call = &calls[i]});
+        ask(plane_leave(&media, handles[i]));
+        ask(plane_cut(&media, handles[i]));
         take_reports();
-        close(calls[i].fd);
         close(ears[i]);
     }
     expect(media.watched_calls == 0);
-    close(media.epoll_fd);
-    free(media.report);
+    recorders_stop(media.recorders);
     puts("ok");
     return 0;
 }

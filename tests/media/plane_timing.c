@@ -10,7 +10,8 @@
 enum { CALLS = 70, TICKS = 20000, LONGEST = 7 };
 
 static struct plane media;
-static struct call calls[CALLS];
+static struct call *calls; /* those of the plane */
+static uint64_t handles[CALLS], prompt;
 static int ears[CALLS];
 static uint64_t asked_at[CALLS];  /* the tick of a play that found silence, or 0 */
 static uint64_t rounds_skipped_at[CALLS];
@@ -36,28 +37,35 @@ static uint64_t chance(uint64_t below)
     return state % below;
 }
 
+static void ask(int result)
+{
+    expect(result == 0);
+    take_commands(&media);
+    expect(atomic_load(&media.refused) == 0);
+}
+
 static void open_all(void)
 {
     for (int i = 0; i < CALLS; i++) {
         int pair[2];
         expect(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
-        calls[i] = (struct call){.fd = pair[0], .payload_type = 8, .event_payload_type = NO_EVENTS, .event_from_peer = NO_EVENTS,
-                                 .connected = true, .latched = true, .timestamp = 0xffffff00u};
         ears[i] = pair[1];
-        take_command(&media, &(struct command){.kind = OPEN, .call = &calls[i]});
+        ask(plane_open(&media,
+                       &(struct plane_call){.fd = pair[0], .remote_ip = "127.0.0.1", .remote_port = 9,
+                                            .format = {8, PLANE_NO_EVENTS, PLANE_NO_EVENTS, 0, 0, 0, 0},
+                                            .timestamp = 0xffffff00u},
+                       &handles[i]));
+        calls[i].connected = calls[i].latched = true;
     }
 }
 
 static void play(int i)
 {
-    struct segment *segment = malloc(sizeof *segment);
-    expect(segment != NULL);
-    *segment = (struct segment){.frames = {frames, frames}, .count = 1 + (uint32_t)chance(LONGEST)};
     if (!calls[i].playing) {
         asked_at[i] = media.tick;
         rounds_skipped_at[i] = rounds_skipped;
     }
-    take_command(&media, &(struct command){.kind = PLAY, .call = &calls[i], .segment = segment});
+    ask(plane_play(&media, handles[i], 1, prompt, 0, 1 + (uint32_t)chance(LONGEST)));
 }
 
 /* What one call has sent in this tick: at most one frame, with the right numbers. */
@@ -84,8 +92,9 @@ static void hear(int i)
 
 static void take_reports(void)
 {
-    for (; ring_length(&media.reports); ring_taken(&media.reports))
-        free(media.report[ring_take_at(&media.reports)].segment);
+    struct plane_event events[CALLS];
+    while (plane_take_events(&media, events, CALLS) > 0)
+        ;
 }
 
 static void be_late(void)
@@ -115,9 +124,10 @@ static void begin_soon(void)
 
 int main(void)
 {
-    media.config.event_ring = media.reports.size = 1 << 10;
-    media.report = calloc(media.reports.size, sizeof *media.report);
-    expect(media.report != NULL);
+    media.config = (struct plane_config){CALLS, 0, 16, 1 << 10};
+    expect(allocate(&media) == 0 && recorders_start(&media.recorders, media.event_fd) == 0);
+    calls = media.calls;
+    expect(plane_add_prompt(&media, frames, frames, LONGEST, &prompt) == 0);
     prepare_receive(&media);
     open_all();
     for (int slot = 0; slot < SLOTS; slot++) /* a new call goes into the emptiest */
@@ -128,7 +138,7 @@ int main(void)
         if (chance(3) == 0)
             play((int)chance(CALLS));
         if (chance(20) == 0)
-            take_command(&media, &(struct command){.kind = CUT, .call = &calls[chance(CALLS)]});
+            ask(plane_cut(&media, handles[chance(CALLS)]));
         for (int i = 0; i < CALLS; i++) /* a cut takes the obligation away */
             if (!calls[i].playing)
                 asked_at[i] = 0;
@@ -147,14 +157,13 @@ int main(void)
     uint64_t frames_heard = 0;
     for (int i = 0; i < CALLS; i++) {
         frames_heard += heard[i];
-        cut(&media, &calls[i]);
-        report(&media, &calls[i]);
+        ask(plane_cut(&media, handles[i]));
         take_reports();
-        close(calls[i].fd);
+        expect(media.caller.calls[i].queued == 0);
         close(ears[i]);
     }
     expect(frames_heard > TICKS / 4);
-    free(media.report);
+    recorders_stop(media.recorders);
     puts("ok");
     return 0;
 }

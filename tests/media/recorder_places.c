@@ -77,7 +77,7 @@ static void begin(void)
     disk_room = 2 * (HOUR + 60 * 8000);
     disk = FINE;
     tap = (struct recorder){0};
-    tape = recording_new(&all, DISK, 0);
+    tape = recording_new(&all, DISK, 0, 1);
     expect(tape != NULL);
     recorder_add(&tap, tape, now);
 }
@@ -97,7 +97,7 @@ static void pass(int64_t until)
 static struct plane_recorded end(void)
 {
     struct plane_recorded figures;
-    recorder_remove(&tap, tape, now);
+    recorder_remove(&tap, recording_handle(tape), now);
     expect(tap.count == 0 && tape->ended);
     while (!write_final(tape) && disk != STUCK)
         ;

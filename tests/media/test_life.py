@@ -65,18 +65,19 @@ async def test_stale_handles_hit_nobody() -> None:
         assert lib.plane_open(plane[0], ffi.new("struct plane_call *", how), handle) >= 0
         refused = ffi.new("uint64_t *")
         assert lib.plane_open(plane[0], ffi.new("struct plane_call *", how), refused) < 0
-        frames = ffi.from_buffer("uint8_t[]", bytes(160))
+        frames, prompt = ffi.from_buffer("uint8_t[]", bytes(160)), ffi.new("uint64_t *")
+        assert lib.plane_add_prompt(plane[0], frames, frames, 1, prompt) == 0
         stats = ffi.new("struct plane_stats *")
         agreed = ffi.new("struct plane_format *")
         for stale in [*handles, 0, 2**64 - 1, handle[0] + 1, handle[0] + 2**32]:
-            assert lib.plane_play(plane[0], stale, 1, frames, frames, 1) < 0
+            assert lib.plane_play(plane[0], stale, 1, prompt[0], 0, 1) < 0
             assert lib.plane_cut(plane[0], stale) < 0
             assert lib.plane_remote(plane[0], stale, ip, 9) < 0
             assert lib.plane_agree(plane[0], stale, agreed) < 0
             assert lib.plane_close(plane[0], stale) < 0
             assert lib.plane_reap(plane[0], stale, stats) < 0
         assert lib.plane_reap(plane[0], handle[0], stats) < 0
-        assert lib.plane_play(plane[0], handle[0], 1, frames, frames, 1) >= 0
+        assert lib.plane_play(plane[0], handle[0], 1, prompt[0], 0, 1) >= 0
         assert lib.plane_close(plane[0], handle[0]) >= 0
         events = ffi.new("struct plane_event[8]")
         kinds: list[int] = []

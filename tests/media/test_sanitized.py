@@ -107,6 +107,8 @@ def test_places(tmp_path: Path, objects: Objects) -> None:
     run(program(tmp_path, TESTS / "recorder_places.c", flags, objects(MEMORY)))
 
 
-def test_datagrams(tmp_path: Path, objects: Objects) -> None:
+@pytest.mark.parametrize(("harness", "inputs"), [("media_receive", 1500), ("media_commands", 600)])
+def test_whatever_comes(tmp_path: Path, objects: Objects, harness: str, inputs: int) -> None:
     flags = (*MEMORY, "-DSTANDALONE")
-    run(program(tmp_path, ROOT / "fuzz" / "media_receive.c", flags, objects(MEMORY)), "1500")
+    source = ROOT / "fuzz" / f"{harness}.c"
+    run(program(tmp_path, source, flags, objects(MEMORY)), str(inputs))

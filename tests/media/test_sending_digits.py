@@ -49,6 +49,15 @@ async def test_each_digit_is_an_event(
     assert sum(steps) // 160 - 8 * 15 <= plane.health().skipped_rounds
 
 
+async def test_there_may_be_more_digits_than_one_command_holds(
+    stream: Stream, peer: RtpPeer, ear: Ear
+) -> None:
+    digits = (KEYS * 5)[:70]
+    stream.send_digits(digits, ear.on_played)
+    assert len(await ear.until_played()) == 1
+    assert [press[0][0] for press in presses(peer.waiting())] == [*digits]
+
+
 async def test_between_digits_there_is_silence(
     plane: MediaPlane, stream: Stream, peer: RtpPeer, ear: Ear
 ) -> None:

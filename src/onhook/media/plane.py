@@ -64,6 +64,8 @@ class PlaneHealth:
     """The latest that a tick of 1 ms ever began."""
     scheduling: str
     """`fifo` (real time), `nice` or `normal`: the best that the system permitted."""
+    refused: int
+    """Commands that the thread could not make sense of: a fault of ours, if it is not 0."""
 
 
 class PortReservation:
@@ -116,7 +118,7 @@ class MediaPlane:
         self._flush_timer: asyncio.TimerHandle | None = None
         self._streams: dict[int, Stream] = {}
         self._rooms: WeakSet[Room] = WeakSet()
-        self._recorders: dict[int, Recorder] = {}  # by the addresses of their recordings
+        self._recorders: dict[int, Recorder] = {}  # by the handles of their recordings
         self._reserved: set[PortReservation] = set()
         self._events = ffi.new("struct plane_event[]", _EVENTS_AT_ONCE)
 
@@ -245,7 +247,7 @@ class MediaPlane:
 
     def open_room(self) -> Room:
         """Make an empty room; close it when it is over. Raises `NotRunning`, `MemoryError`."""
-        out = ffi.new("plane_room **")
+        out = ffi.new("uint64_t *")
         self._ask(lib.plane_open_room, out)
         room = Room(self._ask, out[0])
         self._rooms.add(room)
@@ -260,6 +262,7 @@ class MediaPlane:
             skipped_rounds=out.skipped_rounds,
             late_max_s=out.late_max_ns * _NS,
             scheduling=_SCHEDULING[out.scheduling],
+            refused=out.refused,
         )
 
     def _running(self) -> Any:
@@ -293,10 +296,10 @@ class MediaPlane:
     def _record(self, handle: int, fd: int, on_done: OnRecorded) -> Recorder:
         if fd < 0:
             raise ValueError("a descriptor is not negative")
-        out = ffi.new("plane_recording **")
+        out = ffi.new("uint64_t *")
         self._ask(lib.plane_record, handle, fd, out)
         recorder = Recorder(self._ask, handle, out[0], on_done)
-        self._recorders[_address(out[0])] = recorder
+        self._recorders[out[0]] = recorder
         return recorder
 
     def _flush_soon(self) -> None:
@@ -349,15 +352,10 @@ class MediaPlane:
         self._pool.give_back(self._streams.pop(handle).port)
         return StreamStats(**{name: getattr(out, name) for name in StreamStats.__slots__})
 
-    def _reap_recording(self, address: int) -> RecordingStats:
-        recording = ffi.cast("plane_recording *", address)
+    def _reap_recording(self, handle: int) -> RecordingStats:
         out = ffi.new("struct plane_recorded *")
-        lib.plane_reap_recording(self._running(), recording, out)
+        _raise_for(lib.plane_reap_recording(self._running(), handle, out))
         return RecordingStats(samples=out.samples, lost=out.lost, error=out.error)
-
-
-def _address(recording: Any) -> int:
-    return int(ffi.cast("uintptr_t", recording))
 
 
 def _raise_for(result: int) -> None:

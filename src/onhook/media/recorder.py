@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from onhook.media._plane import lib
 from onhook.media.g711 import SAMPLE_RATE
@@ -41,7 +40,7 @@ class Recorder:
 
     __slots__ = ("_ask", "_going", "_handle", "_on_done", "_recording", "done")
 
-    def __init__(self, ask: Ask, handle: int, recording: Any, on_done: OnRecorded) -> None:
+    def __init__(self, ask: Ask, handle: int, recording: int, on_done: OnRecorded) -> None:
         self._ask = ask
         self._handle = handle
         self._recording = recording

@@ -1,7 +1,5 @@
 """A room: several calls that hear each other."""
 
-from typing import Any
-
 from onhook.media._plane import lib
 from onhook.media.errors import RoomClosed, RoomFull
 from onhook.media.stream import Ask, Stream
@@ -15,9 +13,9 @@ class Room:
     empty one stays open.
     """
 
-    def __init__(self, ask: Ask, room: Any) -> None:
+    def __init__(self, ask: Ask, handle: int) -> None:
         self._ask = ask
-        self._room = room
+        self._handle = handle
         self._members: set[Stream] = set()
         self._open = True
 
@@ -48,7 +46,7 @@ class Room:
         stream._require_open()
         if len(self._members) >= lib.PLANE_ROOM_MEMBERS:
             raise RoomFull(f"a room has {lib.PLANE_ROOM_MEMBERS} members at the most")
-        self._ask(lib.plane_join, self._room, stream._handle, muted)
+        self._ask(lib.plane_join, self._handle, stream._handle, muted)
         stream._part()
         stream._members = self._members
         self._members.add(stream)
@@ -73,7 +71,7 @@ class Room:
         if not self._open:
             return
         self.abandon()
-        self._ask(lib.plane_close_room, self._room)
+        self._ask(lib.plane_close_room, self._handle)
 
     def abandon(self) -> None:
         """For the plane: it is gone, and the room with it."""

@@ -13,6 +13,8 @@ from onhook.media.recorder import OnRecorded, Recorder
 
 _NS = 1e-9
 _FRAME_S = lib.PLANE_FRAME_MS / 1000
+_DIGITS_AT_ONCE = lib.PLANE_MAX_DIGITS
+_PROMPT = ffi.new("uint64_t *")  # where the plane writes a handle, which is read at once
 _DIGITS = re.compile(r"[0-9*#A-D,]+", re.ASCII)
 
 Ask = Callable[..., None]
@@ -208,7 +210,7 @@ class Stream:
         """
         self._require_open()
         frames = [_frames(prompt) for prompt in prompts]
-        self._queue(lib.plane_play, _Message(frames, on_played, on_stopped))
+        self._queue(_Message(frames, on_played, on_stopped), self._ask_to_play)
 
     def loop(self, prompts: Sequence[Playable], on_stopped: OnStopped | None = None) -> None:
         """Play these prompts again and again, without a gap, after what is playing or waiting.
@@ -218,7 +220,7 @@ class Stream:
         """
         self._require_open()
         frames = [_frames(prompt) for prompt in prompts]
-        self._queue(lib.plane_loop, _Message(frames, _ignore, on_stopped), looped=True)
+        self._queue(_Message(frames, _ignore, on_stopped), self._ask_to_loop)
 
     def send_digits(
         self, digits: str, on_sent: OnPlayed, on_stopped: OnStopped | None = None
@@ -232,8 +234,10 @@ class Stream:
         self._require_open()
         if not _DIGITS.fullmatch(digits):
             raise ValueError("digits to send are 0-9, *, #, A-D, and a comma for a pause")
-        keys = ffi.from_buffer("uint8_t[]", digits.encode("ascii"))
-        self._queue(lib.plane_send_digits, _Message([(keys,)], on_sent, on_stopped), unit=1)
+        keys = digits.encode("ascii")
+        parts = [keys[at : at + _DIGITS_AT_ONCE] for at in range(0, len(keys), _DIGITS_AT_ONCE)]
+        buffers = [(ffi.from_buffer("uint8_t[]", part),) for part in parts]
+        self._queue(_Message(buffers, on_sent, on_stopped), self._ask_to_send)
 
     def bridge(self, other: "Stream") -> None:
         """Let two peers hear each other: what one says is sent to the other at once.
@@ -379,10 +383,8 @@ class Stream:
             for recorder in self._recorders:
                 recorder.end()
 
-    def _queue(
-        self, command: Any, message: _Message, *, unit: int = FRAME_BYTES, looped: bool = False
-    ) -> None:
-        """Hand the plane a message in pieces, each so many units of bytes."""
+    def _queue(self, message: _Message, ask: Callable[[tuple[Any, ...], bool], None]) -> None:
+        """Hand the plane a message piece by piece; `ask` is told which one is the last."""
         if not message.frames:
             raise ValueError("nothing to play")
         if self._queued + len(message.frames) > lib.PLANE_MAX_SEGMENTS:
@@ -391,14 +393,31 @@ class Stream:
         self._messages[self._last_play_id] = message
         try:
             for number, piece in enumerate(message.frames, start=1):
-                last = [number == len(message.frames)] if looped else []
-                count = len(piece[0]) // unit
-                self._ask(command, self._handle, self._last_play_id, *piece, count, *last)
+                ask(piece, number == len(message.frames))
                 message.waiting += 1
                 self._queued += 1
         finally:
             if not message.waiting:
                 del self._messages[self._last_play_id]
+
+    def _ask_to_play(self, frames: tuple[Any, ...], _last: bool) -> None:
+        self._ask_prompt(lib.plane_play, frames)
+
+    def _ask_to_loop(self, frames: tuple[Any, ...], last: bool) -> None:
+        self._ask_prompt(lib.plane_loop, frames, last)
+
+    def _ask_to_send(self, keys: tuple[Any, ...], _last: bool) -> None:
+        self._ask(lib.plane_send_digits, self._handle, self._last_play_id, *keys, len(keys[0]))
+
+    def _ask_prompt(self, command: Any, frames: tuple[Any, ...], *last: bool) -> None:
+        """The plane knows the frames for as long as something plays them."""
+        count = len(frames[0]) // FRAME_BYTES
+        self._ask(lib.plane_add_prompt, *frames, count, _PROMPT)
+        prompt = _PROMPT[0]
+        try:
+            self._ask(command, self._handle, self._last_play_id, prompt, 0, count, *last)
+        finally:
+            self._ask(lib.plane_drop_prompt, prompt)
 
     def _part(self) -> None:
         """Forget whom it is joined to; the plane knows, or is told."""

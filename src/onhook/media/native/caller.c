@@ -5,25 +5,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
-uint64_t handle_of(const struct plane *p, const struct call *call)
+uint32_t find(const struct plane *p, uint64_t handle)
 {
-    return (uint64_t)call->generation << 32 | (uint64_t)(call - p->calls);
+    return places_find(&p->caller.call_places, handle);
 }
 
-/* The call of a handle, or NULL when it was never given out or the call has been reaped. */
-struct call *find(struct plane *p, uint64_t handle)
+uint32_t find_open(const struct plane *p, uint64_t handle)
 {
-    uint32_t index = (uint32_t)handle;
-    if (index >= p->config.max_calls)
-        return NULL;
-    struct call *call = &p->calls[index];
-    return call->in_use && call->generation == handle >> 32 ? call : NULL;
-}
-
-struct call *find_open(struct plane *p, uint64_t handle)
-{
-    struct call *call = find(p, handle);
-    return call && !call->closing ? call : NULL;
+    uint32_t index = find(p, handle);
+    return index != NO_PLACE && !p->caller.calls[index].closing ? index : NO_PLACE;
 }
 
 static void ring_command(struct plane *p, const struct command *command)
@@ -34,54 +24,58 @@ static void ring_command(struct plane *p, const struct command *command)
         signal_fd(p->wake_fd);
 }
 
-static int hold(struct plane *p, const struct command *command)
+static int hold(struct caller *caller, const struct command *command)
 {
-    if (p->held_count == p->held_room) {
-        size_t room = p->held_room ? p->held_room * 2 : 64;
-        struct command *held = realloc(p->held, room * sizeof *held);
+    if (caller->held_count == caller->held_room) {
+        size_t room = caller->held_room ? caller->held_room * 2 : 64;
+        struct command *held = realloc(caller->held, room * sizeof *held);
         if (!held)
             return -ENOMEM;
-        p->held = held;
-        p->held_room = room;
+        caller->held = held;
+        caller->held_room = room;
     }
-    p->held[p->held_count++] = *command;
+    caller->held[caller->held_count++] = *command;
     return PLANE_HELD;
 }
 
 int plane_flush(plane *p)
 {
-    while (p->held_first < p->held_count && ring_has_room(&p->commands))
-        ring_command(p, &p->held[p->held_first++]);
-    if (p->held_first < p->held_count)
+    struct caller *caller = &p->caller;
+    while (caller->held_first < caller->held_count && ring_has_room(&p->commands))
+        ring_command(p, &caller->held[caller->held_first++]);
+    if (caller->held_first < caller->held_count)
         return PLANE_HELD;
-    p->held_first = p->held_count = 0;
+    caller->held_first = caller->held_count = 0;
     return 0;
 }
 
-int submit(struct plane *p, struct command command)
+int submit(struct plane *p, const struct command *command)
 {
     if (plane_flush(p) == PLANE_HELD || !ring_has_room(&p->commands))
-        return hold(p, &command);
-    ring_command(p, &command);
+        return hold(&p->caller, command);
+    ring_command(p, command);
     return 0;
 }
 
-void close_sockets(struct call *call)
+int submit_plain(struct plane *p, uint64_t handle, enum command_kind kind)
+{
+    if (find_open(p, handle) == NO_PLACE)
+        return -ENOENT;
+    return submit(p, &(struct command){.kind = kind, .call = handle});
+}
+
+void close_sockets(const struct caller_call *call)
 {
     close(call->fd);
     if (call->rtcp_fd)
         close(call->rtcp_fd);
 }
 
-void free_room(struct plane *p, struct plane_room *room)
+void free_room(struct plane *p, uint32_t index)
 {
-    if (room->newer)
-        room->newer->older = room->older;
-    else
-        p->newest_room = room->older;
-    if (room->older)
-        room->older->newer = room->newer;
-    free(room);
+    free(p->rooms[index]);
+    p->rooms[index] = NULL;
+    places_give_back(&p->caller.room_places, index);
 }
 
 static int take_recorded(plane *p, struct plane_event *out, int max)
@@ -90,17 +84,73 @@ static int take_recorded(plane *p, struct plane_event *out, int max)
     recording *one;
     for (; taken < max && (one = recorders_take_done(p->recorders)); taken++) {
         uint64_t handle = recording_owner(one);
-        struct call *call = find(p, handle);
-        if (call)
-            call->recordings--;
+        uint32_t index = find(p, handle);
+        if (index != NO_PLACE)
+            p->caller.calls[index].recordings--;
+        p->recordings[handle_index(recording_handle(one))].done = true;
         out[taken] = (struct plane_event){
             .call = handle,
-            .play_id = (uint64_t)(uintptr_t)one,
+            .play_id = recording_handle(one),
             .at_ns = clock_ns(),
             .kind = PLANE_RECORDED,
         };
     }
     return taken;
+}
+
+static void release_prompt(struct plane *p, uint32_t index)
+{
+    struct caller_prompt *prompt = &p->caller.prompts[index];
+    if (prompt->uses || !prompt->dropped)
+        return;
+    p->prompts[index] = (struct prompt){0};
+    places_give_back(&p->caller.prompt_places, index);
+}
+
+int plane_drop_prompt(plane *p, uint64_t handle)
+{
+    uint32_t index = places_find(&p->caller.prompt_places, handle);
+    if (index == NO_PLACE || p->caller.prompts[index].dropped)
+        return -ENOENT;
+    p->caller.prompts[index].dropped = true;
+    release_prompt(p, index);
+    return 0;
+}
+
+/* A segment that was played, or cut. */
+static void free_segment(struct plane *p, struct caller_call *call, uint32_t segment)
+{
+    struct caller *caller = &p->caller;
+    if (segment >= caller->segment_places.fresh || !caller->segment_places.all[segment].taken)
+        return;
+    uint32_t prompt = caller->segment_prompts[segment];
+    places_give_back(&caller->segment_places, segment);
+    call->queued--;
+    if (prompt == NO_PLACE)
+        return;
+    caller->prompts[prompt].uses--;
+    release_prompt(p, prompt);
+}
+
+static void note_room_closed(struct plane *p, uint64_t handle)
+{
+    uint32_t index = places_find(&p->caller.room_places, handle);
+    if (index != NO_PLACE)
+        free_room(p, index);
+}
+
+/* False: it is nothing that the caller is told of. */
+static bool note_report(struct plane *p, const struct report *report)
+{
+    uint32_t index = find(p, report->call);
+    if (report->room)
+        note_room_closed(p, report->room);
+    if (report->room || index == NO_PLACE)
+        return false;
+    struct caller_call *call = &p->caller.calls[index];
+    free_segment(p, call, report->segment);
+    call->closed |= report->kind == PLANE_CLOSED;
+    return true;
 }
 
 int plane_take_events(plane *p, struct plane_event *out, int max)
@@ -109,23 +159,15 @@ int plane_take_events(plane *p, struct plane_event *out, int max)
     while (taken < max && ring_length(&p->reports)) {
         struct report report = p->report[ring_take_at(&p->reports)];
         ring_taken(&p->reports);
-        if (report.room) {
-            free_room(p, report.room);
+        if (!note_report(p, &report))
             continue;
-        }
         out[taken++] = (struct plane_event){
-            .call = handle_of(p, report.call),
-            .play_id = report.segment ? report.segment->play_id : report.behind,
+            .call = report.call,
+            .play_id = report.number,
             .at_ns = report.at_ns,
             .kind = (int32_t)report.kind,
             .digit = report.digit,
         };
-        if (report.segment) {
-            report.call->queued--;
-            free(report.segment);
-        }
-        if (report.kind == PLANE_CLOSED)
-            report.call->closed = true;
     }
     return taken;
 }

@@ -17,13 +17,9 @@ static bool read_address(const char *ip, uint16_t port, struct sockaddr_in *out)
     return ip && inet_pton(AF_INET, ip, &out->sin_addr) == 1;
 }
 
-/* Somewhere that RTP may be sent: not "this network", not multicast, not broadcast. */
 static bool read_remote(const char *ip, uint16_t port, struct sockaddr_in *out)
 {
-    if (!port || !read_address(ip, port, out))
-        return false;
-    uint32_t first = ntohl(out->sin_addr.s_addr) >> 24;
-    return first != 0 && first < 224;
+    return read_address(ip, port, out) && is_remote(out);
 }
 
 int plane_bind(const char *ip, uint16_t port)
@@ -45,34 +41,6 @@ int plane_bind(const char *ip, uint16_t port)
     return fd;
 }
 
-static void set_up(struct call *call, const struct plane_call *how,
-                   const struct sockaddr_in *remote)
-{
-    *call = (struct call){
-        .generation = call->generation,
-        .in_use = true,
-        .fd = how->fd,
-        .signalled = *remote,
-        .peer = *remote,
-        .ssrc = how->ssrc,
-        .timestamp = how->timestamp,
-        .sequence = how->sequence,
-    };
-    agree(call, &how->format);
-}
-
-static bool is_type(int payload_type)
-{
-    return payload_type >= PLANE_NO_EVENTS && payload_type <= 127;
-}
-
-static bool is_format(const struct plane_format *format)
-{
-    return format->payload_type <= 127 && format->audio_type <= 127 &&
-           is_type(format->event_payload_type) &&
-           is_type(format->event_from_peer);
-}
-
 static bool read_latching(const struct plane_latching *latching, struct latch *out)
 {
     *out = (struct latch){.anybody = latching->anybody};
@@ -86,82 +54,93 @@ static bool read_latching(const struct plane_latching *latching, struct latch *o
 
 int plane_open(plane *p, const struct plane_call *how, uint64_t *handle)
 {
-    struct sockaddr_in remote;
-    struct latch latch;
-    struct call *call = p->free_calls;
-    if (how->fd < 0 || !is_format(&how->format) || !read_latching(&how->latching, &latch) ||
-        !read_remote(how->remote_ip, how->remote_port, &remote))
+    struct places *places = &p->caller.call_places;
+    struct command command = {.kind = OPEN};
+    if (how->fd < 0 || !is_format(&how->format) ||
+        !read_latching(&how->latching, &command.open.latch) ||
+        !read_remote(how->remote_ip, how->remote_port, &command.open.remote))
         return -EINVAL;
-    if (!call)
+    uint32_t index = places_take(places);
+    if (index == NO_PLACE)
         return -EUSERS;
-    struct call *next_free = call->next_free;
-    set_up(call, how, &remote);
-    call->latch = latch;
-    int result = submit(p, (struct command){.kind = OPEN, .call = call});
+    command.call = places_handle(places, index);
+    command.open.fd = how->fd;
+    command.open.format = how->format;
+    command.open.ssrc = how->ssrc;
+    command.open.timestamp = how->timestamp;
+    command.open.sequence = how->sequence;
+    atomic_store(&p->signs[index].heard_ns, 0);
+    atomic_store(&p->signs[index].received_ns, 0);
+    int result = submit(p, &command);
     if (result < 0) {
-        call->in_use = false;
-        call->next_free = next_free;
+        places_give_back(places, index);
         return result;
     }
-    p->free_calls = next_free;
-    *handle = handle_of(p, call);
+    p->caller.calls[index] = (struct caller_call){.fd = how->fd};
+    *handle = command.call;
     return result;
 }
 
 int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port)
 {
-    struct command command = {.kind = REMOTE, .call = find_open(p, handle)};
-    if (!command.call)
+    struct command command = {.kind = REMOTE, .call = handle};
+    if (find_open(p, handle) == NO_PLACE)
         return -ENOENT;
-    if (!read_remote(ip, port, &command.remote))
-        return -EINVAL;
-    return submit(p, command);
+    return read_remote(ip, port, &command.remote) ? submit(p, &command) : -EINVAL;
 }
 
 int plane_latch(plane *p, uint64_t handle, const struct plane_latching *latching)
 {
-    struct command command = {.kind = LATCH, .call = find_open(p, handle)};
-    if (!command.call)
+    struct command command = {.kind = LATCH, .call = handle};
+    if (find_open(p, handle) == NO_PLACE)
         return -ENOENT;
-    return read_latching(latching, &command.latch) ? submit(p, command) : -EINVAL;
+    return read_latching(latching, &command.latch) ? submit(p, &command) : -EINVAL;
 }
 
 int plane_agree(plane *p, uint64_t handle, const struct plane_format *format)
 {
-    struct command command = {
-        .kind = AGREE, .call = find_open(p, handle), .format = *format};
-    if (!command.call)
+    struct command command = {.kind = AGREE, .call = handle, .format = *format};
+    if (find_open(p, handle) == NO_PLACE)
         return -ENOENT;
-    return is_format(format) ? submit(p, command) : -EINVAL;
+    return is_format(format) ? submit(p, &command) : -EINVAL;
 }
 
 int plane_read_signs(plane *p, uint64_t handle, struct plane_signs *out)
 {
-    struct call *call = find(p, handle);
-    if (!call)
+    uint32_t index = find(p, handle);
+    if (index == NO_PLACE)
         return -ENOENT;
-    out->heard_ns = atomic_load_explicit(&call->heard_ns, memory_order_relaxed);
-    out->received_ns = atomic_load_explicit(&call->received_ns, memory_order_relaxed);
+    const struct signs *signs = &p->signs[index];
+    out->heard_ns = atomic_load_explicit(&signs->heard_ns, memory_order_relaxed);
+    out->received_ns = atomic_load_explicit(&signs->received_ns, memory_order_relaxed);
     return 0;
+}
+
+/* The kernel notes when what arrives at this socket arrived. */
+static void stamp_arrivals(int fd)
+{
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
 }
 
 int plane_report(plane *p, uint64_t handle, const struct plane_rtcp *how)
 {
-    struct command command = {.kind = REPORT, .call = find_open(p, handle)};
-    struct call *call = command.call;
+    struct command command = {.kind = REPORT, .call = handle};
+    uint32_t index = find_open(p, handle);
     bool socket = how->fd > 0;
-    int on = 1;
-    if (!call)
+    if (index == NO_PLACE)
         return -ENOENT;
+    struct caller_call *call = &p->caller.calls[index];
     if ((socket && call->rtcp_fd) ||
-        (how->remote_ip && !read_remote(how->remote_ip, how->remote_port, &command.remote)))
+        (how->remote_ip && !read_remote(how->remote_ip, how->remote_port, &command.report.remote)))
         return -EINVAL;
-    command.reporting = (struct reporting){.fd = socket ? how->fd : -1, .mux = how->mux};
-    memcpy(command.reporting.cname, how->cname, sizeof how->cname);
-    setsockopt(call->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on); /* for the jitter */
+    command.report.fd = socket ? how->fd : -1;
+    command.report.mux = how->mux != 0;
+    memcpy(command.report.cname, how->cname, sizeof how->cname);
+    stamp_arrivals(call->fd); /* for the jitter */
     if (socket)
-        setsockopt(how->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
-    int result = submit(p, command);
+        stamp_arrivals(how->fd);
+    int result = submit(p, &command);
     if (result >= 0 && socket)
         call->rtcp_fd = how->fd;
     return result;
@@ -169,27 +148,19 @@ int plane_report(plane *p, uint64_t handle, const struct plane_rtcp *how)
 
 int plane_close(plane *p, uint64_t handle)
 {
-    struct call *call = find_open(p, handle);
-    if (!call)
-        return -ENOENT;
-    int result = submit(p, (struct command){.kind = CLOSE, .call = call});
+    int result = submit_plain(p, handle, CLOSE);
     if (result >= 0)
-        call->closing = true;
+        p->caller.calls[handle_index(handle)].closing = true;
     return result;
 }
 
 int plane_reap(plane *p, uint64_t handle, struct plane_stats *out)
 {
-    struct call *call = find(p, handle);
-    if (!call || !call->closed)
+    uint32_t index = find(p, handle);
+    if (index == NO_PLACE || !p->caller.calls[index].closed)
         return -ENOENT;
-    *out = call->stats;
-    close_sockets(call);
-    call->in_use = false;
-    call->first = NULL;
-    if (++call->generation == 0) /* so that no handle is ever 0 */
-        call->generation = 1;
-    call->next_free = p->free_calls;
-    p->free_calls = call;
+    *out = p->calls[index].stats;
+    close_sockets(&p->caller.calls[index]);
+    places_give_back(&p->caller.call_places, index);
     return 0;
 }

@@ -1,19 +1,89 @@
-/* What the caller asked for, in the media thread. */
+/* What the caller asked for, in the media thread: everything in it is checked before it is used. */
 #define _GNU_SOURCE
 #include "internal.h"
+
+#include <string.h>
 
 enum {
     COMMANDS_PER_TICK = 2048, /* so that a flood of commands does not stop the frames */
 };
 
-static void open_call(struct plane *p, struct call *call)
+static struct call *find_call(struct plane *p, uint64_t handle)
 {
-    call->open_tick = p->tick;
-    call->budget = RECEIVE_BATCH;
-    call->rx.heard_tick = p->tick;
+    uint32_t index = handle_index(handle);
+    if (!handle || index >= p->config.max_calls)
+        return NULL;
+    struct call *call = &p->calls[index];
+    return call->handle == handle && !call->owes_closed ? call : NULL;
+}
+
+static struct room *find_room(const struct plane *p, uint64_t handle)
+{
+    uint32_t index = handle_index(handle);
+    struct room *room = index < room_count(&p->config) ? p->rooms[index] : NULL;
+    return room && room->handle == handle && !room->closed ? room : NULL;
+}
+
+static struct segment *find_free_segment(const struct plane *p, uint32_t number)
+{
+    if (number >= segment_count(&p->config) || p->segments[number].state != FREE)
+        return NULL;
+    return &p->segments[number];
+}
+
+static const struct prompt *find_prompt(const struct plane *p, uint64_t handle)
+{
+    uint32_t index = handle_index(handle);
+    bool known = handle && index < segment_count(&p->config) && p->prompts[index].handle == handle;
+    return known ? &p->prompts[index] : NULL;
+}
+
+static uint8_t event_type(int payload_type)
+{
+    return payload_type == PLANE_NO_EVENTS ? NO_EVENTS : (uint8_t)payload_type;
+}
+
+static bool agree(struct call *call, const struct plane_format *format)
+{
+    if (!is_format(format))
+        return false;
+    call->payload_type = format->payload_type;
+    call->audio_type = format->audio_type;
+    call->event_payload_type = event_type(format->event_payload_type);
+    call->event_from_peer = event_type(format->event_from_peer);
+    call->on_hold = format->on_hold;
+    call->comfort_noise = format->comfort_noise;
+    call->rtcp.silent = format->no_rtcp;
+    return true;
+}
+
+static bool open_call(struct plane *p, const struct command *command)
+{
+    uint32_t index = handle_index(command->call);
+    if (!command->call || index >= p->config.max_calls || p->calls[index].handle ||
+        command->open.fd < 0 || !is_remote(&command->open.remote) ||
+        !is_format(&command->open.format))
+        return false;
+    struct call *call = &p->calls[index];
+    *call = (struct call){
+        .handle = command->call,
+        .signs = &p->signs[index],
+        .fd = command->open.fd,
+        .signalled = command->open.remote,
+        .peer = command->open.remote,
+        .latch = command->open.latch,
+        .ssrc = command->open.ssrc,
+        .timestamp = command->open.timestamp,
+        .sequence = command->open.sequence,
+        .open_tick = p->tick,
+        .budget = RECEIVE_BATCH,
+        .rx.heard_tick = p->tick,
+    };
+    agree(call, &command->open.format);
     p->open_calls++;
     atomic_store(&p->seen_calls, p->open_calls);
     slot_insert(p, call, emptiest_slot(p));
+    return true;
 }
 
 static void append(struct plane *p, struct call *call, struct segment *segment)
@@ -29,7 +99,43 @@ static void append(struct plane *p, struct call *call, struct segment *segment)
     hasten(p, call);
 }
 
-void cut(struct plane *p, struct call *call)
+static bool play(struct plane *p, struct call *call, const struct command *command)
+{
+    const struct prompt *prompt = find_prompt(p, command->play.prompt);
+    struct segment *segment = find_free_segment(p, command->play.segment);
+    uint32_t first = command->play.first, count = command->play.count;
+    if (!prompt || !segment || command->play.kind > LOOPED_LAST || !count ||
+        first >= prompt->count || count > prompt->count - first)
+        return false;
+    size_t offset = (size_t)first * PLANE_FRAME_BYTES;
+    *segment = (struct segment){
+        .frames = {prompt->frames[MU_LAW] + offset, prompt->frames[A_LAW] + offset},
+        .play_id = command->play.play_id,
+        .count = count,
+        .kind = command->play.kind,
+        .state = QUEUED,
+    };
+    append(p, call, segment);
+    return true;
+}
+
+static bool send_digits(struct plane *p, struct call *call, const struct command *command)
+{
+    struct segment *segment = find_free_segment(p, command->digits.segment);
+    if (!segment || !are_digits(command->digits.keys, command->digits.count))
+        return false;
+    *segment = (struct segment){
+        .play_id = command->digits.play_id,
+        .count = command->digits.count,
+        .kind = DIGITS,
+        .state = QUEUED,
+    };
+    memcpy(segment->keys, command->digits.keys, command->digits.count);
+    append(p, call, segment);
+    return true;
+}
+
+static void stop_playing(struct plane *p, struct call *call)
 {
     if (call->playing)
         release_key(call, call->playing);
@@ -42,92 +148,125 @@ void cut(struct plane *p, struct call *call)
     call->playing = NULL;
 }
 
-static void move_peer(struct call *call, const struct sockaddr_in *remote)
+static void cut(struct plane *p, struct call *call)
 {
+    stop_playing(p, call);
+    report(p, call);
+}
+
+static bool move_peer(struct call *call, const struct sockaddr_in *remote)
+{
+    if (!is_remote(remote))
+        return false;
     if (same_address(remote, &call->signalled))
-        return; /* a session refresh is no reason to let a stranger in */
+        return true; /* a session refresh is no reason to let a stranger in */
     call->signalled = *remote;
     call->peer = *remote;
     call->latched = false;
     if (call->connected)
         unconfine(call);
+    return true;
 }
 
-static uint8_t event_type(int payload_type)
+static bool report_by_rtcp(struct plane *p, struct call *call, const struct command *command)
 {
-    return payload_type == PLANE_NO_EVENTS ? NO_EVENTS : (uint8_t)payload_type;
+    const struct sockaddr_in *remote = &command->report.remote;
+    if (command->report.fd < -1 || (remote->sin_port && !is_remote(remote)))
+        return false;
+    set_up_rtcp(p, call, command);
+    return true;
 }
 
-void agree(struct call *call, const struct plane_format *format)
+static bool record(struct plane *p, struct call *call, uint64_t handle)
 {
-    call->payload_type = format->payload_type;
-    call->audio_type = format->audio_type;
-    call->event_payload_type = event_type(format->event_payload_type);
-    call->event_from_peer = event_type(format->event_from_peer);
-    call->on_hold = format->on_hold;
-    call->comfort_noise = format->comfort_noise;
-    call->rtcp.silent = format->no_rtcp;
+    uint32_t index = handle_index(handle);
+    recording *one = index < recording_count(&p->config) ? p->recordings[index].one : NULL;
+    if (!one || recording_handle(one) != handle || call->recorder.count >= PLANE_MAX_RECORDINGS)
+        return false;
+    recorder_add(&call->recorder, one, sample_clock(p));
+    return true;
 }
 
-void take_command(struct plane *p, const struct command *command)
+static bool bridge_with(struct plane *p, struct call *call, uint64_t handle)
 {
-    struct call *call = command->call;
+    struct call *other = find_call(p, handle);
+    if (!other || other == call)
+        return false;
+    bridge(p, call, other);
+    return true;
+}
+
+static bool join_room(struct plane *p, struct call *call, uint64_t handle, bool muted)
+{
+    struct room *room = find_room(p, handle);
+    if (!room || !room->open)
+        return false;
+    join(p, call, room, muted);
+    return true;
+}
+
+static void mute(struct call *call, bool muted)
+{
+    if (call->member)
+        call->member->muted = muted;
+}
+
+static void close_call(struct plane *p, struct call *call)
+{
+    say_goodbye(p, call);
+    stop_playing(p, call);
+    leave(p, call);
+    recorder_end(&call->recorder, sample_clock(p));
+    call->owes_closed = true;
+    report(p, call);
+}
+
+/* What is asked of a call that is open. */
+static bool take_call_command(struct plane *p, struct call *call, const struct command *command)
+{
     switch (command->kind) {
-    case OPEN:
-        open_call(p, call);
-        return;
-    case PLAY:
-        append(p, call, command->segment);
-        return;
-    case CUT:
-        cut(p, call);
-        break;
-    case REMOTE:
-        move_peer(call, &command->remote);
-        return;
-    case LATCH:
-        call->latch = command->latch;
-        return;
-    case AGREE:
-        agree(call, &command->format);
-        return;
-    case RECORD:
-        recorder_add(&call->recorder, command->recording, sample_clock(p));
-        return;
+    case REMOTE: return move_peer(call, &command->remote);
+    case AGREE: return agree(call, &command->format);
+    case REPORT: return report_by_rtcp(p, call, command);
+    case PLAY: return play(p, call, command);
+    case SEND_DIGITS: return send_digits(p, call, command);
+    case RECORD: return record(p, call, command->recording);
+    case BRIDGE: return bridge_with(p, call, command->other);
+    case JOIN: return join_room(p, call, command->join.room, command->join.muted);
+    case LATCH: call->latch = command->latch; break;
+    case CUT: cut(p, call); break;
     case RECORD_STOP:
         recorder_remove(&call->recorder, command->recording, sample_clock(p));
-        return;
-    case BRIDGE:
-        bridge(p, call, command->other);
-        return;
-    case JOIN:
-        join(p, call, command->room, command->muted);
-        return;
-    case MUTE:
-        if (call->member)
-            call->member->muted = command->muted;
-        return;
-    case LEAVE:
-        leave(p, call);
-        return;
-    case OPEN_ROOM:
-        open_room(p, command->room);
-        return;
-    case CLOSE_ROOM:
-        close_room(p, command->room);
-        return;
-    case REPORT:
-        set_up_rtcp(p, call, command);
-        return;
-    case CLOSE:
-        say_goodbye(p, call);
-        cut(p, call);
-        leave(p, call);
-        recorder_end(&call->recorder, sample_clock(p));
-        call->owes_closed = true;
         break;
+    case MUTE: mute(call, command->muted); break;
+    case LEAVE: leave(p, call); break;
+    case CLOSE: close_call(p, call); break;
+    default: return false;
     }
-    report(p, call);
+    return true;
+}
+
+static bool take_room_command(struct plane *p, const struct command *command)
+{
+    struct room *room = find_room(p, command->room);
+    bool opens = command->kind == OPEN_ROOM;
+    if (!room || room->open == opens)
+        return false;
+    if (opens)
+        open_room(p, room);
+    else
+        close_room(p, room);
+    return true;
+}
+
+bool take_command(struct plane *p, const struct command *command)
+{
+    if (command->kind == OPEN)
+        return open_call(p, command);
+    if (command->kind == OPEN_ROOM || command->kind == CLOSE_ROOM)
+        return take_room_command(p, command);
+    struct call *call = find_call(p, command->call);
+    return call && take_call_command(p, call, command);
 }
 
 void take_commands(struct plane *p)
@@ -138,6 +277,7 @@ void take_commands(struct plane *p)
     for (; waiting; waiting--) {
         struct command command = p->command[ring_take_at(&p->commands)];
         ring_taken(&p->commands);
-        take_command(p, &command);
+        if (!take_command(p, &command))
+            atomic_fetch_add(&p->refused, 1);
     }
 }

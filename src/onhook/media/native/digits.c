@@ -71,7 +71,7 @@ static void send_tone_round(struct plane *p, struct call *call, const struct seg
 
 void send_digit(struct plane *p, struct call *call, struct segment *segment)
 {
-    uint8_t key = segment->frames[0][segment->sent];
+    uint8_t key = segment->keys[segment->sent];
     if (++segment->step == 1) {
         segment->event_timestamp = next_timestamp(p, call);
         segment->as_tone = call->event_payload_type == NO_EVENTS;
@@ -91,9 +91,9 @@ void send_digit(struct plane *p, struct call *call, struct segment *segment)
 void release_key(struct call *call, const struct segment *segment)
 {
     if (segment->kind != DIGITS || !segment->step || segment->as_tone ||
-        segment->frames[0][segment->sent] == ',')
+        segment->keys[segment->sent] == ',')
         return;
     uint32_t rounds = segment->step < DIGIT_DOWN_ROUNDS ? segment->step : DIGIT_DOWN_ROUNDS;
     for (int i = 0; i < DIGIT_END_PACKETS; i++)
-        send_event(call, segment->frames[0][segment->sent], segment->event_timestamp, rounds, true);
+        send_event(call, segment->keys[segment->sent], segment->event_timestamp, rounds, true);
 }

@@ -20,18 +20,33 @@ static bool emit(struct plane *p, struct report report)
     return true;
 }
 
+/* Something that happened in a call now. */
+static bool emit_at_call(struct plane *p, const struct call *call, struct report report)
+{
+    report.call = call->handle;
+    report.segment = NO_SEGMENT;
+    report.at_ns = p->now_ns;
+    return emit(p, report);
+}
+
 static bool emit_segments(struct plane *p, struct call *call)
 {
     struct segment *segment;
     while ((segment = call->first) && segment->state != QUEUED) {
-        struct segment *next = segment->next; /* emitted, the segment is not ours any more */
-        enum plane_event_kind kind = segment->state == PLAYED ? PLANE_PLAYED : PLANE_STOPPED;
-        if (!emit(p, (struct report){
-                .kind = kind, .call = call, .segment = segment, .at_ns = segment->done_ns}))
+        if (!ring_has_room(&p->reports))
             return false;
-        call->first = next;
-        if (!next)
+        call->first = segment->next;
+        if (!call->first)
             call->last = NULL;
+        struct report report = {
+            .kind = segment->state == PLAYED ? PLANE_PLAYED : PLANE_STOPPED,
+            .call = call->handle,
+            .number = segment->play_id,
+            .segment = (uint32_t)(segment - p->segments),
+            .at_ns = segment->done_ns,
+        };
+        segment->state = FREE; /* emitted, it may be asked for again */
+        emit(p, report);
     }
     return true;
 }
@@ -40,10 +55,7 @@ static bool emit_digits(struct plane *p, struct call *call)
 {
     unsigned done = 0;
     while (done < call->digit_count &&
-           emit(p, (struct report){.kind = PLANE_DIGIT,
-                                   .call = call,
-                                   .digit = call->digits[done],
-                                   .at_ns = p->now_ns}))
+           emit_at_call(p, call, (struct report){.kind = PLANE_DIGIT, .digit = call->digits[done]}))
         done++;
     call->digit_count -= done;
     memmove(call->digits, call->digits + done, call->digit_count);
@@ -52,18 +64,19 @@ static bool emit_digits(struct plane *p, struct call *call)
 
 static bool emit_flag(struct plane *p, struct call *call, bool *owed, enum plane_event_kind kind)
 {
-    if (*owed && emit(p, (struct report){.kind = kind, .call = call, .at_ns = p->now_ns}))
+    if (*owed && emit_at_call(p, call, (struct report){.kind = kind}))
         *owed = false;
     return !*owed;
 }
 
 static bool emit_report(struct plane *p, struct call *call)
 {
-    if (call->owes_report && emit(p, (struct report){.kind = PLANE_REPORTED,
-                                                     .call = call,
-                                                     .behind = call->stats.reported_behind,
-                                                     .digit = (int32_t)call->stats.reported_lost,
-                                                     .at_ns = p->now_ns}))
+    struct report report = {
+        .kind = PLANE_REPORTED,
+        .number = call->stats.reported_behind,
+        .digit = (int32_t)call->stats.reported_lost,
+    };
+    if (call->owes_report && emit_at_call(p, call, report))
         call->owes_report = false;
     return !call->owes_report;
 }
@@ -76,13 +89,16 @@ static void emit_closed(struct plane *p, struct call *call)
     slot_remove(p, call);
     p->open_calls--;
     atomic_store(&p->seen_calls, p->open_calls);
-    emit(p, (struct report){.kind = PLANE_CLOSED, .call = call, .at_ns = p->now_ns});
+    struct report report = {
+        .kind = PLANE_CLOSED, .call = call->handle, .segment = NO_SEGMENT, .at_ns = p->now_ns};
+    call->handle = 0;
+    emit(p, report);
 }
 
 /* After this the room is the caller's. False: there was no room for it in the ring. */
-bool emit_room_closed(struct plane *p, struct plane_room *room)
+bool emit_room_closed(struct plane *p, struct room *room)
 {
-    return emit(p, (struct report){.room = room});
+    return emit(p, (struct report){.room = room->handle, .segment = NO_SEGMENT});
 }
 
 /* Report what is owed, as far as there is room; the rest next round. The call may be gone after. */

@@ -16,20 +16,22 @@
  *   calls.c      opening, agreeing, closing, and
  *   media.c      what is to be heard
  *
- * Who owns what. A call belongs to the caller until OPEN is taken and again once CLOSED is taken, a
- * room likewise; in between only `generation`, `in_use`, `closing`, `queued` and `fd` are the
- * caller's to look at (fd does not change). A segment belongs to the media thread from PLAY until its
- * PLAYED or STOPPED is in the event ring. So the media thread neither allocates nor frees.
+ * Who owns what. Calls, rooms, recordings and prompts are named by handles (places.h); each side has its own
+ * record of a call. A call, a room and a recording belong to the media thread from the command that
+ * opens it until the event that it is closed, a segment from PLAY until its PLAYED or STOPPED is in the
+ * event ring. All of it is allocated by the caller beforehand: the media thread neither allocates nor frees.
  */
 #ifndef ONHOOK_INTERNAL_H
 #define ONHOOK_INTERNAL_H
 
 #include "plane.h"
 
+#include "commands.h"
 #include "keys.h"
 #include "latch.h"
 #include "law.h"
 #include "mixer.h"
+#include "places.h"
 #include "recorder.h"
 #include "ring.h"
 #include "rtcp.h"
@@ -47,6 +49,7 @@
 #include <unistd.h>
 
 enum {
+    CACHE_LINE = 64,
     TICK_NS = 1000000,
     SLOTS = PLANE_FRAME_MS,
     SAMPLES_PER_TICK = 8,
@@ -57,20 +60,30 @@ enum {
     JOINED_PATIENCE_TICKS = 40,  /* for the next packet of the other side, behind the end of the last */
 };
 
-enum { PCMU = 0, PCMA = 8, COMFORT_NOISE = 13, NO_EVENTS = 255, KEYS = 16 };
-enum segment_state { QUEUED, PLAYED, STOPPED };
-enum segment_kind { FRAMES, LOOPED, LOOPED_LAST, DIGITS };
+enum { PCMU = 0, PCMA = 8, COMFORT_NOISE = 13, NO_EVENTS = 255 };
 
-extern const char keys[KEYS + 1]; /* by event code (RFC 4733 section 3.2) */
+/* Frames that can be played. The caller writes it before anybody is told of it, and after everybody is done
+ * with it. */
+struct prompt {
+    uint64_t handle; /* 0: none */
+    const uint8_t *frames[LAWS];
+    uint32_t count;
+};
 
+enum segment_state { FREE, QUEUED, PLAYED, STOPPED };
+
+/* Something to be played in a call. The caller only knows which are free. */
 struct segment {
     struct segment *next;
-    const uint8_t *frames[LAWS]; /* or digits, in both */
+    union {
+        const uint8_t *frames[LAWS];
+        uint8_t keys[PLANE_MAX_DIGITS];
+    };
     uint64_t play_id;
     int64_t done_ns;
     uint32_t count;
     uint32_t sent;
-    enum segment_kind kind;
+    enum play_kind kind;
     enum segment_state state;
     uint32_t step;            /* rounds of this digit */
     uint32_t event_timestamp; /* of this digit */
@@ -108,17 +121,16 @@ struct relayed_key {
     uint32_t sent_timestamp;
 };
 
+/* What the media thread writes and the caller reads at any time; CLOCK_MONOTONIC, 0: never. */
+struct signs {
+    _Alignas(CACHE_LINE) _Atomic int64_t heard_ns;
+    _Atomic int64_t received_ns;
+};
+
+/* A call, as the media thread has it. */
 struct call {
-    /* the caller's */
-    uint32_t generation;
-    bool in_use;
-    bool closing;
-    bool closed;     /* CLOSED was taken */
-    uint32_t queued; /* segments not yet reported */
-    uint32_t recordings; /* likewise */
-    struct call *next_free;
-    int rtcp_fd; /* 0: none */
-    /* the media thread's, once open */
+    uint64_t handle; /* 0: it is not open */
+    struct signs *signs;
     int fd;
     uint8_t payload_type;
     uint8_t audio_type;         /* on the wire, if that is another; else 0 */
@@ -155,9 +167,6 @@ struct call {
     unsigned digit_count;
     bool owes_first, owes_timeout, owes_closed, owes_report;
     struct plane_stats stats;
-    /* written by the media thread, and read by the caller at any time */
-    _Atomic int64_t heard_ns;
-    _Atomic int64_t received_ns;
 };
 
 struct member {
@@ -168,88 +177,83 @@ struct member {
     int16_t frame[MIX_SAMPLES];
 };
 
-struct plane_room {
-    /* the caller's */
-    struct plane_room *older, *newer; /* of those not yet freed */
-    /* the media thread's */
+struct room {
+    uint64_t handle;
+    bool open, closed;
     int slot;
-    struct plane_room *next; /* in the slot */
-    bool closed;
+    struct room *next; /* in the slot */
     struct member members[PLANE_ROOM_MEMBERS];
-};
-
-enum command_kind {
-    OPEN, PLAY, CUT, REMOTE, LATCH, AGREE, RECORD, RECORD_STOP, BRIDGE, JOIN, MUTE, LEAVE, CLOSE,
-    OPEN_ROOM, CLOSE_ROOM, REPORT
-};
-
-struct reporting {
-    int fd; /* -1: as it was */
-    bool mux;
-    char cname[PLANE_CNAME_BYTES];
-};
-
-struct command {
-    enum command_kind kind;
-    struct call *call;
-    struct segment *segment;
-    recording *recording;
-    struct sockaddr_in remote;
-    struct latch latch;
-    union {
-        struct plane_format format;
-        struct reporting reporting;
-    };
-    struct call *other;
-    struct plane_room *room;
-    bool muted;
-};
-
-struct report {
-    enum plane_event_kind kind;
-    struct plane_room *room; /* that has closed; then all else is nothing */
-    int32_t digit;
-    struct call *call;
-    struct segment *segment;
-    uint64_t behind; /* of REPORTED */
-    int64_t at_ns;
 };
 
 struct slot {
     struct call *first;
     uint32_t count; /* of calls, and places in rooms */
-    struct plane_room *rooms;
+    struct room *rooms;
+};
+
+/* A call, as the caller has it. */
+struct caller_call {
+    int fd, rtcp_fd; /* rtcp_fd 0: none */
+    bool closing;
+    bool closed;         /* CLOSED was taken */
+    uint32_t queued;     /* segments not yet reported */
+    uint32_t recordings; /* likewise */
+};
+
+/* What the caller keeps of a prompt. */
+struct caller_prompt {
+    uint32_t uses; /* segments that play it */
+    bool dropped;
+};
+
+struct caller_recording {
+    recording *one;
+    bool done; /* RECORDED was taken */
+};
+
+/* The caller's own. */
+struct caller {
+    bool *room_closing; /* by number of the room */
+    struct places call_places, prompt_places, segment_places, room_places, recording_places;
+    struct caller_call *calls;
+    struct caller_prompt *prompts;
+    uint32_t *segment_prompts; /* by number of the segment: that of its prompt, or NO_PLACE */
+    struct command *held; /* waiting for room in the ring: held[held_first .. held_count) */
+    size_t held_first, held_count, held_room;
 };
 
 struct plane {
+    /* set before the thread starts; what the tables hold goes from one to the other */
     struct plane_config config;
     pthread_t thread;
     int event_fd;
     int wake_fd;
     int epoll_fd;
-    _Atomic bool stopping;
-    _Atomic bool idle;
-    struct ring commands;
+    struct recorders *recorders;
     struct command *command;
-    struct ring reports;
     struct report *report;
     struct call *calls;
-    struct recorders *recorders;
-    /* the caller's */
-    struct call *free_calls;
-    struct plane_room *newest_room;
-    struct command *held; /* waiting for room in the ring: held[held_first .. held_count) */
-    size_t held_first, held_count, held_room;
+    struct signs *signs;
+    struct segment *segments;
+    struct prompt *prompts; /* as many as segments */
+    struct room **rooms;
+    struct caller_recording *recordings;
+    struct ring commands;
+    struct ring reports;
+    _Alignas(CACHE_LINE) _Atomic bool stopping;
+    _Atomic bool idle;
+    _Alignas(CACHE_LINE) struct caller caller;
     /* the media thread's */
-    uint64_t tick;
+    _Alignas(CACHE_LINE) uint64_t tick;
     int64_t epoch_ns; /* of tick 0 */
     int64_t now_ns;   /* when this tick began */
     uint64_t timeout_ticks;
     uint32_t open_calls;
     uint32_t open_rooms;
     uint32_t watched_calls;
-    struct slot slots[SLOTS];
     bool reported; /* in this tick */
+    int64_t arrived; /* the packet that is being received, in samples: see sample_clock() */
+    struct slot slots[SLOTS];
     struct mmsghdr messages[RECEIVE_BATCH];
     struct iovec vectors[RECEIVE_BATCH];
     struct sockaddr_in sources[RECEIVE_BATCH];
@@ -257,10 +261,10 @@ struct plane {
     uint8_t crossed[RTP_MAX_BYTES]; /* the audio of a packet in the other law */
     struct epoll_event ready[READY_BATCH];
     _Alignas(struct cmsghdr) uint8_t stamps[RECEIVE_BATCH][ARRIVAL_BYTES];
-    int64_t arrived; /* the packet that is being received, in samples: see sample_clock() */
     /* for plane_health() */
-    _Atomic uint64_t seen_calls;
+    _Alignas(CACHE_LINE) _Atomic uint64_t seen_calls;
     _Atomic uint64_t skipped_rounds;
+    _Atomic uint64_t refused;
     _Atomic int64_t late_max_ns;
     _Atomic int32_t scheduling;
 };
@@ -274,6 +278,24 @@ struct outgoing {
     const uint8_t *payload;
     size_t bytes;
 };
+
+/* How many segments, and prompts, there may be in all; untouched ones take no memory. */
+static inline uint32_t segment_count(const struct plane_config *config)
+{
+    return config->max_calls * 32 + 4 * PLANE_MAX_SEGMENTS;
+}
+
+/* Those that are closing take up to a round. */
+static inline uint32_t room_count(const struct plane_config *config)
+{
+    return config->max_calls + 256;
+}
+
+/* Those of calls that were closed may still be on their way to the disk. */
+static inline uint32_t recording_count(const struct plane_config *config)
+{
+    return config->max_calls * 2 * PLANE_MAX_RECORDINGS;
+}
 
 static inline int64_t clock_ns(void)
 {
@@ -333,7 +355,7 @@ void hasten(struct plane *p, struct call *call);
 void report(struct plane *p, struct call *call);
 
 /* After this the room is the caller's. False: there was no room for it in the ring. */
-bool emit_room_closed(struct plane *p, struct plane_room *room);
+bool emit_room_closed(struct plane *p, struct room *room);
 
 /* ---- send.c -------------------------------------------------------------------------- */
 
@@ -402,21 +424,20 @@ void cross_over(struct plane *p, struct call *to, const struct call *from, const
 void serve_watched(struct plane *p);
 void leave(struct plane *p, struct call *call);
 void bridge(struct plane *p, struct call *one, struct call *other);
-void join(struct plane *p, struct call *call, struct plane_room *room, bool muted);
+void join(struct plane *p, struct call *call, struct room *room, bool muted);
 
 /* ---- room.c -------------------------------------------------------------------------- */
 
-void open_room(struct plane *p, struct plane_room *room);
-void close_room(struct plane *p, struct plane_room *room);
-void serve_room(struct plane *p, struct plane_room *room);
+void open_room(struct plane *p, struct room *room);
+void close_room(struct plane *p, struct room *room);
+void serve_room(struct plane *p, struct room *room);
 void serve_rooms(struct plane *p, struct slot *slot);
 
 /* ---- commands.c ---------------------------------------------------------------------- */
 
-void agree(struct call *call, const struct plane_format *format);
-void take_command(struct plane *p, const struct command *command);
+/* Do what is asked. False: it made no sense, and nothing was done. */
+bool take_command(struct plane *p, const struct command *command);
 void take_commands(struct plane *p);
-void cut(struct plane *p, struct call *call);
 
 /* ---- thread.c ------------------------------------------------------------------------ */
 
@@ -432,12 +453,14 @@ int allocate(struct plane *p);
 
 /* ---- caller.c ------------------------------------------------------------------------ */
 
-/* The call of a handle, or NULL when it was never given out or the call has been reaped. */
-struct call *find(struct plane *p, uint64_t handle);
-struct call *find_open(struct plane *p, uint64_t handle);
-uint64_t handle_of(const struct plane *p, const struct call *call);
-int submit(struct plane *p, struct command command);
-void free_room(struct plane *p, struct plane_room *room);
-void close_sockets(struct call *call);
+/* The number of a call that was not reaped, or not even closed; NO_PLACE: there is none. */
+uint32_t find(const struct plane *p, uint64_t handle);
+uint32_t find_open(const struct plane *p, uint64_t handle);
+int submit(struct plane *p, const struct command *command);
+
+/* A command of nothing but its kind. -ENOENT. */
+int submit_plain(struct plane *p, uint64_t handle, enum command_kind kind);
+void free_room(struct plane *p, uint32_t index);
+void close_sockets(const struct caller_call *call);
 
 #endif

@@ -62,7 +62,7 @@ void bridge(struct plane *p, struct call *one, struct call *other)
     watch(p, other);
 }
 
-void join(struct plane *p, struct call *call, struct plane_room *room, bool muted)
+void join(struct plane *p, struct call *call, struct room *room, bool muted)
 {
     leave(p, call);
     for (int i = 0; i < PLANE_ROOM_MEMBERS; i++) {

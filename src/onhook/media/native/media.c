@@ -6,145 +6,235 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int queue(struct plane *p, uint64_t handle, struct segment what)
+int plane_add_prompt(plane *p, const uint8_t *mu_law, const uint8_t *a_law, uint32_t count,
+                     uint64_t *handle)
 {
-    struct call *call = find_open(p, handle);
-    if (!call)
-        return -ENOENT;
-    if (!what.frames[MU_LAW] || !what.frames[A_LAW] || !what.count)
+    struct caller *caller = &p->caller;
+    if (!mu_law || !a_law || !count)
         return -EINVAL;
-    if (call->queued >= PLANE_MAX_SEGMENTS)
+    uint32_t index = places_take(&caller->prompt_places);
+    if (index == NO_PLACE)
         return -ENOBUFS;
-    struct segment *segment = malloc(sizeof *segment);
-    if (!segment)
-        return -ENOMEM;
-    *segment = what;
-    int result = submit(p, (struct command){.kind = PLAY, .call = call, .segment = segment});
+    *handle = places_handle(&caller->prompt_places, index);
+    caller->prompts[index] = (struct caller_prompt){0};
+    p->prompts[index] =
+        (struct prompt){.handle = *handle, .frames = {mu_law, a_law}, .count = count};
+    return 0;
+}
+
+/* A free segment for this call. Negative: there is none. */
+static int take_segment(struct plane *p, uint64_t handle, uint32_t *segment)
+{
+    struct caller *caller = &p->caller;
+    uint32_t index = find_open(p, handle), fresh = caller->segment_places.fresh;
+    if (index == NO_PLACE)
+        return -ENOENT;
+    if (caller->calls[index].queued >= PLANE_MAX_SEGMENTS)
+        return -ENOBUFS;
+    *segment = places_take(&caller->segment_places);
+    if (*segment == NO_PLACE)
+        return -ENOBUFS;
+    if (*segment >= fresh) /* so that the media thread need not wait for its page */
+        memset(&p->segments[*segment], 0, sizeof *p->segments);
+    caller->segment_prompts[*segment] = NO_PLACE;
+    return 0;
+}
+
+/* Ask for what a segment was taken for. */
+static int submit_segment(struct plane *p, const struct command *command, uint32_t segment)
+{
+    int result = submit(p, command);
     if (result < 0)
-        free(segment);
+        places_give_back(&p->caller.segment_places, segment);
     else
-        call->queued++;
+        p->caller.calls[handle_index(command->call)].queued++;
     return result;
 }
 
-int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
-               const uint8_t *a_law, uint32_t count)
+static int queue(struct plane *p, const struct command *asked)
 {
-    return queue(p, handle,
-                 (struct segment){
-                     .frames = {mu_law, a_law}, .count = count, .play_id = play_id});
+    struct command command = *asked;
+    uint32_t first = command.play.first, count = command.play.count;
+    uint32_t prompt = places_find(&p->caller.prompt_places, command.play.prompt);
+    if (prompt == NO_PLACE || p->caller.prompts[prompt].dropped)
+        return -ENOENT;
+    if (!count || first >= p->prompts[prompt].count || count > p->prompts[prompt].count - first)
+        return -EINVAL;
+    int result = take_segment(p, command.call, &command.play.segment);
+    if (result < 0)
+        return result;
+    result = submit_segment(p, &command, command.play.segment);
+    if (result >= 0) {
+        p->caller.segment_prompts[command.play.segment] = prompt;
+        p->caller.prompts[prompt].uses++;
+    }
+    return result;
 }
 
-int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
-               const uint8_t *a_law, uint32_t count, int last)
+int plane_play(plane *p, uint64_t handle, uint64_t play_id, uint64_t prompt, uint32_t first,
+               uint32_t count)
 {
-    return queue(p, handle,
-                 (struct segment){.kind = last ? LOOPED_LAST : LOOPED,
-                                  .frames = {mu_law, a_law}, .count = count, .play_id = play_id});
+    return queue(p, &(struct command){
+        .kind = PLAY, .call = handle,
+        .play = {.play_id = play_id, .prompt = prompt, .first = first, .count = count}});
+}
+
+int plane_loop(plane *p, uint64_t handle, uint64_t play_id, uint64_t prompt, uint32_t first,
+               uint32_t count, int last)
+{
+    return queue(p, &(struct command){
+        .kind = PLAY, .call = handle,
+        .play = {.play_id = play_id, .prompt = prompt, .first = first, .count = count,
+                 .kind = last ? LOOPED_LAST : LOOPED}});
 }
 
 int plane_send_digits(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *digits,
                       uint32_t count)
 {
-    for (uint32_t i = 0; digits && i < count; i++)
-        if (digits[i] != ',' && !memchr(keys, digits[i], sizeof keys - 1))
-            return -EINVAL;
-    return queue(p, handle, (struct segment){
-        .kind = DIGITS, .frames = {digits, digits}, .count = count, .play_id = play_id});
-}
-
-int plane_bridge(plane *p, uint64_t one, uint64_t other)
-{
-    struct command command = {
-        .kind = BRIDGE, .call = find_open(p, one), .other = find_open(p, other)};
-    if (!command.call || !command.other)
-        return -ENOENT;
-    return command.call == command.other ? -EINVAL : submit(p, command);
-}
-
-int plane_open_room(plane *p, plane_room **out)
-{
-    struct plane_room *room = malloc(sizeof *room);
-    if (!room)
-        return -ENOMEM;
-    memset(room, 0, sizeof *room); /* so that the media thread need not wait for its pages */
-    int result = submit(p, (struct command){.kind = OPEN_ROOM, .room = room});
-    if (result < 0) {
-        free(room);
-        return result;
-    }
-    room->older = p->newest_room;
-    if (room->older)
-        room->older->newer = room;
-    p->newest_room = *out = room;
-    return result;
-}
-
-int plane_close_room(plane *p, plane_room *room)
-{
-    return submit(p, (struct command){.kind = CLOSE_ROOM, .room = room});
-}
-
-int plane_join(plane *p, plane_room *room, uint64_t handle, int muted)
-{
-    struct command command = {
-        .kind = JOIN, .call = find_open(p, handle), .room = room, .muted = muted};
-    return command.call ? submit(p, command) : -ENOENT;
-}
-
-int plane_mute(plane *p, uint64_t handle, int muted)
-{
-    struct call *call = find_open(p, handle);
-    return call ? submit(p, (struct command){.kind = MUTE, .call = call, .muted = muted}) : -ENOENT;
-}
-
-int plane_leave(plane *p, uint64_t handle)
-{
-    struct call *call = find_open(p, handle);
-    return call ? submit(p, (struct command){.kind = LEAVE, .call = call}) : -ENOENT;
+    struct command command = {.kind = SEND_DIGITS, .call = handle};
+    if (!digits || !are_digits(digits, count))
+        return -EINVAL;
+    command.digits.play_id = play_id;
+    command.digits.count = count;
+    memcpy(command.digits.keys, digits, count);
+    int result = take_segment(p, handle, &command.digits.segment);
+    return result < 0 ? result : submit_segment(p, &command, command.digits.segment);
 }
 
 int plane_cut(plane *p, uint64_t handle)
 {
-    struct call *call = find_open(p, handle);
-    return call ? submit(p, (struct command){.kind = CUT, .call = call}) : -ENOENT;
+    return submit_plain(p, handle, CUT);
 }
 
-int plane_record(plane *p, uint64_t handle, int fd, plane_recording **out)
+int plane_bridge(plane *p, uint64_t one, uint64_t other)
 {
-    struct call *call = find_open(p, handle);
-    int on = 1;
-    if (!call)
+    if (find_open(p, one) == NO_PLACE || find_open(p, other) == NO_PLACE)
         return -ENOENT;
-    if (fd < 0)
+    if (one == other)
         return -EINVAL;
-    if (call->recordings >= PLANE_MAX_RECORDINGS)
-        return -ENOBUFS;
-    recording *one = recording_new(p->recorders, fd, handle);
-    if (!one)
+    return submit(p, &(struct command){.kind = BRIDGE, .call = one, .other = other});
+}
+
+int plane_leave(plane *p, uint64_t handle)
+{
+    return submit_plain(p, handle, LEAVE);
+}
+
+static uint32_t find_open_room(const struct plane *p, uint64_t handle)
+{
+    uint32_t index = places_find(&p->caller.room_places, handle);
+    return index != NO_PLACE && !p->caller.room_closing[index] ? index : NO_PLACE;
+}
+
+int plane_open_room(plane *p, uint64_t *out)
+{
+    struct places *places = &p->caller.room_places;
+    uint32_t index = places_take(places);
+    struct room *room = index == NO_PLACE ? NULL : malloc(sizeof *room);
+    if (!room) {
+        if (index != NO_PLACE)
+            places_give_back(places, index);
         return -ENOMEM;
-    setsockopt(call->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
-    int result = submit(p, (struct command){.kind = RECORD, .call = call, .recording = one});
-    if (result < 0) {
-        recording_free(one, false);
-        return result;
     }
-    recorders_add(p->recorders, one);
-    call->recordings++;
-    *out = one;
+    memset(room, 0, sizeof *room); /* so that the media thread need not wait for its pages */
+    *out = room->handle = places_handle(places, index);
+    p->rooms[index] = room;
+    p->caller.room_closing[index] = false;
+    int result = submit(p, &(struct command){.kind = OPEN_ROOM, .room = *out});
+    if (result < 0)
+        free_room(p, index);
     return result;
 }
 
-int plane_record_stop(plane *p, uint64_t handle, const plane_recording *one)
+int plane_close_room(plane *p, uint64_t handle)
 {
-    struct command command = {.kind = RECORD_STOP, .call = find_open(p, handle)};
-    command.recording = (plane_recording *)(uintptr_t)one;
-    return command.call ? submit(p, command) : -ENOENT;
+    uint32_t index = find_open_room(p, handle);
+    if (index == NO_PLACE)
+        return -ENOENT;
+    int result = submit(p, &(struct command){.kind = CLOSE_ROOM, .room = handle});
+    p->caller.room_closing[index] = result >= 0;
+    return result;
 }
 
-void plane_reap_recording(plane *p, plane_recording *one, struct plane_recorded *out)
+int plane_join(plane *p, uint64_t room, uint64_t handle, int muted)
 {
-    (void)p;
-    recording_read(one, out);
-    recording_free(one, true);
+    if (find_open(p, handle) == NO_PLACE || find_open_room(p, room) == NO_PLACE)
+        return -ENOENT;
+    return submit(p, &(struct command){
+        .kind = JOIN, .call = handle, .join = {.room = room, .muted = muted != 0}});
+}
+
+int plane_mute(plane *p, uint64_t handle, int muted)
+{
+    if (find_open(p, handle) == NO_PLACE)
+        return -ENOENT;
+    return submit(p, &(struct command){.kind = MUTE, .call = handle, .muted = muted != 0});
+}
+
+/* A recording in a place of its own; NO_PLACE: no memory. */
+static uint32_t make_recording(struct plane *p, uint64_t call, int fd)
+{
+    struct places *places = &p->caller.recording_places;
+    uint32_t index = places_take(places);
+    if (index == NO_PLACE)
+        return NO_PLACE;
+    recording *one = recording_new(p->recorders, fd, call, places_handle(places, index));
+    if (!one) {
+        places_give_back(places, index);
+        return NO_PLACE;
+    }
+    p->recordings[index] = (struct caller_recording){.one = one};
+    return index;
+}
+
+static void free_recording(struct plane *p, uint32_t index, bool close_fd)
+{
+    recording_free(p->recordings[index].one, close_fd);
+    p->recordings[index] = (struct caller_recording){0};
+    places_give_back(&p->caller.recording_places, index);
+}
+
+int plane_record(plane *p, uint64_t handle, int fd, uint64_t *out)
+{
+    uint32_t call = find_open(p, handle);
+    int on = 1;
+    if (call == NO_PLACE)
+        return -ENOENT;
+    if (fd < 0)
+        return -EINVAL;
+    if (p->caller.calls[call].recordings >= PLANE_MAX_RECORDINGS)
+        return -ENOBUFS;
+    uint32_t index = make_recording(p, handle, fd);
+    if (index == NO_PLACE)
+        return -ENOMEM;
+    recording *one = p->recordings[index].one;
+    setsockopt(p->caller.calls[call].fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    int result = submit(p, &(struct command){
+        .kind = RECORD, .call = handle, .recording = recording_handle(one)});
+    if (result < 0) {
+        free_recording(p, index, false);
+        return result;
+    }
+    recorders_add(p->recorders, one);
+    p->caller.calls[call].recordings++;
+    *out = recording_handle(one);
+    return result;
+}
+
+int plane_record_stop(plane *p, uint64_t handle, uint64_t which)
+{
+    if (find_open(p, handle) == NO_PLACE)
+        return -ENOENT;
+    return submit(p, &(struct command){
+        .kind = RECORD_STOP, .call = handle, .recording = which});
+}
+
+int plane_reap_recording(plane *p, uint64_t handle, struct plane_recorded *out)
+{
+    uint32_t index = places_find(&p->caller.recording_places, handle);
+    if (index == NO_PLACE || !p->recordings[index].done)
+        return -ENOENT;
+    recording_read(p->recordings[index].one, out);
+    free_recording(p, index, true);
+    return 0;
 }

@@ -20,6 +20,20 @@ static bool power_of_two(uint32_t value)
     return value && !(value & (value - 1));
 }
 
+static void free_caller(struct caller *caller)
+{
+    free(caller->call_places.all);
+    free(caller->prompt_places.all);
+    free(caller->segment_places.all);
+    free(caller->room_places.all);
+    free(caller->recording_places.all);
+    free(caller->calls);
+    free(caller->prompts);
+    free(caller->segment_prompts);
+    free(caller->room_closing);
+    free(caller->held);
+}
+
 static void free_plane(struct plane *p)
 {
     if (p->event_fd >= 0)
@@ -28,28 +42,56 @@ static void free_plane(struct plane *p)
         close(p->wake_fd);
     if (p->epoll_fd >= 0)
         close(p->epoll_fd);
+    free_caller(&p->caller);
     free(p->command);
     free(p->report);
     free(p->calls);
-    free(p->held);
+    free(p->signs);
+    free(p->segments);
+    free(p->prompts);
+    free(p->rooms);
+    free(p->recordings);
     free(p);
+}
+
+static bool allocate_caller(struct caller *caller, const struct plane_config *config)
+{
+    uint32_t segments = segment_count(config);
+    bool places = places_make(&caller->call_places, config->max_calls) &&
+                  places_make(&caller->prompt_places, segments) &&
+                  places_make(&caller->segment_places, segments) &&
+                  places_make(&caller->room_places, room_count(config)) &&
+                  places_make(&caller->recording_places, recording_count(config));
+    caller->calls = calloc(config->max_calls, sizeof *caller->calls);
+    caller->prompts = calloc(segments, sizeof *caller->prompts);
+    caller->segment_prompts = calloc(segments, sizeof *caller->segment_prompts);
+    caller->room_closing = calloc(room_count(config), sizeof *caller->room_closing);
+    return places && caller->calls && caller->prompts && caller->segment_prompts &&
+           caller->room_closing;
+}
+
+static bool allocate_tables(struct plane *p, const struct plane_config *config)
+{
+    p->command = calloc(config->command_ring, sizeof *p->command);
+    p->report = calloc(config->event_ring, sizeof *p->report);
+    p->calls = calloc(config->max_calls, sizeof *p->calls);
+    p->signs = aligned_alloc(CACHE_LINE, config->max_calls * sizeof *p->signs);
+    p->segments = calloc(segment_count(config), sizeof *p->segments);
+    p->prompts = calloc(segment_count(config), sizeof *p->prompts);
+    p->rooms = calloc(room_count(config), sizeof *p->rooms);
+    p->recordings = calloc(recording_count(config), sizeof *p->recordings);
+    return p->command && p->report && p->calls && p->signs && p->segments && p->prompts &&
+           p->rooms && p->recordings;
 }
 
 int allocate(struct plane *p)
 {
-    const struct plane_config *config = &p->config;
-    p->command = calloc(config->command_ring, sizeof *p->command);
-    p->report = calloc(config->event_ring, sizeof *p->report);
-    p->calls = calloc(config->max_calls, sizeof *p->calls);
-    if (!p->command || !p->report || !p->calls)
+    bool tables = allocate_tables(p, &p->config);
+    bool caller = allocate_caller(&p->caller, &p->config);
+    if (!tables || !caller)
         return -ENOMEM;
-    p->commands.size = config->command_ring;
-    p->reports.size = config->event_ring;
-    for (uint32_t i = config->max_calls; i-- > 0;) {
-        p->calls[i].generation = 1;
-        p->calls[i].next_free = p->free_calls;
-        p->free_calls = &p->calls[i];
-    }
+    p->commands.size = p->config.command_ring;
+    p->reports.size = p->config.event_ring;
     p->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     p->wake_fd = p->event_fd < 0 ? -1 : eventfd(0, EFD_CLOEXEC);
     p->epoll_fd = p->wake_fd < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
@@ -98,43 +140,22 @@ int plane_start(plane **out, const struct plane_config *config)
     return 0;
 }
 
-static void free_segments(struct segment *segment)
-{
-    while (segment) {
-        struct segment *next = segment->next;
-        free(segment);
-        segment = next;
-    }
-}
-
-/* A segment is in exactly one of: a command, a call, a report. The thread has ended. */
-static void free_all_segments(struct plane *p)
-{
-    for (; ring_length(&p->commands); ring_taken(&p->commands))
-        free(p->command[ring_take_at(&p->commands)].segment);
-    for (size_t i = p->held_first; i < p->held_count; i++)
-        free(p->held[i].segment);
-    for (uint32_t i = 0; i < p->config.max_calls; i++)
-        free_segments(p->calls[i].first);
-    for (; ring_length(&p->reports); ring_taken(&p->reports))
-        free(p->report[ring_take_at(&p->reports)].segment);
-}
-
 void plane_stop(plane *p)
 {
     atomic_store(&p->stopping, true);
     signal_fd(p->wake_fd);
     pthread_join(p->thread, NULL);
     for (uint32_t i = 0; i < p->config.max_calls; i++)
-        if (p->calls[i].in_use)
-            recorder_end(&p->calls[i].recorder, sample_clock(p));
+        recorder_end(&p->calls[i].recorder, sample_clock(p));
     recorders_stop(p->recorders);
-    free_all_segments(p);
-    while (p->newest_room)
-        free_room(p, p->newest_room);
+    for (uint32_t i = 0; i < recording_count(&p->config); i++)
+        if (p->recordings[i].done) /* told of, and not reaped */
+            recording_free(p->recordings[i].one, true);
+    for (uint32_t i = 0; i < room_count(&p->config); i++)
+        free(p->rooms[i]);
     for (uint32_t i = 0; i < p->config.max_calls; i++)
-        if (p->calls[i].in_use)
-            close_sockets(&p->calls[i]);
+        if (p->caller.call_places.all[i].taken)
+            close_sockets(&p->caller.calls[i]);
     free_plane(p);
 }
 
@@ -149,4 +170,5 @@ void plane_health(const plane *p, struct plane_health *out)
     out->skipped_rounds = atomic_load(&p->skipped_rounds);
     out->late_max_ns = atomic_load(&p->late_max_ns);
     out->scheduling = atomic_load(&p->scheduling);
+    out->refused = atomic_load(&p->refused);
 }

@@ -25,6 +25,7 @@ enum {
     PLANE_LATCHES = 4,
     PLANE_CNAME_BYTES = 16,
     PLANE_MAX_RECORDINGS = 4,  /* of one call and not yet reported */
+    PLANE_MAX_DIGITS = 64,     /* of one plane_send_digits() */
     PLANE_HELD = 1,            /* accepted, but the ring was full: call plane_flush() soon */
     PLANE_NO_EVENTS = -1       /* plane_format: no telephone-event was negotiated */
 };
@@ -43,8 +44,6 @@ enum plane_event_kind {
 enum plane_scheduling { PLANE_NORMAL = 0, PLANE_NICE = 1, PLANE_FIFO = 2 };
 
 typedef struct plane plane;
-typedef struct plane_room plane_room;
-typedef struct plane_recording plane_recording;
 
 struct plane_config {
     uint32_t max_calls;
@@ -84,7 +83,7 @@ struct plane_call {
 
 struct plane_event {
     uint64_t call;
-    uint64_t play_id; /* of PLAYED and STOPPED; of RECORDED the recording's address; of REPORTED
+    uint64_t play_id; /* of PLAYED and STOPPED; of RECORDED the recording's handle; of REPORTED
                        * how many of the packets sent until at_ns were not there yet */
     int64_t at_ns;    /* CLOCK_MONOTONIC */
     int32_t kind;
@@ -129,6 +128,7 @@ struct plane_health {
     uint64_t skipped_rounds; /* how often all calls were set back by a frame, being late */
     int64_t late_max_ns;     /* the latest that a tick ever began */
     int32_t scheduling;      /* enum plane_scheduling */
+    uint64_t refused;        /* commands that the thread could not make sense of: a fault of ours */
 };
 
 /* Start the thread. -EINVAL, -ENOMEM, -EMFILE, -EAGAIN. */
@@ -150,19 +150,28 @@ int plane_bind(const char *ip, uint16_t port);
 /* A new call; *handle names it. -EINVAL (addresses, payload type), -EUSERS (max_calls). */
 int plane_open(plane *p, const struct plane_call *how, uint64_t *handle);
 
-/* Append frames to what the call plays, in both laws, since the call may change to the other one
- * meanwhile. The memory stays the caller's and must stay valid until PLAYED or STOPPED with this
- * play_id was taken. -EINVAL, -ENOENT (no such call), -ENOBUFS. */
-int plane_play(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
-               const uint8_t *a_law, uint32_t count);
+/* Make frames known, in both laws, since a call may change to the other one while they play; *handle
+ * names them. The memory stays the caller's and must stay valid until they are dropped, and whatever plays
+ * them was PLAYED or STOPPED. -EINVAL, -ENOBUFS. */
+int plane_add_prompt(plane *p, const uint8_t *mu_law, const uint8_t *a_law, uint32_t count,
+                     uint64_t *handle);
+
+/* From now on the handle is good for nothing; what was asked to play goes on. -ENOENT. */
+int plane_drop_prompt(plane *p, uint64_t prompt);
+
+/* Append so many frames of a prompt, from `first` on, to what the call plays. -EINVAL, -ENOENT (no such
+ * call, or prompt), -ENOBUFS. */
+int plane_play(plane *p, uint64_t handle, uint64_t play_id, uint64_t prompt, uint32_t first,
+               uint32_t count);
 
 /* As plane_play(), but the last of such segments with the same play_id begins the first anew, for
  * ever: they are STOPPED in the end. What is queued behind them waits. */
-int plane_loop(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *mu_law,
-               const uint8_t *a_law, uint32_t count, int last);
+int plane_loop(plane *p, uint64_t handle, uint64_t play_id, uint64_t prompt, uint32_t first,
+               uint32_t count, int last);
 
 /* Append digits, each as a telephone-event (RFC 4733) of 100 ms and a pause of 60 ms, or as the tones of
- * the key where none is agreed when it goes down; a comma is a pause of 1 s. As plane_play() in all else. */
+ * the key where none is agreed when it goes down; a comma is a pause of 1 s. At most PLANE_MAX_DIGITS at
+ * once. As plane_play() in all else. */
 int plane_send_digits(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *digits,
                       uint32_t count);
 
@@ -170,12 +179,12 @@ int plane_send_digits(plane *p, uint64_t handle, uint64_t play_id, const uint8_t
  * to play itself. Each leaves what it was joined to before. -EINVAL (the same call), -ENOENT. */
 int plane_bridge(plane *p, uint64_t one, uint64_t other);
 
-/* A room: each member hears all others, while it has nothing to play itself. -ENOMEM. */
-int plane_open_room(plane *p, plane_room **out);
+/* A room: each member hears all others, while it has nothing to play itself; *room names it. -ENOMEM. */
+int plane_open_room(plane *p, uint64_t *room);
 
 /* Let a call in; it leaves what it was joined to before. The caller sees to it that there are never
  * more than PLANE_ROOM_MEMBERS: another one is not let in. -ENOENT. */
-int plane_join(plane *p, plane_room *room, uint64_t handle, int muted);
+int plane_join(plane *p, uint64_t room, uint64_t handle, int muted);
 
 /* Whether the others hear this member of a room. Otherwise nothing. -ENOENT. */
 int plane_mute(plane *p, uint64_t handle, int muted);
@@ -183,8 +192,8 @@ int plane_mute(plane *p, uint64_t handle, int muted);
 /* Leave the bridge or the room; closing the call does so too. -ENOENT. */
 int plane_leave(plane *p, uint64_t handle);
 
-/* All members leave. The room is not to be used again. */
-int plane_close_room(plane *p, plane_room *room);
+/* All members leave. The handle is good for nothing from now on. -ENOENT. */
+int plane_close_room(plane *p, uint64_t room);
 
 /* Cut everything queued so far, at once. -ENOENT. */
 int plane_cut(plane *p, uint64_t handle);
@@ -192,14 +201,14 @@ int plane_cut(plane *p, uint64_t handle);
 /* Record what the peer says and what it is sent, mixed, in time with each other: samples of 16 bits
  * at 8,000 Hz, one channel, in the machine's byte order. They are written by a thread of their own,
  * a fraction of a second later. The fd is the plane's from now on, and made non-blocking. -ENOENT,
- * -EINVAL, -ENOMEM, -ENOBUFS (PLANE_MAX_RECORDINGS). */
-int plane_record(plane *p, uint64_t handle, int fd, plane_recording **out);
+ * -EINVAL, -ENOMEM, -ENOBUFS (PLANE_MAX_RECORDINGS). *recording names it. */
+int plane_record(plane *p, uint64_t handle, int fd, uint64_t *recording);
 
 /* End a recording of this call; RECORDED follows. plane_close() ends all of them. -ENOENT. */
-int plane_record_stop(plane *p, uint64_t handle, const plane_recording *recording);
+int plane_record_stop(plane *p, uint64_t handle, uint64_t which);
 
-/* After RECORDED: what became of it; closes its fd and frees it. */
-void plane_reap_recording(plane *p, plane_recording *recording, struct plane_recorded *out);
+/* After RECORDED: what became of it; closes its fd and frees it. -ENOENT. */
+int plane_reap_recording(plane *p, uint64_t recording, struct plane_recorded *out);
 
 /* The peer moved (re-INVITE). The same address again changes nothing; another one undoes the
  * latch. -EINVAL, -ENOENT. */

@@ -144,7 +144,7 @@ static void note_heard(struct plane *p, struct call *call)
     call->rx.heard_tick = p->tick;
     call->rx.timed_out = false;
     call->rx.refused = false;
-    note_latest(&call->heard_ns, p->now_ns);
+    note_latest(&call->signs->heard_ns, p->now_ns);
 }
 
 /* What a peer says passes here, all of it, once it is known to be the peer who says it. */

@@ -210,20 +210,22 @@ void recorder_add(struct recorder *recorder, recording *one, int64_t now)
     recorder->recordings[recorder->count++] = one;
 }
 
-void recorder_remove(struct recorder *recorder, recording *one, int64_t now)
+void recorder_remove(struct recorder *recorder, uint64_t handle, int64_t now)
 {
-    for (unsigned i = 0; i < recorder->count; i++)
-        if (recorder->recordings[i] == one) {
+    for (unsigned i = 0; i < recorder->count; i++) {
+        recording *one = recorder->recordings[i];
+        if (one->handle == handle) {
             recorder->recordings[i] = recorder->recordings[--recorder->count];
             finish(one, now);
             return;
         }
+    }
 }
 
 void recorder_end(struct recorder *recorder, int64_t now)
 {
     while (recorder->count)
-        recorder_remove(recorder, recorder->recordings[0], now);
+        recorder_remove(recorder, recorder->recordings[0]->handle, now);
 }
 
 void recorder_advance(struct recorder *recorder, int64_t now)

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-typedef struct plane_recording recording;
+typedef struct recording recording;
 struct recorders;
 
 /* How timestamps map to the plane's clock. */
@@ -62,7 +62,7 @@ int recorders_start(struct recorders **out, int event_fd);
 void recorders_stop(struct recorders *all);
 
 /* A recording into fd, which is then its own; NULL: no memory. `owner` is only kept. */
-recording *recording_new(struct recorders *all, int fd, uint64_t owner);
+recording *recording_new(struct recorders *all, int fd, uint64_t owner, uint64_t handle);
 
 /* Let go of a recording that the writer does not have; its fd stays open if it never had it. */
 void recording_free(recording *one, bool close_fd);
@@ -74,6 +74,7 @@ void recorders_add(struct recorders *all, recording *one);
 recording *recorders_take_done(struct recorders *all);
 
 uint64_t recording_owner(const recording *one);
+uint64_t recording_handle(const recording *one);
 void recording_read(const recording *one, struct plane_recorded *out);
 
 /* ---- The media thread ---- */
@@ -82,7 +83,7 @@ void recording_read(const recording *one, struct plane_recorded *out);
 void recorder_add(struct recorder *recorder, recording *one, int64_t now);
 
 /* End one of this call, or all. */
-void recorder_remove(struct recorder *recorder, recording *one, int64_t now);
+void recorder_remove(struct recorder *recorder, uint64_t handle, int64_t now);
 void recorder_end(struct recorder *recorder, int64_t now);
 
 /* A packet that arrived and had not before, or that was sent. Only G.711 is recorded. */

@@ -27,11 +27,11 @@ enum {
     GIVE_UP_MS = 2000,
 };
 
-struct plane_recording {
+struct recording {
     /* set before anybody else sees it */
     struct recorders *all;
     int fd;
-    uint64_t owner;
+    uint64_t owner, handle;
     /* the media thread's */
     int64_t began; /* the place of the first sample; all below count from it */
     int64_t end;   /* of everything that was added */
@@ -42,7 +42,7 @@ struct plane_recording {
     _Atomic bool ended;                 /* final stays as it is */
     _Alignas(64) _Atomic int64_t done;  /* moved by the writer: written and cleared up to here */
     /* the writer's, then the caller's */
-    struct plane_recording *next;
+    struct recording *next;
     size_t half; /* 1: the first byte of the next sample is written */
     int error;
     uint64_t written, discarded;

@@ -33,22 +33,21 @@ static void note_rtcp(struct plane *p, struct call *call, bool reported)
     clock_gettime(CLOCK_REALTIME, &wall);
     int64_t since_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec - call->rtcp.heard_ns;
     bool plausible = since_ns >= 0 && since_ns <= 1000 * (int64_t)TICK_NS;
-    note_latest(&call->heard_ns, p->now_ns - (plausible ? since_ns : 0));
+    note_latest(&call->signs->heard_ns, p->now_ns - (plausible ? since_ns : 0));
     if (reported)
-        note_latest(&call->received_ns, p->now_ns - (int64_t)call->stats.reported_behind *
+        note_latest(&call->signs->received_ns, p->now_ns - (int64_t)call->stats.reported_behind *
                                                         SLOTS * TICK_NS);
     call->owes_report |= reported;
 }
 
 void set_up_rtcp(struct plane *p, struct call *call, const struct command *command)
 {
-    const struct reporting *how = &command->reporting;
     if (!call->rtcp.open) {
-        call->rtcp.fd = how->fd;
-        memcpy(call->rtcp.cname, how->cname, sizeof how->cname);
+        call->rtcp.fd = command->report.fd;
+        memcpy(call->rtcp.cname, command->report.cname, sizeof call->rtcp.cname);
         rtcp_open(&call->rtcp, p->tick);
     }
-    rtcp_move(&call->rtcp, how->mux, &command->remote);
+    rtcp_move(&call->rtcp, command->report.mux, &command->report.remote);
 }
 
 void serve_rtcp(struct plane *p, struct call *call)

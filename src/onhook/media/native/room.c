@@ -6,8 +6,9 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
-void open_room(struct plane *p, struct plane_room *room)
+void open_room(struct plane *p, struct room *room)
 {
+    room->open = true;
     room->slot = emptiest_slot(p);
     struct slot *slot = &p->slots[room->slot];
     room->next = slot->rooms;
@@ -16,7 +17,7 @@ void open_room(struct plane *p, struct plane_room *room)
     p->open_rooms++;
 }
 
-void close_room(struct plane *p, struct plane_room *room)
+void close_room(struct plane *p, struct room *room)
 {
     for (int i = 0; i < PLANE_ROOM_MEMBERS; i++)
         if (room->members[i].call)
@@ -38,7 +39,7 @@ static void send_mix(struct plane *p, struct member *member, const int32_t *sum)
     transmit_frame(p, call, frame);
 }
 
-void serve_room(struct plane *p, struct plane_room *room)
+void serve_room(struct plane *p, struct room *room)
 {
     int32_t sum[MIX_SAMPLES] = {0};
     for (int n = 0; n < PLANE_ROOM_MEMBERS; n++) {
@@ -56,9 +57,9 @@ void serve_room(struct plane *p, struct plane_room *room)
 
 void serve_rooms(struct plane *p, struct slot *slot)
 {
-    struct plane_room **link = &slot->rooms;
+    struct room **link = &slot->rooms;
     while (*link) {
-        struct plane_room *room = *link, *next = room->next;
+        struct room *room = *link, *next = room->next;
         if (!room->closed)
             serve_room(p, room);
         if (room->closed && emit_room_closed(p, room)) {

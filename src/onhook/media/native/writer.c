@@ -217,15 +217,16 @@ void recorders_stop(struct recorders *all)
     free(all);
 }
 
-recording *recording_new(struct recorders *all, int fd, uint64_t owner)
+recording *recording_new(struct recorders *all, int fd, uint64_t owner, uint64_t handle)
 {
-    recording *one = aligned_alloc(_Alignof(struct plane_recording), sizeof *one);
+    recording *one = aligned_alloc(_Alignof(struct recording), sizeof *one);
     if (!one)
         return NULL;
     memset(one, 0, sizeof *one); /* every page is there before the media thread needs it */
     one->all = all;
     one->fd = fd;
     one->owner = owner;
+    one->handle = handle;
     one->stuck_since_ms = -1;
     return one;
 }
@@ -259,6 +260,11 @@ recording *recorders_take_done(struct recorders *all)
 uint64_t recording_owner(const recording *one)
 {
     return one->owner;
+}
+
+uint64_t recording_handle(const recording *one)
+{
+    return one->handle;
 }
 
 void recording_read(const recording *one, struct plane_recorded *out)

@@ -1,0 +1,198 @@
+/* Fuzzes what the media thread does with a command: the input is a series of commands, as they would stand
+ * in the ring, each preceded by a byte that says which handles in it are good, and how many ticks pass after
+ * it. The media thread does not run; the plane has calls, rooms, recordings and prompts.
+ *
+ * With libFuzzer:
+ *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media/native fuzz/media_commands.c \
+ *      src/onhook/media/native/[a-z]*.c -lpthread -lm
+ * Without it, with inputs of its own making (the argument is how many):
+ *   cc -g -DSTANDALONE -fsanitize=address,undefined -Isrc/onhook/media/native fuzz/media_commands.c \
+ *      src/onhook/media/native/[a-z]*.c -lpthread -lm
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CALLS = 4, ROOMS = 2, TAPES = 6, FRAMES_KNOWN = 3, COMMANDS = 200 };
+
+static struct plane media;
+static uint8_t frames[FRAMES_KNOWN * PLANE_FRAME_BYTES];
+static uint64_t prompt;
+
+static void require(bool truth)
+{
+    if (!truth)
+        abort();
+}
+
+static void set_up(void)
+{
+    if (media.calls)
+        return;
+    law_prepare();
+    media.config = (struct plane_config){CALLS, 100, 16, 1 << 10};
+    require(allocate(&media) == 0 && recorders_start(&media.recorders, media.event_fd) == 0);
+    prepare_receive(&media);
+    require(plane_add_prompt(&media, frames, frames, FRAMES_KNOWN, &prompt) == 0);
+}
+
+/* What the caller would have made. */
+static void begin(void)
+{
+    for (uint32_t i = 0; i < ROOMS; i++) {
+        media.rooms[i] = calloc(1, sizeof *media.rooms[i]);
+        require(media.rooms[i] != NULL);
+        media.rooms[i]->handle = (uint64_t)1 << 32 | i;
+    }
+    for (uint32_t i = 0; i < TAPES; i++) {
+        media.recordings[i].one = recording_new(media.recorders, -1, 0, (uint64_t)1 << 32 | i);
+        require(media.recordings[i].one != NULL);
+    }
+}
+
+static void take_reports(void)
+{
+    for (; ring_length(&media.reports); ring_taken(&media.reports)) {
+        const struct report *report = &media.report[ring_take_at(&media.reports)];
+        require(report->segment == NO_SEGMENT || report->segment < segment_count(&media.config));
+    }
+}
+
+static void pass(unsigned ticks)
+{
+    for (; ticks; ticks--, media.tick++) {
+        media.now_ns += TICK_NS;
+        serve_slot(&media, &media.slots[media.tick % SLOTS]);
+        take_reports();
+    }
+}
+
+/* Close whatever is open; a recording must not outlive its call. */
+static void end(void)
+{
+    for (uint32_t i = 0; i < CALLS; i++)
+        take_command(&media, &(struct command){.kind = CLOSE, .call = media.calls[i].handle});
+    for (uint32_t i = 0; i < ROOMS; i++)
+        take_command(&media, &(struct command){.kind = CLOSE_ROOM, .room = media.rooms[i]->handle});
+    pass(2 * SLOTS);
+    require(media.open_calls == 0 && media.open_rooms == 0 && media.watched_calls == 0);
+    for (uint32_t i = 0; i < segment_count(&media.config); i++)
+        require(media.segments[i].state == FREE);
+    for (uint32_t i = 0; i < ROOMS; i++)
+        free(media.rooms[i]);
+    for (uint32_t i = 0; i < TAPES; i++)
+        recording_free(media.recordings[i].one, false);
+}
+
+static void make_good_remote(struct sockaddr_in *remote)
+{
+    remote->sin_family = AF_INET;
+    remote->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    remote->sin_port |= 1;
+}
+
+static void make_good_format(struct plane_format *format)
+{
+    format->payload_type &= 127;
+    format->audio_type &= 127;
+    format->event_payload_type &= 127;
+    format->event_from_peer = PLANE_NO_EVENTS;
+}
+
+/* Handles that exist, so that more than the check of handles is seen; descriptors that are none. */
+static void make_good(struct command *command, uint8_t how)
+{
+    if (how & 1)
+        command->call = (uint64_t)1 << 32 | (command->call % CALLS);
+    if (command->kind == OPEN)
+        command->open.fd = command->open.fd < 0 ? -1 : 1 << 20;
+    if (command->kind == REPORT)
+        command->report.fd = -1;
+    if (!(how & 2))
+        return;
+    switch (command->kind) {
+    case OPEN:
+        make_good_remote(&command->open.remote);
+        make_good_format(&command->open.format);
+        break;
+    case REMOTE: make_good_remote(&command->remote); break;
+    case AGREE: make_good_format(&command->format); break;
+    case PLAY:
+        command->play.prompt = prompt;
+        command->play.segment %= segment_count(&media.config);
+        command->play.kind %= DIGITS;
+        command->play.first %= FRAMES_KNOWN;
+        command->play.count = 1 + command->play.count % (FRAMES_KNOWN - command->play.first);
+        break;
+    case SEND_DIGITS:
+        command->digits.segment %= segment_count(&media.config);
+        command->digits.count = 1 + command->digits.count % 4;
+        memcpy(command->digits.keys, "12,A", 4);
+        break;
+    case RECORD:
+    case RECORD_STOP: command->recording = (uint64_t)1 << 32 | (command->recording % TAPES); break;
+    case BRIDGE: command->other = (uint64_t)1 << 32 | (command->other % CALLS); break;
+    case JOIN: command->join.room = (uint64_t)1 << 32 | (command->join.room % ROOMS); break;
+    case OPEN_ROOM:
+    case CLOSE_ROOM: command->room = (uint64_t)1 << 32 | (command->room % ROOMS); break;
+    default: break;
+    }
+}
+
+/* One recording is in one call, as the caller sees to it. */
+static bool is_recorded(uint64_t handle)
+{
+    for (uint32_t i = 0; i < CALLS; i++)
+        for (unsigned n = 0; n < media.calls[i].recorder.count; n++)
+            if (recording_handle(media.calls[i].recorder.recordings[n]) == handle)
+                return true;
+    return false;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    set_up();
+    begin();
+    for (; bytes > sizeof(struct command); data += 1 + sizeof(struct command),
+                                           bytes -= 1 + sizeof(struct command)) {
+        struct command command;
+        memcpy(&command, data + 1, sizeof command);
+        make_good(&command, data[0]);
+        if (command.kind != RECORD || !is_recorded(command.recording))
+            take_command(&media, &command);
+        pass(data[0] >> 3);
+    }
+    end();
+    return 0;
+}
+
+#ifdef STANDALONE
+static uint64_t state = 88172645463325252u;
+
+static uint64_t chance(uint64_t below)
+{
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return state % below;
+}
+
+int main(int count, char **arguments)
+{
+    static uint8_t input[COMMANDS * (1 + sizeof(struct command))];
+    long rounds = count > 1 ? atol(arguments[1]) : 100000;
+    for (long round = 0; round < rounds; round++) {
+        for (size_t at = 0; at < sizeof input; at += 1 + sizeof(struct command)) {
+            struct command command = {.kind = (enum command_kind)chance(CLOSE_ROOM + 3)};
+            for (size_t i = sizeof command.kind; i < sizeof command; i++)
+                ((uint8_t *)&command)[i] = (uint8_t)chance(chance(2) ? 4 : 256);
+            input[at] = (uint8_t)(chance(256) | (chance(8) ? 3 : 0));
+            memcpy(input + at + 1, &command, sizeof command);
+        }
+        LLVMFuzzerTestOneInput(input, sizeof input);
+    }
+    puts("ok");
+    return 0;
+}
+#endif

@@ -1,0 +1,127 @@
+/* What passes between the caller and the media thread, both ways, and what may stand in it.
+ *
+ * It holds handles, files and numbers, and no pointer: either side may be another process. Who reads it
+ * copies it first, and checks what stands there; the checks that both sides make are here.
+ */
+#ifndef ONHOOK_COMMANDS_H
+#define ONHOOK_COMMANDS_H
+
+#include "plane.h"
+
+#include "latch.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { KEYS = 16 };
+
+extern const char keys[KEYS + 1]; /* by event code (RFC 4733 section 3.2) */
+
+enum command_kind {
+    OPEN = 1,
+    REMOTE,
+    LATCH,
+    AGREE,
+    REPORT,
+    PLAY,
+    SEND_DIGITS,
+    CUT,
+    RECORD,
+    RECORD_STOP,
+    BRIDGE,
+    JOIN,
+    MUTE,
+    LEAVE,
+    CLOSE,
+    OPEN_ROOM,
+    CLOSE_ROOM,
+};
+
+enum play_kind { FRAMES, LOOPED, LOOPED_LAST, DIGITS };
+
+struct command {
+    enum command_kind kind;
+    uint64_t call; /* of all but OPEN_ROOM and CLOSE_ROOM */
+    union {
+        struct {
+            int fd;
+            uint32_t ssrc, timestamp;
+            uint16_t sequence;
+            struct sockaddr_in remote;
+            struct plane_format format;
+            struct latch latch;
+        } open;
+        struct sockaddr_in remote;
+        struct latch latch;
+        struct plane_format format;
+        struct {
+            int fd; /* -1: as it was */
+            uint8_t mux;
+            char cname[PLANE_CNAME_BYTES];
+            struct sockaddr_in remote; /* no port: one above that of the RTP */
+        } report;
+        struct {
+            uint64_t play_id, prompt;
+            uint32_t segment; /* number of a free one */
+            uint32_t first, count;
+            enum play_kind kind;
+        } play;
+        struct {
+            uint64_t play_id;
+            uint32_t segment, count;
+            uint8_t keys[PLANE_MAX_DIGITS];
+        } digits;
+        uint64_t recording;
+        uint64_t other; /* the call to be bridged with */
+        struct {
+            uint64_t room;
+            uint8_t muted;
+        } join;
+        uint8_t muted;
+        uint64_t room;
+    };
+};
+
+#define NO_SEGMENT UINT32_MAX
+
+struct report {
+    enum plane_event_kind kind; /* 0: `room` has closed, and all else is nothing */
+    int32_t digit;
+    uint64_t call;
+    uint64_t number;  /* of PLAYED and STOPPED the play_id; of REPORTED how many are behind */
+    uint64_t room;
+    uint32_t segment; /* that is free again, or NO_SEGMENT */
+    int64_t at_ns;
+};
+
+static inline bool is_type(int payload_type)
+{
+    return payload_type >= PLANE_NO_EVENTS && payload_type <= 127;
+}
+
+static inline bool is_format(const struct plane_format *format)
+{
+    return format->payload_type <= 127 && format->audio_type <= 127 &&
+           is_type(format->event_payload_type) && is_type(format->event_from_peer);
+}
+
+/* Somewhere that RTP may be sent: not "this network", not multicast, not broadcast. */
+static inline bool is_remote(const struct sockaddr_in *address)
+{
+    uint32_t first = ntohl(address->sin_addr.s_addr) >> 24;
+    return address->sin_family == AF_INET && address->sin_port && first != 0 && first < 224;
+}
+
+static inline bool are_digits(const uint8_t *digits, uint32_t count)
+{
+    if (count == 0 || count > PLANE_MAX_DIGITS)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (digits[i] != ',' && !memchr(keys, digits[i], KEYS))
+            return false;
+    return true;
+}
+
+#endif
