@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
 
+import pytest
+
 from acceptance.asking import OK
 from acceptance.files import FileServer
 from acceptance.harness import Customer, Onhook
@@ -18,6 +20,8 @@ from acceptance.talking import hears
 from acceptance.test_in_dialog import playing_tone
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
+
+pytestmark = pytest.mark.slow  # it takes the whole machine, and other tests hear it
 
 INVITES = 600
 SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
