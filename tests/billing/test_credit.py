@@ -1,10 +1,12 @@
 """Calls side by side never hold more than there is."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from onhook.billing import Holds, covers
+from onhook.billing import Holds, Rate, asked_after_s, covers, held_for
 
 SESSIONS = st.sampled_from("ABCD")
 
@@ -15,6 +17,18 @@ SESSIONS = st.sampled_from("ABCD")
 )
 def test_covers(balance: int, held: int, wanted: int, enough: bool) -> None:
     assert covers(balance, held, wanted) == enough
+
+
+@pytest.mark.parametrize(
+    ("covered_s", "after_s"),
+    [(30, 28.0), (31, 30.5), (32, 31.5)],
+)
+def test_a_step_is_asked_for_before_it_begins_a_short_one_in_its_middle(
+    covered_s: int, after_s: float
+) -> None:
+    rate = Rate("SGD", Decimal("0.060"), 30, 1)
+    assert asked_after_s(rate, covered_s) == after_s
+    assert held_for(rate, covered_s) == covered_s * 1000
 
 
 def test_a_session_that_holds_something_asks_for_the_rest_only() -> None:

@@ -10,7 +10,7 @@ from onhook.billing.amounts import (
     micros,
     money,
 )
-from onhook.billing.credit import Holds, covers
+from onhook.billing.credit import Holds, asked_after_s, covers, held_for
 from onhook.billing.ratefile import RateFileInvalid, RateInvalid, rate_row, read_rates
 from onhook.billing.rating import Bill, LegsDiffer, Rate, StepsInvalid, bill, bill_ms, sum_of
 from onhook.billing.tariff import BilledLeg, RateRow, Tariff
@@ -30,11 +30,13 @@ __all__ = [
     "StepsInvalid",
     "Tariff",
     "amount",
+    "asked_after_s",
     "bill",
     "bill_ms",
     "covers",
     "exact",
     "from_micros",
+    "held_for",
     "micros",
     "money",
     "rate_row",

@@ -5,6 +5,23 @@ is held is never given to another call, so calls side by side cannot spend the s
 Amounts are micros.
 """
 
+from onhook.billing.amounts import micros
+from onhook.billing.rating import Rate
+
+_AHEAD_S = 2.0
+"""The next step is asked for this long before it begins, or half a step if that is shorter."""
+
+
+def held_for(rate: Rate, billed_s: int) -> int:
+    """What a call holds for so many billed seconds at this rate, in micros."""
+    return micros(rate.cost(billed_s))
+
+
+def asked_after_s(rate: Rate, covered_s: int) -> float:
+    """How many seconds after the answer a call that holds ``covered_s`` asks for its next step."""
+    step_s = rate.initial_s if covered_s == rate.initial_s else rate.increment_s
+    return covered_s - min(_AHEAD_S, step_s / 2)
+
 
 def covers(balance: int, held: int, wanted: int) -> bool:
     """Whether a balance, of which ``held`` is spoken for, covers ``wanted``. Nothing costs nothing."""

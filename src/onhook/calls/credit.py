@@ -16,15 +16,13 @@ from typing import Protocol
 
 import structlog
 
-from onhook.billing import Holds, Rate, micros
+from onhook.billing import Holds, Rate, asked_after_s, held_for
 from onhook.call import Call, State
 from onhook.calls import clock
 from onhook.store import Account, Money
 
 log = structlog.get_logger()
 
-_AHEAD_S = 2.0
-"""The next step is asked for this long before it begins, or half a step if that is shorter."""
 _READINGS = 3
 _BELIEVED_S = 1.0
 """A balance that was read is good enough for a yes this long; a no is said upon a fresh one only."""
@@ -55,7 +53,7 @@ class Credit:
         """
         if not account.prepaid:
             return True
-        return await self.hold(account.account_id, session, micros(rate.cost(rate.initial_s)))
+        return await self.hold(account.account_id, session, held_for(rate, rate.initial_s))
 
     async def hold(self, account_id: str, session: str, amount: int) -> bool:
         """Lets a session hold ``amount`` micros in all; False if there is not enough left.
@@ -187,7 +185,7 @@ class StepMeter:
         async with (
             self._turn
         ):  # a step that is being asked for counts, or is asked for at this rate
-            amount = micros(rate.cost(self._covered_s))
+            amount = held_for(rate, self._covered_s)
             if not await self._credit.hold(self._account_id, self._session, amount):
                 return False
             if self._released:  # the call ended meanwhile: nobody else would give it back
@@ -204,7 +202,7 @@ class StepMeter:
     def drop(self) -> None:
         """Gives back the difference; a step that was too dear is asked for at the old rate."""
         self._reserved = None
-        amount = micros(self._rate.cost(self._covered_s))
+        amount = held_for(self._rate, self._covered_s)
         self._credit.lower(self._account_id, self._session, amount)
         if self._short and not self._stopped:
             self._cancel_timer()
@@ -235,17 +233,15 @@ class StepMeter:
         return self._reserved or self._rate
 
     def _keep(self, billed_s: int) -> None:
-        amount = micros(self._held_by.cost(billed_s))
+        amount = held_for(self._held_by, billed_s)
         self._credit.keep(self._account_id, self._session, amount)
 
     def _covered_until(self) -> float:
         return (self._answered_at or 0.0) + self._covered_s
 
     def _await_next_step(self) -> None:
-        last_s = self._covered_s - self._rate.initial_s
-        step_s = self._rate.increment_s if last_s else self._rate.initial_s
-        ahead_s = min(_AHEAD_S, step_s / 2)
-        delay_s = max(0.0, self._covered_until() - ahead_s - clock.now_s())
+        asked_at_s = (self._answered_at or 0.0) + asked_after_s(self._rate, self._covered_s)
+        delay_s = max(0.0, asked_at_s - clock.now_s())
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._ask)
 
     def _ask(self) -> None:
@@ -270,7 +266,7 @@ class StepMeter:
         """Whether so many seconds can be held; at the rate that counts when the answer is known."""
         while True:
             rate = self._held_by
-            amount = micros(rate.cost(billed_s))
+            amount = held_for(rate, billed_s)
             try:
                 covered = await self._credit.hold(self._account_id, self._session, amount)
             except Exception:  # noqa: BLE001  # the root of a task
