@@ -61,7 +61,7 @@ class Inflater:
                 return
 
     def finish(self) -> None:
-        """All has arrived."""
+        """All has arrived. Raises `DownloadFailed` if that is not the end of what was encoded."""
         if self._inflate is None or not self._inflate.eof:
             raise self._broken()
 

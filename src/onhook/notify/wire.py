@@ -29,7 +29,7 @@ _STATUS_LINES = (b"\nHTTP/1.", b"\rHTTP/1.")  # the parser passes over any line 
 
 
 class BoundedConnector(aiohttp.TCPConnector):
-    """Connections whose replies are bounded."""
+    """Connections of which a reply is parsed to its bounds and no further."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

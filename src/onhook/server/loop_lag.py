@@ -53,7 +53,7 @@ class LoopLag:
         self._timer = self._loop.call_later(EVERY_S, self._look)
 
     def stop(self) -> None:
-        """No more looks."""
+        """Measures no more; the lag is 0 from now on."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -58,7 +58,7 @@ class Metrics:
         )
 
     def request(self, block: str, status: str, seconds: float) -> None:
-        """A request was answered."""
+        """Counts a request by its block and status; ``seconds`` from its arrival to the reply."""
         self._requests.labels(block, status).inc()
         self._request_seconds.labels(block).observe(seconds)
 
@@ -67,7 +67,7 @@ class Metrics:
         self._hangup_seconds.observe(seconds)
 
     def attempt(self, outcome: str) -> None:
-        """A notification was tried."""
+        """Counts a try to deliver a notification, by what it came to."""
         self._attempts.labels(outcome).inc()
 
     def http_refused(self) -> None:
@@ -79,7 +79,7 @@ class Metrics:
         self._loop_lag.observe(seconds)
 
     def ended(self, ended_by: str, cause: str) -> None:
-        """A call ended."""
+        """Counts a call that is over, by who ended it and why."""
         self._ended.labels(ended_by, cause).inc()
 
     def watch_calls(self, states: Iterable[str], count: Callable[[], Mapping[str, int]]) -> None:
