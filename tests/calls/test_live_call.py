@@ -11,21 +11,28 @@ from structlog.testing import capture_logs
 from onhook import call as machine
 from onhook import urls
 from onhook.blocks.hangup import HangupRequest
-from onhook.call import Limits, State
+from onhook.call import Job, Limits, State
+from onhook.call.works import Saying
 from onhook.calls import clock
+from onhook.calls.callees import Callee, Route
 from onhook.calls.first_leg import IncomingLeg
 from onhook.calls.live_call import LiveCall
+from onhook.calls.outbound import Outbound, OutboundLeg
 from onhook.calls.phone_listener import PhoneListener
 from onhook.calls.resources import Resources
+from onhook.calls.services import CallServices
 from onhook.calls.speaking import PreparedMessage
 from onhook.media import sounds
 from onhook.media.errors import QueueFull
 from onhook.media.stream import Signs
 from onhook.message import Gender, Say
+from onhook.numbers import E164
 from onhook.phone.cause import SipCause
 from onhook.phone.lifecycle import CallState
 from onhook.phone.sdp import RemoteMedia, SdpCodec
-from onhook.store import CallRecord
+from onhook.phone.trunk import CallerId, Trunk
+from onhook.store import CallRecord, StoreError
+from phone.peer import line
 
 REQUEST = HangupRequest(session="S", message=(Say("Good bye.", "en", Gender.FEMALE),))
 
@@ -87,6 +94,26 @@ class Plane:
     signs = Signs()
 
 
+def services_of(plane: Plane, told: list[str], **others: object) -> CallServices:
+    async def allocate(*_: object) -> Resources:
+        return Resources(message=PreparedMessage((sounds.beep(),)))
+
+    services = SimpleNamespace(
+        plane=plane,
+        allocator=SimpleNamespace(allocate=allocate),
+        spools=None,
+        recording=None,
+        metrics=SimpleNamespace(ended=lambda by, cause: told.append(f"{by} {cause}")),
+        deliver=lambda _: None,
+        silence_s=0,
+        **others,
+    )
+    return cast(CallServices, services)
+
+
+METER = cast(Any, SimpleNamespace(follow=lambda *_: None))
+
+
 def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
     def write(_session: str, _writes: object, on_disk: Any) -> "asyncio.Future[None]":
         done = asyncio.get_running_loop().create_future()
@@ -94,27 +121,14 @@ def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
         asyncio.get_running_loop().call_soon(on_disk)
         return done
 
-    async def allocate(*_: object) -> Resources:
-        return Resources(message=PreparedMessage((sounds.beep(),)))
-
     told: list[str] = []
-    services = SimpleNamespace(
-        plane=Plane(broken),
-        journal=SimpleNamespace(write=write),
-        allocator=SimpleNamespace(allocate=allocate),
-        spools=None,
-        recording=None,
-        metrics=SimpleNamespace(ended=lambda by, cause: told.append(f"{by} {cause}")),
-        deliver=lambda _: None,
-        silence_s=0,
-    )
-    meter = SimpleNamespace(follow=lambda *_: None)
+    services = services_of(Plane(broken), told, journal=SimpleNamespace(write=write))
     record = CallRecord("S", "AA-C-1", "A", "main", "", "", "+6531234567", 0, "SGD", "0.020")
     now_s = clock.now_s()
     call, effects = machine.arrive("S", urls.parse("http://127.0.0.1/"), Limits(settle_s=0), now_s)
     leg = Leg()
     first = IncomingLeg(cast(Any, leg), lambda _: "127.0.0.1", audio_from_anywhere=False)
-    live = LiveCall(record, call, first, cast(Any, services), cast(Any, meter))
+    live = LiveCall(record, call, first, services, METER)
     live.begin(effects, ExitStack())
     return live, leg, told
 
@@ -139,3 +153,31 @@ async def test_what_cannot_be_done_ends_the_call(broken: str, said: list[object]
     assert leg.said == said
     assert len(told) == 1
     assert [line["event"] for line in logs].count("call_broken") == 1
+
+
+async def test_a_call_of_ours_that_cannot_be_recorded_is_none_of_the_phone_either() -> None:
+    """No INVITE has left, so nothing else would ever end it."""
+
+    def refuse(*_: object) -> "asyncio.Future[None]":
+        done = asyncio.get_running_loop().create_future()
+        done.set_exception(StoreError("as a test wants it"))
+        return done
+
+    told: list[str] = []
+    journal = SimpleNamespace(write=refuse, forget=lambda _: None)
+    services = services_of(Plane(""), told, journal=journal)
+    async with line() as on:
+        trunk = Route("trunk", Trunk("127.0.0.1", 5060), CallerId("+6531234567"))
+        leg = OutboundLeg(Outbound(on.endpoint, on.clock), Callee(E164("+6591112222"), (trunk,)))
+        record = CallRecord("S", "AA-C-1", "A", "main", "", "", "", 0, "SGD", "0.020")
+        job = Job(1, "dial", work=Saying())
+        call, _ = machine.dial("S", job, Limits(), clock.now_s(), ring_s=60, max_s=None)
+        held, given_back = ExitStack(), list[str]()
+        held.callback(given_back.append, "its place")
+        live = LiveCall(record, call, leg, services, METER)
+        live.reserve_port(held)
+        live.begin((), held)
+        assert on.endpoint.live_calls == 1
+        await asyncio.sleep(0.01)
+        assert on.endpoint.live_calls == 0
+        assert given_back == ["its place"]
