@@ -30,7 +30,7 @@ from onhook.numbers import E164
 from onhook.phone.cause import SipCause
 from onhook.phone.lifecycle import CallState
 from onhook.phone.sdp import RemoteMedia, SdpCodec
-from onhook.phone.trunk import CallerId, Trunk
+from onhook.phone.trunk import ShownCaller, Trunk
 from onhook.store import CallRecord, StoreError
 from phone.peer import line
 
@@ -167,7 +167,7 @@ async def test_a_call_of_ours_that_cannot_be_recorded_is_none_of_the_phone_eithe
     journal = SimpleNamespace(write=refuse, forget=lambda _: None)
     services = services_of(Plane(""), told, journal=journal)
     async with line() as on:
-        trunk = Route("trunk", Trunk("127.0.0.1", 5060), CallerId("+6531234567"))
+        trunk = Route("trunk", Trunk("127.0.0.1", 5060), ShownCaller("+6531234567"))
         leg = OutboundLeg(Outbound(on.endpoint, on.clock), Callee(E164("+6591112222"), (trunk,)))
         record = CallRecord("S", "AA-C-1", "A", "main", "", "", "", 0, "SGD", "0.020")
         job = Job(1, "dial", work=Saying())
