@@ -20,6 +20,7 @@ from pathlib import Path
 
 import uvloop
 
+from onhook import urls
 from onhook.call import Notification
 from onhook.store import (
     Account,
@@ -73,7 +74,13 @@ def life(number: int) -> Iterator[Writes]:
 def _told(call: CallRecord) -> Notification:
     notification = f"msg_{call.session}_{call.sequence}"
     return Notification(
-        notification, call.session, call.app_id, call.sequence, call.contact_url, FIELDS, 1
+        notification,
+        call.session,
+        call.app_id,
+        call.sequence,
+        urls.stored(call.contact_url),
+        FIELDS,
+        1,
     )
 
 

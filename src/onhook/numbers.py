@@ -9,7 +9,7 @@ as a national number; docs/numbers.md has the table.
 
 import re
 from collections.abc import Callable, Iterable
-from typing import NewType, Protocol
+from typing import NewType, Protocol, TypeGuard
 
 import phonenumbers
 from phonenumbers import PhoneNumber
@@ -139,6 +139,11 @@ def dialable(text: str) -> E164 | None:
     """
     number = _checked(_plain(text))
     return number if number is not None and is_possible(number) else None
+
+
+def is_e164(text: str) -> TypeGuard[E164]:
+    """Whether it is a number as it stands."""
+    return _checked(text) is not None
 
 
 def says_country(text: str) -> bool:

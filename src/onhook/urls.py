@@ -25,6 +25,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from typing import TypeAlias
 from urllib.parse import quote
 
 import idna
@@ -92,6 +93,26 @@ class WebUrl:
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.host_header}{self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnusableUrl:
+    """A text that was stored as a URL and may not be called, now or any more; `detail` says why."""
+
+    text: str = dataclasses.field(repr=False)
+    detail: str
+
+
+StoredUrl: TypeAlias = WebUrl | UnusableUrl
+"""What was written as a URL: whoever only lists it needs its text alone."""
+
+
+def stored(text: str) -> StoredUrl:
+    """The URL that was written like this."""
+    try:
+        return parse(text)
+    except UrlRefused as error:
+        return UnusableUrl(text, error.detail)
 
 
 def parse(url: str, max_length: int = MAX_LENGTH) -> WebUrl:

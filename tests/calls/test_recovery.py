@@ -121,7 +121,7 @@ def test_a_call_on_its_way_out_keeps_its_own_end() -> None:
 def test_who_is_told() -> None:
     record = call(state="running", dialog=LEFT, sequence=3, **CONTACT)
     after, [told] = ended(record, None, 5000)
-    assert (told.sequence, after.sequence, told.url) == (4, 4, "http://a.example/")
+    assert (told.sequence, after.sequence, told.url.text) == (4, 4, "http://a.example/")
     fields = told.fields
     assert (fields["ivr_block"], fields["tag"], fields["call_state"]) == ("play", "t", "ended")
     assert after.dialog == LEFT  # it is still to be ended at the phone

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from notify.doubles import allows
 from onhook.notify.addresses import AddressPolicy, canonical
-from onhook.urls import MAX_LENGTH, UrlRefused, parse
+from onhook.urls import MAX_LENGTH, UnusableUrl, UrlRefused, WebUrl, parse, stored
 
 
 @pytest.mark.parametrize(
@@ -228,3 +228,15 @@ def test_never_anything_but_a_clear_answer(text: str) -> None:
     other = urlsplit(str(url))
     assert (other.hostname or "").strip("[]") == url.host
     assert (other.port or {"http": 80, "https": 443}[other.scheme]) == url.port
+
+
+def test_what_was_stored_is_a_url_or_says_why_not() -> None:
+    usable = stored("HTTPS://Example.com/a#b")
+    assert isinstance(usable, WebUrl)
+    assert (usable.text, str(usable)) == ("HTTPS://Example.com/a#b", "https://example.com/a")
+    assert usable == parse("https://example.com/a")
+    assert usable.with_query("b=c").text == "https://example.com/a?b=c"
+    unusable = stored("ftp://example.com/")
+    assert isinstance(unusable, UnusableUrl)
+    assert unusable.text == "ftp://example.com/"
+    assert "http://" in unusable.detail

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
+from onhook import urls
 from onhook.call import Notification
 from onhook.notify.addresses import AddressPolicy, IPAddress
 from onhook.notify.attempt import Attempt, AttemptOutcome
@@ -166,14 +167,18 @@ async def secrets_of(app_id: str) -> AppSecrets | None:
 
 
 def notification(
-    name: str, session: str = "S1", host: str = "example.com", **changes: object
+    name: str,
+    session: str = "S1",
+    host: str = "example.com",
+    url: str = "",
+    **changes: object,
 ) -> Notification:
     values: dict[str, object] = {
         "notification_id": name,
         "session": session,
         "sequence": 1,
         "app_id": "app",
-        "url": f"https://{host}/notify",
+        "url": urls.stored(url or f"https://{host}/notify"),
         "fields": {"ivr_block": "hangup"},
         "created_ms": 1,
     }

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from notify.doubles import secret_of
-from onhook import __version__
+from onhook import __version__, urls
 from onhook.call import Notification
 from onhook.notify.errors import SecretUnusable
 from onhook.notify.message import as_json, build, encode
@@ -23,7 +23,7 @@ ENDED = Notification(
     session="S1",
     sequence=3,
     app_id="app",
-    url="https://example.com/calls?mine=%7e&b=1",
+    url=urls.parse("https://example.com/calls?mine=%7e&b=1"),
     fields={"ivr_block": "hangup", "from": "+6511111111", "tag": "Grüße & 你好", "empty": ""},
     created_ms=1,
 )
@@ -86,7 +86,7 @@ def test_a_parameter_of_the_notify_url_with_the_name_of_a_field_is_not_sent(
 
 def test_json_is_the_body_alone_and_signed_like_a_form() -> None:
     message = build(replace(ENDED, format="json"), SECRETS, now := int(time.time()))
-    assert str(message.url) == ENDED.url
+    assert str(message.url) == ENDED.url.text
     assert message.headers["Content-Type"] == "application/json"
     assert message.headers["X-Hoiio-Signature"] == hoiio_signature(message.body, "token")
     assert json.loads(message.body) == ENDED.fields
@@ -117,7 +117,7 @@ def test_half_a_character_does_not_stop_a_notification() -> None:
 
 def test_what_cannot_be_sent_is_refused() -> None:
     with pytest.raises(UrlRefused):
-        build(replace(ENDED, url="ftp://example.com/"), SECRETS, 0)
+        build(replace(ENDED, url=urls.stored("ftp://example.com/")), SECRETS, 0)
     with pytest.raises(SecretUnusable):
         build(ENDED, AppSecrets("token", ("nonsense",)), 0)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
+from onhook import urls
 from onhook.store import Account, Application, CallRecord, Number, Store, StoredNotification, schema
 
 ACCOUNT = Account("main", "main", "AA", "SGD", 1)
@@ -33,7 +34,7 @@ def notification(session: str, sequence: int, **changes: object) -> StoredNotifi
         session=session,
         app_id=APPLICATION.app_id,
         sequence=sequence,
-        url="http://example.com/",
+        url=urls.parse("http://example.com/"),
         fields={"tag": "東京"},
         created_ms=1000 + sequence,
     )

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from onhook.urls import StoredUrl
+
 _HEADER_SAFE = re.compile(r"[!-~]{1,255}")
 
 
@@ -23,8 +25,8 @@ class Notification:
     """Whose secrets sign it."""
     sequence: int
     """Number within the session, sent as ``X-Onhook-Event``."""
-    url: str = field(repr=False)
-    """The notify_url as the application gave it."""
+    url: StoredUrl = field(repr=False)
+    """Where it goes. One that was read from the disk may be unusable, and is then given up."""
     fields: Mapping[str, str] = field(repr=False)
     """The notification's parameters, in the order in which they are sent."""
     created_ms: int

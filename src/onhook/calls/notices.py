@@ -87,7 +87,7 @@ def notification(
         session=record.session,
         app_id=record.app_id,
         sequence=sequence,
-        url=contact.url.text,
+        url=contact.url,
         fields=told,
         created_ms=record.written_ms,
         format=record.facts.format or "form",

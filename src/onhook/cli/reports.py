@@ -175,7 +175,7 @@ async def list_notifications(data: Path, which: Wanted, as_json: bool) -> None:
                 one.state,
                 one.attempts,
                 text_of(one.next_ms),
-                one.url,
+                one.url.text,
             )
             for one in found
         ],
@@ -221,7 +221,7 @@ def _show_notification(report: NotificationReport) -> None:
             ("notification", one.notification_id),
             ("session", one.session),
             ("event", one.sequence),
-            ("url", one.url),
+            ("url", one.url.text),
             ("made", text_of(one.created_ms)),
             ("state", one.state),
             ("next attempt", text_of(one.next_ms)),

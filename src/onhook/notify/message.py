@@ -18,7 +18,7 @@ from urllib.parse import unquote_plus, urlencode
 from onhook import __version__
 from onhook.call import Notification
 from onhook.notify.signatures import AppSecrets, hoiio_signature, webhook_headers
-from onhook.urls import WebUrl, parse
+from onhook.urls import UnusableUrl, UrlRefused, WebUrl
 
 USER_AGENT = f"Onhook/{__version__}"
 """How requests to customers' servers name themselves."""
@@ -38,7 +38,9 @@ def build(notification: Notification, secrets: AppSecrets, timestamp_s: int) -> 
 
     Raises `UrlRefused` for a URL that may not be called, `SecretUnusable` for a broken secret.
     """
-    url = parse(notification.url)
+    url = notification.url
+    if isinstance(url, UnusableUrl):
+        raise UrlRefused(url.detail)
     if notification.format == "json":
         content_type, body = "application/json", as_json(notification.fields)
     else:

@@ -37,7 +37,7 @@ from onhook.notify.attempt import UNTRIED, Attempt, AttemptOutcome, DeliveryProg
 from onhook.notify.delivery import AttemptPlan, Delivery, Poster, Result, SecretsOf
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.slots import Slots
-from onhook.urls import UrlRefused, parse
+from onhook.urls import WebUrl
 
 log = structlog.get_logger()
 
@@ -344,11 +344,8 @@ class Outbox:
 
 def _server_of(notification: Notification) -> str:
     """Whom it goes to: of two servers on one machine, one may be dead and the other well."""
-    try:
-        url = parse(notification.url)
-    except UrlRefused:
-        return ""
-    return f"{url.host}:{url.port}"
+    url = notification.url
+    return f"{url.host}:{url.port}" if isinstance(url, WebUrl) else ""
 
 
 def _log_result(head: _Pending, result: Result) -> None:

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Literal
 
+from onhook import numbers
+
 Transport = Literal["udp", "tcp"]
 
 _NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?"
                    r"(\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*", re.ASCII)  # fmt: skip
 _USER = re.compile(r"[A-Za-z0-9+*#._-]{1,64}", re.ASCII)
-_NUMBER = re.compile(r"\+?[0-9]{1,20}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ class ShownCaller:
     private: bool = False
 
     def __post_init__(self) -> None:
-        if self.number and not _NUMBER.fullmatch(self.number):
-            raise ValueError("a caller id is a number, with or without its +")
+        if self.number and not numbers.is_e164(self.number):
+            raise ValueError("a caller id is a number in E.164, with its +")
 
 
 def called_user(called: str) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeDecorator
 from onhook import urls
 from onhook.call import Contact, Fields
 from onhook.store.records import NO_DIALOGS, NotificationContext, StoredDialogs
-from onhook.urls import UrlRefused
+from onhook.urls import StoredUrl, UrlRefused
 
 Value = TypeVar("Value")
 
@@ -41,6 +41,20 @@ class JsonColumn(TypeDecorator[Value], Generic[Value]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Value:
         """SQLAlchemy: out of a row."""
         return self.value(value)
+
+
+class UrlColumn(JsonColumn[StoredUrl]):
+    """A URL as it was given."""
+
+    cache_ok = True
+
+    def text(self, value: StoredUrl) -> str:
+        """As it was given."""
+        return value.text
+
+    def value(self, text: str) -> StoredUrl:
+        """Usable or not."""
+        return urls.stored(text)
 
 
 class JsonObject(JsonColumn[Mapping[str, Any]]):

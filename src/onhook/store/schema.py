@@ -16,7 +16,7 @@ from sqlalchemy import (
     event,
 )
 
-from onhook.store.json_columns import ContextColumn, DialogsColumn, JsonObject
+from onhook.store.json_columns import ContextColumn, DialogsColumn, JsonObject, UrlColumn
 
 REVISION = "0008"
 """The newest migration; a database that says so needs none."""
@@ -141,7 +141,7 @@ notifications = Table(
     Column("session", ForeignKey("calls.session"), nullable=False),
     Column("app_id", String(16), nullable=False),
     Column("sequence", Integer, nullable=False),
-    Column("url", Text, nullable=False),
+    Column("url", UrlColumn, nullable=False),
     Column("fields", JsonObject, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("state", String(12), nullable=False),
