@@ -122,7 +122,7 @@ class Tells(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class DocumentedReply:
     """One thing that a request can be answered."""
 
     status: str
@@ -138,9 +138,9 @@ def params(asked: Asked) -> tuple[Param, ...]:
     return (*asked.params, idempotency.PARAM)
 
 
-def replies(asked: Asked) -> tuple[Reply, ...]:
+def replies(asked: Asked) -> tuple[DocumentedReply, ...]:
     """Every reply to a request in the order of evaluation, one for each parameter that can be missing."""
-    found: list[Reply] = []
+    found: list[DocumentedReply] = []
     for status in asked.statuses:
         if status == "error_X_param_missing":
             missing = (
@@ -149,7 +149,7 @@ def replies(asked: Asked) -> tuple[Reply, ...]:
             found += (_refusal(name, statuses.detail(name)) for name in missing)
         elif status == statuses.SUCCESS:
             body = {"status": status, **_answer(asked)}
-            found.append(Reply(status, statuses.detail(status), body))
+            found.append(DocumentedReply(status, statuses.detail(status), body))
         else:
             found.append(_refusal(status, statuses.detail(status, *_likely(asked, status))))
     return tuple(found)
@@ -221,8 +221,8 @@ def _switches(param: Param) -> bool:
     return param.kind is Kind.SWITCH and bool(param.example)
 
 
-def _refusal(status: str, sentence: str) -> Reply:
-    return Reply(status, sentence, {"status": status, "detail": sentence})
+def _refusal(status: str, sentence: str) -> DocumentedReply:
+    return DocumentedReply(status, sentence, {"status": status, "detail": sentence})
 
 
 def _answer(asked: Asked) -> dict[str, Any]:

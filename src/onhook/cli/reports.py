@@ -193,7 +193,7 @@ async def show_notification(data: Path, notification_id: str, as_json: bool) -> 
         return
     _show_notification(report)
     show_line()
-    show_fields(_told(report.notification).items())
+    show_fields(report.notification.fields.items())
 
 
 async def replay_notification(data: Path, notification_id: str) -> None:
@@ -253,7 +253,7 @@ def _untold(report: CallReport) -> Fields:
 
 
 def _notification_fields(one: StoredNotification) -> Fields:
-    return {**asdict(one), "fields": _told(one)}
+    return asdict(one)
 
 
 def _report_fields(report: NotificationReport) -> Fields:
@@ -264,11 +264,6 @@ def _report_fields(report: NotificationReport) -> Fields:
 def _without(record: AttemptRecord | RefusedRequest, name: str) -> Fields:
     """A record that is shown below the one that it belongs to."""
     return {field: value for field, value in asdict(record).items() if field != name}
-
-
-def _told(one: StoredNotification) -> Fields:
-    """The parameters that were, or will be, sent."""
-    return one.fields
 
 
 def _print_json(value: object) -> None:
