@@ -465,7 +465,9 @@ def mutated_rtp() -> st.SearchStrategy[bytes]:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(mutated_rtp(), max_size=8))
 def test_no_datagram_disturbs_a_stream(datagrams: list[bytes]) -> None:
