@@ -137,6 +137,7 @@ def test_another_script_and_mere_marks_are_not_spoken(espeak: Espeak) -> None:
     assert given(espeak, "bf_emma", "... !") == []
 
 
+@pytest.mark.slow  # its process gives way to all others, whose tests would keep it from its deadline
 def test_the_real_model_speaks(espeak: Espeak, vectors: Path) -> None:
     model = Kokoro(vectors)
     try:
