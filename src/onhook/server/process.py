@@ -29,29 +29,17 @@ from onhook.api.idempotency import KeptReplies
 from onhook.api.pages import routes as reference_routes
 from onhook.api.ratelimit import RateLimit
 from onhook.api.refusals import Refusals
-from onhook.call import Limits, State
-from onhook.call.works import RecordingSettings
-from onhook.calls.arrivals import Arrivals
-from onhook.calls.callees import Callees
+from onhook.call import State
 from onhook.calls.charging import Charging
 from onhook.calls.clock import SettledClock
-from onhook.calls.concurrency import CallsInProgress
-from onhook.calls.credit import Credit
 from onhook.calls.deliveries import Attempts, hand_over_replays, progress_of
 from onhook.calls.directory import Directory
 from onhook.calls.journal import Journal
-from onhook.calls.outbound import Outbound
-from onhook.calls.placing import Placing
 from onhook.calls.preparation import MessageReader, Preparation
-from onhook.calls.pricing import Pricing
 from onhook.calls.recordings import web as recordings_web
 from onhook.calls.recordings.store import RecordingStore
 from onhook.calls.recovery import PhoneRecovery, settle
 from onhook.calls.register import CallRegister
-from onhook.calls.resources import Allocator
-from onhook.calls.rooms import Rooms
-from onhook.calls.services import CallServices
-from onhook.calls.switchboard import Switchboard
 from onhook.media.plane import MediaPlane
 from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
@@ -74,6 +62,7 @@ from onhook.server.occupancy import Occupied, occupied
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.prompt_making import make_renderer, prompt_directory
 from onhook.server.settings import Settings
+from onhook.server.wiring import Openings, call_control
 from onhook.speech.errors import DirectoryUnusable
 from onhook.speech.installed import installed_voices
 from onhook.speech.renderer import Renderer
@@ -143,41 +132,29 @@ class Server:
             recordings = self._open_recordings(stack)
             plane = await self._open_media(stack)
             endpoint = SipEndpoint(
-                on_call=lambda leg: arrivals.arrive(leg),
+                on_call=lambda leg: control.arrivals.arrive(leg),
                 trusted_peers=self._settings.trusted_peers,
                 trying=False,  # a call rings once it is on disk, see LiveCall.begin
                 admits=self._admission(stack).admits,
                 user_agent=f"Onhook/{__version__}",
             )
             charging = Charging(store.money, self._settings.rate)
-            pricing = Pricing(directory, charging, Credit(store.money))
-            in_progress = CallsInProgress(self._settings.max_calls)
-            callees = Callees(directory)
-            rooms, outbound = Rooms(plane.open_room), Outbound(endpoint)
-            self._metrics.watch_trunks(lambda: outbound.counters)
-            services = CallServices(
-                worker=self._settings.worker,
-                limits=_limits(self._settings),
-                store=store,
-                directory=directory,
-                in_progress=in_progress,
-                journal=journal,
-                plane=plane,
-                allocator=Allocator(preparation, directory, callees, pricing, rooms, in_progress),
-                metrics=self._metrics,
-                deliver=outbox.deliver,
-                pricing=pricing,
-                outbound=outbound,
-                rooms=rooms,
-                spools=recordings,
-                recording=RecordingSettings(recordings.new, beep=self._settings.record_beep),
-                local_ip=endpoint.local_address_towards,
-                audio_from_anywhere=self._settings.rtp_latching == "any",
-                silence_s=self._settings.silence_s,
+            control = call_control(
+                Openings(
+                    settings=self._settings,
+                    metrics=self._metrics,
+                    store=store,
+                    journal=journal,
+                    directory=directory,
+                    charging=charging,
+                    preparation=preparation,
+                    recordings=recordings,
+                    plane=plane,
+                    endpoint=endpoint,
+                    deliver=outbox.deliver,
+                )
             )
-            register = CallRegister()
-            arrivals = Arrivals(services, register, self._settings.country)
-            placing = Placing(services, preparation, callees, register)
+            register = control.register
             left = await self._settle(store)
             pending = await store.undelivered(self._settings.worker)
             outbox.resume([(stored, progress_of(stored)) for stored in pending])
@@ -191,7 +168,7 @@ class Server:
             api = Api(
                 directory=directory,
                 read_message=read_message,
-                run=Switchboard(services, register, placing).run,
+                run=control.switchboard.run,
                 rate_limit=RateLimit(self._settings.rate_limit),
                 status_per_minute=self._settings.status_rate_limit,
                 metrics=self._metrics,
@@ -501,16 +478,6 @@ async def _keyring(store: Store, data: Path) -> Keyring:
         return await keyring_of(store, data)
     except (KeyringError, StoreError) as error:
         raise StartError(str(error)) from error
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        ringing_s=settings.ringing_s,
-        idle_s=settings.idle_s,
-        session_s=settings.session_s,
-        settle_s=settings.settle_ms / 1000,
-        reject_code=settings.reject_code,
-    )
 
 
 def _listen(address: tuple[str, int]) -> socket.socket:
