@@ -108,6 +108,7 @@ def test_what_is_not_its_pattern_is_refused(keys: str, monkeypatch: pytest.Monke
         (SESSION, replace(KEYS, required=False), HOW, MOST),
         (SESSION, KEYS, replace(HOW, values=("fast", "slow", "slower")), MOST),
         (SESSION, replace(KEYS, kind=Kind.WHOLE), HOW, MOST),
+        (SESSION, KEYS, replace(HOW, default="slower"), MOST),
     ],
     ids=[
         "an attribute too many",
@@ -118,12 +119,13 @@ def test_what_is_not_its_pattern_is_refused(keys: str, monkeypatch: pytest.Monke
         "neither required nor with a default",
         "other values",
         "another type",
+        "a default that is no value",
     ],
 )
 def test_a_declaration_that_says_something_else_than_its_request_is_refused(
     params: tuple[Param, ...],
 ) -> None:
-    with pytest.raises(TypeError, match="PressRequest"):
+    with pytest.raises(TypeError, match=r"PressRequest|slower"):
         replace(PRESS, params=params)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from onhook import numbers, urls
 from onhook.blocks import Refused
 from onhook.calls.clock import SINGAPORE
+from onhook.numbers import E164
 from onhook.urls import UrlRefused, WebUrl
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})")
@@ -41,7 +42,7 @@ def page(given: Mapping[str, str]) -> int:
     return int(text)
 
 
-def number(given: Mapping[str, str], name: str) -> str:
+def number(given: Mapping[str, str], name: str) -> E164:
     """A phone number in E.164. Raises :class:`Refused`."""
     found = numbers.e164(given[name])
     if found is None:

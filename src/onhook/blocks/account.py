@@ -3,7 +3,7 @@
 Source: reference, sections 2, 6 and 7. They answer at once and, but for one, change nothing.
 """
 
-from onhook.blocks.declaration import ACCESS_TOKEN, APP_ID, ENDED, Field
+from onhook.blocks.declaration import ACCESS_TOKEN, APP_ID, ENDED, NOTIFY_URL_MAX, Field
 from onhook.blocks.endpoint import Endpoint
 from onhook.blocks.params import Kind, Param
 
@@ -262,7 +262,7 @@ UPDATE_FORWARDING = Endpoint(
             "forward_to",
             Kind.FORWARD_TO,
             "The URL, absolute, http or https. Without it the number stays as it is.",
-            max_length=4000,
+            max_length=NOTIFY_URL_MAX,
             example=_FORWARD_TO,
         ),
         Param(

@@ -1,10 +1,12 @@
 """The vocabulary in which a block is declared."""
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from onhook import urls
 from onhook.blocks import statuses
-from onhook.blocks.params import Kind, Param, check_request, syntax_statuses
+from onhook.blocks.params import Kind, Param, check_request, default_of, syntax_statuses
 from onhook.blocks.request import BlockRequest
 
 MESSAGE_MAX = 1000
@@ -12,7 +14,7 @@ MESSAGE_MAX = 1000
 at the parameter and 500 at the status; 500 stems from an older generation of the documentation."""
 
 TAG_MAX = 256
-NOTIFY_URL_MAX = 4000
+NOTIFY_URL_MAX = urls.MAX_LENGTH
 
 
 class Place(enum.Enum):
@@ -83,10 +85,14 @@ class Block:
     """The reply to a request that was accepted, beside ``status``."""
     at: str = ""
     """Path under ``/open/``, where it is not that of an IVR block."""
+    defaults: Mapping[str, object] = field(init=False, repr=False, compare=False)
+    """Attributes of the request that its parameters have a default for."""
 
     def __post_init__(self) -> None:
         """Raises TypeError where the parameters and the request do not say the same."""
         check_request(self.request, self.params)
+        defaults = {one.attribute: default_of(one) for one in self.params if one.default}
+        object.__setattr__(self, "defaults", defaults)
 
     @property
     def path(self) -> str:

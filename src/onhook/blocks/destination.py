@@ -15,7 +15,9 @@ MEMBERS_MAX = 8
 _ROOM = re.compile(r"(?:\+[0-9]{0,3})?room:(.*)", re.DOTALL)
 """Two clients in the wild put a country code before everything (reference, section 1)."""
 _ROOM_NAME = re.compile(r"[A-Za-z0-9._-]{0,32}")
-_DIGITS = re.compile(r"[0-9*#A-D,]{1,64}")
+DIGITS = r"[0-9*#A-D,]{1,64}"
+"""Keys that can be sent, as a pattern; ``,`` is a pause of one second."""
+_DIGITS = re.compile(DIGITS)
 
 
 CallerId: TypeAlias = E164 | Literal["private"]

@@ -5,6 +5,7 @@ held together when the block is declared (:func:`check_request`). A default is s
 """
 
 import enum
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Literal, get_type_hints
@@ -89,7 +90,7 @@ class Param:
     values: tuple[str, ...] = ()
     pattern: str = ""
     default: str = ""
-    """What is read where it is absent or empty. Without a default, the request has its own word for that:
+    """What holds where it is absent or empty. Without a default, the request has its own word for that:
     None, nothing, or False."""
     status: str = ""
     """The status of a value that cannot be used, where the kind does not say it."""
@@ -126,6 +127,20 @@ def syntax_statuses(param: Param) -> tuple[str, ...]:
             return (f"error_invalid_{param.name}",)
         case _:
             return ()
+
+
+def default_of(param: Param) -> object:
+    """The value of its default. Raises TypeError where that is none that the parameter could have."""
+    text = param.default
+    match param.kind:
+        case Kind.WHOLE if text.isdigit() and param.low <= int(text) <= param.high:
+            return int(text)
+        case Kind.CHOICE if text in param.values:
+            return text
+        case Kind.PATTERN if re.fullmatch(param.pattern, text):
+            return text
+        case _:
+            raise TypeError(f"{param.name} cannot be {text!r} by default")
 
 
 def check_request(request: type[BlockRequest], params: Sequence[Param]) -> None:

@@ -55,9 +55,9 @@ def parse(block: Block, given: Mapping[str, str], read_message: ReadMessage) -> 
     Returns the block's own request. Unknown parameters are ignored; one that is absent or empty has its
     declared default (reference, section 1). The required ones are there: ``check_present`` comes first.
     """
-    values: dict[str, object] = {}
+    values = dict(block.defaults)
     for param in block.params:
-        text = given.get(param.name) or param.default
+        text = given.get(param.name)
         if not text or param.kind is Kind.CREDENTIAL:
             continue
         values[param.attribute] = (
