@@ -19,7 +19,7 @@ from onhook.registry import complete
 REGISTRIES = [
     (works, re.compile(r"^ +_for\((\w+), .*\),\n", re.MULTILINE)),
     (parsing, re.compile(r"^ +(Kind\.\w+): _\w+,\n", re.MULTILINE)),
-    (performer, re.compile(r"^ +(machine\.\w+): Performer\.\w+,\n", re.MULTILINE)),
+    (performer, re.compile(r"^ +(effects\.\w+): Performer\.\w+,\n", re.MULTILINE)),
 ]
 """Modules with a registry, and the lines of its entries."""
 

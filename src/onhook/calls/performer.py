@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, get_args
 
 from onhook import call as machine
-from onhook.call import Effect
+from onhook.call import effects
 from onhook.calls import clock
 from onhook.calls.call_media import CallMedia
 from onhook.calls.call_requests import CallRequests
@@ -64,19 +64,19 @@ class Performer:
         if self.peer is not None:
             self.peer.pass_on(digit)
 
-    def drop_peer(self, _: machine.DropPeer | None = None) -> None:
+    def drop_peer(self, _: effects.DropPeer | None = None) -> None:
         """Hangs the peer up, if there is one."""
         if self.peer is not None:
             self.peer.drop()
 
-    def reserve(self, _: machine.Reserve) -> None:
+    def reserve(self, _: effects.Reserve) -> None:
         """Asks nothing: whoever asked goes on to prepare."""
 
-    def refuse(self, effect: machine.Refuse | machine.Overtake) -> None:
+    def refuse(self, effect: effects.Refuse | effects.Overtake) -> None:
         """The request is answered with an error."""
         self._requests.of(effect.request_id).refuse(effect.status)
 
-    def answer(self, _: machine.Answer) -> None:
+    def answer(self, _: effects.Answer) -> None:
         """200, and the stream is open before it leaves."""
         port = self._media.port
         offer = self._leg.offer
@@ -84,16 +84,16 @@ class Performer:
             self._media.open(offer, self._leg.latching())
         self._leg.answer(port)
 
-    def reject(self, effect: machine.Reject) -> None:
+    def reject(self, effect: effects.Reject) -> None:
         """A final response, after which nothing more is heard of the caller."""
         self._leg.reject(effect.code)
         self._soon(lambda: self._call.feed(machine.HangupDone(clock.now_s())))
 
-    def hang_up(self, _: machine.HangUp) -> None:
+    def hang_up(self, _: effects.HangUp) -> None:
         """BYE, or CANCEL to a callee."""
         self._leg.hangup()
 
-    def play(self, effect: machine.Play) -> None:
+    def play(self, effect: effects.Play) -> None:
         """The message of a request, and a beep."""
         request_id, feed = effect.request_id, self._call.feed
         self._media.say(
@@ -103,27 +103,27 @@ class Performer:
             beep=effect.beep,
         )
 
-    def loop(self, effect: machine.Loop) -> None:
+    def loop(self, effect: effects.Loop) -> None:
         """The message of a request, again and again."""
         self._media.loop_message(self._requests.resources_of(effect.request_id))
 
-    def ring_back(self, _: machine.RingBack) -> None:
+    def ring_back(self, _: effects.RingBack) -> None:
         """The tone of somebody else's phone."""
         self._media.ring_back()
 
-    def stop_playing(self, _: machine.StopMedia | machine.StopPlaying) -> None:
+    def stop_playing(self, _: effects.StopMedia | effects.StopPlaying) -> None:
         """Cuts off what plays."""
         self._media.stop_playing()
 
-    def start_recording(self, effect: machine.StartRecording) -> None:
+    def start_recording(self, effect: effects.StartRecording) -> None:
         """Both sides, from now on."""
         self._media.record(effect.name)
 
-    def stop_recording(self, effect: machine.StopRecording) -> None:
+    def stop_recording(self, effect: effects.StopRecording) -> None:
         """It is complete."""
         self._media.stop_recording(effect.name)
 
-    def reach(self, effect: machine.Reach) -> None:
+    def reach(self, effect: effects.Reach) -> None:
         """Calls the peer; its INVITE leaves when what takes it back is on disk."""
         resources = self._requests.resources_of(effect.request_id)
         if resources.callee is None:
@@ -141,12 +141,12 @@ class Performer:
         self._call.dialog_changed()
         self.launch = self.peer.launch
 
-    def bridge(self, _: machine.Bridge) -> None:
+    def bridge(self, _: effects.Bridge) -> None:
         """The two legs hear one another."""
         if self.peer is not None:
             self._media.join(self.peer.media)
 
-    def join_room(self, effect: machine.JoinRoom) -> None:
+    def join_room(self, effect: effects.JoinRoom) -> None:
         """The call takes the seat that it has."""
         seat = self._requests.resources_of(effect.request_id).seat
         if seat is not None and self._media.stream is not None:
@@ -156,30 +156,30 @@ class Performer:
 Performance: TypeAlias = Callable[[Performer, Any], None]
 """Performs an effect of one kind."""
 
-EFFECTS: Final = frozenset(get_args(Effect)) - {machine.Accept, machine.Notify}
+EFFECTS: Final = frozenset(get_args(effects.Effect)) - {effects.Accept, effects.Notify}
 """The effects that are performed; the other two are written."""
 
 PERFORM: Final[Mapping[type, Performance]] = complete(
     "performer",
     EFFECTS,
     {
-        machine.Reserve: Performer.reserve,
-        machine.Refuse: Performer.refuse,
-        machine.Overtake: Performer.refuse,
-        machine.Answer: Performer.answer,
-        machine.Reject: Performer.reject,
-        machine.HangUp: Performer.hang_up,
-        machine.Play: Performer.play,
-        machine.Loop: Performer.loop,
-        machine.RingBack: Performer.ring_back,
-        machine.StopPlaying: Performer.stop_playing,
-        machine.StopMedia: Performer.stop_playing,
-        machine.StartRecording: Performer.start_recording,
-        machine.StopRecording: Performer.stop_recording,
-        machine.Reach: Performer.reach,
-        machine.Bridge: Performer.bridge,
-        machine.DropPeer: Performer.drop_peer,
-        machine.JoinRoom: Performer.join_room,
+        effects.Reserve: Performer.reserve,
+        effects.Refuse: Performer.refuse,
+        effects.Overtake: Performer.refuse,
+        effects.Answer: Performer.answer,
+        effects.Reject: Performer.reject,
+        effects.HangUp: Performer.hang_up,
+        effects.Play: Performer.play,
+        effects.Loop: Performer.loop,
+        effects.RingBack: Performer.ring_back,
+        effects.StopPlaying: Performer.stop_playing,
+        effects.StopMedia: Performer.stop_playing,
+        effects.StartRecording: Performer.start_recording,
+        effects.StopRecording: Performer.stop_recording,
+        effects.Reach: Performer.reach,
+        effects.Bridge: Performer.bridge,
+        effects.DropPeer: Performer.drop_peer,
+        effects.JoinRoom: Performer.join_room,
     },
 )
 """Who performs what, by the kind of effect."""
