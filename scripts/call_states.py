@@ -37,6 +37,7 @@ from onhook.call.works import (
     Monitoring,
     Recording,
     Saying,
+    SendingDigits,
     Transferring,
     Unholding,
 )
@@ -80,6 +81,8 @@ STAGES = (
     Stage("Play", Saying(), "speaks"),
     Stage("Gather", _GATHER, "speaks"),
     Stage("Gather", _GATHER, "listens", (Played(1.0, 1),)),
+    Stage("SendDigits", SendingDigits("12#"), "speaks"),
+    Stage("SendDigits", SendingDigits("12#"), "types", (Played(1.0, 1),)),
     Stage("Record", _RECORD, "speaks, beeps"),
     Stage("Record", _RECORD, "records", (Played(1.0, 1),)),
     Stage("Monitor", Monitoring("1", "https://..."), "speaks"),

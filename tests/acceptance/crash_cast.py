@@ -32,6 +32,7 @@ ASKED = {
     "last_words": {"path": "ivr/end/hangup", "msg": SHORT},
     "reject": {"path": "ivr/end/hangup"},
     "gather": {"path": "ivr/middle/gather", "timeout": "2", "max_digits": "4"},
+    "keys": {"path": "ivr/middle/send_digits", "digits": "12,34,5#", "msg": SHORT},
     "record": {"path": "ivr/middle/record", "max_duration": "2"},
     "monitor": {"path": "ivr/middle/monitor"},
     "hold": {"path": "ivr/middle/hold"},

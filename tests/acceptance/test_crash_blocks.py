@@ -14,7 +14,7 @@ import soundfile
 from acceptance.asking import OK, heard, rows, span_s
 from acceptance.crashing import kill, terminal_ids, the_end
 from acceptance.harness import Callee, Customer, Onhook, free_port, lay_trunk
-from acceptance.talking import records, until
+from acceptance.talking import records, typed, until
 from onhook.testing.call_log import How
 from onhook.testing.g711 import Pcm
 from onhook.testing.incoming_call import IncomingPhoneCall
@@ -147,6 +147,21 @@ async def test_a_caller_who_was_typing_is_hung_up(stage: Stage) -> None:
     last = await stage.told(told["session"])
     assert (last["ivr_block"], last["tag"], last["digits"]) == ("gather", "pin", "")
     assert last["debit"] == "0.020"
+
+
+async def test_a_caller_who_was_typed_to_is_hung_up(stage: Stage) -> None:
+    """Not all keys were sent, and nobody is told that they were."""
+    customer = stage.customer
+    call, told = await customer.call()
+    block = {"digits": "12,,,,,,,,,,3", "tag": "menu"}
+    await customer.block("middle/send_digits", told["session"], **block)
+    await call.answered()
+    await typed(call, "12")
+    await stage.crash()
+    assert (await call.ended()).how is How.BYE_RECEIVED
+    last = await stage.told(told["session"])
+    assert (last["ivr_block"], last["tag"], last["debit"]) == ("send_digits", "menu", "0.020")
+    assert customer.receiver.waiting() == []
 
 
 async def on_disk(server: Onhook, hz: float, ms: float) -> None:

@@ -129,6 +129,8 @@ async def test_the_notifications_of_every_block_are_as_documented(
     await customer.block("middle/gather", session, max_digits="1")
     await call.send_digits("1")
     told.append(("Gather", await receiver.next(session=session)))
+    await customer.block("middle/send_digits", session, digits="1")
+    told.append(("SendDigits", await receiver.next(session=session)))
     await customer.block("middle/record", session, max_duration="1")
     told.append(("Record", await receiver.next(session=session)))
     await customer.post("ivr/middle/hold", session=session)

@@ -98,6 +98,7 @@ REFERENCE = {
     "ivr/start/dial": "dest* msg caller_id max_duration tag notify_url ring_time",
     "ivr/middle/play": "session* msg* tag notify_url",
     "ivr/middle/gather": "session* notify_url* msg max_digits timeout attempts tag",
+    "ivr/middle/send_digits": "session* tag notify_url msg digits*",
     "ivr/middle/record": "session* notify_url* msg max_duration tag",
     "ivr/middle/monitor": "session* notify_url* monitor_notify_url msg tag",
     "ivr/middle/hold": "session* msg",
@@ -110,13 +111,14 @@ REFERENCE = {
     "conference/call": "dest* room caller_id tag notify_url",
     "conference/moderate": "txn_ref* action*",
 }
-"""Path to parameters (reference, sections 4 and 7); ring_time of a Transfer is ours."""
+"""Path to parameters (reference, sections 4 and 7); send_digits and ring_time of a Transfer are ours."""
 
 OWN_STATUSES = {
     "dial": "error_dest_invalid error_dest_not_supported error_caller_id_invalid "
     "error_invalid_max_duration error_insufficient_credit error_concurrent_call_limit_reached "
     "error_call_service_not_available",
     "gather": "error_invalid_max_digits error_invalid_timeout error_invalid_attempts",
+    "send_digits": "error_invalid_digits",
     "record": "error_invalid_max_duration",
     "monitor": "error_monitor_in_progress",
     "unhold": "error_session_not_on_hold",

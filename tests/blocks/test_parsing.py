@@ -18,6 +18,7 @@ from onhook.blocks import (
     MONITOR,
     PLAY,
     RECORD,
+    SEND_DIGITS,
     TRANSFER,
     Block,
     BlockRequest,
@@ -32,6 +33,7 @@ from onhook.blocks.destination import Destination, PhoneDestination, RoomDestina
 from onhook.blocks.dial import DialRequest
 from onhook.blocks.hangup import HangupRequest
 from onhook.blocks.monitor import MonitorRequest
+from onhook.blocks.send_digits import SendDigitsRequest
 from onhook.blocks.transfer import TransferRequest
 from onhook.numbers import E164
 
@@ -46,6 +48,7 @@ FULL = {
     "dest2": "+6593334444",
     "txn_ref": "AA-C-1",
     "action": "mute",
+    "digits": "12#",
 }
 """A value for whatever any block requires, and what many take."""
 
@@ -347,6 +350,34 @@ def test_a_call_is_transferred_to_a_number_or_a_room(text: str, dest: Destinatio
 )
 def test_what_is_neither_is_refused(text: str, status: str) -> None:
     assert refusal(TRANSFER, {**FULL, "dest": text}).status == status
+
+
+ALLOWED = ["0123456789", "*#", "ABCD", ",", ",,1,", "1" * 64]
+NOT_ALLOWED = ["1" * 65, "a", "12d", "E", "1 2", " 1", "1\n", "+1", "1;2", "٣", "１", "p", "w"]
+
+
+@pytest.mark.parametrize("text", ALLOWED)
+def test_keys_that_can_be_sent(text: str) -> None:
+    """By a SendDigits and after a Transfer's answer: one rule."""
+    request = read(SEND_DIGITS, {**FULL, "digits": text})
+    assert isinstance(request, SendDigitsRequest)
+    assert request.digits == text
+    if len(text) < 64:
+        transfer = read(TRANSFER, {**FULL, "dest": f"+6561234567,{text}"})
+        assert isinstance(transfer, TransferRequest)
+        assert transfer.dest == PhoneDestination(E164("+6561234567"), f",{text}")
+
+
+def test_keys_are_not_shown() -> None:
+    """They may be somebody's secret."""
+    assert "5836" not in repr(read(SEND_DIGITS, {**FULL, "digits": "5836"}))
+
+
+@pytest.mark.parametrize("text", NOT_ALLOWED)
+def test_keys_that_cannot_be_sent(text: str) -> None:
+    assert refusal(SEND_DIGITS, {**FULL, "digits": text}).status == "error_invalid_digits"
+    dest = f"+6561234567,{text}"
+    assert refusal(TRANSFER, {**FULL, "dest": dest}).status == "error_dest_invalid"
 
 
 def test_a_conference_calls_up_to_eight_different_numbers() -> None:

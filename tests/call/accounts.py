@@ -13,6 +13,7 @@ from onhook.call.works import (
     Monitoring,
     Recording,
     Saying,
+    SendingDigits,
     Transferring,
     Unholding,
 )
@@ -152,6 +153,17 @@ class Gathered(Account):
     @property
     def told(self) -> Fields:
         return (("digits", self.digits),)
+
+
+class Typed(Account):
+    """A SendDigits: its message, then its keys, which take their time as a message does."""
+
+    types = False
+    """Whether the message is behind it."""
+
+    def said(self, at: float) -> None:
+        self.over = self.types
+        self.types = self.speaking = not self.over
 
 
 class Recorded(Account):
@@ -294,6 +306,7 @@ _ACCOUNTS: dict[type, type[Account]] = {
     Monitoring: Monitored,
     Recording: Recorded,
     Saying: Dialled,
+    SendingDigits: Typed,
     Transferring: Transferred,
     Unholding: Unheld,
 }

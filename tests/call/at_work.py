@@ -10,6 +10,7 @@ from onhook.call.works import (
     Meeting,
     Monitoring,
     Recording,
+    SendingDigits,
     Transferring,
     Unholding,
 )
@@ -44,6 +45,11 @@ def gather(
 ) -> Job:
     """A Gather."""
     return block(Gathering(max_digits, timeout_s, attempts), "gather", speaks=speaks, tag="pin")
+
+
+def send_digits(*, speaks: bool = True, url: WebUrl | None = BLOCK_URL) -> Job:
+    """A SendDigits."""
+    return block(SendingDigits("12,#"), "send_digits", speaks=speaks, url=url)
 
 
 def record(*, speaks: bool = True, beep: bool = True) -> Job:
@@ -82,6 +88,11 @@ GATHER = gather()
 PROMPTING: Path = begun(GATHER)
 """The message of a Gather plays."""
 LISTENING: Path = (*PROMPTING, Played(8.0, 3))
+
+SEND_DIGITS = send_digits()
+ADDRESSING: Path = begun(SEND_DIGITS)
+"""The message before the keys plays."""
+TYPING: Path = (*ADDRESSING, Played(8.0, 3))
 
 RECORD = record()
 BEEPING: Path = begun(RECORD)

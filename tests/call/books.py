@@ -32,7 +32,8 @@ from onhook.call import (
     StopPlaying,
     StopRecording,
 )
-from onhook.call.works import Leaving, Monitoring, Recording
+from onhook.call.effects import SendDigits
+from onhook.call.works import Leaving, Monitoring, Recording, SendingDigits
 
 NOT_READY = "error_session_not_ready"
 NOT_ON_HOLD = "error_session_not_on_hold"
@@ -326,6 +327,14 @@ class Books:
                 assert self.replies[request_id] == "success_ok"
                 assert self.sound is None
                 assert beep == (isinstance(work, Recording) and work.beep)
+                self.sound = request_id
+            case SendDigits(request_id, digits):
+                job = self.jobs[request_id]
+                assert self.replies[request_id] == "success_ok"
+                assert self.sound is None
+                assert isinstance(job.work, SendingDigits)
+                assert digits == job.work.digits
+                assert (request_id in self.said) == job.speaks, "once, after the message"
                 self.sound = request_id
             case Loop() | RingBack():
                 assert self.sound is None

@@ -1,6 +1,7 @@
 """What acts on a call in which a block does its work, and on one that is held."""
 
 from call.at_work import (
+    ADDRESSING,
     ANNOUNCING,
     AUDIBLE,
     BEEPING,
@@ -23,8 +24,10 @@ from call.at_work import (
     RECORD,
     RECORDING,
     ROOM,
+    SEND_DIGITS,
     TRANSFER,
     TRYING,
+    TYPING,
     UNHOLD,
     WHOLE_LINK,
     begun,
@@ -32,6 +35,7 @@ from call.at_work import (
     gather,
     monitor,
     record,
+    send_digits,
     transfer,
     unhold,
 )
@@ -88,6 +92,7 @@ from onhook.call import (
     StopRecording,
     Unacknowledged,
 )
+from onhook.call.effects import SendDigits
 from onhook.call.works import Meeting
 
 MONITOR_CONTACT = Contact("monitor", MONITOR_URL, "", (("monitor_url", WHOLE_LINK),))
@@ -127,6 +132,15 @@ EDGES_WORK: list[Edge] = [
     Edge("gather: what was typed ahead stops the message before it begins",
          (*WAITING, Digit(4.5, "1"), Requested(5.0, GATHER)), Prepared(6.0, 3),
          State.RUNNING, (Accept(3),), due_at=16.0),
+    Edge("send_digits: says so first",
+         (*WAITING, Requested(5.0, SEND_DIGITS)), Prepared(6.0, 3),
+         State.RUNNING, (Accept(3), Play(3))),
+    Edge("send_digits: without a message it types at once",
+         (*WAITING, Requested(5.0, send_digits(speaks=False))), Prepared(6.0, 3),
+         State.RUNNING, (Accept(3), SendDigits(3, "12,#"))),
+    Edge("send_digits: of a ringing call waits for the ACK",
+         (Requested(1.0, send_digits(speaks=False)), Prepared(2.0, 3)), Acknowledged(3.0),
+         State.RUNNING, (SendDigits(3, "12,#"),)),
     Edge("record: message and beep",
          (*WAITING, Requested(5.0, RECORD)), Prepared(6.0, 3),
          State.RUNNING, (Accept(3), Play(3, beep=True))),
@@ -160,6 +174,13 @@ EDGES_WORK: list[Edge] = [
     # Played
     Edge("gather: the time begins with the end of the message",
          PROMPTING, Played(8.0, 3), State.RUNNING, (), due_at=18.0),
+    Edge("send_digits: said, it types",
+         ADDRESSING, Played(8.0, 3), State.RUNNING, (SendDigits(3, "12,#"),)),
+    Edge("send_digits: typed, and the application has the word",
+         TYPING, Played(10.0, 3), State.WAITING, (ongoing(contact(SEND_DIGITS)),), due_at=910.0),
+    Edge("send_digits: typed, and nobody to tell",
+         (*begun(send_digits(url=None)), Played(8.0, 3)), Played(10.0, 3),
+         State.ENDING, (), due_at=10.5),
     Edge("record: begins after the beep",
          BEEPING, Played(8.0, 3), State.RUNNING, (StartRecording("rec"),), due_at=68.0),
     Edge("monitor: heard, and the application has the word",
@@ -175,6 +196,8 @@ EDGES_WORK: list[Edge] = [
          PREPARING_LATER, Digit(5.5, "1"), State.PREPARING, ()),
     Edge("playing: typed ahead",
          RUNNING, Digit(3.5, "1"), State.RUNNING, ()),
+    Edge("sending digits: typed ahead",
+         TYPING, Digit(8.5, "1"), State.RUNNING, ()),
     Edge("no ACK yet: typed ahead",
          UNHEARD, Digit(2.5, "1"), State.RUNNING, ()),
     Edge("gather: a key stops the message",
@@ -243,6 +266,10 @@ EDGES_WORK: list[Edge] = [
     Edge("gather: BYE",
          (*LISTENING, Digit(9.0, "7")), HungUp(10.0),
          State.ENDED, (StopMedia(), ended(contact(GATHER, digits="7"))), end=CALLER_LEFT),
+    Edge("send_digits: BYE",
+         TYPING, HungUp(8.5), State.ENDED, (StopMedia(), ended(contact(SEND_DIGITS))), end=CALLER_LEFT),
+    Edge("send_digits, forcing: hung up",
+         forcing(TYPING, 8.5), Prepared(9.0, 9), State.CLOSING, (*BYE, Accept(9)), end=FORCES),
     Edge("record: BYE during the message",
          BEEPING, HungUp(7.0), State.ENDED, (StopMedia(), ended(contact(RECORD))), end=CALLER_LEFT),
     Edge("record: BYE",

@@ -53,6 +53,7 @@ from onhook.call.works import (
     Meeting,
     Monitoring,
     Recording,
+    SendingDigits,
     Transferring,
     Unholding,
 )
@@ -82,6 +83,7 @@ KEYS = st.sampled_from("0123#*")
 MOVES: dict[str, tuple[int, tuple[st.SearchStrategy[Any], ...]]] = {
     "ask_to_play": (4, (URLS, TAGS)),
     "ask_to_gather": (3, (URL, st.booleans(), st.integers(0, 3), st.integers(1, 3))),
+    "ask_to_send_digits": (2, (URLS, st.booleans())),
     "ask_to_record": (2, (URL, st.booleans(), st.booleans())),
     "ask_to_monitor": (1, (URL, URLS, TAGS, st.booleans())),
     "ask_to_hold": (3, (st.booleans(),)),
@@ -202,6 +204,9 @@ class AnyCall:
 
     def ask_to_gather(self, url: WebUrl, speaks: bool, max_digits: int, attempts: int) -> None:
         self.ask_for(Gathering(max_digits, 10.0, attempts), "gather", url, speaks=speaks)
+
+    def ask_to_send_digits(self, url: WebUrl | None, speaks: bool) -> None:
+        self.ask_for(SendingDigits("1,2#"), "send_digits", url, speaks=speaks)
 
     def ask_to_record(self, url: WebUrl, speaks: bool, beep: bool) -> None:
         name = f"recording {self.next_id}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from call.at_work import (
+    ADDRESSING,
     ANNOUNCING,
     AUDIBLE,
     BEEPING,
@@ -22,6 +23,7 @@ from call.at_work import (
     REACHING,
     RECORDING,
     TRYING,
+    TYPING,
     WHOLE_LINK,
     begun,
     block,
@@ -59,6 +61,8 @@ BOTH = begun(record(beep=False, speaks=False), (*MONITORING, Played(8.0, 3)), at
 AT_WORK: Mapping[str, tuple[Path, Mapping[str, str]]] = {
     "gather, nothing typed": (PROMPTING, {"digits": ""}),
     "gather": ((*LISTENING, Digit(9.0, "4"), Digit(9.5, "2")), {"digits": "42"}),
+    "digits sent, their message": (ADDRESSING, {}),
+    "digits sent": (TYPING, {}),
     "record, before the beep": (BEEPING, {}),
     "record": (RECORDING, {"record_url": LINK}),
     "record of a monitored call": (BOTH, {"record_url": LINK, "monitor_url": WHOLE_LINK}),

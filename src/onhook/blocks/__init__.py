@@ -21,12 +21,14 @@ from onhook.blocks.parsing import ReadMessage, check_present, parse, trimmed
 from onhook.blocks.play import PLAY
 from onhook.blocks.record import RECORD
 from onhook.blocks.request import BlockRequest, Refused, RequestKey, SessionRequest
+from onhook.blocks.send_digits import SEND_DIGITS
 from onhook.blocks.transfer import TRANSFER
 
 BLOCKS: tuple[Block, ...] = (
     DIAL,
     PLAY,
     GATHER,
+    SEND_DIGITS,
     RECORD,
     MONITOR,
     HOLD,
@@ -74,6 +76,7 @@ __all__ = [
     "PLAY",
     "RECORD",
     "REQUESTS",
+    "SEND_DIGITS",
     "TRANSFER",
     "UNHOLD",
     "VOICE_CONFERENCE",

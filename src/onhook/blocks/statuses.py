@@ -87,6 +87,9 @@ SENTENCES: Final[dict[str, str]] = {
     "error_invalid_max_digits": "max_digits is not a whole number from 0 to 255.",
     "error_invalid_timeout": "timeout is not a whole number of seconds from 1 to 600.",
     "error_invalid_attempts": "attempts is not a whole number from 1 to 10.",
+    "error_invalid_digits": (
+        "digits is not 1 to 64 of 0 to 9, *, #, A to D (in capitals), and commas for pauses of a second."
+    ),
     "error_invalid_max_duration": "max_duration is not a whole number of seconds from 1 to 14400.",
     "error_invalid_ring_time": "ring_time is not a whole number of seconds from 1 to 180.",
     "error_on_failure_invalid": "on_failure is neither hangup nor continue.",

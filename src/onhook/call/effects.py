@@ -1,6 +1,6 @@
 """What the machine wants done. The owner of the call performs the effects in their order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from onhook.call.ending import Contact, Fields
 
@@ -68,6 +68,17 @@ class Loop:
 @dataclass(frozen=True, slots=True)
 class RingBack:
     """Let the call hear that somebody else's phone rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigits:
+    """Type these keys to the other side; a comma is a pause of one second.
+
+    The end of the last is told by ``Played``.
+    """
+
+    request_id: int
+    digits: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +157,7 @@ Effect = (
     | Play
     | Loop
     | RingBack
+    | SendDigits
     | StopPlaying
     | StartRecording
     | StopRecording

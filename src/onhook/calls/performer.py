@@ -111,6 +111,14 @@ class Performer:
         """The tone of somebody else's phone."""
         self._media.ring_back()
 
+    def send_digits(self, effect: effects.SendDigits) -> None:
+        """Keys, behind what plays."""
+        request_id, feed = effect.request_id, self._call.feed
+        if self._media.stream is not None:
+            self._media.stream.send_digits(
+                effect.digits, lambda at_s: feed(machine.Played(at_s, request_id))
+            )
+
     def stop_playing(self, _: effects.StopMedia | effects.StopPlaying) -> None:
         """Cuts off what plays."""
         self._media.stop_playing()
@@ -172,6 +180,7 @@ PERFORM: Final[Mapping[type, Performance]] = complete(
         effects.Play: Performer.play,
         effects.Loop: Performer.loop,
         effects.RingBack: Performer.ring_back,
+        effects.SendDigits: Performer.send_digits,
         effects.StopPlaying: Performer.stop_playing,
         effects.StopMedia: Performer.stop_playing,
         effects.StartRecording: Performer.start_recording,

@@ -16,6 +16,7 @@ from onhook.blocks.hold import HoldRequest, UnholdRequest
 from onhook.blocks.monitor import MonitorRequest
 from onhook.blocks.play import PlayRequest
 from onhook.blocks.record import RecordRequest
+from onhook.blocks.send_digits import SendDigitsRequest
 from onhook.blocks.transfer import TransferRequest
 from onhook.call.work import Job, Work
 from onhook.call.works import transfer
@@ -25,6 +26,7 @@ from onhook.call.works.hold import Holding, Unholding
 from onhook.call.works.monitor import Monitoring
 from onhook.call.works.play import Saying
 from onhook.call.works.record import Recording, RecordingSettings
+from onhook.call.works.send_digits import SendingDigits
 from onhook.call.works.transfer import Meeting, Transferring
 from onhook.registry import complete
 
@@ -49,6 +51,7 @@ WORKS: Mapping[type[BlockRequest], _Make] = complete(
             _for(DialRequest, lambda _, __: Saying(fields=(("dial_status", "answered"),))),
             _for(PlayRequest, lambda _, __: Saying()),
             _for(GatherRequest, lambda request, _: Gathering.of(request)),
+            _for(SendDigitsRequest, lambda request, _: SendingDigits.of(request)),
             _for(RecordRequest, Recording.of),
             _for(MonitorRequest, Monitoring.of),
             _for(HoldRequest, lambda _, __: Holding()),
@@ -91,6 +94,7 @@ __all__ = [
     "Recording",
     "RecordingSettings",
     "Saying",
+    "SendingDigits",
     "Transferring",
     "Unholding",
     "job_of",
