@@ -253,7 +253,7 @@ def _untold(report: CallReport) -> Fields:
 
 
 def _notification_fields(one: StoredNotification) -> Fields:
-    return asdict(one)
+    return {**asdict(one), "url": one.url.text}
 
 
 def _report_fields(report: NotificationReport) -> Fields:
