@@ -159,6 +159,12 @@ def is_possible(number: E164) -> bool:
         return False
 
 
+def in_plan(number: E164) -> E164:
+    """The number as others call it: without the prefix that is dialled within its country only, as in
+    ``+44 (0)20 7946 0958``. As it is where the plan of its country does not know it."""
+    return _parsed(number, None, phonenumbers.is_possible_number) or number
+
+
 def _plain(text: str) -> str:
     """Without what people put between digits; with a ``+`` for what stands for one."""
     if text.startswith(" "):

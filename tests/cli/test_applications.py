@@ -116,3 +116,10 @@ def test_a_number_has_a_format_of_its_own_if_it_wants(run: Run) -> None:
     assert formats(run) == (["json"], ["json"])
     missing = run("number", "update", "+6500000000", "--format", "json", ok=False)
     assert "onhook number list" in missing
+
+
+def test_a_number_is_the_one_that_others_call(run: Run) -> None:
+    shop = created(run)
+    added(run, shop["app_id"], "+44 (0)20 7946 0958")
+    [listed] = json.loads(run("number", "list", "--json"))
+    assert listed["number"] == "+442079460958"

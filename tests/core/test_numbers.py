@@ -88,3 +88,19 @@ def test_there_is_one_rule_of_what_a_number_is(
 ) -> None:
     assert numbers.e164(text) == number
     assert numbers.dialable(text) == (number if dialable else None)
+
+
+@pytest.mark.parametrize(
+    ("number", "called"),
+    [
+        ("+4402079460958", "+442079460958"),
+        ("+49030123456", "+4930123456"),
+        ("+390612345678", "+390612345678"),  # in Italy the 0 is part of the number
+        ("+6591234567", "+6591234567"),
+        ("+99912345", "+99912345"),
+    ],
+)
+def test_a_prefix_that_is_dialled_within_a_country_is_no_part_of_the_number(
+    number: numbers.E164, called: str
+) -> None:
+    assert numbers.in_plan(number) == called

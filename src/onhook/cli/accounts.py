@@ -93,7 +93,7 @@ def _e164(text: str) -> E164:
         raise CommandError(f"{text} is not a phone number in E.164, such as +6531234567.")
     if not numbers.is_possible(number):
         raise CommandError(f"{text} has too many or too few digits for its country.")
-    return number
+    return numbers.in_plan(number)
 
 
 def _now_ms() -> int:
