@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+from structlog.testing import capture_logs
 
 from onhook.phone import SipCause
 from onhook.phone.resolver import MAX_KEPT, HostResolver, first_address
@@ -47,8 +48,10 @@ async def test_a_name_that_is_not_found_is_asked_for_again() -> None:
         return "192.0.2.1"
 
     resolver = HostResolver(look_up)
-    assert await resolved(resolver, "trunk.example") is None
-    assert await resolved(resolver, "trunk.example") is None
+    with capture_logs() as logged:
+        assert await resolved(resolver, "trunk.example") is None
+        assert await resolved(resolver, "trunk.example") is None
+    assert [one["event"] for one in logged] == ["sip_trunk_not_found"] * 2
     assert await resolved(resolver, "trunk.example") == "192.0.2.1"
     resolver.close()
 

@@ -81,7 +81,7 @@ class HostResolver:
             async with asyncio.timeout(self._deadline_s):
                 return await asked
         except (OSError, UnicodeError, TimeoutError) as error:
-            log.warning(f"sip.{self._what}_not_found", host=host, error=type(error).__name__)
+            log.warning(f"sip_{self._what}_not_found", host=host, error=type(error).__name__)
             return ""
 
 
