@@ -7,6 +7,9 @@ ASTERISK := /var/cache/onhook/asterisk
 PHP := php=php-cli
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'
 
+# More tests than cores, because most of them wait. What is measured to the frame runs without the others.
+PARALLEL := $(PY) -m pytest -q -n 3 --dist worksteal -m 'not slow'
+
 # Without its bytecode a server takes three times as long to start, and tests start hundreds of them.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -24,7 +27,7 @@ demo:  ## one real call, from the first ring to the bill, in under a minute
 
 test:  ## all tests
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL)
-	@$(PY) -m pytest -q -n 3 --dist worksteal -m 'not slow'
+	@$(PARALLEL) tests/media; media=$$?; $(PARALLEL) --ignore tests/media && exit $$media
 
 slow:  ## what takes long: tests marked slow, 20 kills, softphones and an exchange
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(SOFTPHONES) $(PHP)
