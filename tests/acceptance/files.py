@@ -67,7 +67,7 @@ class FileServer:
         """Keeps every reply for ``name`` back until the event is set."""
         return self._held.setdefault(f"/{name}", asyncio.Event())
 
-    async def asked_for(self, name: str, timeout_s: float = 5.0) -> None:
+    async def asked_for(self, name: str, timeout_s: float = 30.0) -> None:
         """Returns once ``name`` was asked for."""
         async with asyncio.timeout(timeout_s), self._asked:
             await self._asked.wait_for(lambda: f"/{name}" in self.requests)

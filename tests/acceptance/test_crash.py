@@ -12,6 +12,7 @@ import pytest
 
 from acceptance.asking import rows
 from acceptance.crashing import CrashRig, kill, terminal_ids, the_end
+from acceptance.files import LONG, FileServer
 from acceptance.harness import READY_S, Customer, Onhook, free_port
 from calls import stored_dialogs as dialogs
 from onhook.testing.call_log import How
@@ -19,7 +20,6 @@ from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 
 KILLS = 8
-LONG = "This message is still playing when the process comes to a sudden end. " * 3
 
 
 @pytest.mark.slow
@@ -47,12 +47,13 @@ async def acknowledged(server: Onhook, session: str) -> None:
 
 async def test_a_call_that_was_playing_is_hung_up_billed_and_told_of(
     start: Callable[..., Onhook], again: Callable[[Onhook], Onhook],
-    receiver: Receiver, phone: Phone,
+    receiver: Receiver, phone: Phone, files: FileServer,
 ) -> None:  # fmt: skip
     server = start()
     customer = await Customer.make(server, receiver, phone)
     call, told = await customer.call()
-    await customer.hangup(told["session"], msg=LONG, notify_url=receiver.url("/end"), tag="t")
+    msg = f"<url>{files.serve('long.wav', LONG)}</url>"
+    await customer.hangup(told["session"], msg=msg, notify_url=receiver.url("/end"), tag="t")
     await call.answered(30)
     await acknowledged(server, told["session"])
     await kill(server)
@@ -109,7 +110,7 @@ async def test_a_call_on_its_way_out_keeps_its_own_end(
 
 async def test_an_answer_that_was_not_recorded_is_taken_back(
     start: Callable[..., Onhook], again: Callable[[Onhook], Onhook],
-    receiver: Receiver, phone: Phone,
+    receiver: Receiver, phone: Phone, files: FileServer,
 ) -> None:  # fmt: skip
     """The 200 left, and the process died before that was on disk: the record still says ringing."""
     server = start()
@@ -117,7 +118,8 @@ async def test_an_answer_that_was_not_recorded_is_taken_back(
     call, told = await customer.call()
     query = "SELECT * FROM calls WHERE session = ?"
     [ringing] = rows(server, query, told["session"])
-    await customer.hangup(told["session"], msg=LONG, notify_url=receiver.url("/end"))
+    msg = f"<url>{files.serve('long.wav', LONG)}</url>"
+    await customer.hangup(told["session"], msg=msg, notify_url=receiver.url("/end"))
     await call.answered(30)
     await kill(server)
     with sqlite3.connect(server.data / "onhook.db") as database:

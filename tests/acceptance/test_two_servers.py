@@ -13,6 +13,7 @@ import pytest
 
 from acceptance.asking import OK
 from acceptance.crashing import kill, terminal_ids, the_end
+from acceptance.files import LONG, FileServer
 from acceptance.harness import READY_S, Customer, Onhook
 from onhook.cli.opening import opened_store
 from onhook.store import CallRecord
@@ -20,8 +21,6 @@ from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 from store.postgresql import PostgreSQL
-
-LONG = "This message is still playing when another server wants to have the call. " * 3
 
 
 @pytest.fixture
@@ -50,11 +49,12 @@ async def stored(server: Onhook, session: str) -> CallRecord:
     return found
 
 
-async def talking(customer: Customer):  # type: ignore[no-untyped-def]
+async def talking(customer: Customer, files: FileServer):  # type: ignore[no-untyped-def]
     """A call in the middle of its last message."""
     call, told = await customer.call()
     url = customer.receiver.url("/end")
-    await customer.hangup(told["session"], msg=LONG, notify_url=url)
+    msg = f"<url>{files.serve('long.wav', LONG)}</url>"
+    await customer.hangup(told["session"], msg=msg, notify_url=url)
     await call.answered(30)
     return call, told["session"]
 
@@ -96,11 +96,11 @@ def _serve(url: str, data: Path) -> subprocess.CompletedProcess[str]:
 
 
 async def test_a_server_elsewhere_takes_over_from_one_that_is_dead(
-    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone, files: FileServer
 ) -> None:
     first = await asyncio.to_thread(start)
     customer = await Customer.make(first, receiver, phone)
-    call, session = await talking(customer)
+    call, session = await talking(customer, files)
     await kill(first)
     second = await asyncio.to_thread(start)
     assert "lease_waited_for" in second.log
@@ -109,12 +109,12 @@ async def test_a_server_elsewhere_takes_over_from_one_that_is_dead(
 
 
 async def test_a_restart_after_a_kill_waits_for_nobody(
-    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone, files: FileServer
 ) -> None:
     """Its data directory is free, so whoever had the lease is dead, however long that still lasts."""
     first = await asyncio.to_thread(start, lease_s="3600")
     customer = await Customer.make(first, receiver, phone)
-    call, session = await talking(customer)
+    call, session = await talking(customer, files)
     await kill(first)
     second = await asyncio.to_thread(start, first.data, lease_s="3600")
     assert "lease_waited_for" not in second.log
@@ -131,12 +131,12 @@ async def test_one_that_was_stopped_is_followed_at_once(start: Callable[..., Onh
 
 @pytest.mark.slow
 async def test_a_process_that_stood_still_writes_nothing_more_and_ends(
-    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone, files: FileServer
 ) -> None:
     """Its machine was suspended for longer than a lease lasts, and comes back in the middle of a call."""
     first = await asyncio.to_thread(start)
     customer = await Customer.make(first, receiver, phone)
-    call, session = await talking(customer)
+    call, session = await talking(customer, files)
     first.process.send_signal(signal.SIGSTOP)
     second = await asyncio.to_thread(start)
     assert (await call.ended()).how is How.BYE_RECEIVED

@@ -424,7 +424,7 @@ async def test_a_failure_does_not_wait_for_the_parts_behind_it(
 async def test_a_download_that_is_late_has_failed(renderer: Renderer[Opened], web: Web) -> None:
     web.files = {"http://a/never.wav": asyncio.Event()}
     with pytest.raises(FileNotDownloaded, match="in time"):
-        await render(renderer, "Hello <url>http://a/never.wav</url>", deadline_s=0.05)
+        await render(renderer, "<url>http://a/never.wav</url>", deadline_s=0.05)
     await web.noted(web.given_up)
 
 

@@ -139,7 +139,7 @@ def test_another_script_and_mere_marks_are_not_spoken(espeak: Espeak) -> None:
 
 @pytest.mark.slow  # its process gives way to all others, whose tests would keep it from its deadline
 def test_the_real_model_speaks(espeak: Espeak, vectors: Path) -> None:
-    model = Kokoro(vectors)
+    model = Kokoro(vectors, piece_s=60.0)
     try:
         pcm = speech(KokoroVoice(model, espeak, VOICES[0]), "Thank you for your call.")
         assert 0.8 < len(pcm) / RATE_HZ < 4
