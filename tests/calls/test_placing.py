@@ -14,6 +14,7 @@ from onhook.calls.callees import Callee, Route
 from onhook.calls.concurrency import CallsInProgress
 from onhook.calls.placing import Placing
 from onhook.calls.register import CallRegister
+from onhook.calls.resources import Resources
 from onhook.calls.rooms import Rooms
 from onhook.calls.speaking import PreparedMessage
 from onhook.numbers import E164
@@ -96,3 +97,10 @@ async def test_all_of_it_if_the_account_has_as_many_calls_as_it_may() -> None:
     with pytest.raises(Refused, match="error_concurrent_call_limit_reached"):
         await exchange.placing.call("A", BOTH, 0.0)
     assert exchange.rest.closed
+
+
+def test_what_is_held_until_the_end_of_a_call_holds_no_prompts() -> None:
+    resources = Resources(message=PreparedMessage((cast(Any, "a prompt"),)))
+    resources.release()
+    assert not resources.message.first
+    resources.release()

@@ -47,6 +47,7 @@ class Resources:
     def release(self) -> None:
         """The block did not begin, or is over."""
         self.message.close()
+        self.message = NOTHING  # whoever holds this for longer need not hold the prompts
         if self.seat is not None:
             self.seat.leave()
         if self.on_release is not None:
