@@ -22,7 +22,12 @@ MAX_CALLS = 40
 """More than are there at once, so that a place that is not given back is missed in the end."""
 CONNECTIONS = 64
 """So many to one receiver may be kept open for what it will be told next."""
-LEFT = ("onhook_calls{", "onhook_media_streams", "onhook_media_ports_used")
+LEFT = (
+    "onhook_calls{",
+    "onhook_media_streams",
+    "onhook_media_ports_used",
+    "onhook_media_commands_refused",
+)
 NOWHERE = "http://nowhere.invalid/"
 
 

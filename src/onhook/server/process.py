@@ -449,7 +449,7 @@ def _secrets_of(directory: Directory):  # type: ignore[no-untyped-def]
 
 
 def _media_figures(plane: MediaPlane) -> dict[str, float]:
-    """What an operator wants to see of the media plane: trouble shows in the last two."""
+    """What an operator wants to see of the media plane: trouble shows in the last three."""
     health = plane.health()
     return {
         "streams": health.calls,
@@ -457,6 +457,7 @@ def _media_figures(plane: MediaPlane) -> dict[str, float]:
         "ports": plane.capacity,
         "skipped_rounds": health.skipped_rounds,
         "late_max_seconds": health.late_max_s,
+        "commands_refused": health.refused,
     }
 
 
