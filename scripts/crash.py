@@ -7,6 +7,7 @@ import sys
 import time
 
 from acceptance.crashing import CrashRig
+from scratch import Scratch
 
 CALLS = 8
 SPAN_S = 3.0
@@ -16,12 +17,15 @@ SETTLE_EVERY = 4
 async def main(kills: int, seed: int) -> bool:
     """Prints progress and the verdict; returns whether nothing went wrong."""
     began_s = time.monotonic()
+    scratch = Scratch()
     async with CrashRig(seed) as rig:
         for number in range(1, kills + 1):
             last = number % SETTLE_EVERY == 0 or number == kills
             await rig.crash(CALLS, SPAN_S, then_settle=last)
             if last:
                 print(f"{time.monotonic() - began_s:6.0f} s  {rig.verdict}", flush=True)
+    if rig.verdict.clean:
+        scratch.remove()
     return rig.verdict.clean
 
 

@@ -29,6 +29,7 @@ from onhook.testing.g711 import RATE_HZ, Pcm
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 from onhook.testing.tones import find_tones, speech_like, tone
+from scratch import Scratch
 
 HOST, INTERFACE = "10.99.0.1", "onhook0"
 NETWORK = f"""
@@ -85,6 +86,7 @@ class Verdict:
 
 async def main() -> bool:
     """Prints a line a call; returns whether all were good."""
+    scratch = Scratch()
     verdicts: list[Verdict | Patience] = [*await exchange_waits()]
     for kind in SOFTPHONES:
         for role in (NEWCOMER, *ROLES):
@@ -95,7 +97,10 @@ async def main() -> bool:
                     print(error)
                     verdicts.append(Verdict(kind.name, role))
             print(verdicts[-1], flush=True)
-    return all(verdict.good for verdict in verdicts)
+    good = all(verdict.good for verdict in verdicts)
+    if good:
+        scratch.remove()
+    return good
 
 
 async def exchange_waits() -> list[Patience]:
