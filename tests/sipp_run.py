@@ -98,11 +98,18 @@ class SippCallee:
 
     def seen(self, method: str) -> int:
         """How many requests of this method it has sent or received."""
+        return sum(line.startswith(f"{method} ") for line in self._lines())
+
+    def answered(self, method: str) -> int:
+        """How many requests of this method have been answered; until then it takes no other."""
+        about = [line for line in self._lines() if line.startswith("CSeq: ")]
+        return sum(line.endswith(f" {method}") for line in about) - self.seen(method)
+
+    def _lines(self) -> list[str]:
         messages = self.folder / "messages" if self.folder else None
         if messages is None or not messages.exists():
-            return 0
-        lines = messages.read_text(errors="replace").splitlines()
-        return sum(line.startswith(f"{method} ") for line in lines)
+            return []
+        return messages.read_text(errors="replace").splitlines()
 
     async def result(self) -> SippResult:
         """What became of it, once all calls are over or the time is."""

@@ -33,11 +33,12 @@ async def moved(dialler: Dialler, _: SippCallee) -> None:
     assert dialler.names == ["failed"]
 
 
-async def hung_up(dialler: Dialler, callee: SippCallee, acks: int = 3) -> None:
-    """Hang up when all is done that comes before that: of each call so many ACKs have been seen."""
+async def hung_up(dialler: Dialler, callee: SippCallee, acks: int = 3, byes: int = 0) -> None:
+    """Hang up when all is done that comes before that: of each call so many ACKs have been seen, and so
+    many BYEs answered."""
     assert isinstance(await dialler.until("answered"), RemoteMedia)
     async with asyncio.timeout(PATIENCE_S):
-        while callee.seen("ACK") < acks * CALLS:
+        while callee.seen("ACK") < acks * CALLS or callee.answered("BYE") < byes * CALLS:
             await asyncio.sleep(0.01)
     dialler.call.hangup()
     assert await dialler.until("hangup_done") == SipCause(200)
@@ -51,7 +52,7 @@ async def taken_back(dialler: Dialler, _: SippCallee) -> None:
 
 
 async def forked(dialler: Dialler, callee: SippCallee) -> None:
-    await hung_up(dialler, callee, acks=2)
+    await hung_up(dialler, callee, acks=2, byes=1)
     early = [detail for name, detail in dialler.heard if name == "progressed"]
     assert [code for code, _ in early] == [180, 183]  # type: ignore[misc, has-type]
 
