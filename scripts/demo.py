@@ -18,6 +18,8 @@ NUMBER = "+6531234567"
 WAV = Path("out/demo.wav")
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 60
+SETTINGS = {**os.environ, "ONHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"}
+"""Of the server, and of the commands beside it: the application is on this machine."""
 
 began_s = time.monotonic()
 
@@ -64,12 +66,12 @@ async def call(stack: AsyncExitStack, sip: tuple[str, int]) -> None:
     heard.save_wav(WAV)
     tell(
         "caller",
-        f"heard {heard.heard_s:.2f} s of message ({len(heard.audio)} packets, {heard.lost} lost), "
+        f"heard {heard.heard_s:.2f} s of sound ({len(heard.audio)} packets, {heard.lost} lost), "
         f"{speech_like(heard.pcm()).voiced_s:.1f} s of it voiced: {WAV}",
     )
     tell(
         "caller",
-        f"{ended.how.value}, {call.last_packet_to_bye_s * 1000:.0f} ms after the last packet",
+        f"{ended.how.value}, {call.last_packet_to_bye_s * 1000:.0f} ms after the last sound",
     )
 
 
@@ -77,7 +79,8 @@ async def start_server(stack: AsyncExitStack, data: str) -> tuple[Process, str, 
     """``onhook serve`` on free ports of loopback."""
     server = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "onhook", "serve", "--data", data),
-        *("--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", "--allowed-networks", "127.0.0.0/8"),
+        *("--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"),
+        env=SETTINGS,
         stdout=PIPE,
         stderr=DEVNULL,
     )
@@ -131,7 +134,7 @@ async def read_line(process: Process) -> str:
 async def onhook(*arguments: str, data: str) -> str:
     """Runs an ``onhook`` command to its end; its output."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "onhook", *arguments, "--data", data, stdout=PIPE
+        sys.executable, "-m", "onhook", *arguments, "--data", data, env=SETTINGS, stdout=PIPE
     )
     output, _ = await process.communicate()
     if process.returncode:

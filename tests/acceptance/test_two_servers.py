@@ -19,6 +19,7 @@ from onhook.cli.opening import opened_store
 from onhook.store import CallRecord
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
+from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Receiver
 from store.postgresql import PostgreSQL
 
@@ -49,7 +50,7 @@ async def stored(server: Onhook, session: str) -> CallRecord:
     return found
 
 
-async def talking(customer: Customer, files: FileServer):  # type: ignore[no-untyped-def]
+async def talking(customer: Customer, files: FileServer) -> tuple[PhoneCall, str]:
     """A call in the middle of its last message."""
     call, told = await customer.call()
     url = customer.receiver.url("/end")

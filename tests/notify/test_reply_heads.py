@@ -154,9 +154,7 @@ async def test_a_connection_that_is_reset_behind_the_head_has_delivered() -> Non
         await read_request(reader)
         writer.write(OK + b"Content-Length: 100\r\n\r\nhalf")
         await writer.drain()
-        for _ in range(
-            2
-        ):  # between two timers the loop looks at its sockets, however late they are
+        for _ in range(2):  # between two timers the loop looks at its sockets, however late it is
             await asyncio.sleep(0.01)
         connected: socket.socket = writer.get_extra_info("socket")
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -8,7 +8,7 @@ import enum
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from typing import Literal, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from onhook.blocks import statuses
 from onhook.blocks.destination import CallerId, Destination
@@ -161,5 +161,6 @@ def check_request(request: type[BlockRequest], params: Sequence[Param]) -> None:
         settled = param.required or bool(param.default)
         if settled != (default is MISSING):
             raise TypeError(f"{request.__name__}.{name}: a default is said twice, or nowhere")
-        if types[name] != (param.type | None if default is None else param.type):  # type: ignore[operator]
+        wanted: Any = param.type
+        if types[name] != (wanted | None if default is None else wanted):
             raise TypeError(f"{request.__name__}.{name} is not of the type of its parameter")
