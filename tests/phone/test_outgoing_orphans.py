@@ -207,7 +207,7 @@ async def test_a_record_of_before_there_were_calls_of_ours_can_be_read() -> None
 
 @pytest.mark.parametrize(
     "change",
-    [{"destination": ["h", 0]}, {"destination": ["1.2.3.4", 5060, "tls"]}, {"cseq": 9},
+    [{"destination": ["h", 0]}, {"destination": ["1.2.3.4", 5060, "sctp"]}, {"cseq": 9},
      {"cseq": 0}, {"token": None}, {"last": 99}, {"destination": "h"}],
 )  # fmt: skip
 async def test_a_record_of_an_invite_that_makes_no_sense(change: dict[str, object]) -> None:

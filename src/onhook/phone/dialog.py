@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from onhook.phone import grammar
-from onhook.phone.invite import OutgoingInvite, listed, transport_of, unlisted
-from onhook.phone.message import Address, Request, Response, TcpAddress
+from onhook.phone.addresses import Address, TcpAddress, listed, transport_of, unlisted
+from onhook.phone.invite import OutgoingInvite
+from onhook.phone.message import Request, Response
 from onhook.phone.pending import PendingInvite
 from onhook.phone.reply import HeaderLines
 from onhook.phone.routing import host_of, next_hop, origin_of, request_uri_and_routes

@@ -16,6 +16,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 import structlog
 
+from onhook.phone.addresses import like
 from onhook.phone.bodies import READABLE
 from onhook.phone.cause import SipCause
 from onhook.phone.dialog import DialogRecord, SipDialog
@@ -23,7 +24,7 @@ from onhook.phone.dialog_client import DialogClient
 from onhook.phone.digest import Authenticator
 from onhook.phone.errors import SdpError
 from onhook.phone.incoming import IncomingCall
-from onhook.phone.invite import Outline, like
+from onhook.phone.invite import Outline
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
 from onhook.phone.media_hosts import MediaHosts

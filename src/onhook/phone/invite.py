@@ -7,11 +7,18 @@ after it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 
-from onhook.phone.message import MAGIC_COOKIE, Address, Response, TcpAddress
+from onhook.phone.addresses import (
+    Address,
+    listed,
+    over,
+    transport_of,
+    transport_parameter,
+    unlisted,
+)
+from onhook.phone.message import MAGIC_COOKIE, Response
 from onhook.phone.reply import ALLOW, HeaderLines
-from onhook.phone.trunk import ShownCaller, Trunk, called_user, is_numeric
+from onhook.phone.trunk import ShownCaller, Trunk, called_user
 
 MAX_ATTEMPTS = 4
 """INVITEs for one call: the first, one for each kind of challenge, and one for a stale nonce."""
@@ -148,15 +155,14 @@ class Outline:
     @property
     def destination(self) -> Address:
         """Where the trunk is, by number or name."""
-        where = (self.trunk.host, self.trunk.port)
-        return TcpAddress(*where) if self.trunk.transport == "tcp" else where
+        return over(self.trunk.transport, self.trunk.host, self.trunk.port, name=self.trunk.host)
 
     def sent(self, destination: Address, sent_by: str) -> OutgoingInvite:
         """The INVITE that goes to a destination; `sent_by` is our host and port there."""
         port = "" if self.trunk.port == 5060 else f":{self.trunk.port}"
         uri = f"sip:{called_user(self.called)}@{self.trunk.host}{port}"
         return OutgoingInvite(
-            request_uri=uri + (";transport=tcp" if self.trunk.transport == "tcp" else ""),
+            request_uri=uri + transport_parameter(destination),
             local=f"{self._sender(_host(sent_by))};tag={self.tag}",
             remote=f"<{uri}>",
             call_id=self.call_id,
@@ -186,32 +192,6 @@ class Outline:
             return ANONYMOUS
         user = self.caller.number
         return f"<sip:{user}@{host}>" if user else f"<sip:{host}>"
-
-
-def transport_of(address: Address) -> str:
-    """The transport as Via names it."""
-    return "TCP" if isinstance(address, TcpAddress) else "UDP"
-
-
-def like(address: Address, host: str) -> Address:
-    """The same port and transport at another host."""
-    port = address[1]
-    return TcpAddress(host, port) if isinstance(address, TcpAddress) else (host, port)
-
-
-def listed(address: Address) -> list[object]:
-    """An address as JSON can hold it: host and port, and the transport where it is not UDP."""
-    return [*address, *(["tcp"] if isinstance(address, TcpAddress) else [])]
-
-
-def unlisted(data: object, *, names: bool = False) -> Address:
-    """The reverse of `listed`; ValueError for anything else, names included unless they are let."""
-    match data:
-        case [str(host), int(port), *transport] if 0 < port < 65536 and transport in ([], ["tcp"]):
-            if not (names and not is_numeric(host)):
-                host = str(ip_address(host))
-            return TcpAddress(host, port) if transport else (host, port)
-    raise ValueError("not an address in a record")
 
 
 def _host(sent_by: str) -> str:

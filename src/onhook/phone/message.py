@@ -14,6 +14,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from onhook.phone import grammar
+from onhook.phone.addresses import Address as Address
+from onhook.phone.addresses import TcpAddress as TcpAddress
+from onhook.phone.addresses import TlsAddress as TlsAddress
 from onhook.phone.echo import echo, readable_via
 from onhook.phone.errors import BadRequest, Unanswerable
 from onhook.phone.grammar import NameAddr, Via
@@ -24,17 +27,6 @@ MAX_HEADER_LINES = 100
 """A message with more header lines is refused with 400."""
 MAX_CALL_ID_CHARS = 256
 """Longer Call-IDs are refused: they are kept, stored and logged."""
-
-Address = tuple[str, int]
-"""Numeric host and port of a peer; reached over UDP, unless it is a `TcpAddress`."""
-
-
-class TcpAddress(NamedTuple):
-    """An address that is reached over TCP. As a tuple it equals the same address over UDP."""
-
-    host: str
-    port: int
-
 
 Headers = dict[str, list[str]]
 """Header values as written, by lower-case long name, in order of appearance."""

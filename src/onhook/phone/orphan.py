@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
+from onhook.phone.addresses import like
 from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_response
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.digest import Authenticator
-from onhook.phone.invite import MAX_FORKS, OutgoingInvite, like
+from onhook.phone.invite import MAX_FORKS, OutgoingInvite
 from onhook.phone.message import Address, Response
 from onhook.phone.reply import HeaderLines
 from onhook.phone.transactions import ClientInvite, InviteUser

@@ -8,10 +8,10 @@ repeats (RFC 3261 8.2.6.2), and the address the INVITE came from.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from onhook.phone.addresses import Address, listed, unlisted
 from onhook.phone.errors import SipMessageError
-from onhook.phone.invite import listed, unlisted
 from onhook.phone.layer import TransactionLayer
-from onhook.phone.message import Address, Request, parse
+from onhook.phone.message import Request, parse
 from onhook.phone.reply import response
 from onhook.phone.timers import Clock, TimerHandle
 from onhook.phone.transactions import TxState

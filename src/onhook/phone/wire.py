@@ -13,12 +13,13 @@ from ipaddress import IPv4Network, IPv6Network
 
 import structlog
 
+from onhook.phone.addresses import TcpAddress, transport_parameter
 from onhook.phone.dialog import DialogRecord, write_request
 from onhook.phone.echo import readable_via
 from onhook.phone.errors import BadRequest, Unanswerable
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.layer import TransactionLayer
-from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, TcpAddress, parse
+from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, parse
 from onhook.phone.neighbours import Neighbours
 from onhook.phone.reply import HeaderLines, bad_request
 from onhook.phone.routing import return_address
@@ -114,8 +115,7 @@ class MessagePath(ABC):
 
     def contact_for(self, peer: Address) -> str:
         """Our Contact value for this peer."""
-        transport = ";transport=tcp" if isinstance(peer, TcpAddress) else ""
-        return f"<sip:{self.sent_by(peer)}{transport}>"
+        return f"<sip:{self.sent_by(peer)}{transport_parameter(peer)}>"
 
     def sent_by(self, peer: Address) -> str:
         """Our host and port as this peer can reach them; the trunk's name need not be known yet."""
