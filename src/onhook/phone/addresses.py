@@ -130,7 +130,7 @@ def unlisted(data: object, *, names: bool = False) -> Address:
     match data:
         case [str(host), int(port), *more] if 0 < port < 65536 and len(more) <= 3:
             texts = [text for text in more if isinstance(text, str)]
-            if len(texts) == len(more):
+            if len(texts) == len(more) and texts[:1] in ([], ["udp"], ["tcp"], ["tls"]):
                 transport, name, local = [*texts, *("udp", "", "")[len(texts) :]]
                 return over(transport, _checked(host, names=names), port, name=name, local=local)
     raise ValueError("not an address in a record")
