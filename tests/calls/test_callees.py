@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -49,7 +50,7 @@ def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return pass_
 
 
-def trunk(name: str, prefix: str = "", **others: str) -> TrunkRecord:
+def trunk(name: str, prefix: str = "", **others: Any) -> TrunkRecord:
     return TrunkRecord(name, f"{name}.example.com", 5060, 1, prefix=prefix, **others)
 
 

@@ -109,7 +109,7 @@ async def test_a_private_caller_is_asserted_to_the_trunk_alone() -> None:
     [
         {"called": ""}, {"called": "+65 9"}, {"called": "1@evil"}, {"called": "9" * 65},
         {"called": "1\r\nX: y"}, {"called": "1;x"}, {"host": "a b"}, {"host": ""},
-        {"host": "::1"}, {"host": "-x"}, {"port": 0}, {"port": 70000}, {"transport": "tls"},
+        {"host": "fe80::1%1"}, {"host": "-x"}, {"port": 0}, {"port": 70000}, {"transport": "ws"},
         {"username": "a\r\nb"},
     ],
 )  # fmt: skip

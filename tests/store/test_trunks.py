@@ -1,8 +1,13 @@
 """Trunks, and what calls that are made have besides."""
 
 from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import Connection
 
 from onhook.store import NotificationContext, Store, TrunkRecord, Writes
+from onhook.store.connecting import connect
+from onhook.store.migrations import migrate
 from onhook.store.trunks import add_trunk, all_trunks, remove_trunk
 from store.samples import APPLICATION, call
 
@@ -18,6 +23,26 @@ TRUNK = TrunkRecord(
     prefix="65",
     caller_id="+6531234567",
     rtp_latching="any",
+    outbound_proxy="edge.example.com:5061",
+    auth_user="0001",
+    register=True,
+    from_user="shop",
+    from_domain="example.com",
+    srtp="prefer",
+    number_format="national:65",
+    called_from="to",
+    caller_from="pai",
+    codecs=("PCMA", "PCMU"),
+    ptime=20,
+    session_timer=90,
+    privacy="id",
+    headers=(("X-Account", "7"), ("X-Account", "8")),
+    ping_s=30,
+    keepalive_s=0,
+    ca_file="/ca.pem",
+    client_cert="/cert.pem",
+    client_key="/key.pem",
+    inbound=("192.0.2.0/24", "sip.example.com"),
 )
 
 
@@ -47,6 +72,27 @@ async def test_what_a_call_out_came_to_is_read_as_it_was_written(store: Store) -
     found = await store.call(plain.session)
     assert found is not None
     assert (found.dest_number, found.facts, found.sip_code) == ("", NotificationContext(), None)
+
+
+async def test_a_trunk_of_an_earlier_version_goes_on_as_it_was(
+    tmp_path: Path, database_url: str
+) -> None:
+    def of_yesterday(connection: Connection) -> None:
+        migrate(connection, "0008")
+        connection.exec_driver_sql(
+            "INSERT INTO trunks (name, proxy_host, proxy_port, transport, username,"
+            " password_encrypted, prefix, caller_id, created_ms)"
+            " VALUES ('old', 'sip.example.com', 5060, 'udp', '', '', '65', '', 7)"
+        )
+
+    database = connect(tmp_path, database_url)
+    await database.migrate(of_yesterday)
+    await database.close()
+    store = await Store.open(tmp_path, database_url)
+    assert await all_trunks(store) == [
+        TrunkRecord("old", "sip.example.com", 5060, created_ms=7, prefix="65")
+    ]
+    await store.close()
 
 
 def test_a_password_is_in_no_text_of_a_trunk() -> None:

@@ -1,7 +1,7 @@
 """The ways out as calls take them: which trunks lead to a number. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from onhook.phone.trunk import Trunk
 from onhook.store import Keyring, KeyringError, TrunkRecord
@@ -26,17 +26,22 @@ class Unusable:
     reason: str
 
 
+_ALIKE = tuple(
+    one.name for one in fields(Trunk) if one.name in {own.name for own in fields(TrunkRecord)}
+)
+"""What a record and a trunk say in the same words; the trunk checks them."""
+
+
 def way_out(record: TrunkRecord, keyring: Keyring) -> WayOut | Unusable:
     """A stored trunk as calls take it."""
     encrypted = record.password_encrypted
     try:
         trunk = Trunk(
             host=record.proxy_host,
-            port=record.proxy_port,
-            transport="tcp" if record.transport == "tcp" else "udp",
-            username=record.username,
+            port=record.proxy_port or None,
             password=keyring.decrypt(encrypted) if encrypted else "",
             audio_from_anywhere=record.rtp_latching == "any",
+            **{name: getattr(record, name) for name in _ALIKE},
         )
     except (KeyringError, ValueError) as error:
         return Unusable(record.name, str(error))

@@ -155,11 +155,12 @@ class Outline:
     @property
     def destination(self) -> Address:
         """Where the trunk is, by number or name."""
-        return over(self.trunk.transport, self.trunk.host, self.trunk.port, name=self.trunk.host)
+        where, port = self.trunk.host, self.trunk.sip_port
+        return over(self.trunk.transport, where, port, name=where)
 
     def sent(self, destination: Address, sent_by: str) -> OutgoingInvite:
         """The INVITE that goes to a destination; `sent_by` is our host and port there."""
-        port = "" if self.trunk.port == 5060 else f":{self.trunk.port}"
+        port = "" if self.trunk.sip_port == 5060 else f":{self.trunk.sip_port}"
         uri = f"sip:{called_user(self.called)}@{self.trunk.host}{port}"
         return OutgoingInvite(
             request_uri=uri + transport_parameter(destination),

@@ -71,6 +71,35 @@ class JsonObject(JsonColumn[Mapping[str, Any]]):
         return _object(text)
 
 
+class WordsColumn(JsonColumn[tuple[str, ...]]):
+    """Some words; an empty text for none."""
+
+    cache_ok = True
+
+    def text(self, value: tuple[str, ...]) -> str:
+        """A list."""
+        return json.dumps(value, ensure_ascii=False) if value else ""
+
+    def value(self, text: str) -> tuple[str, ...]:
+        """None, where it cannot be read."""
+        return tuple(str(word) for word in _list(text))
+
+
+class PairsColumn(JsonColumn[tuple[tuple[str, str], ...]]):
+    """Names with values, each perhaps several times; an empty text for none."""
+
+    cache_ok = True
+
+    def text(self, value: tuple[tuple[str, str], ...]) -> str:
+        """A list of lists."""
+        return json.dumps(value, ensure_ascii=False) if value else ""
+
+    def value(self, text: str) -> tuple[tuple[str, str], ...]:
+        """Those that can be read."""
+        pairs = [one for one in _list(text) if isinstance(one, list) and len(one) == 2]
+        return tuple((str(name), str(value)) for name, value in pairs)
+
+
 class ContextColumn(JsonColumn[NotificationContext]):
     """A :class:`NotificationContext`; an empty text if it says nothing."""
 
@@ -141,6 +170,14 @@ def _object(text: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _list(text: str) -> list[Any]:
+    try:
+        found = json.loads(text or "[]")
+    except ValueError:
+        return []
+    return found if isinstance(found, list) else []
 
 
 def _fields(found: object) -> Fields:

@@ -161,17 +161,19 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class TrunkRecord:
-    """A way out: the SIP proxy that calls to numbers with this prefix are handed to.
+    """A trunk: the SIP proxy that calls to numbers with this prefix are handed to, and what it wants.
 
-    Of trunks with one prefix the one that was made first is tried first.
+    Of trunks with one prefix the one that was made first is tried first. What a field without words of
+    its own says is written at the field of the same name of phone.Trunk.
     """
 
     name: str
     proxy_host: str
     proxy_port: int
+    """0: not said, so that DNS decides."""
     created_ms: int
     transport: str = "udp"
-    """``udp`` or ``tcp``."""
+    """``udp``, ``tcp`` or ``tls``."""
     username: str = ""
     password_encrypted: str = field(default="", repr=False)
     """Empty without a password."""
@@ -181,6 +183,26 @@ class TrunkRecord:
     """The number, in E.164, that is shown where the account has none."""
     rtp_latching: str = "signalled"
     """Where its first audio may come from: ``signalled`` (the addresses of SDP and signalling) or ``any``."""
+    outbound_proxy: str = ""
+    auth_user: str = ""
+    register: bool = False
+    from_user: str = ""
+    from_domain: str = ""
+    srtp: str = "off"
+    number_format: str = "plus"
+    called_from: str = "request-uri"
+    caller_from: str = "from"
+    codecs: tuple[str, ...] = ()
+    ptime: int = 20
+    session_timer: int = 1800
+    privacy: str = "none"
+    headers: tuple[tuple[str, str], ...] = ()
+    ping_s: int = 0
+    keepalive_s: int = 25
+    ca_file: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+    inbound: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,19 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    false,
 )
 
-from onhook.store.json_columns import ContextColumn, DialogsColumn, JsonObject, UrlColumn
+from onhook.store.json_columns import (
+    ContextColumn,
+    DialogsColumn,
+    JsonObject,
+    PairsColumn,
+    UrlColumn,
+    WordsColumn,
+)
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest migration; a database that says so needs none."""
 
 metadata = MetaData(
@@ -183,6 +191,26 @@ trunks = Table(
     Column("caller_id", String(16), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("rtp_latching", String(12), nullable=False, server_default="signalled"),
+    Column("outbound_proxy", Text, nullable=False, server_default=""),
+    Column("auth_user", Text, nullable=False, server_default=""),
+    Column("register", Boolean, nullable=False, server_default=false()),
+    Column("from_user", Text, nullable=False, server_default=""),
+    Column("from_domain", Text, nullable=False, server_default=""),
+    Column("srtp", String(8), nullable=False, server_default="off"),
+    Column("number_format", String(16), nullable=False, server_default="plus"),
+    Column("called_from", String(20), nullable=False, server_default="request-uri"),
+    Column("caller_from", String(20), nullable=False, server_default="from"),
+    Column("codecs", WordsColumn, nullable=False, server_default=""),
+    Column("ptime", Integer, nullable=False, server_default="20"),
+    Column("session_timer", Integer, nullable=False, server_default="1800"),
+    Column("privacy", Text, nullable=False, server_default="none"),
+    Column("headers", PairsColumn, nullable=False, server_default=""),
+    Column("ping_s", Integer, nullable=False, server_default="0"),
+    Column("keepalive_s", Integer, nullable=False, server_default="25"),
+    Column("ca_file", Text, nullable=False, server_default=""),
+    Column("client_cert", Text, nullable=False, server_default=""),
+    Column("client_key", Text, nullable=False, server_default=""),
+    Column("inbound", WordsColumn, nullable=False, server_default=""),
 )
 
 rates = Table(
