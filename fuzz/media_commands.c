@@ -87,11 +87,10 @@ static void end(void)
         recording_free(media.recordings[i].one, false);
 }
 
-static void make_good_remote(struct sockaddr_in *remote)
+static void make_good_remote(union address *remote)
 {
-    remote->sin_family = AF_INET;
-    remote->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    remote->sin_port |= 1;
+    uint16_t port = ntohs(address_port(remote)) | 1;
+    read_address(remote->v4.sin_addr.s_addr & 1 ? "::1" : "127.0.0.1", port, remote);
 }
 
 static void make_good_format(struct plane_format *format)

@@ -56,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         size_t length = (size_t)data[0] | (size_t)(data[1] & 7) << 8;
         /* mostly the same one, so that one call hears enough */
         uint16_t port = data[2] < 200 ? 1 : data[2] % PEERS;
-        struct sockaddr_in source = {.sin_family = AF_INET, .sin_port = htons(port)};
+        union address source;
+        read_address(data[2] & 1 ? "::ffff:0.0.0.0" : "0.0.0.0", port, &source); /* the same host */
         data += 3, bytes -= 3;
         if (length > bytes)
             length = bytes;

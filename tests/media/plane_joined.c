@@ -68,7 +68,7 @@ static void open_all(void)
                        &handles[i]));
         /* an address of nobody, as a socket without one gives: the calls are not latched anew */
         calls[i].connected = calls[i].latched = true;
-        calls[i].peer = calls[i].signalled = (struct sockaddr_in){0};
+        calls[i].peer = calls[i].signalled = (union address){.v6 = {0}};
     }
     for (int i = 0; i < ROOMS; i++)
         ask(plane_open_room(&media, &rooms[i]));

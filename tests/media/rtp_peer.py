@@ -92,7 +92,10 @@ class RtpPeer:
     """What it receives is what can be heard: silence is sent all the time, and stands in `all`."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        is_ipv6 = ":" in host
+        self._plane = "::1" if is_ipv6 else "127.0.0.1"
+        family = socket.AF_INET6 if is_ipv6 else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self._socket.bind((host, 0))
         self._socket.setblocking(False)
@@ -107,11 +110,11 @@ class RtpPeer:
 
     @property
     def address(self) -> tuple[str, int]:
-        host, port = self._socket.getsockname()
+        host, port = self._socket.getsockname()[:2]
         return host, port
 
     def send(self, data: bytes, port: int) -> None:
-        self._socket.sendto(data, ("127.0.0.1", port))
+        self._socket.sendto(data, (self._plane, port))
 
     async def receive_datagram(self) -> bytes:
         """Whatever arrives next; what is no RTCP stands in `all`."""

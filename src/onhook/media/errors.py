@@ -24,7 +24,7 @@ class NoPortLeft(MediaError):
 
 
 class BadRemote(MediaError, ValueError):
-    """The peer's address is no dotted unicast IPv4 address with a port."""
+    """The peer's address is no unicast address in digits with a port, or of a family that is not served."""
 
 
 class StreamClosed(MediaError):

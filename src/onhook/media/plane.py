@@ -16,9 +16,9 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 from weakref import WeakSet
 
 import structlog
@@ -29,6 +29,7 @@ from onhook.media.g711 import Codec
 from onhook.media.ports import PortPool
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
+from onhook.media.sockets import Host, Pair, bind_pairs, close_pairs, hosts_of
 from onhook.media.stream import (
     Latching,
     Stream,
@@ -47,9 +48,6 @@ _EVENTS_AT_ONCE = 256  # then the loop gets a turn
 _FLUSH_AFTER_S = 0.002  # the thread empties its command ring every millisecond
 _RING = 16384
 _NS = 1e-9
-Pair: TypeAlias = tuple[int, int]
-"""The descriptors of a call's sockets: RTP, and RTCP on the port above it (RFC 3550 section 11)."""
-
 _SCHEDULING = {lib.PLANE_FIFO: "fifo", lib.PLANE_NICE: "nice", lib.PLANE_NORMAL: "normal"}
 
 
@@ -72,44 +70,62 @@ class PortReservation:
     """A bound port, and the one above it for RTCP, that no stream uses yet. `release()` it, or give it
     to `MediaPlane.open()`."""
 
-    __slots__ = ("_descriptors", "_given_back", "port")
+    __slots__ = ("_given_back", "_pairs", "port")
 
     port: int
     """The local port, for the SDP."""
 
     def __init__(
-        self, port: int, descriptors: Pair, given_back: "Callable[[PortReservation], None]"
+        self,
+        port: int,
+        pairs: Sequence[tuple[Host, Pair]],
+        given_back: "Callable[[PortReservation], None]",
     ) -> None:
         self.port = port
-        self._descriptors: Pair | None = descriptors
+        self._pairs = tuple(pairs)
         self._given_back = given_back
 
     def release(self) -> None:
         """Close the sockets. Does nothing the second time, and once a stream has them."""
-        if self._descriptors is not None:
-            for descriptor in self._descriptors:
-                os.close(descriptor)
-            self._descriptors = None
+        if self._pairs:
+            close_pairs([pair for _, pair in self._pairs])
+            self._pairs = ()
             self._given_back(self)
 
-    def _hand_over(self) -> None:
-        """The plane owns the sockets now."""
-        self._descriptors = None
+    def _pair_for(self, ip: str) -> Pair:
+        """The sockets from which a peer is reached. Raises `BadRemote`, and `ValueError` if there are none
+        any more."""
+        if not self._pairs:
+            raise ValueError("the reservation was released or used before")
+        for host, pair in self._pairs:
+            if host.reaches(ip):
+                return pair
+        raise BadRemote(f"audio is not sent by IPv{6 if ':' in ip else 4}")
+
+    def _hand_over(self, taken: Pair) -> None:
+        """The plane owns these sockets now, and nobody the others."""
+        close_pairs([pair for _, pair in self._pairs if pair is not taken])
+        self._pairs = ()
 
 
 class MediaPlane:
     """The media of all calls of this process.
 
-    `host` is the dotted IPv4 address to bind (`0.0.0.0` for all), `ports` the range of which even
-    ones are used, and the odd ones above them for RTCP, `rtp_timeout_s` the silence after which a
-    listener is told (0: never). Raises
-    `ValueError` for a range without an even port and the one above it.
+    `host` is the address to bind in digits (`0.0.0.0` or `::` for all), or one of IPv4 and one of IPv6;
+    `ports` the range of which even ones are used, and the odd ones above them for RTCP, `rtp_timeout_s`
+    the silence after which a listener is told (0: never). Raises `ValueError` for a range without an even
+    port and the one above it.
     """
 
     def __init__(
-        self, *, host: str, ports: range, rtp_timeout_s: float = 0, ring_size: int = _RING
+        self,
+        *,
+        host: str | Sequence[str],
+        ports: range,
+        rtp_timeout_s: float = 0,
+        ring_size: int = _RING,
     ) -> None:
-        self._host = host.encode("ascii")
+        self._hosts = hosts_of([host] if isinstance(host, str) else host)
         self._pool = PortPool(ports, bind=self._bind, start=secrets.randbelow(65536))
         self._rtp_timeout_ms = round(rtp_timeout_s * 1000)
         self._ring_size = ring_size
@@ -131,6 +147,10 @@ class MediaPlane:
     def ports_used(self) -> int:
         """How many ports are reserved or have a stream."""
         return self._pool.used
+
+    def reaches(self, ip: str) -> bool:
+        """Whether audio can be sent to a numeric address: there is a socket of its family."""
+        return any(host.reaches(ip) for host in self._hosts)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the thread; events are told on `loop`. Raises `OSError`."""
@@ -172,8 +192,9 @@ class MediaPlane:
 
     def reserve(self) -> PortReservation:
         """Bind a port for a call to come. Raises `NoPortLeft`, and `OSError` for a bad host."""
-        port, descriptors = self._pool.take()
-        reservation = PortReservation(port, descriptors, self._on_released)
+        port, pairs = self._pool.take()
+        by_host = tuple(zip(self._hosts, pairs, strict=True))
+        reservation = PortReservation(port, by_host, self._on_released)
         self._reserved.add(reservation)
         return reservation
 
@@ -203,8 +224,7 @@ class MediaPlane:
         for a reservation that was released or used, or a payload type out of range; the reservation is
         then still the caller's.
         """
-        if reservation._descriptors is None:
-            raise ValueError("the reservation was released or used before")
+        pair = reservation._pair_for(remote[0])
         format = plane_format(
             codec,
             dtmf_payload_type,
@@ -218,7 +238,7 @@ class MediaPlane:
         address = ffi.new("char[]", host)  # must outlive the call below, as must what is beside it
         latch, _memory = plane_latching(latching)
         how = {
-            "fd": reservation._descriptors[0],
+            "fd": pair[0],
             "remote_ip": address,
             "remote_port": port,
             "format": format,
@@ -229,8 +249,7 @@ class MediaPlane:
         }
         handle = ffi.new("uint64_t *")
         self._ask(lib.plane_open, ffi.new("struct plane_call *", how), handle)
-        rtcp_descriptor = reservation._descriptors[1]
-        reservation._hand_over()
+        reservation._hand_over(pair)
         self._reserved.discard(reservation)
         stream = Stream(
             self._ask,
@@ -242,7 +261,7 @@ class MediaPlane:
             listener=listener,
         )
         self._streams[handle[0]] = stream
-        stream.start_rtcp(rtcp_descriptor, remote_rtcp, mux=rtcp_mux)
+        stream.start_rtcp(pair[1], remote_rtcp, mux=rtcp_mux)
         return stream
 
     def open_room(self) -> Room:
@@ -270,18 +289,8 @@ class MediaPlane:
             raise NotRunning("the media plane is not running")
         return self._plane
 
-    def _bind(self, port: int) -> Pair:
-        first = self._bind_one(port)
-        try:
-            return first, self._bind_one(port + 1)
-        except OSError:
-            os.close(first)
-            raise
-
-    def _bind_one(self, port: int) -> int:
-        descriptor: int = lib.plane_bind(self._host, port)
-        _raise_for(descriptor)
-        return descriptor
+    def _bind(self, port: int) -> tuple[Pair, ...]:
+        return bind_pairs(self._hosts, port)
 
     def _ask(self, command: Any, *arguments: Any) -> None:
         """Give the thread a command."""
@@ -289,7 +298,7 @@ class MediaPlane:
         if result == lib.PLANE_HELD:
             self._flush_soon()
         elif result == -errno.EINVAL:
-            raise BadRemote("not a dotted unicast IPv4 address with a port")
+            raise BadRemote("not a unicast address in digits with a port")
         else:
             _raise_for(result)
 

@@ -70,7 +70,7 @@ class Latching:
 
     signalling_ips: tuple[str, ...] = ()
     """The addresses that its signalling names, up to four, in digits: a NAT gives its audio the same
-    one. Those of IPv6 mean nothing here."""
+    one. Those with a zone mean nothing here."""
     anybody: bool = False
     """Any address: the audio comes from a machine of which nothing else tells."""
 
@@ -486,14 +486,14 @@ def peer_address(remote: tuple[str, int]) -> tuple[bytes, int]:
     """An address as the plane takes it. Raises `BadRemote`."""
     host, port = remote
     if not host.isascii() or "\0" in host or not 0 < port < 65536:
-        raise BadRemote("not a dotted unicast IPv4 address with a port")
+        raise BadRemote("not a unicast address in digits with a port")
     return host.encode("ascii"), port
 
 
 def plane_latching(latching: Latching) -> tuple[dict[str, Any], list[Any]]:
     """Where a peer may be, as the plane takes it, and the memory that has to last until it did. Raises
     `BadRemote`."""
-    ips = [ip for ip in latching.signalling_ips if ":" not in ip]
+    ips = [ip for ip in latching.signalling_ips if "%" not in ip]
     hosts = [ffi.new("char[]", peer_address((ip, 1))[0]) for ip in ips]
     named = ffi.new("const char *[]", hosts)
     how = {"ips": named, "count": len(hosts), "anybody": latching.anybody}

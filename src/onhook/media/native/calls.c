@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/ip.h>
 #include <string.h>
@@ -11,29 +10,39 @@ enum {
     RECEIVE_BUFFER = 32768,   /* bytes; the kernel doubles it: about 1.5 s of a normal stream */
 };
 
-static bool read_address(const char *ip, uint16_t port, struct sockaddr_in *out)
-{
-    *out = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-    return ip && inet_pton(AF_INET, ip, &out->sin_addr) == 1;
-}
-
-static bool read_remote(const char *ip, uint16_t port, struct sockaddr_in *out)
+static bool read_remote(const char *ip, uint16_t port, union address *out)
 {
     return read_address(ip, port, out) && is_remote(out);
 }
 
+/* One that the sockets of this call reach. */
+static bool read_from(const struct caller_call *call, const char *ip, uint16_t port,
+                      union address *out)
+{
+    return read_remote(ip, port, out) && out->any.sa_family == call->family;
+}
+
+/* Expedited forwarding (RFC 3246), by either protocol: what a socket does not have, it refuses. */
+static void ask_for_service(int fd)
+{
+    int service = IPTOS_DSCP_EF;
+    setsockopt(fd, IPPROTO_IP, IP_TOS, &service, sizeof service);
+    setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &service, sizeof service);
+}
+
 int plane_bind(const char *ip, uint16_t port)
 {
-    struct sockaddr_in address;
+    union address address;
     if (!read_address(ip, port, &address))
         return -EINVAL;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(address.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int buffer = RECEIVE_BUFFER, service = IPTOS_DSCP_EF; /* expedited forwarding (RFC 3246) */
+    int buffer = RECEIVE_BUFFER, alone = 1;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-    setsockopt(fd, IPPROTO_IP, IP_TOS, &service, sizeof service);
-    if (bind(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &alone, sizeof alone);
+    ask_for_service(fd);
+    if (bind(fd, &address.any, address_bytes(&address)) < 0) {
         int error = errno;
         close(fd);
         return -error;
@@ -46,9 +55,12 @@ static bool read_latching(const struct plane_latching *latching, struct latch *o
     *out = (struct latch){.anybody = latching->anybody};
     if (latching->count < 0 || latching->count > PLANE_LATCHES)
         return false;
-    for (int i = 0; i < latching->count; i++)
-        if (inet_pton(AF_INET, latching->ips[i], &out->signalling[i]) != 1)
+    for (int i = 0; i < latching->count; i++) {
+        union address address;
+        if (!read_address(latching->ips[i], 0, &address))
             return false;
+        out->signalling[i] = address_host(&address);
+    }
     return true;
 }
 
@@ -76,7 +88,8 @@ int plane_open(plane *p, const struct plane_call *how, uint64_t *handle)
         places_give_back(places, index);
         return result;
     }
-    p->caller.calls[index] = (struct caller_call){.fd = how->fd};
+    p->caller.calls[index] =
+        (struct caller_call){.fd = how->fd, .family = command.open.remote.any.sa_family};
     *handle = command.call;
     return result;
 }
@@ -84,9 +97,11 @@ int plane_open(plane *p, const struct plane_call *how, uint64_t *handle)
 int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port)
 {
     struct command command = {.kind = REMOTE, .call = handle};
-    if (find_open(p, handle) == NO_PLACE)
+    uint32_t index = find_open(p, handle);
+    if (index == NO_PLACE)
         return -ENOENT;
-    return read_remote(ip, port, &command.remote) ? submit(p, &command) : -EINVAL;
+    bool reached = read_from(&p->caller.calls[index], ip, port, &command.remote);
+    return reached ? submit(p, &command) : -EINVAL;
 }
 
 int plane_latch(plane *p, uint64_t handle, const struct plane_latching *latching)
@@ -132,7 +147,8 @@ int plane_report(plane *p, uint64_t handle, const struct plane_rtcp *how)
         return -ENOENT;
     struct caller_call *call = &p->caller.calls[index];
     if ((socket && call->rtcp_fd) ||
-        (how->remote_ip && !read_remote(how->remote_ip, how->remote_port, &command.report.remote)))
+        (how->remote_ip &&
+         !read_from(call, how->remote_ip, how->remote_port, &command.report.remote)))
         return -EINVAL;
     command.report.fd = socket ? how->fd : -1;
     command.report.mux = how->mux != 0;

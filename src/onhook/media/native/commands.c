@@ -154,7 +154,7 @@ static void cut(struct plane *p, struct call *call)
     report(p, call);
 }
 
-static bool move_peer(struct call *call, const struct sockaddr_in *remote)
+static bool move_peer(struct call *call, const union address *remote)
 {
     if (!is_remote(remote))
         return false;
@@ -170,8 +170,8 @@ static bool move_peer(struct call *call, const struct sockaddr_in *remote)
 
 static bool report_by_rtcp(struct plane *p, struct call *call, const struct command *command)
 {
-    const struct sockaddr_in *remote = &command->report.remote;
-    if (command->report.fd < -1 || (remote->sin_port && !is_remote(remote)))
+    const union address *remote = &command->report.remote;
+    if (command->report.fd < -1 || (address_port(remote) && !is_remote(remote)))
         return false;
     set_up_rtcp(p, call, command);
     return true;

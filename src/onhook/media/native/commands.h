@@ -8,9 +8,9 @@
 
 #include "plane.h"
 
+#include "address.h"
 #include "latch.h"
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -49,18 +49,18 @@ struct command {
             int fd;
             uint32_t ssrc, timestamp;
             uint16_t sequence;
-            struct sockaddr_in remote;
+            union address remote;
             struct plane_format format;
             struct latch latch;
         } open;
-        struct sockaddr_in remote;
+        union address remote;
         struct latch latch;
         struct plane_format format;
         struct {
             int fd; /* -1: as it was */
             uint8_t mux;
             char cname[PLANE_CNAME_BYTES];
-            struct sockaddr_in remote; /* no port: one above that of the RTP */
+            union address remote; /* no port: one above that of the RTP */
         } report;
         struct {
             uint64_t play_id, prompt;
@@ -107,11 +107,11 @@ static inline bool is_format(const struct plane_format *format)
            is_type(format->event_payload_type) && is_type(format->event_from_peer);
 }
 
-/* Somewhere that RTP may be sent: not "this network", not multicast, not broadcast. */
-static inline bool is_remote(const struct sockaddr_in *address)
+/* Somewhere that RTP may be sent. */
+static inline bool is_remote(const union address *address)
 {
-    uint32_t first = ntohl(address->sin_addr.s_addr) >> 24;
-    return address->sin_family == AF_INET && address->sin_port && first != 0 && first < 224;
+    bool family = address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6;
+    return family && address_port(address) && is_unicast(address);
 }
 
 static inline bool are_digits(const uint8_t *digits, uint32_t count)

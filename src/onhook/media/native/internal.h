@@ -26,6 +26,7 @@
 
 #include "plane.h"
 
+#include "address.h"
 #include "commands.h"
 #include "keys.h"
 #include "latch.h"
@@ -37,7 +38,6 @@
 #include "rtcp.h"
 #include "rtp.h"
 
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -138,8 +138,8 @@ struct call {
     uint8_t event_from_peer;
     bool on_hold;
     bool comfort_noise;           /* was agreed */
-    struct sockaddr_in signalled; /* by SDP */
-    struct sockaddr_in peer;      /* where frames go */
+    union address signalled; /* by SDP */
+    union address peer;      /* where frames go */
     struct latch latch;
     bool latched;
     bool connected;
@@ -194,6 +194,7 @@ struct slot {
 /* A call, as the caller has it. */
 struct caller_call {
     int fd, rtcp_fd; /* rtcp_fd 0: none */
+    sa_family_t family; /* of both */
     bool closing;
     bool closed;         /* CLOSED was taken */
     uint32_t queued;     /* segments not yet reported */
@@ -256,7 +257,7 @@ struct plane {
     struct slot slots[SLOTS];
     struct mmsghdr messages[RECEIVE_BATCH];
     struct iovec vectors[RECEIVE_BATCH];
-    struct sockaddr_in sources[RECEIVE_BATCH];
+    union address sources[RECEIVE_BATCH];
     uint8_t packets[RECEIVE_BATCH][RTP_MAX_BYTES];
     uint8_t crossed[RTP_MAX_BYTES]; /* the audio of a packet in the other law */
     struct epoll_event ready[READY_BATCH];
@@ -396,7 +397,7 @@ void serve_rtcp(struct plane *p, struct call *call);
 
 /* On the port of the RTP. */
 void take_rtcp(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
-               const struct sockaddr_in *source);
+               const union address *source);
 void say_goodbye(struct plane *p, struct call *call);
 
 /* ---- receive.c ----------------------------------------------------------------------- */
@@ -408,7 +409,7 @@ bool is_event(const struct call *call, const struct rtp *rtp);
 void unconfine(struct call *call);
 void prepare_receive(struct plane *p);
 void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
-                    const struct sockaddr_in *source);
+                    const union address *source);
 
 /* What has arrived, as far as the budget of this round goes. */
 void receive(struct plane *p, struct call *call);

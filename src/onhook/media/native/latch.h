@@ -13,32 +13,28 @@
 
 #include "plane.h"
 
-#include <netinet/in.h>
+#include "address.h"
+
 #include <stdbool.h>
 
 enum { LATCH_MOVED_TICKS = 1000 }; /* the silence of the old address: 1 s */
 
 struct latch {
-    struct in_addr signalling[PLANE_LATCHES]; /* INADDR_ANY: none */
+    struct in6_addr signalling[PLANE_LATCHES]; /* address_host(); zeros: none */
     bool anybody;
 };
 
-static inline bool same_address(const struct sockaddr_in *a, const struct sockaddr_in *b)
-{
-    return a->sin_addr.s_addr == b->sin_addr.s_addr && a->sin_port == b->sin_port;
-}
-
 /* May the peer's first packet come from here? */
-static inline bool latch_admits(const struct latch *latch, const struct sockaddr_in *signalled,
-                                const struct sockaddr_in *source)
+static inline bool latch_admits(const struct latch *latch, const union address *signalled,
+                                const union address *source)
 {
-    if (source->sin_port == 0)
+    if (address_port(source) == 0)
         return false;
-    if (latch->anybody || source->sin_addr.s_addr == signalled->sin_addr.s_addr)
+    if (latch->anybody || same_host(source, signalled))
         return true;
     for (int i = 0; i < PLANE_LATCHES; i++)
-        if (source->sin_addr.s_addr == latch->signalling[i].s_addr)
-            return source->sin_addr.s_addr != INADDR_ANY;
+        if (is_host(source, &latch->signalling[i]))
+            return !IN6_IS_ADDR_UNSPECIFIED(&latch->signalling[i]);
     return false;
 }
 

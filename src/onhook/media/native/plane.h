@@ -65,14 +65,14 @@ struct plane_format {
 
 /* Where the peer's first packet may come from, besides the address of its SDP. */
 struct plane_latching {
-    const char *const *ips; /* dotted IPv4: what its signalling names */
+    const char *const *ips; /* in digits, without a zone: what its signalling names */
     int count;              /* of these, PLANE_LATCHES at the most */
     int anybody;            /* any address at all */
 };
 
 struct plane_call {
     int fd;                /* of plane_bind(); the plane's from a successful plane_open() on */
-    const char *remote_ip; /* dotted IPv4; unicast */
+    const char *remote_ip; /* in digits, IPv4 or IPv6 as the socket is; unicast */
     uint16_t remote_port;  /* not 0 */
     struct plane_format format;
     struct plane_latching latching;
@@ -144,7 +144,8 @@ int plane_event_fd(const plane *p);
 /* How the thread keeps time. */
 void plane_health(const plane *p, struct plane_health *out);
 
-/* A non-blocking UDP socket bound to a dotted IPv4 address and a port (0: any). Returns the fd. */
+/* A non-blocking UDP socket bound to an address in digits and a port (0: any). Of IPv6 it takes nothing of
+ * IPv4. Returns the fd. */
 int plane_bind(const char *ip, uint16_t port);
 
 /* A new call; *handle names it. -EINVAL (addresses, payload type), -EUSERS (max_calls). */
@@ -211,7 +212,7 @@ int plane_record_stop(plane *p, uint64_t handle, uint64_t which);
 int plane_reap_recording(plane *p, uint64_t recording, struct plane_recorded *out);
 
 /* The peer moved (re-INVITE). The same address again changes nothing; another one undoes the
- * latch. -EINVAL, -ENOENT. */
+ * latch. One of the other family cannot be reached: -EINVAL. -ENOENT. */
 int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port);
 
 /* Where the peer's first packet may come from is another now. -EINVAL, -ENOENT. */

@@ -76,7 +76,7 @@ static void receive_event(struct call *call, const struct rtp *rtp)
 static void confine(struct call *call)
 {
     call->connected = same_address(&call->peer, &call->signalled) &&
-                      connect(call->fd, (const struct sockaddr *)&call->peer, sizeof call->peer) == 0;
+                      connect(call->fd, &call->peer.any, address_bytes(&call->peer)) == 0;
 }
 
 void unconfine(struct call *call)
@@ -86,7 +86,7 @@ void unconfine(struct call *call)
     call->connected = false;
 }
 
-static void latch(struct call *call, const struct sockaddr_in *source)
+static void latch(struct call *call, const union address *source)
 {
     if (call->connected) /* to what was its address */
         unconfine(call);
@@ -175,19 +175,19 @@ static uint64_t silent_for(const struct plane *p, const struct call *call)
 
 /* Is this the peer, at an address where it was not before? */
 static bool is_peer_elsewhere(const struct plane *p, const struct call *call, const struct rtp *rtp,
-                              const struct sockaddr_in *source)
+                              const union address *source)
 {
     if (!is_g711(call, rtp) && !is_event(call, rtp))
         return false;
     if (!call->latched)
         return latch_admits(&call->latch, &call->signalled, source);
     return same_address(source, &call->signalled) ||
-           (source->sin_port && call->rx.tracking && rtp->ssrc == call->rx.ssrc &&
+           (address_port(source) && call->rx.tracking && rtp->ssrc == call->rx.ssrc &&
             silent_for(p, call) >= LATCH_MOVED_TICKS);
 }
 
 void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
-                           const struct sockaddr_in *source)
+                           const union address *source)
 {
     struct rtp rtp;
     bool chosen = call->latched && same_address(source, &call->peer);

@@ -66,7 +66,7 @@ void serve_rtcp(struct plane *p, struct call *call)
 
 /* On the port of the RTP. */
 void take_rtcp(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
-                      const struct sockaddr_in *source)
+                      const union address *source)
 {
     struct rtcp_call now = as_reported(p, call);
     struct timespec wall;

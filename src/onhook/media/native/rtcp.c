@@ -186,16 +186,16 @@ static uint64_t interval_ticks(struct rtcp *rtcp, uint32_t interval_ms)
     return (uint64_t)(interval_ms * (0.5 + chance) / 1.21828); /* a tick is 1 ms */
 }
 
-static struct sockaddr_in destination(const struct rtcp *rtcp, const struct rtcp_call *call)
+static union address destination(const struct rtcp *rtcp, const struct rtcp_call *call)
 {
-    struct sockaddr_in to = *call->peer;
+    union address to = *call->peer;
     if (rtcp->mux)
         return to;
-    if (rtcp->heard.sin_port && rtcp->heard.sin_addr.s_addr == to.sin_addr.s_addr)
+    if (address_port(&rtcp->heard) && same_host(&rtcp->heard, &to))
         return rtcp->heard;
-    if (rtcp->signalled.sin_port && to.sin_addr.s_addr == call->signalled->sin_addr.s_addr)
+    if (address_port(&rtcp->signalled) && same_host(&to, call->signalled))
         return rtcp->signalled;
-    to.sin_port = htons((uint16_t)(ntohs(to.sin_port) + 1));
+    set_address_port(&to, htons((uint16_t)(ntohs(address_port(&to)) + 1)));
     return to;
 }
 
@@ -205,14 +205,14 @@ static void transmit(struct rtcp *rtcp, const struct rtcp_call *call, bool bye)
     end = put_description(end, rtcp, call->ssrc);
     if (bye)
         end = put_word(put_head(end, 1, BYE, 8), call->ssrc);
-    struct sockaddr_in to = destination(rtcp, call);
+    union address to = destination(rtcp, call);
     int fd = rtcp->mux ? call->rtp_fd : rtcp->fd;
     if (fd < 0 || rtcp->silent)
         return; /* it asked for none */
     rtcp->sent++;
     /* lost like any other packet, should the system refuse it */
     ssize_t sent = sendto(fd, packet, (size_t)(end - packet), MSG_DONTWAIT | MSG_NOSIGNAL,
-                          (const struct sockaddr *)&to, sizeof to);
+                          &to.any, address_bytes(&to));
     (void)sent;
 }
 
@@ -228,7 +228,7 @@ void rtcp_open(struct rtcp *rtcp, uint64_t tick)
     rtcp->read_tick = tick + READ_EVERY_TICKS;
 }
 
-void rtcp_move(struct rtcp *rtcp, bool mux, const struct sockaddr_in *signalled)
+void rtcp_move(struct rtcp *rtcp, bool mux, const union address *signalled)
 {
     rtcp->mux = mux;
     rtcp->signalled = *signalled;
@@ -303,22 +303,17 @@ bool rtcp_read(const uint8_t *data, size_t bytes, uint32_t ours, struct rtcp_new
     return true;
 }
 
-static bool same_host(const struct sockaddr_in *a, const struct sockaddr_in *b)
-{
-    return a->sin_addr.s_addr == b->sin_addr.s_addr;
-}
-
 /* Whether this can be the peer's. */
 static bool believes(const struct rtcp *rtcp, const struct rtcp_call *call, uint32_t ssrc,
-                     const struct sockaddr_in *source)
+                     const union address *source)
 {
     const struct reception *heard = &rtcp->reception;
     if (heard->known && heard->ssrc != ssrc)
         return false;
     if (same_host(source, call->peer) && heard->known)
-        return source->sin_port != 0;
-    struct sockaddr_in expected_at = destination(rtcp, call);
-    return same_host(source, &expected_at) && source->sin_port == expected_at.sin_port;
+        return address_port(source) != 0;
+    union address expected_at = destination(rtcp, call);
+    return same_address(source, &expected_at);
 }
 
 /* The time that a packet takes there and back, in 1/65536 s; 0: not known. */
@@ -348,7 +343,7 @@ static bool note_report(const struct rtcp_call *call, const struct rtcp_news *ne
 }
 
 bool rtcp_take(struct rtcp *rtcp, const struct rtcp_call *call, const uint8_t *data, size_t bytes,
-               const struct sockaddr_in *source, int64_t arrived_ns, struct plane_stats *stats)
+               const union address *source, int64_t arrived_ns, struct plane_stats *stats)
 {
     struct rtcp_news news;
     if (!rtcp_read(data, bytes, call->ssrc, &news)) {
@@ -381,7 +376,7 @@ bool rtcp_receive(struct rtcp *rtcp, const struct rtcp_call *call, struct plane_
     for (int i = 0; i < READ_AT_ONCE; i++) {
         uint8_t packet[READ_BYTES];
         _Alignas(struct cmsghdr) uint8_t stamp[ARRIVAL_BYTES];
-        struct sockaddr_in source;
+        union address source;
         struct iovec into = {.iov_base = packet, .iov_len = sizeof packet};
         struct msghdr message = {.msg_name = &source, .msg_namelen = sizeof source,
                                  .msg_iov = &into, .msg_iovlen = 1,

@@ -8,7 +8,8 @@
 
 #include "plane.h"
 
-#include <netinet/in.h>
+#include "address.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -59,8 +60,8 @@ struct rtcp {
     bool mux; /* that of the RTP is used instead */
     bool silent; /* nothing is sent */
     char cname[PLANE_CNAME_BYTES];
-    struct sockaddr_in signalled; /* no port: one above that of the RTP */
-    struct sockaddr_in heard;     /* where the peer's came from; no port: nothing came */
+    union address signalled; /* no port: one above that of the RTP */
+    union address heard;     /* where the peer's came from; no port: nothing came */
     uint32_t state;               /* of the random numbers */
     uint64_t due_tick, read_tick;
     uint64_t sent; /* compound packets */
@@ -75,8 +76,8 @@ struct rtcp {
 /* The call as it is now. */
 struct rtcp_call {
     int rtp_fd;
-    const struct sockaddr_in *peer;      /* where RTP goes */
-    const struct sockaddr_in *signalled; /* where it went by SDP */
+    const union address *peer;      /* where RTP goes */
+    const union address *signalled; /* where it went by SDP */
     uint32_t ssrc, timestamp;
     uint16_t sequence; /* of the next packet */
     uint64_t packets, octets; /* that were sent, of payload */
@@ -87,7 +88,7 @@ struct rtcp_call {
 void rtcp_open(struct rtcp *rtcp, uint64_t tick);
 
 /* What was agreed has changed. */
-void rtcp_move(struct rtcp *rtcp, bool mux, const struct sockaddr_in *signalled);
+void rtcp_move(struct rtcp *rtcp, bool mux, const union address *signalled);
 
 /* Send a report, if one is due. */
 void rtcp_serve(struct rtcp *rtcp, const struct rtcp_call *call);
@@ -98,7 +99,7 @@ void rtcp_bye(struct rtcp *rtcp, const struct rtcp_call *call);
 /* Take one datagram in. True: it was the peer's, and says how much of what we send arrives; `stats`
  * has it. `arrived_ns`: CLOCK_REALTIME. */
 bool rtcp_take(struct rtcp *rtcp, const struct rtcp_call *call, const uint8_t *data, size_t bytes,
-               const struct sockaddr_in *source, int64_t arrived_ns, struct plane_stats *stats);
+               const union address *source, int64_t arrived_ns, struct plane_stats *stats);
 
 /* Take in what waits in the socket, once a second. As rtcp_take(). */
 bool rtcp_receive(struct rtcp *rtcp, const struct rtcp_call *call, struct plane_stats *stats);

@@ -49,7 +49,7 @@ bool send_packet(struct call *call, const struct outgoing *packet)
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     if (!call->connected) {
         message.msg_name = &call->peer;
-        message.msg_namelen = sizeof call->peer;
+        message.msg_namelen = address_bytes(&call->peer);
     }
     ssize_t sent = sendmsg(call->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (was_refused(call, sent)) /* an earlier packet; this one was not tried */
