@@ -95,7 +95,7 @@ class Owner:
     def hung_up(self, cause: SipCause) -> None:
         raise AssertionError("the callers never hang up")
 
-    def cancelled(self) -> None:
+    def cancelled(self, cause: SipCause) -> None:
         raise AssertionError("the callers never cancel")
 
     def no_ack(self) -> None:

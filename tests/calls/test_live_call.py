@@ -62,7 +62,7 @@ class Leg:
         self.state = CallState.ENDED
         self.said.append(code)
 
-    def hangup(self) -> None:
+    def hangup(self, *_: object) -> None:
         assert self.state is not CallState.OFFERED
         if self.state is not CallState.ENDED:
             self.state = CallState.ENDED

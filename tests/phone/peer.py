@@ -317,8 +317,10 @@ class Caller:
         self.peer.send(text)
         return text
 
-    def cancel(self, branch: str | None = None) -> str:
-        text = self.peer.text("CANCEL", call_id=self.call_id, branch=branch or self.branch)
+    def cancel(self, branch: str | None = None, headers: tuple[str, ...] = ()) -> str:
+        text = self.peer.text(
+            "CANCEL", call_id=self.call_id, branch=branch or self.branch, headers=headers
+        )
         self.peer.send(text)
         return text
 
@@ -365,8 +367,8 @@ class Owner(Heard):
         super().__init__()
         self.call = call
 
-    def cancelled(self) -> None:
-        self._note("cancelled")
+    def cancelled(self, cause: SipCause) -> None:
+        self._note("cancelled", cause)
 
     def acknowledged(self, answer: RemoteMedia | None) -> None:
         self._note("acknowledged", answer)

@@ -12,6 +12,7 @@ from onhook.phone import (
     SdpCodec,
     SipCause,
 )
+from onhook.phone.reason import Reason
 from phone.peer import SDP, Caller, answer_at_once, leave_ringing, line
 
 
@@ -42,7 +43,7 @@ async def test_a_call_from_ring_to_hangup() -> None:
         caller.ack()
         assert await on.owner.until("acknowledged") is None
 
-        call.hangup("all said")
+        call.hangup(Reason(16, "all said"))
         bye = await on.peer.request("BYE")
         assert bye.start == f"BYE {caller.contact[1:-1]} SIP/2.0"
         assert bye["From"] == final["To"]
@@ -64,7 +65,8 @@ async def test_the_peer_hangs_up_and_repeats_itself() -> None:
         bye = caller.within("BYE", headers=('Reason: Q.850;cause=17;text="User \\"busy\\""',))
         first = await on.peer.status(200)
         cause = await on.owner.until("hung_up")
-        assert cause == SipCause(status=None, q850=17, text='User "busy"')
+        reason = 'Q.850;cause=17;text="User \\"busy\\""'
+        assert cause == SipCause(None, 17, 'User "busy"', reason)
         on.peer.send(bye)
         assert (await on.peer.status(200)).data == first.data
         assert on.owner.names == ["acknowledged", "hung_up"]
@@ -199,7 +201,9 @@ async def test_both_hang_up_at_once_and_the_peer_never_answers() -> None:
         await on.peer.request("BYE")
         caller.within("BYE", headers=('Reason: Q.850;cause=16;text="me too"',))
         await on.peer.status(200)
-        assert await on.owner.until("hangup_done") == SipCause(None, 16, "me too")
+        assert await on.owner.until("hangup_done") == SipCause(
+            None, 16, "me too", 'Q.850;cause=16;text="me too"'
+        )
 
 
 async def test_cancel_while_ringing() -> None:

@@ -11,6 +11,7 @@ from onhook.phone import (
     SipCause,
     Trunk,
 )
+from onhook.phone.reason import Reason
 from phone.peer import SDP, Callee, Dialler, Line, line
 
 CROSSED = SipCause(487, None, "hung up before the answer")
@@ -59,7 +60,7 @@ async def test_a_call_from_dialling_to_hangup() -> None:
         assert ack["CSeq"] == "1 ACK"
         assert ack["Via"] != invite["Via"]
 
-        dialler.call.hangup("all said")
+        dialler.call.hangup(Reason(16, "all said"))
         bye = await on.peer.request("BYE")
         assert bye.start == f"BYE {callee.contact[1:-1]} SIP/2.0"
         assert (bye["From"], bye["To"]) == (ack["From"], ack["To"])
@@ -78,7 +79,7 @@ async def test_the_callee_hangs_up() -> None:
         dialler, callee = await on.talking()
         bye = callee.within("BYE", headers=("Reason: Q.850;cause=17",))
         first = await on.peer.status(200)
-        assert await dialler.until("hung_up") == SipCause(None, 17)
+        assert await dialler.until("hung_up") == SipCause(None, 17, "", "Q.850;cause=17")
         on.peer.send(bye)
         assert (await on.peer.status(200)).data == first.data
         assert on.endpoint.live_calls == 0
@@ -246,7 +247,9 @@ async def test_a_refusal(status: int, rings: bool) -> None:
         assert ack["Via"] == callee.invite["Via"]
         assert ack.start.split()[1] == callee.invite.start.split()[1]
         assert ack.to_tag == "callee"
-        assert await dialler.until("failed") == SipCause(status, 17, "User busy")
+        assert await dialler.until("failed") == SipCause(
+            status, 17, "User busy", 'Q.850;cause=17;text="User busy"'
+        )
         assert on.endpoint.live_calls == 0
         callee.respond(status)
         assert (await on.peer.request("ACK")).data == ack.data
@@ -299,7 +302,7 @@ async def test_many_forks_are_bounded() -> None:
 async def test_a_hangup_before_anything_waits_for_a_provisional_response() -> None:
     async with line() as on:
         dialler, callee = await on.dialled()
-        dialler.call.hangup("changed my mind")
+        dialler.call.hangup(Reason(16, "changed my mind"))
         await on.peer.quiet()
         callee.respond(100)
         cancel = await on.peer.request("CANCEL")
@@ -337,7 +340,7 @@ async def test_a_hangup_while_it_rings() -> None:
 async def test_an_answer_that_crosses_the_cancel_is_hung_up() -> None:
     async with line() as on:
         dialler, callee = await ringing(on)
-        dialler.call.hangup("never mind")
+        dialler.call.hangup(Reason(16, "never mind"))
         cancel = await on.peer.request("CANCEL")
         ack = await callee.answer()
         bye = await on.peer.request("BYE")

@@ -39,7 +39,7 @@ class _Arrival:
 
     given_up: bool = False
 
-    def cancelled(self) -> None:
+    def cancelled(self, cause: SipCause) -> None:
         """CANCEL: nobody was told of the call yet, so nobody needs to be told of its end."""
         self.given_up = True
 

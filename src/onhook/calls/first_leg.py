@@ -11,6 +11,7 @@ from onhook.media.stream import Latching
 from onhook.phone.cause import SipCause
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
+from onhook.phone.reason import NORMAL, Reason
 from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia
 from onhook.store import CallRecord
@@ -47,8 +48,8 @@ class FirstLeg(Protocol):
     def reject(self, code: int, headers: HeaderLines = ()) -> bool:
         """Rejects a caller who still waits for an answer; False if there is none."""
 
-    def hangup(self) -> None:
-        """BYE; CANCEL to a callee who has not answered."""
+    def hangup(self, reason: Reason = NORMAL) -> None:
+        """BYE; CANCEL to a callee who has not answered. ``reason`` is what its phone is told."""
 
     def probe(self, on_result: Callable[[SipCause], None]) -> bool:
         """Asks its phone whether it still has the call; False if that cannot be done now."""

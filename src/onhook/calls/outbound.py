@@ -29,6 +29,7 @@ from onhook.media.stream import Latching
 from onhook.phone.cause import SipCause
 from onhook.phone.lifecycle import CallState, OutgoingListener
 from onhook.phone.outgoing import CANCELLED, OutgoingCall
+from onhook.phone.reason import NORMAL, TIMER_EXPIRED, Reason
 from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia
 from onhook.phone.timers import Clock, TimerHandle
@@ -201,12 +202,12 @@ class OutboundLeg:
         elif on_sent is not None:
             on_sent()
 
-    def hangup(self) -> None:
+    def hangup(self, reason: Reason = NORMAL) -> None:
         """CANCEL until the answer, BYE afterwards; ``failed`` or ``hangup_done`` follows. No other
         trunk is tried."""
         self._given_up = True
         if self._attempt is not None:
-            self._attempt.hangup()
+            self._attempt.hangup(reason)
 
     def probe(self, on_result: Callable[[SipCause], None]) -> bool:
         """Asks the callee's phone whether it has the call; False if it is not established."""
@@ -308,10 +309,10 @@ class _Attempt:
         if not self._over and self._timer is None:
             self._timer = self._outbound.timers.call_later(PATIENCE_S, self._impatient)
 
-    def hangup(self) -> None:
+    def hangup(self, reason: Reason) -> None:
         """Taken back, or hung up."""
         waiting = self.call.state in (CallState.DIALLING, CallState.PROCEEDING)
-        self.call.hangup()
+        self.call.hangup(reason)
         if waiting and not self._over:
             self._stop_timer()
             self._timer = self._outbound.timers.call_later(LET_GO_S, self._let_go)
@@ -325,7 +326,7 @@ class _Attempt:
         """If there was no answer at all, it is taken back; should it come late, the phone ends it."""
         if not self._over and self.call.state is CallState.DIALLING:
             self._end()
-            self.call.hangup()
+            self.call.hangup(TIMER_EXPIRED)
             self._on_unanswered(self, SipCause(408, None, "the trunk says nothing"))
 
     def _took_it(self) -> None:

@@ -15,6 +15,7 @@ from onhook.calls.silence import SilenceWatch
 from onhook.media.plane import MediaPlane
 from onhook.media.stream import Latching, StreamStats
 from onhook.phone.cause import SipCause
+from onhook.phone.reason import NORMAL, OUT_OF_ORDER, Reason
 from onhook.phone.sdp import RemoteMedia
 
 log = structlog.get_logger()
@@ -77,14 +78,14 @@ class Peer:
         if self._leg is not None and not self._dropped:
             self._leg.launch()
 
-    def drop(self) -> None:
-        """Hangs it up, or stops calling it; its owner hears nothing more."""
+    def drop(self, reason: Reason = NORMAL) -> None:
+        """Hangs it up, or stops calling it; its owner hears nothing more. ``reason`` is what it is told."""
         if self._dropped:
             return
         self._dropped = True
         self._stop()
         if self._leg is not None:
-            self._leg.hangup()
+            self._leg.hangup(reason)
 
     def pass_on(self, digit: str) -> None:
         """The call's own side pressed a key, and said so by SIP INFO only."""
@@ -159,7 +160,7 @@ class Peer:
 
     def _gone(self) -> None:
         if self._leg is not None and not self._dropped:
-            self.drop()
+            self.drop(OUT_OF_ORDER)
             self._owner.left("")
 
     def _end(self) -> bool:

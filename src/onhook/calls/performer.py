@@ -14,8 +14,10 @@ from onhook.calls.call_requests import CallRequests
 from onhook.calls.first_leg import FirstLeg
 from onhook.calls.ongoing import OngoingCall
 from onhook.calls.peer import Peer, PeerOwner
+from onhook.calls.reasons import reason_of, reason_of_rejection
 from onhook.calls.resources import Resources
 from onhook.calls.services import CallServices
+from onhook.phone.reason import NO_ANSWER
 from onhook.registry import complete
 
 
@@ -65,9 +67,10 @@ class Performer:
             self.peer.pass_on(digit)
 
     def drop_peer(self, _: effects.DropPeer | None = None) -> None:
-        """Hangs the peer up, if there is one."""
+        """Hangs the peer up, if there is one; while the call goes on that is one who does not answer."""
+        end = self._call.now.end
         if self.peer is not None:
-            self.peer.drop()
+            self.peer.drop(NO_ANSWER if end is None else reason_of(end))
 
     def reserve(self, _: effects.Reserve) -> None:
         """Asks nothing: whoever asked goes on to prepare."""
@@ -86,12 +89,13 @@ class Performer:
 
     def reject(self, effect: effects.Reject) -> None:
         """A final response, after which nothing more is heard of the caller."""
-        self._leg.reject(effect.code)
+        reason = reason_of_rejection(self._call.now.end, effect.code)
+        self._leg.reject(effect.code, (reason.header,))
         self._soon(lambda: self._call.feed(machine.HangupDone(clock.now_s())))
 
     def hang_up(self, _: effects.HangUp) -> None:
         """BYE, or CANCEL to a callee."""
-        self._leg.hangup()
+        self._leg.hangup(reason_of(self._call.now.end))
 
     def play(self, effect: effects.Play) -> None:
         """The message of a request, and a beep."""

@@ -33,9 +33,9 @@ class PhoneListener:
         self._keypad = keypad
         self._presence = presence
 
-    def cancelled(self) -> None:
+    def cancelled(self, cause: SipCause) -> None:
         """CANCEL while it rang."""
-        self._call.feed(machine.Cancelled(clock.now_s()))
+        self._call.feed(machine.Cancelled(clock.now_s(), cause.text))
 
     def acknowledged(self, answer: RemoteMedia | None) -> None:
         """The ACK to our 200; with the SDP answer if the INVITE had no offer."""

@@ -1,7 +1,7 @@
 """How calls reach the network: SIP signalling and session descriptions.
 
 From the wire upward: `transport` and `inbox` (UDP), `tcp` and `framing` (TCP), `sockets` (both), `grammar`,
-`message` and `bodies` (reading), `echo`, `reply` and `invite` (writing), `digest` (credentials),
+`message` and `bodies` (reading), `echo`, `reply`, `reason` and `invite` (writing), `digest` (credentials),
 `transactions` and `layer` (RFC 3261 17), `screening` (what is refused at the door), `routing` and `dialog`
 (12), `sdp`, `sdp_writer`, `media_hosts` and `session` (offer and answer), `dialog_client` and `leg` (what
 every call asks and answers), `incoming` and `outgoing` (one call), `endpoint` (all of it). Everything between

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from onhook.phone import grammar
 from onhook.phone.message import Request, Response
+from onhook.phone.reason import MAX_REASON_CHARS, Protocol, Reason, is_cause
 from onhook.phone.reply import phrase_text
 
 _WARNING = re.compile(r'\d{3}\s+\S+\s+"((?:[^"\\]|\\.)*)"', re.ASCII)
@@ -18,15 +19,19 @@ class SipCause:
     our INVITE. `q850` is the cause
     of the telephone network, 16 being a normal end. Each is None when nobody said. `text` is the
     peer's own words and may be empty; it is printable, on one line and at most 200 characters.
+    `reason` is the peer's Reason header (RFC 3326), its values of Q.850 and SIP written anew, as in
+    `Q.850;cause=16;text="Normal call clearing"`: printable, on one line, at most 200 characters, and empty
+    when the peer gave none.
     """
 
     status: int | None = None
     q850: int | None = None
     text: str = ""
+    reason: str = ""
 
 
 def cause_of_request(request: Request) -> SipCause:
-    """The Reason header of a BYE; an empty cause when it has none that can be read."""
+    """The Reason header of a BYE or CANCEL; an empty cause when it has none that can be read."""
     return _reason(request)
 
 
@@ -37,7 +42,7 @@ def cause_of_refusal(response: Response) -> SipCause:
     """
     reason = _reason(response)
     text = reason.text or _warned(response) or phrase_text(response.phrase)
-    return SipCause(response.status, reason.q850, text)
+    return SipCause(response.status, reason.q850, text, reason.reason)
 
 
 def cause_of_response(response: Response | None) -> SipCause:
@@ -45,28 +50,40 @@ def cause_of_response(response: Response | None) -> SipCause:
     return SipCause(status=408 if response is None else response.status)
 
 
-def reason_header(text: str) -> tuple[str, str]:
-    """A Reason header for a normal end, with words of ours."""
-    quoted = phrase_text(text).replace("\\", "\\\\").replace('"', '\\"')
-    return "Reason", f'Q.850;cause=16;text="{quoted}"'
-
-
 def _reason(message: Request | Response) -> SipCause:
     status = q850 = None
-    text = ""
+    text, kept = "", ""
     try:
         for value in message.values("reason"):
             protocol, semicolon, rest = value.partition(";")
             fields = grammar.parameters(semicolon + rest)
-            number = _number(fields.get("cause", ""))
-            if protocol.strip().upper() == "Q.850":
-                q850 = number
-            elif protocol.strip().upper() == "SIP":
-                status = number
-            text = text or phrase_text(fields.get("text", ""))
+            words = phrase_text(fields.get("text", ""))
+            text = text or words
+            said = _said(protocol.strip().upper(), _number(fields.get("cause", "")), words)
+            if said is None:
+                continue
+            if said.protocol == "Q.850":
+                q850 = said.cause
+            else:
+                status = said.cause
+            following = f"{kept}, {said}" if kept else str(said)
+            kept = following if len(following) <= MAX_REASON_CHARS else kept
     except ValueError:
         return SipCause()
-    return SipCause(status, q850, text)
+    return SipCause(status, q850, text, kept)
+
+
+def _said(protocol: str, number: int | None, text: str) -> Reason | None:
+    """One value, if it is of Q.850 or SIP and has a number that is one of theirs."""
+    known: Protocol | None = (
+        "Q.850" if protocol == "Q.850" else "SIP" if protocol == "SIP" else None
+    )
+    if known is None or number is None or not is_cause(known, number):
+        return None
+    longest = MAX_REASON_CHARS - len(f'{known};cause={number};text=""')
+    while len(str(reason := Reason(number, text[:longest], known))) > MAX_REASON_CHARS:
+        longest -= 10  # quotes and backslashes are written as two
+    return reason
 
 
 def _warned(response: Response) -> str:

@@ -8,11 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
-from onhook.phone.cause import SipCause, cause_of_response, reason_header
+from onhook.phone.cause import SipCause, cause_of_response
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.errors import CallStateError
 from onhook.phone.lifecycle import CallEvent, CallState, LegListener, Moves
 from onhook.phone.message import Address, Request, Response
+from onhook.phone.reason import NORMAL, Reason
 from onhook.phone.reply import HeaderLines
 from onhook.phone.transactions import ServerInvite
 
@@ -72,7 +73,7 @@ class DialogClient(ABC):
 
     def __init__(self, signalling: Signalling) -> None:
         self._signalling = signalling
-        self._bye_headers: tuple[tuple[str, str], ...] = ()
+        self._bye_headers: tuple[tuple[str, str], ...] = (NORMAL.header,)
         self.on_heard: Callable[[], None] = _nobody_listens
         """Called before anything else whenever a message shows that the peer is there and has this call."""
 
@@ -84,8 +85,8 @@ class DialogClient(ABC):
         return self.dialog.signalling_ips
 
     @abstractmethod
-    def hangup(self, reason: str | None = None) -> None:
-        """End the call as its state asks for; the listener is told. `reason` goes into a Reason header."""
+    def hangup(self, reason: Reason = NORMAL) -> None:
+        """End the call as its state asks for; the listener is told. `reason` is what the peer is told."""
 
     @abstractmethod
     def record(self) -> DialogRecord:
@@ -124,11 +125,10 @@ class DialogClient(ABC):
             )
         return self.state
 
-    def _leave(self, reason: str | None) -> CallState:
-        """Move as the owner's hanging up says; the words go into the BYE, whenever it leaves."""
-        headers = (reason_header(reason),) if reason else ()
+    def _leave(self, reason: Reason) -> CallState:
+        """Move as the owner's hanging up says; the reason goes into the BYE, whenever it leaves."""
         state = self._move(CallEvent.HANGUP)
-        self._bye_headers = headers
+        self._bye_headers = (reason.header,)
         return state
 
     def _bye(self) -> None:

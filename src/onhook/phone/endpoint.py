@@ -33,6 +33,7 @@ from onhook.phone.once_a_minute import OnceAMinute
 from onhook.phone.orphan import Orphan
 from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.pending import refuse_pending
+from onhook.phone.reason import with_reason
 from onhook.phone.reply import ALLOW, HeaderLines, response
 from onhook.phone.resolver import HostResolver
 from onhook.phone.routing import return_address
@@ -320,7 +321,8 @@ class SipEndpoint(MessagePath):
         if request.method == "INVITE" and self._strangers.is_news(host):
             hint = f"If its calls are to be taken, add {host} to --trusted-peers."
             log.info("sip_stranger_refused", peer=host, status=403, hint=hint)
-        self.refuse(request, 403, phrase=_STRANGER)
+        why = with_reason(403) if request.method == "INVITE" else ()
+        self.refuse(request, 403, why, _STRANGER)
 
     def _screened(self, request: Request) -> None:
         refusal = screen(request)
@@ -335,7 +337,7 @@ class SipEndpoint(MessagePath):
             self._refuse_invite(request, refusal)
         elif request.method == "INVITE" and not self._admits(request.source[0]):
             self._counters["shed"] += 1
-            self.refuse(request, 503, _SHED)
+            self.refuse(request, 503, with_reason(503, _SHED))
         elif refusal is not None:
             self.refuse(request, refusal.status, refusal.headers, refusal.phrase)
         elif request.method == "OPTIONS":
@@ -371,7 +373,8 @@ class SipEndpoint(MessagePath):
             sip_call_id=invite.call_id,
             peer=invite.source[0],
         )
-        self.refuse(invite, refusal.status, refusal.headers, refusal.phrase)
+        headers = with_reason(refusal.status, refusal.headers)
+        self.refuse(invite, refusal.status, headers, refusal.phrase)
 
     def _offer_to_owner(self, call: IncomingCall) -> None:
         try:
@@ -394,7 +397,7 @@ class SipEndpoint(MessagePath):
             return
         self.answer(cancel, response(cancel, 200, to_tag=self._tag(cancel)))
         if transaction.on_cancel is not None:
-            transaction.on_cancel()
+            transaction.on_cancel(cancel)
 
     # Small things.
 

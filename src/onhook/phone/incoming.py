@@ -9,6 +9,7 @@ from typing import Protocol
 
 from onhook.phone import sdp
 from onhook.phone.bodies import description_of
+from onhook.phone.cause import cause_of_request
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import Signalling
 from onhook.phone.errors import CallStateError, NamedAddress, SdpError
@@ -18,6 +19,7 @@ from onhook.phone.lifecycle import MOVES, CallEvent, CallListener, CallState
 from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Request
 from onhook.phone.pending import PendingInvite
+from onhook.phone.reason import NORMAL, Reason, with_reason
 from onhook.phone.reply import PHRASES, HeaderLines, check_headers, phrase_text, response, warning
 from onhook.phone.screening import refuse_description
 from onhook.phone.sdp import Offer, RemoteMedia
@@ -114,6 +116,7 @@ class IncomingCall(Leg):
     def reject(self, code: int, reason: str | None = None, headers: HeaderLines = ()) -> None:
         """Send a final response from 300 to 699. No callback follows.
 
+        Without a Reason among the headers it gets the one that goes with its status (RFC 6432).
         CallStateError unless the call is still unanswered; ValueError for a bad code or header.
         """
         if not 300 <= code <= 699:
@@ -125,7 +128,7 @@ class IncomingCall(Leg):
         self._move(CallEvent.REJECT)
         self._finish(code, phrase_text(reason) if reason else None, checked)
 
-    def hangup(self, reason: str | None = None) -> None:
+    def hangup(self, reason: Reason = NORMAL) -> None:
         """Send BYE, or as soon as the ACK is here; `hangup_done` follows.
 
         Nothing happens if the call is over or being ended. CallStateError if it is unanswered.
@@ -161,7 +164,7 @@ class IncomingCall(Leg):
     def _bye_received(self, request: Request) -> None:
         if self.state is CallState.OFFERED:
             self._signalling.answer(request, self._reply(request, 200))
-            self._withdrawn()
+            self._withdrawn(request)
         else:
             super()._bye_received(request)
 
@@ -177,12 +180,12 @@ class IncomingCall(Leg):
         else:
             super()._updated(request)
 
-    def _withdrawn(self) -> None:
+    def _withdrawn(self, request: Request) -> None:
         """CANCEL (RFC 3261 9.2), or BYE before the answer (15.1.2)."""
         if self._happens(CallEvent.WITHDRAWN):
             self._finish(487, None, ())
             if self.listener:
-                self.listener.cancelled()
+                self.listener.cancelled(cause_of_request(request))
 
     def _unheard(self, before: CallState) -> None:
         if self.listener and before is not CallState.LEAVING:
@@ -193,7 +196,7 @@ class IncomingCall(Leg):
     def _finish(self, status: int, phrase: str | None, headers: HeaderLines) -> None:
         """The final response that refuses the INVITE."""
         if self._invite is not None:
-            data = self._reply(self._invite, status, phrase, headers=headers)
+            data = self._reply(self._invite, status, phrase, headers=with_reason(status, headers))
             self._transaction.respond(status, data)
         self._end()
 

@@ -15,6 +15,7 @@ from onhook.phone.errors import SdpError, UnsupportedBody
 from onhook.phone.lifecycle import CallEvent, CallState
 from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Request, TransactionKey
+from onhook.phone.reason import TIMER_EXPIRED
 from onhook.phone.reply import ALLOW, HeaderLines, response
 from onhook.phone.sdp import Offer, RemoteMedia
 from onhook.phone.session import MediaSession
@@ -188,6 +189,8 @@ class Leg(DialogClient):
         self._unacknowledged = None
         before = self.state
         if self._happens(CallEvent.NO_ACK):
+            if before is not CallState.LEAVING:
+                self._bye_headers = (TIMER_EXPIRED.header,)
             self._bye()
             self._unheard(before)
 

@@ -31,8 +31,8 @@ class CallListener(LegListener, Protocol):
     It ends with exactly one of `cancelled`, `hung_up` and `hangup_done`, or with `reject`.
     """
 
-    def cancelled(self) -> None:
-        """The caller gave up before the answer; 487 was sent."""
+    def cancelled(self, cause: SipCause) -> None:
+        """The caller gave up before the answer; 487 was sent. `cause` is what its CANCEL said."""
 
     def acknowledged(self, answer: RemoteMedia | None) -> None:
         """The ACK of our 200 arrived; `answer` only if the INVITE came without an offer."""

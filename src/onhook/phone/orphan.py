@@ -17,6 +17,7 @@ from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.digest import Authenticator
 from onhook.phone.invite import MAX_FORKS, OutgoingInvite
 from onhook.phone.message import Address, Response
+from onhook.phone.reason import TEMPORARY_FAILURE
 from onhook.phone.reply import HeaderLines
 from onhook.phone.transactions import ClientInvite, InviteUser
 
@@ -78,9 +79,9 @@ class Orphan:
             else:
                 self.ended(cause_of_response(final))
 
-        headers: HeaderLines = ()
+        headers: HeaderLines = (TEMPORARY_FAILURE.header,)
         if self._authenticator:
-            headers = self._authenticator.headers("BYE", record.request_uri)
+            headers = (*headers, *self._authenticator.headers("BYE", record.request_uri))
         self.signalling.send_within(record, "BYE", headers, done)
 
     def withdraw(self, host: str | None) -> None:
@@ -125,7 +126,7 @@ class _CancelledInvite:
     def begin(self) -> None:
         signalling = self._orphan.signalling
         self._transaction = signalling.resume_invite(self._sent, self)
-        signalling.send_cancel(self._sent, on_final=self._cancelled)
+        signalling.send_cancel(self._sent, (TEMPORARY_FAILURE.header,), self._cancelled)
 
     def responded(self, response: Response) -> None:
         """A 2xx is acknowledged and hung up; behind a challenge the next INVITE has its own attempt."""

@@ -19,6 +19,7 @@ from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import OUTGOING_MOVES, CallEvent, CallState, OutgoingListener
 from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Address, Request, Response
+from onhook.phone.reason import ELSEWHERE, NORMAL, TIMER_EXPIRED, Reason, reason_of_status
 from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia
 from onhook.phone.transactions import ClientInvite, InviteUser
@@ -113,7 +114,7 @@ class OutgoingCall(Leg):
 
     # What the owner does.
 
-    def hangup(self, reason: str | None = None) -> None:
+    def hangup(self, reason: Reason = NORMAL) -> None:
         """Send CANCEL, or BYE once it is answered; `failed` or `hangup_done` follows.
 
         The CANCEL waits for the first provisional response (RFC 3261 9.1). Nothing happens if the
@@ -151,7 +152,7 @@ class OutgoingCall(Leg):
     def unanswered(self, reached: bool) -> None:
         """Nothing came back from our INVITE, or nothing more after our CANCEL."""
         if self.state is CallState.PROCEEDING:  # the connection is gone, and the phone rings on
-            self._dialling.send_cancel(self._sent, ())
+            self._dialling.send_cancel(self._sent, (TIMER_EXPIRED.header,))
         self.fail(_TIMED_OUT if reached else _UNREACHABLE)
 
     def _progress(self, response: Response, media: RemoteMedia | None = None) -> None:
@@ -205,7 +206,7 @@ class OutgoingCall(Leg):
         ack = self._dialling.acknowledge(numbered, self._shown)
         self._answers[tag] = _Answered(ack, record.destination)
         if len(self._answers) > 1:
-            self._signalling.send_within(record, "BYE", (), lambda final: None)
+            self._signalling.send_within(record, "BYE", (ELSEWHERE.header,), lambda final: None)
             return
         self.dialog = dialog
         if usable:
@@ -221,6 +222,8 @@ class OutgoingCall(Leg):
             return
         if self.state is CallState.CLOSING:
             self._failure = CANCELLED if withdrawn else SipCause(488, None, _UNUSABLE)
+            if not withdrawn:
+                self._bye_headers = (reason_of_status(488).header,)
             self._bye()
         elif media and self.listener:
             self.listener.answered(media)

@@ -29,7 +29,7 @@ from enum import Enum, auto
 from typing import ClassVar, Protocol
 
 from onhook.phone.invite import OutgoingInvite
-from onhook.phone.message import Address, Response, TcpAddress, TransactionKey
+from onhook.phone.message import Address, Request, Response, TcpAddress, TransactionKey
 from onhook.phone.timers import Clock, SipTimers, TimerHandle
 
 
@@ -292,8 +292,8 @@ class ServerInvite(Transaction):
     """A received INVITE (RFC 3261 17.2.1, RFC 6026 7.1).
 
     `on_unacknowledged` is called when no ACK came for a 2xx within 64*T1; `on_cancel` is for the
-    transaction user, who looks the transaction up when a CANCEL arrives. `merge_key` is what an
-    INVITE that came by another path has in common with this one (RFC 3261 8.2.2.2).
+    transaction user, who looks the transaction up when a CANCEL arrives, and hands that over. `merge_key`
+    is what an INVITE that came by another path has in common with this one (RFC 3261 8.2.2.2).
     """
 
     __slots__ = ("merge_key", "on_cancel", "on_unacknowledged")
@@ -319,7 +319,7 @@ class ServerInvite(Transaction):
     }  # fmt: skip
 
     merge_key: MergeKey
-    on_cancel: Callable[[], None] | None
+    on_cancel: Callable[[Request], None] | None
     on_unacknowledged: Callable[[], None] | None
 
     def respond(self, status: int, data: bytes) -> None:
