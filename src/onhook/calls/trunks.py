@@ -32,17 +32,23 @@ _ALIKE = tuple(
 """What a record and a trunk say in the same words; the trunk checks them."""
 
 
+def trunk_of(record: TrunkRecord, keyring: Keyring) -> Trunk:
+    """A stored trunk. Raises KeyringError if its password cannot be read, FieldRefused if something else
+    of it cannot be."""
+    encrypted = record.password_encrypted
+    return Trunk(
+        host=record.proxy_host,
+        port=record.proxy_port or None,
+        password=keyring.decrypt(encrypted) if encrypted else "",
+        audio_from_anywhere=record.rtp_latching == "any",
+        **{name: getattr(record, name) for name in _ALIKE},
+    )
+
+
 def way_out(record: TrunkRecord, keyring: Keyring) -> WayOut | Unusable:
     """A stored trunk as calls take it."""
-    encrypted = record.password_encrypted
     try:
-        trunk = Trunk(
-            host=record.proxy_host,
-            port=record.proxy_port or None,
-            password=keyring.decrypt(encrypted) if encrypted else "",
-            audio_from_anywhere=record.rtp_latching == "any",
-            **{name: getattr(record, name) for name in _ALIKE},
-        )
+        trunk = trunk_of(record, keyring)
     except (KeyringError, ValueError) as error:
         return Unusable(record.name, str(error))
     return WayOut(record.name, trunk, record.prefix, record.caller_id)

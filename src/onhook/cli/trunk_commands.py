@@ -1,60 +1,62 @@
-"""``onhook trunk add|list|remove``."""
+"""``onhook trunk add|set|load|list|show|remove``."""
 
+import inspect
 import json
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from onhook.cli.running import Data, Json, run, settings_of
+from onhook.cli.trunk_options import OPTIONS, TrunkOption
 
-commands = typer.Typer(help="The ways out: where calls that are made go.", no_args_is_help=True)
+commands = typer.Typer(
+    help="The ways out and in: where calls go, and whose calls come.", no_args_is_help=True
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The trunk's name, e.g. carrier.")]
+Like = Annotated[
+    str, typer.Option(metavar="CARRIER", help="Begin with what is known of a carrier, e.g. telnyx.")
+]
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose ``**options`` are those of a trunk, as Typer finds them in a signature."""
+    own = inspect.signature(command).parameters.values()
+    first = [one.replace(kind=one.KEYWORD_ONLY) for one in own if one.kind is not one.VAR_KEYWORD]
+    more = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(option)
+        )
+        for name, option in OPTIONS.items()
+    ]
+    several = [*first, *more]
+    command.__signature__ = inspect.Signature(several)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in several}
+    return command
+
+
+def _annotation(option: TrunkOption) -> Any:
+    text = option.help + (f" [default: {option.default}]" if option.default else "")
+    variable = "ONHOOK_TRUNK_PASSWORD" if option.name == "password" else None
+    flags = [option.flag, *([f"--no-{option.name}"] if option.kind == "flag" else [])]
+    declared = typer.Option("/".join(flags), envvar=variable, help=text, show_default=False)
+    kinds: dict[str, Any] = {"flag": bool, "lines": list[str]}
+    return Annotated[kinds.get(option.kind, str) | None, declared]
 
 
 @commands.command("add")
+@_with_options
 def add(
-    name: Name,
-    proxy: Annotated[str, typer.Option(help="The SIP proxy, HOST:PORT.")],
-    transport: Annotated[str, typer.Option(help="udp or tcp.")] = "udp",
-    username: Annotated[str, typer.Option(help="Whom the proxy knows us as.")] = "",
-    password: Annotated[
-        str,
-        typer.Option(
-            envvar="ONHOOK_TRUNK_PASSWORD",
-            help="Its password. Best given as the variable: options can be seen by other users.",
-        ),
-    ] = "",
-    prefix: Annotated[
-        str,
-        typer.Option(help="How the numbers begin that go this way, e.g. +65; * is every number."),
-    ] = "*",
-    caller_id: Annotated[
-        str, typer.Option(help="The number that is shown where the account has none, in E.164.")
-    ] = "",
-    rtp_latching: Annotated[
-        str,
-        typer.Option(
-            help="Where its first audio may come from: signalled, the addresses of SDP and signalling; any."
-        ),
-    ] = "signalled",
-    data: Data = None,
-    as_json: Json = False,
+    name: Name, like: Like = "", data: Data = None, as_json: Json = False, **options: object
 ) -> None:
-    """Add a way out. The longest prefix of a number decides; of one prefix the first added is tried first."""
+    """Add a trunk. The longest prefix of a number decides; of one prefix the first added is tried first."""
     from onhook.cli import trunks  # the store costs half a second to import
+    from onhook.cli.trunk_shown import shown
 
-    given = trunks.Given(
-        name=name,
-        proxy=proxy,
-        transport=transport,
-        username=username,
-        password=password,
-        prefix=prefix,
-        caller_id=caller_id,
-        rtp_latching=rtp_latching,
-    )
-    made = run(trunks.add(settings_of(data=data).data, given))
+    given = trunks.Given(name, like=like, **options)  # type: ignore[arg-type]
+    made = shown(run(trunks.add(settings_of(data=data).data, given)))
     if as_json:
         print(json.dumps(made))
         return
@@ -62,12 +64,45 @@ def add(
     print(f"Calls to {numbers} go through {name} to {made['proxy']}.")
 
 
+@commands.command("set")
+@_with_options
+def change(name: Name, data: Data = None, as_json: Json = False, **options: object) -> None:
+    """Change options of a trunk; those that are not given stay as they are. "" takes one back."""
+    from onhook.cli import trunks
+    from onhook.cli.trunk_shown import shown
+
+    given = trunks.Given(name, **options)  # type: ignore[arg-type]
+    made = shown(run(trunks.change(settings_of(data=data).data, given)))
+    print(json.dumps(made) if as_json else f"The trunk {name} is changed.")
+
+
+@commands.command("load")
+def load(
+    file: Annotated[
+        Path, typer.Argument(help="TOML: a table for each trunk, its options as keys.")
+    ],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make trunks what a file says, all of them or none; those that it does not name stay."""
+    from onhook.cli import trunks
+    from onhook.cli.trunk_shown import shown
+
+    made = [shown(one) for one in run(trunks.load(settings_of(data=data).data, file))]
+    if as_json:
+        print(json.dumps(made))
+        return
+    for one in made:
+        print(f"{one['trunk']} is at {one['proxy']}.")
+
+
 @commands.command("list")
 def list_all(data: Data = None, as_json: Json = False) -> None:
     """List the trunks; passwords are not shown."""
     from onhook.cli import trunks
+    from onhook.cli.trunk_shown import IN_A_LIST, shown
 
-    found = run(trunks.list_all(settings_of(data=data).data))
+    found = [shown(one) for one in run(trunks.list_all(settings_of(data=data).data))]
     if as_json:
         print(json.dumps(found))
         return
@@ -76,13 +111,35 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
         return
     from onhook.cli.tables import show_table
 
-    show_table(list(found[0]), [list(one.values()) for one in found])
+    show_table(list(IN_A_LIST), [[one[key] for key in IN_A_LIST] for one in found])
+
+
+@commands.command("show")
+def show(name: Name, data: Data = None, as_json: Json = False) -> None:
+    """Show all options of a trunk but its password; those that were left at their default are marked."""
+    from onhook.cli import trunks
+    from onhook.cli.trunk_shown import at_default, said, shown
+
+    found = shown(run(trunks.show(settings_of(data=data).data, name)))
+    defaults = at_default(found)
+    if as_json:
+        print(json.dumps({**found, "defaults": defaults}))
+        return
+    from onhook.cli.tables import show_table
+
+    marks = ["default" if key in defaults else "" for key in found]
+    show_table(
+        ("option", "value", ""),
+        [(key, said(value), mark) for (key, value), mark in zip(found.items(), marks, strict=True)],
+    )
 
 
 @commands.command("remove")
-def remove(name: Name, data: Data = None) -> None:
-    """Remove a way out. Calls that go on through it are not touched."""
+def remove(name: Name, data: Data = None, as_json: Json = False) -> None:
+    """Remove a trunk. Calls that go on through it are not touched."""
     from onhook.cli import trunks
 
     run(trunks.remove(settings_of(data=data).data, name))
-    print(f"The trunk {name} is removed.")
+    print(
+        json.dumps({"trunk": name, "removed": True}) if as_json else f"The trunk {name} is removed."
+    )

@@ -1,165 +1,259 @@
 """What the commands about trunks do; a running server takes a change over within a second."""
 
-import ipaddress
 import re
+import ssl
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from onhook import numbers
-from onhook.calls.trunks import Unusable, way_out
+from onhook.calls.trunks import trunk_of
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened
-from onhook.store import Keyring, TrunkRecord
-from onhook.store.trunks import add_trunk, all_trunks, remove_trunk
+from onhook.cli.trunk_files import WrittenTrunk, read_trunks
+from onhook.cli.trunk_options import OPTIONS, OptionRefused, read
+from onhook.cli.trunk_presets import preset
+from onhook.phone.trunks.checks import FieldRefused, plain_host_port
+from onhook.store import Keyring, KeyringError, Store, TrunkRecord
+from onhook.store.trunks import add_trunk, all_trunks, put_trunks, remove_trunk, update_trunk
 
-SIP_PORT = 5060
-"""Where SIP is, unless somebody says otherwise (RFC 3261, 19.1.2)."""
-
-_TRANSPORTS = ("udp", "tcp")
 _LATCHINGS = ("signalled", "any")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
-_LABEL = re.compile(r"(?![-_])[A-Za-z0-9_-]{1,63}(?<![-_])", re.ASCII)
-_LONGEST_HOST = 253
-_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _PREFIX = re.compile(r"[0-9]{0,15}", re.ASCII)
-_LONGEST_SECRET = 200
+_OPTION_OF = {
+    "host": "proxy",
+    "port": "proxy",
+    "headers": "header",
+    "ping_s": "ping",
+    "keepalive_s": "keepalive",
+}
+"""Which option a field of a trunk comes from, where it has another name."""
 
-Shown = dict[str, str]
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Given:
-    """A trunk as it was written on the command line."""
+    """A trunk as it was written on the command line; an option that is None was not given."""
 
     name: str
-    proxy: str
-    transport: str = "udp"
-    username: str = ""
-    password: str = field(default="", repr=False)
-    prefix: str = "*"
-    caller_id: str = ""
-    rtp_latching: str = "signalled"
+    like: str
+    options: Mapping[str, object] = field(repr=False)
+
+    def __init__(
+        self, name: str, proxy: str | None = None, *, like: str = "", **options: object
+    ) -> None:
+        said = {
+            key: value for key, value in {"proxy": proxy, **options}.items() if value is not None
+        }
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "like", like)
+        object.__setattr__(self, "options", said)
 
 
-async def add(data: Path, given: Given, database_url: str | None = None) -> Shown:
-    """Adds a trunk, its password encrypted; what is shown has none. Raises :class:`CommandError`."""
-    _check(given)
-    host, port = _proxy(given.proxy)
-    prefix, caller_id = _prefix(given.prefix), _caller_id(given.caller_id)
+async def add(data: Path, given: Given, database_url: str | None = None) -> TrunkRecord:
+    """Adds a trunk, its password encrypted. Raises :class:`CommandError`."""
+    check_name(given.name)
+    options = _with_preset(given.like, given.options)
     async with opened(data, database_url) as (store, keyring):
-        made = TrunkRecord(
-            name=given.name,
-            proxy_host=host,
-            proxy_port=port,
-            created_ms=round(time.time() * 1000),
-            transport=given.transport,
-            username=given.username,
-            password_encrypted=_encrypted(keyring, given.password),
-            prefix=prefix,
-            caller_id=caller_id,
-            rtp_latching=given.rtp_latching,
-        )
-        usable = way_out(made, keyring)
-        if isinstance(usable, Unusable):
-            raise CommandError(f"The trunk could not be used: {usable.reason}.")
+        try:
+            made = changed(new(given.name), options, keyring)
+        except OptionRefused as error:
+            raise CommandError(said_by(error)) from None
         if not await add_trunk(store, made):
             raise CommandError(
-                f"There is a trunk {given.name} already; "
-                f"choose another name, or first 'onhook trunk remove {given.name}'."
+                f"There is a trunk {given.name} already; choose another name, change it by "
+                f"'onhook trunk set {given.name}', or first 'onhook trunk remove {given.name}'."
             )
-    return shown(made)
+    return made
 
 
-async def list_all(data: Path, database_url: str | None = None) -> list[Shown]:
+async def change(data: Path, given: Given, database_url: str | None = None) -> TrunkRecord:
+    """Changes the options that are given of a trunk. Raises :class:`CommandError`."""
+    async with opened(data, database_url) as (store, keyring):
+        before = await found(store, given.name)
+        try:
+            after = changed(before, given.options, keyring)
+        except OptionRefused as error:
+            raise CommandError(said_by(error)) from None
+        if not await update_trunk(store, before, after):
+            raise _unknown(given.name)
+    return after
+
+
+async def load(data: Path, path: Path, database_url: str | None = None) -> list[TrunkRecord]:
+    """Makes the trunks of a file what the file says, all of them or none: those that are not there are
+    added, those that are keep their place in the order, and their password where the file has none.
+    Raises :class:`CommandError`."""
+    written = read_trunks(path)
+    async with opened(data, database_url) as (store, keyring):
+        before = {one.name: one for one in await all_trunks(store)}
+        after = [
+            _as_written(path, n, one, before.get(one.name), keyring)
+            for n, one in enumerate(written)
+        ]
+        await put_trunks(store, after)
+    return after
+
+
+async def list_all(data: Path, database_url: str | None = None) -> list[TrunkRecord]:
     """Every trunk; those of one prefix in the order in which they are tried."""
     async with opened(data, database_url) as (store, _):
-        return [shown(trunk) for trunk in await all_trunks(store)]
+        return list(await all_trunks(store))
+
+
+async def show(data: Path, name: str, database_url: str | None = None) -> TrunkRecord:
+    """One trunk. Raises :class:`CommandError`."""
+    async with opened(data, database_url) as (store, _):
+        return await found(store, name)
 
 
 async def remove(data: Path, name: str, database_url: str | None = None) -> None:
     """Removes a trunk; calls that took it go on. Raises :class:`CommandError`."""
     async with opened(data, database_url) as (store, _):
         if not await remove_trunk(store, name):
-            raise CommandError(f"There is no trunk {name[:40]!r}; see 'onhook trunk list'.")
+            raise _unknown(name)
 
 
-def shown(trunk: TrunkRecord) -> Shown:
-    """A trunk as people read it, without its password; an empty prefix is ``*``."""
-    return {
-        "trunk": trunk.name,
-        "prefix": f"+{trunk.prefix}" if trunk.prefix else "*",
-        "proxy": f"{trunk.proxy_host}:{trunk.proxy_port}",
-        "transport": trunk.transport,
-        "username": trunk.username,
-        "caller_id": trunk.caller_id,
-        "rtp_latching": trunk.rtp_latching,
-    }
+async def found(store: Store, name: str) -> TrunkRecord:
+    """The trunk of this name. Raises :class:`CommandError`."""
+    for one in await all_trunks(store):
+        if one.name == name:
+            return one
+    raise _unknown(name)
 
 
-def _check(given: Given) -> None:
-    """Everything that is taken as it is."""
-    if not _NAME.fullmatch(given.name):
+def new(name: str, later_ms: int = 0) -> TrunkRecord:
+    """A trunk of which nothing is known yet."""
+    return TrunkRecord(name, "", 0, created_ms=round(time.time() * 1000) + later_ms)
+
+
+def changed(record: TrunkRecord, options: Mapping[str, object], keyring: Keyring) -> TrunkRecord:
+    """The trunk with these options, checked as a whole. Raises :class:`OptionRefused`."""
+    values: dict[str, Any] = {}
+    for name, given in options.items():
+        values |= _fields(name, read(name, given), keyring)
+    if values.get("username") == "":
+        values = {"password_encrypted": "", "auth_user": "", **values}
+    after = replace(record, **values)
+    if not after.proxy_host:
+        raise OptionRefused("proxy", "is missing: HOST or HOST:PORT of the SIP proxy")
+    try:
+        trunk = trunk_of(after, keyring)
+    except FieldRefused as error:
+        raise OptionRefused(_OPTION_OF.get(error.field, error.field), error.why) from None
+    except KeyringError as error:
+        raise CommandError(str(error)) from error
+    for name in ("ca_file", "client_cert", "client_key"):
+        if name in options:
+            _check_file(name, getattr(trunk, name), trunk.client_cert)
+    return after
+
+
+def said_by(refused: OptionRefused) -> str:
+    """What is wrong with an option, as the command line calls it."""
+    return f"{OPTIONS[refused.option].flag} {refused.why}."
+
+
+def check_name(name: str) -> None:
+    """Raises :class:`CommandError`."""
+    if not _NAME.fullmatch(name):
         raise CommandError(
-            f"{given.name[:40]!r} is not a name for a trunk: up to 40 letters, digits, '.', '_', '-'."
+            f"{name[:40]!r} is not a name for a trunk: up to 40 letters, digits, '.', '_', '-'."
         )
-    if given.transport not in _TRANSPORTS:
-        raise CommandError(f"--transport is neither udp nor tcp: {given.transport[:40]!r}.")
-    if given.rtp_latching not in _LATCHINGS:
-        raise CommandError(
-            f"--rtp-latching is neither signalled nor any: {given.rtp_latching[:40]!r}."
-        )
-    for option, text in (("--username", given.username), ("The password", given.password)):
-        if len(text) > _LONGEST_SECRET or not text.isprintable():
-            raise CommandError(
-                f"{option} is longer than {_LONGEST_SECRET} characters or cannot be printed."
-            )
-    if given.password and not given.username:
-        raise CommandError("A password needs a --username that it belongs to.")
 
 
-def _proxy(text: str) -> tuple[str, int]:
-    """``HOST:PORT``, or a host alone; the host is a name or an IPv4 address."""
-    host, colon, port = text.partition(":")
-    if ":" in port:
-        raise CommandError(f"--proxy cannot be an IPv6 address yet: {text[:80]!r}.")
-    if colon and not (_PORT.fullmatch(port) and 0 < int(port) < 65536):
-        raise CommandError(f"--proxy has no port from 1 to 65535: {text[:80]!r}.")
-    if not _is_host(host):
-        raise CommandError(
-            f"--proxy is not HOST:PORT, such as sip.example.com:{SIP_PORT}: {text[:80]!r}."
-        )
-    return host.lower(), int(port) if colon else SIP_PORT
+def _as_written(
+    path: Path, n: int, one: WrittenTrunk, before: TrunkRecord | None, keyring: Keyring
+) -> TrunkRecord:
+    made = new(one.name, later_ms=n)
+    if before is not None:
+        kept = before.password_encrypted if one.options.get("username", one.like) else ""
+        made = replace(made, created_ms=before.created_ms, password_encrypted=kept)
+    try:
+        check_name(one.name)
+        return changed(made, _with_preset(one.like, one.options, kept=before is not None), keyring)
+    except OptionRefused as error:
+        raise CommandError(f"{path}: [{one.name}] {error}.") from None
+    except CommandError as error:
+        raise CommandError(f"{path}: [{one.name}] {error}") from error
 
 
-def _is_host(text: str) -> bool:
-    """A host name, or an IPv4 address; what ends with a number has to be an address."""
-    labels = text.split(".")
-    if labels[-1].isdigit():
-        try:
-            return ipaddress.ip_address(text).version == 4
-        except ValueError:
-            return False
-    return len(text) <= _LONGEST_HOST and all(_LABEL.fullmatch(label) for label in labels)
+def _with_preset(
+    like: str, options: Mapping[str, object], *, kept: bool = False
+) -> Mapping[str, object]:
+    """The options with those that a carrier's trunks begin with; of one that is there already the password
+    may be ``kept``."""
+    if not like:
+        return options
+    begun = preset(like)
+    begun.check({"password": "kept", **options} if kept else options)
+    return {**begun.options, **options}
+
+
+def _fields(name: str, value: Any, keyring: Keyring) -> dict[str, Any]:
+    """What the record keeps of an option."""
+    match name:
+        case "proxy":
+            return _proxy(value)
+        case "prefix":
+            return {name: _prefix(value)}
+        case "caller_id":
+            return {name: _caller_id(value)}
+        case "password":
+            return {"password_encrypted": _encrypted(keyring, value)}
+        case "rtp_latching" if value not in _LATCHINGS:
+            raise OptionRefused(name, f"is neither signalled nor any: {value[:40]!r}")
+        case _ if OPTIONS[name].kind == "file":
+            return {name: str(Path(value).absolute()) if value else ""}
+    return {OPTIONS[name].field or name: value}
+
+
+def _proxy(text: str) -> dict[str, Any]:
+    try:
+        host, port, _ = plain_host_port(text)
+    except ValueError as error:
+        raise OptionRefused("proxy", f"{error}: {text[:80]!r}") from None
+    return {"proxy_host": host.lower(), "proxy_port": port or 0}
 
 
 def _prefix(text: str) -> str:
     digits = "" if text == "*" else text.removeprefix("+")
     if not _PREFIX.fullmatch(digits) or digits.startswith("0"):
-        raise CommandError(
-            f"--prefix is not how a number in E.164 begins, such as +65, or * for all: {text[:40]!r}."
-        )
+        why = f"is not how a number in E.164 begins, such as +65, or * for all: {text[:40]!r}"
+        raise OptionRefused("prefix", why)
     return digits
 
 
 def _caller_id(text: str) -> str:
     number = numbers.e164(text) if text else ""
     if number is None:
-        raise CommandError(
-            f"--caller-id is not a number in E.164, such as +6531234567: {text[:40]!r}."
-        )
+        why = f"is not a number in E.164, such as +6531234567: {text[:40]!r}"
+        raise OptionRefused("caller_id", why)
     return number
 
 
 def _encrypted(keyring: Keyring, password: str) -> str:
     return keyring.encrypt(password) if password else ""
+
+
+def _check_file(option: str, path: str, client_cert: str) -> None:
+    """A PEM file that TLS can use."""
+    if not path:
+        return
+    try:
+        if option == "ca_file":
+            ssl.create_default_context(cafile=path)
+        elif option == "client_key":
+            ssl.create_default_context().load_cert_chain(client_cert, path)
+        else:
+            Path(path).read_bytes()
+    except ssl.SSLError as error:
+        why = f"is no PEM file that TLS can use: {path}: {error.reason or error}"
+        raise OptionRefused(option, why) from None
+    except OSError as error:
+        raise OptionRefused(option, f"cannot be read: {path}: {error.strerror}") from None
+
+
+def _unknown(name: str) -> CommandError:
+    return CommandError(f"There is no trunk {name[:40]!r}; see 'onhook trunk list'.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from onhook.store import schema
@@ -35,6 +35,29 @@ async def all_trunks(store: "Store") -> Sequence[TrunkRecord]:
     table = schema.trunks
     order = (table.c.prefix, table.c.created_ms, table.c.name)
     return await store.records(TrunkRecord, select(table).order_by(*order))
+
+
+async def update_trunk(store: "Store", before: TrunkRecord, after: TrunkRecord) -> bool:
+    """Writes what has changed of a trunk, so that who changes something else at the same time loses
+    nothing; False if it is gone. Raises :class:`StoreError`."""
+    old = asdict(before)
+    values = {name: value for name, value in asdict(after).items() if value != old[name]}
+    table = schema.trunks
+    return await store.change(
+        update(table).where(table.c.name == before.name).values(**values or {"name": before.name})
+    )
+
+
+async def put_trunks(store: "Store", trunks: Sequence[TrunkRecord]) -> None:
+    """Stores trunks, new ones and changed ones, all of them or none. Raises :class:`StoreError`."""
+    table = schema.trunks
+    try:
+        async with store.database.engine.begin() as connection:
+            for trunk in trunks:
+                await connection.execute(delete(table).where(table.c.name == trunk.name))
+                await connection.execute(insert(table), asdict(trunk))
+    except SQLAlchemyError as error:
+        raise _refused(error) from error
 
 
 async def remove_trunk(store: "Store", name: str) -> bool:

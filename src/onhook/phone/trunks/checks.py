@@ -103,6 +103,11 @@ def host_port(text: str) -> HostPort:
     return HostPort(*_host_and_port(found["where"]), transport)
 
 
+def plain_host_port(text: str) -> HostPort:
+    """The same, but no URI."""
+    return HostPort(*_host_and_port(text))
+
+
 def _host_and_port(text: str) -> tuple[str, int | None]:
     if is_numeric(text):
         return text, None
