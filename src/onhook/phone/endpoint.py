@@ -16,7 +16,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 import structlog
 
-from onhook.phone.addresses import like
+from onhook.phone.addresses import like, over
 from onhook.phone.bodies import READABLE
 from onhook.phone.cause import SipCause
 from onhook.phone.dialog import DialogRecord, SipDialog
@@ -39,7 +39,7 @@ from onhook.phone.resolver import HostResolver
 from onhook.phone.routing import return_address
 from onhook.phone.screening import Refusal, refuse_description, refuse_misplaced, screen
 from onhook.phone.timers import Clock, SipTimers, TimerHandle
-from onhook.phone.trunk import ShownCaller, Trunk, is_numeric
+from onhook.phone.trunk import ShownCaller, Trunk, default_port, is_numeric
 from onhook.phone.wire import MessagePath, OnMessage
 
 log = structlog.get_logger()
@@ -208,6 +208,25 @@ class SipEndpoint(MessagePath):
             start()
         else:
             self._resolver.resolve(host, found)
+
+    # For requests outside dialogs (OutsideSignalling).
+
+    def locate(self, trunk: Trunk, on_found: Callable[[Sequence[Address]], None]) -> None:
+        """Find the addresses of a trunk; `on_found` hears none if there are none."""
+        hop = trunk.next_hop
+        port = hop.port or default_port(hop.transport)
+
+        def found(address: str | None) -> None:
+            known = [over(hop.transport, address, port, name=hop.host)] if address else []
+            on_found(known)
+
+        if is_numeric(hop.host):
+            found(hop.host)
+        else:
+            self._resolver.resolve(hop.host, found)
+
+    def not_there(self, trunk: Trunk, address: Address) -> None:
+        """An address of a trunk did not answer."""
 
     def hangup_orphan(
         self,

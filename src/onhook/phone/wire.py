@@ -183,6 +183,18 @@ class MessagePath(ABC):
             on_final=on_final,
         )
 
+    def send_outside(
+        self,
+        data: bytes,
+        destination: Address,
+        *,
+        branch: str,
+        method: str,
+        on_final: Callable[[Response | None], None],
+    ) -> None:
+        """Send a request outside a dialog until it is answered; None if there is no answer."""
+        self._running.request(data, destination, branch=branch, method=method, on_final=on_final)
+
     def soon(self, callback: Callable[[], None]) -> None:
         """Call back after T1, the time in which a message that is on its way arrives."""
         self._running_clock.call_later(self._timers.t1_s, callback)
