@@ -2,13 +2,14 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from onhook.phone import CallState, SipCause
-from onhook.phone.digest import Authenticator, read_challenge
+from onhook.phone.digest import MAX_REALMS, Authenticator, DigestChallenge, read_challenges
 from onhook.phone.message import Response
 from phone.peer import SDP, Callee, Line, Message, line
 
@@ -19,6 +20,10 @@ RFC_7616 = (
     'opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
 )
 CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
+
+
+def read_challenge(lines: Sequence[str]) -> DigestChallenge | None:
+    return next(iter(read_challenges(lines).answerable), None)
 
 
 def challenged(status: int, *lines: str) -> Response:
@@ -117,6 +122,53 @@ def test_when_to_try_again() -> None:
     assert not Authenticator("", "").take(challenged(401, good), ())
 
 
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (('Digest realm="r", nonce="n", qop="auth-int"',), "it asks for qop auth-int, and we have auth"),
+        (('Digest realm="r", nonce="n", algorithm=AKAv1-MD5',), "algorithm AKAV1-MD5, and we have SHA-256"),
+        (("NTLM realm=x",), "it asks for the scheme NTLM, and we have Digest"),
+        (('Digest realm="r"',), "no realm or no nonce"),
+        ((), "its challenge cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_was_asked_for_is_said(lines: tuple[str, ...], why: str) -> None:
+    authenticator = Authenticator("u", "p")
+    assert not authenticator.take(challenged(401, *lines), ())
+    assert why in authenticator.refusal
+
+
+def test_why_credentials_are_not_repeated() -> None:
+    good = 'Digest realm="r", nonce="n"'
+    nobody = Authenticator("", "")
+    assert not nobody.take(challenged(401, good), ())
+    assert "no user name" in nobody.refusal
+    authenticator = Authenticator("u", "p")
+    assert authenticator.take(challenged(401, good), ())
+    assert authenticator.refusal == ""
+    assert not authenticator.take(challenged(401, good), (401,))
+    assert "does not accept" in authenticator.refusal
+
+
+def test_every_realm_is_answered_with_the_best_that_it_offers() -> None:
+    authenticator = Authenticator("u", "p")
+    first = ('Digest realm="a", nonce="1"', 'Digest realm="a", nonce="2", algorithm=SHA-256')
+    assert authenticator.take(challenged(407, *first), ())
+    assert authenticator.take(challenged(407, 'Digest realm="b", nonce="3"'), (407,))
+    answered = [value for _, value in authenticator.headers("INVITE", "sip:x")]
+    assert ['nonce="2"' in answered[0], 'nonce="3"' in answered[1], len(answered)] == [
+        True,
+        True,
+        2,
+    ]
+    many = [f'Digest realm="{n}", nonce="n"' for n in range(50)]
+    assert authenticator.take(challenged(401, *many), ())
+    assert len(list(authenticator.headers("INVITE", "sip:x"))) == 2 + MAX_REALMS
+    for n in range(50):
+        authenticator.take(challenged(407, f'Digest realm="{n}", nonce="n"'), ())
+    assert len(list(authenticator.headers("INVITE", "sip:x"))) == 2 * MAX_REALMS
+
+
 # Whole calls.
 
 TRUNK = {"username": "onhook", "password": "s3cret"}
@@ -201,8 +253,30 @@ async def test_wrong_credentials() -> None:
         second = await challenge(on, first, 407, 'Digest realm="r", nonce="1"')
         second.respond(407, headers=('Proxy-Authenticate: Digest realm="r", nonce="2"',))
         await on.peer.request("ACK")
-        assert await dialler.until("failed") == SipCause(407, None, "Whatever")
+        assert await dialler.until("failed") == SipCause(
+            407, None, "it does not accept the user name and password"
+        )
         await on.peer.quiet()
+
+
+async def test_what_cannot_be_answered_is_the_reason_of_the_failure() -> None:
+    async with line() as on:
+        for given, said in ((TRUNK, "qop auth-int"), ({}, "no user name")):
+            dialler, callee = await on.dialled(**given)
+            asked = 'Digest realm="r", nonce="1", qop="auth-int"'
+            callee.respond(401, headers=(f"WWW-Authenticate: {asked}",))
+            await on.peer.request("ACK")
+            cause = await dialler.until("failed")
+            assert isinstance(cause, SipCause)
+            assert cause.status == 401
+            assert said in cause.text
+
+
+async def test_digest_names_another_user() -> None:
+    async with line() as on:
+        _, first = await on.dialled(**TRUNK, auth_user="0001")
+        second = await challenge(on, first, 401, 'Digest realm="a", nonce="1"')
+        assert 'username="0001"' in second.invite["Authorization"]
 
 
 async def test_a_stale_nonce_is_replaced_but_not_for_ever() -> None:

@@ -8,14 +8,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
+import structlog
+
 from onhook.phone.cause import SipCause, cause_of_response
 from onhook.phone.dialog import DialogRecord, SipDialog
+from onhook.phone.digest import Authenticator
 from onhook.phone.errors import CallStateError
 from onhook.phone.lifecycle import CallEvent, CallState, LegListener, Moves
 from onhook.phone.message import Address, Request, Response
 from onhook.phone.reason import NORMAL, Reason
 from onhook.phone.reply import HeaderLines
 from onhook.phone.transactions import ServerInvite
+
+log = structlog.get_logger()
 
 
 def _nobody_listens() -> None:
@@ -70,6 +75,8 @@ class DialogClient(ABC):
     sip_call_id: str
     dialog: SipDialog
     state: CallState
+    authenticator: Authenticator | None = None
+    """Answers challenges to our requests, those of a call to us included; None answers none."""
 
     def __init__(self, signalling: Signalling) -> None:
         self._signalling = signalling
@@ -168,10 +175,19 @@ class DialogClient(ABC):
 
     def _take_challenge(self, final: Response, tried: tuple[int, ...]) -> bool:
         """Whether this was a challenge, and there are credentials for it."""
+        if self.authenticator is None or self.authenticator.take(final, tried):
+            return self.authenticator is not None
+        if why := self.authenticator.refusal:
+            log.warning(
+                "sip_challenge_unanswered",
+                why=why,
+                status=final.status,
+                sip_call_id=self.sip_call_id,
+            )
         return False
 
     def _credentials(self, method: str, uri: str) -> HeaderLines:
-        return ()
+        return self.authenticator.headers(method, uri) if self.authenticator else ()
 
     def _end(self) -> None:
         self._signalling.forget(self)

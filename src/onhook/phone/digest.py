@@ -1,7 +1,7 @@
 """Digest authentication towards a trunk (RFC 3261 22, RFC 7616, RFC 8760). Pure but for `secrets`.
 
-MD5 and SHA-256, the latter wherever it is offered; `qop=auth`, or none as in RFC 2069. Challenges of any
-other kind are as good as none.
+MD5 and SHA-256, the latter wherever it is offered; `qop=auth`, or none as in RFC 2069. Of every realm that
+asks (RFC 3261 22.3) the best challenge is answered. What cannot be answered is said: `Authenticator.refusal`.
 """
 
 import hashlib
@@ -17,6 +17,10 @@ MAX_CHALLENGE_CHARS = 4096
 """Longer challenges are not read."""
 MAX_TRIES = 3
 """So many challenges are answered for one request: one of each kind, and one for a stale nonce."""
+MAX_REALMS = 4
+"""So many realms are answered in one request."""
+_MAX_SAID = 40
+"""Characters of a challenge that are repeated in a reason."""
 
 _HEADERS = {
     401: ("www-authenticate", "Authorization"),
@@ -47,6 +51,11 @@ class DigestChallenge:
     qop: bool
     stale: bool
 
+    @property
+    def rank(self) -> int:
+        """0 for the best algorithm."""
+        return list(_HASHES).index(self.algorithm)
+
 
 @dataclass(slots=True)
 class _Session:
@@ -66,27 +75,49 @@ class Authenticator:
         self._username = username
         self._password = password
         self._cnonce = cnonce
-        self._sessions: dict[int, _Session] = {}
+        self._sessions: dict[tuple[int, str], _Session] = {}
+        self.refusal = ""
+        """Why the last challenge was not answered: a clause about the peer, empty if it was."""
 
     def take(self, response: Response, tried: Sequence[int]) -> bool:
-        """Read a 401 or 407; whether to send the request once more.
+        """Read a 401 or 407; whether to send the request once more. If not, `refusal` says why.
 
         `tried` are the statuses of the challenges that this request has answered. The second of a
-        kind says that the credentials are wrong, unless only their nonce was too old.
+        kind says that the credentials are wrong, unless only their nonce was too old, or another realm
+        asks now.
         """
-        if response.status not in _HEADERS or not self._username or len(tried) >= MAX_TRIES:
+        self.refusal = ""
+        if response.status not in _HEADERS:
             return False
-        challenge = read_challenge(response.headers.get(_HEADERS[response.status][0], ()))
-        if challenge is None or (response.status in tried and not challenge.stale):
-            return False
-        self._sessions[response.status] = _Session(challenge)
-        return True
+        asked = read_challenges(response.headers.get(_HEADERS[response.status][0], ()))
+        known = {realm for status, realm in self._sessions if status == response.status}
+        if not self._username:
+            self.refusal = "it asks for credentials, and there is no user name"
+        elif not asked.answerable:
+            self.refusal = asked.why
+        elif len(tried) >= MAX_TRIES:
+            self.refusal = "it challenges every answer"
+        elif response.status in tried and not any(
+            one.stale or one.realm not in known for one in asked.answerable
+        ):
+            self.refusal = "it does not accept the user name and password"
+        for one in () if self.refusal else asked.answerable:
+            self._keep(response.status, one)
+        return not self.refusal
+
+    def _keep(self, status: int, challenge: DigestChallenge) -> None:
+        """The newest challenge of each realm, and the newest realms."""
+        self._sessions.pop((status, challenge.realm), None)
+        of_this_kind = [key for key in self._sessions if key[0] == status]
+        for key in of_this_kind[: 1 - MAX_REALMS]:
+            del self._sessions[key]
+        self._sessions[status, challenge.realm] = _Session(challenge)
 
     def headers(self, method: str, uri: str) -> HeaderLines:
-        """The headers for the next request: one for each kind of challenge that was taken."""
+        """The headers for the next request: one for each kind of challenge and realm that was taken."""
         return tuple(
             (_HEADERS[status][1], self._answer(session, method, uri))
-            for status, session in self._sessions.items()
+            for (status, _), session in self._sessions.items()
         )
 
     def _answer(self, session: _Session, method: str, uri: str) -> str:
@@ -113,41 +144,62 @@ class Authenticator:
         return "Digest " + ", ".join(f"{name}={value}" for name, value in fields.items())
 
 
-def read_challenge(lines: Sequence[str]) -> DigestChallenge | None:
-    """The best challenge of some header lines that can be answered, or None."""
-    found = [challenge for line in lines for challenge in _challenges(line)]
-    for algorithm in _HASHES:
-        for challenge in found:
-            if challenge.algorithm == algorithm:
-                return challenge
-    return None
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a response asks for: the best challenge of each realm that can be answered; without one, `why`
+    none can, a clause about whoever asks."""
+
+    answerable: tuple[DigestChallenge, ...]
+    why: str = ""
 
 
-def _challenges(line: str) -> Iterator[DigestChallenge]:
-    """The Digest challenges of one line: a scheme's name begins the next one (RFC 9110 11.6.1)."""
+def read_challenges(lines: Sequence[str]) -> Asked:
+    """What some header lines ask for."""
+    best: dict[str, DigestChallenge] = {}
+    why = ""
+    for scheme, fields in [one for line in lines for one in _challenges(line)]:
+        challenge = _challenge(scheme, fields)
+        if isinstance(challenge, str):
+            why = why or challenge
+            continue
+        held = best.get(challenge.realm)
+        if (held is None and len(best) < MAX_REALMS) or (held and challenge.rank < held.rank):
+            best[challenge.realm] = challenge
+    return Asked(tuple(best.values()), why or "its challenge cannot be read")
+
+
+def _challenges(line: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Scheme and fields of each challenge of a line: a scheme begins the next one (RFC 9110 11.6.1)."""
     fields: dict[str, str] = {}
-    digest = False
+    scheme = ""
     position = 0
     while len(line) <= MAX_CHALLENGE_CHARS and (found := _FIELD.match(line, position)):
         position = found.end()
         if found["scheme"]:
-            yield from _challenge(fields) if digest else ()
-            fields, digest = {}, found["scheme"].lower() == "digest"
+            if scheme:
+                yield scheme, fields
+            fields, scheme = {}, found["scheme"]
         value = found["value"]
         if value.startswith('"'):
             value = re.sub(r"\\(.)", r"\1", value[1:-1])
         fields.setdefault(found["name"].lower(), value)
-    yield from _challenge(fields) if digest else ()
+    if scheme:
+        yield scheme, fields
 
 
-def _challenge(fields: dict[str, str]) -> Iterator[DigestChallenge]:
+def _challenge(scheme: str, fields: dict[str, str]) -> DigestChallenge | str:
+    """A challenge that can be answered, or why it cannot."""
     algorithm = fields.get("algorithm", "MD5").upper()
     words = [word.strip().lower() for word in fields.get("qop", "").split(",")]
-    if "realm" not in fields or not fields.get("nonce") or algorithm not in _HASHES:
-        return
+    if scheme.lower() != "digest":
+        return f"it asks for the scheme {_said(scheme)}, and we have Digest"
+    if "realm" not in fields or not fields.get("nonce"):
+        return "its challenge has no realm or no nonce"
+    if algorithm not in _HASHES:
+        return f"it asks for the algorithm {_said(algorithm)}, and we have {' and '.join(_HASHES)}"
     if "qop" in fields and "auth" not in words:
-        return
-    yield DigestChallenge(
+        return f"it asks for qop {_said(fields['qop'])}, and we have auth"
+    return DigestChallenge(
         realm=fields["realm"],
         nonce=fields["nonce"],
         algorithm=algorithm,
@@ -156,6 +208,10 @@ def _challenge(fields: dict[str, str]) -> Iterator[DigestChallenge]:
         qop="qop" in fields,
         stale=fields.get("stale", "").lower() == "true",
     )
+
+
+def _said(word: str) -> str:
+    return "".join(char for char in word[:_MAX_SAID] if char.isprintable() and char.isascii())
 
 
 def _hash(challenge: DigestChallenge, text: str) -> str:

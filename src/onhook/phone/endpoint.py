@@ -174,7 +174,7 @@ class SipEndpoint(MessagePath):
             tag=secrets.token_hex(8),
             token=secrets.token_hex(8),
         )
-        credentials = Authenticator(trunk.username, trunk.password)
+        credentials = Authenticator(trunk.digest_user, trunk.password)
         call = OutgoingCall(outline, credentials, listener, self, ip=ip, port=port)
         if len(self._calls) >= self._capacity:
             self._counters["overloaded"] += 1
@@ -241,7 +241,7 @@ class SipEndpoint(MessagePath):
         `trunk` is the one it went through: a challenge of its BYE is answered then.
         """
         record = replace(record, next_cseq=record.next_cseq + 1)
-        authenticator = Authenticator(trunk.username, trunk.password) if trunk else None
+        authenticator = Authenticator(trunk.digest_user, trunk.password) if trunk else None
         orphan = Orphan(record, self, authenticator, on_done)
         host = record.pending_out.destination[0] if record.pending_out else ""
         if not host:

@@ -78,7 +78,7 @@ class OutgoingCall(Leg):
         super().__init__(signalling)
         self._dialling = signalling
         self._outline = outline
-        self._authenticator = authenticator
+        self.authenticator = authenticator
         self.listener = listener
         self.state = CallState.DIALLING
         self.sip_call_id = outline.call_id
@@ -243,8 +243,8 @@ class OutgoingCall(Leg):
         if self.state is CallState.WITHDRAWN and challenge:
             self.fail(CANCELLED)
         elif (
-            self._sent.cseq < self._sent.last
-            and self._take_challenge(response, self._challenges)
+            self._take_challenge(response, self._challenges)
+            and self._sent.cseq < self._sent.last
             and self._happens(CallEvent.CHALLENGE)
         ):
             self._challenges = (*self._challenges, response.status)
@@ -253,7 +253,13 @@ class OutgoingCall(Leg):
             self.dialog = SipDialog.without_routes(self._sent)
             self._invite()
         else:
-            self.fail(cause_of_refusal(response))
+            self.fail(self._cause_of(response))
+
+    def _cause_of(self, response: Response) -> SipCause:
+        """Why there is no call: of a challenge that was not answered, what it asked for."""
+        cause = cause_of_refusal(response)
+        why = self.authenticator.refusal if self.authenticator else ""
+        return replace(cause, text=why) if why and not cause.reason else cause
 
     # What the network does: requests of the peer.
 
@@ -304,12 +310,6 @@ class OutgoingCall(Leg):
             super()._hangup_done(cause)
         elif self.listener:
             self.listener.failed(self._failure)
-
-    def _take_challenge(self, final: Response, tried: tuple[int, ...]) -> bool:
-        return self._authenticator.take(final, tried)
-
-    def _credentials(self, method: str, uri: str) -> HeaderLines:
-        return self._authenticator.headers(method, uri)
 
     def _end(self) -> None:
         self._early.clear()

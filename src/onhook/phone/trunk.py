@@ -107,6 +107,11 @@ class Trunk:
         return proxy._replace(transport=proxy.transport or self.transport)
 
     @property
+    def digest_user(self) -> str:
+        """Whom digest names (RFC 7616); empty: challenges are not answered."""
+        return self.auth_user or self.username
+
+    @property
     def sip_port(self) -> int:
         """The port of `host`, said or not."""
         return self.port or default_port(self.transport)
