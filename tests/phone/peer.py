@@ -473,6 +473,7 @@ class Settings(TypedDict, total=False):
     contact_host: str
     trying: bool
     admits: Callable[[str], bool]
+    sends_audio_to: Callable[[str], bool]
     on_message: Callable[[str, bytes, tuple[str, int]], None]
 
 

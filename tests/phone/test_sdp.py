@@ -46,7 +46,14 @@ def test_static_payload_types_need_no_rtpmap_and_line_feeds_will_do() -> None:
         ("m=audio", "m=video", NoCommonCodec),
         ("RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000",
          "RTP/AVP 0\r\na=rtpmap:0 PCMU/16000", NoCommonCodec),
-        ("c=IN IP4 192.0.2.9", "c=IN IP6 2001:db8::1", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 2001:db8::1", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP6 [2001:db8::1]", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP6 ff15::101/3", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP6 ff15::101", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP6 fe80::1", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP6 2001:db8::1%eth0", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP6 ::ffff:224.0.0.1", UnsupportedAddress),
+        ("c=IN IP4 192.0.2.9", "c=IN IP7 2001:db8::1", UnsupportedAddress),
         ("c=IN IP4 192.0.2.9", "c=IN IP4 phone.example", NamedAddress),
         ("c=IN IP4 192.0.2.9", "c=IN IP4 phone.example.", NamedAddress),
         ("c=IN IP4 192.0.2.9", "c=IN IP4 my_pbx", NamedAddress),
@@ -118,6 +125,35 @@ def test_the_old_way_to_hold() -> None:
     offer = sdp.parse(SDP.replace("IP4 192.0.2.9\r\nt", "IP4 0.0.0.0\r\nt").encode())
     assert offer.media.on_hold
     assert b"a=recvonly" in sdp_writer.write_answer(offer, SdpCodec.PCMA, LOCAL)
+
+
+@pytest.mark.parametrize(
+    ("written", "ip"),
+    [
+        ("2001:db8::9:1", "2001:db8::9:1"),
+        ("2001:DB8:0:0:0::1", "2001:db8::1"),
+        ("::1", "::1"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),  # RFC 4291 2.5.5.2
+        ("::", "0.0.0.0"),
+    ],
+)
+def test_an_address_of_ipv6(written: str, ip: str) -> None:
+    """RFC 4566 5.7; RFC 5118 4.5: without brackets"""
+    said = media(SDP.replace("c=IN IP4 192.0.2.9", f"c=IN IP6 {written}"))
+    assert (said.ip, said.on_hold) == (ip, ip == "0.0.0.0")
+
+
+def test_rtcp_is_where_audio_is() -> None:
+    body = SDP.replace("c=IN IP4 192.0.2.9", "c=IN IP6 2001:db8::9")
+    assert media(body + "a=rtcp:53020 IN IP6 2001:db8::a\r\n").rtcp == ("2001:db8::a", 53020)
+    assert media(body + "a=rtcp:53020 IN IP4 192.0.2.9\r\n").rtcp is None
+    assert media(body + "a=rtcp:53020\r\n").rtcp == ("2001:db8::9", 53020)
+
+
+def test_our_address_of_ipv6() -> None:
+    lines = sdp_writer.write_offer(LocalMedia("2001:db8::5", 4000, session_id=7)).split(b"\r\n")
+    assert lines[1] == b"o=onhook 7 1 IN IP6 2001:db8::5"
+    assert lines[3] == b"c=IN IP6 2001:db8::5"
 
 
 def test_a_name_that_was_looked_up() -> None:

@@ -13,7 +13,7 @@ from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
 from onhook.phone.reason import NORMAL, Reason
 from onhook.phone.reply import HeaderLines
-from onhook.phone.sdp import RemoteMedia
+from onhook.phone.sdp import RemoteMedia, is_ipv6
 from onhook.store import CallRecord
 
 log = structlog.get_logger()
@@ -103,7 +103,12 @@ class IncomingLeg:
 
     def answer(self, port: int) -> None:
         """200."""
-        self._call.answer(ip=self._local_ip(self._call.source[0]), port=port)
+        self._call.answer(ip=self._local_ip(self._audio_from()), port=port)
+
+    def _audio_from(self) -> str:
+        """Whom to name an address of ours: who signals, or its audio where that is of the other family."""
+        signals, offer = self._call.source[0], self._call.offer
+        return signals if offer is None or is_ipv6(offer.ip) == is_ipv6(signals) else offer.ip
 
     def reject(self, code: int, headers: HeaderLines = ()) -> bool:
         """A final response, if there was none yet."""

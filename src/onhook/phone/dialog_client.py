@@ -44,6 +44,9 @@ class Signalling(Protocol):
     def look_up(self, host: str, peer: Address, on_address: Callable[[str], None]) -> None:
         """Find the address of a host that `peer` named; `on_address` hears later, "" if it has none."""
 
+    def sends_audio_to(self, ip: str) -> bool:
+        """Whether audio can be sent to a numeric address: its family is one of ours."""
+
     def answer(self, request: Request, data: bytes) -> None:
         """Answer another request, through a transaction."""
 

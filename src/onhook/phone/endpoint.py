@@ -38,6 +38,7 @@ from onhook.phone.reply import ALLOW, HeaderLines, response
 from onhook.phone.resolver import HostResolver
 from onhook.phone.routing import return_address
 from onhook.phone.screening import Refusal, refuse_description, refuse_misplaced, screen
+from onhook.phone.sdp import is_ipv6
 from onhook.phone.timers import Clock, SipTimers, TimerHandle
 from onhook.phone.trunk import ShownCaller, Trunk, default_port, is_numeric
 from onhook.phone.wire import MessagePath, OnMessage
@@ -70,7 +71,8 @@ class SipEndpoint(MessagePath):
     calls and the probes of a dispatcher (OPTIONS) get 503 then, live calls go on. Without `trying`
     no 100 is sent: an owner that first stores a call lets the caller repeat its INVITE until then,
     so that one which nobody knows of yet is not lost with the process; it has to ring, answer or
-    reject within 200 ms as a rule (RFC 3261 17.2.1). What `admits` does not take gets 503 before
+    reject within 200 ms as a rule (RFC 3261 17.2.1). `sends_audio_to` says which media addresses in
+    digits can be sent to. What `admits` does not take gets 503 before
     anything is kept of it; OPTIONS and requests of live calls are not asked about.
     """
 
@@ -85,6 +87,7 @@ class SipEndpoint(MessagePath):
         retry_after_s: int = 30,
         trying: bool = True,
         admits: Admits = lambda host: True,
+        sends_audio_to: Callable[[str], bool] = lambda ip: not is_ipv6(ip),
         timers: SipTimers | None = None,
         clock: Clock | None = None,
         on_message: OnMessage | None = None,
@@ -101,6 +104,7 @@ class SipEndpoint(MessagePath):
         self.draining = False
         self._on_call = on_call
         self._admits = admits
+        self.sends_audio_to = sends_audio_to
         self._capacity = capacity
         self._retry_after = (("Retry-After", str(retry_after_s)),)
         self._resolver = HostResolver()

@@ -73,7 +73,7 @@ class NoCommonCodec(SdpError):
 
 
 class UnsupportedAddress(SdpError):
-    """The media address is not IPv4, nobody's, or a host name that leads nowhere."""
+    """The media address is of a family that we do not serve, nobody's, or a host name that leads nowhere."""
 
     status = 488
     warning = 301

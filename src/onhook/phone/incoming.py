@@ -12,11 +12,11 @@ from onhook.phone.bodies import description_of
 from onhook.phone.cause import cause_of_request
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import Signalling
-from onhook.phone.errors import CallStateError, NamedAddress, SdpError
+from onhook.phone.errors import CallStateError, NamedAddress, SdpError, UnsupportedAddress
 from onhook.phone.identity import called_user, caller_of
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import MOVES, CallEvent, CallListener, CallState
-from onhook.phone.media_hosts import read_located
+from onhook.phone.media_hosts import Addresses, read_located
 from onhook.phone.message import Request
 from onhook.phone.pending import PendingInvite
 from onhook.phone.reason import NORMAL, Reason, with_reason
@@ -50,7 +50,7 @@ class IncomingCall(Leg):
         self.called = called_user(invite.uri)
         self.caller = caller_of(invite)
         body = description_of(invite)
-        offer = _first_offer(body)
+        offer = self._first_offer(body)
         self._unlocated = body if offer is None else b""
         self.offer = offer.media if offer else None
         self.source = invite.source
@@ -85,7 +85,7 @@ class IncomingCall(Leg):
                 self.reject(refusal.status, refusal.phrase, refusal.headers)
 
         if body:
-            read_located(lambda known: sdp.parse_first(body, known), self._look_up, located, lost)
+            read_located(lambda known: self._reached(body, known), self._look_up, located, lost)
         else:
             on_located()
 
@@ -99,7 +99,7 @@ class IncomingCall(Leg):
         self._transaction.respond(180, self._reply(self._invite, 180, headers=headers))
 
     def answer(self, *, ip: str, port: int) -> None:
-        """Send 200; the media is at `ip` (numeric IPv4) and `port`.
+        """Send 200; the media is at `ip` (numeric, of the family of the offer) and `port`.
 
         CallStateError unless the call is still unanswered; ValueError for a bad address.
         """
@@ -204,10 +204,16 @@ class IncomingCall(Leg):
         self._invite = self._offer = self._pending = None
         super()._end()
 
+    def _first_offer(self, body: bytes) -> Offer | None:
+        """The offer of an INVITE; None if it has none, or the host of its audio has to be looked up."""
+        try:
+            return self._reached(body) if body else None
+        except NamedAddress:
+            return None
 
-def _first_offer(body: bytes) -> Offer | None:
-    """The offer of an INVITE; None if it has none, or the host of its audio has to be looked up."""
-    try:
-        return sdp.parse_first(body) if body else None
-    except NamedAddress:
-        return None
+    def _reached(self, body: bytes, known: Addresses | None = None) -> Offer:
+        """An offer of audio that can be sent to; raises `SdpError`."""
+        offer = sdp.parse_first(body, known)
+        if not self._signalling.sends_audio_to(offer.media.ip):
+            raise UnsupportedAddress("media address is of a family that is not served")
+        return offer

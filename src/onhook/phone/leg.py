@@ -7,7 +7,7 @@ call back at once.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from onhook.phone import screening, sdp
+from onhook.phone import screening
 from onhook.phone.bodies import READABLE, description_of
 from onhook.phone.cause import cause_of_request
 from onhook.phone.dialog_client import DialogClient, Signalling
@@ -133,7 +133,7 @@ class Leg(DialogClient):
         body = description_of(request)
         self._looked_up_for = request.transaction_key
         read_located(
-            lambda known: sdp.parse(body, known) if body else None,
+            lambda known: self._session.read(body, known) if body else None,
             self._look_up,
             lambda offer: self._offered_anew(request, offer),
             lambda error: self._refuse_offer(request, error),

@@ -1,8 +1,8 @@
 """Session descriptions (RFC 8866) as far as a telephone call needs them. Pure.
 
-Read: one audio stream over RTP/AVP or RTP/AVPF with PCMU, PCMA and telephone-event, from an IPv4 address; a
-host name instead is for somebody else to look up. The parser raises nothing but the `SdpError` tree,
-whatever it is given. What is written is in `sdp_writer`.
+Read: one audio stream over RTP/AVP or RTP/AVPF with PCMU, PCMA and telephone-event, from an address of
+IPv4 or IPv6 (RFC 4566 5.7, RFC 5118); a host name instead of one of IPv4 is for somebody else to look up.
+The parser raises nothing but the `SdpError` tree, whatever it is given. What is written is in `sdp_writer`.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ MAX_HOST_CHARS = 253
 COMFORT_NOISE = 13
 """The payload type of comfort noise (RFC 3389 4)."""
 NOBODY = "0.0.0.0"
-"""The address of a peer that does not listen at present (RFC 3264 8.4)."""
+"""The address of a peer that does not listen at present (RFC 3264 8.4); also where it wrote `::`."""
 TRANSPORTS = ("RTP/AVP", "RTP/AVPF")
 """What audio may come over (RFC 3551, RFC 4585); feedback is asked for by none of ours."""
 
@@ -126,11 +126,14 @@ class _Section:
 _PORT = re.compile(r"(\d{1,5})(?:/\d{1,3})?", re.ASCII)
 _RTPMAP = re.compile(r"rtpmap:(\d{1,3})[ \t]+([^ \t/]+)/(\d{1,6})(?:/(\d{1,2}))?[ \t]*", re.ASCII)
 _PTIME = re.compile(r"ptime:[ \t]*(\d{1,4})(?:\.\d+)?[ \t]*", re.ASCII)
-_RTCP = re.compile(r"rtcp:(\d{1,5})(?: IN IP4 (\S+))?[ \t]*", re.ASCII)
+_RTCP = re.compile(r"rtcp:(\d{1,5})(?: IN IP[46] (\S+))?[ \t]*", re.ASCII)
 _NO_HOSTS = tuple(
-    ipaddress.IPv4Network(network)
-    for network in ("0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4")  # RFC 6890; broadcast is the last
-)
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4",  # RFC 6890; broadcast is the last
+        "ff00::/8", "fe80::/10",  # RFC 4291; a link-local one means nothing without its interface
+    )
+)  # fmt: skip
 _FORMAT = re.compile(r"\d{1,3}", re.ASCII)
 _LABEL = "[A-Z0-9_](?:[A-Z0-9_-]{0,61}[A-Z0-9_])?"
 _NAME = re.compile(rf"(?:{_LABEL}\.)*(?!\d+\.?$){_LABEL}\.?", re.ASCII | re.IGNORECASE)
@@ -142,7 +145,7 @@ def parse(body: bytes, addresses: Mapping[str, str] | None = None) -> Offer:
     """Read an offer or an answer. `addresses` are those of host names that were looked up, or empty.
 
     Raises `SdpError` when it is no session description, `NoCommonCodec` when it has no audio stream
-    for us, `UnsupportedAddress` when the audio is not at an IPv4 address, and `NamedAddress` when that has
+    for us, `UnsupportedAddress` when the audio is at no single host, and `NamedAddress` when that has
     to be looked up.
     """
     session, sections = _sections(_lines(body))
@@ -295,7 +298,8 @@ def _rtcp(attributes: Sequence[str], ip: str) -> tuple[str, int] | None:
         if found and 0 < int(found.group(1)) < 65536:
             with contextlib.suppress(SdpError):
                 host = _host(found.group(2), {}) if found.group(2) else ip
-                return None if host == NOBODY else (host, int(found.group(1)))
+                known = host != NOBODY and is_ipv6(host) == is_ipv6(ip)
+                return (host, int(found.group(1))) if known else None
     return None
 
 
@@ -322,21 +326,38 @@ def _address(connection: str, addresses: Mapping[str, str]) -> str:
         raise SdpError("bad c= line")
     if words[0] != "IN":
         raise UnsupportedAddress("media address is not of the internet", 300)
-    if words[1] != "IP4":
-        raise UnsupportedAddress("media address is not IPv4")
-    return _host(words[2], addresses)
+    if words[1] not in ("IP4", "IP6"):
+        raise UnsupportedAddress("media address is neither IPv4 nor IPv6")
+    ip = _host(words[2], addresses if words[1] == "IP4" else None)
+    if words[1] == "IP4" and is_ipv6(ip):
+        raise UnsupportedAddress("media address is not of the family that it says")
+    return ip
 
 
-def _host(text: str, addresses: Mapping[str, str]) -> str:
-    """The numeric address of a host, that of a name if it was looked up."""
-    if _NAME.fullmatch(text) and len(text) <= MAX_HOST_CHARS:
+def is_ipv6(ip: str) -> bool:
+    """The family of an address in digits."""
+    return ":" in ip
+
+
+def _host(text: str, addresses: Mapping[str, str] | None) -> str:
+    """The numeric address of a host, that of a name if it was looked up; without `addresses` it is none.
+
+    An IPv4 address in the form of IPv6 (RFC 4291 2.5.5.2) is that IPv4 address.
+    """
+    if addresses is not None and _NAME.fullmatch(text) and len(text) <= MAX_HOST_CHARS:
         if text not in addresses:
             raise NamedAddress(text)
         text = addresses[text]
     try:
-        address = ipaddress.IPv4Address(text)
+        address = ipaddress.ip_address(text)
     except ValueError as error:
         raise UnsupportedAddress("media address leads nowhere") from error
-    if any(address in network for network in _NO_HOSTS) and str(address) != NOBODY:
-        raise UnsupportedAddress("media address is not a single IPv4 host")
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise UnsupportedAddress("media address has a zone")
+        address = address.ipv4_mapped or address
+    if int(address) == 0:
+        return NOBODY
+    if any(address in network for network in _NO_HOSTS):
+        raise UnsupportedAddress("media address is not a single host")
     return str(address)

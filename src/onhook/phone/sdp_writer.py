@@ -15,6 +15,7 @@ from onhook.phone.sdp import (
     Offer,
     RemoteMedia,
     SdpCodec,
+    is_ipv6,
     media_line,
 )
 
@@ -110,11 +111,12 @@ def _refused(stream: str) -> str:
 
 
 def _head(local: LocalMedia) -> list[str]:
+    family = "IP6" if is_ipv6(local.ip) else "IP4"
     return [
         "v=0",
-        f"o=onhook {local.session_id} {local.version} IN IP4 {local.ip}",
+        f"o=onhook {local.session_id} {local.version} IN {family} {local.ip}",
         "s=-",
-        f"c=IN IP4 {local.ip}",
+        f"c=IN {family} {local.ip}",
         "t=0 0",
     ]
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from onhook.phone import sdp, sdp_writer
+from onhook.phone.errors import UnsupportedAddress
 from onhook.phone.media_hosts import Addresses
-from onhook.phone.sdp import Offer, RemoteMedia
+from onhook.phone.sdp import NOBODY, Offer, RemoteMedia, is_ipv6
 from onhook.phone.sdp_writer import NO_EXTRAS, Extras, LocalMedia
 
 Writer = Callable[[LocalMedia], bytes]
@@ -29,7 +30,7 @@ class MediaSession:
         self._last = b""
 
     def open(self, ip: str, port: int) -> None:
-        """Name the numeric IPv4 address and the port where we listen; ValueError if it is none."""
+        """Name the numeric address and the port where we listen; ValueError if it is none."""
         check_address(ip, port)
         self._local = LocalMedia(ip, port, session_id=secrets.randbelow(2**31))
 
@@ -54,10 +55,21 @@ class MediaSession:
             lambda local: sdp_writer.write_offer(local, types, dtmf, before, extras)
         )
 
+    def read(self, body: bytes, addresses: Addresses | None = None) -> Offer:
+        """Read what the peer says once we have named our address; raises `SdpError`."""
+        read = sdp.parse_first if self._media is None else sdp.parse
+        return self._of_our_family(read(body, addresses))
+
+    def _of_our_family(self, said: Offer) -> Offer:
+        """Our audio stays with the family that it began with: the other has sockets of its own."""
+        ip = said.media.ip
+        if self._local is None or ip == NOBODY or is_ipv6(ip) == is_ipv6(self._local.ip):
+            return said
+        raise UnsupportedAddress(f"media address is not IPv{6 if is_ipv6(self._local.ip) else 4}")
+
     def take_answer(self, body: bytes, addresses: Addresses | None = None) -> RemoteMedia:
         """Read the peer's answer to our offer; raises `SdpError`."""
-        read = sdp.parse_first if self._media is None else sdp.parse
-        offer, before = read(body, addresses), self._media
+        offer, before = self.read(body, addresses), self._media
         media = self._answered(self._agree(without_extras(offer.media, before)))
         if media.dtmf_payload_type is None and not offer.closed:
             self._dtmf = None
@@ -65,7 +77,7 @@ class MediaSession:
 
     def preview(self, body: bytes, addresses: Addresses | None = None) -> RemoteMedia:
         """Read what may become the answer, without agreeing to it; raises `SdpError`."""
-        media = without_extras(sdp.parse_first(body, addresses).media, None)
+        media = without_extras(self._of_our_family(sdp.parse_first(body, addresses)).media, None)
         return self._answered(media)
 
     def _answered(self, media: RemoteMedia) -> RemoteMedia:
@@ -112,6 +124,8 @@ def without_extras(answered: RemoteMedia, before: RemoteMedia | None) -> RemoteM
 
 def check_address(ip: str, port: int) -> None:
     """Raise ValueError unless our audio can be there."""
-    ipaddress.IPv4Address(ip)
+    ipaddress.ip_address(ip)
+    if "%" in ip:
+        raise ValueError("an address with a zone means nothing to a peer")
     if not 0 < port < 65536:
         raise ValueError("bad port")

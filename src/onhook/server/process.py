@@ -136,6 +136,7 @@ class Server:
                 trusted_peers=self._settings.trusted_peers,
                 trying=False,  # a call rings once it is on disk, see LiveCall.begin
                 admits=self._admission(stack).admits,
+                sends_audio_to=plane.reaches,
                 user_agent=f"Onhook/{__version__}",
             )
             charging = Charging(store.money, self._settings.rate)

@@ -28,10 +28,10 @@ Receive = Callable[[bytes, float, Address], None]
 
 
 class DatagramSocket:
-    """A bound IPv4 UDP socket on the running event loop (asyncio's own or uvloop)."""
+    """A bound UDP socket, of IPv4 or IPv6, on the running event loop (asyncio's own or uvloop)."""
 
     def __init__(self, sock: socket.socket, receive: Receive) -> None:
-        self.address: Address = sock.getsockname()
+        self.address: Address = sock.getsockname()[:2]
         """The address and port that the socket is bound to."""
         self.unsent = 0
         """Datagrams that the kernel did not take."""
@@ -76,13 +76,14 @@ class DatagramSocket:
                 data, ancillary, _, source = self._sock.recvmsg(_LARGEST_BYTES, 64)
             except OSError:  # nothing more, or an ICMP error of an earlier datagram
                 return
-            self._receive(data, _arrived_s(ancillary), source)
+            self._receive(data, _arrived_s(ancillary), source[:2])
             if self._sock.fileno() < 0:  # closed by what was received
                 return
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)

@@ -80,7 +80,7 @@ class _Dialogs:
 
 
 class Phone:
-    """A SIP phone at an address of its own; use it with `async with`.
+    """A SIP phone at an address of its own, IPv4 or IPv6 (`host`); use it with `async with`.
 
     At the end of the block the calls that are still up are hung up, those that ring are cancelled
     or refused, and what `on_call` raised is raised.
@@ -271,7 +271,7 @@ class Phone:
         Raises PhoneTimeout when none comes.
         """
         wire = self._open_wire()
-        uri = f"sip:{server[0]}:{server[1]}"
+        uri = f"sip:{sip_text.host_port(server)}"
         lines = [*self._heading(wire, uri, self.number, "OPTIONS"), ("Accept", "application/sdp")]
         response = wire.request(sip_text.request("OPTIONS", uri, lines), server)
         try:
@@ -310,7 +310,7 @@ class Phone:
         return self._wire
 
     def _contact_uri(self, wire: Wire) -> str:
-        return f"sip:{self.number}@{wire.address[0]}:{wire.address[1]}"
+        return f"sip:{self.number}@{sip_text.host_port(wire.address)}"
 
     def _compose_invite(
         self,
@@ -322,7 +322,7 @@ class Phone:
         body: bytes,
     ) -> SipMessage:
         is_uri = number.startswith(("sip:", "tel:"))
-        uri = number if is_uri else f"sip:{number}@{server[0]}:{server[1]}"
+        uri = number if is_uri else f"sip:{number}@{sip_text.host_port(server)}"
         lines = [
             *self._heading(wire, uri, self.number if caller is None else caller, "INVITE"),
             ("Allow", ALLOW),
@@ -335,17 +335,16 @@ class Phone:
 
     def _heading(self, wire: Wire, uri: str, caller: str, method: str) -> list[tuple[str, str]]:
         """Compose the headers that every request outside of a dialog needs (RFC 3261 8.1.1)."""
-        host, port = wire.address
         whole = "<" in caller
         if _BREAKS_A_LINE.search(uri + (caller.replace(" ", "") if whole else caller)):
             raise ValueError("a number has no blanks and no control characters")
-        sender = caller if whole else f"<sip:{caller}@{host}:{port}>"
+        sender = caller if whole else f"<sip:{caller}@{sip_text.host_port(wire.address)}>"
         return [
             ("Via", routing.via_of(wire.address)),
             ("Max-Forwards", "70"),
             ("From", f"{sender};tag={secrets.token_hex(6)}"),
             ("To", f"<{uri}>"),
-            ("Call-ID", f"{secrets.token_hex(12)}@{host}"),
+            ("Call-ID", f"{secrets.token_hex(12)}@{wire.address[0]}"),
             ("CSeq", f"1 {method}"),
             ("Contact", f"<{self._contact_uri(wire)}>"),
         ]

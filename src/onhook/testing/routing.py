@@ -10,7 +10,7 @@ from onhook.testing.sip_text import Address, Headers, SipMessage
 def via_of(address: Address) -> str:
     """Compose a Via with a fresh branch, asking for the reply at our own port (RFC 3581)."""
     branch = sip_text.MAGIC_COOKIE + secrets.token_hex(8)
-    return f"SIP/2.0/UDP {address[0]}:{address[1]};rport;branch={branch}"
+    return f"SIP/2.0/UDP {sip_text.host_port(address)};rport;branch={branch}"
 
 
 @dataclass(frozen=True, slots=True)

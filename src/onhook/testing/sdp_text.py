@@ -68,12 +68,13 @@ def write(
     have its number in `payload_types` (KeyError otherwise).
     """
     host, port = address
+    where = f"IN IP6 {host}" if ":" in host else f"IN IP4 {host}"
     numbers = [payload_types[name] for name in codecs]
     lines = [
         "v=0",
-        f"o=- {session_id} {version} IN IP4 {host}",
+        f"o=- {session_id} {version} {where}",
         "s=-",
-        f"c=IN IP4 {host}",
+        f"c={where}",
         "t=0 0",
         f"m=audio {port} RTP/AVP {' '.join(map(str, numbers))}",
         *(f"a=rtpmap:{payload_types[name]} {name}/{_CLOCKS.get(name, '8000')}" for name in codecs),
@@ -122,11 +123,14 @@ def _sections(lines: list[str]) -> tuple[list[str], list[str]]:
 
 def _connection(lines: list[str]) -> str | None:
     for line in lines:
-        if line.startswith("c=IN IP4 "):
+        if line.startswith(("c=IN IP4 ", "c=IN IP6 ")):
             try:
-                return str(ipaddress.IPv4Address(line[9:].strip()))
+                address = ipaddress.ip_address(line[9:].strip())
             except ValueError as error:
-                raise SdpTextError("a c= line without a numeric IPv4 address") from error
+                raise SdpTextError("a c= line without a numeric address") from error
+            if address.version != int(line[7]):
+                raise SdpTextError("a c= line with an address of another family")
+            return str(address)
     return None
 
 

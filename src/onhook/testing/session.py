@@ -7,6 +7,7 @@ from onhook.testing.audio import Audio, AudioRoute
 from onhook.testing.g711 import SILENCE, Pcm
 from onhook.testing.sdp_text import EVENTS, AudioDescription
 
+_NOWHERE = ("0.0.0.0", "::")
 _MIRRORED = {"sendonly": "recvonly", "recvonly": "sendonly"}
 
 
@@ -79,6 +80,6 @@ class Session:
         host, port = self.audio.address
         self.audio.recording.learn({types[name]: name for name in codecs})
         return sdp_text.write(
-            ("0.0.0.0" if self.nowhere else host, port), codecs, types,
+            (_NOWHERE[":" in host] if self.nowhere else host, port), codecs, types,
             session_id=1, version=self._version, direction=direction, ptime_ms=self.audio.frame_ms,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 Address: TypeAlias = tuple[str, int]
-"""An IPv4 address and a UDP port."""
+"""An IPv4 or IPv6 address in digits, without brackets, and a port."""
 Headers: TypeAlias = Iterable[tuple[str, str]]
 """Header lines, name and value, in order."""
 
@@ -251,8 +251,14 @@ def user_of(uri: str) -> str:
     return unquote(found[1] or found[2]).split(";", 1)[0] if found else ""
 
 
+def host_port(address: Address) -> str:
+    """Write an address as Via and URIs have it: an IPv6 one in brackets (RFC 3261 25.1)."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def address_of(uri: str) -> Address | None:
-    """Return where a SIP URI points: IPv4 address and port (5060 by default).
+    """Return where a SIP URI points: numeric address and port (5060 by default).
 
     None for a host name (nothing is looked up), for an address of no use such as 0.0.0.0, and for
     what cannot be read.
@@ -261,8 +267,11 @@ def address_of(uri: str) -> Address | None:
     if found is None:
         return None
     try:
-        host = ipaddress.IPv4Address(found[1])
+        in_brackets = found[1].startswith("[")
+        host = ipaddress.ip_address(found[1].strip("[]"))
     except ValueError:
+        return None
+    if in_brackets != (host.version == 6):
         return None
     port = int(found[2] or 5060)
     if host.is_unspecified or not 0 < port < 65536:
