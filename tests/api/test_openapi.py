@@ -12,16 +12,20 @@ from blocks.plain_reader import PlainReader
 from onhook.api import openapi
 from onhook.blocks import (
     BLOCKS,
+    DIAL,
     ENDPOINTS,
     HANGUP,
     NOTICES,
     PLAY,
+    TRANSFER,
     Block,
     Endpoint,
     Notice,
+    Refused,
     check_present,
     idempotency,
     parse,
+    sip_headers,
     statuses,
 )
 from onhook.blocks.declaration import ALWAYS
@@ -140,6 +144,14 @@ def test_get_and_post_take_the_same(asked: Block | Endpoint) -> None:
     assert [header] == operation(asked, "post")["parameters"]
     assert resolve(header["$ref"])["name"] == idempotency.HEADER
     assert {param["in"] for param in query} == {"query"}
+    # Parameters of many names are one object, whose members are sent under their own.
+    families = [param for param in query if param["schema"].get("type") == "object"]
+    query = [param for param in query if param not in families]
+    for family, names in zip(families, body.get("patternProperties", {}), strict=True):
+        assert (family["style"], family["explode"]) == ("form", True)
+        assert family["schema"]["propertyNames"] == {"pattern": names}
+        member = family["schema"]["additionalProperties"]
+        assert member.items() <= body["patternProperties"][names].items()
     assert [param["name"] for param in query] == list(body["properties"])
     assert [param["name"] for param in query if param["required"]] == body["required"]
     for param in query:
@@ -150,10 +162,10 @@ def test_get_and_post_take_the_same(asked: Block | Endpoint) -> None:
 def test_the_parameters_are_those_of_the_declaration(asked: Block | Endpoint) -> None:
     body = component(asked, "Request")
 
-    names = [param.name for param in asked.params]
-    assert list(body["properties"]) == [*names, idempotency.PARAM.name]
+    named = [param for param in asked.params if not param.is_family]
+    assert list(body["properties"]) == [*(param.name for param in named), idempotency.PARAM.name]
     assert body["required"] == [param.name for param in asked.params if param.required]
-    for param in asked.params:
+    for param in named:
         schema = body["properties"][param.name]
         assert schema.get("maxLength") == param.max_length
         assert schema.get("minLength") == (1 if param.required else None)
@@ -179,6 +191,56 @@ def test_the_forced_hangup_has_an_example_without_a_message() -> None:
         forced = parse(HANGUP, media["examples"]["force"]["value"], PlainReader())
         assert forced.force
         assert forced.message is None
+
+
+HEADERS = {
+    "sip_header_X-Account": "7", "sip_header_x-A.b_c-1": "é", "sip_header_User-to-User": "00ff;encoding=hex",
+}  # fmt: skip
+NO_HEADERS = {
+    "sip_header_From": "x",
+    "sip_header_": "x",
+    "sip_header_X-": "x",
+    "sip_header_X-A b": "x",
+}
+
+
+@pytest.mark.parametrize("block", [DIAL, TRANSFER, HANGUP], ids=ids)
+def test_headers_are_parameters_of_many_names(block: Block) -> None:
+    """What the query's schema admits and what parsing takes are the same."""
+    query = operation(block, "get")["parameters"]
+    [family] = [param["schema"] for param in query if param["name"] == "sip_headers"]
+    body = component(block, "Request")
+
+    assert breaks(family, HEADERS) == []
+    for name, text in NO_HEADERS.items():
+        assert breaks(family, {name: text})
+        with pytest.raises(Refused):
+            sip_headers.read({name: text})
+    assert [value for _, value in sip_headers.read(HEADERS)] == list(HEADERS.values())
+    usual = operation(block, "post")["requestBody"]["content"].popitem()[1]["examples"]["usual"]
+    assert breaks(body, {**usual["value"], **HEADERS}) == []
+    assert breaks(body, {**usual["value"], "sip_header_X-Account": "x" * 513})
+
+
+def test_every_rejection_that_is_taken_is_described() -> None:
+    schema = component(HANGUP, "Request")["properties"]["reject"]
+    given = {"app_id": "A", "access_token": "T", "session": "S"}
+    for text in (
+        "busy",
+        "Busy",
+        "declined",
+        "unavailable",
+        "gone",
+        *map(str, range(380, 720)),
+        "0486",
+    ):
+        try:
+            parse(HANGUP, {**given, "reject": text}, PlainReader())
+        except Refused as refused:
+            assert refused.status == "error_invalid_reject"
+            assert breaks(schema, text), text
+        else:
+            assert breaks(schema, text) == [], text
 
 
 @pytest.mark.parametrize(("asked", "method"), OPERATIONS, ids=ids)
@@ -312,7 +374,8 @@ def test_the_notification_goes_to_the_notify_url_of_either_method(block: Block) 
 def test_the_fields_are_those_of_the_declaration(told: Block | Notice) -> None:
     schema = component(told, "Notification")
 
-    assert list(schema["properties"]) == [field.name for field in told.fields]
+    named = [field.name for field in told.fields if not field.is_family]
+    assert list(schema["properties"]) == named
     assert schema["properties"]["ivr_block"]["enum"] == [told.name]
     assert schema["properties"]["ended_by"]["enum"] == [by.value for by in EndedBy]
     assert {"ivr_block", "session", "txn_ref", "tag", "call_state"} <= set(schema["required"])

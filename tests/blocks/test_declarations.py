@@ -37,8 +37,15 @@ SOURCE_STATUSES = [
     "error_internal_server_error",
 ]
 
-BEYOND = {"error_idempotency_key_reused"}
+BEYOND = {
+    "error_idempotency_key_reused",
+    "error_invalid_reject",
+    "error_invalid_sip_header",
+}
 """Statuses that the original API does not have."""
+
+BEYOND_PARAMS = ["reject", "sip_header_X-…"]
+"""Parameters of a Hangup that the original API does not have: behind its own."""
 
 SOURCE_FIELDS = [
     "ivr_block",
@@ -55,7 +62,12 @@ SOURCE_FIELDS = [
     "debit",
 ]
 
-ONLY_HANGUP = {"error_hangup_already_in_progress", "error_cannot_play_msg_with_force"}
+ONLY_HANGUP = {
+    "error_hangup_already_in_progress",
+    "error_cannot_play_msg_with_force",
+    "error_invalid_reject",
+    "error_invalid_sip_header",
+}
 
 EVALUATION = [
     ["success_ok"],
@@ -95,7 +107,7 @@ EVALUATION = [
 """The order of evaluation (reference, section 2); what is checked side by side is one entry."""
 
 REFERENCE = {
-    "ivr/start/dial": "dest* msg caller_id max_duration tag notify_url ring_time",
+    "ivr/start/dial": "dest* msg caller_id max_duration tag notify_url ring_time sip_header_X-…",
     "ivr/middle/play": "session* msg* tag notify_url",
     "ivr/middle/gather": "session* notify_url* msg max_digits timeout attempts tag",
     "ivr/middle/send_digits": "session* tag notify_url msg digits*",
@@ -103,15 +115,16 @@ REFERENCE = {
     "ivr/middle/monitor": "session* notify_url* monitor_notify_url msg tag",
     "ivr/middle/hold": "session* msg",
     "ivr/middle/unhold": "session* tag notify_url",
-    "ivr/end/transfer": "session* dest* msg caller_id on_failure tag notify_url ring_time",
-    "ivr/end/hangup": "session* force msg tag notify_url",
+    "ivr/end/transfer": "session* dest* msg caller_id on_failure tag notify_url ring_time sip_header_X-…",
+    "ivr/end/hangup": "session* force msg tag notify_url reject sip_header_X-…",
     "voice/call": "dest1 dest2* caller_id max_duration tag notify_url",
     "voice/hangup": "txn_ref*",
     "voice/conference": "dest* room caller_id tag notify_url",
     "conference/call": "dest* room caller_id tag notify_url",
     "conference/moderate": "txn_ref* action*",
 }
-"""Path to parameters (reference, sections 4 and 7); send_digits and ring_time of a Transfer are ours."""
+"""Path to parameters (reference, sections 4 and 7); send_digits, ring_time of a Transfer, reject and
+headers are ours."""
 
 OWN_STATUSES = {
     "dial": "error_dest_invalid error_dest_not_supported error_caller_id_invalid "
@@ -141,7 +154,7 @@ def ids(block: Block) -> str:
 def test_the_hangup_block_takes_what_its_source_says() -> None:
     declared = [param.name + "*" * param.required for param in HANGUP.params]
 
-    assert declared == SOURCE_PARAMS
+    assert declared == SOURCE_PARAMS + BEYOND_PARAMS
 
 
 def test_the_hangup_block_answers_what_its_source_says() -> None:
@@ -210,7 +223,7 @@ def test_every_block_needs_to_know_who_asks_and_for_which_call(block: Block) -> 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=ids)
 def test_whatever_has_a_length_declares_its_limit(block: Block) -> None:
-    limits = {Kind.MESSAGE: 1000, Kind.TAG: 256, Kind.NOTIFY_URL: 4000}
+    limits = {Kind.MESSAGE: 1000, Kind.TAG: 256, Kind.NOTIFY_URL: 4000, Kind.SIP_HEADERS: 512}
 
     for param in block.params:
         assert param.max_length == limits.get(param.kind), param.name

@@ -9,7 +9,7 @@ from typing import Final
 
 from onhook.api import reference
 from onhook.api.reference import Asked, Tells, markdown
-from onhook.api.schemas import Json, of_param, schemas, title
+from onhook.api.schemas import Json, of_family, of_param, schemas, title
 from onhook.blocks import (
     ENDPOINTS,
     NOTICES,
@@ -110,6 +110,17 @@ def _described(asked: Asked, how: str, operation_id: str) -> Json:
 
 
 def _query_parameter(param: Param) -> Json:
+    if param.is_family:
+        # The object's own members are the parameters; its name is not sent.
+        return {
+            "name": param.attribute,
+            "in": "query",
+            "required": False,
+            "style": "form",
+            "explode": True,
+            "description": markdown(param.doc),
+            "schema": of_family(param),
+        }
     return {
         "name": param.name,
         "in": "query",

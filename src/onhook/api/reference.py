@@ -156,8 +156,8 @@ def replies(asked: Asked) -> tuple[DocumentedReply, ...]:
 
 
 def requests(asked: Asked) -> dict[str, dict[str, str]]:
-    """Examples of requests by name: the usual one, and one for each switch that changes its meaning."""
-    usual = {p.name: p.example for p in asked.params if p.example and p.kind is not Kind.SWITCH}
+    """Examples of requests by name: the usual one, and one for each parameter that changes its meaning."""
+    usual = {p.name: p.example for p in asked.params if p.example and not _switches(p)}
     bare = {p.name: p.example for p in asked.params if p.example and p.required}
     return {
         "usual": usual,
@@ -218,7 +218,7 @@ def markdown(text: str) -> str:
 
 
 def _switches(param: Param) -> bool:
-    return param.kind is Kind.SWITCH and bool(param.example)
+    return bool(param.example) and (param.kind is Kind.SWITCH or bool(param.not_with))
 
 
 def _refusal(status: str, sentence: str) -> DocumentedReply:

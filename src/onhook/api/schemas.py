@@ -29,14 +29,31 @@ def schemas(asked: Sequence[Asked], told: Sequence[Tells]) -> Json:
 
 
 def _request_schema(asked: Asked) -> Json:
+    named: Json = {}
+    families: Json = {}
+    for param in reference.params(asked):
+        schema = {**of_param(param), "description": markdown(param.doc)}
+        (families if param.is_family else named)[_key(param)] = schema
     return {
         "type": "object",
         "required": [param.name for param in asked.params if param.required],
-        "properties": {
-            param.name: {**of_param(param), "description": markdown(param.doc)}
-            for param in reference.params(asked)
-        },
+        "properties": named,
+        **({"patternProperties": families} if families else {}),
     }
+
+
+def of_family(param: Param) -> Json:
+    """What parameters of many names are, as an object with each of them."""
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": f"^{param.pattern}$"},
+        "additionalProperties": of_param(param),
+    }
+
+
+def _key(named: Param | Field) -> str:
+    """Its name, or what its names are like."""
+    return f"^{named.pattern}$" if named.is_family else named.name
 
 
 def _reply_schema(asked: Asked) -> Json:
@@ -73,10 +90,14 @@ def _notification_schema(told: Tells) -> Json:
 
 
 def _fields_schema(name: str, fields: Sequence[Field]) -> Json:
+    families = {_key(field): _field_schema(name, field) for field in fields if field.is_family}
     return {
         "type": "object",
         "required": [field.name for field in fields if field.when == ALWAYS],
-        "properties": {field.name: _field_schema(name, field) for field in fields},
+        "properties": {
+            field.name: _field_schema(name, field) for field in fields if not field.is_family
+        },
+        **({"patternProperties": families} if families else {}),
     }
 
 
@@ -103,6 +124,6 @@ def of_param(param: Param) -> Json:
         schema["examples"] = [param.example]
     if param.values:
         schema["enum"] = list(param.values)
-    if param.pattern:
+    if param.pattern and not param.is_family:
         schema["pattern"] = f"^({param.pattern})$"
     return schema

@@ -5,6 +5,7 @@ them, its statuses in the order in which they are evaluated, and the fields of i
 once. Parsing, the reply, the OpenAPI document and the reference page are all read off the declaration.
 """
 
+from onhook.blocks import sip_headers
 from onhook.blocks.account import ENDPOINTS
 from onhook.blocks.answer import ANSWER
 from onhook.blocks.call import CALL, HANG_UP_CALL
@@ -95,5 +96,6 @@ __all__ = [
     "block_of",
     "check_present",
     "parse",
+    "sip_headers",
     "trimmed",
 ]

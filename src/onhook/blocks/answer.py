@@ -5,6 +5,7 @@ turn: the first block that plays a message answers the call, a Hangup without on
 """
 
 from onhook.blocks.declaration import ALWAYS_FIELDS, ENDED_FIELDS, INCOMING, Field, Notice
+from onhook.blocks.sip_headers import TOLD
 
 _NEVER_TAGGED = {"tag": Field("tag", "Empty: there was no request.")}
 _ALWAYS_INCOMING = {
@@ -31,6 +32,7 @@ ANSWER = Notice(
             values=("ringing", "ended"),
             example="ringing",
         ),
+        TOLD,
         *ENDED_FIELDS,
     ),
 )

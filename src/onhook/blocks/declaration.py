@@ -28,6 +28,7 @@ class Place(enum.Enum):
 ALWAYS = "always"
 INCOMING = "for an incoming call"
 NAMED = "for an incoming call whose caller has a name"
+BY_TRUNK = "for an incoming call that came by a trunk"
 OUTGOING = "for an outgoing call"
 ENDED = "when the call has ended"
 NETWORK_ENDED = "when `ended_by` is `network`"
@@ -46,6 +47,13 @@ class Field:
     """A value for the examples of the reference."""
     listed: bool = False
     """Whether it is a list of such texts, which only a reply can hold."""
+    pattern: str = ""
+    """Where it stands for fields of many names: what those are, from their first to their last character."""
+
+    @property
+    def is_family(self) -> bool:
+        """Whether it stands for fields of many names."""
+        return bool(self.pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +232,12 @@ ALWAYS_FIELDS = (
         example="Mei Tan",
     ),
     Field("to", "The number that was called, in E.164.", INCOMING, example="+6531234567"),
+    Field(
+        "trunk",
+        "The name of the trunk that the call came by (beyond the original API).",
+        BY_TRUNK,
+        example="telnyx",
+    ),
 )
 DEST_NUMBER = "+6591112222"
 """The number that the examples call."""
@@ -270,6 +284,20 @@ ENDED_FIELDS = (
         "The other side's own words for why it hung up, from its SIP Reason header (beyond the "
         "original API).",
         "when the other side ended the call and gave a reason",
+    ),
+    Field(
+        "sip_code",
+        "The SIP status of the final response: that with which we rejected the call, or the far side refused "
+        "or answered ours; of a call that was passed on and not answered, that of the peer (beyond the "
+        "original API).",
+        "when a call was rejected, refused, or dialled and answered",
+        example="486",
+    ),
+    Field(
+        "sip_reason",
+        "The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it came, such as "
+        '`Q.850;cause=16;text="Terminated"` (beyond the original API).',
+        "when the other side gave one",
     ),
     Field(
         "last_seen",

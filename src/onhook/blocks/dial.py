@@ -25,6 +25,7 @@ from onhook.blocks.declaration import (
 from onhook.blocks.destination import CallerId
 from onhook.blocks.params import Kind, Param
 from onhook.blocks.request import BlockRequest
+from onhook.blocks.sip_headers import SIP_HEADERS
 from onhook.numbers import E164
 
 MAX_DURATION = Param(
@@ -75,6 +76,7 @@ DIAL = Block(
             "Where to send the notification once msg was heard, or the call was not answered. "
             "Without it the call is hung up after msg, and no notification is sent."
         ),
+        SIP_HEADERS,
     ),
     own_statuses=(),
     reply=(

@@ -20,7 +20,9 @@ from onhook.blocks.declaration import (
     notify_url,
 )
 from onhook.blocks.params import Kind, Param
+from onhook.blocks.rejection import REJECT
 from onhook.blocks.request import SessionRequest
+from onhook.blocks.sip_headers import SIP_HEADERS
 
 _CUT_SHORT = {
     "dial_status": "Dial",
@@ -44,8 +46,8 @@ HANGUP = Block(
     summary="Hang up the call, after a message if one is given.",
     doc=(
         "Plays msg to its last sample, hangs up, then notifies notify_url. A call that still rings "
-        "is answered to play msg; without msg it is rejected. No other block can follow. With "
-        "force=enabled the call is hung up at once, at any moment of the session, whatever block "
+        "is answered to play msg; without msg it is rejected, as reject says. No other block can follow. "
+        "With force=enabled the call is hung up at once, at any moment of the session, whatever block "
         "is in progress, and without a message."
     ),
     params=(
@@ -65,6 +67,8 @@ HANGUP = Block(
             "Where to send the notification once the call is over. Without it the call is hung up "
             "after msg, and no notification is sent."
         ),
+        REJECT,
+        SIP_HEADERS,
     ),
     own_statuses=(
         "error_invalid_session",
@@ -99,6 +103,9 @@ HANGUP = Block(
         "The limit of msg is 1000 characters. The original documentation says 1000 at the "
         "parameter and 500 at the status error_msg_invalid_length; the 500 comes from an older "
         "generation of it, and clients send up to 1000.",
+        "The final response that rejects a call has the Q.850 cause in a Reason header. The headers of "
+        "`sip_header_X-…` stand in the BYE, or in that response; never in a CANCEL, which goes no further "
+        "than the next hop.",
         "Of any number of parallel Hangups exactly one is accepted. A forced one is still accepted "
         "once while the message of an earlier unforced one plays: it cuts the message short.",
     ),

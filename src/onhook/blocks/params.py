@@ -12,7 +12,7 @@ from typing import Any, Literal, get_type_hints
 
 from onhook.blocks import statuses
 from onhook.blocks.destination import CallerId, Destination
-from onhook.blocks.request import BlockRequest
+from onhook.blocks.request import BlockRequest, SipHeaders
 from onhook.message import Message
 from onhook.numbers import E164
 from onhook.urls import WebUrl
@@ -53,6 +53,10 @@ class Kind(enum.Enum):
     CALLER_ID = "caller_id"
     """The number that a callee is shown, or ``private``."""
     ROOM = "room"
+    REJECTION = "rejection"
+    """A word or a SIP status with which a call is rejected."""
+    SIP_HEADERS = "sip_headers"
+    """Any number of parameters, whose names say which SIP headers they are."""
 
 
 TYPES: Mapping[Kind, object] = {
@@ -69,6 +73,8 @@ TYPES: Mapping[Kind, object] = {
     Kind.DESTINATION: Destination,
     Kind.CALLER_ID: CallerId,
     Kind.ROOM: str,
+    Kind.REJECTION: int,
+    Kind.SIP_HEADERS: SipHeaders,
 }
 """What a value becomes in the request of a block, by its kind; a choice becomes a Literal of its values. A
 credential says who asks, and is no part of the request. The other kinds are those of endpoints."""
@@ -94,11 +100,18 @@ class Param:
     None, nothing, or False."""
     status: str = ""
     """The status of a value that cannot be used, where the kind does not say it."""
+    not_with: str = ""
+    """The parameter that cannot stand beside it."""
 
     @property
     def attribute(self) -> str:
         """Its name in the request."""
-        return "message" if self.kind is Kind.MESSAGE else self.name
+        return {Kind.MESSAGE: "message", Kind.SIP_HEADERS: "sip_headers"}.get(self.kind, self.name)
+
+    @property
+    def is_family(self) -> bool:
+        """Whether it stands for parameters of many names, which ``pattern`` describes."""
+        return self.kind is Kind.SIP_HEADERS
 
     @property
     def type(self) -> object:
@@ -123,7 +136,9 @@ def syntax_statuses(param: Param) -> tuple[str, ...]:
             return ("error_dest_invalid", "error_invalid_room")
         case Kind.ROOM:
             return ("error_invalid_room",)
-        case Kind.WHOLE | Kind.CHOICE | Kind.PATTERN:
+        case Kind.SIP_HEADERS:
+            return ("error_invalid_sip_header",)
+        case Kind.WHOLE | Kind.CHOICE | Kind.PATTERN | Kind.REJECTION:
             return (f"error_invalid_{param.name}",)
         case _:
             return ()

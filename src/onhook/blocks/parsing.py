@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from onhook import numbers, urls
 from onhook.blocks import destination as dests
-from onhook.blocks import statuses
+from onhook.blocks import sip_headers, statuses
 from onhook.blocks.declaration import Block
 from onhook.blocks.destination import (
     MEMBERS_MAX,
@@ -18,6 +18,7 @@ from onhook.blocks.destination import (
 )
 from onhook.blocks.endpoint import Endpoint
 from onhook.blocks.params import TYPES, Kind, Param, syntax_statuses
+from onhook.blocks.rejection import read_rejection
 from onhook.blocks.request import BlockRequest, Refused
 from onhook.message import Message
 from onhook.numbers import E164
@@ -57,9 +58,14 @@ def parse(block: Block, given: Mapping[str, str], read_message: ReadMessage) -> 
     """
     values = dict(block.defaults)
     for param in block.params:
+        if param.is_family:
+            values[param.attribute] = sip_headers.read(given)
+            continue
         text = given.get(param.name)
         if not text or param.kind is Kind.CREDENTIAL:
             continue
+        if param.not_with and given.get(param.not_with):
+            raise Refused(syntax_statuses(param)[0])
         values[param.attribute] = (
             _message(param, text, read_message)
             if param.kind is Kind.MESSAGE
@@ -125,6 +131,10 @@ def _pattern(param: Param, text: str) -> str:
     return text
 
 
+def _rejection(param: Param, text: str) -> int:
+    return read_rejection(text)
+
+
 def _callee(param: Param, text: str) -> E164:
     number = numbers.dialable(text)
     if number is None:
@@ -174,7 +184,7 @@ def _named(room: str) -> str:
 
 _READERS: Mapping[Kind, Callable[[Param, str], object]] = complete(
     "reader",
-    {*TYPES, Kind.CHOICE} - {Kind.MESSAGE},
+    {*TYPES, Kind.CHOICE} - {Kind.MESSAGE, Kind.SIP_HEADERS},
     {
         Kind.SESSION: _text,
         Kind.TXN_REF: _text,
@@ -189,6 +199,8 @@ _READERS: Mapping[Kind, Callable[[Param, str], object]] = complete(
         Kind.DESTINATION: _destination,
         Kind.CALLER_ID: _caller_id,
         Kind.ROOM: _room,
+        Kind.REJECTION: _rejection,
     },
 )
-"""Each reads a value that is there, or raises :class:`Refused`; a message is read by who knows the voices."""
+"""Each reads a value that is there, or raises :class:`Refused`; a message is read by who knows the voices,
+and headers by their names."""

@@ -4,11 +4,15 @@ Each block declares its own in its module: ``HangupRequest``, ``GatherRequest``.
 block's parameters, checked against the declaration when that is made (:mod:`onhook.blocks.params`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from onhook.blocks import statuses
 from onhook.message import Message
 from onhook.urls import WebUrl
+
+SipHeaders: TypeAlias = tuple[tuple[str, str], ...]
+"""Names and values of SIP headers, as they are to be sent."""
 
 
 class Refused(Exception):
@@ -43,6 +47,10 @@ class BlockRequest:
     """What ``msg`` says; None without it."""
     force: bool = False
     """Whether it interrupts whatever the call does."""
+    reject: int | None = None
+    """The SIP status with which a call that still rings is rejected; None for the operator's."""
+    sip_headers: SipHeaders = field(default=(), repr=False)
+    """What its INVITE, BYE or rejection says besides. The values are the application's secrets."""
     key: RequestKey | None = None
     """The idempotency key under which the reply is kept, if the request came with one."""
 

@@ -116,6 +116,14 @@ SENTENCES: Final[dict[str, str]] = {
         "A room's name is 1 to 32 letters, digits, dots, underscores and hyphens, and a room has at "
         "most 8 members."
     ),
+    "error_invalid_reject": (
+        "reject is busy, declined, unavailable, or a SIP status from 400 to 699 other than 401, 407, 408, "
+        "481, 482, 487 and 491; and it cannot stand beside msg, which answers the call."
+    ),
+    "error_invalid_sip_header": (
+        "A sip_header_ parameter is for User-to-User or a header whose name begins with X-, has 1 to 512 "
+        "printable characters, and shares 4096 bytes with at most 19 others."
+    ),
     "error_insufficient_credit": "The account's balance does not pay for this call; top it up.",
     "error_concurrent_call_limit_reached": (
         "The account has as many calls in progress as it may have; wait until one is over."

@@ -27,6 +27,7 @@ from onhook.blocks.declaration import (
 from onhook.blocks.destination import CallerId, Destination
 from onhook.blocks.params import Kind, Param
 from onhook.blocks.request import SessionRequest
+from onhook.blocks.sip_headers import SIP_HEADERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,7 @@ TRANSFER = Block(
             "Where to send the notification once the joined call is over, or dest was not reached. "
             "Without it no notification is sent."
         ),
+        SIP_HEADERS,
     ),
     own_statuses=SESSION_STATUSES,
     reply=(Field("room", "The room's name.", "for a room", example="R1"),),

@@ -42,9 +42,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Send this final response to the ringing INVITE."""
+    """Send this final response to the ringing INVITE, with these headers of the application."""
 
     code: int
+    headers: Fields = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,9 @@ class StopMedia:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """Send BYE."""
+    """Send BYE, with these headers of the application."""
+
+    headers: Fields = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

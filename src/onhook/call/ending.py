@@ -1,7 +1,7 @@
 """How a call ends, and who is told of it. Times are seconds of one monotonic clock."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from onhook.urls import WebUrl
 
@@ -42,7 +42,7 @@ class End:
     outgoing call that nobody answered ``busy``, ``unanswered`` and ``failed``; and ``crash`` for
     what a process left behind that did not end properly.
     ``sip_cause`` is the far end's own reason for its BYE or CANCEL (RFC 3326) where it gave one, and
-    ``sip_code`` the SIP status for which a call out was not answered.
+    ``sip_code`` the SIP status for which a call out was not answered, or with which we rejected one.
     """
 
     at: float
@@ -50,6 +50,10 @@ class End:
     cause: str
     sip_cause: str = ""
     sip_code: int | None = None
+    sip_reason: str = ""
+    """The far end's Reason header, made safe."""
+    headers: Fields = field(default=(), repr=False)
+    """What the application has to say in the BYE or in the response that rejects the call, as SIP headers."""
     received_at: float | None = None
     """By NETWORK: when the last packet left that the far end said it had received, if it ever said so."""
 

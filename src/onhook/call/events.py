@@ -71,6 +71,7 @@ class Unreached:
     outcome: str
     sip_code: int | None = None
     sip_cause: str = ""
+    sip_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class HungUp:
 
     at: float
     sip_cause: str = ""
+    sip_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Cancelled:
 
     at: float
     sip_cause: str = ""
+    sip_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

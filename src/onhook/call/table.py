@@ -55,9 +55,10 @@ def step(call: Call, event: ev.Event) -> Step:
     return TABLE[call.state, type(event)](call, event)
 
 
-def arrive(session: str, forward_to: WebUrl, limits: Limits, at: float) -> Step:
-    """An incoming call begins to ring, and the application of its number is told."""
-    contact = Contact("answer", forward_to)
+def arrive(session: str, forward_to: WebUrl, limits: Limits, at: float, told: Fields = ()) -> Step:
+    """An incoming call begins to ring, and the application of its number is told; ``told`` besides what
+    every notification says."""
+    contact = Contact("answer", forward_to, fields=told)
     due_at, expires_at = at + limits.ringing_s, at + limits.session_s
     call = Call(session, contact, limits, due_at=due_at, expires_at=expires_at)
     return call, (Notify(contact, "ringing"),)
@@ -237,7 +238,7 @@ def not_reached(call: Call, event: ev.Unreached) -> Step:
     """DIALLING: busy, unanswered or failed; that is all that the application is told."""
     outcome = event.outcome
     by = EndedBy.CALLEE if outcome == "busy" else EndedBy.SYSTEM
-    end = End(event.at, by, outcome, event.sip_cause, event.sip_code)
+    end = End(event.at, by, outcome, event.sip_cause, event.sip_code, event.sip_reason)
     return _finish(call, end)
 
 
@@ -251,7 +252,7 @@ def no_answer(call: Call, event: heard.Due) -> Step:
 def far_end_left(call: Call, event: ev.HungUp) -> Step:
     """BYE from the far end, in any state before CLOSING."""
     by = EndedBy.CALLEE if call.outgoing else EndedBy.CALLER
-    end = End(event.at, by, "hangup", event.sip_cause)
+    end = End(event.at, by, "hangup", event.sip_cause, sip_reason=event.sip_reason)
     stop: Effects = (StopMedia(),) if call.answered else ()
     return _finish(call, end, *stop)
 
@@ -260,7 +261,8 @@ def caller_gave_up(call: Call, event: ev.Cancelled) -> Step:
     """CANCEL while it rang."""
     if call.answered:
         return call, ()
-    return _finish(call, End(event.at, EndedBy.CALLER, "cancelled", event.sip_cause))
+    end = End(event.at, EndedBy.CALLER, "cancelled", event.sip_cause, sip_reason=event.sip_reason)
+    return _finish(call, end)
 
 
 def closed(call: Call, event: ev.HungUp | ev.HangupDone | ev.Cancelled | ev.Unreached) -> Step:
@@ -483,15 +485,27 @@ def _close(call: Call, end: End, accepted: Job | None = None, reject_code: int =
     call = _parting(call, end)
     accept = (Accept(accepted.request_id),) if accepted else ()
     overtaken = _overtaken(call, end, accepted)
-    leave = _leave(call, reject_code or call.limits.reject_code)
+    job = accepted or _hangup_in_progress(call)
+    code = reject_code or (job and job.reject) or call.limits.reject_code
+    end = replace(end, headers=job.sip_headers if job else ())
+    if not (call.answered or call.outgoing):
+        end = replace(end, sip_code=code)
+    leave = _leave(call, code, end.headers)
     call = replace(call, state=State.CLOSING, end=end, due_at=None, held_due_at=None, forcing=None)
     return call, (*leave, *accept, *overtaken)
 
 
-def _leave(call: Call, reject_code: int) -> Effects:
+def _hangup_in_progress(call: Call) -> Job | None:
+    """The Hangup that was accepted, and whose message was heard."""
+    return call.job if call.state is State.ENDING and call.job and call.job.hangs_up else None
+
+
+def _leave(call: Call, reject_code: int, headers: Fields) -> Effects:
     if call.answered:
-        return (StopMedia(), HangUp())
-    return (HangUp(),) if call.outgoing else (Reject(reject_code),)
+        return (StopMedia(), HangUp(headers))
+    if call.outgoing:
+        return (HangUp(headers),)
+    return (Reject(reject_code, headers),)
 
 
 def _parting(call: Call, end: End) -> Call:

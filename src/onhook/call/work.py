@@ -30,6 +30,10 @@ class Job:
     speaks: bool = False
     hangs_up: bool = False
     force: bool = False
+    reject: int | None = None
+    """The SIP status with which it rejects a call that rings; None for that of ``Limits``."""
+    sip_headers: Fields = field(default=(), repr=False)
+    """What the BYE or the rejection says besides, of a Hangup."""
     work: "Work" = field(kw_only=True)
     """What it does while it runs."""
 

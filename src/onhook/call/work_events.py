@@ -41,6 +41,7 @@ class PeerFailed:
     at: float
     outcome: str
     sip_code: int | None = None
+    sip_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class PeerLeft:
 
     at: float
     sip_cause: str = ""
+    sip_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import structlog
 
 from onhook import call as machine
 from onhook import numbers, urls
+from onhook.blocks import sip_headers
 from onhook.calls import clock
 from onhook.calls.first_leg import IncomingLeg
 from onhook.calls.identifiers import new_session
@@ -146,7 +147,9 @@ class Arrivals:
         self, leg: IncomingCall, session: str, caller: str, called: _Called, held: ExitStack
     ) -> None:
         services, number, now_s = self._services, called.number, clock.now_s()
-        call, effects = machine.arrive(session, called.forward_to, services.limits, now_s)
+        call, effects = machine.arrive(
+            session, called.forward_to, services.limits, now_s, sip_headers.told(leg.custom_headers)
+        )
         name = leg.caller.name
         parties = Parties(
             number.app_id,

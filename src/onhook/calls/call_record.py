@@ -42,10 +42,17 @@ def _contact(contact: Contact | None) -> dict[str, object]:
 def _context(known: NotificationContext, call: Call) -> NotificationContext:
     """The very same object if nothing of it is another now."""
     fields, received_s = _fields(call), _received_s(call)
-    same = fields == known.fields and call.monitor == known.monitor
-    if same and received_s == known.received_s:
-        return known
-    return replace(known, fields=fields, monitor=call.monitor, received_s=received_s)
+    reason = call.end.sip_reason if call.end is not None else ""
+    parting = call.end.headers if call.end is not None and call.state is State.CLOSING else ()
+    now = replace(
+        known,
+        fields=fields,
+        monitor=call.monitor,
+        received_s=received_s,
+        sip_reason=reason or known.sip_reason,
+        parting=parting,
+    )
+    return known if now == known else now
 
 
 def _answer(record: CallRecord, answered_at: float | None) -> dict[str, object]:

@@ -16,10 +16,11 @@ trunk the same number, and asks it to keep it from the callee.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from onhook.blocks import Refused, destination
 from onhook.blocks.destination import PRIVATE
+from onhook.blocks.request import SipHeaders
 from onhook.calls.directory import Directory
 from onhook.calls.trunks import WayOut, leading_to
 from onhook.numbers import E164
@@ -59,6 +60,8 @@ class Callee:
 
     number: E164
     routes: tuple[Route, ...]
+    headers: SipHeaders = field(default=(), repr=False)
+    """What its INVITE says besides."""
 
     @property
     def caller(self) -> ShownCaller:

@@ -48,8 +48,9 @@ class FirstLeg(Protocol):
     def reject(self, code: int, headers: HeaderLines = ()) -> bool:
         """Rejects a caller who still waits for an answer; False if there is none."""
 
-    def hangup(self, reason: Reason = NORMAL) -> None:
-        """BYE; CANCEL to a callee who has not answered. ``reason`` is what its phone is told."""
+    def hangup(self, reason: Reason = NORMAL, headers: HeaderLines = ()) -> None:
+        """BYE; CANCEL to a callee who has not answered. ``reason`` is what its phone is told, and
+        ``headers`` stand in the BYE."""
 
     def probe(self, on_result: Callable[[SipCause], None]) -> bool:
         """Asks its phone whether it still has the call; False if that cannot be done now."""
@@ -74,7 +75,6 @@ class IncomingLeg:
         self._call = call
         self._local_ip = local_ip
         self._audio_from_anywhere = audio_from_anywhere
-        self.hangup = call.hangup
         self.probe = call.probe
 
     def attach(
@@ -116,6 +116,11 @@ class IncomingLeg:
             return False
         self._call.reject(code, headers=headers)
         return True
+
+    def hangup(self, reason: Reason = NORMAL, headers: HeaderLines = ()) -> None:
+        """BYE."""
+        self._call.parting_headers = headers
+        self._call.hangup(reason)
 
     def latching(self) -> Latching:
         """The addresses that its signalling names."""

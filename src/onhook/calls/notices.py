@@ -62,7 +62,20 @@ def ended_fields(record: CallRecord) -> dict[str, str]:
         "ended_by": record.ended_by,
         "cause": record.cause,
         **({"sip_cause": record.sip_cause} if record.sip_cause else {}),
+        **_sip_fields(record),
         **lost_fields(record),
+    }
+
+
+def _sip_fields(record: CallRecord) -> dict[str, str]:
+    """The final response, and the other side's Reason. Of a call that was answered to us there is only a
+    response of ours, which the answer says enough of."""
+    answered = record.direction == "out" and record.answered_ms is not None
+    code = record.sip_code or (200 if answered else None)
+    reason = record.facts.sip_reason
+    return {
+        **({"sip_code": str(code)} if code is not None else {}),
+        **({"sip_reason": reason} if reason else {}),
     }
 
 

@@ -65,8 +65,10 @@ class Dialler(Protocol):
         port: int,
         listener: OutgoingListener,
         at_once: bool = True,
+        headers: HeaderLines = (),
     ) -> OutgoingCall:
-        """Makes a call, whose listener hears nothing before this has returned."""
+        """Makes a call, whose listener hears nothing before this has returned, and whose INVITE has
+        these headers too."""
 
     def launch(self, call: OutgoingCall, on_sent: Callable[[], None] | None = None) -> None:
         """Sends the INVITE of a call that was not dialled at once; ``on_sent`` is called when it has
@@ -136,6 +138,7 @@ class OutboundLeg:
     def __init__(self, outbound: Outbound, callee: Callee, turn: Turn | None = None) -> None:
         self._outbound = outbound
         self._number = callee.number
+        self._headers = callee.headers
         self._left = list(outbound.in_order(callee.routes))
         self._turn = turn
         self._port = 0
@@ -202,11 +205,12 @@ class OutboundLeg:
         elif on_sent is not None:
             on_sent()
 
-    def hangup(self, reason: Reason = NORMAL) -> None:
-        """CANCEL until the answer, BYE afterwards; ``failed`` or ``hangup_done`` follows. No other
-        trunk is tried."""
+    def hangup(self, reason: Reason = NORMAL, headers: HeaderLines = ()) -> None:
+        """CANCEL until the answer, BYE with these headers afterwards; ``failed`` or ``hangup_done``
+        follows. No other trunk is tried."""
         self._given_up = True
         if self._attempt is not None:
+            self._attempt.call.parting_headers = headers
             self._attempt.hangup(reason)
 
     def probe(self, on_result: Callable[[SipCause], None]) -> bool:
@@ -270,6 +274,7 @@ class OutboundLeg:
             port=self._port,
             listener=attempt,
             at_once=self._on_next is None,
+            headers=self._headers,
         )
         attempt.call.on_heard = self._on_heard
         return attempt

@@ -30,10 +30,10 @@ class PeerOwner(Protocol):
     def answered(self) -> None:
         """It answered."""
 
-    def failed(self, outcome: str, sip_code: int | None) -> None:
+    def failed(self, outcome: str, sip_code: int | None, sip_reason: str) -> None:
         """It was not reached."""
 
-    def left(self, sip_cause: str) -> None:
+    def left(self, sip_cause: str, sip_reason: str) -> None:
         """It hung up, or is not there any more."""
 
     def changed(self, then: Callable[[], None] | None = None) -> None:
@@ -122,12 +122,12 @@ class Peer:
     def failed(self, cause: SipCause) -> None:
         """It was not reached."""
         if self._end():
-            self._owner.failed(outcome_of(cause.status), cause.status)
+            self._owner.failed(outcome_of(cause.status), cause.status, cause.reason)
 
     def hung_up(self, cause: SipCause) -> None:
         """Its BYE."""
         if self._end():
-            self._owner.left(cause.text)
+            self._owner.left(cause.text, cause.reason)
 
     def hangup_done(self, cause: SipCause) -> None:
         """Our BYE to it is through."""
@@ -161,7 +161,7 @@ class Peer:
     def _gone(self) -> None:
         if self._leg is not None and not self._dropped:
             self.drop(OUT_OF_ORDER)
-            self._owner.left("")
+            self._owner.left("", "")
 
     def _end(self) -> bool:
         """It is over at its phone; False if its owner gave it up before."""

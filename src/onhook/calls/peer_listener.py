@@ -40,16 +40,16 @@ class PeerListener:
             self._resources.on_release = None
         self._call.feed(machine.PeerAnswered(clock.now_s()))
 
-    def failed(self, outcome: str, sip_code: int | None) -> None:
+    def failed(self, outcome: str, sip_code: int | None, sip_reason: str) -> None:
         """It was busy, or did not answer, or could not be called."""
         session = self._book.record.session
         log.info("peer_failed", session=session, outcome=outcome, sip_code=sip_code)
         self._book.note_sip_code(sip_code)
-        self._call.feed(machine.PeerFailed(clock.now_s(), outcome, sip_code))
+        self._call.feed(machine.PeerFailed(clock.now_s(), outcome, sip_code, sip_reason))
 
-    def left(self, sip_cause: str) -> None:
+    def left(self, sip_cause: str, sip_reason: str) -> None:
         """It hung up."""
-        self._call.feed(machine.PeerLeft(clock.now_s(), sip_cause))
+        self._call.feed(machine.PeerLeft(clock.now_s(), sip_cause, sip_reason))
 
     def changed(self, then: Callable[[], None] | None = None) -> None:
         """What it takes to end it is another now; ``then`` is called when that is on disk."""

@@ -90,12 +90,12 @@ class Performer:
     def reject(self, effect: effects.Reject) -> None:
         """A final response, after which nothing more is heard of the caller."""
         reason = reason_of_rejection(self._call.now.end, effect.code)
-        self._leg.reject(effect.code, (reason.header,))
+        self._leg.reject(effect.code, (reason.header, *effect.headers))
         self._soon(lambda: self._call.feed(machine.HangupDone(clock.now_s())))
 
-    def hang_up(self, _: effects.HangUp) -> None:
+    def hang_up(self, effect: effects.HangUp) -> None:
         """BYE, or CANCEL to a callee."""
-        self._leg.hangup(reason_of(self._call.now.end))
+        self._leg.hangup(reason_of(self._call.now.end), effect.headers)
 
     def play(self, effect: effects.Play) -> None:
         """The message of a request, and a beep."""

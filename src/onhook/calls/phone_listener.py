@@ -35,7 +35,7 @@ class PhoneListener:
 
     def cancelled(self, cause: SipCause) -> None:
         """CANCEL while it rang."""
-        self._call.feed(machine.Cancelled(clock.now_s(), cause.text))
+        self._call.feed(machine.Cancelled(clock.now_s(), cause.text, cause.reason))
 
     def acknowledged(self, answer: RemoteMedia | None) -> None:
         """The ACK to our 200; with the SDP answer if the INVITE had no offer."""
@@ -65,11 +65,12 @@ class PhoneListener:
     def failed(self, cause: SipCause) -> None:
         """The callee did not answer."""
         code = cause.status
-        self._call.feed(machine.Unreached(clock.now_s(), outcome_of(code), code, cause.text))
+        outcome = outcome_of(code)
+        self._call.feed(machine.Unreached(clock.now_s(), outcome, code, cause.text, cause.reason))
 
     def hung_up(self, cause: SipCause) -> None:
         """The far end's BYE."""
-        self._call.feed(machine.HungUp(clock.now_s(), cause.text))
+        self._call.feed(machine.HungUp(clock.now_s(), cause.text, cause.reason))
 
     def hangup_done(self, cause: SipCause) -> None:
         """The transaction of our BYE is over."""

@@ -85,6 +85,7 @@ class Placing:
         with ExitStack() as held:
             resources = await self._prepared(request, held)
             callee = await self._callees.find(asked.account, request.dest, request.caller_id)
+            callee = replace(callee, headers=request.sip_headers)
             outgoing = _Outgoing(callee, ring_s=request.ring_time, longest_s=request.max_duration)
             live, pending = await self._new(asked, outgoing, resources, held)
             pending.reply = {"txn_ref": live.record.txn_ref, "session": live.record.session}

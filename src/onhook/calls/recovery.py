@@ -12,7 +12,8 @@ dialling                the callee's phone rings; or our INVITE never left  CANC
 ringing, or answered    it rings; or our 200 left and has not arrived yet   480; a BYE if no ACK comes
 and not acknowledged
 answered                it talks                                            BYE
-closing, or ended       our BYE or rejection may be lost                    the same once more
+closing, or ended       our BYE or rejection may be lost                    the same once more, with the
+                                                                            application's headers
 ======================  ==================================================  ==========================
 
 A call that was passed on has two phones, and each gets what it has to get.
@@ -31,7 +32,7 @@ import structlog
 from onhook import call as machine
 from onhook import urls
 from onhook.billing import bill_ms
-from onhook.call import Contact, EndedBy, Notification, State
+from onhook.call import Contact, EndedBy, Fields, Notification, State
 from onhook.calls import bills, clock, dialogs, notices
 from onhook.calls.dialogs import OpenDialog
 from onhook.calls.trunks import WayOut
@@ -198,10 +199,13 @@ class PhoneRecovery:
 
         if not left:
             self._done(record)
-        for dialog in left:
-            self._end(record, dialog, one_done)
+        for number, dialog in enumerate(left):
+            # What the application has to say is for the first leg, which was written first.
+            self._end(record, dialog, record.facts.parting if number == 0 else (), one_done)
 
-    def _end(self, record: CallRecord, left: OpenDialog, on_done: Callable[[], None]) -> None:
+    def _end(
+        self, record: CallRecord, left: OpenDialog, headers: Fields, on_done: Callable[[], None]
+    ) -> None:
         dialog = left.record
 
         def hung_up(cause: SipCause) -> None:
@@ -209,25 +213,34 @@ class PhoneRecovery:
             on_done()
 
         def hang_up() -> None:
-            self._endpoint.hangup_orphan(dialog, hung_up, self._trunks.get(left.trunk))
+            self._endpoint.hangup_orphan(dialog, hung_up, self._trunks.get(left.trunk), headers)
 
         if dialog.pending is None:
             hang_up()
         else:
             self._endpoint.reject_orphan(
                 dialog,
-                _UNAVAILABLE,
+                _rejection(record),
                 lambda acknowledged: on_done() if acknowledged else hang_up(),
+                headers,
             )
 
     def _done(self, record: CallRecord) -> None:
         """If this cannot be written, the phone gets its BYE once more after the next start."""
-        record = replace(record, dialog=NO_DIALOGS, written_ms=clock.wall_ms(clock.now_s()))
+        facts = replace(record.facts, parting=())
+        now_ms = clock.wall_ms(clock.now_s())
+        record = replace(record, dialog=NO_DIALOGS, facts=facts, written_ms=now_ms)
         try:
             written = self._store.submit(Writes(calls=(record,)))
         except RuntimeError:  # the store is closed: the process ends
             return
         written.add_done_callback(_note_failure)
+
+
+def _rejection(record: CallRecord) -> int:
+    """The response that a caller who still waits was to get, where that was settled before the crash."""
+    settled = record.direction == "in" and record.answered_ms is None
+    return record.sip_code if settled and record.sip_code else _UNAVAILABLE
 
 
 def _note_failure(written: "asyncio.Future[None]") -> None:

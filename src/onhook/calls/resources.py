@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onhook.billing import LegsDiffer, Rate
 from onhook.blocks import BlockRequest, Refused
@@ -99,12 +99,13 @@ class Allocator:
             return
         account = await self._directory.account_of(record.app_id)
         resources.digits = dest.digits
-        resources.callee = await self._callees.find(
+        callee = await self._callees.find(
             account,
             dest.number,
             request.caller_id,
             callers_own=record.from_number if record.direction == "in" else "",
         )
+        resources.callee = replace(callee, headers=request.sip_headers)
         self._in_progress.pass_on(record.account_id)
         resources.rate = await dearer(self._pricing, bills.rate_of(record), dest.number)
 

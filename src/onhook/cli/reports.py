@@ -106,6 +106,7 @@ def _show_call(report: CallReport) -> None:
             ("account", "" if call.account_id == MAIN_ACCOUNT else call.account_id),
             ("from", call.from_number),
             ("from name", dict(call.facts.always).get("from_name")),
+            ("trunk", dict(call.facts.always).get("trunk")),
             ("to", call.to_number),
             ("dest", call.dest_number),
             ("tag", call.tag),
@@ -117,6 +118,7 @@ def _show_call(report: CallReport) -> None:
             ("cause", call.cause),
             ("sip cause", call.sip_cause),
             ("sip code", call.sip_code),
+            ("sip reason", call.facts.sip_reason),
             *_untold(report).items(),
             ("received", _received(call)),
         ]
@@ -244,7 +246,8 @@ def _tried(attempt: AttemptRecord) -> Sequence[object]:
 
 def _call_fields(call: CallRecord) -> Fields:
     """A call's record, without what only the server itself can use."""
-    return {name: value for name, value in asdict(call).items() if name not in _INTERNAL}
+    told = {"trunk": dict(call.facts.always).get("trunk", ""), "sip_reason": call.facts.sip_reason}
+    return {name: value for name, value in asdict(call).items() if name not in _INTERNAL} | told
 
 
 def _untold(report: CallReport) -> Fields:

@@ -84,6 +84,8 @@ class DialogClient(ABC):
     def __init__(self, signalling: Signalling) -> None:
         self._signalling = signalling
         self._bye_headers: tuple[tuple[str, str], ...] = (NORMAL.header,)
+        self.parting_headers: HeaderLines = ()
+        """What the owner has to say in the BYE, beside what is ours; set before `hangup`."""
         self.on_heard: Callable[[], None] = _nobody_listens
         """Called before anything else whenever a message shows that the peer is there and has this call."""
 
@@ -142,7 +144,7 @@ class DialogClient(ABC):
         return state
 
     def _bye(self) -> None:
-        self._request("BYE", self._bye_done, self._bye_headers)
+        self._request("BYE", self._bye_done, (*self._bye_headers, *self.parting_headers))
 
     def _bye_done(self, cause: SipCause) -> None:
         if self._happens(CallEvent.BYE_DONE):

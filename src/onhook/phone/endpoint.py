@@ -34,7 +34,7 @@ from onhook.phone.orphan import Orphan
 from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.pending import refuse_pending
 from onhook.phone.reason import with_reason
-from onhook.phone.reply import ALLOW, HeaderLines, response
+from onhook.phone.reply import ALLOW, HeaderLines, check_headers, response
 from onhook.phone.resolver import HostResolver
 from onhook.phone.routing import return_address
 from onhook.phone.screening import Refusal, refuse_description, refuse_misplaced, screen
@@ -162,13 +162,14 @@ class SipEndpoint(MessagePath):
         port: int,
         listener: OutgoingListener,
         at_once: bool = True,
+        headers: HeaderLines = (),
     ) -> OutgoingCall:
         """Place a call through a trunk; our audio is at `ip` (numeric IPv4) and `port`.
 
         `called` is the user part of the Request-URI, for instance a number with its `+`. `listener`
         hears nothing before this has returned. Unless `at_once`, the INVITE leaves with `launch`: an
-        owner that writes a call's record first leaves no phone ringing for nobody. ValueError for
-        what cannot be dialled.
+        owner that writes a call's record first leaves no phone ringing for nobody. `headers` stand in
+        the INVITE beside ours. ValueError for what cannot be dialled.
         """
         outline = Outline(
             trunk,
@@ -177,6 +178,7 @@ class SipEndpoint(MessagePath):
             call_id=secrets.token_hex(16),
             tag=secrets.token_hex(8),
             token=secrets.token_hex(8),
+            extra=check_headers(headers),
         )
         credentials = Authenticator(trunk.digest_user, trunk.password)
         call = OutgoingCall(outline, credentials, listener, self, ip=ip, port=port)
@@ -237,8 +239,9 @@ class SipEndpoint(MessagePath):
         record: DialogRecord,
         on_done: Callable[[SipCause], None],
         trunk: Trunk | None = None,
+        headers: HeaderLines = (),
     ) -> None:
-        """End a call that a process before this one left behind.
+        """End a call that a process before this one left behind; `headers` stand in its BYE.
 
         A number is left out of the sequence, in case the last BYE of that process was sent and lost.
         A call of ours that was not answered is cancelled, and hung up should it be answered by now.
@@ -246,7 +249,7 @@ class SipEndpoint(MessagePath):
         """
         record = replace(record, next_cseq=record.next_cseq + 1)
         authenticator = Authenticator(trunk.digest_user, trunk.password) if trunk else None
-        orphan = Orphan(record, self, authenticator, on_done)
+        orphan = Orphan(record, self, authenticator, on_done, headers)
         host = record.pending_out.destination[0] if record.pending_out else ""
         if not host:
             orphan.hang_up(record)
@@ -256,9 +259,13 @@ class SipEndpoint(MessagePath):
             self._resolver.resolve(host, orphan.withdraw)
 
     def reject_orphan(
-        self, record: DialogRecord, status: int, on_told: Callable[[bool], None]
+        self,
+        record: DialogRecord,
+        status: int,
+        on_told: Callable[[bool], None],
+        headers: HeaderLines = (),
     ) -> None:
-        """Send the final response that a process before this one owes, until the ACK.
+        """Send the final response that a process before this one owes, until the ACK, with these headers.
 
         `on_told` hears after 2*T1 whether the ACK came. It does not when that process had sent
         another final response: after a 2xx there is a call, so a BYE has to follow. Raises
@@ -272,7 +279,7 @@ class SipEndpoint(MessagePath):
             record.pending,
             status=status,
             local_tag=record.local_tag,
-            user_agent=self.user_agent,
+            headers=(*headers, ("Server", self.user_agent)),
             wait_s=2 * self._timers.t1_s,
             on_told=on_told,
         )

@@ -82,6 +82,16 @@ def caller_of(request: Request) -> Caller:
     return Caller(users, next(filter(None, map(display_name, named)), ""))
 
 
+def custom_headers(request: Request) -> tuple[tuple[str, str], ...]:
+    """The headers that are neither ours nor the network's: those with X-, and User-to-User; as they came."""
+    return tuple(
+        (name, value)
+        for name, values in request.headers.items()
+        if name.startswith("x-") or name == "user-to-user"
+        for value in values
+    )
+
+
 def display_name(value: str) -> str:
     """The display name of a name-addr (RFC 3261 25.1), on one line and printable; empty without one.
 

@@ -6,7 +6,7 @@ after it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from onhook.phone.addresses import (
     Address,
@@ -148,6 +148,8 @@ class Outline:
     call_id: str
     tag: str
     token: str
+    extra: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Headers of the application."""
 
     def __post_init__(self) -> None:
         called_user(self.called)
@@ -186,6 +188,7 @@ class Outline:
             ("Allow", ALLOW),
             ("Accept", "application/sdp"),
             ("User-Agent", user_agent),
+            *self.extra,
         )
 
     def _sender(self, host: str) -> str:

@@ -62,8 +62,10 @@ class Orphan:
         signalling: OrphanSignalling,
         authenticator: Authenticator | None,
         on_done: Callable[[SipCause], None],
+        headers: HeaderLines = (),
     ) -> None:
         self.signalling = signalling
+        self._headers = (*headers,)
         self._record = record
         self._authenticator = authenticator
         self._on_done: Callable[[SipCause], None] | None = on_done
@@ -79,7 +81,7 @@ class Orphan:
             else:
                 self.ended(cause_of_response(final))
 
-        headers: HeaderLines = (TEMPORARY_FAILURE.header,)
+        headers: HeaderLines = (TEMPORARY_FAILURE.header, *self._headers)
         if self._authenticator:
             headers = (*headers, *self._authenticator.headers("BYE", record.request_uri))
         self.signalling.send_within(record, "BYE", headers, done)

@@ -13,7 +13,7 @@ from onhook.phone.errors import SipMessageError
 from onhook.phone.layer import TransactionLayer
 from onhook.phone.message import Request, parse
 from onhook.phone.reason import with_reason
-from onhook.phone.reply import response
+from onhook.phone.reply import HeaderLines, response
 from onhook.phone.timers import Clock, TimerHandle
 from onhook.phone.transactions import TxState
 
@@ -64,7 +64,7 @@ def refuse_pending(
     *,
     status: int,
     local_tag: str,
-    user_agent: str,
+    headers: HeaderLines,
     wait_s: float,
     on_told: Callable[[bool], None],
 ) -> TimerHandle:
@@ -77,9 +77,7 @@ def refuse_pending(
     invite = pending.request()
     if layer.invite_of(invite) is not None:  # repeated to us before we got here: a new call
         return clock.call_later(0, lambda: on_told(True))
-    data = response(
-        invite, status, to_tag=local_tag, headers=(*with_reason(status), ("Server", user_agent))
-    )
+    data = response(invite, status, to_tag=local_tag, headers=with_reason(status, headers))
     transaction = layer.serve_invite(invite)
     transaction.respond(status, data)
     return clock.call_later(wait_s, lambda: on_told(transaction.state is not TxState.COMPLETED))

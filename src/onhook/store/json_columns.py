@@ -121,6 +121,10 @@ class ContextColumn(JsonColumn[NotificationContext]):
             found["received_s"] = value.received_s
         if value.format:
             found["format"] = value.format
+        if value.sip_reason:
+            found["sip_reason"] = value.sip_reason
+        if value.parting:
+            found["parting"] = dict(value.parting)
         return json.dumps(found, ensure_ascii=False)
 
     def value(self, text: str) -> NotificationContext:
@@ -134,6 +138,8 @@ class ContextColumn(JsonColumn[NotificationContext]):
             _contact(found.get("monitor")),
             str(found.get("received_s", "")),
             str(found.get("format", "")),
+            str(found.get("sip_reason", "")),
+            _fields(found.get("parting")),
         )
 
 

@@ -78,6 +78,11 @@ class NotificationContext:
     received what it was sent; empty if it never said so."""
     format: str = ""
     """How its application is told: ``json``; empty is as a form."""
+    sip_reason: str = ""
+    """The Reason header with which the other side ended the call, made safe; empty if it gave none."""
+    parting: Fields = field(default=(), repr=False)
+    """Headers of the application for the BYE, or for the response that rejects the call, while that is under
+    way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,8 @@ def job_of(request: BlockRequest, request_id: int, settings: RecordingSettings) 
         speaks=request.message is not None,
         hangs_up=block.hangs_up,
         force=request.force,
+        reject=request.reject,
+        sip_headers=request.sip_headers,
     )
 
 

@@ -80,15 +80,15 @@ class Transferring(Work):
                 return Turn(self, _TOGETHER if audible else (), due_at=self.due_at)
             case Phase.REACHING, PeerAnswered(at):
                 return self._joined(at)
-            case Phase.REACHING, PeerFailed(at, outcome, code):
-                return self._failed(at, outcome, code)
+            case Phase.REACHING, PeerFailed(at, outcome, code, reason):
+                return self._failed(at, outcome, code, reason)
             case Phase.REACHING, Due(at) if self.due_at is not None and at >= self.due_at:
-                return self._failed(at, UNANSWERED, None, DropPeer())
+                return self._failed(at, UNANSWERED, None, "", DropPeer())
             case Phase.JOINED, Due(at) if self.due_at is not None and at >= self.due_at:
                 end = End(at, EndedBy.SYSTEM, "max_duration")
                 return Turn(self, over=Over(Then.LEAVE, self.parting(), end))
-            case Phase.JOINED, PeerLeft(at, sip_cause):
-                end = End(at, EndedBy.CALLEE, "hangup", sip_cause)
+            case Phase.JOINED, PeerLeft(at, sip_cause, reason):
+                end = End(at, EndedBy.CALLEE, "hangup", sip_cause, sip_reason=reason)
                 return Turn(self, over=Over(Then.LEAVE, self.parting(), end))
             case _, Digit():
                 return Turn(self, due_at=self.due_at)  # meant for the peer, which hears it
@@ -108,12 +108,14 @@ class Transferring(Work):
         work = replace(self, phase=Phase.JOINED, due_at=due_at)
         return Turn(work, _TOGETHER, due_at=due_at)
 
-    def _failed(self, at: float, outcome: str, code: int | None, *before: Effect) -> Turn:
+    def _failed(
+        self, at: float, outcome: str, code: int | None, reason: str, *before: Effect
+    ) -> Turn:
         fields = ((self.field, outcome),)
         effects = (*before, StopPlaying())
         if self.goes_on:
             return Turn(self, effects, over=Over(Then.NEXT, fields))
-        end = End(at, EndedBy.SYSTEM, "transfer_failed", sip_code=code)
+        end = End(at, EndedBy.SYSTEM, "transfer_failed", sip_code=code, sip_reason=reason)
         return Turn(self, effects, over=Over(Then.LEAVE, fields, end))
 
 
