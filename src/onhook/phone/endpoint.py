@@ -178,7 +178,7 @@ class SipEndpoint(MessagePath):
             call_id=secrets.token_hex(16),
             tag=secrets.token_hex(8),
             token=secrets.token_hex(8),
-            extra=check_headers(headers),
+            extra=_apart_from(trunk, check_headers(headers)),
         )
         credentials = Authenticator(trunk.digest_user, trunk.password)
         call = OutgoingCall(outline, credentials, listener, self, ip=ip, port=port)
@@ -443,3 +443,9 @@ class SipEndpoint(MessagePath):
         text = f"{request.call_id}\n{request.from_tag}\n{request.via.branch}"
         data = text.encode("utf-8", "surrogateescape")
         return blake2b(data, key=self._secret, digest_size=8).hexdigest()
+
+
+def _apart_from(trunk: Trunk, headers: HeaderLines) -> tuple[tuple[str, str], ...]:
+    """What an application adds to an INVITE: nothing in place of what the operator gave the trunk."""
+    own = {name.lower() for name, _ in trunk.headers}
+    return tuple((name, value) for name, value in headers if name.lower() not in own)
