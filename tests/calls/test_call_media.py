@@ -11,7 +11,8 @@ from onhook.calls.call_media import CallMedia
 from onhook.calls.resources import Resources
 from onhook.calls.speaking import PreparedMessage
 from onhook.media import sounds
-from onhook.media.stream import Latching, Playable
+from onhook.media.play_queue import Playable
+from onhook.media.stream import Latching
 from onhook.phone.sdp import NOBODY, RemoteMedia, SdpCodec
 from onhook.speech.errors import CannotConvertText
 

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from onhook.calls.speaking import PreparedMessage, Speaking
 from onhook.media.errors import StreamClosed
 from onhook.media.g711 import Codec
-from onhook.media.stream import OnPlayed, OnStopped, Playable
+from onhook.media.play_queue import OnPlayed, OnStopped, Playable
 from onhook.speech.errors import CannotConvertText
 
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from onhook.media.edges import FADE_SAMPLES, NEAR_ZERO, without_clicks
 from onhook.media.g711 import FRAME_BYTES, Codec, decode
+from onhook.media.play_queue import Playable
 from onhook.media.prompt import Prompt
-from onhook.media.stream import Playable
 
 STEP = 8000
 

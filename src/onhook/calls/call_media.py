@@ -12,8 +12,9 @@ from onhook.media import sounds
 from onhook.media.errors import NoPortLeft
 from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PortReservation
+from onhook.media.play_queue import Playable
 from onhook.media.recorder import RecordingStats
-from onhook.media.stream import Latching, Playable, Signs, Stream, StreamListener, StreamStats
+from onhook.media.stream import Latching, Signs, Stream, StreamListener, StreamStats
 from onhook.phone.sdp import NOBODY, RemoteMedia
 
 log = structlog.get_logger()

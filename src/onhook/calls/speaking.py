@@ -9,7 +9,7 @@ import structlog
 
 from onhook.media.edges import without_clicks
 from onhook.media.errors import StreamClosed
-from onhook.media.stream import OnPlayed, OnStopped, Playable
+from onhook.media.play_queue import OnPlayed, OnStopped, Playable
 from onhook.speech.errors import MessageError
 
 log = structlog.get_logger()

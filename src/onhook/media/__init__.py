@@ -16,6 +16,7 @@ from onhook.media.errors import (
 )
 from onhook.media.g711 import Codec
 from onhook.media.plane import MediaPlane, PlaneHealth, PortReservation
+from onhook.media.play_queue import Playable
 from onhook.media.prompt import Prompt
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
@@ -23,7 +24,6 @@ from onhook.media.sounds import Sound
 from onhook.media.stream import (
     Latching,
     PeerReport,
-    Playable,
     Signs,
     Stream,
     StreamListener,

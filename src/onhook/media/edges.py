@@ -12,7 +12,7 @@ from onhook.media.g711 import FRAME_BYTES, Codec, decode, encode
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from onhook.media.stream import Playable
+    from onhook.media.play_queue import Playable
 
 FADE_SAMPLES: Final = 16
 """2 ms: too little for a sound to be missed, enough for a step not to be heard."""

@@ -2,7 +2,8 @@
 
 from onhook.media._plane import lib
 from onhook.media.errors import RoomClosed, RoomFull
-from onhook.media.stream import Ask, Stream
+from onhook.media.play_queue import Ask
+from onhook.media.stream import Stream
 
 
 class Room:

@@ -1,34 +1,28 @@
 """One call's media: what is played on it, whom it is joined to, and what it tells."""
 
-import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from onhook.media._plane import ffi, lib
-from onhook.media.errors import BadRemote, QueueFull, StreamClosed, TooManyRecordings
-from onhook.media.g711 import FRAME_BYTES, Codec
+from onhook.media.errors import BadRemote, StreamClosed, TooManyRecordings
+from onhook.media.g711 import Codec
+from onhook.media.play_queue import (
+    Ask,
+    OnPlayed,
+    OnStopped,
+    Playable,
+    PlayQueue,
+    nobody_waits,
+)
 from onhook.media.recorder import OnRecorded, Recorder
 
 _NS = 1e-9
 _FRAME_S = lib.PLANE_FRAME_MS / 1000
-_DIGITS_AT_ONCE = lib.PLANE_MAX_DIGITS
-_PROMPT = ffi.new("uint64_t *")  # where the plane writes a handle, which is read at once
-_DIGITS = re.compile(r"[0-9*#A-D,]+", re.ASCII)
-
-Ask = Callable[..., None]
-"""Gives the plane a command: a function of `native/plane.h`, and what it takes after the plane."""
 
 Record = Callable[[int, int, OnRecorded], Recorder]
 """Has the plane record the stream of a handle into a descriptor."""
-
-
-class Playable(Protocol):
-    """What a stream can play, such as a `Prompt`."""
-
-    def frames(self, codec: Codec) -> memoryview:
-        """Whole 20 ms frames, at least one; the memory does not change."""
 
 
 class StreamListener(Protocol):
@@ -45,10 +39,6 @@ class StreamListener(Protocol):
 
     def closed(self, stats: "StreamStats") -> None:
         """The last thing that a stream tells."""
-
-
-OnPlayed = Callable[[float], None]
-"""Hears when the last frame left, in the time of `time.monotonic()`; it lasts 20 ms longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +63,6 @@ class Latching:
     one. Those with a zone mean nothing here."""
     anybody: bool = False
     """Any address: the audio comes from a machine of which nothing else tells."""
-
-
-OnStopped = Callable[[], None]
-"""Hears that a message was cut off, or never began."""
-
-
-def _ignore(_sent_s: float) -> None:
-    """For a message whose end nobody waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,24 +112,6 @@ class PeerReport:
     """How many packets were lost in all, as the peer counts."""
 
 
-class _Message:
-    """Prompts that are being played, and so must stay in memory."""
-
-    __slots__ = ("cut", "frames", "on_played", "on_stopped", "waiting")
-
-    def __init__(
-        self,
-        frames: list[tuple[Any, ...]],
-        on_played: OnPlayed,
-        on_stopped: OnStopped | None,
-    ) -> None:
-        self.frames = frames  # cffi buffers; each keeps its prompt's memory alive
-        self.on_played = on_played
-        self.on_stopped = on_stopped
-        self.waiting = 0  # segments that the plane has not reported
-        self.cut = False
-
-
 class Stream:
     """The media of one call; made by `MediaPlane.open()`."""
 
@@ -176,10 +140,8 @@ class Stream:
         self._record = record
         self._handle = handle
         self._listener = listener
-        self._messages: dict[int, _Message] = {}
+        self._queue = PlayQueue(ask, handle)
         self._recorders: list[Recorder] = []
-        self._last_play_id = 0
-        self._queued = 0
         self._open = True
         self._bridged: Stream | None = None
         self._members: set[Stream] | None = None
@@ -193,7 +155,7 @@ class Stream:
     @property
     def playing(self) -> bool:
         """Whether a message is playing or waiting, as far as it has been told."""
-        return bool(self._messages)
+        return self._queue.is_playing
 
     def play(
         self,
@@ -209,8 +171,7 @@ class Stream:
         there is nothing to play or a prompt is not made of whole frames.
         """
         self._require_open()
-        frames = [_frames(prompt) for prompt in prompts]
-        self._queue(_Message(frames, on_played, on_stopped), self._ask_to_play)
+        self._queue.play(prompts, on_played, on_stopped)
 
     def loop(self, prompts: Sequence[Playable], on_stopped: OnStopped | None = None) -> None:
         """Play these prompts again and again, without a gap, after what is playing or waiting.
@@ -219,8 +180,7 @@ class Stream:
         would wait until then, and is cut off with it. Raises what `play()` does.
         """
         self._require_open()
-        frames = [_frames(prompt) for prompt in prompts]
-        self._queue(_Message(frames, _ignore, on_stopped), self._ask_to_loop)
+        self._queue.loop(prompts, on_stopped)
 
     def send_digits(
         self, digits: str, on_sent: OnPlayed, on_stopped: OnStopped | None = None
@@ -232,12 +192,7 @@ class Stream:
         says of its callbacks holds for these, and it raises the same.
         """
         self._require_open()
-        if not _DIGITS.fullmatch(digits):
-            raise ValueError("digits to send are 0-9, *, #, A-D, and a comma for a pause")
-        keys = digits.encode("ascii")
-        parts = [keys[at : at + _DIGITS_AT_ONCE] for at in range(0, len(keys), _DIGITS_AT_ONCE)]
-        buffers = [(ffi.from_buffer("uint8_t[]", part),) for part in parts]
-        self._queue(_Message(buffers, on_sent, on_stopped), self._ask_to_send)
+        self._queue.send_digits(digits, on_sent, on_stopped)
 
     def bridge(self, other: "Stream") -> None:
         """Let two peers hear each other: what one says is sent to the other at once.
@@ -262,7 +217,7 @@ class Stream:
         Does nothing when the stream is silent. Raises `StreamClosed`.
         """
         self._require_open()
-        if self._messages:
+        if self._queue.is_playing:
             self._ask(lib.plane_cut, self._handle)
 
     def record(self, fd: int, on_done: OnRecorded) -> Recorder:
@@ -383,42 +338,6 @@ class Stream:
             for recorder in self._recorders:
                 recorder.end()
 
-    def _queue(self, message: _Message, ask: Callable[[tuple[Any, ...], bool], None]) -> None:
-        """Hand the plane a message piece by piece; `ask` is told which one is the last."""
-        if not message.frames:
-            raise ValueError("nothing to play")
-        if self._queued + len(message.frames) > lib.PLANE_MAX_SEGMENTS:
-            raise QueueFull(f"more than {lib.PLANE_MAX_SEGMENTS} prompts would be waiting")
-        self._last_play_id += 1
-        self._messages[self._last_play_id] = message
-        try:
-            for number, piece in enumerate(message.frames, start=1):
-                ask(piece, number == len(message.frames))
-                message.waiting += 1
-                self._queued += 1
-        finally:
-            if not message.waiting:
-                del self._messages[self._last_play_id]
-
-    def _ask_to_play(self, frames: tuple[Any, ...], _last: bool) -> None:
-        self._ask_prompt(lib.plane_play, frames)
-
-    def _ask_to_loop(self, frames: tuple[Any, ...], last: bool) -> None:
-        self._ask_prompt(lib.plane_loop, frames, last)
-
-    def _ask_to_send(self, keys: tuple[Any, ...], _last: bool) -> None:
-        self._ask(lib.plane_send_digits, self._handle, self._last_play_id, *keys, len(keys[0]))
-
-    def _ask_prompt(self, command: Any, frames: tuple[Any, ...], *last: bool) -> None:
-        """The plane knows the frames for as long as something plays them."""
-        count = len(frames[0]) // FRAME_BYTES
-        self._ask(lib.plane_add_prompt, *frames, count, _PROMPT)
-        prompt = _PROMPT[0]
-        try:
-            self._ask(command, self._handle, self._last_play_id, prompt, 0, count, *last)
-        finally:
-            self._ask(lib.plane_drop_prompt, prompt)
-
     def _part(self) -> None:
         """Forget whom it is joined to; the plane knows, or is told."""
         if self._bridged is not None:
@@ -432,32 +351,19 @@ class Stream:
         """Pass it on where the plane cannot: it relays events, but makes no tones."""
         other = self._bridged
         if other is not None and not other.sends_events and not other.playing:
-            other.send_digits(digit, _ignore)
+            other.send_digits(digit, nobody_waits)
         self._listener.digit(digit)
 
     def _require_open(self) -> None:
         if not self._open:
             raise StreamClosed("the stream is closed")
 
-    def _on_segment(self, play_id: int, sent_s: float, *, cut: bool) -> None:
-        message = self._messages[play_id]
-        message.waiting -= 1
-        message.cut |= cut
-        self._queued -= 1
-        if message.waiting:
-            return
-        del self._messages[play_id]
-        if not message.cut:
-            message.on_played(sent_s)
-        elif message.on_stopped is not None:
-            message.on_stopped()
-
     def on_event(self, kind: int, play_id: int, at_ns: int, digit: int) -> None:
         """For the plane: something happened (`enum plane_event_kind`)."""
         if kind == lib.PLANE_PLAYED:
-            self._on_segment(play_id, at_ns * _NS, cut=False)
+            self._queue.on_segment(play_id, at_ns * _NS, cut=False)
         elif kind == lib.PLANE_STOPPED:
-            self._on_segment(play_id, at_ns * _NS, cut=True)
+            self._queue.on_segment(play_id, at_ns * _NS, cut=True)
         elif kind == lib.PLANE_DIGIT:
             self._on_digit(chr(digit))
         elif kind == lib.PLANE_REPORTED:
@@ -477,7 +383,7 @@ class Stream:
         """For the plane: it is gone, and nothing of it touches the prompts any more."""
         self._open = False
         self._part()
-        self._messages.clear()
+        self._queue.abandon()
         for recorder in self._recorders:
             recorder.end()
 
@@ -528,11 +434,3 @@ def plane_format(
 
 def _moment(ns: int) -> float | None:
     return ns * _NS if ns else None
-
-
-def _frames(prompt: Playable) -> tuple[Any, ...]:
-    """In both laws, mu-law first: the peer may change its codec while it plays."""
-    laws = [prompt.frames(codec) for codec in (Codec.PCMU, Codec.PCMA)]
-    if not laws[0].nbytes or laws[0].nbytes % FRAME_BYTES or laws[0].nbytes != laws[1].nbytes:
-        raise ValueError("a prompt is made of whole frames, at least one")
-    return tuple(ffi.from_buffer("uint8_t[]", frames) for frames in laws)
