@@ -243,6 +243,12 @@ class Answerer(asyncio.DatagramProtocol):
             await asyncio.wait_for(self.changed.wait(), 30)
         return self.responses
 
+    async def asked(self, method: str) -> None:
+        """Wait until a request of this method has come."""
+        while method not in self.methods():
+            self.changed.clear()
+            await asyncio.wait_for(self.changed.wait(), 30)
+
     def methods(self) -> list[str]:
         return [text.split(" ", 1)[0] for text in self.requests]
 
@@ -267,6 +273,7 @@ class Answerer(asyncio.DatagramProtocol):
             self.changed.set()
             return
         self.requests.append(text)
+        self.changed.set()
         method = text.split(" ", 1)[0]
         call = self.calls.get(header(text, "Call-ID"))
         if method == "INVITE":

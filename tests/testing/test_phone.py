@@ -285,6 +285,19 @@ async def test_ignored_answers() -> None:
         assert [seen.ignored for seen in answers] == [True, True, False]
 
 
+async def test_an_answer_to_an_invite_that_was_given_up_is_acknowledged_and_hung_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("onhook.testing.requests.GIVE_UP_S", 0.1)
+    manner = Manner(answers_invite_from=2, hangs_up=False)
+    async with Answerer(manner) as server, Phone() as phone:
+        call = await phone.call(NUMBER, server=server.address, repeat_invite_after_s=(0.3,))
+        assert (await call.ended()).how is How.TIMED_OUT
+        await server.asked("BYE")
+        assert server.methods() == ["INVITE", "INVITE", "ACK", "BYE"]
+        assert call.complaints == []
+
+
 async def test_an_unanswered_bye_is_repeated_by_the_server() -> None:
     manner = Manner(plays=tone(440, 40), bye_repeats_s=(0.02, 0.04))
     async with Answerer(manner) as server, Phone() as phone:

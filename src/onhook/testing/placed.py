@@ -138,12 +138,26 @@ class PlacedDialog(Dialog):
     def _on_repeated_answer(self, message: SipMessage) -> None:
         """Repeat the ACK for a repeated 2xx (RFC 3261 13.2.2.4)."""
         first = self.answered.result()
-        if first is None:
+        if self._was_given_up() and self._route is None:
+            self._decline(message)
+            return
+        if first is None and not self._was_given_up():
             self._complain("a 200 after the call had ended")
-        elif message != first:
+        elif first is not None and message != first:
             self._complain("a repeated 200 differs from the first (13.3.1.4)")
         if self._ack_sent:
             self._send_ack()
+
+    def _was_given_up(self) -> bool:
+        """Whether nothing at all came in 32 s: whoever answers later was told nothing of that."""
+        return not self._cancelling and self.over.done() and self.over.result().how is How.TIMED_OUT
+
+    def _decline(self, answer: SipMessage) -> None:
+        """End the call that a late 2xx made of an INVITE given up (RFC 3261 13.2.2.4)."""
+        self._route = DialogRoute.of_caller(self._invite, answer)
+        self._ack = self._compose_ack(self._route, None)
+        self._send_ack()
+        self.bye()
 
     def acknowledge(self) -> None:
         """Send the ACK now; nothing before the answer."""
