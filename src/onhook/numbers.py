@@ -165,6 +165,21 @@ def in_plan(number: E164) -> E164:
     return _parsed(number, None, phonenumbers.is_possible_number) or number
 
 
+def dialled_in(number: E164, country: str) -> str:
+    """The number as it is dialled within a country (ISO 3166-1): one of its calling code as a national
+    number, any other behind the prefix for calls abroad; with its ``+`` where there is no one such prefix."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    if f"+{parsed.country_code}" == calling_code(country):
+        text = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
+    else:
+        text = phonenumbers.format_out_of_country_calling_number(parsed, country)
+    digits = "".join(char for char in text if char.isdigit())
+    return number if text.startswith("+") or not digits.isascii() else digits
+
+
 def _plain(text: str) -> str:
     """Without what people put between digits; with a ``+`` for what stands for one."""
     if text.startswith(" "):

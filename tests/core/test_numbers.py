@@ -104,3 +104,22 @@ def test_a_prefix_that_is_dialled_within_a_country_is_no_part_of_the_number(
     number: numbers.E164, called: str
 ) -> None:
     assert numbers.in_plan(number) == called
+
+
+@pytest.mark.parametrize(
+    ("number", "country", "dialled"),
+    [
+        ("+493012345678", "DE", "03012345678"),
+        ("+4915112345678", "DE", "015112345678"),
+        ("+6561234567", "DE", "006561234567"),
+        ("+6561234567", "SG", "61234567"),
+        ("+16502530000", "US", "6502530000"),
+        ("+15062345678", "US", "5062345678"),  # Canada has the same calling code
+        ("+493012345678", "US", "011493012345678"),
+        ("+390612345678", "IT", "0612345678"),  # its 0 is part of the number
+        ("+493012345678", "SG", "+493012345678"),  # several prefixes, of several carriers
+        ("+88312345678", "DE", "0088312345678"),
+    ],
+)
+def test_a_number_as_it_is_dialled_in_a_country(number: str, country: str, dialled: str) -> None:
+    assert numbers.dialled_in(numbers.E164(number), country) == dialled

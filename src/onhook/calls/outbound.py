@@ -123,7 +123,8 @@ class Outbound:
 
     def audio_ip(self, trunk: Trunk) -> str:
         """The address of ours that the trunk is to send audio to. Raises OSError without a route."""
-        peer = trunk.host if is_numeric(trunk.host) else _FAR_AWAY
+        host = trunk.next_hop.host
+        peer = host if is_numeric(host) else _FAR_AWAY
         return self.dialler.local_address_towards(peer)
 
 

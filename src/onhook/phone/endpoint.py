@@ -24,7 +24,6 @@ from onhook.phone.dialog_client import DialogClient
 from onhook.phone.digest import Authenticator
 from onhook.phone.errors import SdpError
 from onhook.phone.incoming import IncomingCall
-from onhook.phone.invite import Outline
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
 from onhook.phone.media_hosts import MediaHosts
@@ -32,6 +31,7 @@ from onhook.phone.message import Address, Request, TcpAddress
 from onhook.phone.once_a_minute import OnceAMinute
 from onhook.phone.orphan import Orphan
 from onhook.phone.outgoing import OutgoingCall
+from onhook.phone.outline import Outline
 from onhook.phone.pending import refuse_pending
 from onhook.phone.reason import with_reason
 from onhook.phone.reply import ALLOW, HeaderLines, check_headers, response
@@ -180,8 +180,7 @@ class SipEndpoint(MessagePath):
             token=secrets.token_hex(8),
             extra=_apart_from(trunk, check_headers(headers)),
         )
-        credentials = Authenticator(trunk.digest_user, trunk.password)
-        call = OutgoingCall(outline, credentials, listener, self, ip=ip, port=port)
+        call = OutgoingCall(outline, listener, self, ip=ip, port=port)
         if len(self._calls) >= self._capacity:
             self._counters["overloaded"] += 1
             cause = SipCause(503, None, "too many calls")

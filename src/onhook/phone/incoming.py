@@ -23,7 +23,8 @@ from onhook.phone.reason import NORMAL, Reason, with_reason
 from onhook.phone.reply import PHRASES, HeaderLines, check_headers, phrase_text, response, warning
 from onhook.phone.screening import refuse_description
 from onhook.phone.sdp import Offer, RemoteMedia
-from onhook.phone.session import check_address
+from onhook.phone.session import check_address, chosen
+from onhook.phone.trunk import Trunk
 
 
 class AnsweringSignalling(Signalling, Protocol):
@@ -92,6 +93,13 @@ class IncomingCall(Leg):
             on_located()
 
     # What the owner does.
+
+    def take_trunk(self, trunk: Trunk) -> None:
+        """As of any leg; before the answer. `offer` has the trunk's codecs only, in its order."""
+        super().take_trunk(trunk)
+        if self._offer is not None:
+            self._offer = chosen(self._offer, self._session.codecs)
+            self.offer = self._offer.media
 
     def ring(self) -> None:
         """Send 180. CallStateError unless the call is still unanswered."""

@@ -1,4 +1,4 @@
-"""An INVITE of ours: what it says, and what its ACK and its CANCEL repeat of it. Pure.
+"""An INVITE of ours, and what its ACK and its CANCEL repeat of it. Pure.
 
 Each INVITE of a call, the ones that answer a challenge included, has the next CSeq number and a branch that
 follows from it. So whoever has the record of one, also in another process, can withdraw those that came
@@ -6,26 +6,21 @@ after it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from onhook.phone.addresses import (
     Address,
     listed,
-    over,
     transport_of,
-    transport_parameter,
     unlisted,
 )
 from onhook.phone.message import MAGIC_COOKIE, Response
-from onhook.phone.reply import ALLOW, HeaderLines
-from onhook.phone.trunk import ShownCaller, Trunk, called_user
+from onhook.phone.reply import HeaderLines
 
 MAX_ATTEMPTS = 4
 """INVITEs for one call: the first, one for each kind of challenge, and one for a stale nonce."""
 MAX_FORKS = 16
 """So many phones may ring, or answer, for one call; what further ones say is not heard."""
-ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
-"""RFC 3323 4.1.1.3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +29,7 @@ class OutgoingInvite:
 
     `local` and `remote` are From with our tag and To without one; `sent_by` is our host and port;
     `token` makes the branches; `destination` may still hold a name. `last` is the highest CSeq number
-    that an INVITE of this call may come to have.
+    that an INVITE of this call may come to have; `routes` are those that it begins with (RFC 3261 8.1.2).
     """
 
     request_uri: str
@@ -46,6 +41,7 @@ class OutgoingInvite:
     destination: Address
     cseq: int = 1
     last: int = 1
+    routes: tuple[str, ...] = ()
 
     @property
     def branch(self) -> str:
@@ -88,7 +84,8 @@ class OutgoingInvite:
 
     def _text(self, method: str, to: str, headers: HeaderLines, length: int) -> bytes:
         transport = transport_of(self.destination)
-        extra = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        routes = [("Route", route) for route in self.routes]
+        extra = "".join([f"{name}: {value}\r\n" for name, value in (*routes, *headers)])
         return (
             f"{method} {self.request_uri} SIP/2.0\r\n"
             f"Via: SIP/2.0/{transport} {self.sent_by};branch={self.branch};rport\r\n"
@@ -113,6 +110,7 @@ class OutgoingInvite:
             "destination": listed(self.destination),
             "cseq": self.cseq,
             "last": self.last,
+            **({"routes": list(self.routes)} if self.routes else {}),
         }
 
     @classmethod
@@ -131,73 +129,10 @@ class OutgoingInvite:
                 "last": int(last),
             } if 0 < cseq <= last <= MAX_ATTEMPTS:
                 where = unlisted(destination, names=True)
-                return cls(request_uri, local, remote, call_id, sent_by, token, where, cseq, last)
+                routes = data.get("routes", [])
+                if isinstance(routes, list) and all(isinstance(one, str) for one in routes):
+                    return cls(
+                        request_uri, local, remote, call_id, sent_by, token, where, cseq, last,
+                        tuple(routes),
+                    )  # fmt: skip
         raise ValueError("not a record of an INVITE of ours")
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """A call to be placed, before it is known by which address of ours. ValueError if it cannot be.
-
-    `call_id`, `tag` and `token` are unguessable and of this call alone.
-    """
-
-    trunk: Trunk
-    called: str
-    caller: ShownCaller
-    call_id: str
-    tag: str
-    token: str
-    extra: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Headers of the application."""
-
-    def __post_init__(self) -> None:
-        called_user(self.called)
-
-    @property
-    def destination(self) -> Address:
-        """Where the trunk is, by number or name."""
-        where, port = self.trunk.host, self.trunk.sip_port
-        return over(self.trunk.transport, where, port, name=where)
-
-    def sent(self, destination: Address, sent_by: str) -> OutgoingInvite:
-        """The INVITE that goes to a destination; `sent_by` is our host and port there."""
-        port = "" if self.trunk.sip_port == 5060 else f":{self.trunk.sip_port}"
-        uri = f"sip:{called_user(self.called)}@{self.trunk.host}{port}"
-        return OutgoingInvite(
-            request_uri=uri + transport_parameter(destination),
-            local=f"{self._sender(_host(sent_by))};tag={self.tag}",
-            remote=f"<{uri}>",
-            call_id=self.call_id,
-            sent_by=sent_by,
-            token=self.token,
-            destination=destination,
-            last=MAX_ATTEMPTS if self.trunk.username else 1,
-        )
-
-    def headers(self, sent_by: str, contact: str, user_agent: str) -> tuple[tuple[str, str], ...]:
-        """What an INVITE says beyond what identifies it."""
-        number = self.caller.number
-        identity = f"<sip:{number}@{_host(sent_by)}>"
-        asserted = (("P-Asserted-Identity", identity),) if number else ()
-        privacy = (("Privacy", "id"),) if self.caller.private else ()
-        return (
-            ("Contact", contact),
-            *asserted,
-            *privacy,
-            ("Allow", ALLOW),
-            ("Accept", "application/sdp"),
-            ("User-Agent", user_agent),
-            *self.extra,
-        )
-
-    def _sender(self, host: str) -> str:
-        if self.caller.private:
-            return ANONYMOUS
-        user = self.caller.number
-        return f"<sip:{user}@{host}>" if user else f"<sip:{host}>"
-
-
-def _host(sent_by: str) -> str:
-    """The host of a host and port, in brackets if it has them."""
-    return sent_by.rpartition(":")[0]

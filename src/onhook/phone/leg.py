@@ -11,15 +11,17 @@ from onhook.phone import screening
 from onhook.phone.bodies import READABLE, description_of
 from onhook.phone.cause import cause_of_request
 from onhook.phone.dialog_client import DialogClient, Signalling
+from onhook.phone.digest import Authenticator
 from onhook.phone.errors import SdpError, UnsupportedBody
 from onhook.phone.lifecycle import CallEvent, CallState
 from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Request, TransactionKey
 from onhook.phone.reason import TIMER_EXPIRED
 from onhook.phone.reply import ALLOW, HeaderLines, response
-from onhook.phone.sdp import Offer, RemoteMedia
+from onhook.phone.sdp import Offer, RemoteMedia, SdpCodec
 from onhook.phone.session import MediaSession
 from onhook.phone.transactions import ServerInvite, TxEvent
+from onhook.phone.trunk import Trunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,14 @@ class Leg(DialogClient):
         self._session = MediaSession()
         self._unacknowledged: AwaitedAck | None = None
         self._looked_up_for: TransactionKey | None = None
+
+    def take_trunk(self, trunk: Trunk) -> None:
+        """The trunk that this call goes or came by: its credentials and its codecs are those of the call.
+
+        Before the first description of ours. NoCommonCodec, an `SdpError`, if the caller offers none of them.
+        """
+        self.authenticator = Authenticator(trunk.digest_user, trunk.password)
+        self._session.codecs = tuple(SdpCodec[name] for name in trunk.codecs)
 
     # What the network does.
 

@@ -12,13 +12,13 @@ from onhook.phone.bodies import description_of
 from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_request
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import Signalling
-from onhook.phone.digest import Authenticator
 from onhook.phone.errors import UnsupportedBody
-from onhook.phone.invite import MAX_FORKS, OutgoingInvite, Outline
+from onhook.phone.invite import MAX_FORKS, OutgoingInvite
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import OUTGOING_MOVES, CallEvent, CallState, OutgoingListener
 from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Address, Request, Response
+from onhook.phone.outline import Outline
 from onhook.phone.reason import ELSEWHERE, NORMAL, TIMER_EXPIRED, Reason, reason_of_status
 from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia
@@ -68,7 +68,6 @@ class OutgoingCall(Leg):
     def __init__(
         self,
         outline: Outline,
-        authenticator: Authenticator,
         listener: OutgoingListener,
         signalling: DiallingSignalling,
         *,
@@ -78,10 +77,10 @@ class OutgoingCall(Leg):
         super().__init__(signalling)
         self._dialling = signalling
         self._outline = outline
-        self.authenticator = authenticator
         self.listener = listener
         self.state = CallState.DIALLING
         self.sip_call_id = outline.call_id
+        self.take_trunk(outline.trunk)
         self._session.open(ip, port)
         self._transaction: ClientInvite | None = None
         self._cancelled = False

@@ -2,13 +2,13 @@
 
 import ipaddress
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from onhook.phone import sdp, sdp_writer
-from onhook.phone.errors import UnsupportedAddress
+from onhook.phone.errors import NoCommonCodec, UnsupportedAddress
 from onhook.phone.media_hosts import Addresses
-from onhook.phone.sdp import NOBODY, Offer, RemoteMedia, is_ipv6
+from onhook.phone.sdp import NOBODY, Offer, RemoteMedia, SdpCodec, is_ipv6
 from onhook.phone.sdp_writer import NO_EXTRAS, Extras, LocalMedia
 
 Writer = Callable[[LocalMedia], bytes]
@@ -19,10 +19,12 @@ class MediaSession:
     """Our side of the negotiation.
 
     The remote media that it hands out has the agreed codec first in `codecs`. Our description
-    changes only when the address or the agreement does, and its version counts those changes.
+    changes only when the address or the agreement does, and its version counts those changes. `codecs` are
+    those that we talk in this call, the preferred one first; none is all of them, as the peer prefers.
     """
 
     def __init__(self) -> None:
+        self.codecs: tuple[SdpCodec, ...] = ()
         self._local: LocalMedia | None = None
         self._media: RemoteMedia | None = None
         self._offered: Offer | None = None
@@ -48,7 +50,8 @@ class MediaSession:
         """Our own offer: everything at first, what is in use later on (RFC 3264 8)."""
         media = self._media
         if media is None:
-            return self._written(sdp_writer.write_offer)
+            ours = {codec: int(codec) for codec in self.codecs or SdpCodec}
+            return self._written(lambda local: sdp_writer.write_offer(local, ours))
         types, dtmf, before = {media.codecs[0]: media.payload_type}, self._dtmf, self._offered
         extras = Extras.of(media)
         return self._written(
@@ -58,7 +61,7 @@ class MediaSession:
     def read(self, body: bytes, addresses: Addresses | None = None) -> Offer:
         """Read what the peer says once we have named our address; raises `SdpError`."""
         read = sdp.parse_first if self._media is None else sdp.parse
-        return self._of_our_family(read(body, addresses))
+        return chosen(self._of_our_family(read(body, addresses)), self.codecs)
 
     def _of_our_family(self, said: Offer) -> Offer:
         """Our audio stays with the family that it began with: the other has sockets of its own."""
@@ -77,8 +80,8 @@ class MediaSession:
 
     def preview(self, body: bytes, addresses: Addresses | None = None) -> RemoteMedia:
         """Read what may become the answer, without agreeing to it; raises `SdpError`."""
-        media = without_extras(self._of_our_family(sdp.parse_first(body, addresses)).media, None)
-        return self._answered(media)
+        said = chosen(self._of_our_family(sdp.parse_first(body, addresses)), self.codecs)
+        return self._answered(without_extras(said.media, None))
 
     def _answered(self, media: RemoteMedia) -> RemoteMedia:
         """What an answer says, and which number its author's digits have: the one that we offered.
@@ -110,6 +113,17 @@ class MediaSession:
             body = write(self._local)
         self._last = body
         return body
+
+
+def chosen(said: Offer, codecs: Sequence[SdpCodec]) -> Offer:
+    """A description with those of its codecs that we talk in this call, in our order; raises `NoCommonCodec`
+    without any. No `codecs` leave it as it is."""
+    if not codecs or said.closed:
+        return said
+    common = tuple(codec for codec in codecs if codec in said.media.codecs)
+    if not common:
+        raise NoCommonCodec(f"no {' or '.join(codec.name for codec in codecs)} offered")
+    return replace(said, media=replace(said.media, codecs=common))
 
 
 def without_extras(answered: RemoteMedia, before: RemoteMedia | None) -> RemoteMedia:

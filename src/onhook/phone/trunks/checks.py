@@ -162,7 +162,8 @@ def check_codecs(codecs: Sequence[str]) -> None:
 def check_ptime(ptime: int) -> None:
     """One of `PTIMES_MS`."""
     if ptime not in PTIMES_MS:
-        raise ValueError(f"is one of {', '.join(map(str, PTIMES_MS))} ms")
+        known = " or ".join(map(str, PTIMES_MS))
+        raise ValueError(f"is {known} ms: packets of other lengths are received, and not sent")
 
 
 def check_session_timer(seconds: int) -> None:
