@@ -17,19 +17,19 @@ def named(form: dict[str, str]) -> dict[str, str]:
 
 
 async def test_headers_of_an_invite_are_told_with_the_call(customer: Customer) -> None:
-    """Names written in one way; values as they came; nothing else of the INVITE; in no other notification."""
+    """Names and values as they came; nothing else of the INVITE; in no other notification."""
     headers = [
         ("x-cRm-id", f'"{SECRET}"; a=1, b'),
         ("X-Twice", "one"),
         ("User-To-User", "3132;encoding=hex"),
-        ("X-Twice", "two"),
+        ("x-twice", "two"),
         ("X-Latin", "Andr\N{LATIN SMALL LETTER E WITH ACUTE}"),
         ("P-Charging-Vector", "icid-value=1"),
         ("Subject", "hello"),
     ]
     call, told = await customer.call(headers=headers)
     assert named(told.form) == {
-        "sip_header_X-Crm-Id": f'"{SECRET}"; a=1, b',
+        "sip_header_x-cRm-id": f'"{SECRET}"; a=1, b',
         "sip_header_X-Twice": "one, two",
         "sip_header_User-to-User": "3132;encoding=hex",
         "sip_header_X-Latin": "André",

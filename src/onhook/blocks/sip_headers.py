@@ -41,8 +41,8 @@ SIP_HEADERS = Param(
 
 TOLD = Field(
     "sip_header_X-…",
-    "A header of the INVITE: `sip_header_X-Account` is `X-Account`, its value as it came, its name with a "
-    "capital for each word. Those whose names begin with `X-`, and `sip_header_User-to-User`; at most 20, "
+    "A header of the INVITE: `sip_header_X-Account` is `X-Account`, name and value as they came. Those "
+    "whose names begin with `X-`, and `sip_header_User-to-User`; at most 20, "
     "4096 bytes in all. Whoever calls can send them: believe them as far as you believe the trunk.",
     "for each such header of the INVITE",
     pattern=PATTERN,
@@ -71,17 +71,18 @@ def read(given: Mapping[str, str]) -> SipHeaders:
 def told(headers: Iterable[tuple[str, str]]) -> SipHeaders:
     """The fields of a notification for the headers of an INVITE: what is to be told of, made safe.
 
-    A header that came twice is one, its values separated by commas (RFC 3261 7.3.1). Since the case of
-    names means nothing, each word of one is written with a capital. What would be too much is left out whole.
+    A header that came twice is one, its values separated by commas (RFC 3261 7.3.1), under the name that it
+    had first: the case of its letters means nothing to SIP. What would be too much is left out whole.
     """
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
     for name, value in headers:
         if len(name) <= _NAME_MAX and _HEADER.fullmatch(name):
-            before, safe = found.get(_capitals(name)), _safe(value)
-            found[_capitals(name)] = safe if before is None else f"{before}, {safe}"
+            first, before = found.get(name.lower(), (_written(name), None))
+            safe = _safe(value)
+            found[name.lower()] = first, safe if before is None else f"{before}, {safe}"
     fields: list[tuple[str, str]] = []
     size = 0
-    for name, value in found.items():
+    for name, value in found.values():
         size += _size([(name, value)])
         if len(fields) == MOST or size > MOST_BYTES:
             break
@@ -89,17 +90,15 @@ def told(headers: Iterable[tuple[str, str]]) -> SipHeaders:
     return tuple(fields)
 
 
-def _capitals(name: str) -> str:
-    if name.lower() == _UUI.lower():
-        return _UUI
-    return "-".join(word.capitalize() for word in name.split("-"))
+def _written(name: str) -> str:
+    return _UUI if name.lower() == _UUI.lower() else name
 
 
 def _named(name: str) -> str:
     if len(name) > _NAME_MAX or not _HEADER.fullmatch(name):
         shown = "".join(char for char in name[:_NAME_MAX] if char.isprintable())
         raise _refused(f"{shown or 'nothing'} is no header that an application may send")
-    return _UUI if name.lower() == _UUI.lower() else name
+    return _written(name)
 
 
 def _checked(header: str, text: str) -> str:

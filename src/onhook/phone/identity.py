@@ -85,7 +85,7 @@ def caller_of(request: Request) -> Caller:
 def custom_headers(request: Request) -> tuple[tuple[str, str], ...]:
     """The headers that are neither ours nor the network's: those with X-, and User-to-User; as they came."""
     return tuple(
-        (name, value)
+        (request.names.get(name, name), value)
         for name, values in request.headers.items()
         if name.startswith("x-") or name == "user-to-user"
         for value in values

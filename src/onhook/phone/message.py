@@ -9,6 +9,7 @@ reply echoes go back unchanged.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -73,6 +74,8 @@ class Request:
     sender: NameAddr
     recipient: NameAddr
     cseq: int
+    names: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The names that begin with X- as they are written, by how they are written in small letters."""
 
     @property
     def from_tag(self) -> str:
@@ -153,13 +156,14 @@ def parse(data: bytes, source: Address) -> Request | Response:
     if start.startswith("SIP/"):
         return _response(start, lines, body, defect)
     line = _request_line(start)
-    headers, unreadable = _headers(lines)
+    names: dict[str, str] = {}
+    headers, unreadable = _headers(lines, names)
     if line.version != "2.0":  # RFC 3261 21.5.6
         raise BadRequest("Version Not Supported", line.method, headers, status=505)
     try:
         if defect := line.defect or defect or unreadable:
             raise ValueError(defect)
-        return _request(line.method, line.uri, headers, body, source)
+        return _request(line.method, line.uri, headers, body, source, names)
     except ValueError as error:
         raise BadRequest(str(error), line.method, headers) from error
 
@@ -200,8 +204,11 @@ def _request_line(start: str) -> _RequestLine:
     return _RequestLine(method, uri, version, "Blanks After Request Line" if trailing else defect)
 
 
-def _headers(lines: list[str]) -> tuple[Headers, str]:
-    """The headers that can be read, and what is wrong with the others (empty: nothing)."""
+def _headers(lines: list[str], names: dict[str, str] | None = None) -> tuple[Headers, str]:
+    """The headers that can be read, and what is wrong with the others (empty: nothing).
+
+    `names` gets those that begin with X- as they are written, by how they are written in small letters.
+    """
     headers: Headers = {}
     defect = ""
     if len(lines) > MAX_HEADER_LINES:
@@ -212,7 +219,10 @@ def _headers(lines: list[str]) -> tuple[Headers, str]:
         if not colon:
             defect = defect or "Header Field Without Colon"
             continue
-        name = name.rstrip().lower()
+        written = name.rstrip()
+        name = written.lower()
+        if names is not None and name.startswith("x-"):
+            names.setdefault(name, written)
         headers.setdefault(_COMPACT.get(name, name), []).append(value.strip())
     return headers, defect
 
@@ -253,7 +263,14 @@ def _cseq(headers: Headers) -> tuple[int, str]:
         raise ValueError("Bad CSeq Header Field") from error
 
 
-def _request(method: str, uri: str, headers: Headers, body: bytes, source: Address) -> Request:
+def _request(
+    method: str,
+    uri: str,
+    headers: Headers,
+    body: bytes,
+    source: Address,
+    names: Mapping[str, str],
+) -> Request:
     if not grammar.is_request_uri(uri):  # RFC 3261 16.3: never repaired, always refused
         raise ValueError("Bad Request-URI")
     _check_repetitions(headers)
@@ -281,6 +298,7 @@ def _request(method: str, uri: str, headers: Headers, body: bytes, source: Addre
         sender=sender,
         recipient=recipient,
         cseq=number,
+        names=names,
     )
 
 
