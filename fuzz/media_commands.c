@@ -1,13 +1,13 @@
 /* Fuzzes what the media thread does with a command: the input is a series of commands, as they would stand
  * in the ring, each preceded by a byte that says which handles in it are good, and how many ticks pass after
- * it. The media thread does not run; the plane has calls, rooms, recordings and prompts.
+ * it. The media thread does not run; the plane has calls, rooms, recordings, prompts and keys.
  *
  * With libFuzzer:
  *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media/native fuzz/media_commands.c \
- *      src/onhook/media/native/[a-z]*.c -lpthread -lm
+ *      src/onhook/media/native/[a-z]*.c -lcrypto -lpthread -lm
  * Without it, with inputs of its own making (the argument is how many):
  *   cc -g -DSTANDALONE -fsanitize=address,undefined -Isrc/onhook/media/native fuzz/media_commands.c \
- *      src/onhook/media/native/[a-z]*.c -lpthread -lm
+ *      src/onhook/media/native/[a-z]*.c -lcrypto -lpthread -lm
  */
 #define _GNU_SOURCE
 #include "internal.h"
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALLS = 4, ROOMS = 2, TAPES = 6, FRAMES_KNOWN = 3, COMMANDS = 200 };
+enum { CALLS = 4, ROOMS = 2, TAPES = 6, KEYS_MADE = 24, FRAMES_KNOWN = 3, COMMANDS = 200 };
 
 static struct plane media;
 static uint8_t frames[FRAMES_KNOWN * PLANE_FRAME_BYTES];
@@ -51,6 +51,21 @@ static void begin(void)
         media.recordings[i].one = recording_new(media.recorders, -1, 0, (uint64_t)1 << 32 | i);
         require(media.recordings[i].one != NULL);
     }
+    for (uint32_t i = 0; i < KEYS_MADE; i++) {
+        struct plane_key key = {.master = {(uint8_t)i}, .tag_bytes = i % 2 ? 4 : 10};
+        require(srtp_make_key(&media.keys[i], (uint64_t)1 << 32 | i, &key) == 0);
+    }
+}
+
+/* Each is let go once, and not touched any more. */
+static void free_released(void)
+{
+    for (; ring_length(&media.releases); ring_taken(&media.releases)) {
+        uint64_t handle = media.released[ring_take_at(&media.releases)];
+        struct srtp_key *key = &media.keys[handle_index(handle)];
+        require(handle_index(handle) < KEYS_MADE && key->handle == handle && key->used);
+        srtp_free_key(key);
+    }
 }
 
 static void take_reports(void)
@@ -67,6 +82,7 @@ static void pass(unsigned ticks)
         media.now_ns += TICK_NS;
         serve_slot(&media, &media.slots[media.tick % SLOTS]);
         take_reports();
+        free_released();
     }
 }
 
@@ -85,6 +101,10 @@ static void end(void)
         free(media.rooms[i]);
     for (uint32_t i = 0; i < TAPES; i++)
         recording_free(media.recordings[i].one, false);
+    for (uint32_t i = 0; i < KEYS_MADE; i++) {
+        require(!media.keys[i].used);
+        srtp_free_key(&media.keys[i]);
+    }
 }
 
 static void make_good_remote(union address *remote)
@@ -99,6 +119,12 @@ static void make_good_format(struct plane_format *format)
     format->audio_type &= 127;
     format->event_payload_type &= 127;
     format->event_from_peer = PLANE_NO_EVENTS;
+}
+
+static void make_good_keys(struct key_handles *asked)
+{
+    asked->send = (uint64_t)1 << 32 | asked->send % KEYS_MADE;
+    asked->receive = (uint64_t)1 << 32 | asked->receive % KEYS_MADE;
 }
 
 /* Handles that exist, so that more than the check of handles is seen; descriptors that are none. */
@@ -116,7 +142,10 @@ static void make_good(struct command *command, uint8_t how)
     case OPEN:
         make_good_remote(&command->open.remote);
         make_good_format(&command->open.format);
+        if (how & 4)
+            make_good_keys(&command->open.keys);
         break;
+    case PROTECT: make_good_keys(&command->keys); break;
     case REMOTE: make_good_remote(&command->remote); break;
     case AGREE: make_good_format(&command->format); break;
     case PLAY:

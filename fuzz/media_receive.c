@@ -1,13 +1,13 @@
 /* Fuzzes what the media plane does with a datagram: the input is a series of datagrams to one
  * call, each preceded by two bytes of length and a byte that says who sent it. The call is bridged to
- * another one, or in a room, as the first byte says.
+ * another one, or in a room, and encrypted or not, as the first byte says.
  *
  * With libFuzzer:
  *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media/native fuzz/media_receive.c \
- *      src/onhook/media/native/[a-z]*.c -lpthread -lm
+ *      src/onhook/media/native/[a-z]*.c -lcrypto -lpthread -lm
  * Without it, with inputs of its own making (the argument is how many):
  *   cc -g -DSTANDALONE -fsanitize=address,undefined -Isrc/onhook/media/native fuzz/media_receive.c \
- *      src/onhook/media/native/[a-z]*.c -lpthread -lm
+ *      src/onhook/media/native/[a-z]*.c -lcrypto -lpthread -lm
  */
 #define _GNU_SOURCE
 #include "internal.h"
@@ -30,6 +30,32 @@ static void check(const struct call *call)
             abort();
 }
 
+/* Keys of both sides: of the call, and of a peer that seals what it sends to it. */
+static void agree_on_keys(struct srtp *ours, struct srtp *peers)
+{
+    static struct srtp_key mine, theirs, read_as, sent_as;
+    if (!mine.handle) {
+        struct plane_key one = {.master = {1}, .tag_bytes = 10}, other = {.master = {2}, .tag_bytes = 4};
+        if (srtp_make_key(&mine, 1, &one) || srtp_make_key(&theirs, 2, &other) ||
+            srtp_make_key(&read_as, 3, &one) || srtp_make_key(&sent_as, 4, &other))
+            abort();
+    }
+    *ours = (struct srtp){.on = true, .send = &mine, .receive = &theirs};
+    *peers = (struct srtp){.on = true, .send = &sent_as, .receive = &read_as};
+}
+
+/* Most of them; what is left is in the clear. */
+static size_t seal_as(struct srtp *peer, uint8_t *datagram, size_t length, uint8_t chance)
+{
+    if (!peer->on || chance % 4 == 0 || length < RTP_HEADER_BYTES)
+        return length;
+    if (is_rtcp(datagram, length))
+        srtp_seal_rtcp(peer, datagram, &length);
+    else
+        srtp_seal(peer, datagram, RTP_HEADER_BYTES, &length);
+    return length;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct plane plane;
@@ -43,6 +69,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct call other = {.signs = &signs, .fd = -1, .payload_type = PCMA, .event_payload_type = 100,
                          .event_from_peer = 100, .bridged = &call};
     call.rtcp = (struct rtcp){.open = true, .fd = -1, .mux = bytes && data[0] & 2};
+    struct srtp peer = {0};
+    if (bytes && data[0] & 4)
+        agree_on_keys(&call.srtp, &peer);
     static struct room room;
     struct member *member = &room.members[0];
     law_prepare();
@@ -55,18 +84,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     while (bytes >= 3) {
         size_t length = (size_t)data[0] | (size_t)(data[1] & 7) << 8;
         /* mostly the same one, so that one call hears enough */
+        uint8_t sealed[(7 << 8 | 255) + SRTP_TRAILER_BYTES], how = data[2];
         uint16_t port = data[2] < 200 ? 1 : data[2] % PEERS;
         union address source;
         read_address(data[2] & 1 ? "::ffff:0.0.0.0" : "0.0.0.0", port, &source); /* the same host */
         data += 3, bytes -= 3;
         if (length > bytes)
             length = bytes;
+        memcpy(sealed, data, length);
+        size_t sent = seal_as(&peer, sealed, length, how);
         /* a copy of exactly this size, so that reading one byte too many is seen */
-        uint8_t *datagram = malloc(length ? length : 1);
+        uint8_t *datagram = malloc(sent ? sent : 1);
         if (!datagram)
             abort();
-        memcpy(datagram, data, length);
-        receive_packet(&plane, &call, datagram, length, &source);
+        memcpy(datagram, sealed, sent);
+        receive_packet(&plane, &call, datagram, sent, &source);
         free(datagram);
         call.rtcp.due_tick = plane.tick; /* what was read is reported on */
         serve_rtcp(&plane, &call);

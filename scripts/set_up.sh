@@ -53,6 +53,7 @@ command -v "$PYTHON" >/dev/null 2>&1 || apt_install python3
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     echo "Onhook needs Python 3.11 or newer; name one with PYTHON=… make …" >&2; exit 1; }
 command -v gcc >/dev/null 2>&1 || apt_install gcc libc6-dev
+echo '#include <openssl/evp.h>' | gcc -E - >/dev/null 2>&1 || apt_install libssl-dev  # SRTP
 "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
 "$PYTHON" -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || apt_install python3-dev

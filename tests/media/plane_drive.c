@@ -1,6 +1,6 @@
 /* Drives the media plane with real sockets on loopback, to be run under the sanitizers:
  *   cc -std=c11 -fsanitize=address,undefined -Isrc/onhook/media/native tests/media/plane_drive.c \
- *      src/onhook/media/native/[a-z]*.c -lpthread -lm
+ *      src/onhook/media/native/[a-z]*.c -lcrypto -lpthread -lm
  * Ends with 0 and "ok" when all that was expected happened.
  */
 #define _GNU_SOURCE

@@ -66,7 +66,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Objects:
 def program(folder: Path, source: Path, flags: Sequence[str], linked: Sequence[Path]) -> str:
     target = folder / source.stem
     warnings = ("-std=c11", "-Wall", "-Wextra", f"-I{NATIVE}")
-    compile_c(*warnings, *flags, source, *linked, "-lpthread", "-lm", "-o", target)
+    compile_c(*warnings, *flags, source, *linked, "-lcrypto", "-lpthread", "-lm", "-o", target)
     return str(target)
 
 

@@ -40,7 +40,7 @@ def builder(folder: Path) -> FFI:
         depends=[str(folder / name) for name in HEADERS],
         include_dirs=[str(folder)],
         extra_compile_args=[*FLAGS, *WARNINGS],
-        libraries=["pthread", "m"],
+        libraries=["crypto", "pthread", "m"],
         py_limited_api=True,
     )
     return ffi

@@ -30,6 +30,7 @@ from onhook.media.ports import PortPool
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
 from onhook.media.sockets import Host, Pair, bind_pairs, close_pairs, hosts_of
+from onhook.media.srtp import Protection, plane_keys
 from onhook.media.stream import (
     Latching,
     Stream,
@@ -213,13 +214,15 @@ class MediaPlane:
         remote_rtcp: tuple[str, int] | None = None,
         rtcp_mux: bool = False,
         latching: Latching = NOWHERE_ELSE,
+        protection: Protection | None = None,
         listener: StreamListener,
     ) -> Stream:
         """Make a stream of a reserved port. It begins to listen, and to send: silence, where it
         plays nothing.
 
         `remote` is the address in the peer's SDP, in digits; `latching` that of `Stream.latch()`;
-        `remote_rtcp` and `rtcp_mux` are those of `Stream.set_rtcp()`; the
+        `remote_rtcp` and `rtcp_mux` are those of `Stream.set_rtcp()`, `protection` that of
+        `Stream.protect()`; the
         other parameters are those of `Stream.agree()`. Raises `BadRemote`, `NotRunning`, and `ValueError`
         for a reservation that was released or used, or a payload type out of range; the reservation is
         then still the caller's.
@@ -245,10 +248,12 @@ class MediaPlane:
             "latching": latch,
             "ssrc": secrets.randbits(32),
             "timestamp": secrets.randbits(32),
-            "sequence": secrets.randbits(16),
+            "sequence": secrets.randbits(15),
         }
         handle = ffi.new("uint64_t *")
-        self._ask(lib.plane_open, ffi.new("struct plane_call *", how), handle)
+        with plane_keys(protection) as (send, receive):
+            how |= {"send_key": send, "receive_key": receive}
+            self._ask(lib.plane_open, ffi.new("struct plane_call *", how), handle)
         reservation._hand_over(pair)
         self._reserved.discard(reservation)
         stream = Stream(
@@ -258,6 +263,7 @@ class MediaPlane:
             port=reservation.port,
             codec=codec,
             sends_events=dtmf_payload_type is not None,
+            protection=protection,
             listener=listener,
         )
         self._streams[handle[0]] = stream

@@ -17,6 +17,7 @@ from onhook.media.play_queue import (
     nobody_waits,
 )
 from onhook.media.recorder import OnRecorded, Recorder
+from onhook.media.srtp import Protection, plane_keys
 
 _NS = 1e-9
 _FRAME_S = lib.PLANE_FRAME_MS / 1000
@@ -98,6 +99,10 @@ class StreamStats:
     """Microseconds there and back; 0 if it is not known."""
     rtcp_refused: int
     """Datagrams that are no RTCP, or were not the peer's."""
+    unauthentic: int
+    """Of an encrypted stream: datagrams in the clear, altered, or under another key."""
+    replayed: int
+    """Of an encrypted stream: datagrams that were here before, or are too old to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,7 @@ class Stream:
         port: int,
         codec: Codec,
         sends_events: bool,
+        protection: Protection | None = None,
         listener: StreamListener,
     ) -> None:
         self.codec = codec
@@ -138,6 +144,7 @@ class Stream:
         """What the peer told last of what it is sent; None where it sends no RTCP."""
         self._ask = ask
         self._record = record
+        self._protection = protection
         self._handle = handle
         self._listener = listener
         self._queue = PlayQueue(ask, handle)
@@ -289,6 +296,26 @@ class Stream:
         self._ask(lib.plane_agree, self._handle, ffi.new("struct plane_format *", how))
         self.codec = codec
         self.sends_events = dtmf_payload_type is not None
+
+    @property
+    def protection(self) -> Protection | None:
+        """The keys by which it is encrypted; None in the clear."""
+        return self._protection
+
+    def protect(self, protection: Protection) -> None:
+        """SRTP was agreed, or has new keys: from now on nothing is sent or taken in the clear.
+
+        What the peer sends under its old key counts until it has used its new one for 2 s. If ours was
+        only `answered`, it is used once the peer has used its new one, or after 1 s. The same keys again
+        change nothing. Raises `StreamClosed`, `QueueFull` if the plane has no place for keys, and
+        `ValueError` for what is no key.
+        """
+        self._require_open()
+        with plane_keys(protection, self._protection) as (send, receive):
+            if send != ffi.NULL or receive != ffi.NULL:
+                later = protection.answered and receive != ffi.NULL
+                self._ask(lib.plane_protect, self._handle, send, receive, later)
+        self._protection = protection
 
     @property
     def signs(self) -> Signs:

@@ -156,6 +156,7 @@ static bool note_report(struct plane *p, const struct report *report)
 int plane_take_events(plane *p, struct plane_event *out, int max)
 {
     int taken = take_recorded(p, out, max);
+    take_releases(p);
     while (taken < max && ring_length(&p->reports)) {
         struct report report = p->report[ring_take_at(&p->reports)];
         ring_taken(&p->reports);

@@ -81,15 +81,25 @@ int plane_open(plane *p, const struct plane_call *how, uint64_t *handle)
     command.open.ssrc = how->ssrc;
     command.open.timestamp = how->timestamp;
     command.open.sequence = how->sequence;
+    int keyed = take_keys(p, how->send_key, how->receive_key, &command.open.keys);
+    if (keyed < 0 || !command.open.keys.send != !command.open.keys.receive) {
+        free_keys(p, &command.open.keys);
+        places_give_back(places, index);
+        return keyed < 0 ? keyed : -EINVAL;
+    }
     atomic_store(&p->signs[index].heard_ns, 0);
     atomic_store(&p->signs[index].received_ns, 0);
     int result = submit(p, &command);
     if (result < 0) {
+        free_keys(p, &command.open.keys);
         places_give_back(places, index);
         return result;
     }
-    p->caller.calls[index] =
-        (struct caller_call){.fd = how->fd, .family = command.open.remote.any.sa_family};
+    p->caller.calls[index] = (struct caller_call){
+        .fd = how->fd,
+        .family = command.open.remote.any.sa_family,
+        .is_protected = how->send_key != NULL,
+    };
     *handle = command.call;
     return result;
 }
@@ -118,6 +128,27 @@ int plane_agree(plane *p, uint64_t handle, const struct plane_format *format)
     if (find_open(p, handle) == NO_PLACE)
         return -ENOENT;
     return is_format(format) ? submit(p, &command) : -EINVAL;
+}
+
+int plane_protect(plane *p, uint64_t handle, const struct plane_key *send,
+                  const struct plane_key *receive, int later)
+{
+    struct command command = {.kind = PROTECT, .call = handle};
+    uint32_t index = find_open(p, handle);
+    if (index == NO_PLACE)
+        return -ENOENT;
+    struct caller_call *call = &p->caller.calls[index];
+    if (!call->is_protected && (!send || !receive))
+        return -EINVAL;
+    int result = take_keys(p, send, receive, &command.keys);
+    command.keys.later = later != 0;
+    if (result >= 0)
+        result = submit(p, &command);
+    if (result < 0)
+        free_keys(p, &command.keys);
+    else
+        call->is_protected = true;
+    return result;
 }
 
 int plane_read_signs(plane *p, uint64_t handle, struct plane_signs *out)

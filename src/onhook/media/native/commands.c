@@ -80,6 +80,10 @@ static bool open_call(struct plane *p, const struct command *command)
         .rx.heard_tick = p->tick,
     };
     agree(call, &command->open.format);
+    if (command->open.keys.send && !protect(p, call, &command->open.keys)) {
+        call->handle = 0;
+        return false;
+    }
     p->open_calls++;
     atomic_store(&p->seen_calls, p->open_calls);
     slot_insert(p, call, emptiest_slot(p));
@@ -227,6 +231,7 @@ static bool take_call_command(struct plane *p, struct call *call, const struct c
     switch (command->kind) {
     case REMOTE: return move_peer(call, &command->remote);
     case AGREE: return agree(call, &command->format);
+    case PROTECT: return protect(p, call, &command->keys);
     case REPORT: return report_by_rtcp(p, call, command);
     case PLAY: return play(p, call, command);
     case SEND_DIGITS: return send_digits(p, call, command);

@@ -24,6 +24,7 @@ enum command_kind {
     REMOTE,
     LATCH,
     AGREE,
+    PROTECT,
     REPORT,
     PLAY,
     SEND_DIGITS,
@@ -39,6 +40,12 @@ enum command_kind {
     CLOSE_ROOM,
 };
 
+/* Of SRTP, by their handles; 0: none, or it stays as it was. */
+struct key_handles {
+    uint64_t send, receive;
+    uint8_t later;
+};
+
 enum play_kind { FRAMES, LOOPED, LOOPED_LAST, DIGITS };
 
 struct command {
@@ -52,10 +59,12 @@ struct command {
             union address remote;
             struct plane_format format;
             struct latch latch;
+            struct key_handles keys;
         } open;
         union address remote;
         struct latch latch;
         struct plane_format format;
+        struct key_handles keys;
         struct {
             int fd; /* -1: as it was */
             uint8_t mux;

@@ -87,6 +87,7 @@ static void emit_closed(struct plane *p, struct call *call)
     if (!ring_has_room(&p->reports))
         return;
     slot_remove(p, call);
+    release_keys(p, call);
     p->open_calls--;
     atomic_store(&p->seen_calls, p->open_calls);
     struct report report = {

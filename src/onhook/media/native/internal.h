@@ -6,6 +6,7 @@
  *   send.c       frames, silence
  *   digits.c     keys: events or tones (tones.c)
  *   receive.c    whose packets are the peer's, and what is in them
+ *   protect.c    its encryption (srtp.c), on both sides
  *   relay.c      from one side of a bridge to the other
  *   join.c       who hears whom
  *   room.c       calls that hear each other mixed
@@ -37,6 +38,7 @@
 #include "ring.h"
 #include "rtcp.h"
 #include "rtp.h"
+#include "srtp.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -54,6 +56,7 @@ enum {
     SLOTS = PLANE_FRAME_MS,
     SAMPLES_PER_TICK = 8,
     RTP_MAX_BYTES = 1500,
+    AHEAD_FRAMES = 8,         /* read at once of what is to be encrypted */
     RECEIVE_BATCH = 8,        /* packets taken of a call in a round: 8 times the normal rate */
     PENDING_DIGITS = 32,
     READY_BATCH = 256,           /* joined calls read in a tick */
@@ -88,6 +91,15 @@ struct segment {
     uint32_t step;            /* rounds of this digit */
     uint32_t event_timestamp; /* of this digit */
     bool as_tone;             /* likewise */
+};
+
+/* Frames of a segment that the kernel has read for us. */
+struct ahead {
+    const struct segment *segment;
+    uint64_t play_id;
+    enum law law;
+    uint32_t first, count; /* by their numbers in the segment */
+    uint8_t frames[AHEAD_FRAMES][PLANE_FRAME_BYTES];
 };
 
 /* What arrives at a call. */
@@ -163,6 +175,8 @@ struct call {
     int budget;            /* packets that may yet be read in this round */
     struct recorder recorder;
     struct rtcp rtcp;
+    struct srtp srtp;
+    struct ahead ahead;
     char digits[PENDING_DIGITS];
     unsigned digit_count;
     bool owes_first, owes_timeout, owes_closed, owes_report;
@@ -196,6 +210,7 @@ struct caller_call {
     int fd, rtcp_fd; /* rtcp_fd 0: none */
     sa_family_t family; /* of both */
     bool closing;
+    bool is_protected;   /* keys were handed over */
     bool closed;         /* CLOSED was taken */
     uint32_t queued;     /* segments not yet reported */
     uint32_t recordings; /* likewise */
@@ -215,7 +230,8 @@ struct caller_recording {
 /* The caller's own. */
 struct caller {
     bool *room_closing; /* by number of the room */
-    struct places call_places, prompt_places, segment_places, room_places, recording_places;
+    struct places call_places, prompt_places, segment_places, room_places, recording_places,
+        key_places;
     struct caller_call *calls;
     struct caller_prompt *prompts;
     uint32_t *segment_prompts; /* by number of the segment: that of its prompt, or NO_PLACE */
@@ -239,8 +255,11 @@ struct plane {
     struct prompt *prompts; /* as many as segments */
     struct room **rooms;
     struct caller_recording *recordings;
+    struct srtp_key *keys;
+    uint64_t *released; /* handles of keys that are not used any more */
     struct ring commands;
     struct ring reports;
+    struct ring releases; /* with room for all that there are */
     _Alignas(CACHE_LINE) _Atomic bool stopping;
     _Atomic bool idle;
     _Alignas(CACHE_LINE) struct caller caller;
@@ -259,6 +278,8 @@ struct plane {
     struct iovec vectors[RECEIVE_BATCH];
     union address sources[RECEIVE_BATCH];
     uint8_t packets[RECEIVE_BATCH][RTP_MAX_BYTES];
+    int ahead_fd; /* memory that the kernel writes, and where we read it: see next_frame() */
+    const uint8_t *ahead;
     uint8_t crossed[RTP_MAX_BYTES]; /* the audio of a packet in the other law */
     struct epoll_event ready[READY_BATCH];
     _Alignas(struct cmsghdr) uint8_t stamps[RECEIVE_BATCH][ARRIVAL_BYTES];
@@ -296,6 +317,15 @@ static inline uint32_t room_count(const struct plane_config *config)
 static inline uint32_t recording_count(const struct plane_config *config)
 {
     return config->max_calls * 2 * PLANE_MAX_RECORDINGS;
+}
+
+/* Two a call, and two that were before, of calls that are closing too; a power of two. */
+static inline uint32_t key_count(const struct plane_config *config)
+{
+    uint32_t count = 8;
+    while (count < config->max_calls * 8)
+        count *= 2;
+    return count;
 }
 
 static inline int64_t clock_ns(void)
@@ -408,12 +438,31 @@ bool is_audio(const struct call *call, const struct rtp *rtp);
 bool is_event(const struct call *call, const struct rtp *rtp);
 void unconfine(struct call *call);
 void prepare_receive(struct plane *p);
-void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
+
+/* What is encrypted is decrypted where it lies. */
+void receive_packet(struct plane *p, struct call *call, uint8_t *data, size_t bytes,
                     const union address *source);
 
 /* What has arrived, as far as the budget of this round goes. */
 void receive(struct plane *p, struct call *call);
 void watch_silence(struct plane *p, struct call *call);
+
+/* ---- protect.c ----------------------------------------------------------------------- */
+
+/* The caller's side: make keys for a command. Negative: there is no memory, or no place. */
+int take_keys(struct plane *p, const struct plane_key *send, const struct plane_key *receive,
+              struct key_handles *out);
+void free_keys(struct plane *p, const struct key_handles *made);
+void take_releases(struct plane *p);
+void free_all_keys(struct plane *p);
+
+/* The media thread's: use them. False: they are not known. */
+bool protect(struct plane *p, struct call *call, const struct key_handles *asked);
+void use_next_key(struct plane *p, struct call *call);
+void release_keys(struct plane *p, struct call *call);
+
+/* The next frame of a segment, to be read by us and not by the kernel alone. NULL: it is not there any more. */
+const uint8_t *next_frame(struct plane *p, struct call *call, const struct segment *segment);
 
 /* ---- relay.c ------------------------------------------------------------------------- */
 

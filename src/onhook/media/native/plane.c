@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 
 enum {
     MAX_CALLS = 1 << 20,
     MAX_RING = 1 << 20,
+    AHEAD_BYTES = AHEAD_FRAMES * PLANE_FRAME_BYTES,
 };
 
 static bool power_of_two(uint32_t value)
@@ -27,6 +29,7 @@ static void free_caller(struct caller *caller)
     free(caller->segment_places.all);
     free(caller->room_places.all);
     free(caller->recording_places.all);
+    free(caller->key_places.all);
     free(caller->calls);
     free(caller->prompts);
     free(caller->segment_prompts);
@@ -42,6 +45,11 @@ static void free_plane(struct plane *p)
         close(p->wake_fd);
     if (p->epoll_fd >= 0)
         close(p->epoll_fd);
+    if (p->ahead)
+        munmap((void *)(uintptr_t)p->ahead, AHEAD_BYTES);
+    if (p->ahead_fd >= 0)
+        close(p->ahead_fd);
+    free_all_keys(p);
     free_caller(&p->caller);
     free(p->command);
     free(p->report);
@@ -51,6 +59,8 @@ static void free_plane(struct plane *p)
     free(p->prompts);
     free(p->rooms);
     free(p->recordings);
+    free(p->keys);
+    free(p->released);
     free(p);
 }
 
@@ -61,7 +71,8 @@ static bool allocate_caller(struct caller *caller, const struct plane_config *co
                   places_make(&caller->prompt_places, segments) &&
                   places_make(&caller->segment_places, segments) &&
                   places_make(&caller->room_places, room_count(config)) &&
-                  places_make(&caller->recording_places, recording_count(config));
+                  places_make(&caller->recording_places, recording_count(config)) &&
+                  places_make(&caller->key_places, key_count(config));
     caller->calls = calloc(config->max_calls, sizeof *caller->calls);
     caller->prompts = calloc(segments, sizeof *caller->prompts);
     caller->segment_prompts = calloc(segments, sizeof *caller->segment_prompts);
@@ -80,8 +91,23 @@ static bool allocate_tables(struct plane *p, const struct plane_config *config)
     p->prompts = calloc(segment_count(config), sizeof *p->prompts);
     p->rooms = calloc(room_count(config), sizeof *p->rooms);
     p->recordings = calloc(recording_count(config), sizeof *p->recordings);
+    p->keys = calloc(key_count(config), sizeof *p->keys);
+    p->released = calloc(key_count(config), sizeof *p->released);
     return p->command && p->report && p->calls && p->signs && p->segments && p->prompts &&
-           p->rooms && p->recordings;
+           p->rooms && p->recordings && p->keys && p->released;
+}
+
+/* Frames that the kernel writes and we read. */
+static int make_ahead(struct plane *p)
+{
+    p->ahead_fd = memfd_create("onhook-frames", MFD_CLOEXEC);
+    if (p->ahead_fd < 0 || ftruncate(p->ahead_fd, AHEAD_BYTES) < 0)
+        return -errno;
+    void *at = mmap(NULL, AHEAD_BYTES, PROT_READ, MAP_SHARED, p->ahead_fd, 0);
+    if (at == MAP_FAILED)
+        return -errno;
+    p->ahead = at;
+    return 0;
 }
 
 int allocate(struct plane *p)
@@ -92,10 +118,11 @@ int allocate(struct plane *p)
         return -ENOMEM;
     p->commands.size = p->config.command_ring;
     p->reports.size = p->config.event_ring;
+    p->releases.size = key_count(&p->config);
     p->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     p->wake_fd = p->event_fd < 0 ? -1 : eventfd(0, EFD_CLOEXEC);
     p->epoll_fd = p->wake_fd < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
-    return p->epoll_fd < 0 ? -errno : 0;
+    return p->epoll_fd < 0 ? -errno : make_ahead(p);
 }
 
 /* Signals are the main thread's affair. */
@@ -120,7 +147,7 @@ int plane_start(plane **out, const struct plane_config *config)
         return -ENOMEM;
     memset(p, 0, sizeof *p);
     p->config = *config;
-    p->event_fd = p->wake_fd = p->epoll_fd = -1;
+    p->event_fd = p->wake_fd = p->epoll_fd = p->ahead_fd = -1;
     law_prepare();
     tones_prepare();
     p->timeout_ticks = config->rtp_timeout_ms;

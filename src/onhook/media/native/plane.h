@@ -24,6 +24,8 @@ enum {
     PLANE_ROOM_MEMBERS = 8,
     PLANE_LATCHES = 4,
     PLANE_CNAME_BYTES = 16,
+    PLANE_MASTER_BYTES = 30,   /* an SRTP master key, and behind it its salt */
+    PLANE_MKI_BYTES = 16,
     PLANE_MAX_RECORDINGS = 4,  /* of one call and not yet reported */
     PLANE_MAX_DIGITS = 64,     /* of one plane_send_digits() */
     PLANE_HELD = 1,            /* accepted, but the ring was full: call plane_flush() soon */
@@ -70,12 +72,21 @@ struct plane_latching {
     int anybody;            /* any address at all */
 };
 
+/* A master key of SRTP, for AES_CM_128_HMAC_SHA1_80 or _32 (RFC 3711, RFC 4568). */
+struct plane_key {
+    uint8_t master[PLANE_MASTER_BYTES];
+    uint8_t tag_bytes; /* 10 or 4 */
+    uint8_t mki_bytes; /* PLANE_MKI_BYTES at the most; 0: its packets have none. Only of what is received */
+    uint8_t mki[PLANE_MKI_BYTES];
+};
+
 struct plane_call {
     int fd;                /* of plane_bind(); the plane's from a successful plane_open() on */
     const char *remote_ip; /* in digits, IPv4 or IPv6 as the socket is; unicast */
     uint16_t remote_port;  /* not 0 */
     struct plane_format format;
     struct plane_latching latching;
+    const struct plane_key *send_key, *receive_key; /* both, or NULL: in the clear. See plane_protect() */
     uint32_t ssrc; /* these three: random (RFC 3550 section 5.1) */
     uint32_t timestamp;
     uint16_t sequence;
@@ -109,6 +120,8 @@ struct plane_stats {
     uint64_t reported_jitter;  /* in samples */
     uint64_t round_trip_us;    /* 0: not known */
     uint64_t rtcp_refused;     /* datagrams that are no RTCP, or not the peer's */
+    uint64_t unauthentic;      /* where SRTP was agreed: in the clear, altered, or under another key */
+    uint64_t replayed;         /* likewise: here before, or older than can be told */
 };
 
 struct plane_recorded {
@@ -220,6 +233,14 @@ int plane_latch(plane *p, uint64_t handle, const struct plane_latching *latching
 
 /* Something else was agreed (re-INVITE): what is sent from now on follows it. -EINVAL, -ENOENT. */
 int plane_agree(plane *p, uint64_t handle, const struct plane_format *format);
+
+/* SRTP is agreed, or has new keys (re-INVITE): from now on nothing is sent or taken in the clear, and that
+ * stays so. The first time both are needed; later NULL stays as it was. What the peer sends under its old key
+ * counts until 2 s after its new one was heard. With `later`, ours is used once the peer has used its
+ * own new one, which says that it has read our answer, or after 1 s. The keys are copied. -EINVAL, -ENOENT,
+ * -ENOMEM, -ENOBUFS. */
+int plane_protect(plane *p, uint64_t handle, const struct plane_key *send,
+                  const struct plane_key *receive, int later);
 
 /* RTCP of a call (RFC 3550 section 6). */
 struct plane_rtcp {

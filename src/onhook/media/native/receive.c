@@ -186,7 +186,7 @@ static bool is_peer_elsewhere(const struct plane *p, const struct call *call, co
             silent_for(p, call) >= LATCH_MOVED_TICKS);
 }
 
-void receive_packet(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
+void receive_packet(struct plane *p, struct call *call, uint8_t *data, size_t bytes,
                            const union address *source)
 {
     struct rtp rtp;
@@ -198,6 +198,8 @@ void receive_packet(struct plane *p, struct call *call, const uint8_t *data, siz
             call->stats.rtcp_refused++;
         return;
     }
+    if (call->srtp.on && !srtp_open(&call->srtp, p->tick, data, &bytes, &call->stats))
+        return;
     if (!parse_rtp(data, bytes, &rtp)) {
         call->stats.malformed++;
         return;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static struct rtcp_call as_reported(const struct plane *p, const struct call *call)
+static struct rtcp_call as_reported(const struct plane *p, struct call *call)
 {
     return (struct rtcp_call){
         .rtp_fd = call->fd,
@@ -16,6 +16,7 @@ static struct rtcp_call as_reported(const struct plane *p, const struct call *ca
         .packets = call->stats.sent_packets,
         .octets = call->stats.sent_bytes - call->stats.sent_packets * RTP_HEADER_BYTES,
         .tick = p->tick,
+        .srtp = call->srtp.on ? &call->srtp : NULL,
     };
 }
 

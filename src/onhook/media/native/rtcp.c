@@ -201,7 +201,7 @@ static union address destination(const struct rtcp *rtcp, const struct rtcp_call
 
 static void transmit(struct rtcp *rtcp, const struct rtcp_call *call, bool bye)
 {
-    uint8_t packet[RTCP_MAX_BYTES], *end = put_report(packet, rtcp, call);
+    uint8_t packet[RTCP_MAX_BYTES + SRTP_TRAILER_BYTES], *end = put_report(packet, rtcp, call);
     end = put_description(end, rtcp, call->ssrc);
     if (bye)
         end = put_word(put_head(end, 1, BYE, 8), call->ssrc);
@@ -209,10 +209,13 @@ static void transmit(struct rtcp *rtcp, const struct rtcp_call *call, bool bye)
     int fd = rtcp->mux ? call->rtp_fd : rtcp->fd;
     if (fd < 0 || rtcp->silent)
         return; /* it asked for none */
+    size_t bytes = (size_t)(end - packet);
+    if (call->srtp && !srtp_seal_rtcp(call->srtp, packet, &bytes))
+        return;
     rtcp->sent++;
     /* lost like any other packet, should the system refuse it */
-    ssize_t sent = sendto(fd, packet, (size_t)(end - packet), MSG_DONTWAIT | MSG_NOSIGNAL,
-                          &to.any, address_bytes(&to));
+    ssize_t sent =
+        sendto(fd, packet, bytes, MSG_DONTWAIT | MSG_NOSIGNAL, &to.any, address_bytes(&to));
     (void)sent;
 }
 
@@ -346,6 +349,15 @@ bool rtcp_take(struct rtcp *rtcp, const struct rtcp_call *call, const uint8_t *d
                const union address *source, int64_t arrived_ns, struct plane_stats *stats)
 {
     struct rtcp_news news;
+    uint8_t plain[READ_BYTES];
+    if (call->srtp) {
+        if (bytes > sizeof plain)
+            return false;
+        memcpy(plain, data, bytes);
+        if (!srtp_open_rtcp(call->srtp, call->tick, plain, &bytes, stats))
+            return false;
+        data = plain;
+    }
     if (!rtcp_read(data, bytes, call->ssrc, &news)) {
         stats->rtcp_refused++;
         return false;

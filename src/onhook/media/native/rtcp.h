@@ -9,6 +9,7 @@
 #include "plane.h"
 
 #include "address.h"
+#include "srtp.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -82,6 +83,7 @@ struct rtcp_call {
     uint16_t sequence; /* of the next packet */
     uint64_t packets, octets; /* that were sent, of payload */
     uint64_t tick;
+    struct srtp *srtp; /* NULL: in the clear */
 };
 
 /* Begin: the first report is due within a few seconds. */

@@ -20,6 +20,7 @@
 #include "silence.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum { NOISE_ROUNDS = 5 /* from one packet of comfort noise to the next */ };
 
@@ -31,8 +32,23 @@ bool was_refused(struct call *call, ssize_t result)
     return refused;
 }
 
+/* The two parts become one, which is encrypted: the first. */
+static bool seal(struct call *call, struct iovec parts[2], uint8_t *sealed)
+{
+    size_t bytes = RTP_HEADER_BYTES + parts[1].iov_len;
+    if (!parts[1].iov_base || parts[1].iov_len > RTP_MAX_BYTES)
+        return false;
+    memcpy(sealed, parts[0].iov_base, RTP_HEADER_BYTES);
+    memcpy(sealed + RTP_HEADER_BYTES, parts[1].iov_base, parts[1].iov_len);
+    if (!srtp_seal(&call->srtp, sealed, RTP_HEADER_BYTES, &bytes))
+        return false;
+    parts[0] = (struct iovec){.iov_base = sealed, .iov_len = bytes};
+    return true;
+}
+
 /* The payload goes to the kernel from where it lies: no copy, and a prompt file that was cut short
- * behind our back is an EFAULT here where touching it would be a SIGBUS. */
+ * behind our back is an EFAULT here where touching it would be a SIGBUS. What is encrypted was
+ * made readable() before. */
 bool send_packet(struct call *call, const struct outgoing *packet)
 {
     uint8_t header[RTP_HEADER_BYTES] = {0x80};
@@ -47,6 +63,13 @@ bool send_packet(struct call *call, const struct outgoing *packet)
         {.iov_base = (void *)(uintptr_t)packet->payload, .iov_len = packet->bytes},
     };
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    uint8_t sealed[RTP_HEADER_BYTES + RTP_MAX_BYTES + SRTP_TRAILER_BYTES];
+    if (call->srtp.on && !seal(call, parts, sealed)) {
+        call->stats.send_errors++;
+        return false;
+    }
+    if (call->srtp.on)
+        message.msg_iovlen = 1;
     if (!call->connected) {
         message.msg_name = &call->peer;
         message.msg_namelen = address_bytes(&call->peer);
@@ -59,7 +82,7 @@ bool send_packet(struct call *call, const struct outgoing *packet)
         return false;
     }
     call->stats.sent_packets++;
-    call->stats.sent_bytes += (uint64_t)sent;
+    call->stats.sent_bytes += RTP_HEADER_BYTES + packet->bytes;
     return true;
 }
 
@@ -179,7 +202,10 @@ void send_frame(struct plane *p, struct call *call)
         send_digit(p, call, segment);
     } else {
         const uint8_t *frames = segment->frames[law_of(call->payload_type)];
-        transmit_frame(p, call, frames + (size_t)segment->sent * PLANE_FRAME_BYTES);
+        const uint8_t *frame = frames + (size_t)segment->sent * PLANE_FRAME_BYTES;
+        if (call->srtp.on && !call->on_hold)
+            frame = next_frame(p, call, segment);
+        transmit_frame(p, call, frame);
         segment->sent++;
     }
     if (segment->sent < segment->count)

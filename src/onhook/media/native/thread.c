@@ -36,6 +36,9 @@ void serve_slot(struct plane *p, struct slot *slot)
 {
     struct call *next;
     for (struct call *call = slot->first; call; call = call->next)
+        if (call->srtp.on)
+            use_next_key(p, call);
+    for (struct call *call = slot->first; call; call = call->next)
         if (call->playing)
             send_frame(p, call);
         else if (is_quiet(p, call))
