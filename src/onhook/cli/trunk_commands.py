@@ -1,8 +1,9 @@
-"""``onhook trunk add|set|load|list|show|remove``."""
+"""``onhook trunk add|set|load|list|show|test|remove``."""
 
 import inspect
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -132,6 +133,24 @@ def show(name: Name, data: Data = None, as_json: Json = False) -> None:
         ("option", "value", ""),
         [(key, said(value), mark) for (key, value), mark in zip(found.items(), marks, strict=True)],
     )
+
+
+@commands.command("test")
+def test(
+    name: Name,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, max=32, help="Seconds that each of its addresses has.")
+    ] = 6.0,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a trunk by OPTIONS whether it is there. Status 1 if it is not, or refuses the credentials."""
+    from onhook.cli import trunk_probe
+
+    probed = run(trunk_probe.probe_stored(settings_of(data=data).data, name, timeout))
+    print(json.dumps(asdict(probed)) if as_json else f"{name}: {probed.detail}")
+    if not probed.ok:
+        raise typer.Exit(1)
 
 
 @commands.command("remove")

@@ -1,0 +1,128 @@
+"""One OPTIONS through a trunk, from a port of its own, and what came of it (RFC 3261 11)."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import structlog
+
+from onhook import __version__
+from onhook.calls.trunks import trunk_of
+from onhook.cli.errors import CommandError
+from onhook.cli.opening import opened
+from onhook.cli.trunks import found
+from onhook.phone import SipEndpoint, Trunk
+from onhook.phone.addresses import Address, transport_of
+from onhook.phone.digest import Authenticator
+from onhook.phone.message import Response
+from onhook.phone.outside.client import PATIENCE_S, Outcome, TrunkClient
+from onhook.phone.registration.messages import options
+from onhook.phone.registration.pinger import NOT_THERE
+from onhook.phone.reply import phrase_text
+from onhook.store import KeyringError
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What came of it: ``ok`` if calls may go that way. ``status`` is None without an answer, and
+    ``address`` then lists where one was waited for."""
+
+    trunk: str
+    ok: bool
+    status: int | None
+    address: str
+    round_trip_ms: float | None
+    detail: str
+
+
+async def probe_stored(
+    data: Path, name: str, patience_s: float, database_url: str | None = None
+) -> Probed:
+    """Asks the trunk of this name. Raises :class:`CommandError`."""
+    async with opened(data, database_url) as (store, keyring):
+        record = await found(store, name)
+        try:
+            trunk = trunk_of(record, keyring)
+        except (KeyringError, ValueError) as error:
+            raise CommandError(f"The trunk {name} cannot be used: {error}.") from error
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    return await probe(trunk, patience_s)
+
+
+async def probe(trunk: Trunk, patience_s: float = PATIENCE_S) -> Probed:
+    """Asks a trunk; each of its addresses has so many seconds for its answer."""
+    endpoint = SipEndpoint(
+        on_call=lambda call: None, trusted_peers=(), user_agent=f"Onhook/{__version__}"
+    )
+    try:
+        await endpoint.start(_wildcard(trunk), 0)
+        addresses = await _located(endpoint, trunk)
+        if not addresses:
+            why = f"{trunk.next_hop.host} has no address that DNS knows of."
+            return Probed(trunk.name, False, None, "", None, why)
+        return _told(trunk, addresses, await _asked(endpoint, trunk, patience_s))
+    except OSError as error:
+        raise CommandError(f"No OPTIONS can be sent from here: {error.strerror}.") from error
+    finally:
+        await endpoint.close()
+
+
+async def _located(endpoint: SipEndpoint, trunk: Trunk) -> Sequence[Address]:
+    """The same that the request is going to find; they are cached."""
+    loop = asyncio.get_running_loop()
+    known: asyncio.Future[Sequence[Address]] = loop.create_future()
+    endpoint.locate(trunk, known.set_result)
+    return await known
+
+
+async def _asked(endpoint: SipEndpoint, trunk: Trunk, patience_s: float) -> Outcome:
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[Outcome] = loop.create_future()
+    client = TrunkClient(trunk, endpoint, loop, loop.time, patience_s=patience_s)
+    client.ask(options(trunk, endpoint.sent_by), outcome.set_result)
+    return await outcome
+
+
+def _told(trunk: Trunk, addresses: Sequence[Address], outcome: Outcome) -> Probed:
+    response = outcome.response
+    if response is None:
+        where = ", ".join(map(_written, addresses))
+        why = f"No answer from {where}: look at --proxy and --transport, and whether a firewall is between."
+        return Probed(trunk.name, False, None, where, None, why)
+    where = _written(outcome.address) if outcome.address else ""
+    took_ms = round(outcome.round_trip_s * 1000, 1)
+    status = response.status
+    said = f"{status} {phrase_text(response.phrase)}".rstrip()
+    ok = status not in NOT_THERE and status not in (401, 407)
+    detail = f"{where} answers {said} after {took_ms:g} ms{_meaning(trunk, response)}"
+    return Probed(trunk.name, ok, status, where, took_ms, detail)
+
+
+def _meaning(trunk: Trunk, response: Response) -> str:
+    """What an answer that is not 200 says of the trunk."""
+    status = response.status
+    if status < 300:
+        return "."
+    if status in (401, 407):
+        credentials = Authenticator(trunk.digest_user, trunk.password)
+        if credentials.take(response, ()):
+            return ": it does not accept the user name and password."
+        return f": {credentials.refusal}."
+    if status in NOT_THERE:
+        return ": nobody behind it is there."
+    return ". It is there; whether it takes calls, only a call can tell."
+
+
+def _written(address: Address) -> str:
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{host}:{address[1]} ({transport_of(address)})"
+
+
+def _wildcard(trunk: Trunk) -> str:
+    try:
+        return "::" if ip_address(trunk.next_hop.host).version == 6 else "0.0.0.0"
+    except ValueError:
+        return "0.0.0.0"
