@@ -26,7 +26,7 @@ from onhook.store.json_columns import (
     WordsColumn,
 )
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest migration; a database that says so needs none."""
 
 metadata = MetaData(
@@ -212,6 +212,23 @@ trunks = Table(
     Column("client_key", Text, nullable=False, server_default=""),
     Column("inbound", WordsColumn, nullable=False, server_default=""),
 )
+
+trunk_states = Table(
+    "trunk_states",
+    metadata,
+    Column("trunk", String(40), primary_key=True),
+    Column("worker", String(40), nullable=False),
+    Column("up", Boolean),
+    Column("registered_until_ms", BigInteger),
+    Column("answered_ms", BigInteger),
+    Column("round_trip_us", BigInteger),
+    Column("failures", Integer, nullable=False),
+    Column("sip_code", Integer, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("service_route", WordsColumn, nullable=False),
+)
+"""Beside the trunks, not in them: one is the operator's, the other is written by the worker that looks
+after it."""
 
 rates = Table(
     "rates",
