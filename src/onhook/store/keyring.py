@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import os
 import secrets
 import string
@@ -13,6 +14,7 @@ from cryptography.fernet import Fernet, InvalidToken
 KEY_FILE = "secret.key"
 CREDENTIAL_CHARACTERS = 16
 _FINGERPRINT = b"onhook key fingerprint\n"
+_NAMES = b"onhook names\n"
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -27,6 +29,11 @@ class Keyring:
         self._fernet = Fernet(key)
         self.fingerprint = hashlib.sha256(_FINGERPRINT + key).hexdigest()[:32]
         """Tells this key from others, and nothing of it."""
+        self._name_key = hashlib.sha256(_NAMES + key).digest()
+
+    def name_for(self, text: str) -> str:
+        """A name that nobody can guess who has not the key, and that is the same for the same text."""
+        return hmac.new(self._name_key, text.encode(), hashlib.sha256).hexdigest()[:20]
 
     @classmethod
     def open(cls, directory: Path, *, make: bool = True) -> "Keyring":

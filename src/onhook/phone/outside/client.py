@@ -96,6 +96,8 @@ class TrunkClient:
         self._authenticator = self._fresh()
         self._preferred: Address | None = None
         self._asking: _Asking | None = None
+        self.found: tuple[Address, ...] = ()
+        """The addresses of the trunk, as they were found last."""
 
     def ask(self, request: OutsideRequest, on_outcome: OnOutcome) -> None:
         """Send a request; `on_outcome` hears once what came of it, never from within."""
@@ -113,6 +115,7 @@ class TrunkClient:
 
     def in_order(self, found: Sequence[Address]) -> list[Address]:
         """The addresses as they are to be tried."""
+        self.found = tuple(found)
         first = [address for address in found if address == self._preferred]
         return [*first, *(address for address in found if address not in first)][:MAX_ADDRESSES]
 

@@ -92,6 +92,12 @@ class TrunkRegistration:
         """The registrar keeps our Contact until then, by `now`; 0 is not at all."""
         return self._was.until_s
 
+    def is_at(self, host: str) -> bool:
+        """Whether this numeric host is one of the registrar's, and keeps our Contact."""
+        known = any(address[0] == host for address in self._client.found)
+        granted = self.address is not None and self.address[0] == host
+        return (known or granted) and self._was.is_valid(self._now())
+
     def start(self) -> None:
         """Register."""
         self._happens(machine.Started())
