@@ -33,13 +33,14 @@ class TrunkClaims:
         mine: set[str] = set()
         for name in wanted:
             state = self.states.get(name)
-            if (state is not None and state.worker == self._worker) or (
-                (state is None or not self._lives(state.worker)) and await self._claim(name, state)
-            ):
+            ours = state is not None and state.worker == self._worker
+            if ours or await self._take_from_nobody(name, state):
                 mine.add(name)
         return frozenset(mine)
 
-    async def _claim(self, name: str, state: TrunkState | None) -> bool:
+    async def _take_from_nobody(self, name: str, state: TrunkState | None) -> bool:
+        if state is not None and self._lives(state.worker):
+            return False
         seen = state.worker if state is not None else None
         return await claim_trunk(self._store, name, self._worker, seen)
 

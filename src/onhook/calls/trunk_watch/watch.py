@@ -93,6 +93,13 @@ class TrunkWatch:
         for keeper in self._keepers.values():
             keeper.look()
         await self._show()
+        await self._forget(
+            [
+                state.trunk
+                for state in self._claims.states.values()
+                if state.worker == self._worker and state.trunk not in ways
+            ]
+        )
 
     async def end(self) -> None:
         """Takes every registration back; another worker may have the trunks then."""
@@ -106,10 +113,7 @@ class TrunkWatch:
                 await self._all_gone.wait()
         except TimeoutError:
             log.warning("trunk_registration_left", trunks=sorted(self._ending))
-        try:
-            await let_trunks_go(self._store, self._worker, kept)
-        except SQLAlchemyError as error:
-            log.warning("trunks_not_let_go", error=type(error).__name__)
+        await self._forget(kept)
 
     def close(self) -> None:
         """Stops everything without a word to anybody."""
@@ -195,6 +199,15 @@ class TrunkWatch:
     def _note_gone(self) -> None:
         if self._over and not self._ending:
             self._all_gone.set()
+
+    async def _forget(self, names: Sequence[str]) -> None:
+        """Nothing is known of these trunks any more, and nobody looks after them."""
+        if not names:
+            return
+        try:
+            await let_trunks_go(self._store, self._worker, names)
+        except SQLAlchemyError as error:
+            self._unread(error)
 
     def _unread(self, error: Exception) -> None:
         """The store cannot be read. Where others share it, another worker may have our trunks before long."""

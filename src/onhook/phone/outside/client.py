@@ -55,11 +55,15 @@ class OutsideSignalling(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a request: the response, and who gave it in what time; None if nobody did."""
+    """What came of a request: the response, and who gave it in what time; None if nobody did.
+
+    `unanswered` says why its challenge was not answered: a clause about the peer, or empty.
+    """
 
     response: Response | None
     address: Address | None = None
     round_trip_s: float = 0.0
+    unanswered: str = ""
 
     @property
     def status(self) -> int:
@@ -139,6 +143,11 @@ class TrunkClient:
             data, address, branch=branch, method=request.method, on_final=on_final
         )
 
+    @property
+    def refusal(self) -> str:
+        """Why the last challenge is not answered; empty if it is."""
+        return self._authenticator.refusal
+
     def take_challenge(self, response: Response, tried: Sequence[int]) -> bool:
         """Whether the request is to be sent once more, with credentials."""
         return self._authenticator.take(response, tried)
@@ -170,8 +179,7 @@ class TrunkClient:
         asking.on_outcome(outcome)
 
     def _fresh(self) -> Authenticator:
-        trunk = self.trunk
-        return Authenticator(trunk.auth_user or trunk.username, trunk.password)
+        return Authenticator(self.trunk.digest_user, self.trunk.password)
 
 
 OnFinal = Callable[[Response | None], None]
@@ -240,7 +248,7 @@ class _Asking:
         elif self._client.take_challenge(response, tried):
             self._send(address, (*tried, response.status))
         else:
-            self._end(Outcome(response, address, round_trip_s))
+            self._end(Outcome(response, address, round_trip_s, self._client.refusal))
 
     def _end(self, outcome: Outcome) -> None:
         self.over()

@@ -93,10 +93,11 @@ def service_route(response: Response) -> tuple[str, ...]:
     return tuple(values) if fits and all(value.isprintable() for value in values) else ()
 
 
-def why(status: int, *, has_credentials: bool) -> str:
-    """What a failed registration means, and what to do; `status` 0 is no answer."""
+def why(status: int, unanswered: str = "") -> str:
+    """What a failed registration means, and what to do; `status` 0 is no answer, `unanswered` why its
+    challenge was not answered."""
     if status in (401, 407):
-        return _CREDENTIALS if has_credentials else _NO_CREDENTIALS
+        return f"The registrar wants to know us, and {unanswered or 'asks again'}: {_CREDENTIALS}"
     if status in _HINTS:
         return _HINTS[status]
     if 300 <= status < 400:
@@ -107,10 +108,8 @@ def why(status: int, *, has_credentials: bool) -> str:
 
 
 _CREDENTIALS = (
-    "The user name or the password is wrong, or its challenge is of a kind that cannot be answered: "
     "see 'onhook trunk set --username --auth-user', and the variable ONHOOK_TRUNK_PASSWORD."
 )
-_NO_CREDENTIALS = "It wants a password: set one with the variable ONHOOK_TRUNK_PASSWORD."
 _HINTS = {
     0: "None of its addresses answers: look at --proxy, --transport, and whether a firewall is between.",
     200: "It answers 200 and grants no time.",
