@@ -1,6 +1,7 @@
 """Where calls come in: whose number is called, on what terms, and who is rejected."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from onhook.calls.pricing import Terms
 from onhook.calls.register import CallRegister
 from onhook.calls.services import CallServices
 from onhook.phone.cause import SipCause
+from onhook.phone.identity import PhoneUser
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallListener
 from onhook.phone.sdp import RemoteMedia
@@ -77,10 +79,20 @@ class _Called:
 class Arrivals:
     """Takes the calls that come in."""
 
-    def __init__(self, services: CallServices, register: CallRegister, country: str = "") -> None:
+    def __init__(
+        self,
+        services: CallServices,
+        register: CallRegister,
+        country: str = "",
+        *,
+        registered: Callable[[str], Sequence[str] | None] = lambda user: None,
+    ) -> None:
+        """`registered` gives the numbers of the trunk at which we registered a user part; None if we did
+        not."""
         self._services = services
         self._register = register
         self._country = country
+        self._registered = registered
         self._tasks: set[asyncio.Task[None]] = set()
 
     def arrive(self, leg: IncomingCall) -> CallListener:
@@ -122,11 +134,20 @@ class Arrivals:
         return _Called(number, forward_to, told_as, terms)
 
     async def _number(self, leg: IncomingCall) -> Number | None:
-        """The number of ours that is called, by whichever reading of what the trunk wrote."""
-        for reading in numbers.callable_readings(leg.called, self._country):
-            found = await self._services.directory.number(reading)
-            if found is not None:
-                return found
+        """The number of ours that is called, by whichever reading of what the trunk wrote.
+
+        A registrar calls our Contact, and says elsewhere whom the call is for. If it does not say, the call
+        is for the number that the trunk itself has.
+        """
+        registered = self._registered(leg.called.text)
+        named = (
+            (leg.called,) if registered is None else (*leg.addressed, *map(PhoneUser, registered))
+        )
+        for user in named:
+            for reading in numbers.callable_readings(user, self._country):
+                found = await self._services.directory.number(reading)
+                if found is not None:
+                    return found
         return None
 
     def _let_in(

@@ -78,11 +78,27 @@ class Dialler(Protocol):
         """The address of ours that a numeric peer is told. Raises OSError without a route."""
 
 
+class TrunkHealths(Protocol):
+    """Knows how trunks are (calls.trunk_watch)."""
+
+    def is_bad(self, name: str) -> bool:
+        """Whether a trunk that is asked regularly is not well."""
+
+    def noted(self, name: str, *, absent: bool) -> None:
+        """What a call through a trunk came to: it was there, or not."""
+
+
 class Outbound:
     """Places calls through the trunks of a callee."""
 
-    def __init__(self, dialler: Dialler, timers: Clock | None = None) -> None:
+    def __init__(
+        self,
+        dialler: Dialler,
+        timers: Clock | None = None,
+        health: TrunkHealths | None = None,
+    ) -> None:
         """``timers`` are those of the event loop unless a test says otherwise."""
+        self._health = health
         self.dialler = dialler
         self.timers: Clock = timers or asyncio.get_running_loop()
         self.counters: Counter[tuple[str, str]] = Counter()
@@ -109,13 +125,18 @@ class Outbound:
         return leg
 
     def in_order(self, routes: Sequence[Route]) -> Sequence[Route]:
-        """The routes as they are to be tried: those that were not there come last."""
-        now_s = clock.now_s()
-        return sorted(routes, key=lambda route: self._resting.get(route.name, 0.0) > now_s)
+        """The routes as they are to be tried: those that were not there, or are not well, come last."""
+        return sorted(routes, key=lambda route: self._comes_last(route.name))
+
+    def _comes_last(self, name: str) -> bool:
+        resting = self._resting.get(name, 0.0) > clock.now_s()
+        return resting or (self._health is not None and self._health.is_bad(name))
 
     def note(self, route: Route, outcome: str, *, absent: bool = False) -> None:
         """What a call through this trunk came to; ``absent`` if the trunk was not there."""
         self.counters[route.name, outcome] += 1
+        if self._health is not None and (absent or outcome in ("taken", "refused")):
+            self._health.noted(route.name, absent=absent)
         if absent:
             self._resting[route.name] = clock.now_s() + REST_S
         elif outcome == "taken":

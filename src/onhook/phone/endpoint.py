@@ -57,6 +57,8 @@ OnCall = Callable[[IncomingCall], CallListener | None]
 a call that is left without either is rejected with 480."""
 Admits = Callable[[str], bool]
 """Whether a new call from this numeric host is taken; must be quick."""
+TrunkOf = Callable[[Request], str]
+"""The name of the trunk that a request outside a dialog comes by, empty for none; must be quick."""
 _SHED = (("Retry-After", "5"),)
 """Soon: the next second may be quieter."""
 
@@ -73,7 +75,8 @@ class SipEndpoint(MessagePath):
     so that one which nobody knows of yet is not lost with the process; it has to ring, answer or
     reject within 200 ms as a rule (RFC 3261 17.2.1). `sends_audio_to` says which media addresses in
     digits can be sent to. What `admits` does not take gets 503 before
-    anything is kept of it; OPTIONS and requests of live calls are not asked about.
+    anything is kept of it; OPTIONS and requests of live calls are not asked about. What `trunk_of` knows the
+    trunk of is taken though it comes from outside `trusted_peers`.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class SipEndpoint(MessagePath):
         retry_after_s: int = 30,
         trying: bool = True,
         admits: Admits = lambda host: True,
+        trunk_of: TrunkOf = lambda request: "",
         sends_audio_to: Callable[[str], bool] = lambda ip: not is_ipv6(ip),
         timers: SipTimers | None = None,
         clock: Clock | None = None,
@@ -104,6 +108,7 @@ class SipEndpoint(MessagePath):
         self.draining = False
         self._on_call = on_call
         self._admits = admits
+        self._trunk_of = trunk_of
         self.sends_audio_to = sends_audio_to
         self._capacity = capacity
         self._retry_after = (("Retry-After", str(retry_after_s)),)
@@ -291,7 +296,7 @@ class SipEndpoint(MessagePath):
         call = self._call_of(request)
         if call is not None and request.method != "CANCEL":
             call.requested(request)
-        elif not self._neighbours.trusts(request.source[0]):
+        elif not (self._neighbours.trusts(request.source[0]) or self._trunk_of(request)):
             self._refuse_stranger(request)
         elif request.method == "CANCEL":
             self._cancelled(request)
@@ -383,6 +388,7 @@ class SipEndpoint(MessagePath):
                 self._refuse_invite(invite, Refusal(482))
                 return
             call = IncomingCall(invite, dialog, self)
+            call.trunk = self._trunk_of(invite)
         except SdpError as error:
             refusal = refuse_description(error, self.sent_by(invite.source))
             self._refuse_invite(invite, refusal, str(error))

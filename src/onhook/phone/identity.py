@@ -62,6 +62,16 @@ def called_user(uri: str) -> PhoneUser:
     return PhoneUser(user, _context(uri))
 
 
+def addressed(request: Request) -> tuple[PhoneUser, ...]:
+    """Whom a request was for before the Request-URI became our Contact: P-Called-Party-ID (RFC 7315 4.2),
+    To."""
+    try:
+        named = [grammar.name_addr(value).uri for value in request.values("p-called-party-id")]
+    except ValueError:
+        named = []
+    return _users([*named, request.recipient.uri])
+
+
 def caller_of(request: Request) -> Caller:
     """Who calls, by the asserted identity (RFC 3325) or else by From; nobody, when that is withheld."""
     if _withheld(request):

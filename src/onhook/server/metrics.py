@@ -94,6 +94,10 @@ class Metrics:
         """Adds a counter of calls by trunk and outcome; ``count`` gives them by these two."""
         self.registry.register(_Trunks(count))
 
+    def watch_trunk_health(self, look: Callable[[], Mapping[str, Mapping[str, float]]]) -> None:
+        """Adds gauges of how trunks are; ``look`` gives by trunk those figures that are known."""
+        self.registry.register(_TrunkHealth(look))
+
     def watch_media(self, look: Callable[[], Mapping[str, float]]) -> None:
         """Adds one gauge a figure of the media plane; ``look`` gives them by name and unit."""
         self.registry.register(_Media(look))
@@ -140,6 +144,30 @@ class _Trunks(Collector):
         for key, value in self._count().items():
             counter.add_metric(key, value)
         yield counter
+
+
+_TRUNK_FIGURES = {
+    "up": "1 if a trunk is there, and we are registered where it wants that.",
+    "registered_until_seconds": "Until when a registration was granted, as Unix time.",
+    "last_answer_seconds": "When a trunk answered something last, as Unix time.",
+    "round_trip_seconds": "How long the last answer of a trunk took.",
+    "failures": "Registrations, or other requests to which a trunk was not there, that failed in a row.",
+}
+
+
+class _TrunkHealth(Collector):
+    def __init__(self, look: Callable[[], Mapping[str, Mapping[str, float]]]) -> None:
+        self._look = look
+
+    def collect(self) -> Iterator[Metric]:
+        """One gauge a figure, by trunk; what is not known of a trunk is left out."""
+        found = self._look()
+        for figure, meaning in _TRUNK_FIGURES.items():
+            gauge = GaugeMetricFamily(f"onhook_trunk_{figure}", meaning, labels=["trunk"])
+            for trunk, figures in found.items():
+                if figure in figures:
+                    gauge.add_metric([trunk], figures[figure])
+            yield gauge
 
 
 class _Media(Collector):

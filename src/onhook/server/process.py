@@ -40,6 +40,7 @@ from onhook.calls.recordings import web as recordings_web
 from onhook.calls.recordings.store import RecordingStore
 from onhook.calls.recovery import PhoneRecovery, settle
 from onhook.calls.register import CallRegister
+from onhook.calls.trunk_watch.watch import TrunkWatch
 from onhook.media.plane import MediaPlane
 from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
@@ -126,7 +127,8 @@ class Server:
                 return
             journal = Journal(store)
             stack.callback(journal.close)
-            directory = Directory(store, await _keyring(store, self._settings.data))
+            keyring = await _keyring(store, self._settings.data)
+            directory = Directory(store, keyring)
             self._health = Health(store, lease, lambda: journal.owes, self._settings.data)
             outbox, preparation, read_message = await self._open_web(stack, store, directory)
             recordings = self._open_recordings(stack)
@@ -136,8 +138,17 @@ class Server:
                 trusted_peers=self._settings.trusted_peers,
                 trying=False,  # a call rings once it is on disk, see LiveCall.begin
                 admits=self._admission(stack).admits,
+                trunk_of=lambda request: watch.trunk_of(request),
                 sends_audio_to=plane.reaches,
                 user_agent=f"Onhook/{__version__}",
+            )
+            watch = TrunkWatch(
+                store,
+                self._settings.worker,
+                directory.ways_out,
+                endpoint,
+                contact_user=keyring.name_for,
+                lease_s=self._settings.lease_s,
             )
             charging = Charging(store.money, self._settings.rate)
             control = call_control(
@@ -152,6 +163,7 @@ class Server:
                     recordings=recordings,
                     plane=plane,
                     endpoint=endpoint,
+                    watch=watch,
                     deliver=outbox.deliver,
                 )
             )
@@ -161,6 +173,8 @@ class Server:
             outbox.resume([(stored, progress_of(stored)) for stored in pending])
             await self._open_sip(stack, endpoint)
             self._watch_over(stack, store, journal, register)
+            stack.callback(watch.close)
+            _in_background(stack, watch.run())
             _in_background(stack, PhoneRecovery(store, endpoint, directory.ways_out).run(left))
             _in_background(stack, hand_over_replays(store, outbox.deliver))
             outbox.on_barred = register.untold
@@ -186,7 +200,7 @@ class Server:
             self._warm_voices()  # not before: loading them holds up the rest
             await self._stop.wait()
             if not lease.lost.is_set():
-                await self._wind_up(register, endpoint, outbox, lease)
+                await self._wind_up(register, endpoint, outbox, lease, watch)
             if lease.lost.is_set():
                 raise Superseded(lease.owner)
 
@@ -398,10 +412,17 @@ class Server:
         self._stop.set()
 
     async def _wind_up(
-        self, register: CallRegister, endpoint: SipEndpoint, outbox: Outbox, lease: Lease
+        self,
+        register: CallRegister,
+        endpoint: SipEndpoint,
+        outbox: Outbox,
+        lease: Lease,
+        watch: TrunkWatch,
     ) -> None:
-        """No new calls; running ones may end; the rest is hung up; the last notifications leave."""
+        """No new calls, and registrations taken back; running ones may end; the rest is hung up; the last
+        notifications leave."""
         endpoint.draining = True
+        leaving = asyncio.create_task(watch.end())
         draining = asyncio.create_task(register.drain(self._settings.drain_s))
         hurry = asyncio.create_task(self._stop_now.wait())
         await asyncio.wait((draining, hurry), return_when=asyncio.FIRST_COMPLETED)
@@ -414,6 +435,7 @@ class Server:
         register.hang_up_all()
         await register.emptied(_LAST_BYES_S)
         await outbox.drain(_LAST_NOTIFICATIONS_S)
+        await leaving
         log.info("stopped")
 
 

@@ -22,6 +22,7 @@ from onhook.calls.resources import Allocator
 from onhook.calls.rooms import Rooms
 from onhook.calls.services import CallServices
 from onhook.calls.switchboard import Switchboard
+from onhook.calls.trunk_watch.watch import TrunkWatch
 from onhook.media.plane import MediaPlane
 from onhook.phone.endpoint import SipEndpoint
 from onhook.server.metrics import Metrics
@@ -43,6 +44,7 @@ class Openings:
     recordings: RecordingStore
     plane: MediaPlane
     endpoint: SipEndpoint
+    watch: TrunkWatch
     deliver: Callable[[Notification], None]
 
 
@@ -61,8 +63,10 @@ def call_control(opened: Openings) -> CallControl:
     pricing = Pricing(directory, opened.charging, Credit(opened.store.money))
     in_progress = CallsInProgress(settings.max_calls)
     callees = Callees(directory)
-    rooms, outbound = Rooms(opened.plane.open_room), Outbound(opened.endpoint)
+    rooms = Rooms(opened.plane.open_room)
+    outbound = Outbound(opened.endpoint, health=opened.watch)
     opened.metrics.watch_trunks(lambda: outbound.counters)
+    opened.metrics.watch_trunk_health(opened.watch.figures)
     services = CallServices(
         worker=settings.worker,
         limits=_limits(settings),
@@ -86,7 +90,7 @@ def call_control(opened: Openings) -> CallControl:
     register = CallRegister()
     return CallControl(
         register,
-        Arrivals(services, register, settings.country),
+        Arrivals(services, register, settings.country, registered=opened.watch.registered),
         Switchboard(services, register, Placing(services, preparation, callees, register)),
     )
 

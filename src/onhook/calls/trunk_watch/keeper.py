@@ -84,10 +84,9 @@ class TrunkKeeper:
         if self._registration is not None:
             self._registration.abandon()
 
-    def comes_from_registrar(self, user: str, host: str) -> bool:
-        """Whether somebody at this numeric host who calls this user part calls what we registered."""
-        registration = self._registration
-        return registration is not None and user == self.user and registration.is_at(host)
+    def is_registered_at(self, host: str) -> bool:
+        """Whether this numeric host is one of the registrar's, and keeps our Contact."""
+        return self._registration is not None and self._registration.is_at(host)
 
     def noted(self, *, absent: bool) -> None:
         """What a call through it came to: it was there, or not."""

@@ -21,6 +21,8 @@ from onhook.calls.trunk_watch.claims import TrunkClaims
 from onhook.calls.trunk_watch.health import TrunkHealth
 from onhook.calls.trunk_watch.keeper import TrunkKeeper
 from onhook.calls.trunks import WayOut
+from onhook.phone.identity import called_user
+from onhook.phone.message import Request
 from onhook.phone.outside.client import OutsideSignalling
 from onhook.phone.timers import Clock
 from onhook.phone.trunk import Trunk
@@ -125,9 +127,10 @@ class TrunkWatch:
 
     # What others ask.
 
-    def health(self) -> dict[str, TrunkHealth]:
-        """What is known of the trunks that this worker looks after."""
-        return {name: keeper.health for name, keeper in self._keepers.items()}
+    def figures(self) -> dict[str, dict[str, float]]:
+        """What is known of the trunks that this worker looks after, as /metrics shows it."""
+        now_s = clock.now_s()
+        return {name: _figures(keeper.health, now_s) for name, keeper in self._keepers.items()}
 
     def is_bad(self, name: str) -> bool:
         """Whether a trunk that is asked regularly is not well, whichever worker asks it."""
@@ -145,13 +148,25 @@ class TrunkWatch:
         state = self._claims.states.get(name)
         return state.service_route if state is not None else ()
 
-    def registered_as(self, user: str, host: str) -> str:
-        """The name of the trunk by which somebody at this numeric host calls, who calls the user part of a
-        Contact that we registered; empty if it is none, or the host is none of its registrar's."""
-        for name, keeper in self._keepers.items():
-            if keeper.comes_from_registrar(user, host):
-                return name
-        return ""
+    def trunk_of(self, request: Request) -> str:
+        """The name of the trunk whose registrar sent a request; empty for none.
+
+        Its calls come by the trunk, whether it calls our Contact or writes the number in its place; where we
+        registered there several times, the Contact says which one it is.
+        """
+        host = request.source[0]
+        fitting = [keeper for keeper in self._keepers.values() if keeper.is_registered_at(host)]
+        if len(fitting) > 1:
+            user = _user(request)
+            fitting.sort(key=lambda keeper: keeper.user != user)
+        return fitting[0].name if fitting else ""
+
+    def registered(self, user: str) -> tuple[str, ...] | None:
+        """What may be the number of the trunk at which we registered this user part; None if we did not."""
+        for keeper in self._keepers.values():
+            if keeper.user == user and keeper.trunk.register:
+                return (keeper.trunk.from_user, keeper.trunk.username)
+        return None
 
     def noted(self, name: str, *, absent: bool) -> None:
         """What a call through a trunk came to: it was there, or not."""
@@ -263,6 +278,30 @@ class TrunkWatch:
             hint=health.hint,
             service_route=keeper.service_route,
         )
+
+
+def _user(request: Request) -> str:
+    try:
+        return called_user(request.uri).text
+    except ValueError:
+        return ""
+
+
+def _figures(health: TrunkHealth, now_s: float) -> dict[str, float]:
+    found: dict[str, float] = {"failures": health.failures}
+    up = health.up(now_s)
+    if up is not None:
+        found["up"] = float(up)
+    if health.registers:
+        until_s = health.registered_until_s
+        found["registered_until_seconds"] = (
+            clock.wall_ms(until_s) / 1000 if until_s > now_s else 0.0
+        )
+    if health.answered_s:
+        found["last_answer_seconds"] = clock.wall_ms(health.answered_s) / 1000
+    if health.round_trip_s:
+        found["round_trip_seconds"] = health.round_trip_s
+    return found
 
 
 def _rounded(at_s: float) -> int:

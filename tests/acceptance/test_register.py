@@ -1,0 +1,149 @@
+"""A real server that registers with a carrier, is called there, and takes its registration back."""
+
+import asyncio
+import json
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from acceptance.asking import OK
+from acceptance.crashing import kill
+from acceptance.harness import Customer, Onhook
+from acceptance.registrar import PATIENCE_S, Registrar, registrar
+from onhook.cli import trunks
+from onhook.testing.phone import Phone
+from onhook.testing.receiver import Receiver
+
+STRANGERS = {"trusted_peers": "192.0.2.0/24"}
+
+
+async def add(server: Onhook, at: Registrar, **options: Any) -> None:
+    given = {"register": True, "username": at.username, "password": at.password, **options}
+    await trunks.add(server.data, trunks.Given("carrier", f"127.0.0.1:{at.port}", **given))
+
+
+def events(server: Onhook, name: str) -> list[dict[str, Any]]:
+    """What the server logged under this name."""
+    lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+    return [event for event in lines if event.get("event") == name]
+
+
+async def logged(server: Onhook, name: str) -> dict[str, Any]:
+    """The only event of this name, once it is there."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not events(server, name):
+            await asyncio.sleep(0.02)
+    (event,) = events(server, name)
+    return event
+
+
+async def page(server: Onhook, path: str) -> str:
+    def read() -> str:
+        with urllib.request.urlopen(server.url + path) as answer:
+            return str(answer.read().decode())
+
+    return await asyncio.to_thread(read)
+
+
+@pytest.mark.parametrize(("transport", "algorithm"), [("udp", "MD5"), ("tcp", "SHA-256")])
+async def test_it_registers_refreshes_and_takes_it_back_at_the_end(
+    start: Callable[..., Onhook], transport: str, algorithm: str
+) -> None:
+    async with registrar(algorithm=algorithm, grants_s=2, stale=1) as at:
+        server = start()
+        await add(server, at, transport=transport)
+        await at.registered()
+        await at.until("a refresh", lambda: len(at.registers()) >= 5)
+        assert at.transports == {transport.upper()}
+        numbers = [int(one["CSeq"].split()[0]) for one in at.registers()]
+        assert numbers == sorted(set(numbers))
+        assert len({one["Call-ID"] for one in at.registers()}) == 1
+        assert [event["trunk"] for event in events(server, "trunk_registered")] == ["carrier"]
+        server.process.terminate()
+        await at.forgotten()
+        assert await server.stopped() == 0
+
+
+async def test_a_trunk_that_is_removed_is_no_longer_registered(
+    start: Callable[..., Onhook],
+) -> None:
+    async with registrar(min_expires_s=900, grants_s=900) as at:
+        server = start()
+        await add(server, at)
+        await at.registered()
+        assert [one["Expires"] for one in at.registers()][-1] == "900"
+        await trunks.remove(server.data, "carrier")
+        await at.forgotten()
+
+
+async def test_a_call_to_the_registered_contact_comes_by_the_trunk(
+    start: Callable[..., Onhook], receiver: Receiver
+) -> None:
+    """From the registrar's address, though that is among no trusted peers; and from no other."""
+    async with registrar() as at, Phone() as phone, Phone(host="127.0.0.2") as stranger:
+        server = start(**STRANGERS)
+        await add(server, at)
+        user = await at.registered()
+        customer = await Customer.make(server, receiver, phone)
+        where = f"sip:{user}@{at.bindings[user]}"
+        called = (("P-Called-Party-ID", f"<sip:{customer.number}@carrier.example>"),)
+        refused = await stranger.call(where, server=server.sip, headers=called)
+        assert (await refused.ended()).code == 403
+        call = await phone.call(where, server=server.sip, headers=called)
+        told = await receiver.next(to=customer.number, call_state="ringing")
+        assert await customer.hangup(told["session"]) == OK
+        assert (await call.ended()).code == 603
+
+
+async def test_a_wrong_password_is_said_once_and_not_hammered(start: Callable[..., Onhook]) -> None:
+    async with registrar() as at:
+        server = start()
+        await add(server, at, password="n0t-this")
+        await at.until("two tries", lambda: len(at.registers()) == 2)
+        failed = await logged(server, "trunk_registration_failed")
+        assert (failed["sip_code"], failed["trunk"]) == (401, "carrier")
+        assert "ONHOOK_TRUNK_PASSWORD" in failed["hint"]
+        assert failed["retry_s"] >= 400
+        assert "n0t-this" not in server.log
+
+
+async def test_a_password_that_is_mended_is_used_at_once(start: Callable[..., Onhook]) -> None:
+    async with registrar() as at:
+        server = start()
+        await add(server, at, password="n0t-this")
+        await at.until("two tries", lambda: len(at.registers()) == 2)
+        await trunks.change(server.data, trunks.Given("carrier", password=at.password))
+        await at.registered()
+
+
+async def test_after_a_crash_no_stale_binding_is_left(
+    start: Callable[..., Onhook], again: Callable[[Onhook], Onhook]
+) -> None:
+    async with registrar() as at:
+        server = start()
+        await add(server, at)
+        user = await at.registered()
+        before = at.bindings[user]
+        await kill(server)
+        after = again(server)
+        await at.until("a new binding", lambda: at.bindings.get(user) not in (None, before))
+        assert list(at.bindings) == [user]
+        assert after.sip[1] != server.sip[1]
+
+
+@pytest.mark.slow
+async def test_a_trunk_whose_options_fail_is_down_until_they_do_not(
+    start: Callable[..., Onhook],
+) -> None:
+    async with registrar() as at:
+        server = start()
+        await add(server, at, register=False, username=None, password=None, ping=5)
+        await at.until("two pings", lambda: len(at.asked) >= 2)
+        assert 'onhook_trunk_up{trunk="carrier"} 1.0' in await page(server, "/metrics")
+        at.statuses = [503] * 2
+        down = await logged(server, "trunk_down")
+        assert (down["trunk"], down["sip_code"]) == ("carrier", 503)
+        assert (await logged(server, "trunk_up"))["trunk"] == "carrier"
+        assert json.loads(await page(server, "/healthz")) == {"status": "ready"}
