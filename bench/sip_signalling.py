@@ -95,6 +95,12 @@ class Owner:
     def hung_up(self, cause: SipCause) -> None:
         raise AssertionError("the callers never hang up")
 
+    def session_lost(self, cause: SipCause) -> None:
+        raise AssertionError("the calls are short")
+
+    def dialog_changed(self) -> None:
+        raise AssertionError("the calls are short")
+
     def cancelled(self, cause: SipCause) -> None:
         raise AssertionError("the callers never cancel")
 

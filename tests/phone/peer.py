@@ -100,13 +100,34 @@ class Peer(asyncio.DatagramProtocol):
     def __init__(self, server: tuple[str, int]) -> None:
         self.server = server
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
+        self._numbered: dict[tuple[str, str], tuple[int, str]] = {}
+        self.out_of_order: list[str] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
         self.address: tuple[str, int] = transport.get_extra_info("sockname")
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._inbox.put_nowait(Message(data))
+        self.take(Message(data))
+
+    def take(self, message: Message) -> None:
+        self._check_order(message)
+        self._inbox.put_nowait(message)
+
+    def _check_order(self, message: Message) -> None:
+        """CSeq numbers of one dialog grow strictly; ACK and CANCEL have that of their INVITE, and a
+        repeated request its own (RFC 3261 12.2.1.1)."""
+        if message.start.startswith("SIP/"):
+            return
+        number, method = message["CSeq"].split()
+        if method in ("ACK", "CANCEL"):
+            return
+        key, branch = (message["Call-ID"], message["To"]), message["Via"].partition("branch=")[2]
+        before, known = self._numbered.get(key, (-1, ""))
+        if branch != known and int(number) <= before:
+            self.out_of_order.append(f"{message['CSeq']} after {before}")
+        if int(number) >= before:
+            self._numbered[key] = (int(number), branch)
 
     def send(self, message: str | bytes) -> None:
         data = message if isinstance(message, bytes) else message.encode()
@@ -173,10 +194,16 @@ class Peer(asyncio.DatagramProtocol):
         ]
         return "\r\n".join(lines) + "\r\n\r\n" + body
 
-    def answer(self, request: Message, status: int = 200) -> None:
+    def answer(
+        self, request: Message, status: int = 200, *, headers: tuple[str, ...] = (), body: str = ""
+    ) -> None:
         names = ("via", "from", "to", "call-id", "cseq")
-        lines = [line for line in request.lines if line.split(":")[0].lower() in names]
-        self.send(f"SIP/2.0 {status} Whatever\r\n" + "\r\n".join(lines) + "\r\n\r\n")
+        lines = [
+            *(line for line in request.lines if line.split(":")[0].lower() in names),
+            *headers,
+            *(["Content-Type: application/sdp"] if body else []),
+        ]
+        self.send(f"SIP/2.0 {status} Whatever\r\n" + "\r\n".join(lines) + "\r\n\r\n" + body)
 
 
 class TcpPeer(Peer):
@@ -253,7 +280,7 @@ class TcpSide(asyncio.Protocol):
             length = int(Message(head + blank)["Content-Length"])
             if len(rest) < length:
                 return
-            self.peer._inbox.put_nowait(Message(head + blank + rest[:length]))
+            self.peer.take(Message(head + blank + rest[:length]))
             self.buffer = rest[length:]
 
 
@@ -355,6 +382,12 @@ class Heard:
 
     def media_moved(self, media: RemoteMedia) -> None:
         self._note("media_moved", media)
+
+    def session_lost(self, cause: SipCause) -> None:
+        self._note("session_lost", cause)
+
+    def dialog_changed(self) -> None:
+        """A refresh took a number."""
 
     def digit(self, digit: str) -> None:
         self._note("digit", digit)
@@ -474,6 +507,7 @@ class Settings(TypedDict, total=False):
     trying: bool
     admits: Callable[[str], bool]
     sends_audio_to: Callable[[str], bool]
+    session_timer_s: int
     on_message: Callable[[str, bytes, tuple[str, int]], None]
 
 
@@ -487,6 +521,7 @@ class Line:
         merged: Settings = {"trusted_peers": LOOPBACK, **settings}
         self.endpoint = SipEndpoint(on_call=self._on_call, clock=self.clock, **merged)
         self.peer: Peer
+        self.peers: list[Peer] = []
 
     def _on_call(self, call: IncomingCall) -> Owner:
         owner = Owner(call)
@@ -518,6 +553,7 @@ class Line:
     async def tcp_peer(self) -> TcpPeer:
         """A trunk over TCP."""
         peer = TcpPeer(self.peer.server)
+        self.peers.append(peer)
         await peer.listen()
         return peer
 
@@ -533,10 +569,15 @@ class Line:
         await dialler.until("answered")
         return dialler, callee
 
+    def in_order(self) -> bool:
+        """Whether the CSeq numbers of all dialogs grew."""
+        return not any(peer.out_of_order for peer in self.peers)
+
     async def another_peer(self, host: str = "127.0.0.1") -> Peer:
         loop = asyncio.get_running_loop()
         server = (host, self.endpoint.address[1])
         _, peer = await loop.create_datagram_endpoint(lambda: Peer(server), local_addr=(host, 0))
+        self.peers.append(peer)
         return peer
 
 
@@ -564,3 +605,4 @@ async def line(
         made.peer.transport.close()
         await made.endpoint.close()
     assert made.clock.pending == 0, "a timer outlived the endpoint"
+    assert made.in_order(), "a CSeq number did not grow"

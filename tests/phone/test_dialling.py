@@ -40,7 +40,11 @@ async def test_a_call_from_dialling_to_hangup() -> None:
         assert invite["Max-Forwards"] == "70"
         assert invite["CSeq"] == "1 INVITE"
         assert "UPDATE" in invite["Allow"]
-        assert [invite.all(name) for name in ("Supported", "Require", "Privacy")] == [[], [], []]
+        assert [invite.all(name) for name in ("Supported", "Require", "Privacy")] == [
+            ["timer"],
+            [],
+            [],
+        ]
         assert "m=audio 20000 RTP/AVP 0 8 101\r\n" in invite.body
         assert int(invite["Content-Length"]) == len(invite.body)
         assert dialler.call.destination == on.peer.address

@@ -20,6 +20,9 @@ ACTIONS: dict[str, Callable[[Callee, Dialler], object]] = {
     "183": lambda callee, dialler: callee.respond(183, SDP),
     "183 of another": lambda callee, dialler: callee.respond(183, SDP, tag="other"),
     "200": lambda callee, dialler: callee.respond(200, SDP),
+    "200 to be refreshed": lambda callee, dialler: callee.respond(
+        200, SDP, headers=("Session-Expires: 90;refresher=uas",)
+    ),
     "200 of another": lambda callee, dialler: callee.respond(200, SDP, tag="other"),
     "200 without audio": lambda callee, dialler: callee.respond(200),
     "401": lambda callee, dialler: callee.respond(401, headers=CHALLENGE),
@@ -53,6 +56,7 @@ FLOWS: list[tuple[list[Step], bool]] = [
     ([("180", 0), ("hangup", 0), ("200", 0)], True),
     ([("hangup", 0), ("200 without audio", 0)], True),
     ([("200", 0), ("INVITE", 33)], True),
+    ([("200 to be refreshed", 61)], True),
 ]
 """What happens, and whether our BYE is answered: together they take every edge of the table."""
 

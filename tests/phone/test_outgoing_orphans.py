@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,10 @@ def at(record: DialogRecord, peer: Peer) -> DialogRecord:
     return replace(record, destination=peer.address, pending_out=moved)
 
 
-async def left(rings: bool = True, **trunk: str) -> tuple[Message, DialogRecord]:
-    """The INVITE and the record of a call whose process is gone."""
+async def left(rings: bool = True, **trunk: Any) -> tuple[Message, DialogRecord]:
+    """The INVITE and the record of a call whose process is gone; there is no other INVITE of it to be
+    cancelled than a challenge may have brought."""
+    trunk = {"session_timer": 0, **trunk}
     async with line() as before:
         dialler, callee = await before.dialled(**trunk)
         if rings:
@@ -223,3 +226,18 @@ async def test_a_record_of_an_invite_that_makes_no_sense(change: dict[str, objec
         for pending in others:
             with pytest.raises(ValueError, match=r"record"):
                 DialogRecord.from_dict({**record.as_dict(), "pending_out": pending})
+
+
+async def test_an_invite_for_a_longer_session_is_cancelled_too() -> None:
+    async with line() as before:
+        dialler, _ = await before.dialled()
+        record = stored(dialler.call)
+    async with line() as after:
+        done = take_back(after, record)
+        cancels = [await after.peer.request("CANCEL") for _ in range(2)]
+        assert [cancel["CSeq"] for cancel in cancels] == ["1 CANCEL", "2 CANCEL"]
+        for cancel in cancels:
+            after.peer.answer(cancel, 481)
+        await after.peer.until_quiet()
+        assert done == [SipCause(481)]
+        after.clock.advance(40)

@@ -134,7 +134,7 @@ async def test_a_call_taken_back_before_its_trunk_is_found() -> None:
 async def test_an_orphan_whose_trunk_has_a_name() -> None:
     async with line() as before:
         port = before.peer.address[1]
-        dialler = before.dial(host="localhost", at_once=False)
+        dialler = before.dial(host="localhost", at_once=False, session_timer=0)
         record = dialler.call.record()
     assert record.pending_out is not None
     async with line() as after:

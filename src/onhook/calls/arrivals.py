@@ -62,6 +62,12 @@ class _Arrival:
     def media_moved(self, media: RemoteMedia) -> None:
         """Not before an answer."""
 
+    def session_lost(self, cause: SipCause) -> None:
+        """Not before an answer."""
+
+    def dialog_changed(self) -> None:
+        """Not before an answer."""
+
     def digit(self, digit: str) -> None:
         """Nobody listens yet."""
 

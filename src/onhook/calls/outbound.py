@@ -405,6 +405,14 @@ class _Attempt:
         """The callee wants its audio elsewhere."""
         self._owner.media_moved(media)
 
+    def session_lost(self, cause: SipCause) -> None:
+        """The callee is gone."""
+        self._owner.session_lost(cause)
+
+    def dialog_changed(self) -> None:
+        """A refresh took a number."""
+        self._owner.dialog_changed()
+
     def digit(self, digit: str) -> None:
         """The callee pressed a key (SIP INFO)."""
         self._owner.digit(digit)

@@ -138,6 +138,16 @@ class Peer:
         self._owner.changed()
         self.media.move(media, self._latching())
 
+    def session_lost(self, cause: SipCause) -> None:
+        """It did not refresh its session; its BYE is out."""
+        if self._leg is not None and not self._dropped:
+            self.drop()
+            self._owner.left("", "")
+
+    def dialog_changed(self) -> None:
+        """A refresh took a number."""
+        self._owner.changed()
+
     def digit(self, digit: str) -> None:
         """It pressed a key, by SIP INFO or in RTP. Only the call's own keys steer anything."""
 

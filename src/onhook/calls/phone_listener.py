@@ -84,6 +84,16 @@ class PhoneListener:
         self._call.dialog_changed()
         self._media.move(media, self._leg.latching())
 
+    def session_lost(self, cause: SipCause) -> None:
+        """The far end is not there any more: since when, its last sign says; its BYE is out."""
+        now_s = clock.now_s()
+        gone = machine.Gone(self._presence.seen_s or now_s, self._presence.received_s)
+        self._call.feed(machine.MediaLost(now_s, gone))
+
+    def dialog_changed(self) -> None:
+        """A refresh took a number."""
+        self._call.save_dialog()
+
     def digit(self, digit: str) -> None:
         """A key, by SIP INFO."""
         self._keypad.by_info(digit, events=self._media.takes_events)

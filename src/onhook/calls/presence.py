@@ -39,6 +39,12 @@ class Presence:
         return max(self._signs.heard_s, self._signalled_s or 0.0)
 
     @property
+    def seen_s(self) -> float | None:
+        """The last that came from it, by signalling or in audio; None if nothing did."""
+        seen = [at_s for at_s in (self._signs.heard_s, self._signalled_s) if at_s is not None]
+        return max(seen, default=None)
+
+    @property
     def received_s(self) -> float | None:
         """When the last packet left that it said it received; None if it never said so."""
         return self._signs.received_s

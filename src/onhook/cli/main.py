@@ -88,6 +88,7 @@ def serve(
     idle_s: Annotated[str | None, typer.Option(help=doc("idle_s"))] = None,
     session_s: Annotated[str | None, typer.Option(help=doc("session_s"))] = None,
     silence_s: Annotated[str | None, typer.Option(help=doc("silence_s"))] = None,
+    session_timer_s: Annotated[str | None, typer.Option(help=doc("session_timer_s"))] = None,
     reject_code: Annotated[str | None, typer.Option(help=doc("reject_code"))] = None,
     prepare_s: Annotated[str | None, typer.Option(help=doc("prepare_s"))] = None,
     stale_s: Annotated[str | None, typer.Option(help=doc("stale_s"))] = None,

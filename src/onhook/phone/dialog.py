@@ -201,6 +201,12 @@ class SipDialog:
         self._source = request.source
         self._origin = origin_of(request)
 
+    def retarget(self, response: Response) -> None:
+        """Take over the remote target of a 2xx to our re-INVITE or UPDATE (RFC 3261 12.2.1.2); a Contact that
+        is missing or of no use changes nothing."""
+        with contextlib.suppress(ValueError):
+            self.target = _contact(response)
+
     def record(
         self, pending: PendingInvite | None = None, pending_out: OutgoingInvite | None = None
     ) -> DialogRecord:

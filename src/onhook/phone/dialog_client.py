@@ -18,7 +18,8 @@ from onhook.phone.lifecycle import CallEvent, CallState, LegListener, Moves
 from onhook.phone.message import Address, Request, Response
 from onhook.phone.reason import NORMAL, Reason
 from onhook.phone.reply import HeaderLines
-from onhook.phone.transactions import ServerInvite
+from onhook.phone.timers import TimerHandle
+from onhook.phone.transactions import ClientInvite, InviteUser, ServerInvite
 
 log = structlog.get_logger()
 
@@ -62,6 +63,20 @@ class Signalling(Protocol):
         body: bytes = b"",
     ) -> None:
         """Send a request within a dialog until it is answered; None if it never is."""
+
+    def send_invite_within(
+        self, record: DialogRecord, headers: HeaderLines, body: bytes, user: InviteUser
+    ) -> ClientInvite:
+        """Send an INVITE within a dialog until it is answered."""
+
+    def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> bytes:
+        """Send the ACK of a 2xx; what was sent."""
+
+    def repeat(self, data: bytes, destination: Address) -> None:
+        """Send something once more that is sent without a transaction."""
+
+    def later(self, delay_s: float, callback: Callable[[], None]) -> TimerHandle:
+        """Call back after so many seconds."""
 
     def soon(self, callback: Callable[[], None]) -> None:
         """Call back after T1, in which a message that is on its way arrives (RFC 3261 17.1.1.1)."""
@@ -156,11 +171,16 @@ class DialogClient(ABC):
             self.listener.hangup_done(cause)
 
     def _request(
+        self, method: str, on_done: Callable[[SipCause], None], headers: HeaderLines = ()
+    ) -> None:
+        """Send a request within the dialog, of whose answer the status is all that matters."""
+        self._ask(method, lambda final: on_done(cause_of_response(final)), headers)
+
+    def _ask(
         self,
         method: str,
-        on_done: Callable[[SipCause], None],
+        on_final: Callable[[Response | None], None],
         headers: HeaderLines = (),
-        body: bytes = b"",
         tried: tuple[int, ...] = (),
     ) -> None:
         """Send a request within the dialog; again, if a challenge to it can be answered."""
@@ -169,14 +189,14 @@ class DialogClient(ABC):
             if final is not None and final.status not in (408, 481):
                 self.on_heard()
             if final is not None and self._take_challenge(final, tried):
-                self._request(method, on_done, headers, body, (*tried, final.status))
+                self._ask(method, on_final, headers, (*tried, final.status))
             else:
-                on_done(cause_of_response(final))
+                on_final(final)
 
         record = self.dialog.record()
         self.dialog.take_cseq()
         credentials = self._credentials(method, record.request_uri)
-        self._signalling.send_within(record, method, (*headers, *credentials), done, body)
+        self._signalling.send_within(record, method, (*headers, *credentials), done)
 
     def _take_challenge(self, final: Response, tried: tuple[int, ...]) -> bool:
         """Whether this was a challenge, and there are credentials for it."""

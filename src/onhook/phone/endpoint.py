@@ -76,7 +76,8 @@ class SipEndpoint(MessagePath):
     reject within 200 ms as a rule (RFC 3261 17.2.1). `sends_audio_to` says which media addresses in
     digits can be sent to. What `admits` does not take gets 503 before
     anything is kept of it; OPTIONS and requests of live calls are not asked about. What `trunk_of` knows the
-    trunk of is taken though it comes from outside `trusted_peers`.
+    trunk of is taken though it comes from outside `trusted_peers`. `session_timer_s` is what calls to us
+    get whose callers know session timers and ask for none (RFC 4028); 0 is none.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class SipEndpoint(MessagePath):
         capacity: int = 5000,
         retry_after_s: int = 30,
         trying: bool = True,
+        session_timer_s: int = 1800,
         admits: Admits = lambda host: True,
         trunk_of: TrunkOf = lambda request: "",
         sends_audio_to: Callable[[str], bool] = lambda ip: not is_ipv6(ip),
@@ -105,6 +107,7 @@ class SipEndpoint(MessagePath):
             on_message=on_message,
         )
         self.trying = trying
+        self.session_timer_s = session_timer_s
         self.draining = False
         self._on_call = on_call
         self._admits = admits

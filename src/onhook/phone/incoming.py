@@ -31,6 +31,7 @@ class AnsweringSignalling(Signalling, Protocol):
     """What a call to us needs of its endpoint."""
 
     trying: bool
+    session_timer_s: int
 
 
 class IncomingCall(Leg):
@@ -45,11 +46,13 @@ class IncomingCall(Leg):
     """
 
     moves = MOVES
+    we_called = False
     listener: CallListener | None = None
     trunk = ""
 
     def __init__(self, invite: Request, dialog: SipDialog, signalling: AnsweringSignalling) -> None:
         super().__init__(signalling)
+        self._keeper.wanted_s = signalling.session_timer_s
         self.sip_call_id = invite.call_id
         self.called = called_user(invite.uri)
         self.addressed = addressed(invite)

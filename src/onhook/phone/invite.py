@@ -17,8 +17,12 @@ from onhook.phone.addresses import (
 from onhook.phone.message import MAGIC_COOKIE, Response
 from onhook.phone.reply import HeaderLines
 
-MAX_ATTEMPTS = 4
-"""INVITEs for one call: the first, one for each kind of challenge, and one for a stale nonce."""
+MAX_CHALLENGES = 3
+"""INVITEs that answer a challenge: one for each kind, and one for a stale nonce."""
+MAX_LENGTHENED = 1
+"""INVITEs that ask for a longer session, because an interval was too short for somebody (RFC 4028 7.3)."""
+MAX_ATTEMPTS = 1 + MAX_CHALLENGES + MAX_LENGTHENED
+"""INVITEs for one call."""
 MAX_FORKS = 16
 """So many phones may ring, or answer, for one call; what further ones say is not heard."""
 
@@ -29,7 +33,8 @@ class OutgoingInvite:
 
     `local` and `remote` are From with our tag and To without one; `sent_by` is our host and port;
     `token` makes the branches; `destination` may still hold a name. `last` is the highest CSeq number
-    that an INVITE of this call may come to have; `routes` are those that it begins with (RFC 3261 8.1.2).
+    that an INVITE of this call may come to have; `routes` are those that it begins with (RFC 3261 8.1.2), of
+    an INVITE within a dialog those of the dialog.
     """
 
     request_uri: str

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from onhook.phone import screening
 from onhook.phone.bodies import READABLE, description_of
 from onhook.phone.cause import cause_of_request
-from onhook.phone.dialog_client import DialogClient, Signalling
+from onhook.phone.dialog_client import Signalling
 from onhook.phone.digest import Authenticator
 from onhook.phone.errors import SdpError, UnsupportedBody
 from onhook.phone.lifecycle import CallEvent, CallState
 from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Request, TransactionKey
 from onhook.phone.reason import TIMER_EXPIRED
-from onhook.phone.reply import ALLOW, HeaderLines, response
+from onhook.phone.reply import ALLOW, SUPPORTED, HeaderLines, response
 from onhook.phone.sdp import Offer, RemoteMedia, SdpCodec
-from onhook.phone.session import MediaSession
+from onhook.phone.session_timer.client import RefreshingClient
 from onhook.phone.transactions import ServerInvite, TxEvent
 from onhook.phone.trunk import Trunk
 
@@ -33,12 +33,11 @@ class AwaitedAck:
     offered: bool
 
 
-class Leg(DialogClient):
+class Leg(RefreshingClient):
     """The common half of a call to us and a call of ours: what the peer asks, and what it is answered."""
 
     def __init__(self, signalling: Signalling) -> None:
         super().__init__(signalling)
-        self._session = MediaSession()
         self._unacknowledged: AwaitedAck | None = None
         self._looked_up_for: TransactionKey | None = None
 
@@ -114,7 +113,7 @@ class Leg(DialogClient):
         """Re-INVITE (RFC 3261 14.2): 200 with our description, which only changes when it must."""
         if self._is_looked_up_for(request):
             return
-        if self._unacknowledged is not None or self.state is CallState.CLOSING:
+        if self._negotiates() or self.state is CallState.CLOSING:
             self._signalling.refuse(request, 491)
         else:
             self._renegotiate(request)
@@ -123,7 +122,9 @@ class Leg(DialogClient):
         """UPDATE (RFC 3311 5.2): like a re-INVITE, but answered once and without an ACK."""
         if self._is_looked_up_for(request):
             return
-        if request.body and self._unacknowledged:
+        if request.body and self._reinvite is not None:
+            self._signalling.refuse(request, 491)
+        elif request.body and self._unacknowledged:
             self._signalling.refuse(request, 500, (("Retry-After", "1"),))
         else:
             self._renegotiate(request)
@@ -175,7 +176,7 @@ class Leg(DialogClient):
             transaction = self._signalling.serve_invite(request)
             self._accept(transaction, request, body or self._session.offer(), offered=not offer)
         else:
-            headers = self._dialog_headers(request)
+            headers = (*self._dialog_headers(request), *self._refreshed_by(request))
             self._signalling.answer(request, self._reply(request, 200, headers=headers, body=body))
         if media and self.listener:
             self.listener.media_moved(media)
@@ -215,8 +216,18 @@ class Leg(DialogClient):
     ) -> None:
         self._unacknowledged = AwaitedAck(transaction, invite.cseq, offered)
         transaction.on_unacknowledged = self._no_ack
-        headers = self._dialog_headers(invite)
+        headers = (*self._dialog_headers(invite), *self._refreshed_by(invite))
         transaction.respond(200, self._reply(invite, 200, headers=headers, body=body))
+
+    def _refreshed_by(self, request: Request) -> HeaderLines:
+        """What a 2xx says of the session timer, which begins anew with it."""
+        if self.state in (CallState.ANSWERED, CallState.ESTABLISHED):
+            return self._keeper.accept(request)
+        return ()
+
+    def _negotiates(self) -> bool:
+        open_offer = self._unacknowledged is not None or self._looked_up_for is not None
+        return open_offer or super()._negotiates()
 
     def _settle(self) -> None:
         """The 2xx need not be repeated any more."""
@@ -231,7 +242,7 @@ class Leg(DialogClient):
     def _dialog_headers(self, request: Request) -> tuple[tuple[str, str], ...]:
         routes = (("Record-Route", line) for line in request.headers.get("record-route", ()))
         contact = self._signalling.contact_for(request.source)
-        return (*routes, ("Contact", contact), ("Allow", ALLOW))
+        return (*routes, ("Contact", contact), ("Allow", ALLOW), ("Supported", SUPPORTED))
 
     def _reply(
         self, request: Request, status: int, phrase: str | None = None, *,

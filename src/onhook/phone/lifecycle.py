@@ -21,6 +21,13 @@ class LegListener(Protocol):
     def media_moved(self, media: RemoteMedia) -> None:
         """The peer changed its address, codec or direction; it was agreed to."""
 
+    def session_lost(self, cause: SipCause) -> None:
+        """The peer stopped refreshing the session, or does not know it any more (RFC 4028 10): it is gone.
+        A BYE is out, `hangup_done` follows."""
+
+    def dialog_changed(self) -> None:
+        """A refresh took a CSeq number: what it takes to end the call is another now."""
+
     def digit(self, digit: str) -> None:
         """A digit came by SIP INFO: 0-9, *, #, A-D."""
 
@@ -96,6 +103,8 @@ class CallEvent(Enum):
     ACK = auto()
     NO_ACK = auto()
     HANGUP = auto()
+    LOST = auto()
+    """The session was not refreshed."""
     BYE = auto()
     BYE_DONE = auto()
     PROGRESS = auto()
@@ -125,6 +134,7 @@ MOVES: Moves = {
     (CallState.LEAVING, CallEvent.BYE): CallState.ENDED,
     (CallState.ESTABLISHED, CallEvent.NO_ACK): CallState.CLOSING,  # of a re-INVITE (RFC 3261 14.2)
     (CallState.ESTABLISHED, CallEvent.HANGUP): CallState.CLOSING,
+    (CallState.ESTABLISHED, CallEvent.LOST): CallState.CLOSING,
     (CallState.ESTABLISHED, CallEvent.BYE): CallState.ENDED,
     (CallState.CLOSING, CallEvent.BYE): CallState.ENDED,  # both at once: nobody is left to answer
     (CallState.CLOSING, CallEvent.BYE_DONE): CallState.ENDED,
@@ -153,6 +163,7 @@ OUTGOING_MOVES: Moves = {
     (CallState.WITHDRAWN, CallEvent.REFUSAL): CallState.ENDED,
     (CallState.ESTABLISHED, CallEvent.NO_ACK): CallState.CLOSING,  # of a re-INVITE (RFC 3261 14.2)
     (CallState.ESTABLISHED, CallEvent.HANGUP): CallState.CLOSING,
+    (CallState.ESTABLISHED, CallEvent.LOST): CallState.CLOSING,
     (CallState.ESTABLISHED, CallEvent.BYE): CallState.ENDED,
     (CallState.CLOSING, CallEvent.BYE): CallState.ENDED,
     (CallState.CLOSING, CallEvent.BYE_DONE): CallState.ENDED,

@@ -41,12 +41,6 @@ class DiallingSignalling(Signalling, Protocol):
     def send_cancel(self, sent: OutgoingInvite, headers: HeaderLines) -> None:
         """Send the CANCEL of an INVITE until it is answered."""
 
-    def acknowledge(self, record: DialogRecord, headers: HeaderLines) -> bytes:
-        """Send the ACK of a 2xx; what was sent."""
-
-    def repeat(self, data: bytes, destination: Address) -> None:
-        """Send something once more that is sent without a transaction."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
@@ -63,6 +57,7 @@ class OutgoingCall(Leg):
     """
 
     moves = OUTGOING_MOVES
+    we_called = True
     listener: OutgoingListener | None = None
 
     def __init__(
@@ -75,6 +70,7 @@ class OutgoingCall(Leg):
         port: int,
     ) -> None:
         super().__init__(signalling)
+        self._keeper.wanted_s = outline.trunk.session_timer
         self._dialling = signalling
         self._outline = outline
         self.listener = listener
@@ -208,6 +204,7 @@ class OutgoingCall(Leg):
             self._signalling.send_within(record, "BYE", (ELSEWHERE.header,), lambda final: None)
             return
         self.dialog = dialog
+        self._keeper.accepted(response)
         if usable:
             self._agree(response)
         else:
@@ -241,11 +238,7 @@ class OutgoingCall(Leg):
         challenge = response.status in (401, 407)
         if self.state is CallState.WITHDRAWN and challenge:
             self.fail(CANCELLED)
-        elif (
-            self._take_challenge(response, self._challenges)
-            and self._sent.cseq < self._sent.last
-            and self._happens(CallEvent.CHALLENGE)
-        ):
+        elif self._asks_again(response) and self._happens(CallEvent.CHALLENGE):
             self._challenges = (*self._challenges, response.status)
             self._early.clear()
             self._sent = self._sent.again()
@@ -259,6 +252,12 @@ class OutgoingCall(Leg):
         cause = cause_of_refusal(response)
         why = self.authenticator.refusal if self.authenticator else ""
         return replace(cause, text=why) if why and not cause.reason else cause
+
+    def _asks_again(self, response: Response) -> bool:
+        """Whether another INVITE may be answered better: a challenge, or a longer session (RFC 4028 7.3)."""
+        better = self._take_challenge(response, self._challenges)
+        better = better or self._keeper.lengthened(response)
+        return better and self._sent.cseq < self._sent.last
 
     # What the network does: requests of the peer.
 
@@ -288,7 +287,8 @@ class OutgoingCall(Leg):
         self._shown = (*self._credentials("INVITE", self._sent.request_uri),)
         contact = self._signalling.contact_for(self.destination)
         headers = self._outline.headers(self._sent.sent_by, contact, self._signalling.user_agent)
-        data = self._sent.write((*headers, *self._shown), self._session.offer())
+        lines = (*headers, *self._keeper.asks, *self._shown)
+        data = self._sent.write(lines, self._session.offer())
         self._transaction = self._dialling.send_invite(self._sent, data, self)
 
     def _cancel(self) -> None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from onhook import numbers
 from onhook.phone.addresses import Address, over
-from onhook.phone.invite import MAX_ATTEMPTS, OutgoingInvite
-from onhook.phone.reply import ALLOW
+from onhook.phone.invite import MAX_CHALLENGES, MAX_LENGTHENED, OutgoingInvite
+from onhook.phone.reply import ALLOW, SUPPORTED
 from onhook.phone.trunk import SIP_PORT, ShownCaller, Trunk, called_user, default_port
 from onhook.phone.trunks.checks import HostPort
 from onhook.phone.trunks.number_format import written
@@ -54,7 +54,9 @@ class Outline:
             sent_by=sent_by,
             token=self.token,
             destination=destination,
-            last=MAX_ATTEMPTS if trunk.username else 1,
+            last=1
+            + (MAX_CHALLENGES if trunk.username else 0)
+            + (MAX_LENGTHENED if trunk.session_timer else 0),
             routes=(route_of(trunk.next_hop),) if trunk.outbound_proxy else (),
         )
 
@@ -69,6 +71,7 @@ class Outline:
             *asserted,
             *((("Privacy", privacy),) if privacy else ()),
             ("Allow", ALLOW),
+            ("Supported", SUPPORTED),
             ("Accept", "application/sdp"),
             ("User-Agent", user_agent),
             *self.trunk.headers,

@@ -14,6 +14,9 @@ from onhook.phone.message import Address, Request
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
 """The methods that we answer (RFC 3261 20.5)."""
 
+SUPPORTED = "timer"
+"""The extensions that we know (RFC 3261 20.37): session timers (RFC 4028)."""
+
 HeaderLines = Iterable[tuple[str, str]]
 """Names and values of further headers."""
 
@@ -22,6 +25,7 @@ PHRASES = {
     403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable",
     408: "Request Timeout",
     415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
+    422: "Session Interval Too Small",
     469: "Bad Info Package", 480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
     483: "Too Many Hops", 486: "Busy Here", 487: "Request Terminated",

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from onhook.phone.bodies import READABLE, accepts_sdp, description_of, is_optional, media_type
 from onhook.phone.errors import SdpError, UnsupportedBody
 from onhook.phone.message import METHODS, Request
-from onhook.phone.reply import ALLOW, warning
+from onhook.phone.reply import ALLOW, SUPPORTED, warning
+from onhook.phone.session_timer.terms import MIN_SE_S, read, too_short
 
 DTMF_RELAY, DTMF = "application/dtmf-relay", "application/dtmf"
 """What gateways send a digit as; neither type was ever registered."""
 
+_KNOWN = frozenset(SUPPORTED.split(", "))
 _DIGITS = frozenset("0123456789*#ABCD")
 
 
@@ -51,16 +53,18 @@ def screen(request: Request) -> Refusal | None:
 
 
 def screen_extensions(request: Request) -> Refusal | None:
-    """420 for required extensions, of which we support none; 415 for a body that is not SDP; 406 where
-    Accept has no room for ours."""
+    """420 for required extensions that we do not know; 422 for a session that is too short (RFC 4028 9); 415
+    for a body that is not SDP; 406 where Accept has no room for ours."""
     try:
         required = request.values("require")
     except ValueError:
         return Refusal(400, "Bad Require Header Field")
-    if required:
-        return Refusal(420, headers=(("Unsupported", ", ".join(required)),))
+    if unknown := [each for each in required if each.lower() not in _KNOWN]:
+        return Refusal(420, headers=(("Unsupported", ", ".join(unknown)),))
     if request.method == "OPTIONS":
         return None
+    if too_short(read(request)):
+        return Refusal(422, headers=(("Min-SE", str(MIN_SE_S)),))
     if not accepts_sdp(request):
         return Refusal(406)
     try:

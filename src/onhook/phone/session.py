@@ -31,6 +31,16 @@ class MediaSession:
         self._dtmf: int | None = sdp_writer.DTMF_PAYLOAD_TYPE
         self._last = b""
 
+    @property
+    def said(self) -> bytes:
+        """Our description as it was sent last."""
+        return self._last
+
+    @property
+    def agreed(self) -> RemoteMedia | None:
+        """What the two sides agree to at present; None before they do."""
+        return self._media
+
     def open(self, ip: str, port: int) -> None:
         """Name the numeric address and the port where we listen; ValueError if it is none."""
         check_address(ip, port)

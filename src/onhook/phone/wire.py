@@ -21,11 +21,12 @@ from onhook.phone.invite import OutgoingInvite
 from onhook.phone.layer import TransactionLayer
 from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, parse
 from onhook.phone.neighbours import Neighbours
+from onhook.phone.reinvite import invite_within
 from onhook.phone.reply import HeaderLines, bad_request
 from onhook.phone.routing import return_address
 from onhook.phone.sockets import Sockets
 from onhook.phone.tcp import TcpTransport
-from onhook.phone.timers import Clock, SipTimers
+from onhook.phone.timers import Clock, SipTimers, TimerHandle
 from onhook.phone.transactions import ClientInvite, InviteUser, ServerInvite, TxEvent
 from onhook.phone.transport import UdpTransport
 
@@ -194,6 +195,18 @@ class MessagePath(ABC):
     ) -> None:
         """Send a request outside a dialog until it is answered; None if there is no answer."""
         self._running.request(data, destination, branch=branch, method=method, on_final=on_final)
+
+    def send_invite_within(
+        self, record: DialogRecord, headers: HeaderLines, body: bytes, user: InviteUser
+    ) -> ClientInvite:
+        """Send an INVITE within a dialog until it is answered."""
+        sent = invite_within(record, self.sent_by(record.destination), secrets.token_hex(8))
+        data = _written(self, record, "INVITE", sent.branch, headers, body)
+        return self._running.invite(sent, data, user)
+
+    def later(self, delay_s: float, callback: Callable[[], None]) -> TimerHandle:
+        """Call back after so many seconds."""
+        return self._running_clock.call_later(delay_s, callback)
 
     def soon(self, callback: Callable[[], None]) -> None:
         """Call back after T1, the time in which a message that is on its way arrives."""

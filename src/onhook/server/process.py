@@ -140,6 +140,7 @@ class Server:
                 admits=self._admission(stack).admits,
                 trunk_of=lambda request: watch.trunk_of(request),
                 sends_audio_to=plane.reaches,
+                session_timer_s=self._settings.session_timer_s,
                 user_agent=f"Onhook/{__version__}",
             )
             watch = TrunkWatch(

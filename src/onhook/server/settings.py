@@ -270,6 +270,14 @@ class Settings(BaseSettings):
     reject_code: RejectCode = Field(
         603, description="SIP response to a ringing call that is hung up: 603 or 480."
     )
+    session_timer_s: int = Field(
+        1800,
+        ge=0,
+        le=86400,
+        description="Session timer (RFC 4028), in seconds, of calls to us whose callers know such timers and "
+        "ask for none: a caller who is gone is noticed; at least 90, and 0 asks for none. Of calls of ours "
+        "each trunk has its own (--session-timer).",
+    )
     prepare_s: float = Field(
         15, gt=0, le=60, description="Deadline for preparing a request: names, TLS, speech, files."
     )

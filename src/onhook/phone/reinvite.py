@@ -1,0 +1,105 @@
+"""A re-INVITE of ours, from when it leaves until all is said (RFC 3261 14.1)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from onhook.phone.addresses import Address
+from onhook.phone.dialog import DialogRecord
+from onhook.phone.invite import OutgoingInvite
+from onhook.phone.message import Response
+from onhook.phone.reply import HeaderLines
+from onhook.phone.transactions import ClientInvite, InviteUser
+
+
+class InvitingSignalling(Protocol):
+    """What this needs of the endpoint."""
+
+    def send_invite_within(
+        self, record: DialogRecord, headers: HeaderLines, body: bytes, user: InviteUser
+    ) -> ClientInvite:
+        """Send an INVITE within a dialog until it is answered."""
+
+    def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> bytes:
+        """Send the ACK of a 2xx; what was sent."""
+
+    def repeat(self, data: bytes, destination: Address) -> None:
+        """Send something once more that is sent without a transaction."""
+
+
+class Reinvite:
+    """One re-INVITE (an InviteUser); `on_final` hears once how it was answered, None if not at all.
+
+    Its 2xx is acknowledged as often as it comes, whatever became of the call meanwhile. `where` tells the
+    dialog as the 2xx leaves it: the ACK goes to the remote target that it names (RFC 3261 12.2.1.2).
+    """
+
+    def __init__(
+        self,
+        signalling: InvitingSignalling,
+        record: DialogRecord,
+        credentials: HeaderLines,
+        where: Callable[[Response], DialogRecord],
+        on_final: Callable[[Response | None], None],
+    ) -> None:
+        self._signalling = signalling
+        self._record = record
+        self._credentials = tuple(credentials)
+        self._where = where
+        self._on_final: Callable[[Response | None], None] | None = on_final
+        self._ack: tuple[bytes, Address] | None = None
+        self._transaction: ClientInvite | None = None
+
+    def send(self, headers: HeaderLines, body: bytes) -> None:
+        """It leaves; once."""
+        described = (("Content-Type", "application/sdp"),)
+        self._transaction = self._signalling.send_invite_within(
+            self._record, (*headers, *self._credentials, *described), body, self
+        )
+
+    def stop(self) -> None:
+        """The call ends: a final response is waited for no longer than that of a CANCEL would be."""
+        self._on_final = None
+        if self._transaction is not None:
+            self._transaction.withdraw()
+
+    def responded(self, response: Response) -> None:
+        """A response to it."""
+        if response.status < 200:
+            return
+        if response.status < 300:
+            self._acknowledge(response)
+        self._tell(response)
+
+    def unanswered(self, reached: bool) -> None:
+        """Nobody answered."""
+        self._tell(None)
+
+    def _acknowledge(self, response: Response) -> None:
+        if self._ack is not None:
+            self._signalling.repeat(*self._ack)
+            return
+        record = replace(self._where(response), next_cseq=self._record.next_cseq)
+        ack = self._signalling.acknowledge(record, self._credentials)
+        self._ack = (ack, record.destination)
+
+    def _tell(self, response: Response | None) -> None:
+        on_final, self._on_final = self._on_final, None
+        if on_final is not None:
+            on_final(response)
+
+
+def invite_within(record: DialogRecord, sent_by: str, token: str) -> OutgoingInvite:
+    """What an INVITE within a dialog has in common with its ACK."""
+    return OutgoingInvite(
+        request_uri=record.request_uri,
+        local=record.local,
+        remote=record.remote,
+        call_id=record.call_id,
+        sent_by=sent_by,
+        token=token,
+        destination=record.destination,
+        cseq=record.next_cseq,
+        last=record.next_cseq,
+        routes=record.routes,
+    )
