@@ -205,6 +205,12 @@ def test_what_is_known_of_a_carrier_makes_a_trunk(run: Run, name: str) -> None:
         assert known.page in run("trunk", "add", "x", "--like", name, *as_arguments(left), ok=False)
 
 
+def test_an_option_of_a_carrier_may_be_made_of_the_user_name(run: Run) -> None:
+    given = ("--like", "sipgate", "--username", "1234567t0", "--password", "p", "--json")
+    made = json.loads(run("trunk", "add", "one", *given))
+    assert (made["from_user"], made["register"]) == ("1234567t0", True)
+
+
 def test_certificates_are_looked_at_when_they_are_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text(CERTIFICATE)
     where = os.path.relpath(tmp_path / "ca.pem")

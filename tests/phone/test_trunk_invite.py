@@ -84,6 +84,8 @@ async def test_whom_from_names(given: dict[str, Any], sender: str, asserted: str
         invite = await invite_of(on, **{"caller": CALLER, **given})
         assert invite["From"].partition(";tag=")[0] == sender
         assert invite.all("P-Asserted-Identity") == ([asserted] if asserted else [])
+        preferred = [asserted] if asserted and "from_user" in given else []
+        assert invite.all("P-Preferred-Identity") == preferred
 
 
 @pytest.mark.parametrize(

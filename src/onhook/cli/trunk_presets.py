@@ -1,7 +1,8 @@
 """What is known of a carrier or a PBX: ``carriers.toml``, a table for each, which ``--like`` begins with.
 
 A table has options of a trunk, ``about`` (one sentence), ``page`` (where the documentation has more), and
-``needs``: which options only the operator knows, and what they are.
+``needs``: which options only the operator knows, and what they are. ``{username}`` in an option is the user
+name that was given.
 """
 
 import tomllib
@@ -25,6 +26,15 @@ class Preset:
     page: str
     options: Mapping[str, Any]
     needs: Mapping[str, str]
+
+    def with_(self, given: Mapping[str, object]) -> Mapping[str, object]:
+        """The options of the table, and over them those that are given."""
+        username = str(given.get("username", ""))
+        filled = {
+            name: value.replace("{username}", username) if isinstance(value, str) else value
+            for name, value in self.options.items()
+        }
+        return {**filled, **given}
 
     def check(self, given: Mapping[str, object]) -> None:
         """Raises :class:`CommandError` if something is missing that only the operator knows."""

@@ -188,7 +188,7 @@ def _with_preset(
         return options
     begun = preset(like)
     begun.check({"password": "kept", **options} if kept else options)
-    return {**begun.options, **options}
+    return begun.with_(options)
 
 
 def _fields(name: str, value: Any, keyring: Keyring) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Outline:
         """What an INVITE says beyond what identifies it."""
         number = self._number(self.caller.number)
         identity = f"<sip:{number}@{self._domain(sent_by)}>"
-        asserted = (("P-Asserted-Identity", identity),) if number else ()
+        asserted = [(name, identity) for name in self._identities()] if number else []
         privacy = ";".join(self._privacy())
         return (
             ("Contact", contact),
@@ -77,6 +77,11 @@ class Outline:
             *self.trunk.headers,
             *self.extra,
         )
+
+    def _identities(self) -> tuple[str, ...]:
+        """The headers that the caller stands in. A trunk whose From names one of its users decides
+        itself whom it asserts: it is also told whom we should like (RFC 3325 9.2)."""
+        return ("P-Asserted-Identity", *(("P-Preferred-Identity",) if self.trunk.from_user else ()))
 
     def _privacy(self) -> tuple[str, ...]:
         """What the callee is not to see, by the trunk and by the caller (RFC 3323 4.2, RFC 3325 9.3)."""

@@ -48,7 +48,8 @@ class Trunk:
     register: bool = False
     """Whether we register there (RFC 3261 10)."""
     from_user: str = ""
-    """The user part of From, whoever calls; the caller stands in P-Asserted-Identity then."""
+    """The user part of From, whoever calls; the caller stands in P-Asserted-Identity and
+    P-Preferred-Identity then."""
     from_domain: str = ""
     """The host part of From and P-Asserted-Identity; empty is our own address."""
     srtp: Srtp = "off"

@@ -35,10 +35,10 @@ MAX_INBOUND = 64
 
 _OURS = frozenset((
     "accept", "allow", "authorization", "call-id", "contact", "content-encoding", "content-length",
-    "content-type", "cseq", "expires", "from", "max-forwards", "min-se", "p-asserted-identity", "privacy",
-    "proxy-authorization", "rack", "reason", "record-route", "require", "route", "rseq", "session-expires",
-    "supported", "to", "unsupported", "user-agent", "via", "i", "m", "e", "l", "c", "f",
-    "s", "k", "t", "v", "x",
+    "content-type", "cseq", "expires", "from", "max-forwards", "min-se", "p-asserted-identity",
+    "p-preferred-identity", "privacy", "proxy-authorization", "rack", "reason", "record-route",
+    "require", "route", "rseq", "session-expires", "supported", "to", "unsupported", "user-agent",
+    "via", "i", "m", "e", "l", "c", "f", "s", "k", "t", "v", "x",
 ))  # fmt: skip
 """The headers that we write, in lower case, and their compact forms."""
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
