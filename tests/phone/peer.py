@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Network, IPv6Network
@@ -17,6 +18,8 @@ from onhook.phone import (
     SipEndpoint,
     Trunk,
 )
+from onhook.phone.listeners import ListenAddress, listen_addresses
+from onhook.phone.tls.contexts import ServerCertificate
 
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
@@ -91,6 +94,12 @@ class Message:
         return self["To"].rpartition(";tag=")[2]
 
 
+def place(address: tuple[str, int]) -> str:
+    """Host and port, as they stand in headers."""
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{host}:{address[1]}"
+
+
 class Peer(asyncio.DatagramProtocol):
     """A UDP socket on loopback that keeps what it receives in order."""
 
@@ -105,7 +114,7 @@ class Peer(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
-        self.address: tuple[str, int] = transport.get_extra_info("sockname")
+        self.address: tuple[str, int] = transport.get_extra_info("sockname")[:2]
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.take(Message(data))
@@ -179,10 +188,9 @@ class Peer(asyncio.DatagramProtocol):
         content_type: str = "application/sdp",
     ) -> str:
         branch = branch or f"z9hG4bK{next(_numbers)}"
-        host, port = self.address
         lines = [
             f"{method} {uri} SIP/2.0",
-            via or f"Via: SIP/2.0/{self.transport_name} {host}:{port};branch={branch}",
+            via or f"Via: SIP/2.0/{self.transport_name} {place(self.address)};branch={branch}",
             "Max-Forwards: 70",
             f"From: {caller};tag=peer",
             "To: <sip:+6531234567@onhook.example>" + (f";tag={to_tag}" if to_tag else ""),
@@ -217,16 +225,21 @@ class TcpPeer(Peer):
         self.listener: asyncio.Server
         self.pings = 0
 
-    async def listen(self) -> None:
+    async def listen(self, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         loop = asyncio.get_running_loop()
-        self.listener = await loop.create_server(lambda: TcpSide(self), "127.0.0.1", 0)
-        self.address = self.listener.sockets[0].getsockname()
+        self.transport_name = "TCP" if tls is None else "TLS"
+        self.listener = await loop.create_server(lambda: TcpSide(self), host, 0, ssl=tls)
+        self.address = self.listener.sockets[0].getsockname()[:2]
 
-    async def connect(self) -> None:
+    async def connect(self, tls: ssl.SSLContext | None = None) -> None:
         """Connect to the endpoint, as a phone does."""
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_connection(lambda: TcpSide(self), *self.server)
-        self.address = transport.get_extra_info("sockname")
+        self.transport_name = "TCP" if tls is None else "TLS"
+        name = None if tls is None else "onhook.test"
+        transport, _ = await loop.create_connection(
+            lambda: TcpSide(self), *self.server, ssl=tls, server_hostname=name
+        )
+        self.address = transport.get_extra_info("sockname")[:2]
 
     async def connected(self) -> "TcpSide":
         while not self.connections:
@@ -294,7 +307,7 @@ class Caller:
         self.branch = f"z9hG4bKinvite{self.number}"
         self.to_tag = ""
         self.cseq = 1
-        self.contact = contact or f"<sip:peer@{peer.address[0]}:{peer.address[1]}>"
+        self.contact = contact or f"<sip:peer@{place(peer.address)}>"
 
     def invite(self, *, body: str = SDP, headers: tuple[str, ...] = (), **more: Any) -> str:
         text = self.peer.text(
@@ -434,7 +447,7 @@ class Callee:
         self.tag = tag
         self.cseq = 0
         self.call_id = invite["Call-ID"]
-        self.contact = f"<sip:callee@{peer.address[0]}:{peer.address[1]}>"
+        self.contact = f"<sip:callee@{place(peer.address)}>"
 
     def respond(
         self,
@@ -480,11 +493,11 @@ class Callee:
     ) -> str:  # fmt: skip
         """Send a request inside the dialog."""
         self.cseq += 1
-        host, port = self.peer.address
         to = f"{self.invite['To']};tag={self.tag if tag is None else tag}"
         lines = [
             f"{method} {self.invite['Contact'].strip('<>')} SIP/2.0",
-            f"Via: SIP/2.0/{self.peer.transport_name} {host}:{port};branch=z9hG4bK{next(_numbers)}",
+            f"Via: SIP/2.0/{self.peer.transport_name} {place(self.peer.address)};"
+            f"branch=z9hG4bK{next(_numbers)}",
             "Max-Forwards: 70",
             f"From: {to}",
             f"To: {self.invite['From']}",
@@ -522,6 +535,12 @@ class Line:
         self.endpoint = SipEndpoint(on_call=self._on_call, clock=self.clock, **merged)
         self.peer: Peer
         self.peers: list[Peer] = []
+
+    def port(self, transport: str, *, ipv6: bool = False) -> int:
+        """The one that a listener got."""
+        found = [each for each in self.endpoint.listeners
+                 if (each.transport, each.is_ipv6) == (transport, ipv6)]  # fmt: skip
+        return found[0].port
 
     def _on_call(self, call: IncomingCall) -> Owner:
         owner = Owner(call)
@@ -594,11 +613,15 @@ async def line(
     then: Callable[[IncomingCall], None] = answer_at_once,
     *,
     host: str = "127.0.0.1",
+    listeners: str = "",
+    certificate: ServerCertificate | None = None,
     **settings: Unpack[Settings],
 ) -> AsyncIterator[Line]:
     made = Line(then, **settings)
-    await made.endpoint.start(host, 0)
-    made.peer = await made.another_peer()
+    addresses = listen_addresses(listeners) if listeners else (ListenAddress(host, 0),)
+    await made.endpoint.listen(addresses, certificate)
+    heard = made.endpoint.address[0]
+    made.peer = await made.another_peer("127.0.0.1" if heard == "0.0.0.0" else heard)
     try:
         yield made
     finally:

@@ -7,10 +7,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from onhook.phone import IncomingCall, grammar
+from onhook.phone.addresses import TlsFiles, flow_of, listed, unlisted
 from onhook.phone.identity import display_name
-from onhook.phone.message import Address, TcpAddress
+from onhook.phone.message import Address, TcpAddress, TlsAddress
 from onhook.phone.routing import next_hop, request_uri_and_routes, return_address
-from phone.peer import SDP, Caller, leave_ringing, line
+from phone.peer import SDP, Caller, TcpPeer, leave_ringing, line, place
 
 SOURCE = ("198.51.100.7", 40000)
 
@@ -505,3 +506,99 @@ async def test_a_port_in_use_is_the_callers_affair() -> None:
             await type(on.endpoint)(on_call=lambda call: None, trusted_peers=()).start(
                 "127.0.0.1", on.endpoint.address[1]
             )
+
+
+TLS_TRUNK = TlsAddress("9.9.9.9", 5061, "sip.example", TlsFiles("ca.pem"))
+HEARD = TlsAddress("9.9.9.9", 40000).heard_by("10.0.0.5:5061")
+CONNECTED = TcpAddress("9.9.9.9", 40000).heard_by("10.0.0.5:5060")
+
+
+@pytest.mark.parametrize(
+    ("target", "routes", "source", "kept"),
+    [
+        # A proxy has another transport for us than it has for its next hop (RFC 5658).
+        (
+            "sip:a@8.8.8.8;transport=tls",
+            ("<sip:9.9.9.9;r2=on;lr>", "<sip:9.9.9.9:5061;transport=tls;r2=on;lr>"),
+            ("9.9.9.9", 5060),
+            ["9.9.9.9", 5060],
+        ),
+        (
+            "sip:a@8.8.8.8",
+            ("<sip:9.9.9.9;transport=tcp;lr>",),
+            ("9.9.9.9", 5060),
+            ["9.9.9.9", 5060, "tcp"],
+        ),
+        (
+            "sip:a@8.8.8.8",
+            ("<sip:9.9.9.9:5070;transport=udp;lr>",),
+            TcpAddress("9.9.9.9", 5060),
+            ["9.9.9.9", 5070],
+        ),
+        # One that names none has the one that it uses.
+        (
+            "sip:a@8.8.8.8:5070",
+            (),
+            TLS_TRUNK,
+            ["8.8.8.8", 5070, "tls", "sip.example", "", "ca.pem"],
+        ),
+        ("sips:a@8.8.8.8", (), TLS_TRUNK, ["8.8.8.8", 5061, "tls", "sip.example", "", "ca.pem"]),
+        # What began over TLS does not leave it, and no TLS begins in the middle of a call.
+        (
+            "sip:a@8.8.8.8;transport=udp",
+            ("<sip:9.9.9.9;transport=udp;lr>",),
+            TLS_TRUNK,
+            ["9.9.9.9", 5061, "tls", "sip.example", "", "ca.pem"],
+        ),
+        ("sips:a@9.9.9.9", (), ("9.9.9.9", 5060), ["9.9.9.9", 5060]),
+        # The connection that a peer made, and where it is called back.
+        (
+            "sip:a@9.9.9.9:5081;transport=tls",
+            (),
+            HEARD,
+            ["9.9.9.9", 40000, "tls", "9.9.9.9", "10.0.0.5:5061", "", "", "", "5081"],
+        ),
+        (
+            "sip:a@8.8.8.8",
+            ("<sip:proxy.example;transport=tls;lr>",),
+            HEARD,
+            ["9.9.9.9", 40000, "tls", "proxy.example", "10.0.0.5:5061", "", "", "", "5061"],
+        ),
+        (
+            "sip:a@9.9.9.9;transport=tcp",
+            (),
+            CONNECTED,
+            ["9.9.9.9", 40000, "tcp", "", "10.0.0.5:5060", "", "", "", "5060"],
+        ),
+    ],
+)
+def test_next_hop_over_several_transports(
+    target: str, routes: tuple[str, ...], source: Address, kept: list[object]
+) -> None:
+    found = next_hop(target, routes, source)
+    assert listed(found) == kept
+    assert listed(unlisted(kept)) == kept
+    if isinstance(source, TcpAddress) and source.local:
+        assert flow_of(found) == flow_of(source)
+
+
+async def test_a_call_comes_over_tcp_and_its_connection_dies_before_the_bye() -> None:
+    """It goes over a new one, to the port that the caller named."""
+    async with line() as on:
+        phone = TcpPeer(on.peer.server)
+        await phone.listen()
+        listening = phone.address
+        await phone.connect()
+        contact = f"<sip:me@{place(listening)};transport=tcp>"
+        phone.send(phone.text("INVITE", body=SDP, headers=(f"Contact: {contact}",)))
+        await phone.status(100)
+        final = await phone.status(200)
+        phone.send(phone.text("ACK", to_tag=final.to_tag))
+        await on.owner.until("acknowledged")
+        phone.connections[0].transport.abort()
+        await phone.gone()
+        on.owner.call.hangup()
+        bye = await phone.request("BYE")
+        phone.answer(bye)
+        await on.owner.until("hangup_done")
+        await phone.close()

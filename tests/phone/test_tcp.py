@@ -122,7 +122,8 @@ async def test_the_trunk_is_not_there() -> None:
         async with line() as on:
             dialler = on.dial(port=port, transport="tcp")
             assert dialler.names == []
-            assert await dialler.until("failed") == UNREACHABLE
+            text = "no connection: Connection refused"
+            assert await dialler.until("failed") == SipCause(503, None, text)
             assert on.endpoint.live_calls == 0
 
 
@@ -137,7 +138,8 @@ async def test_the_trunk_does_not_accept() -> None:
                 await asyncio.sleep(0.05)
                 if dialler.names == []:
                     on.clock.advance(4)
-                assert await dialler.until("failed") == UNREACHABLE
+                text = "no connection within 4 s"
+                assert await dialler.until("failed") == SipCause(503, None, text)
 
 
 async def test_the_trunk_hangs_up_the_connection_at_once() -> None:

@@ -12,6 +12,10 @@ Address = tuple[str, int]
 UDP, unless it is a `TcpAddress` or a `TlsAddress`."""
 
 
+Sockaddr = tuple[str, int] | tuple[str, int, int, int]
+"""An address as sockets give it, IPv4 or IPv6."""
+
+
 class _HostAndPort(NamedTuple):
     host: str
     port: int
@@ -39,6 +43,23 @@ class TcpAddress(BoundAddress):
     As a tuple it equals the same address over UDP.
     """
 
+    back: int = 0
+    """The port to connect to when the connection that this peer made to us is gone; 0 is the usual one."""
+
+
+class TlsFiles(NamedTuple):
+    """Paths of PEM files for connections that we make, each empty for none."""
+
+    ca_file: str = ""
+    """Whom to trust instead of the system's roots."""
+    certificate: str = ""
+    """Ours, which a server may ask for."""
+    key: str = ""
+    """The key of it; it may stand in the same file."""
+
+
+NO_FILES = TlsFiles()
+
 
 class TlsAddress(TcpAddress):
     """An address that is reached over TLS. It equals no address of another transport.
@@ -48,39 +69,77 @@ class TlsAddress(TcpAddress):
     """
 
     name: str = ""
+    files: TlsFiles = NO_FILES
 
-    def __new__(cls, host: str, port: int, name: str = "") -> Self:
+    def __new__(cls, host: str, port: int, name: str = "", files: TlsFiles = NO_FILES) -> Self:
         """An address, as a tuple of two."""
         made = super().__new__(cls, host, port)
         made.name = name
+        made.files = files
         return made
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, TlsAddress)
             and tuple(self) == tuple(other)
-            and (self.name == other.name)
+            and self.name == other.name
+            and self.files == other.files
         )
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
     def __hash__(self) -> int:
-        return hash((*self, self.name))
+        return hash((*self, self.name, self.files))
 
     def __repr__(self) -> str:
         return f"TlsAddress(host={self.host!r}, port={self.port}, name={self.name!r})"
 
 
-def over(transport: str, host: str, port: int, *, name: str = "", local: str = "") -> Address:
+Flow = tuple[str, str, int, str, str, TlsFiles]
+
+
+def flow_of(address: Address) -> Flow:
+    """What tells the ways to a peer apart, so that each connection is one.
+
+    A peer that connected to us is known by the listener it came to, and needs no name.
+    """
+    local = local_of(address)
+    name, files = (
+        (address.name, address.files)
+        if isinstance(address, TlsAddress) and not local
+        else ("", NO_FILES)
+    )
+    return transport_of(address), address[0], address[1], local, name, files
+
+
+def over(
+    transport: str,
+    host: str,
+    port: int,
+    *,
+    name: str = "",
+    files: TlsFiles = NO_FILES,
+    local: str = "",
+) -> Address:
     """The address that is reached over a transport, `udp`, `tcp` or `tls`; ValueError for any other."""
     if transport == "tls":
-        return TlsAddress(host, port, name).heard_by(local)
+        return TlsAddress(host, port, name, files).heard_by(local)
     if transport == "tcp":
         return TcpAddress(host, port).heard_by(local)
     if transport != "udp":
         raise ValueError(f"there is no transport {transport!r}; it is udp, tcp or tls")
     return UdpAddress(host, port).heard_by(local) if local else (host, port)
+
+
+def default_port(transport: str) -> int:
+    """RFC 3261 19.1.2."""
+    return 5061 if transport == "tls" else 5060
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands in a URI or in Via: an IPv6 address in brackets, and without its link."""
+    return f"[{host.partition('%')[0]}]" if ":" in host else host
 
 
 def transport_of(address: Address) -> str:
@@ -110,16 +169,25 @@ def like(address: Address, host: str, port: int | None = None) -> Address:
     Of TLS the certificate has to say the same: an address of that host's name was looked up.
     """
     port = address[1] if port is None else port
-    name = (address.name or address.host) if isinstance(address, TlsAddress) else ""
-    return over(transport_of(address).lower(), host, port, name=name, local=local_of(address))
+    if isinstance(address, TlsAddress):
+        name = address.name or address.host
+        return TlsAddress(host, port, name, address.files).heard_by(address.local)
+    return over(transport_of(address).lower(), host, port, local=local_of(address))
+
+
+def numeric(sockaddr: Sockaddr) -> Address:
+    """Host and port of a socket's address; a link-local host says on which link (RFC 4007 11)."""
+    host = sockaddr[0].partition("%")[0]
+    scope = sockaddr[3] if len(sockaddr) == 4 else 0
+    return (f"{host}%{scope}" if scope else host), sockaddr[1]
 
 
 def listed(address: Address) -> list[object]:
-    """An address as JSON can hold it: host and port; the transport where it is not UDP; and the name of its
-    certificate and the listener, where there are any."""
-    transport = transport_of(address).lower()
-    name = address.name if isinstance(address, TlsAddress) else ""
-    more = [transport, name, local_of(address)]
+    """An address as JSON can hold it: host and port, the transport where it is not UDP, and where there are
+    any, the name of its certificate, the listener, and the files of its TLS."""
+    tls = (address.name, address.files) if isinstance(address, TlsAddress) else ("", NO_FILES)
+    back = str(address.back or "") if isinstance(address, TcpAddress) else ""
+    more = [transport_of(address).lower(), tls[0], local_of(address), *tls[1], back]
     while more and more[-1] in ("", "udp"):
         more.pop()
     return [*address, *more]
@@ -128,11 +196,17 @@ def listed(address: Address) -> list[object]:
 def unlisted(data: object, *, names: bool = False) -> Address:
     """The reverse of `listed`; ValueError for anything else, host names included unless they are let."""
     match data:
-        case [str(host), int(port), *more] if 0 < port < 65536 and len(more) <= 3:
+        case [str(host), int(port), *more] if 0 < port < 65536 and len(more) <= 7:
             texts = [text for text in more if isinstance(text, str)]
             if len(texts) == len(more) and texts[:1] in ([], ["udp"], ["tcp"], ["tls"]):
-                transport, name, local = [*texts, *("udp", "", "")[len(texts) :]]
-                return over(transport, _checked(host, names=names), port, name=name, local=local)
+                host = _checked(host, names=names)
+                transport, name, local, *files = ((texts or ["udp"]) + [""] * 6)[:7]
+                made = over(
+                    transport, host, port, name=name, local=local, files=TlsFiles(*files[:3])
+                )
+                if isinstance(made, TcpAddress):
+                    made.back = int(files[3] or 0)
+                return made
     raise ValueError("not an address in a record")
 
 

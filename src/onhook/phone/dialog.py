@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from onhook.phone import grammar
-from onhook.phone.addresses import Address, TcpAddress, listed, transport_of, unlisted
+from onhook.phone.addresses import Address, TcpAddress, flow_of, listed, transport_of, unlisted
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.message import Request, Response
 from onhook.phone.pending import PendingInvite
@@ -178,7 +178,7 @@ class SipDialog:
     def is_with(self, peer: TcpAddress) -> bool:
         """Whether its messages come over the connection with this peer, or go over it."""
         ends = (self._source, next_hop(self.target, self.routes, self._source))
-        return any(isinstance(end, TcpAddress) and end == peer for end in ends)
+        return any(flow_of(end) == flow_of(peer) for end in ends)
 
     def matches(self, request: Request) -> bool:
         """Whether a request with our Call-ID and our tag also has the peer's tag."""

@@ -6,6 +6,7 @@ its bytes otherwise, and to whoever it says that it comes from.
 
 import re
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 
 from onhook.phone import grammar
 from onhook.phone.errors import Unanswerable
@@ -68,12 +69,20 @@ def _stamped_lines(lines: Sequence[str], top: Via, source: tuple[str, int]) -> l
 
 def _stamped(text: str, top: Via, source: tuple[str, int]) -> str:
     """The top Via with the address it came from (RFC 3261 18.2.1, RFC 3581 4)."""
-    host, port = source
+    host, port = source[0].partition("%")[0], source[1]
     if "received" in top.parameters:  # whatever the sender wrote there is not for it to say
         text = _RECEIVED.sub("", text)
     if "rport" in top.parameters:
         text = _RPORT.sub(f";rport={port}", text, count=1)
         return f"{text};received={host}"
-    if top.host.strip("[]") != host:
+    if top.host != host and _address(top.host.strip("[]")) != _address(host):
         return f"{text};received={host}"
     return text
+
+
+def _address(text: str) -> str:
+    """A numeric address in its one form (RFC 5952), so that two spellings of it are equal."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text

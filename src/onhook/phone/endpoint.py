@@ -26,6 +26,7 @@ from onhook.phone.errors import SdpError
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
+from onhook.phone.listeners import ListenAddress
 from onhook.phone.media_hosts import MediaHosts
 from onhook.phone.message import Address, Request, TcpAddress
 from onhook.phone.once_a_minute import OnceAMinute
@@ -40,6 +41,7 @@ from onhook.phone.routing import return_address
 from onhook.phone.screening import Refusal, refuse_description, refuse_misplaced, screen
 from onhook.phone.sdp import is_ipv6
 from onhook.phone.timers import Clock, SipTimers, TimerHandle
+from onhook.phone.tls.contexts import ServerCertificate
 from onhook.phone.trunk import ShownCaller, Trunk, default_port, is_numeric
 from onhook.phone.wire import MessagePath, OnMessage
 
@@ -144,8 +146,18 @@ class SipEndpoint(MessagePath):
 
     async def start(self, host: str, port: int) -> None:
         """Bind and listen, over UDP and TCP; port 0 picks one, see `address`. OSError passes through."""
-        await self._open(host, port, max_lingering=4 * self._capacity)
-        log.info("sip_listening", host=self.address[0], port=self.address[1])
+        await self.listen((ListenAddress(host, port),))
+
+    async def listen(
+        self, addresses: Sequence[ListenAddress], certificate: ServerCertificate | None = None
+    ) -> None:
+        """Bind and listen; port 0 picks one, see `listeners`. A `tls` one needs the certificate.
+
+        Raises `ListenerRefused`, an OSError.
+        """
+        await self._open(addresses, certificate, max_lingering=4 * self._capacity)
+        for each in self.listeners:
+            log.info("sip_listening", host=each.host, port=each.port, transport=each.transport)
 
     async def close(self) -> None:
         """Stop listening. Live calls are forgotten without a word: hang them up first."""
@@ -230,8 +242,9 @@ class SipEndpoint(MessagePath):
         port = hop.port or default_port(hop.transport)
 
         def found(address: str | None) -> None:
-            known = [over(hop.transport, address, port, name=hop.host)] if address else []
-            on_found(known)
+            files = trunk.tls_files
+            known = address and over(hop.transport, address, port, name=hop.host, files=files)
+            on_found([known] if known else [])
 
         if is_numeric(hop.host):
             found(hop.host)

@@ -12,6 +12,7 @@ answer to a very late repetition.
 from collections.abc import Callable
 from typing import Protocol
 
+from onhook.phone.addresses import flow_of
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.message import Address, Request, Response, TcpAddress, TransactionKey
 from onhook.phone.routing import return_address
@@ -171,15 +172,17 @@ class TransactionLayer(TransactionOwner):
 
     def is_used(self, peer: TcpAddress) -> bool:
         """Whether anybody waits for something over the connection with this peer."""
+        flow = flow_of(peer)
         return any(
-            transaction.over_tcp and transaction.peer == peer and key not in self._lingering
+            flow_of(transaction.peer) == flow and key not in self._lingering
             for key, transaction in (*self._servers.items(), *self._clients.items())
         )
 
     def disconnected(self, peer: Address, event: TxEvent) -> None:
         """Tell all that wait for an answer over TCP that it is `UNREACHABLE`, or `LOST`."""
+        flow = flow_of(peer)
         for client in [*self._clients.values()]:
-            if client.over_tcp and client.peer == peer:
+            if client.over_tcp and flow_of(client.peer) == flow:
                 client.handle(event)
 
     def invite_of(self, cancel: Request) -> ServerInvite | None:

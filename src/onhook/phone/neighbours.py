@@ -35,9 +35,11 @@ class Neighbours:
             address = address.ipv4_mapped
         return any(address in network for network in self._trusted)
 
-    def _host_towards(self, peer: str) -> str:
+    def _host_towards(self, peer: str, bound: str = "") -> str:
+        """The address of a listener that is `bound` so, by default the first one."""
         if self._contact_host:
             return self._contact_host
-        if self.bound in ("0.0.0.0", "::") and is_numeric(peer):
+        bound = bound or self.bound
+        if bound in ("0.0.0.0", "::") and is_numeric(peer):
             return address_towards(peer)
-        return self.bound
+        return bound

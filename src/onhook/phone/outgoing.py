@@ -26,7 +26,6 @@ from onhook.phone.transactions import ClientInvite, InviteUser
 
 CANCELLED = SipCause(487, None, "hung up before the answer")
 _TIMED_OUT = SipCause(408, None, "no answer to the INVITE")
-_UNREACHABLE = SipCause(503, None, "no connection")
 _UNUSABLE = "the answer has no audio that can be used"
 
 _UNANSWERED = frozenset((CallState.DIALLING, CallState.PROCEEDING, CallState.WITHDRAWN))
@@ -40,6 +39,9 @@ class DiallingSignalling(Signalling, Protocol):
 
     def send_cancel(self, sent: OutgoingInvite, headers: HeaderLines) -> None:
         """Send the CANCEL of an INVITE until it is answered."""
+
+    def no_connection_because(self, peer: Address) -> str:
+        """Why a peer could not be reached, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ class OutgoingCall(Leg):
         """Nothing came back from our INVITE, or nothing more after our CANCEL."""
         if self.state is CallState.PROCEEDING:  # the connection is gone, and the phone rings on
             self._dialling.send_cancel(self._sent, (TIMER_EXPIRED.header,))
-        self.fail(_TIMED_OUT if reached else _UNREACHABLE)
+        unreachable = SipCause(503, None, self._dialling.no_connection_because(self.destination))
+        self.fail(_TIMED_OUT if reached else unreachable)
 
     def _progress(self, response: Response, media: RemoteMedia | None = None) -> None:
         """A provisional response, with where its audio comes from if that is known."""

@@ -40,7 +40,8 @@ class Outline:
     def destination(self) -> Address:
         """Where the INVITE goes, by number or name: to the trunk, or to its outbound proxy."""
         host, port, transport = self.trunk.next_hop
-        return over(transport, host, port or default_port(transport), name=host)
+        files = self.trunk.tls_files
+        return over(transport, host, port or default_port(transport), name=host, files=files)
 
     def sent(self, destination: Address, sent_by: str) -> OutgoingInvite:
         """The INVITE that goes to a destination; `sent_by` is our host and port there."""

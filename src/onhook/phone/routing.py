@@ -4,7 +4,7 @@ Requests (RFC 3261 12.2.1.1): an address that a peer names is believed when it i
 anybody can reach, or the one it sends from, or a private one if the peer was itself heard from a private
 address: then both are in networks that we are in. Otherwise the peer sits behind address translation, or
 names itself by a host name: then the request goes back to where its INVITE came from, which is the one
-place known to reach it.
+place known to reach it. A peer that connected to us is talked to over its connection.
 
 Responses (RFC 3261 18.2.2, RFC 3581 4): to the address that the request came from; at the port it came
 from if the peer asked for that, else at the one that its Via names. A peer with a public address that
@@ -15,9 +15,21 @@ calls itself by a private one is behind address translation too, and its port is
 import ipaddress
 from collections.abc import Sequence
 
+from sipmessage import URI
+
 from onhook.phone import grammar
+from onhook.phone.addresses import (
+    Address,
+    TcpAddress,
+    TlsAddress,
+    default_port,
+    like,
+    local_of,
+    over,
+    transport_of,
+)
 from onhook.phone.grammar import Via
-from onhook.phone.message import Address, Request, TcpAddress
+from onhook.phone.message import Request
 
 DEFAULT_PORT = 5060
 """RFC 3261 19.1.2."""
@@ -45,20 +57,58 @@ def request_uri_and_routes(target: str, routes: Sequence[str]) -> tuple[str, tup
 
 def next_hop(target: str, routes: Sequence[str], source: Address) -> Address:
     """The address to send to; `source` is where the peer's INVITE came from, or ours went."""
-    text = grammar.name_addr(routes[0]).uri if routes else target
     try:
-        uri = grammar.sip_uri(text)
-        host = ipaddress.ip_address(uri.host.strip("[]"))
+        uri = grammar.sip_uri(grammar.name_addr(routes[0]).uri if routes else target)
     except ValueError:
         return source
-    port = uri.port or DEFAULT_PORT
-    over_tcp = isinstance(source, TcpAddress)
-    transport = (uri.parameters.get("transport") or "udp").lower()
-    same_transport = uri.scheme == "sip" and transport == ("tcp" if over_tcp else "udp")
-    same_family = (":" in source[0]) == (host.version == 6)
-    if same_transport and same_family and _is_reachable(host, source[0]) and 0 < port < 65536:
-        return TcpAddress(str(host), port) if over_tcp else (str(host), port)
-    return source
+    host = _numeric(uri.host.strip("[]"))
+    transport = _next_transport(uri, source, is_route=bool(routes))
+    port = uri.port or default_port(transport)
+    if isinstance(source, TcpAddress) and source.local and host in (None, _numeric(source.host)):
+        return _over_its_connection(source, uri, transport)
+    same_family = host is not None and (":" in source[0]) == (host.version == 6)
+    if (
+        host is None
+        or not (transport and same_family and 0 < port < 65536)
+        or not _is_reachable(host, source[0])
+    ):
+        return source
+    return _towards(source, transport, str(host), port)
+
+
+def _next_transport(uri: URI, source: Address, *, is_route: bool) -> str:
+    """The transport that a URI asks for, if we follow it there; empty if we stay with that of `source`.
+
+    A peer that names none means the one that it uses. What began over TLS never leaves it, and no TLS begins
+    in the middle of a call: a proxy that has it on its other side names first the side that we see (RFC 5658
+    3). A proxy that has another of UDP and TCP for us says so; of a phone's Contact this is not believed.
+    """
+    used = transport_of(source).lower()
+    said = "tls" if uri.scheme == "sips" else (uri.parameters.get("transport") or used).lower()
+    if said == used:
+        return used
+    return said if is_route and said in ("udp", "tcp") and used != "tls" else ""
+
+
+def _over_its_connection(source: TcpAddress, uri: URI, transport: str) -> Address:
+    """The connection that a peer made to us; `back` and `name` say how it is found should that be gone."""
+    port = uri.port or default_port(transport)
+    found: TcpAddress = TcpAddress(source.host, source.port)
+    if isinstance(source, TlsAddress):
+        found = TlsAddress(source.host, source.port, source.name or uri.host.strip("[]"))
+    found.back = port if transport and 0 < port < 65536 else 0
+    return found.heard_by(source.local)
+
+
+def _towards(source: Address, transport: str, host: str, port: int) -> Address:
+    """An address of a peer that was heard from `source`: by the same listener, with the same TLS."""
+    used = transport_of(source).lower()
+    if (transport, host, port) == (used, *source):
+        return source
+    if isinstance(source, TlsAddress):
+        return TlsAddress(host, port, source.name or host, source.files)
+    local = local_of(source) if transport == used == "udp" else ""
+    return over(transport, host, port, local=local)
 
 
 def origin_of(request: Request) -> str:
@@ -69,14 +119,14 @@ def origin_of(request: Request) -> str:
         first = grammar.via(vias[-1]) if len(vias) > 1 else None
     except ValueError:
         return ""
-    said = first.parameters.get("received") or first.host if first else ""
+    said = (first.parameters.get("received") or first.host if first else "").strip("[]")
     return said if _numeric(said) else ""
 
 
 def host_of(target: str) -> str:
     """The numeric host of a SIP URI; empty if it is a name, or cannot be read."""
     try:
-        host = grammar.sip_uri(target).host
+        host = grammar.sip_uri(target).host.strip("[]")
     except ValueError:
         return ""
     return host if _numeric(host) else ""
@@ -112,7 +162,7 @@ def return_address(via: Via, source: Address) -> Address:
         or not (0 < port < 65536)
     ):
         return source
-    return source[0], port
+    return like(source, source[0], port)
 
 
 def sent_by_port(response: bytes) -> int:

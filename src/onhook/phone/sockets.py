@@ -1,65 +1,145 @@
-"""The two sockets of an endpoint, UDP and TCP on one address, and which of them a message takes."""
+"""The listeners of an endpoint, and which of them a message leaves from."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 
-from onhook.phone.message import Address, TcpAddress
+from onhook.phone.addresses import TcpAddress, local_of
+from onhook.phone.listeners import ListenAddress
+from onhook.phone.message import Address
 from onhook.phone.routing import sent_by_port
 from onhook.phone.tcp import TcpTransport
 from onhook.phone.timers import Clock
-from onhook.phone.transport import UdpTransport
+from onhook.phone.tls.contexts import ServerCertificate
+from onhook.phone.transport import Receive, UdpTransport, address_towards
 
 _ATTEMPTS = 10
 """To find a port that is free for UDP and TCP, when any will do."""
+_NOWHERE = ListenAddress("", 0)
+
+
+class ListenerRefused(OSError):
+    """The system does not let us listen at `address`; `errno` and `strerror` are its own."""
+
+    def __init__(self, address: ListenAddress, error: OSError) -> None:
+        super().__init__(error.errno, error.strerror or str(error))
+        self.address = address
 
 
 class Sockets:
     """`trusts` says whether a host is a peer of ours, to which we may open connections."""
 
-    def __init__(self, udp: UdpTransport, tcp: TcpTransport, trusts: Callable[[str], bool]) -> None:
-        self._udp = udp
+    def __init__(self, receive: Receive, tcp: TcpTransport, trusts: Callable[[str], bool]) -> None:
+        self._receive = receive
         self._tcp = tcp
         self._trusts = trusts
+        self._udp: dict[ListenAddress, UdpTransport] = {}
+        self._dropped = 0
+        self.listeners: tuple[ListenAddress, ...] = ()
+        """What is really bound, each with its transport, in the order in which it was asked for."""
+        self.listener_for = functools.lru_cache(maxsize=1024)(self._listener_for)
 
     @property
     def address(self) -> Address:
-        """The address they are bound to, once opened."""
-        return self._udp.address
+        """The address of the first listener, once opened."""
+        first = self.listeners[0] if self.listeners else _NOWHERE
+        return first.host, first.port
 
     @property
     def dropped(self) -> int:
         """Messages that could not be sent."""
-        return self._udp.dropped + self._tcp.dropped
+        return self._dropped + self._tcp.dropped + sum(each.dropped for each in self._udp.values())
 
     @property
     def unread(self) -> int:
         """Datagrams that were thrown away unread, because there were too many."""
-        return self._udp.unread
+        return sum(each.unread for each in self._udp.values())
 
-    async def open(self, host: str, port: int, clock: Clock) -> None:
-        """Binds both; any port that is free for both if `port` is 0. Raises OSError."""
-        for attempt in range(_ATTEMPTS):
-            await self._udp.open(host, port)
-            try:
-                await self._tcp.open(*self.address, clock)
-                break
-            except OSError:
-                await self._udp.close()
-                if port or attempt == _ATTEMPTS - 1:
-                    raise
+    async def open(
+        self,
+        addresses: Sequence[ListenAddress],
+        clock: Clock,
+        certificate: ServerCertificate | None = None,
+    ) -> None:
+        """Binds all of them, or none. A `tls` one needs the certificate. Raises OSError."""
+        if certificate is None and any(each.transport == "tls" for each in addresses):
+            raise ValueError("a TLS listener needs a certificate")
+        self._tcp.start(clock)
+        marks = sum(each.transport in ("", "udp") for each in addresses) > 1
+        try:
+            for address in addresses:
+                self.listeners += await self._listen(address, certificate, marks=marks)
+        except OSError as error:
+            await self.close()
+            raise ListenerRefused(address, error) from error
+        self.listener_for.cache_clear()
 
     async def close(self) -> None:
         """Connections end, and nothing more is read."""
         await self._tcp.close()
-        await self._udp.close()
+        for udp in self._udp.values():
+            await udp.close()
 
     def send(self, data: bytes, destination: Address) -> None:
         """Sends a message; what cannot leave is dropped."""
         if not isinstance(destination, TcpAddress):
-            self._udp.send(data, destination)
+            self._send_datagram(data, destination)
         elif data.startswith(b"SIP/2.0 ") and not self._tcp.is_connected(destination):
             self._reconnect(data, destination)
         else:
             self._tcp.send(data, destination)
+
+    async def _listen(
+        self, address: ListenAddress, certificate: ServerCertificate | None, *, marks: bool
+    ) -> tuple[ListenAddress, ...]:
+        host, port = address.host, address.port
+        if address.transport == "udp":
+            return (await self._listen_udp(host, port, marks=marks),)
+        if address.transport in ("tcp", "tls"):
+            secured = certificate if address.transport == "tls" else None
+            return (await self._tcp.listen(host, port, secured),)
+        for attempt in range(_ATTEMPTS):
+            udp = await self._listen_udp(host, port, marks=marks)
+            try:
+                return udp, await self._tcp.listen(host, udp.port)
+            except OSError:
+                await self._udp.pop(udp).close()
+                if port or attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError("every attempt returns or raises")
+
+    async def _listen_udp(self, host: str, port: int, *, marks: bool) -> ListenAddress:
+        udp = UdpTransport(self._receive)
+        await udp.open(host, port, marks=marks)
+        bound = ListenAddress(*udp.address, "udp")
+        self._udp[bound] = udp
+        return bound
+
+    def _send_datagram(self, data: bytes, destination: Address) -> None:
+        listener = self.listener_for(destination[0], "UDP", local_of(destination))
+        if listener is None:
+            self._dropped += 1
+        else:
+            self._udp[listener].send(data, destination)
+
+    def _listener_for(self, host: str, transport: str, local: str) -> ListenAddress | None:
+        """The listener of a transport that a peer is talked to from; None if no family fits.
+
+        It is the one that the peer was heard by; or else the one on the address that routes to the peer,
+        or on all addresses of its family. For a host that is not looked up yet it is the first.
+        """
+        fitting = [
+            each
+            for each in self.listeners
+            if each.transport == transport.lower()
+            and (not _is_address(host) or each.is_ipv6 == (":" in host))
+        ]
+        for each in fitting:
+            if each.place == local:
+                return each
+        if len(fitting) > 1 and _is_address(host):
+            ours = _towards(host)
+            fitting.sort(key=lambda each: (each.host != ours, not each.is_wildcard))
+        return fitting[0] if fitting else None
 
     def _reconnect(self, data: bytes, peer: TcpAddress) -> None:
         """A response whose connection is gone goes to the port that its Via names, over a new one.
@@ -67,6 +147,17 @@ class Sockets:
         RFC 3261 18.2.2. Not for strangers: we would connect wherever they say.
         """
         if self._trusts(peer.host):
-            self._tcp.send(data, TcpAddress(peer.host, sent_by_port(data)))
+            self._tcp.send(data, type(peer)(peer.host, sent_by_port(data)))
         else:
             self._tcp.dropped += 1
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+def _towards(host: str) -> str:
+    try:
+        return address_towards(host)
+    except OSError:
+        return ""

@@ -1,166 +1,51 @@
-"""SIP over TCP: connections by the address of their peer, opened when there is something to send.
+"""SIP over connections, TCP and TLS, by the address of their peer; opened when there is something to send.
 
 One connection serves all calls with a trunk, and is kept alive (RFC 5626 3.5.1). Whoever connects to us is
-served like a peer over UDP; how many may is bounded, how long they may be silent before their first message,
-and how long after it: a connection over which nothing goes is closed, whoever made it, unless a dialog or a
-transaction uses it. The pings of a trusted peer say that it wants to keep it; a stranger's say nothing.
-A stream that cannot be cut into messages ends its connection, once its sender was told.
+served like a peer over UDP; how many may is bounded, how many may be without TLS on a listener for it, how
+long they may be silent before their first message, and how long after it: a connection over which nothing
+goes is closed, whoever made it, unless a dialog or a transaction uses it. The pings of a trusted peer say
+that it wants to keep it; a stranger's say nothing. A stream that cannot be cut into messages ends its
+connection, once its sender was told.
+
+A connection that somebody made to us, and that is gone, is made again by us to the port where SIP is: the
+one it came from was of that connection only.
 """
 
 import asyncio
+import os
 import socket
-from collections.abc import Callable
-from typing import cast
+import ssl
+from collections.abc import Callable, Collection, MutableMapping
+from typing import Any
 
 import structlog
 
-from onhook.phone.framing import PING, PONG, BrokenStream, Framer
-from onhook.phone.message import Address, TcpAddress
-from onhook.phone.timers import Clock, TimerHandle
+from onhook.phone.addresses import (
+    Flow,
+    TcpAddress,
+    TlsAddress,
+    default_port,
+    flow_of,
+    numeric,
+    transport_of,
+)
+from onhook.phone.connection import KEEPALIVE_S, Connection
+from onhook.phone.listeners import ListenAddress
+from onhook.phone.message import Address
+from onhook.phone.timers import Clock
+from onhook.phone.tls.contexts import ClientContexts, ServerCertificate, TlsFilesUnusable
 
 log = structlog.get_logger()
 
 CONNECT_S = 4.0
 """A connection that is not made by then is not made; the next trunk gets its turn."""
-KEEPALIVE_S = 30.0
-FIRST_MESSAGE_S = 30.0
-"""Somebody who connects has this long for the first message."""
-IDLE_S = 120.0
-STRANGER_IDLE_S = 30.0
-"""Without a message for so long, and at most for twice as long, a connection is closed (RFC 3261 18:
-not before a transaction would have come to its end)."""
-VANISHED_MS = 20_000
-"""What was written and not acknowledged for so long ends the connection."""
-MAX_UNSENT_BYTES = 256 * 1024
-MAX_QUEUED = 200
-"""Messages that wait for a connection to be made."""
 MAX_ACCEPTED = 1000
 MAX_STRANGERS = 50
 """Accepted connections in all, and of those from outside the trusted peers."""
-
-
-class _Connection(asyncio.Protocol):
-    """One connection, from either side. `proven`: a message was read from it."""
-
-    def __init__(self, owner: "TcpTransport", peer: TcpAddress | None = None) -> None:
-        self._owner = owner
-        self._framer = Framer()
-        self._transport: asyncio.Transport | None = None
-        self._queue: list[bytes] = []
-        self._timer: TimerHandle | None = None
-        self.accepted = peer is None
-        self.stranger = False
-        self.proven = False
-        self._active = False
-        """Whether there was a message since the last look, or a ping that counts as one."""
-        self.over = False
-        self._since_message_s = 0.0
-        self.peer = peer or TcpAddress("", 0)
-        self.connecting: asyncio.Task[None] | None = None
-
-    @property
-    def unsent(self) -> int:
-        """Messages that wait for the connection to be made."""
-        return len(self._queue)
-
-    def send(self, data: bytes) -> bool:
-        """Write, or keep until the connection is made; False if there is no room for it."""
-        if self._transport is None:
-            self._queue.append(data)
-            return len(self._queue) <= MAX_QUEUED
-        self._active = self._active or data != PING
-        if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            return False
-        self._transport.write(data)
-        return True
-
-    def end(self, *, flush: bool = False) -> None:
-        """Close at once; what was not sent is dropped, unless it is to be flushed."""
-        self.over = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self.connecting is not None:
-            self.connecting.cancel()
-        if self._transport is not None and flush:
-            self._transport.close()
-        elif self._transport is not None:
-            self._transport.abort()
-
-    def wait(self, delay_s: float, callback: Callable[[], None]) -> None:
-        """Set the one timer of the connection."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._owner.clock.call_later(delay_s, callback)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Asyncio: it is there."""
-        self._transport = cast(asyncio.Transport, transport)
-        if self.over:  # given up meanwhile
-            self._transport.abort()
-            return
-        sock = transport.get_extra_info("socket")
-        if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_MS)
-        if self.accepted:
-            self.peer = TcpAddress(*transport.get_extra_info("peername")[:2])
-            if not self._owner.admit(self):
-                self.end()
-                return
-            self.wait(FIRST_MESSAGE_S, self._silent)
-        else:
-            self.wait(KEEPALIVE_S, self._keep_alive)
-        queue, self._queue = self._queue, []
-        for data in queue:
-            self._transport.write(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Asyncio: it is gone."""
-        self._transport = None
-        self._owner.lost(self)
-
-    def data_received(self, data: bytes) -> None:
-        """Asyncio: a part of the stream."""
-        try:
-            for message in self._framer.feed(data):
-                if message == PING and self._transport is not None:
-                    self._transport.write(PONG)
-                    self._active = self._active or not self.stranger
-                else:
-                    self.proven = self._active = True
-                self._owner.receive(message, self.peer)
-                if self.over:
-                    return
-        except BrokenStream as error:
-            if error.head:
-                self._owner.receive(error.head, self.peer)
-            log.info("sip_stream_unreadable", peer=self.peer.host, why=str(error))
-            self._owner.drop(self, flush=True)
-
-    def _keep_alive(self) -> None:
-        self._since_message_s = 0.0 if self._is_used() else self._since_message_s + KEEPALIVE_S
-        if self._since_message_s >= IDLE_S or not self.send(PING):
-            self._owner.drop(self, flush=True)
-        else:
-            self.wait(KEEPALIVE_S, self._keep_alive)
-
-    def _silent(self) -> None:
-        if self.proven:
-            self.wait(STRANGER_IDLE_S if self.stranger else IDLE_S, self._look)
-        else:
-            self._owner.drop(self)
-
-    def _look(self) -> None:
-        """Close what was accepted and is idle."""
-        if self._is_used():
-            self.wait(STRANGER_IDLE_S if self.stranger else IDLE_S, self._look)
-        else:
-            self._owner.drop(self, flush=True)
-
-    def _is_used(self) -> bool:
-        """Whether there was something since this was asked last, or somebody waits for something."""
-        was_active, self._active = self._active, False
-        return was_active or self._owner.is_used(self.peer)
+MAX_HANDSHAKES = 100
+"""Accepted connections on which TLS is not there yet."""
+MAX_KNOWN = 1000
+"""Peers of which is remembered why they could not be reached, or that they answer pings."""
 
 
 class TcpTransport:
@@ -184,46 +69,66 @@ class TcpTransport:
         self.receive = receive
         self.is_used = is_used
         self.clock: Clock
+        self.keepalives: dict[Address, float] = {}
+        """Seconds between pings to a peer, where they are not as everywhere."""
         self._on_refused = on_refused
         self._on_lost = on_lost
         self._trusts = trusts
-        self._connections: dict[Address, _Connection] = {}
-        self._server: asyncio.Server | None = None
-        self._closed = False
+        self._contexts = ClientContexts()
+        self._connections: dict[Flow, Connection] = {}
+        self._accepted: set[Connection] = set()
+        self._agreeing: set[Connection] = set()
+        self._servers: list[asyncio.Server] = []
+        self._failures: dict[Flow, str] = {}
+        self._pongs: dict[Flow, None] = {}
+        self._open = False
         self.dropped = 0
         """Messages not sent because there was no connection for them, or no room."""
 
     def __len__(self) -> int:
         return len(self._connections)
 
-    async def open(self, host: str, port: int, clock: Clock) -> None:
-        """Listens; port 0 is any. Raises OSError."""
-        self.clock = clock
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), host, port, backlog=128)
+    def start(self, clock: Clock) -> None:
+        """From now on connections are made."""
+        self.clock, self._open = clock, True
+
+    async def listen(
+        self, host: str, port: int, certificate: ServerCertificate | None = None
+    ) -> ListenAddress:
+        """Take connections; port 0 is any. With a certificate they are TLS. Raises OSError."""
+        transport = "tcp" if certificate is None else "tls"
+        sock = _listening(host, port)
+        bound = ListenAddress(*numeric(sock.getsockname()), transport)
+
+        def accepted() -> Connection:
+            return Connection(self, local=bound.place, certificate=certificate)
+
+        server = await asyncio.get_running_loop().create_server(accepted, sock=sock, backlog=128)
+        self._servers.append(server)
+        return bound
 
     async def close(self) -> None:
         """Stop listening and close every connection, without a word to anybody."""
-        self._closed = True
+        self._open = False
         connections = [*self._connections.values()]
         self._connections.clear()
         for connection in connections:
             connection.end()
         tasks = [each.connecting for each in connections if each.connecting is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
-            self._server = None
+        servers, self._servers = self._servers, []
+        for server in servers:
+            server.close()
+            await server.wait_closed()
 
     def is_connected(self, address: TcpAddress) -> bool:
         """Whether there is a connection with this peer, or one is being made."""
-        return address in self._connections
+        return flow_of(address) in self._connections
 
     def send(self, data: bytes, address: TcpAddress) -> None:
         """Send to a peer, over a new connection if there is none."""
-        connection = self._connections.get(address)
-        if connection is None and self._server is None:
+        connection = self._connections.get(flow_of(address))
+        if connection is None and not self._open:
             self.dropped += 1
             return
         if connection is None:
@@ -232,50 +137,145 @@ class TcpTransport:
             self.dropped += 1
             self.drop(connection)
 
-    # For the connections.
+    def failure_of(self, address: Address) -> str:
+        """Why there was no connection to an address when one was wanted last; empty if that is not known."""
+        return self._failures.get(flow_of(address), "") if isinstance(address, TcpAddress) else ""
 
-    def admit(self, connection: _Connection) -> bool:
+    # For the connections (ConnectionOwner).
+
+    def client_context(self, peer: TlsAddress) -> ssl.SSLContext:
+        """What TLS with a server is made with; `TlsFilesUnusable`."""
+        return self._contexts.context(peer.files)
+
+    def answers_pings(self, peer: TcpAddress) -> bool:
+        """Whether a peer was seen to answer a ping."""
+        return flow_of(peer) in self._pongs
+
+    def ponged(self, peer: TcpAddress) -> None:
+        """A peer answered a ping."""
+        _forget_beyond(self._pongs, MAX_KNOWN - 1)
+        self._pongs[flow_of(peer)] = None
+
+    def keepalive_s(self, peer: TcpAddress) -> float:
+        """Seconds between pings to a peer; 0 for none."""
+        return self.keepalives.get(peer, KEEPALIVE_S)
+
+    def admit(self, connection: Connection) -> bool:
         """Take in a connection that somebody made to us."""
-        accepted = [each for each in self._connections.values() if each.accepted]
         connection.stranger = not self._trusts(connection.peer.host)
-        strangers = sum(each.stranger for each in accepted)
+        is_tls = isinstance(connection.peer, TlsAddress)
         if (
-            self._closed
-            or len(accepted) >= MAX_ACCEPTED
-            or (connection.stranger and strangers >= MAX_STRANGERS)
+            not self._open
+            or len(self._accepted) >= MAX_ACCEPTED
+            or (is_tls and len(self._agreeing) >= MAX_HANDSHAKES)
+            or (connection.stranger and _strangers(self._accepted) >= MAX_STRANGERS)
         ):
             return False
-        self._connections[connection.peer] = connection
+        self._connections[flow_of(connection.peer)] = connection
+        self._accepted.add(connection)
+        if is_tls:
+            self._agreeing.add(connection)
         return True
 
-    def drop(self, connection: _Connection, *, flush: bool = False) -> None:
+    def agreed(self, connection: Connection) -> None:
+        """TLS is there."""
+        self._agreeing.discard(connection)
+
+    def refused(self, connection: Connection, why: str) -> None:
+        """TLS will not be there, or is no more."""
+        host, port = connection.peer
+        if not connection.accepted:
+            self._fails(connection.peer, f"no TLS: {why}")
+            log.warning("sip_tls_refused", peer=host, port=port, why=why)
+        elif not connection.stranger:
+            log.info("sip_tls_not_agreed", peer=host, why=why)
+        self.drop(connection, flush=True)
+
+    def drop(self, connection: Connection, *, flush: bool = False) -> None:
         """End a connection that is of no use any more."""
         self.lost(connection, flush=flush)
 
-    def lost(self, connection: _Connection, *, flush: bool = False) -> None:
+    def lost(self, connection: Connection, *, flush: bool = False) -> None:
         """Forget a connection, and tell that it is gone; once."""
-        if self._connections.get(connection.peer) is connection:
-            del self._connections[connection.peer]
+        key = flow_of(connection.peer)
+        if self._connections.get(key) is connection:
+            del self._connections[key]
+        self._accepted.discard(connection)
+        self._agreeing.discard(connection)
         if connection.over:
             return
         self.dropped += connection.unsent
         connection.end(flush=flush)
         (self._on_lost if connection.proven else self._on_refused)(connection.peer)
 
-    def _connect(self, address: TcpAddress) -> _Connection:
-        connection = _Connection(self, address)
-        self._connections[address] = connection
+    def _connect(self, address: TcpAddress) -> Connection:
+        connection = Connection(self, address)
+        self._connections[flow_of(address)] = connection
+        self._failures.pop(flow_of(address), None)
         task = asyncio.get_running_loop().create_task(self._make(connection))
         connection.connecting = task
-        connection.wait(CONNECT_S, lambda: self.drop(connection))
+        connection.wait(CONNECT_S, lambda: self._too_late(connection))
         return connection
 
-    async def _make(self, connection: _Connection) -> None:
+    def _too_late(self, connection: Connection) -> None:
+        why = f"no connection within {CONNECT_S:.0f} s"
+        self._fails(connection.peer, why)
+        log.info(
+            "sip_not_connected", peer=connection.peer.host, port=connection.peer.port, error=why
+        )
+        self.drop(connection)
+
+    async def _make(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
+        peer = connection.peer
+        host, port = peer.host, _listens_at(peer) if peer.local else peer.port
         try:
-            await loop.create_connection(lambda: connection, *connection.peer)
-        except OSError as error:
-            log.info("sip_not_connected", peer=connection.peer.host, error=str(error))
+            if isinstance(peer, TlsAddress):
+                self.client_context(peer)  # before anybody is troubled
+            await loop.create_connection(lambda: connection, host, port)
+        except (OSError, TlsFilesUnusable) as error:
+            reason = str(error) if isinstance(error, TlsFilesUnusable) else _reason(error)
+            self._fails(peer, f"no connection: {reason}")
+            log.info("sip_not_connected", peer=host, port=port, error=reason)
             connection.connecting = None
             self.lost(connection)
         connection.connecting = None
+
+    def _fails(self, peer: TcpAddress, why: str) -> None:
+        _forget_beyond(self._failures, MAX_KNOWN - 1)
+        self._failures[flow_of(peer)] = why
+
+
+def _listens_at(peer: TcpAddress) -> int:
+    """Where a peer is called back whose own connection is gone."""
+    return peer.back or default_port(transport_of(peer).lower())
+
+
+def _strangers(connections: Collection[Connection]) -> int:
+    return sum(each.stranger for each in connections)
+
+
+def _forget_beyond(known: MutableMapping[Flow, Any], most: int) -> None:
+    while len(known) > most:
+        del known[next(iter(known))]
+
+
+def _reason(error: OSError) -> str:
+    said = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return said or str(error)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A bound socket; an IPv6 one hears no IPv4 (RFC 3493 5.3), so that addresses are what they seem."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock

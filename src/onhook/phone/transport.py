@@ -14,7 +14,9 @@ from ipaddress import ip_address
 
 import structlog
 
+from onhook.phone.addresses import Sockaddr, UdpAddress, numeric
 from onhook.phone.inbox import Inbox
+from onhook.phone.listeners import ListenAddress
 from onhook.phone.message import MAX_DATAGRAM_BYTES, Address
 
 log = structlog.get_logger()
@@ -36,6 +38,7 @@ class UdpTransport:
         self._socket: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.address: Address = ("", 0)
+        self._local = ""
         self._refused = 0
 
     @property
@@ -48,8 +51,12 @@ class UdpTransport:
         """Datagrams that waited for so long that their sender has repeated them."""
         return self._inbox.unread
 
-    async def open(self, host: str, port: int) -> None:
-        """Binds, with large buffers of the kernel; port 0 is any. Raises OSError."""
+    async def open(self, host: str, port: int, *, marks: bool = False) -> None:
+        """Binds, with large buffers of the kernel; port 0 is any. Raises OSError.
+
+        If it `marks`, the addresses that it hears from say so (`UdpAddress.local`): one of several listeners.
+        An IPv6 one hears no IPv4 (RFC 3493 5.3).
+        """
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
         family, _, _, _, where = found[0]
@@ -58,11 +65,14 @@ class UdpTransport:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, RECEIVE_BUFFER_BYTES)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind(where)
         except OSError:
             sock.close()
             raise
-        self.address = sock.getsockname()[:2]
+        self.address = numeric(sock.getsockname())
+        self._local = ListenAddress(*self.address).place if marks else ""
         self._socket, self._loop = sock, loop
         self._inbox.open(loop)
         loop.add_reader(sock, self._read, sock)
@@ -96,8 +106,12 @@ class UdpTransport:
             except OSError:  # about something that was sent
                 continue
             if source[1]:  # nobody can be answered at port 0
-                self._inbox.put(data, (source[0], source[1]))
+                self._inbox.put(data, self._heard_from(source))
         self._inbox.serve()
+
+    def _heard_from(self, source: Sockaddr) -> Address:
+        address = numeric(source)
+        return UdpAddress(*address).heard_by(self._local) if self._local else address
 
 
 @functools.lru_cache(maxsize=1024)

@@ -6,6 +6,8 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
 from onhook import numbers
+from onhook.phone.addresses import TlsFiles
+from onhook.phone.addresses import default_port as default_port
 from onhook.phone.trunks import checks
 from onhook.phone.trunks.checks import FieldRefused, HostPort, is_numeric
 
@@ -13,12 +15,11 @@ __all__ = ["ShownCaller", "Transport", "Trunk", "called_user", "is_numeric"]
 
 Transport = Literal["udp", "tcp", "tls"]
 Srtp = Literal["off", "prefer", "require"]
+SIP_PORT = 5060
+"""Where SIP is, unless somebody says otherwise (RFC 3261 19.1.2)."""
+
 CalledFrom = Literal["request-uri", "to", "p-called-party-id"]
 CallerFrom = Literal["from", "pai", "rpid", "ppi", "diversion"]
-
-SIP_PORT = 5060
-SIPS_PORT = 5061
-"""Where SIP is, unless somebody says otherwise (RFC 3261 19.1.2)."""
 
 _USER = re.compile(r"[A-Za-z0-9+*#._-]{1,64}", re.ASCII)
 
@@ -113,14 +114,14 @@ class Trunk:
         return self.auth_user or self.username
 
     @property
+    def tls_files(self) -> TlsFiles:
+        """What a connection to it is made with over TLS."""
+        return TlsFiles(self.ca_file, self.client_cert, self.client_key)
+
+    @property
     def sip_port(self) -> int:
         """The port of `host`, said or not."""
         return self.port or default_port(self.transport)
-
-
-def default_port(transport: str) -> int:
-    """RFC 3261 19.1.2."""
-    return SIPS_PORT if transport == "tls" else SIP_PORT
 
 
 def _check_proxy(text: str) -> None:

@@ -13,12 +13,19 @@ from ipaddress import IPv4Network, IPv6Network
 
 import structlog
 
-from onhook.phone.addresses import TcpAddress, transport_parameter
+from onhook.phone.addresses import (
+    TcpAddress,
+    default_port,
+    local_of,
+    transport_of,
+    transport_parameter,
+)
 from onhook.phone.dialog import DialogRecord, write_request
 from onhook.phone.echo import readable_via
 from onhook.phone.errors import BadRequest, Unanswerable
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.layer import TransactionLayer
+from onhook.phone.listeners import ListenAddress
 from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, parse
 from onhook.phone.neighbours import Neighbours
 from onhook.phone.reinvite import invite_within
@@ -27,8 +34,8 @@ from onhook.phone.routing import return_address
 from onhook.phone.sockets import Sockets
 from onhook.phone.tcp import TcpTransport
 from onhook.phone.timers import Clock, SipTimers, TimerHandle
+from onhook.phone.tls.contexts import ServerCertificate
 from onhook.phone.transactions import ClientInvite, InviteUser, ServerInvite, TxEvent
-from onhook.phone.transport import UdpTransport
 
 log = structlog.get_logger()
 
@@ -64,13 +71,19 @@ class MessagePath(ABC):
             trusts=self._neighbours.trusts,
             is_used=lambda peer: self.is_used(peer) or self._running.is_used(peer),
         )
-        self._sockets = Sockets(UdpTransport(self._received), tcp, self._neighbours.trusts)
+        self._tcp = tcp
+        self._sockets = Sockets(self._received, tcp, self._neighbours.trusts)
         self._counters: Counter[str] = Counter()
 
     @property
     def address(self) -> Address:
-        """The address the sockets are bound to, once started."""
+        """The address that the first listener is bound to, once started."""
         return self._sockets.address
+
+    @property
+    def listeners(self) -> tuple[ListenAddress, ...]:
+        """Where we listen, each with its transport and the port that it got."""
+        return self._sockets.listeners
 
     def local_address_towards(self, peer: str) -> str:
         """The address of ours that `peer` (numeric) is told; OSError when there is no route."""
@@ -88,12 +101,17 @@ class MessagePath(ABC):
     def is_used(self, peer: TcpAddress) -> bool:
         """Whether a dialog needs the connection with a peer."""
 
-    async def _open(self, host: str, port: int, max_lingering: int) -> None:
+    async def _open(
+        self,
+        addresses: Sequence[ListenAddress],
+        certificate: ServerCertificate | None,
+        max_lingering: int,
+    ) -> None:
         clock = self._running_clock
         self._layer = TransactionLayer(
             self._send, self, clock, self._timers, max_lingering=max_lingering
         )
-        await self._sockets.open(host, port, clock)
+        await self._sockets.open(addresses, clock, certificate)
         self._neighbours.bound = self.address[0]
 
     def _stop(self) -> None:
@@ -120,11 +138,15 @@ class MessagePath(ABC):
 
     def sent_by(self, peer: Address) -> str:
         """Our host and port as this peer can reach them; the trunk's name need not be known yet."""
+        transport, local = transport_of(peer), local_of(peer)
+        listener = self._sockets.listener_for(peer[0], transport, local)
+        bound = listener.host if listener else self.address[0]
+        port = listener.port if listener else default_port(transport.lower())
         try:
-            host = self._neighbours.host_towards(peer[0])
+            host = self._neighbours.host_towards(peer[0], bound)
         except OSError:  # no route: what is sent will be lost, but a name it must have
-            host = self.address[0]
-        return f"{f'[{host}]' if ':' in host else host}:{self.address[1]}"
+            host = bound
+        return ListenAddress(host, port).place
 
     def serve_invite(self, request: Request) -> ServerInvite:
         """Open the transaction of an INVITE."""
@@ -211,6 +233,10 @@ class MessagePath(ABC):
     def soon(self, callback: Callable[[], None]) -> None:
         """Call back after T1, the time in which a message that is on its way arrives."""
         self._running_clock.call_later(self._timers.t1_s, callback)
+
+    def no_connection_because(self, peer: Address) -> str:
+        """Why a peer could not be reached, in words for an operator."""
+        return self._tcp.failure_of(peer) or "no connection"
 
     # Messages.
 

@@ -1,0 +1,1 @@
+"""TLS: certificates and keys, whose certificate is believed, and one connection's encryption."""
