@@ -13,6 +13,7 @@ from acceptance.crashing import kill
 from acceptance.harness import Customer, Onhook
 from acceptance.registrar import PATIENCE_S, Registrar, registrar
 from onhook.cli import trunks
+from onhook.cli.trunk_health import health_of_all
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 
@@ -37,6 +38,13 @@ async def logged(server: Onhook, name: str) -> dict[str, Any]:
             await asyncio.sleep(0.02)
     (event,) = events(server, name)
     return event
+
+
+async def shown_as(server: Onhook, *, up: bool) -> None:
+    """Until 'onhook trunk list' of another process says so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while (await health_of_all(server.data)).get("carrier", {}).get("up") is not up:
+            await asyncio.sleep(0.02)
 
 
 async def page(server: Onhook, path: str) -> str:
@@ -74,8 +82,14 @@ async def test_a_trunk_that_is_removed_is_no_longer_registered(
         await add(server, at)
         await at.registered()
         assert [one["Expires"] for one in at.registers()][-1] == "900"
+        await shown_as(server, up=True)
+        known = (await health_of_all(server.data))["carrier"]
+        assert known["registered_until"] and known["last_answer"] and known["failures"] == 0
         await trunks.remove(server.data, "carrier")
         await at.forgotten()
+        async with asyncio.timeout(PATIENCE_S):
+            while await health_of_all(server.data):
+                await asyncio.sleep(0.02)
 
 
 async def test_a_call_to_the_registered_contact_comes_by_the_trunk(
@@ -107,6 +121,9 @@ async def test_a_wrong_password_is_said_once_and_not_hammered(start: Callable[..
         assert "ONHOOK_TRUNK_PASSWORD" in failed["hint"]
         assert failed["retry_s"] >= 400
         assert "n0t-this" not in server.log
+        await shown_as(server, up=False)
+        known = (await health_of_all(server.data))["carrier"]
+        assert (known["sip_code"], known["failures"], known["registered_until"]) == (401, 1, None)
 
 
 async def test_a_password_that_is_mended_is_used_at_once(start: Callable[..., Onhook]) -> None:

@@ -93,6 +93,7 @@ def test_everything_that_a_trunk_can_be_told(run: Run, tmp_path: Path) -> None:
     assert json.loads(said) == {"trunk": "carrier", **as_shown(EVERYTHING)}
     shown = json.loads(run("trunk", "show", "carrier", "--json"))
     assert shown.pop("defaults") == ["ptime", "ca_file", "client_cert", "client_key"]
+    assert shown.pop("health") is None
     assert shown == json.loads(said)
     [record] = asyncio.run(stored(tmp_path / "data"))
     trunk = trunk_of(record, Keyring.open(tmp_path / "data"))

@@ -99,39 +99,55 @@ def load(
 
 @commands.command("list")
 def list_all(data: Data = None, as_json: Json = False) -> None:
-    """List the trunks; passwords are not shown."""
-    from onhook.cli import trunks
+    """List the trunks and how they are; passwords are not shown."""
+    from onhook.cli import trunk_health, trunks
     from onhook.cli.trunk_shown import IN_A_LIST, shown
 
-    found = [shown(one) for one in run(trunks.list_all(settings_of(data=data).data))]
+    where = settings_of(data=data).data
+    found = [shown(one) for one in run(trunks.list_all(where))]
+    health = run(trunk_health.health_of_all(where))
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps([{**one, "health": health.get(one["trunk"])} for one in found]))
         return
     if not found:
         print("There is no trunk.")
         return
     from onhook.cli.tables import show_table
 
-    show_table(list(IN_A_LIST), [[one[key] for key in IN_A_LIST] for one in found])
+    show_table(
+        (*IN_A_LIST, *trunk_health.COLUMNS),
+        [
+            [*(one[key] for key in IN_A_LIST), *trunk_health.cells(health.get(one["trunk"]))]
+            for one in found
+        ],
+    )
 
 
 @commands.command("show")
 def show(name: Name, data: Data = None, as_json: Json = False) -> None:
-    """Show all options of a trunk but its password; those that were left at their default are marked."""
-    from onhook.cli import trunks
+    """Show all options of a trunk but its password, and how it is; options at their default are marked."""
+    from onhook.cli import trunk_health, trunks
     from onhook.cli.trunk_shown import at_default, said, shown
 
-    found = shown(run(trunks.show(settings_of(data=data).data, name)))
+    where = settings_of(data=data).data
+    found = shown(run(trunks.show(where, name)))
+    health = run(trunk_health.health_of_all(where)).get(name)
     defaults = at_default(found)
     if as_json:
-        print(json.dumps({**found, "defaults": defaults}))
+        print(json.dumps({**found, "defaults": defaults, "health": health}))
         return
     from onhook.cli.tables import show_table
 
     marks = ["default" if key in defaults else "" for key in found]
     show_table(
         ("option", "value", ""),
-        [(key, said(value), mark) for (key, value), mark in zip(found.items(), marks, strict=True)],
+        [
+            *[
+                (key, said(value), mark)
+                for (key, value), mark in zip(found.items(), marks, strict=True)
+            ],
+            *[(key, value, "") for key, value in trunk_health.rows(health)],
+        ],
     )
 
 

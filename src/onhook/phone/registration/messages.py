@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from onhook.phone.addresses import Address, transport_parameter
+from onhook.phone.outline import route_of
 from onhook.phone.outside.request import OutsideRequest
 from onhook.phone.reply import ALLOW, HeaderLines
 from onhook.phone.trunk import Trunk
@@ -62,12 +63,7 @@ def _of_the_user(trunk: Trunk, headers: Callable[[Address], HeaderLines]) -> Out
 
 def _routes(trunk: Trunk) -> tuple[str, ...]:
     """An outbound proxy is the first of the route (RFC 3261 8.1.2)."""
-    if not trunk.outbound_proxy:
-        return ()
-    hop = trunk.next_hop
-    port = f":{hop.port}" if hop.port else ""
-    transport = f";transport={hop.transport}" if hop.transport not in ("", "udp") else ""
-    return (f"<sip:{_host(hop.host)}{port}{transport};lr>",)
+    return (route_of(trunk.next_hop),) if trunk.outbound_proxy else ()
 
 
 def _port(trunk: Trunk) -> str:
