@@ -13,6 +13,7 @@ from onhook.blocks import sip_headers
 from onhook.calls import clock
 from onhook.calls.first_leg import IncomingLeg
 from onhook.calls.identifiers import new_session
+from onhook.calls.inbound.reading import called_readings, caller_number
 from onhook.calls.live_call import RETRY_LATER
 from onhook.calls.new_call import Parties, new_call
 from onhook.calls.pricing import Terms
@@ -150,7 +151,7 @@ class Arrivals:
             (leg.called,) if registered is None else (*leg.addressed, *map(PhoneUser, registered))
         )
         for user in named:
-            for reading in numbers.callable_readings(user, self._country):
+            for reading in called_readings(user, leg.origin.trunk, self._country):
                 found = await self._services.directory.number(reading)
                 if found is not None:
                     return found
@@ -163,7 +164,7 @@ class Arrivals:
             _refuse(leg, 404, "unknown number", _UNKNOWN)
             return
         account = called.terms.account
-        caller = numbers.caller_number(leg.caller.users, self._country)
+        caller = caller_number(leg.caller.users, leg.origin.trunk, self._country)
         if account.trial and caller != account.mobile_number:
             _refuse(leg, 480, "not the registered number of an account on trial", _TRIAL)
             return
@@ -177,16 +178,20 @@ class Arrivals:
         call, effects = machine.arrive(
             session, called.forward_to, services.limits, now_s, sip_headers.told(leg.custom_headers)
         )
-        name = leg.caller.name
+        name, trunk = leg.caller.name, leg.origin.trunk
+        always = {"from_name": name, "trunk": trunk.name if trunk is not None else ""}
         parties = Parties(
             number.app_id,
             from_number=caller,
             to_number=number.number,
-            told_always=(("from_name", name),) if name else (),
+            told_always=tuple((key, text) for key, text in always.items() if text),
             told_as=called.told_as,
         )
+        anywhere = trunk.audio_from_anywhere if trunk is not None else False
         first = IncomingLeg(
-            leg, services.local_ip, audio_from_anywhere=services.audio_from_anywhere
+            leg,
+            services.local_ip,
+            audio_from_anywhere=services.audio_from_anywhere or anywhere,
         )
         live = new_call(services, call, now_s, parties, called.terms, first)
         if called.terms.covered:
@@ -204,6 +209,7 @@ def _refuse(leg: IncomingCall, code: int, reason: str, hint: str) -> None:
         form=numbers.form_of(leg.called),
         sip_call_id=leg.sip_call_id,
         peer=leg.source[0],
+        trunk=leg.origin.trunk.name if leg.origin.trunk is not None else "",
         hint=hint,
         private={"called": leg.called.text},
     )

@@ -93,6 +93,7 @@ class IncomingLeg:
             txn_ref=record.txn_ref,
             sip_call_id=self._call.sip_call_id,
             peer=self._call.source[0],
+            **({"trunk": self._call.origin.trunk.name} if self._call.origin.trunk else {}),
             private={"from": record.from_number, "to": record.to_number},
         )
 

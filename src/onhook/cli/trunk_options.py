@@ -69,12 +69,16 @@ _ALL = (
     ),
     TrunkOption(
         "caller_from",
-        "Where a call in says who calls: from, pai, rpid, ppi, diversion.",
-        "from",
+        "Where a call in says who calls: from, pai, rpid, ppi, diversion; else from.",
+        "pai",
         "word",
     ),
     TrunkOption(
-        "inbound", "Networks, addresses and host names whose calls come by this trunk.", (), "words"
+        "inbound",
+        "Networks, addresses and host names whose calls come by this trunk, beside its proxy; digest lets "
+        "its user call from anywhere with the password.",
+        (),
+        "words",
     ),
     TrunkOption("codecs", "PCMU, PCMA or both, the preferred one first.", (), "words"),
     TrunkOption("ptime", "Milliseconds of audio in a packet.", 20, "number"),

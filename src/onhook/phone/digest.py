@@ -168,6 +168,12 @@ def read_challenges(lines: Sequence[str]) -> Asked:
     return Asked(tuple(best.values()), why or "its challenge cannot be read")
 
 
+def fields_of(credentials: str) -> dict[str, str]:
+    """What Digest credentials say, names in lower case (RFC 7616 3.4); nothing of other credentials."""
+    found = [fields for scheme, fields in _challenges(credentials) if scheme.lower() == "digest"]
+    return found[0] if found else {}
+
+
 def _challenges(line: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Scheme and fields of each challenge of a line: a scheme begins the next one (RFC 9110 11.6.1)."""
     fields: dict[str, str] = {}

@@ -3,12 +3,14 @@
 Who is answered how:
     - a request of a live dialog goes to its call, wherever it comes from: the tags prove that
       the sender knows the call, and a lost BYE would leave it hanging;
-    - anything else from outside `trusted_peers` gets 403, without state; what cannot be
-      read, silence;
+    - a CANCEL belongs to its INVITE, if it comes from the same host;
+    - an INVITE from neither `trusted_peers` nor a trunk gets 401 where a trunk's user may call from
+      anywhere; anything else from there 403, without state; what cannot be read, silence;
     - refusals of new requests are stateless (RFC 3261 8.2.7): a repeated request is refused again.
 """
 
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -23,6 +25,8 @@ from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import DialogClient
 from onhook.phone.digest import Authenticator
 from onhook.phone.errors import SdpError
+from onhook.phone.inbound.door import Door
+from onhook.phone.inbound.sources import InboundSources, Origin, TrunkOf
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
@@ -47,9 +51,6 @@ from onhook.phone.wire import MessagePath, OnMessage
 
 log = structlog.get_logger()
 
-_STRANGER = "Address Not Among Trusted Peers"
-"""The phrase of a 403, for whoever looks at the other end."""
-
 _UNREGISTERED = (
     "Nothing can register yet. Switch that off at the phone; it calls by our address and port."
 )
@@ -59,8 +60,6 @@ OnCall = Callable[[IncomingCall], CallListener | None]
 a call that is left without either is rejected with 480."""
 Admits = Callable[[str], bool]
 """Whether a new call from this numeric host is taken; must be quick."""
-TrunkOf = Callable[[Request], str]
-"""The name of the trunk that a request outside a dialog comes by, empty for none; must be quick."""
 _SHED = (("Retry-After", "5"),)
 """Soon: the next second may be quieter."""
 
@@ -113,7 +112,6 @@ class SipEndpoint(MessagePath):
         self.draining = False
         self._on_call = on_call
         self._admits = admits
-        self._trunk_of = trunk_of
         self.sends_audio_to = sends_audio_to
         self._capacity = capacity
         self._retry_after = (("Retry-After", str(retry_after_s)),)
@@ -121,9 +119,14 @@ class SipEndpoint(MessagePath):
         self._media_hosts = MediaHosts()
         self._calls: dict[tuple[str, str], Leg] = {}
         self._orphan_timers: list[TimerHandle] = []
-        self._strangers = OnceAMinute()
+        self._door = Door(self._neighbours.trusts, time.monotonic, trunk_of)
         self._registering = OnceAMinute()
         self._secret = secrets.token_bytes(16)
+
+    def take_calls_of(self, sources: InboundSources) -> None:
+        """The trunks that calls come by, from now on."""
+        self._door.sources = sources
+        self._neighbours.know(lambda host: sources.at(host) is not None)
 
     @property
     def live_calls(self) -> int:
@@ -135,8 +138,8 @@ class SipEndpoint(MessagePath):
         """What happened since the start.
 
         `requests.<METHOD>`, `responses.<n>xx` (sent, repetitions included), `malformed`, `refused`
-        (from outside the trusted peers), `overloaded`, `shed` (not admitted), `retransmissions`,
-        `unsent`, `unread` (waited for too long), `keepalives`.
+        (from outside the trusted peers and trunks), `challenged` (asked for a password), `overloaded`, `shed`
+        (not admitted), `retransmissions`, `unsent`, `unread` (waited for too long), `keepalives`.
         """
         repeated = self._layer.retransmissions if self._layer else 0
         unsent = self._sockets.dropped
@@ -312,16 +315,19 @@ class SipEndpoint(MessagePath):
         call = self._call_of(request)
         if call is not None and request.method != "CANCEL":
             call.requested(request)
-        elif not (self._neighbours.trusts(request.source[0]) or self._trunk_of(request)):
-            self._refuse_stranger(request)
-        elif request.method == "CANCEL":
-            self._cancelled(request)
-        elif request.to_tag:
-            self.refuse(request, 481)
-        elif request.method in ("INVITE", "OPTIONS"):
-            self._screened(request)
+        elif request.method == "CANCEL" and self._running.invite_of(request) is not None:
+            self._cancelled(request)  # whoever sent an INVITE that was taken may take it back
         else:
-            self._refuse_misplaced(request)
+            origin = self._door.origin_of(request) or self._door.ask(request)
+            if isinstance(origin, Refusal):
+                self._counters["challenged" if origin.status == 401 else "refused"] += 1
+                self.refuse(request, origin.status, origin.headers, origin.phrase)
+            elif request.to_tag or request.method == "CANCEL":
+                self.refuse(request, 481)
+            elif request.method in ("INVITE", "OPTIONS"):
+                self._screened(request, origin)
+            else:
+                self._refuse_misplaced(request)
 
     def acknowledged(self, request: Request) -> None:
         """An ACK for a 2xx; one that belongs to no call is dropped."""
@@ -364,17 +370,7 @@ class SipEndpoint(MessagePath):
             log.info("sip_registration_refused", peer=host, status=status, hint=_UNREGISTERED)
         self.refuse(request, refusal.status, refusal.headers)
 
-    def _refuse_stranger(self, request: Request) -> None:
-        """From outside the trusted networks. It may be a trunk or a phone that was forgotten there."""
-        self._counters["refused"] += 1
-        host = request.source[0]
-        if request.method == "INVITE" and self._strangers.is_news(host):
-            hint = f"If its calls are to be taken, add {host} to --trusted-peers."
-            log.info("sip_stranger_refused", peer=host, status=403, hint=hint)
-        why = with_reason(403) if request.method == "INVITE" else ()
-        self.refuse(request, 403, why, _STRANGER)
-
-    def _screened(self, request: Request) -> None:
+    def _screened(self, request: Request, origin: Origin) -> None:
         refusal = screen(request)
         if refusal is None and request.method == "INVITE" and self._running.is_merged(request):
             refusal = Refusal(482)
@@ -394,17 +390,16 @@ class SipEndpoint(MessagePath):
             headers = (("Allow", ALLOW), ("Accept", READABLE), ("Server", self.user_agent))
             self.refuse(request, 200, headers)
         else:
-            self._invited(request)
+            self._invited(request, origin)
 
-    def _invited(self, invite: Request) -> None:
+    def _invited(self, invite: Request, origin: Origin) -> None:
         try:
             dialog = SipDialog.of_invite(invite, self._tag(invite))
             key = (dialog.call_id, dialog.local_tag)
             if key in self._calls:  # repeated so late that its transaction is gone
                 self._refuse_invite(invite, Refusal(482))
                 return
-            call = IncomingCall(invite, dialog, self)
-            call.trunk = self._trunk_of(invite)
+            call = IncomingCall(invite, dialog, self, origin)
         except SdpError as error:
             refusal = refuse_description(error, self.sent_by(invite.source))
             self._refuse_invite(invite, refusal, str(error))
@@ -443,7 +438,10 @@ class SipEndpoint(MessagePath):
     def _cancelled(self, cancel: Request) -> None:
         """RFC 3261 9.2: 200 for the CANCEL itself, whatever becomes of the INVITE."""
         transaction = self._running.invite_of(cancel)
-        if transaction is None:
+        host = cancel.source[0]
+        if transaction is None or not (
+            transaction.peer[0] == host or self._neighbours.trusts(host)
+        ):
             self.refuse(cancel, 481)
             return
         self.answer(cancel, response(cancel, 200, to_tag=self._tag(cancel)))

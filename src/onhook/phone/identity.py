@@ -19,6 +19,7 @@ _USER = re.compile(r"sips?:([^@\s<>\"]*)@([^\s<>\";?]*)", re.ASCII | re.IGNORECA
 _TEL = re.compile(r"tel:([^\s<>\"?@]+)", re.ASCII | re.IGNORECASE)
 _CONTEXT = re.compile(r";phone-context=(\+[0-9().-]+)", re.ASCII | re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_WITH_PRIVACY = frozenset(("remote-party-id", "diversion"))
 _NOBODY = "anonymous"
 _NOWHERE = "anonymous.invalid"
 
@@ -72,13 +73,29 @@ def addressed(request: Request) -> tuple[PhoneUser, ...]:
     return _users([*named, request.recipient.uri])
 
 
-def caller_of(request: Request) -> Caller:
-    """Who calls, by the asserted identity (RFC 3325) or else by From; nobody, when that is withheld."""
+def user_in(request: Request, header: str) -> PhoneUser | None:
+    """Whom the first value of a header names; None if it is not there, or names nobody."""
+    try:
+        values = request.values(header)
+        return _user(grammar.name_addr(values[0]).uri) if values else None
+    except ValueError:
+        return None
+
+
+def caller_of(request: Request, header: str = "p-asserted-identity") -> Caller:
+    """Who calls, by the identity in this header or else by From; nobody, when that is withheld.
+
+    `header` is P-Asserted-Identity or P-Preferred-Identity (RFC 3325), Remote-Party-ID
+    (draft-ietf-sip-privacy-04), Diversion (RFC 5806), whose topmost value is who forwarded the call last;
+    or `from`.
+    """
     if _withheld(request):
         return Caller()
     try:
-        asserted = request.values("p-asserted-identity")
+        asserted = _identities(request, header)
         identities = [(value, grammar.name_addr(value).uri) for value in asserted]
+        if header in _WITH_PRIVACY and any(map(_is_private, asserted)):
+            return Caller()
     except ValueError:
         return Caller()  # an identity that cannot be read is no reason to believe From instead
     sender = (request.first("from"), request.sender.uri)
@@ -118,6 +135,25 @@ def display_name(value: str) -> str:
         name = data.decode("latin-1")
     on_one_line = " ".join(name.split())
     return "".join(char for char in on_one_line if char.isprintable())[:MAX_CHARS]
+
+
+def _identities(request: Request, header: str) -> list[str]:
+    """The values of a header that say who calls; none of From, which is read for want of them."""
+    if header == "from":
+        return []
+    values = [*request.values(header)]
+    if header == "diversion":
+        return values[:1]
+    return [value for value in values if _parameter(value, "party") in ("", "calling")]
+
+
+def _is_private(value: str) -> bool:
+    """Whether a header that has a parameter for it asks for privacy."""
+    return _parameter(value, "privacy") in ("full", "uri", "name")
+
+
+def _parameter(value: str, name: str) -> str:
+    return grammar.name_addr(value).parameters.get(name, "").lower()
 
 
 def _users(uris: list[str]) -> tuple[PhoneUser, ...]:

@@ -13,7 +13,9 @@ from onhook.phone.cause import cause_of_request
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import Signalling
 from onhook.phone.errors import CallStateError, NamedAddress, SdpError, UnsupportedAddress
-from onhook.phone.identity import addressed, called_user, caller_of, custom_headers
+from onhook.phone.identity import addressed, custom_headers
+from onhook.phone.inbound.parties import called_by, caller_by
+from onhook.phone.inbound.sources import Origin
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import MOVES, CallEvent, CallListener, CallState
 from onhook.phone.media_hosts import Addresses, read_located
@@ -38,25 +40,31 @@ class IncomingCall(Leg):
     """A call that somebody placed to us. ValueError if the INVITE cannot make one, `SdpError` if its
     description is of no use.
 
-    `called` is whom the Request-URI names, `addressed` whom P-Called-Party-ID and To name, `caller` who
-    calls, all of them as the trunk wrote them. `trunk` is the name of the one that it came by, empty for
-    none. `offer` is the caller's media in its order of preference, None when the INVITE had none; the first
-    codec is the one that `answer` takes. `source` is the address the INVITE came from. `custom_headers` are
-    its X- headers and User-to-User (RFC 7433), their names in lower case.
+    `origin` is by which trunk it came. `called` is who is called and `caller` who calls, by the headers
+    that the trunk has it in, `addressed` whom P-Called-Party-ID and To name, all of them as they are
+    written. `offer` is the caller's media in its order of preference, None when the INVITE had none; the
+    first codec is the one that `answer` takes. `source` is the address the INVITE came from.
+    `custom_headers` are its X- headers and User-to-User (RFC 7433).
     """
 
     moves = MOVES
     we_called = False
     listener: CallListener | None = None
-    trunk = ""
 
-    def __init__(self, invite: Request, dialog: SipDialog, signalling: AnsweringSignalling) -> None:
+    def __init__(
+        self,
+        invite: Request,
+        dialog: SipDialog,
+        signalling: AnsweringSignalling,
+        origin: Origin = Origin(),  # noqa: B008  # a frozen value
+    ) -> None:
         super().__init__(signalling)
         self._keeper.wanted_s = signalling.session_timer_s
         self.sip_call_id = invite.call_id
-        self.called = called_user(invite.uri)
+        self.origin = origin
+        self.called = called_by(invite, origin)
         self.addressed = addressed(invite)
-        self.caller = caller_of(invite)
+        self.caller = caller_by(invite, origin)
         self.custom_headers = custom_headers(invite)
         body = description_of(invite)
         offer = self._first_offer(body)

@@ -4,7 +4,7 @@ Both are asked for every message and answered from bounded caches; a stranger ca
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from onhook.phone.transport import address_towards
@@ -26,14 +26,20 @@ class Neighbours:
         self._trusted = tuple(trusted)
         self._contact_host = contact_host
         self.bound = ""
+        self._is_trunks: Callable[[str], bool] = lambda host: False
         self.trusts = functools.lru_cache(maxsize=_CACHED)(self._trusts)
         self.host_towards = functools.lru_cache(maxsize=_CACHED)(self._host_towards)
+
+    def know(self, is_trunks: Callable[[str], bool]) -> None:
+        """Hosts that are trunks' are trusted as well, from now on these."""
+        self._is_trunks = is_trunks
+        self.trusts.cache_clear()
 
     def _trusts(self, host: str) -> bool:
         address = ip_address(host.partition("%")[0])
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
-        return any(address in network for network in self._trusted)
+        return any(address in network for network in self._trusted) or self._is_trunks(host)
 
     def _host_towards(self, peer: str, bound: str = "") -> str:
         """The address of a listener that is `bound` so, by default the first one."""

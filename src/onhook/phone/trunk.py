@@ -60,8 +60,8 @@ class Trunk:
     `national:CC` as the country with that calling code dials."""
     called_from: CalledFrom = "request-uri"
     """Where a call to us says who is called."""
-    caller_from: CallerFrom = "from"
-    """Where a call to us says who calls."""
+    caller_from: CallerFrom = "pai"
+    """Where a call to us says who calls; without it there, From."""
     codecs: tuple[str, ...] = ()
     """Names of codecs (`PCMU`, `PCMA`) in order of preference; none is all, in ours."""
     ptime: int = 20
@@ -83,7 +83,8 @@ class Trunk:
     """A PEM file with our certificate for TLS; `client_key` may be in the same file."""
     client_key: str = ""
     inbound: tuple[str, ...] = ()
-    """Networks (CIDR), addresses and host names whose calls come by this trunk."""
+    """Networks (CIDR), addresses and host names whose calls come by this trunk; with `digest` those of its
+    user from anywhere, who prove to have the password."""
     audio_from_anywhere: bool = False
     """Its audio may come from an address that neither SDP nor signalling names."""
 
@@ -96,6 +97,8 @@ class Trunk:
             _checked(
                 name, lambda word, name=name: checks.check_choice(name, word), getattr(self, name)
             )
+        if "digest" in self.inbound and not (self.username and self.password):
+            raise FieldRefused("inbound", "with digest needs a username and a password")
         for name, needs in _NEEDS.items():
             if getattr(self, name) and not getattr(self, needs):
                 raise FieldRefused(name, f"needs a {needs}")

@@ -34,6 +34,8 @@ from onhook.calls.charging import Charging
 from onhook.calls.clock import SettledClock
 from onhook.calls.deliveries import Attempts, hand_over_replays, progress_of
 from onhook.calls.directory import Directory
+from onhook.calls.inbound.names import SystemNames
+from onhook.calls.inbound.watch import InboundWatch
 from onhook.calls.journal import Journal
 from onhook.calls.preparation import MessageReader, Preparation
 from onhook.calls.recordings import web as recordings_web
@@ -79,6 +81,7 @@ from onhook.store.seal import keyring_of
 
 log = structlog.get_logger()
 
+_NAMES_S = 3.0
 _LAST_BYES_S = 5.0
 _LAST_NOTIFICATIONS_S = 10.0
 _RECORDINGS = "recordings"
@@ -172,6 +175,7 @@ class Server:
             left = await self._settle(store)
             pending = await store.undelivered(self._settings.worker)
             outbox.resume([(stored, progress_of(stored)) for stored in pending])
+            await self._watch_sources(stack, directory, endpoint)
             await self._open_sip(stack, endpoint)
             self._watch_over(stack, store, journal, register)
             stack.callback(watch.close)
@@ -264,6 +268,14 @@ class Server:
     ) -> None:
         owner = self._settings.worker
         _in_background(stack, beat(store, journal, owner, lambda: bool(register.counts())))
+
+    async def _watch_sources(
+        self, stack: AsyncExitStack, directory: Directory, endpoint: SipEndpoint
+    ) -> None:
+        """The trunks that calls come by are known before the first call is, unless a name is slow."""
+        watch = InboundWatch(directory.ways_out, SystemNames(), endpoint.take_calls_of)
+        _in_background(stack, watch.run())
+        await watch.looked(_NAMES_S)
 
     async def _open_web(
         self, stack: AsyncExitStack, store: Store, directory: Directory

@@ -196,7 +196,7 @@ class TrunkRecord:
     srtp: str = "off"
     number_format: str = "plus"
     called_from: str = "request-uri"
-    caller_from: str = "from"
+    caller_from: str = "pai"
     codecs: tuple[str, ...] = ()
     ptime: int = 20
     session_timer: int = 1800

@@ -199,7 +199,7 @@ trunks = Table(
     Column("srtp", String(8), nullable=False, server_default="off"),
     Column("number_format", String(16), nullable=False, server_default="plus"),
     Column("called_from", String(20), nullable=False, server_default="request-uri"),
-    Column("caller_from", String(20), nullable=False, server_default="from"),
+    Column("caller_from", String(20), nullable=False, server_default="pai"),
     Column("codecs", WordsColumn, nullable=False, server_default=""),
     Column("ptime", Integer, nullable=False, server_default="20"),
     Column("session_timer", Integer, nullable=False, server_default="1800"),

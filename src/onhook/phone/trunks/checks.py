@@ -199,7 +199,7 @@ def check_headers(headers: Sequence[tuple[str, str]]) -> None:
 
 
 def check_inbound(sources: Sequence[str]) -> None:
-    """Networks, addresses and host names."""
+    """Networks, addresses and host names; `digest` is a name of its own."""
     if len(sources) > MAX_INBOUND:
         raise ValueError(f"has more than {MAX_INBOUND} entries")
     for source in sources:

@@ -25,7 +25,7 @@ _WORDS = {
     "srtp": (8, "off"),
     "number_format": (16, "plus"),
     "called_from": (20, "request-uri"),
-    "caller_from": (20, "from"),
+    "caller_from": (20, "pai"),
 }
 _NUMBERS = {"ptime": 20, "session_timer": 1800, "ping_s": 0, "keepalive_s": 25}
 
