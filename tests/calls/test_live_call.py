@@ -28,6 +28,7 @@ from onhook.media.stream import Signs
 from onhook.message import Gender, Say
 from onhook.numbers import E164
 from onhook.phone.cause import SipCause
+from onhook.phone.inbound.sources import Origin
 from onhook.phone.lifecycle import CallState
 from onhook.phone.sdp import RemoteMedia, SdpCodec
 from onhook.phone.trunk import ShownCaller, Trunk
@@ -44,6 +45,7 @@ class Leg:
     source = ("127.0.0.1", 5060)
     signalling_ips = ("127.0.0.1",)
     sip_call_id = "a@b"
+    origin = Origin()
     listener: PhoneListener
 
     def __init__(self) -> None:

@@ -42,7 +42,7 @@ EVERYTHING: dict[str, Any] = {
     "srtp": "require",
     "number_format": "national:65",
     "called_from": "to",
-    "caller_from": "pai",
+    "caller_from": "ppi",
     "inbound": ["192.0.2.0/24", "sip.example.com"],
     "codecs": ["PCMA"],
     "ptime": 20,

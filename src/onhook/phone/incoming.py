@@ -76,6 +76,8 @@ class IncomingCall(Leg):
         self._invite: Request | None = invite
         self._pending: PendingInvite | None = PendingInvite.of(invite)
         self._offer = offer
+        if origin.trunk is not None:
+            self.take_trunk(origin.trunk)
         # Last, because what is above raises ValueError for an INVITE that makes no call.
         self._transaction = signalling.serve_invite(invite)
         self._transaction.on_cancel = self._withdrawn

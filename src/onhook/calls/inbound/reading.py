@@ -14,16 +14,15 @@ from collections.abc import Iterable
 from onhook import numbers
 from onhook.numbers import E164, Written
 from onhook.phone.trunk import Trunk
-
-_NATIONAL = "national:"
+from onhook.phone.trunks.number_format import country_of_format
 
 
 def countries(trunk: Trunk | None, country: str) -> tuple[str, ...]:
     """In which countries (ISO 3166-1) a number is looked for, one after the other; the empty one reads what
     names its country only."""
     written = trunk.number_format if trunk is not None else ""
-    if written.startswith(_NATIONAL):
-        return (numbers.country_of(written.removeprefix(_NATIONAL)) or country,)
+    if own := country_of_format(written):
+        return (own,)
     return ("", country) if written == "e164" and country else (country,)
 
 
