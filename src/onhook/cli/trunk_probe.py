@@ -16,8 +16,6 @@ from onhook.cli.opening import opened
 from onhook.cli.trunks import found
 from onhook.phone import SipEndpoint, Trunk
 from onhook.phone.addresses import Address, transport_of
-from onhook.phone.digest import Authenticator
-from onhook.phone.message import Response
 from onhook.phone.outside.client import PATIENCE_S, Outcome, TrunkClient
 from onhook.phone.registration.messages import options
 from onhook.phone.registration.pinger import NOT_THERE
@@ -97,21 +95,17 @@ def _told(trunk: Trunk, addresses: Sequence[Address], outcome: Outcome) -> Probe
     status = response.status
     said = f"{status} {phrase_text(response.phrase)}".rstrip()
     ok = status not in NOT_THERE and status not in (401, 407)
-    detail = f"{where} answers {said} after {took_ms:g} ms{_meaning(trunk, response)}"
+    detail = f"{where} answers {said} after {took_ms:g} ms{_meaning(outcome)}"
     return Probed(trunk.name, ok, status, where, took_ms, detail)
 
 
-def _meaning(trunk: Trunk, response: Response) -> str:
+def _meaning(outcome: Outcome) -> str:
     """What an answer that is not 200 says of the trunk."""
-    status = response.status
-    if status < 300:
+    if outcome.status < 300:
         return "."
-    if status in (401, 407):
-        credentials = Authenticator(trunk.digest_user, trunk.password)
-        if credentials.take(response, ()):
-            return ": it does not accept the user name and password."
-        return f": {credentials.refusal}."
-    if status in NOT_THERE:
+    if outcome.status in (401, 407):
+        return f": {outcome.unanswered}."
+    if outcome.status in NOT_THERE:
         return ": nobody behind it is there."
     return ". It is there; whether it takes calls, only a call can tell."
 
