@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from cli.conftest import Run
 from cli.test_trunk_commands import stored
 from onhook.calls.trunks import trunk_of
+from onhook.cli.main import app
 from onhook.cli.trunk_options import OPTIONS
 from onhook.cli.trunk_presets import all_presets
 from onhook.store import Keyring
@@ -130,6 +132,30 @@ def test_an_option_is_changed_and_the_others_stay(run: Run, tmp_path: Path) -> N
     assert "needs a username" in run("trunk", "set", "carrier", "--register", ok=False)
     assert "--ptime" in run("trunk", "set", "carrier", "--ptime", "7", ok=False)
     assert "nobody" in run("trunk", "set", "nobody", "--ptime", "20", ok=False)
+    assert "Nothing" in run("trunk", "set", "carrier", ok=False)
+    assert "carrier is changed: codecs, ping." in run(
+        "trunk", "set", "carrier", "--codecs", "", "--ping", "0"
+    )
+
+
+def test_a_password_is_kept_to_the_last_blank(run: Run, tmp_path: Path) -> None:
+    run("trunk", "add", "one", "--proxy", "h", "--username", "u", "--password", " two ")
+    [record] = asyncio.run(stored(tmp_path / "data"))
+    assert Keyring.open(tmp_path / "data").decrypt(record.password_encrypted) == " two "
+
+
+@pytest.mark.parametrize(
+    ("transport", "srtp", "warned"),
+    [("udp", "prefer", True), ("tls", "require", False), ("udp", "off", False)],
+)
+def test_keys_in_the_clear_are_warned_of(
+    run: Run, tmp_path: Path, transport: str, srtp: str, warned: bool
+) -> None:
+    data = str(tmp_path / "data")
+    given = ["trunk", "add", "one", "--proxy", "h", "--transport", transport, "--srtp", srtp]
+    ended = CliRunner().invoke(app, [*given, "--data", data])
+    assert ended.exit_code == 0
+    assert ("does not encrypt" in ended.stderr) == warned
 
 
 def test_a_file_says_what_the_trunks_are(run: Run, tmp_path: Path) -> None:

@@ -47,6 +47,11 @@ def _annotation(option: TrunkOption) -> Any:
     return Annotated[kinds.get(option.kind, str) | None, declared]
 
 
+def _warn(sentence: str) -> None:
+    if sentence:
+        typer.echo(f"onhook: {sentence}", err=True)
+
+
 @commands.command("add")
 @_with_options
 def add(
@@ -57,7 +62,9 @@ def add(
     from onhook.cli.trunk_shown import shown
 
     given = trunks.Given(name, like=like, **options)  # type: ignore[arg-type]
-    made = shown(run(trunks.add(settings_of(data=data).data, given)))
+    record = run(trunks.add(settings_of(data=data).data, given))
+    _warn(trunks.warning(record))
+    made = shown(record)
     if as_json:
         print(json.dumps(made))
         return
@@ -73,8 +80,10 @@ def change(name: Name, data: Data = None, as_json: Json = False, **options: obje
     from onhook.cli.trunk_shown import shown
 
     given = trunks.Given(name, **options)  # type: ignore[arg-type]
-    made = shown(run(trunks.change(settings_of(data=data).data, given)))
-    print(json.dumps(made) if as_json else f"The trunk {name} is changed.")
+    record = run(trunks.change(settings_of(data=data).data, given))
+    _warn(trunks.warning(record))
+    changed = ", ".join(given.options)
+    print(json.dumps(shown(record)) if as_json else f"{name} is changed: {changed}.")
 
 
 @commands.command("load")
@@ -89,7 +98,10 @@ def load(
     from onhook.cli import trunks
     from onhook.cli.trunk_shown import shown
 
-    made = [shown(one) for one in run(trunks.load(settings_of(data=data).data, file))]
+    records = run(trunks.load(settings_of(data=data).data, file))
+    for record in records:
+        _warn(trunks.warning(record))
+    made = [shown(record) for record in records]
     if as_json:
         print(json.dumps(made))
         return

@@ -146,7 +146,8 @@ def read(name: str, given: object) -> object:
         case "lines", _:
             raise OptionRefused(name, "is a list of lines")
         case kind, str():
-            return given.strip().lower() if kind == "word" else given.strip()
+            plain = given if name == "password" else given.strip()
+            return plain.lower() if kind == "word" else plain
     raise OptionRefused(name, "is a text")
 
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 import structlog
@@ -15,11 +14,13 @@ from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened
 from onhook.cli.trunks import found
 from onhook.phone import SipEndpoint, Trunk
-from onhook.phone.addresses import Address, transport_of
+from onhook.phone.addresses import Address, bracketed, transport_of
+from onhook.phone.listeners import ListenAddress
 from onhook.phone.outside.client import PATIENCE_S, Outcome, TrunkClient
 from onhook.phone.registration.messages import options
 from onhook.phone.registration.pinger import NOT_THERE
 from onhook.phone.reply import phrase_text
+from onhook.phone.sockets import ListenerRefused
 from onhook.store import KeyringError
 
 
@@ -56,7 +57,7 @@ async def probe(trunk: Trunk, patience_s: float = PATIENCE_S) -> Probed:
         on_call=lambda call: None, trusted_peers=(), user_agent=f"Onhook/{__version__}"
     )
     try:
-        await endpoint.start(_wildcard(trunk), 0)
+        await _listen(endpoint)
         addresses = await _located(endpoint, trunk)
         if not addresses:
             why = f"{trunk.next_hop.host} has no address that DNS knows of."
@@ -66,6 +67,15 @@ async def probe(trunk: Trunk, patience_s: float = PATIENCE_S) -> Probed:
         raise CommandError(f"No OPTIONS can be sent from here: {error.strerror}.") from error
     finally:
         await endpoint.close()
+
+
+async def _listen(endpoint: SipEndpoint) -> None:
+    """Over both families, where the machine has both."""
+    ipv4, ipv6 = ListenAddress("0.0.0.0", 0), ListenAddress("::", 0)
+    try:
+        await endpoint.listen((ipv4, ipv6))
+    except ListenerRefused:
+        await endpoint.listen((ipv4,))
 
 
 async def _located(endpoint: SipEndpoint, trunk: Trunk) -> Sequence[Address]:
@@ -111,12 +121,4 @@ def _meaning(outcome: Outcome) -> str:
 
 
 def _written(address: Address) -> str:
-    host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return f"{host}:{address[1]} ({transport_of(address)})"
-
-
-def _wildcard(trunk: Trunk) -> str:
-    try:
-        return "::" if ip_address(trunk.next_hop.host).version == 6 else "0.0.0.0"
-    except ValueError:
-        return "0.0.0.0"
+    return f"{bracketed(address[0])}:{address[1]} ({transport_of(address)})"

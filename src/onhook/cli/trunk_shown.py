@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onhook.cli.trunk_options import OPTIONS, TrunkOption
+from onhook.phone.addresses import bracketed
 from onhook.phone.trunk import default_port
 from onhook.phone.trunks.checks import is_numeric
 from onhook.store import TrunkRecord
@@ -56,6 +57,6 @@ def _default(option: TrunkOption) -> object:
 def _proxy(trunk: TrunkRecord) -> str:
     """Of an address the port is known; of a name without one DNS decides."""
     numeric = is_numeric(trunk.proxy_host)
-    host = f"[{trunk.proxy_host}]" if ":" in trunk.proxy_host else trunk.proxy_host
+    host = bracketed(trunk.proxy_host)
     port = trunk.proxy_port or (default_port(trunk.transport) if numeric else 0)
     return f"{host}:{port}" if port else host

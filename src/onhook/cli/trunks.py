@@ -70,6 +70,10 @@ async def add(data: Path, given: Given, database_url: str | None = None) -> Trun
 
 async def change(data: Path, given: Given, database_url: str | None = None) -> TrunkRecord:
     """Changes the options that are given of a trunk. Raises :class:`CommandError`."""
+    if not given.options:
+        raise CommandError(
+            "Nothing is to be changed: see 'onhook trunk set --help' for the options."
+        )
     async with opened(data, database_url) as (store, keyring):
         before = await found(store, given.name)
         try:
@@ -153,6 +157,16 @@ def changed(record: TrunkRecord, options: Mapping[str, object], keyring: Keyring
 def said_by(refused: OptionRefused) -> str:
     """What is wrong with an option, as the command line calls it."""
     return f"{OPTIONS[refused.option].flag} {refused.why}."
+
+
+def warning(trunk: TrunkRecord) -> str:
+    """What an operator would want to know of a trunk that can be used; empty if there is nothing."""
+    if trunk.srtp != "off" and trunk.transport != "tls":
+        return (
+            f"{trunk.name}: the keys of --srtp stand in the signalling, which --transport "
+            f"{trunk.transport} does not encrypt."
+        )
+    return ""
 
 
 def check_name(name: str) -> None:

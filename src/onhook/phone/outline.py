@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from onhook import numbers
-from onhook.phone.addresses import Address, over
+from onhook.phone.addresses import Address, bracketed, over
 from onhook.phone.invite import MAX_CHALLENGES, MAX_LENGTHENED, OutgoingInvite
 from onhook.phone.reply import ALLOW, SUPPORTED
 from onhook.phone.trunk import SIP_PORT, ShownCaller, Trunk, called_user, default_port
@@ -94,7 +94,7 @@ class Outline:
         this it knows whose call it is."""
         trunk = self.trunk
         if _WITHHOLDING.intersection(self._privacy()):
-            user, host = trunk.from_user or ANONYMOUS, _bracketed(trunk.from_domain or NOWHERE)
+            user, host = trunk.from_user or ANONYMOUS, bracketed(trunk.from_domain or NOWHERE)
             return f'"Anonymous" <sip:{user}@{host}>'
         user = trunk.from_user or self._number(self.caller.number)
         host = self._domain(sent_by)
@@ -102,7 +102,7 @@ class Outline:
 
     def _domain(self, sent_by: str) -> str:
         """Whose users we are: the trunk's word, or our address without its port."""
-        return _bracketed(self.trunk.from_domain) or sent_by.rpartition(":")[0]
+        return bracketed(self.trunk.from_domain) or sent_by.rpartition(":")[0]
 
     def _number(self, number: str) -> str:
         """As the trunk writes numbers; what is none, as it is."""
@@ -116,12 +116,8 @@ def route_of(hop: HostPort) -> str:
 
 def _where(host: str, port: int | None) -> str:
     """Host and port of a URI; a port that was not said stays unsaid (RFC 3263 4.2)."""
-    return f"{_bracketed(host)}:{port}" if port and port != SIP_PORT else _bracketed(host)
+    return f"{bracketed(host)}:{port}" if port and port != SIP_PORT else bracketed(host)
 
 
 def _transport(transport: str) -> str:
     return "" if transport == "udp" else f";transport={transport}"
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
