@@ -27,6 +27,15 @@ def test_every_option_is_on_the_page(option: TrunkOption) -> None:
     assert f"`{option.flag}`" in PAGE
 
 
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.name)
+def test_what_holds_without_an_option(option: TrunkOption) -> None:
+    if option.default in ("", ()):
+        return
+    said = "no" if option.kind == "flag" else str(option.default)
+    found = re.findall(rf"^\| `{option.flag}` \| `?([^|`]*)`? \|", PAGE, re.MULTILINE)
+    assert found[:1] == [said]
+
+
 def test_how_numbers_are_written() -> None:
     (_, *given), *table = rows("How numbers are written")
     assert len(table) == 6
