@@ -41,6 +41,7 @@ class Registrar:
     min_expires_s: int = 0
     stale: int = 0
     answers_options: bool = True
+    service_route: str = ""
     statuses: list[int] = field(default_factory=list)
     bindings: dict[str, str] = field(default_factory=dict)
     """Where calls go, by the user part of the Contact."""
@@ -113,7 +114,8 @@ class Registrar:
         listed = [
             f"Contact: <sip:{u}@{w}>;expires={self.grants_s}" for u, w in self.bindings.items()
         ]
-        return 200, listed
+        route = [f"Service-Route: {self.service_route}"] if self.service_route else []
+        return 200, [*listed, *route]
 
     def _challenge(self, asked: Asked) -> str:
         """What it is to prove; nothing once it did."""

@@ -111,6 +111,27 @@ async def test_a_call_to_the_registered_contact_comes_by_the_trunk(
         assert (await call.ended()).code == 603
 
 
+async def test_calls_leave_by_the_way_that_the_registrar_said(
+    start: Callable[..., Onhook], receiver: Receiver
+) -> None:
+    """RFC 3608: to the first of its route, which stands before the rest in Route."""
+    async with Phone() as edge, registrar() as at:
+        host, port = edge.address
+        at.service_route = f"<sip:{host}:{port};lr>, <sip:core.example;lr>"
+        server = start()
+        await add(server, at)
+        await shown_as(server, up=True)
+        customer = await Customer.make(server, receiver, edge)
+        number = "+6591234567"
+        await customer.post("ivr/start/dial", dest=number, notify_url=receiver.url("/dial"))
+        call = await edge.incoming(called=number)
+        lines = [value for name, value in call.invite.headers if name.lower() == "route"]
+        assert lines == [f"<sip:{host}:{port};lr>", "<sip:core.example;lr>"]
+        assert call.invite.uri == f"sip:{number}@127.0.0.1:{at.port}"
+        call.reject(486)
+        assert (await receiver.next())["dial_status"] == "busy"
+
+
 async def test_a_wrong_password_is_said_once_and_not_hammered(start: Callable[..., Onhook]) -> None:
     async with registrar() as at:
         server = start()

@@ -15,8 +15,8 @@ what the operator gave the trunk, else the first of its own numbers, else nothin
 trunk the same number, and asks it to keep it from the callee.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from onhook.blocks import Refused, destination
 from onhook.blocks.destination import PRIVATE
@@ -72,8 +72,14 @@ class Callee:
 class Callees:
     """Finds out whether, and how, somebody may be called."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        service_route: Callable[[str], tuple[str, ...]] = lambda name: (),
+    ) -> None:
+        """`service_route` gives the way that the registrar of a trunk wants its calls to take (RFC 3608)."""
         self._directory = directory
+        self._service_route = service_route
 
     async def find(
         self,
@@ -97,13 +103,17 @@ class Callees:
         ways = await self._directory.ways_out()
         if not ways:
             raise _refused("error_call_service_not_available")
-        leading = leading_to(ways, number)
+        leading = tuple(map(self._on_its_way, leading_to(ways, number)))
         if not leading:
             raise _refused("error_dest_not_supported", name)
         if shown:
             return Callee(number, _showing(shown, leading))
         routes = await self._routes(account, leading, caller_id, callers_own)
         return Callee(number, routes)
+
+    def _on_its_way(self, way: WayOut) -> WayOut:
+        route = self._service_route(way.name)
+        return replace(way, trunk=replace(way.trunk, service_route=route)) if route else way
 
     async def _routes(
         self,

@@ -58,7 +58,10 @@ class Outline:
             last=1
             + (MAX_CHALLENGES if trunk.username else 0)
             + (MAX_LENGTHENED if trunk.session_timer else 0),
-            routes=(route_of(trunk.next_hop),) if trunk.outbound_proxy else (),
+            routes=(
+                *((route_of(trunk.next_hop),) if trunk.outbound_proxy else ()),
+                *trunk.service_route,
+            ),
         )
 
     def headers(self, sent_by: str, contact: str, user_agent: str) -> tuple[tuple[str, str], ...]:

@@ -87,6 +87,8 @@ class Trunk:
     user from anywhere, who prove to have the password."""
     audio_from_anywhere: bool = False
     """Its audio may come from an address that neither SDP nor signalling names."""
+    service_route: tuple[str, ...] = ()
+    """How its calls leave, as its registrar said last (RFC 3608): values of Route."""
 
     def __post_init__(self) -> None:
         for name, check in _CHECKS.items():
@@ -105,11 +107,13 @@ class Trunk:
 
     @property
     def next_hop(self) -> HostPort:
-        """What is looked up and sent to: the outbound proxy, or else the host; with a transport."""
-        if not self.outbound_proxy:
-            return HostPort(self.host, self.port, self.transport)
-        proxy = checks.host_port(self.outbound_proxy)
-        return proxy._replace(transport=proxy.transport or self.transport)
+        """What is looked up and sent to, with a transport: the outbound proxy, or else the first of the way
+        that the registrar said, or else the host."""
+        own = HostPort(self.host, self.port, self.transport)
+        if self.outbound_proxy:
+            proxy = checks.host_port(self.outbound_proxy)
+            return proxy._replace(transport=proxy.transport or self.transport)
+        return _first_of(self.service_route, own) if self.service_route else own
 
     @property
     def digest_user(self) -> str:
@@ -125,6 +129,17 @@ class Trunk:
     def sip_port(self) -> int:
         """The port of `host`, said or not."""
         return self.port or default_port(self.transport)
+
+
+def _first_of(routes: tuple[str, ...], own: HostPort) -> HostPort:
+    """Where the first of some routes is; `own` if that cannot be read, or would leave TLS."""
+    try:
+        hop = checks.host_port(routes[0].partition("<")[2].partition(">")[0])
+    except ValueError:
+        return own
+    if own.transport == "tls" and hop.transport not in ("", "tls"):
+        return own
+    return hop._replace(transport=hop.transport or own.transport)
 
 
 def _check_proxy(text: str) -> None:

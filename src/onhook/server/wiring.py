@@ -62,7 +62,7 @@ def call_control(opened: Openings) -> CallControl:
     settings, directory, preparation = opened.settings, opened.directory, opened.preparation
     pricing = Pricing(directory, opened.charging, Credit(opened.store.money))
     in_progress = CallsInProgress(settings.max_calls)
-    callees = Callees(directory)
+    callees = Callees(directory, opened.watch.service_route)
     rooms = Rooms(opened.plane.open_room)
     outbound = Outbound(opened.endpoint, health=opened.watch)
     opened.metrics.watch_trunks(lambda: outbound.counters)
