@@ -27,8 +27,9 @@ class Row(NamedTuple):
 
 
 def table() -> list[Row]:
-    """The table of the page, without the backquotes of its cells."""
-    lines = re.findall(r"^\|(.*)\|$", PAGE.read_text(), re.MULTILINE)[2:]
+    """The first table of the page, without the backquotes of its cells."""
+    text = PAGE.read_text().partition("## By trunk")[0]
+    lines = re.findall(r"^\|(.*)\|$", text, re.MULTILINE)[2:]
     found = [Row(*(cell.strip().strip("`") for cell in line.split("|"))) for line in lines]
     assert len(found) > 20
     return sorted(found, key=server_of)

@@ -92,7 +92,7 @@ class Challenger:
         return trunk
 
     def _challenge(self, host: str, now_s: float, *, stale: bool) -> Challenge:
-        nonce = self._nonce(f"{now_s:.3f}", host)
+        nonce = self._nonce(f"{now_s:.3f}-{secrets.token_hex(4)}", host)
         again = ", stale=true" if stale else ""
         return Challenge(
             tuple(
@@ -105,15 +105,19 @@ class Challenger:
         )
 
     def _nonce(self, made: str, host: str) -> str:
-        text = f"{made}|{host}".encode()
+        """`made` is when, and something that no other nonce of that moment has."""
+        text = f"{made}|{host}".encode("utf-8", "surrogateescape")
         return f"{made}-{hmac.new(self._key, text, hashlib.sha256).hexdigest()[:32]}"
 
     def _made_s(self, nonce: str, host: str) -> float | None:
         """When a nonce of ours was made for this host; None if it was not."""
-        made, _, _ = nonce.partition("-")
-        if not hmac.compare_digest(self._nonce(made, host).encode(), nonce.encode()):
+        made, _, _ = nonce.rpartition("-")
+        written = nonce.encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(
+            self._nonce(made, host).encode("utf-8", "surrogateescape"), written
+        ):
             return None
-        return float(made)
+        return _seconds(made)
 
     def _note_used(self, found: _Credentials) -> None:
         self._used.pop(found.nonce, None)
@@ -121,7 +125,7 @@ class Challenger:
         if len(self._used) > MAX_NONCES:
             oldest = next(iter(self._used))
             del self._used[oldest]
-            self._forgotten_s = max(self._forgotten_s, float(oldest.partition("-")[0]))
+            self._forgotten_s = max(self._forgotten_s, _seconds(oldest))
 
     def _is_barred(self, host: str, now_s: float) -> bool:
         count, since_s = self._wrong.get(host, (0, 0.0))
@@ -132,6 +136,11 @@ class Challenger:
         self._wrong[host] = (count + 1, since_s) if now_s - since_s < WRONG_S else (1, now_s)
         if len(self._wrong) > _MAX_WRONG_HOSTS:
             del self._wrong[next(iter(self._wrong))]
+
+
+def _seconds(nonce: str) -> float:
+    """When a nonce of ours was made."""
+    return float(nonce.partition("-")[0])
 
 
 def _credentials(lines: Sequence[str]) -> _Credentials | None:
@@ -178,7 +187,9 @@ def _proven(found: _Credentials, method: str, trunks: Sequence[Trunk]) -> Trunk 
         password = trunk.password if trunk is not None else _NOBODYS
         secret = digest(f"{found.user}:{REALM}:{password}")
         right = digest(f"{secret}:{found.nonce}:{found.rest}{asked}")
-        fits = hmac.compare_digest(right.encode(), found.response.encode("utf-8", "replace"))
+        fits = hmac.compare_digest(
+            right.encode(), found.response.encode("utf-8", "surrogateescape")
+        )
         if fits and trunk is not None and proven is None:
             proven = trunk
     return proven
