@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from onhook.phone import (
     CallState,
@@ -14,6 +16,9 @@ from onhook.phone import (
     Trunk,
 )
 from onhook.phone.errors import NoCommonCodec
+from onhook.phone.grammar import sip_uri
+from onhook.phone.message import Request, parse
+from onhook.phone.outline import Outline
 from phone.peer import SDP, Callee, Caller, Line, Message, line
 
 CALLER = ShownCaller("+6531234567")
@@ -246,3 +251,59 @@ async def test_a_caller_with_none_of_the_codecs() -> None:
         on.peer.send(Caller(on.peer).invite(body=only_alaw))
         await on.peer.status(488)
         assert refused == ["no PCMU offered"]
+
+
+# Whatever an operator writes.
+
+TEXT = (
+    st.text(max_size=20)
+    | st.text("aA0.-_:@<>[]%;,=\"' \r\n\t\\/+*\x00\x7fé", max_size=24)
+    | st.text("ab01-_.!~*'()&=+$,;?/%", min_size=1, max_size=9)
+    | st.from_regex(
+        r"(sips?:)?(a@)?([a-c.-]{1,9}|\[[0-9a:.]{2,9}\]|[0-9.]{7,9})(:[0-9]{1,5})?(;[a-z=;]{1,19})?"
+    )
+)
+
+
+@given(
+    TEXT,
+    TEXT,
+    TEXT,
+    TEXT,
+    TEXT,
+    TEXT,
+    st.sampled_from(["plus", "e164", "national:49", "national:1"]),
+)
+def test_nothing_that_is_taken_for_a_trunk_breaks_its_invite(
+    host: str, from_user: str, domain: str, proxy: str, name: str, value: str, form: str
+) -> None:
+    """Each option by itself: an INVITE has as many lines as with none."""
+    plain = len(written(Trunk("h")).split(b"\r\n"))
+    tried: tuple[tuple[dict[str, Any], int], ...] = (
+        ({"host": host}, 0),
+        ({"from_user": from_user}, 1),
+        ({"from_domain": domain}, 0),
+        ({"outbound_proxy": proxy}, 1),
+        ({"headers": ((name, value),)}, 1),
+        ({"number_format": form}, 0),
+    )
+    for given_, more in tried:
+        try:
+            trunk = Trunk(**{"host": "h", **given_})
+        except ValueError:
+            continue
+        if not any(given_.values()):
+            continue
+        lines = written(trunk).split(b"\r\n")
+        assert len(lines) == plain + more, given_
+        assert not any(b"\r" in line or b"\n" in line or b"\x00" in line for line in lines)
+        read = parse(written(trunk), ("127.0.0.1", 5060))
+        assert isinstance(read, Request), given_
+        assert sip_uri(read.uri).host
+        assert sip_uri(read.sender.uri).host
+
+
+def written(trunk: Trunk) -> bytes:
+    outline = Outline(trunk, "+6591112222", CALLER, "call", "tag", "token")
+    sent = outline.sent(outline.destination, "192.0.2.1:5060")
+    return sent.write(outline.headers(sent.sent_by, "<sip:192.0.2.1:5060>", "Onhook"), b"")
