@@ -46,6 +46,7 @@ class Leg:
     signalling_ips = ("127.0.0.1",)
     sip_call_id = "a@b"
     origin = Origin()
+    offers_while_ringing = False
     listener: PhoneListener
 
     def __init__(self) -> None:

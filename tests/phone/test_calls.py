@@ -504,7 +504,7 @@ async def test_other_requests_inside_a_call() -> None:
         assert "m=audio" in (await on.peer.status(200)).body
         caller.within("UPDATE")
         assert (await on.peer.status(200)).body == ""
-        caller.within("REFER")
+        caller.within("MESSAGE")
         assert "INVITE" in (await on.peer.status(405))["Allow"]
         caller.within("DANCE")
         await on.peer.status(501)

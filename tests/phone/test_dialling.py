@@ -41,7 +41,7 @@ async def test_a_call_from_dialling_to_hangup() -> None:
         assert invite["CSeq"] == "1 INVITE"
         assert "UPDATE" in invite["Allow"]
         assert [invite.all(name) for name in ("Supported", "Require", "Privacy")] == [
-            ["timer"],
+            ["100rel, timer"],
             [],
             [],
         ]
@@ -158,7 +158,7 @@ async def test_early_media_of_forks_and_the_first_answer_has_the_call() -> None:
         early = [detail[1] for _, detail in dialler.heard if isinstance(detail, tuple)]
         assert codes == [183, 180, 183, 183, 180]
         ports = [media.port if media else None for media in early]
-        assert ports == [40000, None, 41000, None, None]
+        assert ports == [40000, None, None, None, None]  # of the first that is heard
 
         ack = await second.answer(SDP.replace("40000", "42000"))
         assert ack.to_tag == "other"
@@ -196,15 +196,6 @@ async def test_a_repeated_answer_is_acknowledged_each_time() -> None:
         on.clock.advance(2)
         callee.respond(200, SDP)
         await on.peer.quiet()
-
-
-async def test_a_reliable_provisional_response_is_tolerated() -> None:
-    async with line() as on:
-        dialler, callee = await on.dialled()
-        callee.respond(183, SDP, headers=("Require: 100rel", "RSeq: 1"))
-        assert await dialler.until("progressed")
-        await callee.answer()
-        await dialler.until("answered")
 
 
 async def test_a_phone_may_ring_for_minutes() -> None:
@@ -600,6 +591,8 @@ async def test_other_requests_inside_a_call_of_ours() -> None:
         callee.within("INFO", cseq=1)
         await on.peer.status(500)
         callee.within("REFER")
+        await on.peer.status(603)
+        callee.within("MESSAGE")
         await on.peer.status(405)
         callee.within("BYE", tag="stranger")
         await on.peer.status(481)

@@ -272,7 +272,7 @@ async def test_invites_that_are_refused_at_the_door() -> None:
         invites: list[tuple[int, dict[str, Any]]] = [
             (416, {"uri": "im:a@onhook.example"}),
             (416, {"uri": "sips:+6531234567@onhook.example"}),
-            (420, {"headers": ("Require: 100rel, timer, precondition",)}),
+            (420, {"headers": ("Require: 100rel, timer, precondition, path",)}),
             (415, {"content_type": "multipart/mixed;boundary=x"}),
             (415, {"content_type": "text/html"}),
             (415, {"headers": ("Content-Encoding: gzip",)}),
@@ -287,7 +287,7 @@ async def test_invites_that_are_refused_at_the_door() -> None:
             Caller(on.peer).invite(**more)
             reply = await on.peer.status(status)
             if status == 420:
-                assert reply["Unsupported"] == "100rel, precondition"
+                assert reply["Unsupported"] == "precondition, path"
         for old, new, status in (
             ("Max-Forwards: 70", "Max-Forwards: x", 400),
             ("Contact:", "X-Contact:", 400),

@@ -81,12 +81,17 @@ class IncomingLeg:
         self, listener: FirstLegListener, media: CallMedia, on_heard: Callable[[], None]
     ) -> None:
         """Until now somebody else listened, who looked its number up."""
+        self._media = media
         self._call.listener = listener
         self._call.on_heard = on_heard
 
     def alert(self, record: CallRecord) -> None:
         """180."""
-        self._call.ring()
+        if self._call.offers_while_ringing:
+            self._media.reserve()
+            self._call.ring(self._local_ip(self._audio_from()), self._media.port)
+        else:
+            self._call.ring()
         log.info(
             "call_ringing",
             session=record.session,

@@ -224,6 +224,11 @@ class SipDialog:
             pending_out=pending_out,
         )
 
+    def follow(self, early: "SipDialog") -> None:
+        """Go on where the early dialog with the same peer was: its numbers are those of this one."""
+        self._next_cseq = max(self._next_cseq, early._next_cseq)
+        self.remote_cseq = max(self.remote_cseq, early.remote_cseq)
+
     def take_cseq(self) -> None:
         """Mark `next_cseq` of the last record as used."""
         self._next_cseq += 1

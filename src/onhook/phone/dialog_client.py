@@ -33,6 +33,10 @@ class Signalling(Protocol):
 
     user_agent: str
 
+    @property
+    def t1_s(self) -> float:
+        """T1 (RFC 3261 17.1.1.1)."""
+
     def contact_for(self, peer: Address) -> str:
         """Our Contact value as `peer` can reach it."""
 
@@ -182,19 +186,23 @@ class DialogClient(ABC):
         on_final: Callable[[Response | None], None],
         headers: HeaderLines = (),
         tried: tuple[int, ...] = (),
+        *,
+        early: SipDialog | None = None,
     ) -> None:
-        """Send a request within the dialog; again, if a challenge to it can be answered."""
+        """Send a request within the dialog, or within an `early` one; again, if a challenge to it can be
+        answered."""
+        dialog = early or self.dialog
 
         def done(final: Response | None) -> None:
             if final is not None and final.status not in (408, 481):
                 self.on_heard()
             if final is not None and self._take_challenge(final, tried):
-                self._ask(method, on_final, headers, (*tried, final.status))
+                self._ask(method, on_final, headers, (*tried, final.status), early=early)
             else:
                 on_final(final)
 
-        record = self.dialog.record()
-        self.dialog.take_cseq()
+        record = dialog.record()
+        dialog.take_cseq()
         credentials = self._credentials(method, record.request_uri)
         self._signalling.send_within(record, method, (*headers, *credentials), done)
 

@@ -363,7 +363,7 @@ class SipEndpoint(MessagePath):
     # Requests outside a dialog.
 
     def _refuse_misplaced(self, request: Request) -> None:
-        refusal = refuse_misplaced(request)
+        refusal = refuse_misplaced(request, self.sent_by(request.source))
         host = request.source[0]
         if request.method == "REGISTER" and self._registering.is_news(host):
             status = refusal.status

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from onhook.phone import sdp
 from onhook.phone.bodies import description_of
-from onhook.phone.cause import cause_of_request
+from onhook.phone.cause import SipCause, cause_of_request
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import Signalling
 from onhook.phone.errors import CallStateError, NamedAddress, SdpError, UnsupportedAddress
@@ -22,8 +22,9 @@ from onhook.phone.media_hosts import Addresses, read_located
 from onhook.phone.message import Request
 from onhook.phone.pending import PendingInvite
 from onhook.phone.reason import NORMAL, Reason, with_reason
+from onhook.phone.reliable.ringing import ReliableRinging
 from onhook.phone.reply import PHRASES, HeaderLines, check_headers, phrase_text, response, warning
-from onhook.phone.screening import refuse_description
+from onhook.phone.screening import refuse_description, retry_soon, screen_extensions
 from onhook.phone.sdp import Offer, RemoteMedia
 from onhook.phone.session import check_address, chosen
 from onhook.phone.trunk import Trunk
@@ -81,6 +82,9 @@ class IncomingCall(Leg):
         # Last, because what is above raises ValueError for an INVITE that makes no call.
         self._transaction = signalling.serve_invite(invite)
         self._transaction.on_cancel = self._withdrawn
+        self._ringing = ReliableRinging(
+            invite, self._transaction, signalling.later, signalling.t1_s, self._unconfirmed
+        )
         if signalling.trying:
             self._transaction.respond(100, response(invite, 100))
 
@@ -117,12 +121,35 @@ class IncomingCall(Leg):
             self._offer = chosen(self._offer, self._session.codecs)
             self.offer = self._offer.media
 
-    def ring(self) -> None:
-        """Send 180. CallStateError unless the call is still unanswered."""
+    @property
+    def offers_while_ringing(self) -> bool:
+        """Whether the 180 has to hold our offer: the INVITE had none, and wants it reliable (RFC 3262 5)."""
+        return self.offer is None and self._ringing.required
+
+    def ring(self, ip: str = "", port: int = 0) -> None:
+        """Send 180, reliably where the caller knows how. CallStateError unless the call is still unanswered.
+
+        `ip` and `port`, as for `answer`, are those of the offer, if it `offers_while_ringing`; without them
+        there is 100 instead.
+        """
         if self.state is not CallState.OFFERED or self._invite is None:
             raise CallStateError("not ringing any more")
-        headers = self._dialog_headers(self._invite)
-        self._transaction.respond(180, self._reply(self._invite, 180, headers=headers))
+        invite, offers = self._invite, self.offers_while_ringing
+        if offers and not ip:
+            self._transaction.respond(100, response(invite, 100))
+            return
+        if offers and not self._ringing.sent:
+            self._session.open(ip, port)
+        body = self._session.offer() if offers else b""
+
+        def written(headers: HeaderLines = ()) -> bytes:
+            lines = (*self._dialog_headers(invite), *headers)
+            return self._reply(invite, 180, headers=lines, body=body)
+
+        if not self._ringing.possible or (self.offer is None and not offers):
+            self._transaction.respond(180, written())
+        elif not self._ringing.sent:
+            self._ringing.send(180, written, describes=offers)
 
     def answer(self, *, ip: str, port: int) -> None:
         """Send 200; the media is at `ip` (numeric, of the family of the offer) and `port`.
@@ -131,6 +158,11 @@ class IncomingCall(Leg):
         """
         check_address(ip, port)
         self._move(CallEvent.ANSWER)
+        if self._ringing.describes:  # the offer is made
+            if not self._ringing.withholds_answer:
+                self._answer_as_agreed()
+            return
+        self._ringing.stop()
         invite, offer = self._invite, self._offer
         self._invite = self._offer = None  # a call lasts long, and its INVITE is large
         if invite is None:
@@ -164,6 +196,11 @@ class IncomingCall(Leg):
         if self._leave(reason) is CallState.CLOSING:
             self._bye()
 
+    def abandon(self) -> None:
+        """Forget the call without a word to anybody, because the endpoint closes."""
+        self._ringing.stop()
+        super().abandon()
+
     def record(self) -> DialogRecord:
         """A snapshot from which `SipEndpoint` can end this call after a restart.
 
@@ -185,7 +222,57 @@ class IncomingCall(Leg):
             if self.state is CallState.CLOSING:
                 self._bye()
             elif self.listener:
-                self.listener.acknowledged(media)
+                self.listener.acknowledged(self.offer if self._ringing.describes else media)
+
+    def _answer_as_agreed(self) -> None:
+        """Offer and answer were in the 180 and its PRACK; the 200 holds neither."""
+        invite, self._invite = self._invite, None
+        if invite is not None:
+            self._accept(self._transaction, invite, b"", offered=False)
+
+    def _pracked(self, request: Request) -> None:
+        """RFC 3262 3 and 5: the answer to our offer, if the 180 held one; an offer cannot be in it otherwise,
+        since that of the INVITE is not answered."""
+        refusal = screen_extensions(request)
+        if refusal is not None:
+            self._signalling.refuse(request, refusal.status, refusal.headers)
+            return
+        if not self._ringing.takes(request):
+            super()._pracked(request)
+            return
+        body = description_of(request)
+        if not self._ringing.describes:
+            refused = bool(body)
+            self._signalling.answer(request, self._reply(request, 488 if refused else 200))
+            return
+        self._signalling.answer(request, self._reply(request, 200))
+        read_located(
+            lambda known: self._session.take_answer(body, known),
+            self._look_up,
+            self._agreed_while_ringing,
+            lambda error: self._fail(488, str(error)),
+        )
+
+    def _agreed_while_ringing(self, media: RemoteMedia) -> None:
+        self.offer = media
+        if self.state is CallState.ANSWERED:
+            self._answer_as_agreed()
+
+    def _unconfirmed(self) -> None:
+        """No PRACK came within 64*T1 (RFC 3262 3)."""
+        self._fail(504, "the ringing was not acknowledged")
+
+    def _fail(self, status: int, why: str) -> None:
+        """There can be no call: its INVITE is refused, whatever the owner did with it by then."""
+        answered = self.state is CallState.ANSWERED
+        if not self._happens(CallEvent.BYE if answered else CallEvent.REJECT):
+            return
+        self._finish(status, None, ())
+        cause = SipCause(status, None, why)
+        if self.listener and answered:
+            self.listener.hung_up(cause)
+        elif self.listener:
+            self.listener.cancelled(cause)
 
     def _bye_received(self, request: Request) -> None:
         if self.state is CallState.OFFERED:
@@ -196,13 +283,13 @@ class IncomingCall(Leg):
 
     def _reinvited(self, request: Request) -> None:
         if self.state is CallState.OFFERED:
-            self._signalling.refuse(request, 500, (("Retry-After", "5"),))
+            self._signalling.refuse(request, 500, retry_soon())
         else:
             super()._reinvited(request)
 
     def _updated(self, request: Request) -> None:
         if request.body and self.state is CallState.OFFERED:
-            self._signalling.refuse(request, 500, (("Retry-After", "1"),))
+            self._signalling.refuse(request, 500, retry_soon())
         else:
             super()._updated(request)
 
@@ -227,6 +314,7 @@ class IncomingCall(Leg):
         self._end()
 
     def _end(self) -> None:
+        self._ringing.stop()
         self._invite = self._offer = self._pending = None
         super()._end()
 

@@ -63,7 +63,7 @@ class Leg(RefreshingClient):
             return
         handler = _HANDLERS.get(request.method)
         if handler is None:
-            refusal = screening.refuse_method(request)
+            refusal = screening.refuse_method(request, self._signalling.sent_by(request.source))
             self._signalling.refuse(request, refusal.status, refusal.headers)
         else:
             handler(self, request)
@@ -125,15 +125,16 @@ class Leg(RefreshingClient):
         if request.body and self._reinvite is not None:
             self._signalling.refuse(request, 491)
         elif request.body and self._unacknowledged:
-            self._signalling.refuse(request, 500, (("Retry-After", "1"),))
+            self._signalling.refuse(request, 500, screening.retry_soon())
         else:
             self._renegotiate(request)
 
     def _is_looked_up_for(self, request: Request) -> bool:
-        """Whether the host of an offer is being looked up: of this one, or of another, which comes first."""
+        """Whether the host of an offer is being looked up: of this one, or of another, which comes first
+        (RFC 3261 14.2, RFC 3311 5.2)."""
         pending = self._looked_up_for
         if pending is not None and pending != request.transaction_key:
-            self._signalling.refuse(request, 491)
+            self._signalling.refuse(request, 500, screening.retry_soon())
         return pending is not None
 
     def _renegotiate(self, request: Request) -> None:
@@ -180,6 +181,10 @@ class Leg(RefreshingClient):
             self._signalling.answer(request, self._reply(request, 200, headers=headers, body=body))
         if media and self.listener:
             self.listener.media_moved(media)
+
+    def _pracked(self, request: Request) -> None:
+        """A PRACK, where nothing of ours waits for one (RFC 3262 3)."""
+        self._signalling.refuse(request, 481)
 
     def _options(self, request: Request) -> None:
         headers = (("Allow", ALLOW), ("Accept", READABLE))
@@ -262,6 +267,7 @@ _HANDLERS: dict[str, Callable[[Leg, Request], None]] = {
     "BYE": lambda leg, request: leg._bye_received(request),
     "INVITE": lambda leg, request: leg._reinvited(request),
     "UPDATE": lambda leg, request: leg._updated(request),
+    "PRACK": lambda leg, request: leg._pracked(request),
     "OPTIONS": lambda leg, request: leg._options(request),
     "INFO": lambda leg, request: leg._info(request),
 }

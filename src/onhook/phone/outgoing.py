@@ -12,7 +12,7 @@ from onhook.phone.bodies import description_of
 from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_request
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import Signalling
-from onhook.phone.errors import UnsupportedBody
+from onhook.phone.errors import SdpError, UnsupportedBody
 from onhook.phone.invite import MAX_FORKS, OutgoingInvite
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import OUTGOING_MOVES, CallEvent, CallState, OutgoingListener
@@ -20,8 +20,11 @@ from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Address, Request, Response
 from onhook.phone.outline import Outline
 from onhook.phone.reason import ELSEWHERE, NORMAL, TIMER_EXPIRED, Reason, reason_of_status
+from onhook.phone.reliable.early import EarlyDialogs, dialog_of
+from onhook.phone.reliable.numbers import TAG, rack, rseq_of
 from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia
+from onhook.phone.session_timer.terms import lists
 from onhook.phone.transactions import ClientInvite, InviteUser
 
 CANCELLED = SipCause(487, None, "hung up before the answer")
@@ -84,7 +87,7 @@ class OutgoingCall(Leg):
         self._cancelled = False
         self._challenges: tuple[int, ...] = ()
         self._shown: tuple[tuple[str, str], ...] = ()
-        self._early: dict[str, bytes] = {}
+        self._early = EarlyDialogs()
         self._answers: dict[str, _Answered] = {}
         self._failure: SipCause | None = None
         self.aim(outline.destination)
@@ -155,11 +158,13 @@ class OutgoingCall(Leg):
 
     def _progress(self, response: Response, media: RemoteMedia | None = None) -> None:
         """A provisional response, with where its audio comes from if that is known."""
-        tag = response.to_tag
-        if response.status > 100 and tag and (tag in self._early or len(self._early) < MAX_FORKS):
-            if media or tag not in self._early:
-                self._early[tag] = _description_of(response) if media else b""
-            self.dialog = self._dialog_of(response) or self.dialog
+        early = self._early.of(self._sent, response)
+        if early is not None:
+            early.body = _description_of(response) if media else early.body
+            if not self._early.is_heard(response.to_tag, audible=media is not None):
+                media = None
+            elif early.readable:
+                self.dialog = early.dialog
         if not self._happens(CallEvent.PROGRESS):
             return
         if self.state is CallState.WITHDRAWN:
@@ -169,6 +174,8 @@ class OutgoingCall(Leg):
 
     def _rings(self, response: Response) -> None:
         """A provisional response; where the host of its audio has to be looked up, it counts twice."""
+        if not self._confirms(response):
+            return
         body = _description_of(response)
         early: list[RemoteMedia] = []
 
@@ -188,6 +195,18 @@ class OutgoingCall(Leg):
         reported = True
         self._progress(response, early[0] if early else None)
 
+    def _confirms(self, response: Response) -> bool:
+        """Send PRACK for a reliable response; False for one that is to be passed over (RFC 3262 4)."""
+        if not lists(response, "require", TAG):
+            return True
+        rseq, early = rseq_of(response), self._early.of(self._sent, response)
+        if rseq is None or early is None or not early.takes(rseq):
+            return False
+        early.settled = early.settled or bool(_description_of(response))
+        headers = (rack(rseq, response),)
+        self._ask("PRACK", lambda final: None, headers, early=early.dialog)
+        return True
+
     def _answered(self, response: Response) -> None:
         tag = response.to_tag
         known = self._answers.get(tag)
@@ -196,9 +215,12 @@ class OutgoingCall(Leg):
             return
         if len(self._answers) >= MAX_FORKS:
             return
-        dialog = self._dialog_of(response)
+        dialog = dialog_of(self._sent, response)
         usable = dialog is not None
         dialog = dialog or SipDialog.without_routes(self._sent, response)
+        early = self._early.get(tag)
+        if early is not None:
+            dialog.follow(early.dialog)
         record = dialog.record()
         numbered = replace(record, next_cseq=self._sent.cseq)
         ack = self._dialling.acknowledge(numbered, self._shown)
@@ -215,7 +237,7 @@ class OutgoingCall(Leg):
 
     def _settled(self, media: RemoteMedia | None) -> None:
         """The call is answered, with audio for us or without."""
-        self._early.clear()
+        self._early.answered()
         withdrawn = self.state is CallState.WITHDRAWN
         if not self._happens(CallEvent.USELESS if media is None else CallEvent.SUCCESS):
             return
@@ -229,7 +251,11 @@ class OutgoingCall(Leg):
 
     def _agree(self, response: Response) -> None:
         """Take the answer to our offer; some gateways leave it out that said it while it rang."""
-        body = _description_of(response) or self._early.get(response.to_tag, b"")
+        early = self._early.get(response.to_tag)
+        if early is not None and early.renegotiated:
+            self._settled(self._session.agreed)
+            return
+        body = _description_of(response) or (early.body if early else b"")
         read_located(
             lambda known: self._session.take_answer(body, known),
             self._look_up,
@@ -267,14 +293,15 @@ class OutgoingCall(Leg):
     def knows(self, request: Request) -> bool:
         """Whether the peer's tag is that of the phone we talk to, or of one that rings."""
         if self.state in _UNANSWERED:
-            return request.from_tag in self._early or request.from_tag in self._answers
+            known = self._early.get(request.from_tag) is not None
+            return known or request.from_tag in self._answers
         return super().knows(request)
 
     def requested(self, request: Request) -> None:
         """Take a request inside this dialog, or an early one, not an ACK."""
         if self.state not in _UNANSWERED:
             super().requested(request)
-        elif request.method == "INVITE" or (request.method == "UPDATE" and request.body):
+        elif request.method == "INVITE" or not self._may_offer(request):
             self._signalling.refuse(request, 491)  # our offer is not answered (RFC 3311 5.2)
         elif request.method == "BYE" and self._answers:  # the host of its audio is being looked up
             self._signalling.answer(request, self._reply(request, 200))
@@ -282,7 +309,30 @@ class OutgoingCall(Leg):
         elif request.method == "BYE":
             self._signalling.refuse(request, 481)  # not before its answer (RFC 3261 15)
         else:
-            super().requested(request)
+            self._requested_early(request)
+
+    def _may_offer(self, request: Request) -> bool:
+        """Whether an UPDATE may make an offer before the answer: if the phone's own answer came reliably."""
+        if request.method != "UPDATE" or not request.body:
+            return True
+        early = self._early.get(request.from_tag)
+        if early is None or not early.settled or not self._early.is_heard(request.from_tag):
+            return False
+        if not early.renegotiated:
+            try:
+                self._session.take_answer(early.body)
+            except SdpError:  # the host of its audio is being looked up
+                return False
+            early.renegotiated = True
+        return True
+
+    def _requested_early(self, request: Request) -> None:
+        """A request of one of the phones that ring, in its own dialog."""
+        early, before = self._early.get(request.from_tag), self.dialog
+        self.dialog = early.dialog if early else before
+        super().requested(request)
+        if self.state in _UNANSWERED:
+            self.dialog = before
 
     # How it is done.
 
@@ -299,13 +349,6 @@ class OutgoingCall(Leg):
             self._cancelled = True
             self._transaction.withdraw()
             self._dialling.send_cancel(self._sent, self._bye_headers)
-
-    def _dialog_of(self, response: Response) -> SipDialog | None:
-        """The dialog that a response makes; None if its route cannot be read."""
-        try:
-            return SipDialog.of_answer(self._sent, response)
-        except ValueError:
-            return None
 
     def _hangup_done(self, cause: SipCause) -> None:
         if self._failure is None:

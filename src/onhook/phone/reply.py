@@ -11,11 +11,11 @@ from onhook.phone.errors import BadRequest
 from onhook.phone.grammar import is_token
 from onhook.phone.message import Address, Request
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
 """The methods that we answer (RFC 3261 20.5)."""
 
-SUPPORTED = "timer"
-"""The extensions that we know (RFC 3261 20.37): session timers (RFC 4028)."""
+SUPPORTED = "100rel, timer"
+"""The extensions that we know (RFC 3261 20.37; RFC 3262, RFC 4028)."""
 
 HeaderLines = Iterable[tuple[str, str]]
 """Names and values of further headers."""
@@ -26,12 +26,12 @@ PHRASES = {
     408: "Request Timeout",
     415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
     422: "Session Interval Too Small",
-    469: "Bad Info Package", 480: "Temporarily Unavailable",
+    469: "Bad Info Package", 480: "Temporarily Unavailable", 489: "Bad Event",
     481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
     483: "Too Many Hops", 486: "Busy Here", 487: "Request Terminated",
     488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error",
-    501: "Not Implemented", 503: "Service Unavailable", 600: "Busy Everywhere", 603: "Decline",
-    606: "Not Acceptable",
+    501: "Not Implemented", 503: "Service Unavailable", 504: "Server Time-out",
+    600: "Busy Everywhere", 603: "Decline", 606: "Not Acceptable",
 }  # fmt: skip
 """Default reason phrases (RFC 3261 21)."""
 

@@ -1,5 +1,6 @@
 """What is refused before anybody hears of it (RFC 3261 8.2.1 to 8.2.3, 16.3). Pure."""
 
+import secrets
 from dataclasses import dataclass
 
 from onhook.phone.bodies import READABLE, accepts_sdp, description_of, is_optional, media_type
@@ -11,6 +12,7 @@ from onhook.phone.session_timer.terms import MIN_SE_S, read, too_short
 DTMF_RELAY, DTMF = "application/dtmf-relay", "application/dtmf"
 """What gateways send a digit as; neither type was ever registered."""
 
+_NO_REFER = "Calls are transferred by their application, not by phones"
 _KNOWN = frozenset(SUPPORTED.split(", "))
 _DIGITS = frozenset("0123456789*#ABCD")
 
@@ -24,14 +26,29 @@ class Refusal:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def refuse_method(request: Request) -> Refusal:
-    """405 for a method that we know and do not serve, 501 for one that we do not know."""
+def refuse_method(request: Request, agent: str) -> Refusal:
+    """405 for a method that we know and do not serve, 501 for one that we do not know.
+
+    REFER is declined, with a Warning that says why (RFC 3515 2.4.2, RFC 3261 20.43). Within a dialog there is
+    no subscription: SUBSCRIBE and NOTIFY get 489 (RFC 6665 4.1.3, 4.2.1.1), which leaves the call alone, as
+    481 might not. `agent` is our host and port.
+    """
+    if request.method == "REFER":
+        return Refusal(603, headers=(warning(399, agent, _NO_REFER),))
+    if request.method in ("SUBSCRIBE", "NOTIFY") and request.to_tag:
+        return Refusal(489)
     return Refusal(405 if request.method in METHODS else 501, headers=(("Allow", ALLOW),))
 
 
-def refuse_misplaced(request: Request) -> Refusal:
+def refuse_misplaced(request: Request, agent: str) -> Refusal:
     """For a method that only makes sense inside a dialog, or that we do not serve at all."""
-    return Refusal(481) if request.method in ("BYE", "INFO", "UPDATE") else refuse_method(request)
+    within = request.method in ("BYE", "INFO", "UPDATE", "PRACK")
+    return Refusal(481) if within else refuse_method(request, agent)
+
+
+def retry_soon() -> tuple[tuple[str, str], ...]:
+    """Retry-After of a 500 to what cannot be served now (RFC 3261 14.2, RFC 3311 5.2): 0 to 10 s."""
+    return (("Retry-After", str(secrets.randbelow(11))),)
 
 
 def refuse_description(error: SdpError, agent: str) -> Refusal:

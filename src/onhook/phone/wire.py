@@ -42,7 +42,9 @@ log = structlog.get_logger()
 OnMessage = Callable[[str, bytes, Address], None]
 """Sees every message: "in" or "out", the bytes, the peer's address. For traces; must be quick."""
 
-_METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER"))
+_METHODS = frozenset((
+    "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "REGISTER",
+))  # fmt: skip
 
 
 class MessagePath(ABC):
@@ -225,6 +227,11 @@ class MessagePath(ABC):
         sent = invite_within(record, self.sent_by(record.destination), secrets.token_hex(8))
         data = _written(self, record, "INVITE", sent.branch, headers, body)
         return self._running.invite(sent, data, user)
+
+    @property
+    def t1_s(self) -> float:
+        """T1 (RFC 3261 17.1.1.1)."""
+        return self._timers.t1_s
 
     def later(self, delay_s: float, callback: Callable[[], None]) -> TimerHandle:
         """Call back after so many seconds."""

@@ -1,0 +1,78 @@
+"""The early dialogs of a call of ours: what the phones said that ring for it (RFC 3261 12.1.2). Pure."""
+
+from dataclasses import dataclass
+
+from onhook.phone.dialog import SipDialog
+from onhook.phone.invite import MAX_FORKS, OutgoingInvite
+from onhook.phone.message import Response
+
+
+@dataclass(slots=True)
+class EarlyDialog:
+    """One phone that rings. `body` is what it said last of its audio; with `settled` that was reliable, and
+    is its answer to our offer (RFC 3262 5); with `renegotiated` it was followed by an offer of its own."""
+
+    dialog: SipDialog
+    readable: bool
+    body: bytes = b""
+    rseq: int = 0
+    settled: bool = False
+    renegotiated: bool = False
+
+    def takes(self, rseq: int) -> bool:
+        """Whether a reliable response is the next one; one that came again, or too early, is dropped
+        (RFC 3262 4)."""
+        if self.rseq and rseq != self.rseq + 1:
+            return False
+        self.rseq = rseq
+        return True
+
+
+def dialog_of(sent: OutgoingInvite, response: Response) -> SipDialog | None:
+    """The dialog that a response makes; None if its route cannot be read."""
+    try:
+        return SipDialog.of_answer(sent, response)
+    except ValueError:
+        return None
+
+
+class EarlyDialogs:
+    """Those of one INVITE, by the tags of the phones, at most `MAX_FORKS`."""
+
+    def __init__(self) -> None:
+        self._by_tag: dict[str, EarlyDialog] = {}
+        self._heard = ""
+
+    def get(self, tag: str) -> EarlyDialog | None:
+        """The dialog with the phone of this tag; None if there is none."""
+        return self._by_tag.get(tag)
+
+    def of(self, sent: OutgoingInvite, response: Response) -> EarlyDialog | None:
+        """The dialog that a provisional response makes or belongs to; None where it makes none."""
+        tag = response.to_tag
+        known = self._by_tag.get(tag)
+        if known is not None or response.status == 100 or not tag or len(self._by_tag) >= MAX_FORKS:
+            return known
+        dialog = dialog_of(sent, response)
+        made = EarlyDialog(dialog or SipDialog.without_routes(sent, response), dialog is not None)
+        self._by_tag[tag] = made
+        return made
+
+    def is_heard(self, tag: str, *, audible: bool = False) -> bool:
+        """Whether the early media of a call are those of this phone: the first that is `audible` has them,
+        and while none is, whoever spoke last."""
+        if audible and not self._heard:
+            self._heard = tag
+        return self._heard in ("", tag)
+
+    def answered(self) -> None:
+        """One of them has the call. Of those that got a PRACK the numbers are kept: should one of them answer
+        as well, the BYE to it has the next."""
+        self._by_tag = {tag: early for tag, early in self._by_tag.items() if early.rseq}
+        for early in self._by_tag.values():
+            early.body = b""
+
+    def clear(self) -> None:
+        """None of them rings any more."""
+        self._by_tag.clear()
+        self._heard = ""
