@@ -45,6 +45,8 @@ class Registrar:
     statuses: list[int] = field(default_factory=list)
     bindings: dict[str, str] = field(default_factory=dict)
     """Where calls go, by the user part of the Contact."""
+    seen: list[str] = field(default_factory=list)
+    """Whatever was registered, in order."""
     asked: list[Asked] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     port: int = field(default_factory=free_port)
@@ -111,6 +113,7 @@ class Registrar:
                 self.bindings.pop(user, None)
             else:
                 self.bindings[user] = where
+                self.seen.append(where)
         listed = [
             f"Contact: <sip:{u}@{w}>;expires={self.grants_s}" for u, w in self.bindings.items()
         ]

@@ -34,7 +34,9 @@ class TrunkKeeper:
         timers: Clock,
         chance: Callable[[], float],
         on_gone: Callable[["TrunkKeeper"], None],
+        now: Callable[[], float] = clock.now_s,
     ) -> None:
+        self._now = now
         self.trunk = trunk
         self.user = user
         self.health = TrunkHealth(registers=trunk.register, pings=trunk.ping_s > 0)
@@ -46,12 +48,10 @@ class TrunkKeeper:
         self._pinger: TrunkPinger | None = None
         if trunk.register:
             self._registration = TrunkRegistration(
-                trunk, user, signalling, self, clock=timers, now=clock.now_s, chance=chance
+                trunk, user, signalling, self, clock=timers, now=now, chance=chance
             )
         if trunk.ping_s:
-            self._pinger = TrunkPinger(
-                trunk, signalling, self._pinged, clock=timers, now=clock.now_s
-            )
+            self._pinger = TrunkPinger(trunk, signalling, self._pinged, clock=timers, now=now)
 
     @property
     def name(self) -> str:
@@ -90,7 +90,7 @@ class TrunkKeeper:
 
     def noted(self, *, absent: bool) -> None:
         """What a call through it came to: it was there, or not."""
-        now_s = clock.now_s()
+        now_s = self._now()
         health = self.health
         self._is(health.silent(0, _NO_ANSWER) if absent else health.answered(now_s))
 
@@ -102,7 +102,7 @@ class TrunkKeeper:
 
     def registered(self, answer: Answer) -> None:
         """It was granted, or refreshed."""
-        registration, now_s = self._registration, clock.now_s()
+        registration, now_s = self._registration, self._now()
         if registration is None:
             return
         news = self._told_code is not None or not self.health.registered_until_s > now_s
@@ -124,7 +124,7 @@ class TrunkKeeper:
                 hint=answer.hint,
                 retry_s=round(answer.retry_s),
             )
-        now_s = clock.now_s()
+        now_s = self._now()
         self._is(self.health.not_registered(now_s, answer.status, answer.hint, answer.round_trip_s))
 
     def gone(self) -> None:
@@ -136,11 +136,11 @@ class TrunkKeeper:
             hint = _BEHIND_IT if outcome.status else _NO_ANSWER
             self._is(self.health.silent(outcome.status, hint))
         else:
-            self._is(self.health.answered(clock.now_s(), outcome.round_trip_s))
+            self._is(self.health.answered(self._now(), outcome.round_trip_s))
 
     def _is(self, health: TrunkHealth) -> None:
         self.health = health
-        up = health.up(clock.now_s())
+        up = health.up(self._now())
         if up == self._was_up:
             return
         before, self._was_up = self._was_up, up
