@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from onhook.calls import clock
+from onhook.calls.attempt import LET_GO_S
 from onhook.calls.callees import Callee, Route
-from onhook.calls.outbound import LET_GO_S, PATIENCE_S, REST_S, Outbound, OutboundLeg
+from onhook.calls.outbound import PATIENCE_S, REST_S, Outbound, OutboundLeg
 from onhook.numbers import E164
 from onhook.phone import OutgoingCall, ShownCaller, SipCause, Trunk
+from onhook.phone.locating.locator import Locator
 from phone.peer import SDP, Dialler, Line, Peer, line
 from phone.peer import Callee as Phone
 
@@ -331,6 +333,9 @@ async def test_no_invite_leaves_before_its_owner_has_written_it_down() -> None:
 
 class Cut:
     """An endpoint on a machine whose network is gone (server.outbound.Dialler)."""
+
+    def __init__(self) -> None:
+        self.locator = Locator()
 
     def dial(self, *_: object, **__: object) -> OutgoingCall:
         raise AssertionError("there is no address to dial from")

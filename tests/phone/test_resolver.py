@@ -7,6 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from onhook.phone import SipCause
+from onhook.phone.locating.dns import DnsNames
+from onhook.phone.locating.locator import Locator
+from onhook.phone.locating.names import Found
 from onhook.phone.resolver import MAX_KEPT, HostResolver, first_address
 from phone.peer import Callee, line
 
@@ -115,7 +118,7 @@ async def test_a_call_to_a_trunk_with_a_name(host: str) -> None:
 
 async def test_a_trunk_that_is_not_known() -> None:
     async with line() as on:
-        on.endpoint._resolver = HostResolver(_unknown)
+        on.endpoint.locator = Locator(Nobody())
         dialler = on.dial(host="trunk.example")
         assert await dialler.until("failed") == UNKNOWN
         assert on.endpoint.live_calls == 0
@@ -147,7 +150,7 @@ async def test_an_orphan_whose_trunk_has_a_name() -> None:
         after.peer.answer(cancel, 481)
         await after.peer.quiet()
         assert done == [SipCause(481)]
-        after.endpoint._resolver = HostResolver(_unknown)
+        after.endpoint.locator = Locator(Nobody())
         after.endpoint.hangup_orphan(moved, done.append)
         while len(done) < 2:
             await asyncio.sleep(0.001)
@@ -169,5 +172,8 @@ async def test_a_closed_endpoint_dials_nobody() -> None:
             on.dial()
 
 
-def _unknown(host: str) -> str:
-    raise OSError("no such name")
+class Nobody(DnsNames):
+    """No name is known."""
+
+    async def hosts(self, name: str) -> Found[str]:
+        return Found((), 60)

@@ -8,6 +8,11 @@ trunk it comes from. The next trunk is tried when one fails before anything rang
   there is another one, nobody waits for timer B: a trunk that says nothing, not even 100, for 6 s is
   given up.
 
+A trunk may have several servers (RFC 3263). Those that the name leads to are tried in their order before the
+next trunk is: where one cannot be reached, says 503, or says nothing at all for 4 s. Each gets a call of its
+own, like each trunk, with another Call-ID: an exchange that stands behind both and heard of the call from one
+of them would refuse what the other one brings (482).
+
 Everything else is an answer of the called side, which no other trunk would change. A trunk that was not there
 is tried last for half a minute, so that the next calls do not wait for it as well.
 """
@@ -20,20 +25,23 @@ from typing import Protocol
 import structlog
 
 from onhook.calls import clock
+from onhook.calls.attempt import Attempt
 from onhook.calls.call_media import CallMedia
 from onhook.calls.callees import Callee, Route
 from onhook.calls.dialogs import OpenDialog
 from onhook.calls.first_leg import FirstLegListener
 from onhook.calls.turns import Turn
 from onhook.media.stream import Latching
+from onhook.phone.addresses import Address
 from onhook.phone.cause import SipCause
-from onhook.phone.lifecycle import CallState, OutgoingListener
-from onhook.phone.outgoing import CANCELLED, OutgoingCall
-from onhook.phone.reason import NORMAL, TIMER_EXPIRED, Reason
+from onhook.phone.lifecycle import OutgoingListener
+from onhook.phone.locating.locator import Locator
+from onhook.phone.outgoing import OutgoingCall
+from onhook.phone.reason import NORMAL, Reason
 from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia
-from onhook.phone.timers import Clock, TimerHandle
-from onhook.phone.trunk import ShownCaller, Trunk, is_numeric
+from onhook.phone.timers import Clock
+from onhook.phone.trunk import ShownCaller, Trunk
 from onhook.store import CallRecord
 
 log = structlog.get_logger()
@@ -42,18 +50,17 @@ _NOT_THERE = frozenset({408, 503})
 _TRY_ANOTHER = _NOT_THERE | {500, 502, 504}
 PATIENCE_S = 6.0
 """A trunk that says nothing for this long is given up, if there is another one."""
-LET_GO_S = 4.0
-"""A call that was hung up before its answer is over for its owner after this, though its trunk, which may be
-gone, has not said so. What still comes of it the phone answers: with CANCEL, or ACK and BYE."""
+SERVER_PATIENCE_S = 4.0
+"""A server of a trunk that says nothing for this long is given up, if the trunk has another one. Its INVITE
+has left four times by then (RFC 3261 17.1.1.2)."""
 REST_S = 30.0
 """A trunk that was not there is tried last for this long."""
-_FAR_AWAY = "192.0.2.1"
-"""An address that only the default route leads to (RFC 5737): stands in for a trunk's name, which is
-looked up later."""
 
 
 class Dialler(Protocol):
     """Places calls (phone.SipEndpoint)."""
+
+    locator: Locator
 
     def dial(
         self,
@@ -66,6 +73,7 @@ class Dialler(Protocol):
         listener: OutgoingListener,
         at_once: bool = True,
         headers: HeaderLines = (),
+        server: Address | None = None,
     ) -> OutgoingCall:
         """Makes a call, whose listener hears nothing before this has returned, and whose INVITE has
         these headers too."""
@@ -75,7 +83,7 @@ class Dialler(Protocol):
         left, or never will."""
 
     def local_address_towards(self, peer: str) -> str:
-        """The address of ours that a numeric peer is told. Raises OSError without a route."""
+        """The address of ours that a peer is told. Raises OSError without a route."""
 
 
 class TrunkHealths(Protocol):
@@ -142,11 +150,13 @@ class Outbound:
         elif outcome == "taken":
             self._resting.pop(route.name, None)
 
-    def audio_ip(self, trunk: Trunk) -> str:
+    def audio_ip(self, trunk: Trunk, server: Address | None) -> str:
         """The address of ours that the trunk is to send audio to. Raises OSError without a route."""
-        host = trunk.next_hop.host
-        peer = host if is_numeric(host) else _FAR_AWAY
-        return self.dialler.local_address_towards(peer)
+        return self.dialler.local_address_towards(server[0] if server else trunk.next_hop.host)
+
+
+_Try = tuple[Route, Address | None]
+"""A trunk, and its server; None where that is not looked up yet."""
 
 
 class OutboundLeg:
@@ -161,13 +171,13 @@ class OutboundLeg:
         self._outbound = outbound
         self._number = callee.number
         self._headers = callee.headers
-        self._left = list(outbound.in_order(callee.routes))
+        self._left: list[_Try] = [(route, None) for route in outbound.in_order(callee.routes)]
         self._turn = turn
         self._port = 0
         self._on_next: Callable[[], None] | None = None
         self._on_heard: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
-        self._attempt: _Attempt | None = None
+        self._attempt: Attempt | None = None
         self._given_up = False
         self._failed: SipCause | None = None
 
@@ -221,11 +231,18 @@ class OutboundLeg:
     def launch(self, on_sent: Callable[[], None] | None = None) -> None:
         """Sends the INVITE, if that was left to the owner and is still wanted. ``on_sent`` is called
         when it has left, or never will."""
-        if self._attempt is not None:
-            self._outbound.dialler.launch(self._attempt.call, on_sent)
-            self._await_answer()
-        elif on_sent is not None:
-            on_sent()
+        attempt = self._attempt
+
+        def sent() -> None:
+            if attempt is not None and attempt is self._attempt:
+                self._await_answer()
+            if on_sent is not None:
+                on_sent()
+
+        if attempt is not None:
+            self._outbound.dialler.launch(attempt.call, sent)
+        else:
+            sent()
 
     def hangup(self, reason: Reason = NORMAL, headers: HeaderLines = ()) -> None:
         """CANCEL until the answer, BYE with these headers afterwards; ``failed`` or ``hangup_done``
@@ -254,10 +271,14 @@ class OutboundLeg:
 
     # What an attempt came to ----------------------------------------------------------------------
 
-    def _unanswered(self, attempt: "_Attempt", cause: SipCause) -> None:
+    def _unanswered(self, attempt: Attempt, cause: SipCause) -> None:
         """The attempt failed, or said nothing for too long, and nothing of it follows."""
         trouble = cause.status in _TRY_ANOTHER
-        if not attempt.rang:
+        self._left[:0] = [(attempt.route, other) for other in attempt.take_others()]
+        if not attempt.server_failed(cause):
+            self._left = [each for each in self._left if each[0] is not attempt.route]
+        elsewhere = any(route is attempt.route for route, _ in self._left)
+        if not attempt.rang and (self._given_up or not elsewhere):
             outcome = "withdrawn" if self._given_up else "failed" if trouble else "refused"
             absent = outcome == "failed" and cause.status in _NOT_THERE
             self._outbound.note(attempt.route, outcome, absent=absent)
@@ -269,25 +290,35 @@ class OutboundLeg:
             self._on_next()
 
     def _next(self, after: SipCause | None = None) -> bool:
-        """Dials through the next trunk that there is a route to; False if there is none."""
+        """Dials the next server, of this trunk or of the next, that there is a route to; False if there is
+        none."""
         failed = self.trunk
         while self._left:
-            route = self._left.pop(0)
+            route, server = self._next_server(*self._left.pop(0))
             try:
-                ip = self._outbound.audio_ip(route.trunk)
+                ip = self._outbound.audio_ip(route.trunk, server)
             except OSError:
                 log.warning("trunk_without_route", trunk=route.name)
                 continue
             if after is not None:
-                log.warning("trunk_failed", trunk=failed, sip_code=after.status, next=route.name)
-            self._attempt = self._dialled(route, ip)
+                event = "trunk_server_failed" if failed == route.name else "trunk_failed"
+                log.warning(event, trunk=failed, sip_code=after.status, next=route.name)
+            self._attempt = self._dialled(route, ip, server)
             if self._on_next is None:
                 self._await_answer()
             return True
         return False
 
-    def _dialled(self, route: Route, ip: str) -> "_Attempt":
-        attempt = _Attempt(route, self._outbound, self._listener, self._unanswered)
+    def _next_server(self, route: Route, server: Address | None) -> "_Try":
+        """The first server of a trunk whose servers are known; the others are left for later."""
+        servers = self._outbound.dialler.locator.servers_of(route.trunk) if server is None else None
+        if not servers:
+            return route, server
+        self._left[:0] = [(route, other) for other in servers[1:]]
+        return route, servers[0]
+
+    def _dialled(self, route: Route, ip: str, server: Address | None) -> Attempt:
+        attempt = Attempt(route, self._outbound, self._listener, self._unanswered)
         attempt.call = self._outbound.dialler.dial(
             route.trunk,
             self._number,
@@ -297,122 +328,21 @@ class OutboundLeg:
             listener=attempt,
             at_once=self._on_next is None,
             headers=self._headers,
+            server=server,
         )
         attempt.call.on_heard = self._on_heard
         return attempt
 
     def _await_answer(self) -> None:
-        """The INVITE leaves. The last trunk is waited for as long as it takes."""
-        if self._attempt is not None and self._left:
-            self._attempt.be_impatient()
+        """The INVITE leaves. The last server of the last trunk is waited for as long as it takes."""
+        attempt = self._attempt
+        if attempt is None:
+            return
+        self._left[:0] = [(attempt.route, other) for other in attempt.take_others()]
+        if self._left:
+            same = self._left[0][0] is attempt.route
+            attempt.be_impatient(SERVER_PATIENCE_S if same else PATIENCE_S)
 
     def _fail(self, cause: SipCause) -> None:
         self._failed = cause
         self._loop.call_soon(self._listener.failed, cause)
-
-
-class _Attempt:
-    """One trunk's try (phone.OutgoingListener): hands on what the leg's owner is to hear."""
-
-    call: OutgoingCall
-
-    def __init__(
-        self,
-        route: Route,
-        outbound: Outbound,
-        owner: OutgoingListener,
-        on_unanswered: Callable[["_Attempt", SipCause], None],
-    ) -> None:
-        self.route = route
-        self.rang = False
-        self._outbound = outbound
-        self._owner = owner
-        self._on_unanswered = on_unanswered
-        self._timer: TimerHandle | None = None
-        self._over = False
-
-    def be_impatient(self) -> None:
-        """It is given up if it says nothing for a while."""
-        if not self._over and self._timer is None:
-            self._timer = self._outbound.timers.call_later(PATIENCE_S, self._impatient)
-
-    def hangup(self, reason: Reason) -> None:
-        """Taken back, or hung up."""
-        waiting = self.call.state in (CallState.DIALLING, CallState.PROCEEDING)
-        self.call.hangup(reason)
-        if waiting and not self._over:
-            self._stop_timer()
-            self._timer = self._outbound.timers.call_later(LET_GO_S, self._let_go)
-
-    def _let_go(self) -> None:
-        if not self._over:
-            self._end()
-            self._on_unanswered(self, CANCELLED)
-
-    def _impatient(self) -> None:
-        """If there was no answer at all, it is taken back; should it come late, the phone ends it."""
-        if not self._over and self.call.state is CallState.DIALLING:
-            self._end()
-            self.call.hangup(TIMER_EXPIRED)
-            self._on_unanswered(self, SipCause(408, None, "the trunk says nothing"))
-
-    def _took_it(self) -> None:
-        if not self.rang:
-            self.rang = True
-            self._outbound.note(self.route, "taken")
-            self._stop_timer()
-
-    def _end(self) -> None:
-        self._over = True
-        self._stop_timer()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    # What the phone says (OutgoingListener) -------------------------------------------------------
-
-    def progressed(self, code: int, media: RemoteMedia | None) -> None:
-        """It rings: this trunk has the call."""
-        if self._over:
-            return
-        self._took_it()
-        self._owner.progressed(code, media)
-
-    def answered(self, media: RemoteMedia) -> None:
-        """Somebody answered."""
-        if self._over:
-            return
-        self._took_it()
-        self._owner.answered(media)
-
-    def failed(self, cause: SipCause) -> None:
-        """There is no call through this trunk."""
-        if self._over:
-            return
-        self._end()
-        self._on_unanswered(self, cause)
-
-    def hung_up(self, cause: SipCause) -> None:
-        """The callee's BYE."""
-        self._owner.hung_up(cause)
-
-    def hangup_done(self, cause: SipCause) -> None:
-        """Our BYE is through."""
-        self._owner.hangup_done(cause)
-
-    def media_moved(self, media: RemoteMedia) -> None:
-        """The callee wants its audio elsewhere."""
-        self._owner.media_moved(media)
-
-    def session_lost(self, cause: SipCause) -> None:
-        """The callee is gone."""
-        self._owner.session_lost(cause)
-
-    def dialog_changed(self) -> None:
-        """A refresh took a number."""
-        self._owner.dialog_changed()
-
-    def digit(self, digit: str) -> None:
-        """The callee pressed a key (SIP INFO)."""
-        self._owner.digit(digit)

@@ -76,6 +76,7 @@ def serve(
     lease_s: Annotated[str | None, typer.Option(help=doc("lease_s"))] = None,
     allowed_networks: Annotated[str | None, typer.Option(help=doc("allowed_networks"))] = None,
     trusted_peers: Annotated[str | None, typer.Option(help=doc("trusted_peers"))] = None,
+    dns_servers: Annotated[str | None, typer.Option(help=doc("dns_servers"))] = None,
     country: Annotated[str | None, typer.Option(help=doc("country"))] = None,
     ca_file: Annotated[str | None, typer.Option(help=doc("ca_file"))] = None,
     currency: Annotated[str | None, typer.Option(help=doc("currency"))] = None,

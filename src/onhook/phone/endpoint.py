@@ -18,7 +18,6 @@ from ipaddress import IPv4Network, IPv6Network
 
 import structlog
 
-from onhook.phone.addresses import like, over
 from onhook.phone.bodies import READABLE
 from onhook.phone.cause import SipCause
 from onhook.phone.dialog import DialogRecord, SipDialog
@@ -28,9 +27,13 @@ from onhook.phone.errors import SdpError
 from onhook.phone.inbound.door import Door
 from onhook.phone.inbound.sources import InboundSources, Origin, TrunkOf
 from onhook.phone.incoming import IncomingCall
+from onhook.phone.launching import launch, take_back
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
 from onhook.phone.listeners import ListenAddress
+from onhook.phone.locating.locator import Locator
+from onhook.phone.locating.names import Names
+from onhook.phone.locating.target import of_trunk
 from onhook.phone.media_hosts import MediaHosts
 from onhook.phone.message import Address, Request, TcpAddress
 from onhook.phone.once_a_minute import OnceAMinute
@@ -40,13 +43,12 @@ from onhook.phone.outline import Outline
 from onhook.phone.pending import refuse_pending
 from onhook.phone.reason import with_reason
 from onhook.phone.reply import ALLOW, HeaderLines, check_headers, response
-from onhook.phone.resolver import HostResolver
 from onhook.phone.routing import return_address
 from onhook.phone.screening import Refusal, refuse_description, refuse_misplaced, screen
 from onhook.phone.sdp import is_ipv6
 from onhook.phone.timers import Clock, SipTimers, TimerHandle
 from onhook.phone.tls.contexts import ServerCertificate
-from onhook.phone.trunk import ShownCaller, Trunk, default_port, is_numeric
+from onhook.phone.trunk import ShownCaller, Trunk
 from onhook.phone.wire import MessagePath, OnMessage
 
 log = structlog.get_logger()
@@ -78,7 +80,8 @@ class SipEndpoint(MessagePath):
     digits can be sent to. What `admits` does not take gets 503 before
     anything is kept of it; OPTIONS and requests of live calls are not asked about. What `trunk_of` knows the
     trunk of is taken though it comes from outside `trusted_peers`. `session_timer_s` is what calls to us
-    get whose callers know session timers and ask for none (RFC 4028); 0 is none.
+    get whose callers know session timers and ask for none (RFC 4028); 0 is none. `names` looks trunks up, by
+    default at the name servers of this machine; `locator` is what everybody finds servers by.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class SipEndpoint(MessagePath):
         timers: SipTimers | None = None,
         clock: Clock | None = None,
         on_message: OnMessage | None = None,
+        names: Names | None = None,
     ) -> None:
         super().__init__(
             trusted_peers=trusted_peers,
@@ -115,7 +119,7 @@ class SipEndpoint(MessagePath):
         self.sends_audio_to = sends_audio_to
         self._capacity = capacity
         self._retry_after = (("Retry-After", str(retry_after_s)),)
-        self._resolver = HostResolver()
+        self.locator = Locator(names, rank=self.rank)
         self._media_hosts = MediaHosts()
         self._calls: dict[tuple[str, str], Leg] = {}
         self._orphan_timers: list[TimerHandle] = []
@@ -171,7 +175,7 @@ class SipEndpoint(MessagePath):
         for call in self._calls.values():
             call.abandon()
         self._calls.clear()
-        self._resolver.close()
+        self.locator.close()
         self._media_hosts.close()
         await self._sockets.close()
 
@@ -186,10 +190,13 @@ class SipEndpoint(MessagePath):
         listener: OutgoingListener,
         at_once: bool = True,
         headers: HeaderLines = (),
+        server: Address | None = None,
     ) -> OutgoingCall:
         """Place a call through a trunk; our audio is at `ip` (numeric IPv4) and `port`.
 
-        `called` is the user part of the Request-URI, for instance a number with its `+`. `listener`
+        It goes to `server`, or else to the first server of the trunk (`locator`); where those are not known
+        yet, our audio is at the address that the one found is told. `called` is the user part of the
+        Request-URI, for instance a number with its `+`. `listener`
         hears nothing before this has returned. Unless `at_once`, the INVITE leaves with `launch`: an
         owner that writes a call's record first leaves no phone ringing for nobody. `headers` stand in
         the INVITE beside ours. ValueError for what cannot be dialled.
@@ -204,6 +211,9 @@ class SipEndpoint(MessagePath):
             extra=_apart_from(trunk, check_headers(headers)),
         )
         call = OutgoingCall(outline, listener, self, ip=ip, port=port)
+        known = (server,) if server is not None else self.locator.servers_of(trunk)
+        if known:
+            call.aim(known[0], known[1:])
         if len(self._calls) >= self._capacity:
             self._counters["overloaded"] += 1
             cause = SipCause(503, None, "too many calls")
@@ -214,48 +224,21 @@ class SipEndpoint(MessagePath):
         return call
 
     def launch(self, call: OutgoingCall, on_sent: Callable[[], None] | None = None) -> None:
-        """Send the INVITE of a call that was not dialled at once, as soon as its trunk is found.
+        """Send the INVITE of a call that was not dialled at once, as soon as its servers are found.
 
         `on_sent` is called when it has left, or never will.
         """
-        host = call.destination[0]
-
-        def start() -> None:
-            call.start()
-            if on_sent is not None:
-                on_sent()
-
-        def found(address: str | None) -> None:
-            if address is None:
-                call.fail(SipCause(503, None, "the host of the trunk is not known"))
-            elif call.state is CallState.DIALLING:
-                call.aim(like(call.destination, address))
-            start()
-
-        if is_numeric(host):
-            start()
-        else:
-            self._resolver.resolve(host, found)
+        launch(call, self.locator, self.local_address_towards, on_sent)
 
     # For requests outside dialogs (OutsideSignalling).
 
     def locate(self, trunk: Trunk, on_found: Callable[[Sequence[Address]], None]) -> None:
         """Find the addresses of a trunk; `on_found` hears none if there are none."""
-        hop = trunk.next_hop
-        port = hop.port or default_port(hop.transport)
-
-        def found(address: str | None) -> None:
-            files = trunk.tls_files
-            known = address and over(hop.transport, address, port, name=hop.host, files=files)
-            on_found([known] if known else [])
-
-        if is_numeric(hop.host):
-            found(hop.host)
-        else:
-            self._resolver.resolve(hop.host, found)
+        self.locator.locate(of_trunk(trunk), on_found)
 
     def not_there(self, trunk: Trunk, address: Address) -> None:
         """An address of a trunk did not answer."""
+        self.locator.failed(address)
 
     def hangup_orphan(
         self,
@@ -273,13 +256,7 @@ class SipEndpoint(MessagePath):
         record = replace(record, next_cseq=record.next_cseq + 1)
         authenticator = Authenticator(trunk.digest_user, trunk.password) if trunk else None
         orphan = Orphan(record, self, authenticator, on_done, headers)
-        host = record.pending_out.destination[0] if record.pending_out else ""
-        if not host:
-            orphan.hang_up(record)
-        elif is_numeric(host):
-            orphan.withdraw(host)
-        else:
-            self._resolver.resolve(host, orphan.withdraw)
+        take_back(orphan, record, trunk, self.locator)
 
     def reject_orphan(
         self,

@@ -7,6 +7,7 @@ after it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from zlib import crc32
 
 from onhook.phone.addresses import (
     Address,
@@ -16,6 +17,7 @@ from onhook.phone.addresses import (
 )
 from onhook.phone.message import MAGIC_COOKIE, Response
 from onhook.phone.reply import HeaderLines
+from onhook.phone.trunk import is_numeric
 
 MAX_CHALLENGES = 3
 """INVITEs that answer a challenge: one for each kind, and one for a stale nonce."""
@@ -58,8 +60,13 @@ class OutgoingInvite:
         return replace(self, cseq=self.cseq + 1)
 
     def towards(self, destination: Address) -> "OutgoingInvite":
-        """The same INVITE, whose trunk has another address now."""
-        return replace(self, destination=destination)
+        """The same INVITE, at a server of its trunk.
+
+        A trunk that is named has several, so that the branch says which one it is (RFC 3263 4.3).
+        """
+        named = not is_numeric(self.destination[0])
+        token = f"{self.token}.{_mark(destination)}" if named else self.token
+        return replace(self, destination=destination, token=token)
 
     def is_answered_by(self, response: Response) -> bool:
         """Whether a response with our branch says the same call, and can be read."""
@@ -141,3 +148,9 @@ class OutgoingInvite:
                         tuple(routes),
                     )  # fmt: skip
         raise ValueError("not a record of an INVITE of ours")
+
+
+def _mark(server: Address) -> str:
+    """Tells the servers of a trunk apart, always in the same way."""
+    text = f"{transport_of(server)} {server[0]} {server[1]}"
+    return f"{crc32(text.encode()):08x}"

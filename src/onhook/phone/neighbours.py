@@ -1,4 +1,4 @@
-"""Who may call us, and by which address of ours a peer reaches us.
+"""Who may call us, whom we can call, and by which address of ours a peer reaches us.
 
 Both are asked for every message and answered from bounded caches; a stranger can make up addresses.
 """
@@ -11,6 +11,8 @@ from onhook.phone.transport import address_towards
 from onhook.phone.trunk import is_numeric
 
 _CACHED = 1024
+_FAR_AWAY = "192.0.2.1"
+"""An address that only the default route leads to (RFC 5737): stands in for a name."""
 
 
 class Neighbours:
@@ -46,6 +48,6 @@ class Neighbours:
         if self._contact_host:
             return self._contact_host
         bound = bound or self.bound
-        if bound in ("0.0.0.0", "::") and is_numeric(peer):
-            return address_towards(peer)
+        if bound in ("0.0.0.0", "::"):
+            return address_towards(peer if is_numeric(peer) else _FAR_AWAY)
         return bound

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from onhook.phone.addresses import like
 from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_response
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.digest import Authenticator
@@ -20,10 +19,17 @@ from onhook.phone.message import Address, Response
 from onhook.phone.reason import TEMPORARY_FAILURE
 from onhook.phone.reply import HeaderLines
 from onhook.phone.transactions import ClientInvite, InviteUser
+from onhook.phone.trunk import is_numeric
+
+MAX_SERVERS = 8
+"""A trunk that is named may have gone to any of its servers; so many of them are told."""
 
 
 class OrphanSignalling(Protocol):
     """What this needs of the endpoint."""
+
+    def sent_by(self, peer: Address) -> str:
+        """Our host and port as `peer` can reach them."""
 
     def resume_invite(self, sent: OutgoingInvite, user: InviteUser) -> ClientInvite:
         """Take up an INVITE that was sent before."""
@@ -86,17 +92,27 @@ class Orphan:
             headers = (*headers, *self._authenticator.headers("BYE", record.request_uri))
         self.signalling.send_within(record, "BYE", headers, done)
 
-    def withdraw(self, host: str | None) -> None:
-        """Cancel the INVITE and those that may have followed it; `host` is where its trunk is now."""
+    def withdraw(self, servers: tuple[Address, ...]) -> None:
+        """Cancel the INVITE and those that may have followed it, at each of these servers of its trunk."""
         sent = self._record.pending_out
-        if sent is None or host is None:
+        if sent is None or not servers:
             self.ended(SipCause(503, None, "the host of the trunk is not known"))
             return
-        sent = sent.towards(like(sent.destination, host))
-        attempts = [replace(sent, cseq=number) for number in range(sent.cseq, sent.last + 1)]
+        attempts = [
+            replace(towards, cseq=number)
+            for towards in (self._towards(sent, server) for server in servers[:MAX_SERVERS])
+            for number in range(sent.cseq, sent.last + 1)
+        ]
         self._open = len(attempts)
         for attempt in attempts:
             _CancelledInvite(self, attempt).begin()
+
+    def _towards(self, sent: OutgoingInvite, server: Address) -> OutgoingInvite:
+        """The INVITE as it went to a server. A record that has the name of a trunk was made before it was
+        known by which address of ours that is reached, and a CANCEL has to say that too (RFC 3261 17.2.3)."""
+        if not is_numeric(sent.destination[0]):
+            sent = replace(sent, sent_by=self.signalling.sent_by(server))
+        return sent.towards(server)
 
     def ended(self, cause: SipCause) -> None:
         """Tells whoever waits, once, what ended the call."""

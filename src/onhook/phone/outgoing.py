@@ -5,6 +5,7 @@ that answers has it, every other one is acknowledged and hung up. Redirections a
 stranger points to is called at our expense. As in `leg`, a callback is always the last thing that happens.
 """
 
+import re
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from onhook.phone.errors import SdpError, UnsupportedBody
 from onhook.phone.invite import MAX_FORKS, OutgoingInvite
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import OUTGOING_MOVES, CallEvent, CallState, OutgoingListener
+from onhook.phone.locating.locator import Locator
 from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Address, Request, Response
 from onhook.phone.outline import Outline
@@ -26,6 +28,7 @@ from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia
 from onhook.phone.session_timer.terms import lists
 from onhook.phone.transactions import ClientInvite, InviteUser
+from onhook.phone.trunk import Trunk
 
 CANCELLED = SipCause(487, None, "hung up before the answer")
 _TIMED_OUT = SipCause(408, None, "no answer to the INVITE")
@@ -36,6 +39,8 @@ _UNANSWERED = frozenset((CallState.DIALLING, CallState.PROCEEDING, CallState.WIT
 
 class DiallingSignalling(Signalling, Protocol):
     """What a call of ours needs of its endpoint."""
+
+    locator: Locator
 
     def send_invite(self, sent: OutgoingInvite, data: bytes, user: InviteUser) -> ClientInvite:
         """Send an INVITE through a transaction."""
@@ -58,7 +63,8 @@ class _Answered:
 class OutgoingCall(Leg):
     """A call that we place; `SipEndpoint.dial` makes it.
 
-    `destination` is where its INVITE goes: numeric, once the trunk's host has been looked up.
+    `destination` is where its INVITE goes: numeric, once the trunk's servers are found. `others` are those
+    that the owner may try after it, each by a call of its own; `heard` whether the server said anything.
     """
 
     moves = OUTGOING_MOVES
@@ -90,14 +96,25 @@ class OutgoingCall(Leg):
         self._early = EarlyDialogs()
         self._answers: dict[str, _Answered] = {}
         self._failure: SipCause | None = None
+        self._port = port
+        self.heard = False
+        self.others: tuple[Address, ...] = ()
         self.aim(outline.destination)
 
     # What the endpoint does.
 
-    def aim(self, destination: Address) -> None:
-        """Write the INVITE for a destination, before anything is sent."""
-        self.destination = destination
-        self._sent = self._outline.sent(destination, self._dialling.sent_by(destination))
+    @property
+    def trunk(self) -> Trunk:
+        """The trunk that it is placed through."""
+        return self._outline.trunk
+
+    def aim(self, destination: Address, others: tuple[Address, ...] = (), ip: str = "") -> None:
+        """Write the INVITE for a destination, before anything is sent; with `ip`, our audio is there."""
+        self.destination, self.others = destination, others
+        if ip:
+            self._session.open(ip, self._port)
+        sent = self._outline.sent(self._outline.destination, self._dialling.sent_by(destination))
+        self._sent = sent.towards(destination) if destination != sent.destination else sent
         self.dialog = SipDialog.without_routes(self._sent)
 
     def start(self) -> None:
@@ -130,6 +147,12 @@ class OutgoingCall(Leg):
         elif before is CallState.PROCEEDING:
             self._cancel()
 
+    def give_up(self, reason: Reason) -> None:
+        """Hang up because nothing at all came from its server, which counts as not being there."""
+        if not self.heard:
+            self._dialling.locator.failed(self.destination)
+        self.hangup(reason)
+
     def record(self) -> DialogRecord:
         """A snapshot from which `SipEndpoint.hangup_orphan` can end this call after a restart.
 
@@ -142,6 +165,7 @@ class OutgoingCall(Leg):
 
     def responded(self, response: Response) -> None:
         """A response to our INVITE."""
+        self._hear(response)
         if response.status < 200:
             self._rings(response)
         elif response.status < 300:
@@ -154,7 +178,17 @@ class OutgoingCall(Leg):
         if self.state is CallState.PROCEEDING:  # the connection is gone, and the phone rings on
             self._dialling.send_cancel(self._sent, (TIMER_EXPIRED.header,))
         unreachable = SipCause(503, None, self._dialling.no_connection_because(self.destination))
+        if not self.heard:
+            self._dialling.locator.failed(self.destination)
         self.fail(_TIMED_OUT if reached else unreachable)
+
+    def _hear(self, response: Response) -> None:
+        """Its server is there, or says itself that it is not (RFC 3263 4.3)."""
+        self.heard = True
+        if response.status == 503:
+            self._dialling.locator.failed(self.destination, retry_after_s(response))
+        else:
+            self._dialling.locator.answered(self.destination)
 
     def _progress(self, response: Response, media: RemoteMedia | None = None) -> None:
         """A provisional response, with where its audio comes from if that is known."""
@@ -359,6 +393,12 @@ class OutgoingCall(Leg):
     def _end(self) -> None:
         self._early.clear()
         super()._end()
+
+
+def retry_after_s(response: Response) -> float | None:
+    """The seconds of Retry-After (RFC 3261 20.33); None without any."""
+    found = re.match(r"\s*([0-9]{1,9})", response.first("retry-after"))
+    return float(found.group(1)) if found else None
 
 
 def _description_of(response: Response) -> bytes:

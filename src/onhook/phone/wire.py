@@ -36,6 +36,7 @@ from onhook.phone.tcp import TcpTransport
 from onhook.phone.timers import Clock, SipTimers, TimerHandle
 from onhook.phone.tls.contexts import ServerCertificate
 from onhook.phone.transactions import ClientInvite, InviteUser, ServerInvite, TxEvent
+from onhook.phone.transport import address_towards
 
 log = structlog.get_logger()
 
@@ -86,6 +87,16 @@ class MessagePath(ABC):
     def listeners(self) -> tuple[ListenAddress, ...]:
         """Where we listen, each with its transport and the port that it got."""
         return self._sockets.listeners
+
+    def rank(self, host: str) -> int | None:
+        """How gladly a numeric host is sent to, the least first; None if no listener has its family."""
+        if all(each.is_ipv6 != (":" in host) for each in self.listeners):
+            return None
+        try:
+            address_towards(host)
+        except OSError:  # no route now
+            return 1
+        return 0
 
     def local_address_towards(self, peer: str) -> str:
         """The address of ours that `peer` (numeric) is told; OSError when there is no route."""

@@ -55,6 +55,7 @@ from onhook.notify.schedule import RetrySchedule
 from onhook.notify.signatures import AppSecrets
 from onhook.notify.tls import client_context
 from onhook.phone.endpoint import SipEndpoint
+from onhook.phone.locating.dns import DnsNames
 from onhook.server.admission import Admission
 from onhook.server.health import Health, report
 from onhook.server.heartbeat import beat
@@ -145,6 +146,7 @@ class Server:
                 sends_audio_to=plane.reaches,
                 session_timer_s=self._settings.session_timer_s,
                 user_agent=f"Onhook/{__version__}",
+                names=DnsNames(self._settings.dns_servers),
             )
             watch = TrunkWatch(
                 store,

@@ -88,6 +88,28 @@ def _network(value: object) -> object:
     raise ValueError(f"{value!r} is an address within a network; expected the network, {whole}")
 
 
+def _name_servers(value: object) -> object:
+    """``ADDRESS`` or ``ADDRESS:PORT``, separated by commas, as pairs; IPv6 with a port in brackets."""
+    parts = _comma_list(value)
+    return tuple(map(_name_server, parts)) if isinstance(parts, list | tuple) else parts
+
+
+def _name_server(value: object) -> object:
+    """One name server, at port 53 unless told."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return str(ipaddress.ip_address(value.strip("[]"))), 53
+    except ValueError:
+        host, _, port = value.rpartition(":")
+    try:
+        if port.isascii() and port.isdigit() and 0 < int(port) < 65536:
+            return str(ipaddress.ip_address(host.strip("[]"))), int(port)
+    except ValueError:
+        pass
+    raise ValueError(f"expected addresses in digits such as 192.0.2.53, got {value!r}")
+
+
 def _comma_list(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -139,6 +161,7 @@ SipAddress = Annotated[tuple[str, int], NoDecode, BeforeValidator(_ipv4_address)
 HostPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
 PortRange = Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
+NameServers = Annotated[tuple[tuple[str, int], ...], NoDecode, BeforeValidator(_name_servers)]
 WebAddress = Annotated[str, BeforeValidator(_web_address)]
 Country = Annotated[str, BeforeValidator(_country)]
 CorsOrigins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)]
@@ -199,6 +222,11 @@ class Settings(BaseSettings):
     )
     trusted_peers: Networks = Field(
         (ipaddress.ip_network("127.0.0.0/8"),), description="CIDRs whose calls are taken."
+    )
+    dns_servers: NameServers = Field(
+        (),
+        description="Name servers that are asked where trunks are (NAPTR, SRV, A, AAAA), as ADDRESS or "
+        "ADDRESS:PORT; without any, those of /etc/resolv.conf.",
     )
     country: Country = Field(
         "",
