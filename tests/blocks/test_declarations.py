@@ -44,7 +44,7 @@ BEYOND = {
 }
 """Statuses that the original API does not have."""
 
-BEYOND_PARAMS = ["reject", "sip_header_X-…"]
+BEYOND_PARAMS = ["reject", "media", "sip_header_X-…"]
 """Parameters of a Hangup that the original API does not have: behind its own."""
 
 SOURCE_FIELDS = [
@@ -107,7 +107,7 @@ EVALUATION = [
 """The order of evaluation (reference, section 2); what is checked side by side is one entry."""
 
 REFERENCE = {
-    "ivr/start/dial": "dest* msg caller_id max_duration tag notify_url ring_time sip_header_X-…",
+    "ivr/start/dial": "dest* msg caller_id max_duration tag notify_url ring_time media sip_header_X-…",
     "ivr/middle/play": "session* msg* tag notify_url",
     "ivr/middle/gather": "session* notify_url* msg max_digits timeout attempts tag",
     "ivr/middle/send_digits": "session* tag notify_url msg digits*",
@@ -116,14 +116,14 @@ REFERENCE = {
     "ivr/middle/hold": "session* msg",
     "ivr/middle/unhold": "session* tag notify_url",
     "ivr/end/transfer": "session* dest* msg caller_id on_failure tag notify_url ring_time sip_header_X-…",
-    "ivr/end/hangup": "session* force msg tag notify_url reject sip_header_X-…",
-    "voice/call": "dest1 dest2* caller_id max_duration tag notify_url",
+    "ivr/end/hangup": "session* force msg tag notify_url reject media sip_header_X-…",
+    "voice/call": "dest1 dest2* caller_id max_duration tag notify_url media",
     "voice/hangup": "txn_ref*",
-    "voice/conference": "dest* room caller_id tag notify_url",
-    "conference/call": "dest* room caller_id tag notify_url",
+    "voice/conference": "dest* room caller_id tag notify_url media",
+    "conference/call": "dest* room caller_id tag notify_url media",
     "conference/moderate": "txn_ref* action*",
 }
-"""Path to parameters (reference, sections 4 and 7); send_digits, ring_time of a Transfer, reject and
+"""Path to parameters (reference, sections 4 and 7); send_digits, ring_time of a Transfer, reject, media and
 headers are ours."""
 
 OWN_STATUSES = {

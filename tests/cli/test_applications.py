@@ -40,6 +40,7 @@ def test_what_is_there_is_listed_without_secrets(run: Run) -> None:
         "application": "shop",
         "forward_to": URL,
         "format": "form",
+        "media": False,
     }
     shown = run("app", "list") + run("number", "list")
     for part in (shop["app_id"], "spare", f"{NUMBER}, +6531234568", URL):

@@ -10,6 +10,7 @@ from onhook.blocks.declaration import (
     CALLER_ID,
     DEST,
     ENDED_FIELDS,
+    MEDIA,
     OUTCOMES,
     SESSION,
     TAG,
@@ -80,6 +81,7 @@ CONFERENCE = Block(
         CALLER_ID,
         TAG,
         notify_url("Where to send a notification for each call; without it, none is sent."),
+        MEDIA,
     ),
     own_statuses=(),
     reply=(

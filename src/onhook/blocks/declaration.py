@@ -187,6 +187,13 @@ def notify_url(doc: str, *, required: bool = False) -> Param:
     )
 
 
+MEDIA = Param(
+    "media",
+    Kind.SWITCH,
+    "With the value `enabled` the terminal notification of the call says what its audio was like, in the "
+    "fields `media_…` (beyond the original documentation). Any other value counts as not given.",
+    example="enabled",
+)
 CALLER_ID = Param(
     "caller_id",
     Kind.CALLER_ID,
@@ -243,6 +250,54 @@ DEST_NUMBER = "+6591112222"
 """The number that the examples call."""
 
 DEST = Field("dest", "The number that was dialled, in E.164.", OUTGOING, example=DEST_NUMBER)
+WITH_MEDIA = "when the call has ended, media=enabled was asked for, and there was audio"
+MEDIA_REPORTED = "likewise, if the phone tells by RTCP what arrives"
+
+
+def _media_fields() -> tuple[Field, ...]:
+    """What the audio was like: of what we received, and of what was sent as the phone reports it."""
+    received, sent = "received from the phone", "sent to the phone"
+    return (
+        Field("media_received_packets", f"Packets {received}.", WITH_MEDIA, example="1492"),
+        Field("media_received_lost", f"Packets lost of those {received}.", WITH_MEDIA, example="8"),
+        Field("media_received_loss", "The same, in percent.", WITH_MEDIA, example="0.53"),
+        Field(
+            "media_received_jitter_ms",
+            f"Jitter of what was {received}, milliseconds (RFC 3550).",
+            WITH_MEDIA,
+            example="3.1",
+        ),
+        Field(
+            "media_received_mos",
+            f"How well what was {received} can be heard, 1 to 4.4: an estimate of the network's part by the "
+            "E-model (ITU-T G.107).",
+            WITH_MEDIA,
+            example="4.31",
+        ),
+        Field("media_sent_packets", f"Packets {sent}.", WITH_MEDIA, example="1500"),
+        Field("media_sent_lost", f"Packets lost of those {sent}.", MEDIA_REPORTED, example="0"),
+        Field("media_sent_loss", "The same, in percent.", MEDIA_REPORTED, example="0.00"),
+        Field(
+            "media_sent_jitter_ms",
+            f"Jitter of what was {sent}, milliseconds.",
+            MEDIA_REPORTED,
+            example="4.0",
+        ),
+        Field(
+            "media_sent_mos",
+            "The same estimate of what the phone hears.",
+            MEDIA_REPORTED,
+            example="4.38",
+        ),
+        Field(
+            "media_round_trip_ms",
+            "How long a packet takes to the phone and back, milliseconds.",
+            MEDIA_REPORTED,
+            example="38.2",
+        ),
+    )
+
+
 ENDED_FIELDS = (
     Field(
         "date",
@@ -311,6 +366,7 @@ ENDED_FIELDS = (
         "original API).",
         "when `ended_by` is `network` and the phone sends reports (RTCP)",
     ),
+    *_media_fields(),
 )
 
 

@@ -10,6 +10,7 @@ from onhook.blocks.declaration import (
     DEST,
     DEST_NUMBER,
     ENDED_FIELDS,
+    MEDIA,
     OUTCOMES,
     RING_TIME,
     SESSION,
@@ -76,6 +77,7 @@ DIAL = Block(
             "Where to send the notification once msg was heard, or the call was not answered. "
             "Without it the call is hung up after msg, and no notification is sent."
         ),
+        MEDIA,
         SIP_HEADERS,
     ),
     own_statuses=(),

@@ -11,6 +11,7 @@ from onhook.blocks.declaration import (
     APP_ID,
     DEST,
     ENDED_FIELDS,
+    MEDIA,
     SESSION,
     TAG,
     Block,
@@ -68,6 +69,7 @@ HANGUP = Block(
             "after msg, and no notification is sent."
         ),
         REJECT,
+        MEDIA,
         SIP_HEADERS,
     ),
     own_statuses=(

@@ -51,6 +51,8 @@ class BlockRequest:
     """The SIP status with which a call that still rings is rejected; None for the operator's."""
     sip_headers: SipHeaders = field(default=(), repr=False)
     """What its INVITE, BYE or rejection says besides. The values are the application's secrets."""
+    media: bool = False
+    """Whether the terminal notification says what the audio was like."""
     key: RequestKey | None = None
     """The idempotency key under which the reply is kept, if the request came with one."""
 

@@ -186,6 +186,7 @@ class Arrivals:
             to_number=number.number,
             told_always=tuple((key, text) for key, text in always.items() if text),
             told_as=called.told_as,
+            tells_media=number.media,
         )
         anywhere = trunk.audio_from_anywhere if trunk is not None else False
         first = IncomingLeg(

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from onhook import call as machine
-from onhook.call import Call, Notification, State
+from onhook.call import Call, Fields, Notification, State
 from onhook.calls import bills, call_record, clock, kept_replies, notices
 from onhook.calls.call_metrics import CallMetrics
 from onhook.calls.journal import Journal
@@ -75,6 +75,8 @@ class CallBook:
             return
         if accepted and not self._asked:
             self._asked, changes["tag"] = True, accepted[0].request.tag
+        if any(pending.request.media for pending in accepted):
+            self.record = _tells_media(self.record)
         before, record = self.record, _changed(self.record, changes)
         self.record = record
         self._note_end(before)
@@ -101,6 +103,13 @@ class CallBook:
     def note_sip_code(self, code: int | None) -> None:
         """Why somebody was not reached; written with what comes of it."""
         self.record = replace(self.record, sip_code=code)
+
+    def note_media(self, media: Fields, *, of_peer: bool = False) -> None:
+        """What the audio of its first leg was like, or that of its peer; written with what comes next."""
+        if media:
+            facts = self.record.facts
+            facts = replace(facts, peer_media=media) if of_peer else replace(facts, media=media)
+            self.record = replace(self.record, facts=facts)
 
     def _note_end(self, before: CallRecord) -> None:
         """The end is logged and counted once it is known: the answer to our BYE may show it to be another."""
@@ -154,6 +163,10 @@ class CallBook:
         log.error("call_abandoned", session=self.record.session)
         self._journal.forget(self.record.session)
         self._owner.unrecorded()
+
+
+def _tells_media(record: CallRecord) -> CallRecord:
+    return replace(record, facts=replace(record.facts, tells_media=True))
 
 
 def _changed(record: CallRecord, changes: dict[str, object]) -> CallRecord:

@@ -6,7 +6,10 @@ from typing import Protocol
 
 import structlog
 
+from onhook.call import Fields
 from onhook.calls import clock
+from onhook.calls.media_figures import figures
+from onhook.calls.one_way_audio import Seen
 from onhook.calls.speaking import NOTHING, PreparedMessage, Speaking
 from onhook.media import sounds
 from onhook.media.errors import NoPortLeft
@@ -46,7 +49,11 @@ class CallMedia:
         self._port: PortReservation | None = None
         self._recorders: dict[str, Callable[[], None]] = {}
         self._speaking: Speaking | None = None
+        self.figures: Fields = ()
+        """What its audio was like; known once it is closed, if there was a stream."""
         self.stream: Stream | None = None
+        self._remote: RemoteMedia | None = None
+        self._latching = Latching()
 
     @property
     def reserved(self) -> bool:
@@ -71,6 +78,18 @@ class CallMedia:
         """What is known of its phone; None while there is no stream."""
         return self.stream.signs if self.stream is not None and self.stream.is_open else None
 
+    def seen(self, told: Callable[[str], str]) -> Seen | None:
+        """What there is to be seen of both directions; ``told`` gives the address of ours that a peer at
+        this one is told. None while there is no stream."""
+        if self._remote is None or self.stream is None or not self.stream.is_open:
+            return None
+        signalling = self._latching.signalling_ips
+        try:
+            ours = told(next(iter(signalling), self._remote.ip))
+        except OSError:  # no route, now
+            ours = ""
+        return Seen(self._remote, signalling, ours, self.stream.stats_now)
+
     def reserve(self) -> None:
         """Gets a port. Raises RuntimeError if there is none left."""
         if self.reserved:
@@ -83,6 +102,7 @@ class CallMedia:
 
     def open(self, media: RemoteMedia, latching: Latching) -> None:
         """The other side has said where it wants audio; the second time, that it is elsewhere now."""
+        self._remote, self._latching = media, latching
         if self.stream is not None:
             self.move(media, latching)
         elif self._port is not None:
@@ -110,6 +130,7 @@ class CallMedia:
         """
         if self.stream is None:
             return
+        self._remote, self._latching = media, latching
         self.stream.agree(
             Codec(media.codecs[0]),
             media.dtmf_payload_type,
@@ -230,6 +251,8 @@ class CallMedia:
         """No frame leaves any more; recordings are completed. Does nothing the second time."""
         self._forget()
         if self.stream is not None:
+            if self.stream.is_open:
+                self.figures = figures(self.stream.stats_now)
             self.stream.close()
             self.stream = None
         if self._port is not None:
@@ -252,4 +275,5 @@ def carried(stats: StreamStats) -> dict[str, int]:
         "send_errors": stats.send_errors,
         "reports": stats.reports,
         "reported_lost": stats.reported_lost,
+        "round_trip_us": stats.round_trip_us,
     }

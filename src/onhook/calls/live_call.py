@@ -72,7 +72,9 @@ class LiveCall:
             hear=lambda resources: PeerListener(self, resources, book, meter),
             soon=loop.call_soon,
         )
-        self._phone = PhoneListener(self, leg, media, keypad, self._presence)
+        self._phone = PhoneListener(
+            self, leg, media, keypad, self._presence, self._audio.one_way.answered
+        )
         self._dialog_changed = True
 
     @property
@@ -214,6 +216,7 @@ class LiveCall:
         self._performer.drop_peer()
         self.requests.release()
         self._media.close()
+        self._book.note_media(self._media.figures)
 
     # What is written (BookOwner) ----------------------------------------------------------------
 

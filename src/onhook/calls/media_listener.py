@@ -7,6 +7,7 @@ from onhook.calls import clock
 from onhook.calls.call_media import CallMedia, carried
 from onhook.calls.first_leg import FirstLeg
 from onhook.calls.keypad import Keypad
+from onhook.calls.one_way_audio import Cause, OneWayWatch, Seen, log_one_way
 from onhook.calls.ongoing import OngoingCall
 from onhook.calls.presence import Presence
 from onhook.calls.services import CallServices
@@ -19,7 +20,7 @@ log = structlog.get_logger()
 class MediaListener:
     """Listens to the stream of a call's first leg (media.StreamListener); ``media`` is that leg's."""
 
-    __slots__ = ("_call", "_keypad", "_presence", "_silence", "media")
+    __slots__ = ("_call", "_keypad", "_presence", "_silence", "media", "one_way")
 
     def __init__(
         self,
@@ -34,11 +35,13 @@ class MediaListener:
         self._presence = presence
         self._silence = SilenceWatch(leg.probe, self._gone, services.silence_s)
         self.media = CallMedia(services.plane, services.spools, self)
+        self.one_way = OneWayWatch(lambda: self.media.seen(services.local_ip), self._one_way)
 
     def stop(self) -> None:
         """The call is on its way out: its silence means nothing any more."""
         self._note_signs()
         self._silence.stop()
+        self.one_way.stop()
 
     def digit(self, digit: str) -> None:
         """A key went down (RFC 4733)."""
@@ -56,6 +59,9 @@ class MediaListener:
     def closed(self, stats: StreamStats) -> None:
         """The stream is gone; what it carried goes into the log."""
         log.info("media_closed", session=self._call.record.session, **carried(stats))
+
+    def _one_way(self, cause: Cause, seen: Seen) -> None:
+        log_one_way(cause, seen, leg="phone", session=self._call.record.session)
 
     def _gone(self) -> None:
         """The phone does not know the call any more, or there is no phone."""

@@ -29,6 +29,8 @@ class Parties:
     """What each of its notifications says besides."""
     told_as: str = ""
     """How its application is told: ``json``, or empty for a form."""
+    tells_media: bool = False
+    """Whether its application is told in the end what the audio was like."""
 
 
 def new_call(
@@ -57,6 +59,8 @@ def new_call(
         initial_s=rate.initial_s,
         increment_s=rate.increment_s,
         account_id=terms.account.account_id,
-        facts=NotificationContext(parties.told_always, format=parties.told_as),
+        facts=NotificationContext(
+            parties.told_always, format=parties.told_as, tells_media=parties.tells_media
+        ),
     )
     return LiveCall(record, call, leg, services, terms.meter)

@@ -3,7 +3,7 @@
 from onhook.billing import money
 from onhook.blocks import CALL
 from onhook.call import Contact, EndedBy, Fields, Notification, State
-from onhook.calls import bills, clock
+from onhook.calls import bills, clock, media_figures
 from onhook.calls.identifiers import new_notification_id
 from onhook.store import CallRecord
 
@@ -64,6 +64,7 @@ def ended_fields(record: CallRecord) -> dict[str, str]:
         **({"sip_cause": record.sip_cause} if record.sip_cause else {}),
         **_sip_fields(record),
         **lost_fields(record),
+        **(media_figures.told(record.facts.media) if record.facts.tells_media else {}),
     }
 
 

@@ -6,9 +6,11 @@ from typing import Protocol
 
 import structlog
 
+from onhook.call import Fields
 from onhook.calls.call_media import CallMedia, Spools, carried
 from onhook.calls.callees import Callee
 from onhook.calls.dialogs import OpenDialog
+from onhook.calls.one_way_audio import Cause, OneWayWatch, Seen
 from onhook.calls.outbound import Outbound, OutboundLeg
 from onhook.calls.outcomes import outcome_of
 from onhook.calls.silence import SilenceWatch
@@ -36,6 +38,12 @@ class PeerOwner(Protocol):
     def left(self, sip_cause: str, sip_reason: str) -> None:
         """It hung up, or is not there any more."""
 
+    def one_way(self, cause: Cause, seen: Seen) -> None:
+        """It hears nothing, or nothing is heard of it."""
+
+    def heard(self, media: Fields) -> None:
+        """What its audio was like, which is over."""
+
     def changed(self, then: Callable[[], None] | None = None) -> None:
         """What it takes to end it is another now; ``then`` is to be called when that is on disk."""
 
@@ -62,10 +70,13 @@ class Peer:
         self._dropped = False
         self._released = False
         self.media = CallMedia(plane, spools, self)
+        self._one_way: OneWayWatch | None = None
 
     def reach(self, outbound: Outbound) -> None:
         """Calls it; no INVITE leaves before :meth:`launch`. Raises RuntimeError if no port is left."""
         self.media.reserve()
+        told = outbound.dialler.local_address_towards
+        self._one_way = OneWayWatch(lambda: self.media.seen(told), self._owner.one_way)
         self._leg = outbound.dial(
             self._callee,
             port=self.media.port,
@@ -114,6 +125,8 @@ class Peer:
         self.media.open(media, self._latching())
         if self._leg is not None:
             self._silence = SilenceWatch(self._leg.probe, self._gone, self._silence_s)
+        if self._one_way is not None:
+            self._one_way.answered()
         if self._digits and self.media.stream is not None:
             self.media.stream.send_digits(self._digits, lambda _: None)
         self._owner.changed()
@@ -187,4 +200,7 @@ class Peer:
     def _stop(self) -> None:
         if self._silence is not None:
             self._silence.stop()
+        if self._one_way is not None:
+            self._one_way.stop()
         self.media.close()
+        self._owner.heard(self.media.figures)

@@ -5,9 +5,11 @@ from collections.abc import Callable
 import structlog
 
 from onhook import call as machine
+from onhook.call import Fields
 from onhook.calls import bills, clock
 from onhook.calls.call_book import CallBook
 from onhook.calls.credit import Meter
+from onhook.calls.one_way_audio import Cause, Seen, log_one_way
 from onhook.calls.ongoing import OngoingCall
 from onhook.calls.resources import Resources
 
@@ -50,6 +52,14 @@ class PeerListener:
     def left(self, sip_cause: str, sip_reason: str) -> None:
         """It hung up."""
         self._call.feed(machine.PeerLeft(clock.now_s(), sip_cause, sip_reason))
+
+    def one_way(self, cause: Cause, seen: Seen) -> None:
+        """One side hears nothing."""
+        log_one_way(cause, seen, leg="peer", session=self._book.record.session)
+
+    def heard(self, media: Fields) -> None:
+        """What its audio was like."""
+        self._book.note_media(media, of_peer=True)
 
     def changed(self, then: Callable[[], None] | None = None) -> None:
         """What it takes to end it is another now; ``then`` is called when that is on disk."""

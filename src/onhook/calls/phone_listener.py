@@ -17,7 +17,7 @@ from onhook.phone.sdp import RemoteMedia
 class PhoneListener:
     """Listens to the first leg of a call, whoever placed it (FirstLegListener)."""
 
-    __slots__ = ("_call", "_keypad", "_leg", "_media", "_presence")
+    __slots__ = ("_call", "_keypad", "_leg", "_media", "_on_talking", "_presence")
 
     def __init__(
         self,
@@ -26,12 +26,15 @@ class PhoneListener:
         media: CallMedia,
         keypad: Keypad,
         presence: Presence,
+        on_talking: Callable[[], None],
     ) -> None:
+        """``on_talking`` is called when both sides should hear each other."""
         self._call = call
         self._leg = leg
         self._media = media
         self._keypad = keypad
         self._presence = presence
+        self._on_talking = on_talking
 
     def cancelled(self, cause: SipCause) -> None:
         """CANCEL while it rang."""
@@ -42,6 +45,7 @@ class PhoneListener:
         self._call.dialog_changed()
         if answer is not None:
             self._open(answer)
+        self._on_talking()
         self._call.feed(machine.Acknowledged(clock.now_s()))
 
     def no_ack(self) -> None:
@@ -60,6 +64,7 @@ class PhoneListener:
         """The callee answered."""
         self._call.dialog_changed()
         self._open(media)
+        self._on_talking()
         self._call.feed(machine.Connected(clock.now_s()))
 
     def failed(self, cause: SipCause) -> None:

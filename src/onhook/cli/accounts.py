@@ -59,9 +59,11 @@ async def add_number(
     forward_to: str,
     *,
     form: str = "",
+    media: bool = False,
     database_url: str | None = None,
 ) -> dict[str, str]:
-    """Gives a number to an application; its calls are told in this ``form``, or in the application's."""
+    """Gives a number to an application; its calls are told in this ``form``, or in the application's, and
+    with the quality of their ``media`` or without."""
     e164 = _e164(number)
     try:
         parse(forward_to)
@@ -71,7 +73,7 @@ async def add_number(
         application = await store.application(app_id)
         if application is None or application.removed_ms is not None:
             raise CommandError(f"There is no application {app_id}; see 'onhook app list'.")
-        if not await store.add_number(Number(e164, app_id, forward_to, _now_ms(), form)):
+        if not await store.add_number(Number(e164, app_id, forward_to, _now_ms(), form, media)):
             owner = await owner_of(store, e164)
             raise CommandError(
                 f"The number {e164} is taken already, by application {owner}; choose another, or first "

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from onhook.cli.running import Data, Json, run, settings_of
+from onhook.cli.running import Data, Json, fail, run, settings_of
 
 
 class Format(StrEnum):
@@ -36,14 +36,14 @@ AppFormat = Annotated[
         "--format", help="The body of its notifications: a form, or JSON with the same fields."
     ),
 ]
-OwnFormat = Annotated[
-    NumberFormat,
-    typer.Option(
-        "--format",
-        help="The body of the notifications of its calls: a form, JSON with the same fields, or "
-        "whatever its application has.",
-    ),
-]
+NUMBER_FORMAT_HELP = (
+    "The body of the notifications of its calls: a form, JSON with the same fields, or whatever its "
+    "application has."
+)
+OwnFormat = Annotated[NumberFormat, typer.Option("--format", help=NUMBER_FORMAT_HELP)]
+MEDIA_HELP = (
+    "Say in the terminal notification of its calls what their audio was like, in media_… fields."
+)
 
 
 def list_applications(data: Data = None, as_json: Json = False) -> None:
@@ -73,15 +73,23 @@ def update_application(
 
 def update_number(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="The number, e.g. +6531234567.")],
-    form: OwnFormat,
+    form: Annotated[NumberFormat | None, typer.Option("--format", help=NUMBER_FORMAT_HELP)] = None,
+    media: Annotated[bool | None, typer.Option("--media/--no-media", help=MEDIA_HELP)] = None,
     data: Data = None,
 ) -> None:
     """Change how the calls of a number are told; calls that go on are told as before."""
     from onhook.cli import applications
 
-    run(applications.update_number(settings_of(data=data).data, number, form.stored))
-    how = form.stored or "its application is"
-    print(f"Calls to {number} are told as {how} from now on.")
+    how = None if form is None else form.stored
+    if how is None and media is None:
+        fail("Say what is to be another: --format, --media or --no-media.")
+    run(applications.update_number(settings_of(data=data).data, number, how, media))
+    if how is not None:
+        print(f"Calls to {number} are told as {how or 'its application is'} from now on.")
+    if media is not None:
+        print(
+            f"Calls to {number} are told {'with' if media else 'without'} their media from now on."
+        )
 
 
 def remove_application(

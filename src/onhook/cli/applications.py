@@ -9,7 +9,7 @@ from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened_store
 from onhook.store import Store
 from onhook.store.applications import all_applications, mark_removed, set_format
-from onhook.store.numbers import all_numbers, remove_number, set_format_of
+from onhook.store.numbers import all_numbers, remove_number, set_told_of
 
 Shown = dict[str, object]
 
@@ -39,11 +39,12 @@ async def update_application(data: Path, app_id: str, form: str) -> None:
             raise CommandError(f"There is no application {app_id[:40]!r}; see 'onhook app list'.")
 
 
-async def update_number(data: Path, number: str, form: str) -> None:
-    """Its calls are told in this form from now on; as those of its application, if it is empty. Raises
-    :class:`CommandError`."""
+async def update_number(data: Path, number: str, form: str | None, media: bool | None) -> None:
+    """Its calls are told in this form from now on; as those of its application, if it is empty; and with
+    their media or without. None leaves it as it is. Raises :class:`CommandError`."""
     async with opened_store(data) as store:
-        if not await set_format_of(store, numbers.e164(number) or number, form):
+        known = numbers.e164(number) or number
+        if not await set_told_of(store, known, how=form, media=media):
             raise CommandError(f"There is no number {number[:40]!r}; see 'onhook number list'.")
 
 
@@ -73,6 +74,7 @@ async def list_numbers(data: Path) -> list[Shown]:
                 "application": names.get(one.app_id, ""),
                 "forward_to": one.forward_to,
                 "format": one.format or formats.get(one.app_id, "form"),
+                "media": one.media,
                 "created_ms": one.created_ms,
             }
             for one in await all_numbers(store)

@@ -14,7 +14,13 @@ from onhook.cli import (
     trunk_commands,
     voice_commands,
 )
-from onhook.cli.application_commands import AppFormat, Format, NumberFormat, OwnFormat
+from onhook.cli.application_commands import (
+    MEDIA_HELP,
+    AppFormat,
+    Format,
+    NumberFormat,
+    OwnFormat,
+)
 from onhook.cli.listing import call_commands, notification_commands
 from onhook.cli.running import Data, Json, VoicesDir, doc, fail, run, settings_of
 
@@ -140,6 +146,7 @@ def add_number(
         str | None, typer.Option(help="The server's: without them, a warning may be wrong.")
     ] = None,
     form: OwnFormat = NumberFormat.APPLICATION,
+    media: Annotated[bool, typer.Option("--media", help=MEDIA_HELP)] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -147,8 +154,9 @@ def add_number(
     from onhook.cli import accounts, forwarding
 
     settings = settings_of(data=data, allowed_networks=allowed_networks)
+    told = form.stored
     made = run(
-        accounts.add_number(settings.data, number, application, forward_to, form=form.stored)
+        accounts.add_number(settings.data, number, application, forward_to, form=told, media=media)
     )
     warning = run(forwarding.warning(made["number"], forward_to, settings.allowed_networks))
     if warning:

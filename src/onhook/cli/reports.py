@@ -10,6 +10,7 @@ from pathlib import Path
 
 from onhook.calls.untold import untold_links
 from onhook.cli.errors import CommandError
+from onhook.cli.media import media_lines, media_values
 from onhook.cli.moments import since_ms, text_of
 from onhook.cli.opening import opened_store
 from onhook.cli.tables import show_fields, show_line, show_table
@@ -91,7 +92,8 @@ async def show_call(data: Path, session_or_txn_ref: str, as_json: bool) -> None:
         notifications = [_report_fields(one) for one in report.notifications]
         refused = [_without(one, "session") for one in report.refused]
         told = {"notifications": notifications, "refused": refused}
-        _print_json({**_call_fields(report.call), **_untold(report), **told})
+        media = media_values(report.call.facts)
+        _print_json({**_call_fields(report.call), **_untold(report), **media, **told})
         return
     _show_call(report)
 
@@ -126,6 +128,9 @@ def _show_call(report: CallReport) -> None:
     if call.ended_ms is not None:
         show_line()
         show_fields(_bill(call))
+    if call.facts.media:
+        show_line()
+        show_fields(media_lines(call.facts))
     for one in report.notifications:
         show_line()
         _show_notification(one)

@@ -365,7 +365,7 @@ class MediaPlane:
         out = ffi.new("struct plane_stats *")
         _raise_for(lib.plane_reap(self._running(), handle, out))
         self._pool.give_back(self._streams.pop(handle).port)
-        return StreamStats(**{name: getattr(out, name) for name in StreamStats.__slots__})
+        return StreamStats.read(out)
 
     def _reap_recording(self, handle: int) -> RecordingStats:
         out = ffi.new("struct plane_recorded *")

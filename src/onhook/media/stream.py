@@ -1,9 +1,11 @@
 """One call's media: what is played on it, whom it is joined to, and what it tells."""
 
 import secrets
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from ipaddress import IPv6Address
+from typing import Any, Protocol, Self
 
 from onhook.media._plane import ffi, lib
 from onhook.media.errors import BadRemote, StreamClosed, TooManyRecordings
@@ -84,6 +86,19 @@ class StreamStats:
     """Datagrams that are not RTP, and events that are cut short."""
     foreign: int
     """RTP from an address that is not the peer's, or with another codec before its first packet."""
+    foreign_high: int
+    foreign_low: int
+    """Of the last of these that came from where the peer cannot be: see `foreign_ip`."""
+    audio_packets: int
+    """Of those received: sound of the codec that was agreed on, or of the other law."""
+    noise_packets: int
+    """Comfort noise (RFC 3389)."""
+    other_packets: int
+    """From where the peer may be, and neither sound of ours, comfort noise nor keys."""
+    jitter: int
+    """Of what arrives, in samples of 8,000 a second: the estimate of RFC 3550 A.8, as it is now."""
+    jitter_max: int
+    """The highest that it was."""
     dropped_digits: int
     """Digits beyond those that could be kept while the loop did not take them."""
     reports: int
@@ -93,16 +108,35 @@ class StreamStats:
     """The newest sequence number that had arrived, extended; 0 if nothing was told."""
     reported_behind: int
     """How many packets had been sent since that one."""
+    reported_of: int
+    """How many packets had been sent until that one, with it: `reported_lost` is of these."""
     reported_jitter: int
     """In samples of 8,000 a second."""
     round_trip_us: int
     """Microseconds there and back; 0 if it is not known."""
+    rtcp_packets: int
+    """Datagrams of RTCP that are the peer's, whether they report on what it was sent or not."""
     rtcp_refused: int
     """Datagrams that are no RTCP, or were not the peer's."""
     unauthentic: int
     """Of an encrypted stream: datagrams in the clear, altered, or under another key."""
     replayed: int
     """Of an encrypted stream: datagrams that were here before, or are too old to tell."""
+
+    @property
+    def foreign_ip(self) -> str:
+        """Where RTP came from that was not taken for the peer's, since no address that was named is that
+        one; empty if none did."""
+        if not self.foreign_high and not self.foreign_low:
+            return ""
+        words = (one.to_bytes(8, sys.byteorder) for one in (self.foreign_high, self.foreign_low))
+        host = IPv6Address(b"".join(words))
+        return str(host.ipv4_mapped or host)
+
+    @classmethod
+    def read(cls, figures: Any) -> Self:
+        """Of a `struct plane_stats`."""
+        return cls(**{name: getattr(figures, name) for name in cls.__slots__})
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +358,14 @@ class Stream:
         out = ffi.new("struct plane_signs *")
         self._ask(lib.plane_read_signs, self._handle, out)
         return Signs(_moment(out.heard_ns), _moment(out.received_ns))
+
+    @property
+    def stats_now(self) -> StreamStats:
+        """The figures up to now, or 20 ms ago. Raises `StreamClosed`."""
+        self._require_open()
+        out = ffi.new("struct plane_stats *")
+        self._ask(lib.plane_read_stats, self._handle, out)
+        return StreamStats.read(out)
 
     def set_rtcp(self, remote: tuple[str, int] | None, *, mux: bool = False) -> None:
         """The peer's SDP names where it takes RTCP: `a=rtcp` (RFC 3605), or `a=rtcp-mux` (RFC 5761).

@@ -125,6 +125,12 @@ class ContextColumn(JsonColumn[NotificationContext]):
             found["sip_reason"] = value.sip_reason
         if value.parting:
             found["parting"] = dict(value.parting)
+        if value.media:
+            found["media"] = dict(value.media)
+        if value.peer_media:
+            found["peer_media"] = dict(value.peer_media)
+        if value.tells_media:
+            found["tells_media"] = True
         return json.dumps(found, ensure_ascii=False)
 
     def value(self, text: str) -> NotificationContext:
@@ -140,6 +146,9 @@ class ContextColumn(JsonColumn[NotificationContext]):
             str(found.get("format", "")),
             str(found.get("sip_reason", "")),
             _fields(found.get("parting")),
+            _fields(found.get("media")),
+            _fields(found.get("peer_media")),
+            found.get("tells_media") is True,
         )
 
 

@@ -60,8 +60,13 @@ async def forward(
     await store.database.transact(write)
 
 
-async def set_format_of(store: "Store", number: str, how: str) -> bool:
+async def set_told_of(
+    store: "Store", number: str, *, how: str | None = None, media: bool | None = None
+) -> bool:
     """Has its calls told as a ``form`` or as ``json``, or, where ``how`` is empty, as those of its
-    application; False if there is no such number. Raises StoreError."""
+    application; and with the quality of their ``media`` or without. None leaves it as it is; False if there
+    is no such number. Raises StoreError."""
     table = schema.numbers
-    return await store.change(update(table).where(table.c.number == number).values(format=how))
+    told = {"format": how, "media": media}
+    changed = {name: value for name, value in told.items() if value is not None}
+    return await store.change(update(table).where(table.c.number == number).values(**changed))

@@ -61,6 +61,8 @@ class Number:
     created_ms: int
     format: str = ""
     """How its calls are told: ``form``, ``json``, or empty: as the application is."""
+    media: bool = False
+    """Whether the terminal notification of its calls says what their audio was like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,12 @@ class NotificationContext:
     parting: Fields = field(default=(), repr=False)
     """Headers of the application for the BYE, or for the response that rejects the call, while that is under
     way."""
+    media: Fields = ()
+    """What the audio of its first leg was like, once that is over."""
+    peer_media: Fields = ()
+    """The same of whom it was last joined to."""
+    tells_media: bool = False
+    """Whether the terminal notification says so."""
 
 
 @dataclass(frozen=True, slots=True)

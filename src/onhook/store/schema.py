@@ -26,7 +26,7 @@ from onhook.store.json_columns import (
     WordsColumn,
 )
 
-REVISION = "0010"
+REVISION = "0011"
 """The newest migration; a database that says so needs none."""
 
 metadata = MetaData(
@@ -78,6 +78,7 @@ numbers = Table(
     Column("forward_to", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("format", String(4), nullable=False),
+    Column("media", Boolean, nullable=False),
 )
 
 calls = Table(

@@ -12,6 +12,7 @@ from onhook.testing.call_log import Ended, Event, How, SeenMessage
 from onhook.testing.clock import VirtualClock, VirtualHandle
 from onhook.testing.digest import Challenge
 from onhook.testing.incoming_call import IncomingPhoneCall
+from onhook.testing.network import Network
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification, Receiver, Reply, Then
@@ -38,6 +39,7 @@ __all__ = [
     "Event",
     "How",
     "IncomingPhoneCall",
+    "Network",
     "Notification",
     "Phone",
     "PhoneCall",

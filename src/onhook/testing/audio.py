@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from onhook.testing import g711, rtp
 from onhook.testing.datagrams import DatagramSocket
 from onhook.testing.g711 import Pcm
+from onhook.testing.network import Network
 from onhook.testing.recording import Recording
+from onhook.testing.reports import Reports
 from onhook.testing.rtp import FRAME_MS, FRAME_SAMPLES, RtpPacket
 from onhook.testing.sip_text import Address
 
@@ -60,6 +62,7 @@ class Audio:
         talk: bool,
         other_port: bool,
         frame_ms: int = FRAME_MS,
+        network: Network | None = None,
     ) -> None:
         self.recording = Recording(payload_types)
         """What was received, on either socket."""
@@ -71,6 +74,9 @@ class Audio:
         """How much sound a packet has; to be changed before `start`."""
         self._loop = asyncio.get_running_loop()
         self._host = host
+        self._ssrc = secrets.randbits(32)
+        self.reports = Reports(network, self._ssrc) if network is not None else None
+        """RTCP, and a network that is told what to lose; None without one."""
         self._receiver = self._open()
         self._sender = self._open() if other_port else self._receiver
         self._left: list[DatagramSocket] = []
@@ -83,7 +89,6 @@ class Audio:
         self._event_frame = 0
         self._seq = secrets.randbelow(0x8000)  # RFC 3550 5.1: random, and not soon wrapping
         self._timestamp = secrets.randbits(32)
-        self._ssrc = secrets.randbits(32)
         self._marker = True
 
     @property
@@ -110,6 +115,8 @@ class Audio:
         self._route = route
         if self._started_s is None:
             self._started_s = self._loop.time()
+        if self.reports is not None:
+            self.reports.begin(route.address)
         self._wake()
 
     def say(self, pcm: Pcm) -> asyncio.Future[None]:
@@ -169,14 +176,19 @@ class Audio:
         self.stop()
         for socket in (self._receiver, self._sender, *self._left):
             socket.close()
+        if self.reports is not None:
+            self.reports.close()
 
     def _open(self) -> DatagramSocket:
         opened: list[DatagramSocket] = []
 
         def receive(data: bytes, at_s: float, source: Address) -> None:
-            self.recording.add_datagram(data, at_s, source, opened[0].address[1])
+            if self.reports is None or self.reports.arrives(data, at_s):
+                self.recording.add_datagram(data, at_s, source, opened[0].address[1])
 
         opened.append(DatagramSocket.open(self._host, receive, even=True))
+        if self.reports is not None:
+            self.reports.open(self._host, opened[0].address[1])
         return opened[0]
 
     def _when_sent(self, queue: deque[_Frame]) -> asyncio.Future[None]:
@@ -233,8 +245,15 @@ class Audio:
             payload_type, self._seq, timestamp, self._ssrc, payload, self._marker,
             self._loop.time(), self._sender.address, self._sender.address[1],
         )  # fmt: skip
-        self._sender.send(packet.to_bytes(), route.address)
+        self._put(packet.to_bytes(), route.address)
         self._seq = (self._seq + 1) % 0x10000
         self._marker = False
         self.sent.append(packet)
         del self.sent[:-500]
+
+    def _put(self, data: bytes, to: Address) -> None:
+        sender = self._sender
+        if self.reports is None:
+            sender.send(data, to)
+        else:
+            self.reports.leaves(lambda: sender.send(data, to))

@@ -38,6 +38,7 @@ from onhook.testing.dialog import ALLOW, Dialog
 from onhook.testing.digest import Challenge
 from onhook.testing.g711 import Pcm
 from onhook.testing.incoming_call import LAWS, IncomingPhoneCall
+from onhook.testing.network import Network
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.placed import CallScript, PlacedDialog
 from onhook.testing.requests import Wire
@@ -161,6 +162,7 @@ class Phone:
         ignore_answers: int = 0,
         answer_bye: bool = True,
         repeat_invite_after_s: Sequence[float] = (),
+        network: Network | None = None,
         headers: Headers = (),
     ) -> PhoneCall:
         """Send an INVITE and return the call, which may not even ring yet.
@@ -185,6 +187,7 @@ class Phone:
         ignore_answers: act as if the first so many 200s had been lost.
         answer_bye: with False the server's BYEs stay unanswered. The call ends all the same.
         repeat_invite_after_s: send the INVITE again at these times, whatever came back by then.
+        network: lose and delay what passes, and exchange RTCP; `PhoneCall.audio.reports` counts.
         headers: more header lines of the INVITE.
 
         Raises ValueError for what would not be one SIP message, OSError if no port is free.
@@ -201,6 +204,7 @@ class Phone:
             talk=talk is not False,
             other_port=rtp_from_other_port,
             frame_ms=ptime_ms,
+            network=network,
         )
         session = Session(audio, names, types)
         session.speech = None if isinstance(talk, bool) else talk

@@ -89,6 +89,8 @@ int plane_open(plane *p, const struct plane_call *how, uint64_t *handle)
     }
     atomic_store(&p->signs[index].heard_ns, 0);
     atomic_store(&p->signs[index].received_ns, 0);
+    for (size_t i = 0; i < FIGURES; i++)
+        atomic_store_explicit(&p->signs[index].figures[i], 0, memory_order_relaxed);
     int result = submit(p, &command);
     if (result < 0) {
         free_keys(p, &command.open.keys);
@@ -159,6 +161,18 @@ int plane_read_signs(plane *p, uint64_t handle, struct plane_signs *out)
     const struct signs *signs = &p->signs[index];
     out->heard_ns = atomic_load_explicit(&signs->heard_ns, memory_order_relaxed);
     out->received_ns = atomic_load_explicit(&signs->received_ns, memory_order_relaxed);
+    return 0;
+}
+
+int plane_read_stats(plane *p, uint64_t handle, struct plane_stats *out)
+{
+    uint32_t index = find(p, handle);
+    if (index == NO_PLACE)
+        return -ENOENT;
+    uint64_t figures[FIGURES];
+    for (size_t i = 0; i < FIGURES; i++)
+        figures[i] = atomic_load_explicit(&p->signs[index].figures[i], memory_order_relaxed);
+    memcpy(out, figures, sizeof figures);
     return 0;
 }
 

@@ -133,11 +133,16 @@ struct relayed_key {
     uint32_t sent_timestamp;
 };
 
+#define FIGURES (sizeof(struct plane_stats) / sizeof(uint64_t))
+
 /* What the media thread writes and the caller reads at any time; CLOCK_MONOTONIC, 0: never. */
 struct signs {
     _Alignas(CACHE_LINE) _Atomic int64_t heard_ns;
     _Atomic int64_t received_ns;
+    _Atomic uint64_t figures[FIGURES]; /* the fields of plane_stats, once a round */
 };
+
+_Static_assert(sizeof(struct plane_stats) == FIGURES * sizeof(uint64_t), "figures of 64 bits, all");
 
 /* A call, as the media thread has it. */
 struct call {
@@ -422,6 +427,9 @@ void release_key(struct call *call, const struct segment *segment);
 /* ---- reports.c ----------------------------------------------------------------------- */
 
 void note_latest(_Atomic int64_t *moment, int64_t ns);
+
+/* Let the caller see the figures. */
+void show_figures(struct call *call);
 void set_up_rtcp(struct plane *p, struct call *call, const struct command *command);
 void serve_rtcp(struct plane *p, struct call *call);
 

@@ -112,13 +112,22 @@ struct plane_stats {
     uint64_t duplicated; /* the same sequence number again */
     uint64_t malformed;  /* not RTP, cut short, or too long */
     uint64_t foreign;    /* RTP, but from an address or with a codec that is not the peer's */
+    uint64_t foreign_high; /* the host of the last of these, address_host(), 0: there was none; */
+    uint64_t foreign_low;  /* in the byte order of the network */
+    uint64_t audio_packets; /* of those received: sound of the codec agreed on, or of the other law */
+    uint64_t noise_packets; /* comfort noise; also before anything else made its sender the peer */
+    uint64_t other_packets; /* from where the peer may be, of a payload type that is none of these nor events */
+    uint64_t jitter;        /* of what arrives, as it is now; in samples (RFC 3550 appendix A.8) */
+    uint64_t jitter_max;    /* the highest that it was */
     uint64_t dropped_digits; /* the caller did not take events while the peer kept dialling */
     uint64_t reports;        /* by RTCP, of the peer, on what it was sent; what follows is of the last */
     int64_t reported_lost;
     uint64_t reported_highest; /* sequence number that arrived, extended */
     uint64_t reported_behind;  /* packets sent since that one */
+    uint64_t reported_of;      /* packets sent until that one, which it is one of */
     uint64_t reported_jitter;  /* in samples */
     uint64_t round_trip_us;    /* 0: not known */
+    uint64_t rtcp_packets;     /* datagrams of RTCP that are the peer's, with a report or without */
     uint64_t rtcp_refused;     /* datagrams that are no RTCP, or not the peer's */
     uint64_t unauthentic;      /* where SRTP was agreed: in the clear, altered, or under another key */
     uint64_t replayed;         /* likewise: here before, or older than can be told */
@@ -260,6 +269,9 @@ int plane_close(plane *p, uint64_t handle);
 
 /* After CLOSED: the call's figures; closes its socket and frees its place. -ENOENT. */
 int plane_reap(plane *p, uint64_t handle, struct plane_stats *out);
+
+/* The figures of a call, as they were a round ago at the most; each of them for itself. -ENOENT. */
+int plane_read_stats(plane *p, uint64_t handle, struct plane_stats *out);
 
 /* What is known of the peer up to now. -ENOENT. */
 int plane_read_signs(plane *p, uint64_t handle, struct plane_signs *out);

@@ -147,6 +147,38 @@ static void note_heard(struct plane *p, struct call *call)
     note_latest(&call->signs->heard_ns, p->now_ns);
 }
 
+static void time_audio(struct plane *p, struct call *call, const struct rtp *rtp)
+{
+    struct plane_stats *stats = &call->stats;
+    reception_time(&call->rtcp.reception, rtp->timestamp, p->arrived);
+    stats->audio_packets++;
+    stats->jitter = call->rtcp.reception.jitter_16 >> 4;
+    if (stats->jitter > stats->jitter_max)
+        stats->jitter_max = stats->jitter;
+}
+
+/* What a peer sends that is no sound. */
+static void note_other(struct call *call, const struct rtp *rtp)
+{
+    if (rtp->payload_type == COMFORT_NOISE)
+        call->stats.noise_packets++;
+    else if (!is_event(call, rtp) && !is_g711(call, rtp))
+        call->stats.other_packets++;
+}
+
+/* What is not taken for the peer's: it may yet tell why nothing is heard. */
+static void note_foreign(struct call *call, const struct rtp *rtp, const union address *source)
+{
+    call->stats.foreign++;
+    if (latch_admits(&call->latch, &call->signalled, source)) {
+        note_other(call, rtp);
+        return;
+    }
+    struct in6_addr host = address_host(source);
+    memcpy(&call->stats.foreign_high, host.s6_addr, 8);
+    memcpy(&call->stats.foreign_low, host.s6_addr + 8, 8);
+}
+
 /* What a peer says passes here, all of it, once it is known to be the peer who says it. */
 static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
 {
@@ -158,7 +190,9 @@ static void take_in(struct plane *p, struct call *call, const struct rtp *rtp)
     bool fresh = track_sequence(call, rtp);
     reception_note(&call->rtcp.reception, rtp->ssrc, rtp->sequence);
     if (is_audio(call, rtp))
-        reception_time(&call->rtcp.reception, rtp->timestamp, p->arrived);
+        time_audio(p, call, rtp);
+    else
+        note_other(call, rtp);
     if (is_event(call, rtp))
         receive_event(call, rtp);
     else if (fresh && call->recorder.count)
@@ -207,7 +241,7 @@ void receive_packet(struct plane *p, struct call *call, uint8_t *data, size_t by
     if (call->audio_type && rtp.payload_type == call->audio_type)
         rtp.payload_type = call->payload_type;
     if (!chosen && !is_peer_elsewhere(p, call, &rtp, source)) {
-        call->stats.foreign++;
+        note_foreign(call, &rtp, source);
         return;
     }
     if (!chosen)

@@ -26,6 +26,14 @@ void note_latest(_Atomic int64_t *moment, int64_t ns)
         atomic_store_explicit(moment, ns, memory_order_relaxed);
 }
 
+void show_figures(struct call *call)
+{
+    uint64_t figures[FIGURES];
+    memcpy(figures, &call->stats, sizeof figures);
+    for (size_t i = 0; i < FIGURES; i++)
+        atomic_store_explicit(&call->signs->figures[i], figures[i], memory_order_relaxed);
+}
+
 /* What RTCP tells of the peer: that it was there, and what it had received of what was sent. It is
  * read within a second, in which the wall clock may have been set. */
 static void note_rtcp(struct plane *p, struct call *call, bool reported)

@@ -339,6 +339,7 @@ static bool note_report(const struct rtcp_call *call, const struct rtcp_news *ne
     stats->reported_lost = news->lost;
     stats->reported_highest = news->highest;
     stats->reported_behind = behind;
+    stats->reported_of = call->packets > behind ? call->packets - behind : 0;
     stats->reported_jitter = news->jitter;
     if (trip)
         stats->round_trip_us = (uint32_t)((uint64_t)trip * 1000000 / 65536);
@@ -367,6 +368,7 @@ bool rtcp_take(struct rtcp *rtcp, const struct rtcp_call *call, const uint8_t *d
         return false;
     }
     rtcp->heard_ns = arrived_ns;
+    stats->rtcp_packets++;
     if (rtcp->reception.known)
         rtcp->heard = *source;
     if (news.is_sender) {

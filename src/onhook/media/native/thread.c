@@ -51,6 +51,7 @@ void serve_slot(struct plane *p, struct slot *slot)
             if (!call->watched)
                 receive(p, call);
             watch_silence(p, call);
+            show_figures(call);
         }
         if (call->recorder.count)
             recorder_advance(&call->recorder, sample_clock(p));

@@ -1,0 +1,108 @@
+"""What a call says of its audio: against a phone that counts for itself what a bad network does to it."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from acceptance.files import LONG, FileServer
+from acceptance.harness import Customer, Onhook
+from onhook.testing.network import Network
+from onhook.testing.phone_call import PhoneCall
+from onhook.testing.receiver import Notification
+from onhook.testing.reports import Reports
+
+PATIENCE_S = 30.0
+LOSSY = Network(loses_sent=10, loses_received=20, jitter_s=(0.0, 0.010))
+LATE = Network(delay_s=0.120)
+
+
+def shown(server: Onhook, txn_ref: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "onhook", "calls", "show", txn_ref, "--json"]
+    done = subprocess.run(
+        [*command, "--data", str(server.data)], capture_output=True, text=True, check=True
+    )
+    return dict(json.loads(done.stdout))
+
+
+async def until(reports: Reports, round_trips: int) -> None:
+    """The phone has told so often what arrived, in answer to a report of the server, and it was read."""
+    async with asyncio.timeout(PATIENCE_S):
+        while len(reports.told) < round_trips:
+            await asyncio.sleep(0.05)
+        told = reports.last_sent
+        while reports.last_sent is told:
+            await asyncio.sleep(0.05)
+        read = len(reports.told) + 1  # the server reads once a second, and tells less often
+        while len(reports.told) < read:
+            await asyncio.sleep(0.05)
+
+
+async def heard_out(
+    customer: Customer, files: FileServer, network: Network, **params: str
+) -> tuple[PhoneCall, Reports, Notification]:
+    """A call with a long message through this network, hung up by force once reports were exchanged."""
+    call, told = await customer.call(network=network)
+    msg = f"<url>{files.serve('long.wav', LONG)}</url>"
+    await customer.block("middle/play", told["session"], msg=msg)
+    await call.answered()
+    reports = call.audio.reports
+    assert reports is not None
+    await until(reports, 1)
+    await customer.block("end/hangup", told["session"], force="enabled", **params)
+    ended = await customer.receiver.next(ivr_block="hangup")
+    await call.ended()
+    return call, reports, ended
+
+
+async def test_figures_of_a_lossy_call(
+    server: Onhook, customer: Customer, files: FileServer
+) -> None:
+    _, reports, ended = await heard_out(customer, files, LOSSY, media="enabled")
+    said = {name: float(ended[f"media_{name}"]) for name in (
+        "received_packets", "received_lost", "received_loss", "received_jitter_ms", "received_mos",
+        "sent_packets", "sent_lost", "sent_loss", "sent_jitter_ms", "sent_mos",
+    )}  # fmt: skip
+    arrived = reports.sent - reports.sent_lost
+    # What was on its way at the end, or lost with nothing behind it, is not seen.
+    assert arrived - 3 <= said["received_packets"] <= arrived
+    assert reports.sent_lost - 1 <= said["received_lost"] <= reports.sent_lost
+    assert said["received_loss"] == pytest.approx(10, abs=1)
+    # Each packet is 10 ms earlier or later than the one before: that is what the estimate tends to.
+    assert said["received_jitter_ms"] == pytest.approx(10, abs=2.5)
+    assert reports.last_sent is not None
+    assert said["sent_lost"] <= reports.last_sent.lost
+    assert said["sent_loss"] == pytest.approx(5, abs=1)
+    assert said["sent_packets"] > reports.heard.received
+    assert 1 < said["received_mos"] < said["sent_mos"] < 4.2
+
+    record = shown(server, ended["txn_ref"])["media"]
+    assert record["received"]["packets"] == said["received_packets"]
+    assert record["received"]["lost"] == said["received_lost"]
+    assert record["sent"]["loss_percent"] == said["sent_loss"]
+    assert record["sent"]["mos"] == said["sent_mos"]
+
+
+@pytest.mark.slow
+async def test_the_round_trip_of_a_late_phone(
+    server: Onhook, customer: Customer, files: FileServer
+) -> None:
+    _, _, ended = await heard_out(customer, files, LATE, media="enabled")
+    assert 240 <= float(ended["media_round_trip_ms"]) < 300
+    assert float(ended["media_received_lost"]) == 0
+    assert float(ended["media_received_mos"]) > 4.2
+
+
+@pytest.mark.slow
+async def test_nothing_is_told_that_was_not_asked_for(
+    server: Onhook, customer: Customer, files: FileServer
+) -> None:
+    _, _, ended = await heard_out(customer, files, Network())
+    assert not [name for name in ended.fields if name.startswith("media_")]
+    record = shown(server, ended["txn_ref"])["media"]
+    assert record["received"]["packets"] > 0
+    assert record["sent"]["lost"] == 0
+    assert 4.3 < record["received"]["mos"] <= 4.42
