@@ -23,6 +23,7 @@ from onhook.phone.addresses import (
 from onhook.phone.dialog import DialogRecord, write_request
 from onhook.phone.echo import readable_via
 from onhook.phone.errors import BadRequest, Unanswerable
+from onhook.phone.flows import KeptFlows
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.layer import TransactionLayer
 from onhook.phone.listeners import ListenAddress
@@ -72,10 +73,12 @@ class MessagePath(ABC):
             on_refused=lambda peer: self._disconnected(peer, TxEvent.UNREACHABLE),
             on_lost=lambda peer: self._disconnected(peer, TxEvent.LOST),
             trusts=self._neighbours.trusts,
-            is_used=lambda peer: self.is_used(peer) or self._running.is_used(peer),
+            is_used=self._is_used,
         )
         self._tcp = tcp
         self._sockets = Sockets(self._received, tcp, self._neighbours.trusts)
+        self.flows = KeptFlows(self._sockets.send, tcp.keepalives, lambda: self._running_clock)
+        """Those that stay open though no call needs them."""
         self._counters: Counter[str] = Counter()
 
     @property
@@ -129,6 +132,7 @@ class MessagePath(ABC):
 
     def _stop(self) -> None:
         """Ends all transactions without a word to the peers."""
+        self.flows.close()
         if self._layer is not None:
             self._layer.close()
             self._layer = None
@@ -295,10 +299,14 @@ class MessagePath(ABC):
             self._counters[f"responses.{data[8:9].decode()}xx"] += 1
         self._sockets.send(data, destination)
 
+    def _is_used(self, peer: TcpAddress) -> bool:
+        return self.is_used(peer) or self._running.is_used(peer) or self.flows.holds(peer)
+
     def _disconnected(self, peer: Address, event: TxEvent) -> None:
         try:
             if self._layer is not None:
                 self._layer.disconnected(peer, event)
+                self.flows.lost(peer)
         except Exception:  # the root of what a lost connection sets off
             log.exception("sip_disconnect_failed")
 

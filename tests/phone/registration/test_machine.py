@@ -152,6 +152,27 @@ def test_too_brief_asks_for_longer_from_then_on() -> None:
     assert [expires_s for _, expires_s in it.sent] == [m.ASKED_S, 1800, 1800]
 
 
+@given(st.integers(1, 7200), st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_a_registrar_that_closes_every_connection_is_not_flooded(
+    granted_s: int, chances: list[float]
+) -> None:
+    it = Driven().happens(m.Started()).happens(m.Granted(granted_s))
+    for number, it.chance in enumerate(chances):
+        before_s, refresh_s = it.now_s, it.registration.refresh_s
+        it.happens(m.FlowLost()).until_due()
+        soonest_s = min(4.0 * 2 ** min(number, 7), 600) / 2
+        assert it.now_s <= refresh_s + 1e-6
+        assert it.now_s - before_s >= min(soonest_s, refresh_s - before_s) - 1e-6 or number > 0
+        it.happens(m.Granted(granted_s))
+
+
+def test_a_lost_connection_is_made_again_before_the_refresh() -> None:
+    it = Driven(chance=1.0).happens(m.Started()).happens(m.Granted(600))
+    it.now_s = 100.0
+    it.happens(m.FlowLost()).until_due()
+    assert it.sent[-1] == (104.0, m.ASKED_S)
+
+
 def test_every_edge_leads_somewhere_else_or_does_something() -> None:
     for (state, kind), move in m.MOVES.items():
         event = kind(60) if kind in (m.Granted, m.TooBrief, m.Refused) else kind()  # type: ignore[call-arg]

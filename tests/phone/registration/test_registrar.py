@@ -1,10 +1,12 @@
 """A registration as a registrar sees it, by hand, over UDP and TCP, and a clock that moves when told."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -15,7 +17,7 @@ from onhook.phone.registration.machine import RegistrationState
 from onhook.phone.registration.pinger import TrunkPinger
 from onhook.phone.registration.registrar import Answer, TrunkRegistration
 from onhook.testing.digest import expected_response, read_params
-from phone.peer import Line, Message, Peer, line
+from phone.peer import PATIENCE_S, Line, Message, Peer, TcpPeer, line
 
 USER = "o1"
 
@@ -283,3 +285,40 @@ async def test_options_are_sent_again_after_each_answer() -> None:
         assert statuses == [404, 0]
         pinger.stop()
         on.clock.advance(60)
+
+
+async def test_a_flow_is_kept_open_while_it_is_registered() -> None:
+    """By CRLFs, which the peer of these tests cannot read as messages."""
+    async with registering(keepalive_s=25) as it:
+        await it.grant(await it.asked(), 3600)
+        seen: list[bytes] = []
+        with patch.object(Peer, "datagram_received", lambda self, data, addr: seen.append(data)):
+            it.on.clock.advance(24)
+            it.on.clock.advance(1)
+            it.on.clock.advance(25)
+            async with asyncio.timeout(PATIENCE_S):
+                while len(seen) < 2:
+                    await asyncio.sleep(0.001)
+        assert seen == [b"\r\n\r\n"] * 2
+        it.registration.remove()
+        await it.answer(await it.asked(0))
+        it.on.clock.advance(100)
+        await it.peer.quiet()
+
+
+async def test_a_connection_is_kept_and_made_again_when_it_is_lost() -> None:
+    async with registering("tcp", keepalive_s=30) as it:
+        trunk = it.peer
+        assert isinstance(trunk, TcpPeer)
+        await it.grant(await it.asked(), 3600)
+        for _ in range(10):
+            it.on.clock.advance(30)
+        assert len(trunk.connections) == 1
+        trunk.connections[0].transport.abort()
+        await trunk.gone()
+        async with asyncio.timeout(PATIENCE_S):
+            while it.registration._was.losses == 0:
+                await asyncio.sleep(0.001)
+        it.on.clock.advance(4)
+        await it.grant(await it.asked(), 3600)
+        assert it.listener.names == ["registered", "registered"]

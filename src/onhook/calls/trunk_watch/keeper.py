@@ -10,9 +10,13 @@ import structlog
 
 from onhook.calls import clock
 from onhook.calls.trunk_watch.health import TrunkHealth
-from onhook.phone.outside.client import Outcome, OutsideSignalling
+from onhook.phone.outside.client import Outcome
 from onhook.phone.registration.pinger import NOT_THERE, TrunkPinger
-from onhook.phone.registration.registrar import Answer, TrunkRegistration
+from onhook.phone.registration.registrar import (
+    Answer,
+    RegistrationSignalling,
+    TrunkRegistration,
+)
 from onhook.phone.timers import Clock
 from onhook.phone.trunk import Trunk
 
@@ -29,7 +33,7 @@ class TrunkKeeper:
         self,
         trunk: Trunk,
         user: str,
-        signalling: OutsideSignalling,
+        signalling: RegistrationSignalling,
         *,
         timers: Clock,
         chance: Callable[[], float],

@@ -23,7 +23,7 @@ from onhook.calls.trunk_watch.keeper import TrunkKeeper
 from onhook.calls.trunks import WayOut
 from onhook.phone.identity import called_user
 from onhook.phone.message import Request
-from onhook.phone.outside.client import OutsideSignalling
+from onhook.phone.registration.registrar import RegistrationSignalling
 from onhook.phone.timers import Clock
 from onhook.phone.trunk import Trunk
 from onhook.store import Store, StoreError
@@ -52,7 +52,7 @@ class TrunkWatch:
         store: Store,
         worker: str,
         ways_out: WaysOut,
-        signalling: OutsideSignalling,
+        signalling: RegistrationSignalling,
         *,
         contact_user: Callable[[str], str],
         lease_s: float,

@@ -3,7 +3,7 @@
     state        what is going on                              what ends it
     IDLE         nothing yet                                   Started
     ASKING       a REGISTER is out                             Granted, TooBrief, Refused, Unanswered
-    REGISTERED   granted; the timer is for the refresh         Due
+    REGISTERED   granted; the timer is for the refresh         Due; FlowLost brings it nearer
     WAITING      the last try failed; the timer is for another Due
     REMOVING     REGISTER with Expires: 0 is out               any answer, or none
     GONE         it is over                                    nothing
@@ -81,11 +81,16 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowLost:
+    """The connection is gone by which the registrar reaches us (RFC 5626 4.5)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Removed:
     """It is not wanted any more."""
 
 
-Event = Started | Granted | TooBrief | Refused | Unanswered | Due | Removed
+Event = Started | Granted | TooBrief | Refused | Unanswered | Due | FlowLost | Removed
 
 # Effects.
 
@@ -141,6 +146,10 @@ class Registration:
     """The registrar keeps what it granted until then; 0 is nothing."""
     failures: int = 0
     """In a row."""
+    refresh_s: float = 0.0
+    """When what was granted is to be refreshed."""
+    losses: int = 0
+    """Connections in a row that were lost before that."""
     lengthened: bool = False
     """Whether this try has asked for longer already."""
 
@@ -163,7 +172,8 @@ def step(was: Registration, event: Event, now_s: float, chance: float) -> Step:
 
 
 def _ask(was: Registration, event: Event, now_s: float, chance: float) -> Step:
-    asking = replace(was, state=RegistrationState.ASKING, lengthened=False)
+    losses = 0 if now_s >= was.refresh_s else was.losses
+    asking = replace(was, state=RegistrationState.ASKING, lengthened=False, losses=losses)
     return asking, (Ask(was.expires_s),)
 
 
@@ -176,9 +186,18 @@ def _granted(was: Registration, event: Event, now_s: float, chance: float) -> St
         was,
         state=RegistrationState.REGISTERED,
         until_s=now_s + kept_s,
+        refresh_s=now_s + refresh_after_s(kept_s),
         failures=0,
     )
     return now, (Wait(refresh_after_s(kept_s)), TellRegistered())
+
+
+def _flow_lost(was: Registration, event: Event, now_s: float, chance: float) -> Step:
+    """Calls cannot come through a NAT until there is another connection. A registrar that closes each one
+    would be flooded if we believed it: the wait doubles, and is never longer than that for the refresh."""
+    losses = was.losses + 1
+    delay_s = min(retry_after_s(losses, chance, slow=False), max(was.refresh_s - now_s, 0.0))
+    return replace(was, losses=losses), (Wait(delay_s),)
 
 
 def _too_brief(was: Registration, event: Event, now_s: float, chance: float) -> Step:
@@ -234,6 +253,7 @@ MOVES: Mapping[tuple[RegistrationState, type[Event]], _Move] = {
     (_S.ASKING, Unanswered): _unanswered,
     (_S.ASKING, Removed): _remove,
     (_S.REGISTERED, Due): _ask,
+    (_S.REGISTERED, FlowLost): _flow_lost,
     (_S.REGISTERED, Removed): _remove,
     (_S.WAITING, Due): _ask,
     (_S.WAITING, Removed): _remove,

@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from onhook.phone.addresses import Address
+from onhook.phone.flows import Flow, KeptFlows
 from onhook.phone.message import Response
 from onhook.phone.outside.client import Outcome, OutsideSignalling, TrunkClient
 from onhook.phone.registration import machine
@@ -47,6 +48,12 @@ class RegistrationListener(Protocol):
         """It is over, and nothing more will be heard of it."""
 
 
+class RegistrationSignalling(OutsideSignalling, Protocol):
+    """What a registration needs of its endpoint."""
+
+    flows: KeptFlows
+
+
 class TrunkRegistration:
     """A registration that is kept until it is removed.
 
@@ -58,7 +65,7 @@ class TrunkRegistration:
         self,
         trunk: Trunk,
         user: str,
-        signalling: OutsideSignalling,
+        signalling: RegistrationSignalling,
         listener: RegistrationListener,
         *,
         clock: Clock,
@@ -81,6 +88,7 @@ class TrunkRegistration:
         self._timer: TimerHandle | None = None
         self._last = Outcome(None)
         self._forgotten: set[str] = set()
+        self._flow: Flow | None = None
 
     @property
     def state(self) -> RegistrationState:
@@ -110,6 +118,7 @@ class TrunkRegistration:
         """Forget it without a word to anybody."""
         self._stop_timer()
         self._client.stop()
+        self._let_flow_go()
 
     def _happens(self, event: machine.Event) -> None:
         self._was, effects = machine.step(self._was, event, self._now(), self._chance())
@@ -131,6 +140,7 @@ class TrunkRegistration:
                 self._listener.not_registered(self._failure(status, retry_s))
             case machine.TellGone():
                 self._client.stop()
+                self._let_flow_go()
                 self._listener.gone()
 
     def _ask(self, expires_s: int) -> None:
@@ -143,8 +153,21 @@ class TrunkRegistration:
         granted = self.state is RegistrationState.REGISTERED
         if granted and outcome.response is not None and outcome.address is not None:
             self.address = outcome.address
+            self._keep_flow(outcome.address)
             self.service_route = service_route(outcome.response)
             self._forget_others(outcome.response, outcome.address)
+
+    def _keep_flow(self, address: Address) -> None:
+        """The registrar reaches us by the way that the REGISTER took."""
+        if self._flow is None or self._flow.address != address:
+            self._let_flow_go()
+            flows, every_s = self._signalling.flows, self.trunk.keepalive_s
+            self._flow = flows.keep(address, every_s, lambda: self._happens(machine.FlowLost()))
+
+    def _let_flow_go(self) -> None:
+        if self._flow is not None:
+            self._signalling.flows.let_go(self._flow)
+            self._flow = None
 
     def _forget_others(self, response: Response, address: Address) -> None:
         """Take back what an earlier process left; each of them once, for a registrar may refuse."""
