@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Iterable
 
 import numpy as np
@@ -130,6 +131,20 @@ async def test_what_the_callees_network_plays_is_heard(customer: Customer, calle
     await hears(call, 1500)
     peer.reject(486)
     assert (await customer.receiver.next())["transfer_status"] == "busy"
+
+
+async def test_a_phone_that_may_be_heard_and_is_not_leaves_our_ring_back(
+    customer: Customer, callee: Callee
+) -> None:
+    """A 180 with SDP, and no audio behind it; then there is some, by the same or another response."""
+    call, peer, _ = await transferred(customer, callee)
+    peer.ring(media=True)
+    silent_s = time.monotonic()
+    await hears(call, 425, silent_s)
+    await peer.early_media(tone(1500, 800))
+    await hears(call, 1500)
+    await peer.answer()
+    await assert_joined(call, peer)
 
 
 async def test_digits_are_dialled_once_it_is_answered(customer: Customer, callee: Callee) -> None:

@@ -110,13 +110,14 @@ class Peer:
     # What the phone says (OutgoingListener) -----------------------------------------------------
 
     def progressed(self, code: int, media: RemoteMedia | None) -> None:
-        """It rings, and may be heard."""
+        """It rings, and may be heard: once it is (RFC 3960 3.2). Many a network says in its 180 where audio
+        would come from, and sends none; until it does there is our ring back."""
         if self._dropped:
             return
         if media is not None:
             self.media.open(media, self._latching())
         self._owner.changed()
-        self._owner.rang(audible=media is not None)
+        self._owner.rang(audible=False)
 
     def answered(self, media: RemoteMedia) -> None:
         """It answered: what is to be dialled is dialled at once, beside whatever is said."""
@@ -167,7 +168,9 @@ class Peer:
     # What its media say (media.StreamListener) ----------------------------------------------------
 
     def rtp_started(self) -> None:
-        """The first audio arrived."""
+        """The first audio arrived; before the answer it is early media."""
+        if not self._dropped and self._silence is None:
+            self._owner.rang(audible=True)
 
     def rtp_timeout(self) -> None:
         """No audio arrives from it: it is asked whether it is still there."""

@@ -124,7 +124,8 @@ class Dialog:
         if self._route is not None:
             self._route = self._route.refreshed(message)
         self.session.take(offer)
-        headers = (("Contact", f"<{self._contact_uri}>"), ("Allow", ALLOW), SDP)
+        contact = ("Contact", f"<{self._contact_uri}>")
+        headers = (contact, ("Allow", ALLOW), *_agreed_timer(message), SDP)
         received.respond(200, "OK", headers, body if body is not None else self.session.offer())
 
     def _on_reinvite_response(self, sent: SentInvite, message: SipMessage) -> None:
@@ -254,6 +255,12 @@ class Dialog:
         if not self.answered.done():
             self.answered.set_result(None)
         self.over.set_result(ended)
+
+
+def _agreed_timer(request: SipMessage) -> Headers:
+    """What a 200 says of a session timer: what the server asked for (RFC 4028 9)."""
+    asked = request.header("Session-Expires")
+    return (("Require", "timer"), ("Session-Expires", asked)) if asked else ()
 
 
 def reason_of(message: SipMessage) -> str:

@@ -78,10 +78,15 @@ class IncomingPhoneCall(CallLeg):
         offer = self._dialog.offer
         return list(offer.payload_types.values()) if offer is not None else []
 
-    def ring(self, status: int = 180, reason: str = "Ringing") -> None:
-        """Send a provisional response; any number of times. Raises PhoneError once it is too late."""
+    def ring(self, status: int = 180, reason: str = "Ringing", *, media: bool = False) -> None:
+        """Send a provisional response; any number of times. Raises PhoneError once it is too late.
+
+        media: with SDP, though nothing is heard yet; what `early_media` says is heard then.
+        """
         self._need_no_answer("ring")
-        self._dialog.progress(status, reason, media=False)
+        if media and not self._dialog.described:
+            self._accept_codecs(LAWS, telephone_event=True)
+        self._dialog.progress(status, reason, media=media)
 
     async def early_media(self, pcm: Pcm) -> None:
         """Send a 183 with SDP, then play samples to the caller; return when they have left.
@@ -91,7 +96,8 @@ class IncomingPhoneCall(CallLeg):
         self._need_no_answer("play before the answer")
         if self._dialog.offer is None:
             raise PhoneError("the INVITE has no SDP that could be answered before the 200")
-        self._accept_codecs(LAWS, telephone_event=True)
+        if not self._dialog.described:
+            self._accept_codecs(LAWS, telephone_event=True)
         await self._dialog.say_early(pcm)
 
     async def answer(

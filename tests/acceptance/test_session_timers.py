@@ -1,0 +1,120 @@
+"""Session timers (RFC 4028) as callers and callees see them, against a server and the clock of the wall."""
+
+import asyncio
+import time
+
+import pytest
+
+from acceptance.harness import Callee, Customer
+from onhook.testing.call_leg import CallLeg
+from onhook.testing.call_log import How
+from onhook.testing.phone_call import PhoneCall
+from onhook.testing.sip_text import SipMessage
+
+OURS = (("Supported", "timer"), ("Session-Expires", "90"))
+THEIRS = (("Supported", "timer"), ("Session-Expires", "90;refresher=uac"))
+FIVE_MINUTES_S = 300.0
+
+
+async def held(customer: Customer, *headers: tuple[str, str]) -> tuple[PhoneCall, str, SipMessage]:
+    """A call on hold, its session, and the 200."""
+    call, told = await customer.call(headers=headers)
+    url = customer.receiver.url("/end")
+    accepted = await customer.post("ivr/middle/hold", session=told["session"], notify_url=url)
+    assert accepted["status"] == "success_ok"
+    return call, told["session"], await call.answered()
+
+
+def origins(call: CallLeg) -> set[str]:
+    """The o= lines of the descriptions that the server sent."""
+    bodies = [seen.message.body for seen in call.messages if not seen.sent and seen.message.body]
+    return {line for body in bodies for line in body.decode().splitlines() if line.startswith("o=")}
+
+
+async def test_a_caller_gets_the_timer_that_it_asks_for(customer: Customer) -> None:
+    call, _, final = await held(customer, *THEIRS)
+    assert final.header("Session-Expires") == "90;refresher=uac"
+    assert final.header("Require") == "timer"
+    refreshed = await call.request("UPDATE", headers=THEIRS)
+    assert refreshed.status == 200
+    assert refreshed.header("Session-Expires") == "90;refresher=uac"
+    await call.hang_up()
+
+
+async def test_a_callee_is_asked_for_the_timer_of_its_trunk(
+    customer: Customer, callee: Callee
+) -> None:
+    number = callee.another()
+    call, told = await customer.call()
+    await customer.block("end/transfer", told["session"], dest=number)
+    peer = await callee.phone.incoming(called=number)
+    assert peer.invite.header("Session-Expires") == "1800"
+    assert "timer" in (peer.invite.header("Supported") or "")
+    await call.hang_up()
+
+
+@pytest.mark.slow
+async def test_five_minutes_of_real_time(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once: we refresh; the caller does; the caller stops; and our refreshes are lost. The last two calls
+    end before their sessions would."""
+    await asyncio.gather(
+        _we_refresh(customer), _the_caller_refreshes(customer), _the_caller_stops(customer),
+        _refreshes_are_lost(customer, monkeypatch),
+    )  # fmt: skip
+
+
+async def _we_refresh(customer: Customer) -> None:
+    call, session, _ = await held(customer, *OURS)
+    await asyncio.sleep(FIVE_MINUTES_S)
+    refreshes = [
+        seen for seen in call.messages if not seen.sent and seen.message.method == "INVITE"
+    ]
+    assert len(refreshes) == 6, "one each 45 s"
+    assert len(origins(call)) == 1, "nothing changes by them"
+    numbers = [seen.message.cseq[0] for seen in refreshes]
+    assert numbers == sorted(set(numbers))
+    await call.hang_up()
+    assert (await customer.receiver.next(session=session, call_state="ended"))[
+        "ended_by"
+    ] == "caller"
+
+
+async def _the_caller_refreshes(customer: Customer) -> None:
+    call, session, _ = await held(customer, *THEIRS)
+    for _ in range(6):
+        await asyncio.sleep(45)
+        assert (await call.request("UPDATE", headers=THEIRS)).status == 200
+    await asyncio.sleep(FIVE_MINUTES_S - 6 * 45)
+    await call.hang_up()
+    assert (await customer.receiver.next(session=session, call_state="ended"))[
+        "ended_by"
+    ] == "caller"
+
+
+async def _the_caller_stops(customer: Customer) -> None:
+    """Its refreshes are lost after the second minute; its audio goes on."""
+    call, session, _ = await held(customer, *THEIRS)
+    for _ in range(2):
+        await asyncio.sleep(45)
+        assert (await call.request("UPDATE", headers=THEIRS)).status == 200
+    refreshed_s = time.monotonic()
+    ended = await call.ended(timeout_s=100)
+    assert ended.how is How.BYE_RECEIVED
+    assert 59 < ended.at_s - refreshed_s < 90, "before the end of the session"
+    assert ended.reason == "Session timer expired"
+    told = await customer.receiver.next(session=session, call_state="ended")
+    assert (told["ended_by"], told["cause"]) == ("network", "media_lost")
+
+
+async def _refreshes_are_lost(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours do not arrive; everything else does."""
+    call, session, _ = await held(customer, *OURS)
+    monkeypatch.setattr(call._dialog, "_on_reinvite", lambda message, source: None)
+    answered_s = time.monotonic()
+    ended = await call.ended(timeout_s=100)
+    assert ended.how is How.BYE_RECEIVED
+    assert 59 < ended.at_s - answered_s < 90, "before the end of the session"
+    told = await customer.receiver.next(session=session, call_state="ended")
+    assert told["ended_by"] == "network"
