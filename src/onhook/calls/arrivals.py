@@ -20,10 +20,12 @@ from onhook.calls.pricing import Terms
 from onhook.calls.register import CallRegister
 from onhook.calls.services import CallServices
 from onhook.phone.cause import SipCause
+from onhook.phone.errors import SdpError
 from onhook.phone.identity import PhoneUser
 from onhook.phone.incoming import IncomingCall
 from onhook.phone.lifecycle import CallListener
 from onhook.phone.sdp import RemoteMedia
+from onhook.phone.srtp.negotiation import Policy
 from onhook.store import Number, StoreError
 from onhook.urls import UrlRefused, WebUrl
 
@@ -33,6 +35,7 @@ _UNKNOWN = (
     "'onhook number list' has the numbers that ring; if trunks send national ones, set --country."
 )
 _TRIAL = "'onhook account credit' ends the trial of an account; until then others cannot call it."
+_SRTP = "--srtp says whether the audio of calls that come in may, or has to, be encrypted."
 _LOOKED_UP_S = 8.0
 """A caller hears nothing while its number is looked up; a database that hangs is like one that is away."""
 
@@ -93,13 +96,15 @@ class Arrivals:
         country: str = "",
         *,
         registered: Callable[[str], Sequence[str] | None] = lambda user: None,
+        srtp: Policy = "prefer",
     ) -> None:
         """`registered` gives the numbers of the trunk at which we registered a user part; None if we did
-        not."""
+        not. `srtp` is what a caller who comes by no trunk may do."""
         self._services = services
         self._register = register
         self._country = country
         self._registered = registered
+        self._srtp = srtp
         self._tasks: set[asyncio.Task[None]] = set()
 
     def arrive(self, leg: IncomingCall) -> CallListener:
@@ -162,6 +167,12 @@ class Arrivals:
     ) -> None:
         if called is None:
             _refuse(leg, 404, "unknown number", _UNKNOWN)
+            return
+        try:
+            if leg.origin.trunk is None:
+                leg.secure(self._srtp)
+        except SdpError as error:
+            _refuse(leg, error.status, str(error), _SRTP)
             return
         account = called.terms.account
         caller = caller_number(leg.caller.users, leg.origin.trunk, self._country)

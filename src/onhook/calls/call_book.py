@@ -25,6 +25,10 @@ log = structlog.get_logger()
 class BookOwner(Protocol):
     """The call whose book it is."""
 
+    @property
+    def srtp(self) -> str:
+        """The suite by which its audio is encrypted; empty in the clear."""
+
     def recorded(self) -> None:
         """Its first state is on disk: from now on others may know of it."""
 
@@ -70,7 +74,8 @@ class CallBook:
 
         ``then`` is called when it is on disk.
         """
-        changes = call_record.changes(self.record, call, told=len(told), dialog=dialog)
+        srtp = self._owner.srtp
+        changes = call_record.changes(self.record, call, told=len(told), dialog=dialog, srtp=srtp)
         if self._abandoned or not (changes or accepted or told):
             return
         if accepted and not self._asked:

@@ -56,6 +56,12 @@ class CallMedia:
         self._latching = Latching()
 
     @property
+    def srtp(self) -> str:
+        """The suite by which it is encrypted; empty in the clear."""
+        agreed = self._remote.srtp if self._remote is not None else None
+        return agreed.suite if agreed is not None else ""
+
+    @property
     def reserved(self) -> bool:
         """Whether there is a port."""
         return self._port is not None or self.stream is not None
@@ -118,6 +124,7 @@ class CallMedia:
                 remote_rtcp=media.rtcp,
                 rtcp_mux=media.rtcp_mux,
                 latching=latching,
+                protection=media.srtp,
                 listener=self._listener,
             )
             self._port = None
@@ -131,6 +138,8 @@ class CallMedia:
         if self.stream is None:
             return
         self._remote, self._latching = media, latching
+        if media.srtp is not None:
+            self.stream.protect(media.srtp)
         self.stream.agree(
             Codec(media.codecs[0]),
             media.dtmf_payload_type,
@@ -272,6 +281,8 @@ def carried(stats: StreamStats) -> dict[str, int]:
         "received": stats.received_packets,
         "lost": stats.lost,
         "foreign": stats.foreign,
+        "unauthentic": stats.unauthentic,
+        "replayed": stats.replayed,
         "send_errors": stats.send_errors,
         "reports": stats.reports,
         "reported_lost": stats.reported_lost,

@@ -9,15 +9,16 @@ from onhook.store import CallRecord, NotificationContext, StoredDialogs
 
 
 def changes(
-    record: CallRecord, call: Call, *, told: int, dialog: StoredDialogs | None
+    record: CallRecord, call: Call, *, told: int, dialog: StoredDialogs | None, srtp: str = ""
 ) -> dict[str, object]:
     """What of the record is to be written after something happened, by the names of its fields; after most
     digits that is nothing.
 
-    ``told`` counts the notifications that it caused; ``dialog`` is None if it is as before.
+    ``told`` counts the notifications that it caused; ``dialog`` is None if it is as before; ``srtp`` is the
+    suite by which it is encrypted, empty where it is not, or not any more because it is over.
     """
     now: dict[str, object] = {
-        "facts": _context(record.facts, call),
+        "facts": _context(record.facts, call, srtp),
         "state": _stored_state(call).value,
         **_contact(call.contact),
         "sequence": record.sequence + told,
@@ -39,7 +40,7 @@ def _contact(contact: Contact | None) -> dict[str, object]:
     return {"contact_block": block, "contact_url": url, "contact_tag": tag}
 
 
-def _context(known: NotificationContext, call: Call) -> NotificationContext:
+def _context(known: NotificationContext, call: Call, srtp: str) -> NotificationContext:
     """The very same object if nothing of it is another now."""
     fields, received_s = _fields(call), _received_s(call)
     reason = call.end.sip_reason if call.end is not None else ""
@@ -50,6 +51,7 @@ def _context(known: NotificationContext, call: Call) -> NotificationContext:
         monitor=call.monitor,
         received_s=received_s,
         sip_reason=reason or known.sip_reason,
+        srtp=srtp or known.srtp,
         parting=parting,
     )
     return known if now == known else now

@@ -78,6 +78,11 @@ class LiveCall:
         self._dialog_changed = True
 
     @property
+    def srtp(self) -> str:
+        """The suite by which the audio of its first phone is encrypted; empty in the clear."""
+        return self._media.srtp
+
+    @property
     def record(self) -> CallRecord:
         """The record of the call as it is now."""
         return self._book.record

@@ -75,6 +75,7 @@ def serve(
     sip: Annotated[str | None, typer.Option(help=doc("sip"))] = None,
     rtp_ports: Annotated[str | None, typer.Option(help=doc("rtp_ports"))] = None,
     rtp_latching: Annotated[str | None, typer.Option(help=doc("rtp_latching"))] = None,
+    srtp: Annotated[str | None, typer.Option(help=doc("srtp"))] = None,
     data: Data = None,
     database_url: Database = None,
     config: Annotated[str | None, typer.Option(help=doc("config"))] = None,

@@ -121,6 +121,7 @@ def _show_call(report: CallReport) -> None:
             ("sip cause", call.sip_cause),
             ("sip code", call.sip_code),
             ("sip reason", call.facts.sip_reason),
+            ("encrypted", call.facts.srtp),
             *_untold(report).items(),
             ("received", _received(call)),
         ]
@@ -251,7 +252,11 @@ def _tried(attempt: AttemptRecord) -> Sequence[object]:
 
 def _call_fields(call: CallRecord) -> Fields:
     """A call's record, without what only the server itself can use."""
-    told = {"trunk": dict(call.facts.always).get("trunk", ""), "sip_reason": call.facts.sip_reason}
+    told = {
+        "trunk": dict(call.facts.always).get("trunk", ""),
+        "sip_reason": call.facts.sip_reason,
+        "srtp": call.facts.srtp,
+    }
     return {name: value for name, value in asdict(call).items() if name not in _INTERNAL} | told
 
 

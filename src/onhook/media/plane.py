@@ -65,6 +65,10 @@ class PlaneHealth:
     """`fifo` (real time), `nice` or `normal`: the best that the system permitted."""
     refused: int
     """Commands that the thread could not make sense of: a fault of ours, if it is not 0."""
+    unauthentic: int
+    """Packets of encrypted streams that were not: see `StreamStats`, as are"""
+    replayed: int
+    """those that came again."""
 
 
 class PortReservation:
@@ -288,6 +292,8 @@ class MediaPlane:
             late_max_s=out.late_max_ns * _NS,
             scheduling=_SCHEDULING[out.scheduling],
             refused=out.refused,
+            unauthentic=out.unauthentic,
+            replayed=out.replayed,
         )
 
     def _running(self) -> Any:

@@ -6,6 +6,7 @@
         BadRequest            broken, but there is enough of it to reply 400 (501, 505)
       SdpError                a session description that cannot be read (400)
         NoCommonCodec         readable, but nothing in it that we can talk (488)
+        NotEncrypted          readable, but without the encryption that this call has or wants (488)
         UnsupportedAddress    readable, but its media address is none that we can send to (488)
           NamedAddress        its media address is a host name, which has to be looked up
       UnsupportedBody         a body that has to be understood, and is not (415)
@@ -70,6 +71,13 @@ class NoCommonCodec(SdpError):
 
     status = 488
     warning = 305
+
+
+class NotEncrypted(SdpError):
+    """The description is without keys that can be used, where there have to be some."""
+
+    status = 488
+    warning = 302
 
 
 class UnsupportedAddress(SdpError):

@@ -5,6 +5,7 @@ call back at once.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from onhook.phone import sdp
@@ -27,6 +28,7 @@ from onhook.phone.reply import PHRASES, HeaderLines, check_headers, phrase_text,
 from onhook.phone.screening import refuse_description, retry_soon, screen_extensions
 from onhook.phone.sdp import Offer, RemoteMedia
 from onhook.phone.session import check_address, chosen
+from onhook.phone.srtp.negotiation import Negotiation, Policy
 from onhook.phone.trunk import Trunk
 
 
@@ -79,6 +81,8 @@ class IncomingCall(Leg):
         self._offer = offer
         if origin.trunk is not None:
             self.take_trunk(origin.trunk)
+        else:
+            self.secure("prefer")
         # Last, because what is above raises ValueError for an INVITE that makes no call.
         self._transaction = signalling.serve_invite(invite)
         self._transaction.on_cancel = self._withdrawn
@@ -99,7 +103,8 @@ class IncomingCall(Leg):
 
         def located(offer: Offer) -> None:
             if self.state is CallState.OFFERED:
-                self._offer, self.offer = offer, offer.media
+                self._offer = offer
+                self.secure(self._session.security.wanted)
                 on_located()
 
         def lost(error: SdpError) -> None:
@@ -119,7 +124,18 @@ class IncomingCall(Leg):
         super().take_trunk(trunk)
         if self._offer is not None:
             self._offer = chosen(self._offer, self._session.codecs)
-            self.offer = self._offer.media
+        self.secure(trunk.srtp)
+
+    def secure(self, srtp: Policy) -> None:
+        """Whether the audio of this call may be encrypted, or has to be; `prefer` unless somebody says so
+        before the answer. `SdpError` if the offer does not go with that; `offer` has the keys."""
+        self._session.security = Negotiation(srtp)
+        if self._offer is not None:
+            media = self._offer.media
+            keys = sdp.encrypted(media.cryptos, self._offer.transport, srtp)
+            self._session.security.answer(keys)
+            agreed = replace(media, cryptos=keys, srtp=self._session.security.agreed)
+            self._offer, self.offer = replace(self._offer, media=agreed), agreed
 
     @property
     def offers_while_ringing(self) -> bool:
@@ -327,7 +343,8 @@ class IncomingCall(Leg):
 
     def _reached(self, body: bytes, known: Addresses | None = None) -> Offer:
         """An offer of audio that can be sent to; raises `SdpError`."""
-        offer = sdp.parse_first(body, known)
+        srtp = self.origin.trunk.srtp if self.origin.trunk is not None else "prefer"
+        offer = sdp.parse_first(body, known, srtp)
         if not self._signalling.sends_audio_to(offer.media.ip):
             raise UnsupportedAddress("media address is of a family that is not served")
         return offer

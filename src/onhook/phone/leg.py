@@ -42,12 +42,13 @@ class Leg(RefreshingClient):
         self._looked_up_for: TransactionKey | None = None
 
     def take_trunk(self, trunk: Trunk) -> None:
-        """The trunk that this call goes or came by: its credentials and its codecs are those of the call.
+        """The trunk that this call goes or came by: its credentials, codecs and keys are those of the call.
 
-        Before the first description of ours. NoCommonCodec, an `SdpError`, if the caller offers none of them.
+        Before the first description of ours. `SdpError` if what the caller offers does not go with them.
         """
         self.authenticator = Authenticator(trunk.digest_user, trunk.password)
         self._session.codecs = tuple(SdpCodec[name] for name in trunk.codecs)
+        self._session.security.wanted = trunk.srtp
 
     # What the network does.
 

@@ -1,7 +1,8 @@
 """Session descriptions (RFC 8866) as far as a telephone call needs them. Pure.
 
-Read: one audio stream over RTP/AVP or RTP/AVPF with PCMU, PCMA and telephone-event, from an address of
-IPv4 or IPv6 (RFC 4566 5.7, RFC 5118); a host name instead of one of IPv4 is for somebody else to look up.
+Read: one audio stream over RTP/AVP or RTP/AVPF, or encrypted over RTP/SAVP or RTP/SAVPF, with PCMU, PCMA and
+telephone-event, from an address of IPv4 or IPv6 (RFC 4566 5.7, RFC 5118); a host name instead of one of
+IPv4 is for somebody else to look up.
 The parser raises nothing but the `SdpError` tree, whatever it is given. What is written is in `sdp_writer`.
 """
 
@@ -12,7 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
-from onhook.phone.errors import NamedAddress, NoCommonCodec, SdpError, UnsupportedAddress
+from onhook.phone.errors import (
+    NamedAddress,
+    NoCommonCodec,
+    NotEncrypted,
+    SdpError,
+    UnsupportedAddress,
+)
+from onhook.phone.srtp import crypto
+from onhook.phone.srtp.crypto import Agreed, Crypto
+from onhook.phone.srtp.negotiation import IN_THE_CLEAR, UNUSABLE, Policy
 
 MAX_SDP_BYTES = 8 * 1024
 """A longer description is refused."""
@@ -28,6 +38,8 @@ NOBODY = "0.0.0.0"
 """The address of a peer that does not listen at present (RFC 3264 8.4); also where it wrote `::`."""
 TRANSPORTS = ("RTP/AVP", "RTP/AVPF")
 """What audio may come over (RFC 3551, RFC 4585); feedback is asked for by none of ours."""
+SECURE_TRANSPORTS = ("RTP/SAVP", "RTP/SAVPF")
+"""The same, encrypted (RFC 3711, RFC 5124)."""
 
 
 class SdpCodec(IntEnum):
@@ -64,7 +76,8 @@ class RemoteMedia:
     6.1), and an answer may ask for another number than the offer did. `payload_types` are those of the
     codecs that are not under their static ones. `rtcp` is where it takes RTCP, None for the port above
     that of the audio (RFC 3605); `rtcp_mux` that it takes it on the port of the audio (RFC 5761), and
-    `comfort_noise` that it knows RFC 3389.
+    `comfort_noise` that it knows RFC 3389. `cryptos` are the keys that it offers (RFC 4568), as far as they
+    can be used, and `srtp` those that were agreed: None in the clear.
     """
 
     ip: str
@@ -78,6 +91,8 @@ class RemoteMedia:
     rtcp: tuple[str, int] | None = None
     rtcp_mux: bool = False
     comfort_noise: bool = False
+    cryptos: tuple[Crypto, ...] = ()
+    srtp: Agreed | None = None
 
     @property
     def payload_type(self) -> int:
@@ -110,7 +125,7 @@ class Offer:
 
     @property
     def transport(self) -> str:
-        """The proto field of the taken m= line, `RTP/AVP` or `RTP/AVPF` (RFC 8866 5.14)."""
+        """The proto field of the taken m= line, such as `RTP/AVP` (RFC 8866 5.14)."""
         return self.streams[self.taken].split()[2]
 
 
@@ -141,35 +156,55 @@ _STATIC = {int(codec): f"{codec.name}/8000" for codec in SdpCodec}
 _NO_AUDIO = RemoteMedia(NOBODY, 0, tuple(SdpCodec), direction=Direction.INACTIVE)
 
 
-def parse(body: bytes, addresses: Mapping[str, str] | None = None) -> Offer:
+def parse(body: bytes, addresses: Mapping[str, str] | None = None, srtp: Policy = "off") -> Offer:
     """Read an offer or an answer. `addresses` are those of host names that were looked up, or empty.
 
-    Raises `SdpError` when it is no session description, `NoCommonCodec` when it has no audio stream
-    for us, `UnsupportedAddress` when the audio is at no single host, and `NamedAddress` when that has
-    to be looked up.
+    Of several streams of audio the first that is of use is taken; with `prefer` the first that is encrypted,
+    if there is one. Raises `SdpError` when it is no session description, `NoCommonCodec` when it has no audio
+    stream for us, `NotEncrypted` when that has not the encryption that it has to have, `UnsupportedAddress`
+    when the audio is at no single host, and `NamedAddress` when that has to be looked up.
     """
     session, sections = _sections(_lines(body))
     streams = tuple(section.media for section in sections)
     refusal: SdpError | None = None
-    for index, section in enumerate(sections):
-        try:
-            return Offer(_audio(section, session, addresses or {}), streams, index)
-        except (NoCommonCodec, UnsupportedAddress) as error:
-            if refusal is None or section.media.startswith("audio "):
-                refusal = error
+    policies: tuple[Policy, ...] = ("require", "prefer") if srtp == "prefer" else (srtp,)
+    for policy in policies:
+        found, refusal = _taken(session, sections, addresses or {}, policy)
+        if found is not None:
+            return found
+        if isinstance(refusal, NamedAddress):
+            raise refusal
     closed = [index for index, stream in enumerate(streams) if _is_closed_audio(stream)]
     if closed and len(closed) == sum(stream.startswith("audio ") for stream in streams):
         return Offer(_NO_AUDIO, streams, closed[0])
     raise refusal or NoCommonCodec("no audio stream", 304)
 
 
-def parse_first(body: bytes, addresses: Mapping[str, str] | None = None) -> Offer:
+def _taken(
+    session: _Section, sections: Sequence[_Section], addresses: Mapping[str, str], srtp: Policy
+) -> tuple[Offer | None, SdpError | None]:
+    """The first stream that is of use; or why none is."""
+    refusal: SdpError | None = None
+    for index, section in enumerate(sections):
+        try:
+            media = _audio(section, session, addresses, srtp)
+        except (NoCommonCodec, NotEncrypted, UnsupportedAddress) as error:
+            if refusal is None or section.media.startswith("audio "):
+                refusal = error
+        else:
+            return Offer(media, tuple(each.media for each in sections), index), None
+    return None, refusal
+
+
+def parse_first(
+    body: bytes, addresses: Mapping[str, str] | None = None, srtp: Policy = "off"
+) -> Offer:
     """Read the first description of a call: its author has to listen somewhere.
 
     Later on 0.0.0.0 holds the call, and port 0; in the beginning there is nowhere to send what is to be
     heard. Raises `SdpError` as `parse` does, `UnsupportedAddress` for 0.0.0.0, `NoCommonCodec` for port 0.
     """
-    offer = parse(body, addresses)
+    offer = parse(body, addresses, srtp)
     if offer.closed:
         raise NoCommonCodec("no audio stream that is open", 304)
     if offer.media.ip == NOBODY:
@@ -228,12 +263,13 @@ def _is_closed_audio(stream: str) -> bool:
     return kind == "audio" and port == 0
 
 
-def _audio(section: _Section, session: _Section, addresses: Mapping[str, str]) -> RemoteMedia:
+def _audio(
+    section: _Section, session: _Section, addresses: Mapping[str, str], srtp: Policy
+) -> RemoteMedia:
     kind, port, protocol, formats = media_line(section.media)
     if kind != "audio" or port == 0:
         raise NoCommonCodec("no audio stream", 304)
-    if protocol not in TRANSPORTS:
-        raise NoCommonCodec("no audio stream over RTP/AVP or RTP/AVPF", 302)
+    cryptos = _cryptos(section.attributes, protocol, srtp)
     encodings = _encodings(section.attributes)
     numbers = [int(text) for text in formats if _FORMAT.fullmatch(text)]
     types = _codecs(numbers, encodings)
@@ -253,7 +289,28 @@ def _audio(section: _Section, session: _Section, addresses: Mapping[str, str]) -
         rtcp_mux="rtcp-mux" in section.attributes,
         comfort_noise=COMFORT_NOISE in numbers
         and encodings.get(COMFORT_NOISE, "CN/8000") == "CN/8000",
+        cryptos=cryptos,
     )  # fmt: skip
+
+
+def _cryptos(attributes: Sequence[str], protocol: str, srtp: Policy) -> tuple[Crypto, ...]:
+    """The keys of a stream over this protocol."""
+    if protocol not in (*TRANSPORTS, *SECURE_TRANSPORTS):
+        raise NoCommonCodec("no audio stream over RTP/AVP, RTP/AVPF or RTP/SAVP", 302)
+    return encrypted(crypto.read(attributes), protocol, srtp)
+
+
+def encrypted(cryptos: tuple[Crypto, ...], protocol: str, srtp: Policy) -> tuple[Crypto, ...]:
+    """The keys of a stream that count under this policy; raises `NotEncrypted` or `NoCommonCodec`."""
+    if srtp == "off":
+        if protocol in SECURE_TRANSPORTS:
+            raise NoCommonCodec("no audio stream over RTP/AVP or RTP/AVPF; SRTP is off", 302)
+        return ()
+    if not cryptos and protocol in SECURE_TRANSPORTS:
+        raise NotEncrypted(UNUSABLE)
+    if not cryptos and srtp == "require":
+        raise NotEncrypted(IN_THE_CLEAR)
+    return cryptos
 
 
 def _encodings(attributes: Sequence[str]) -> dict[int, str]:

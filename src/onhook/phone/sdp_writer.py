@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from onhook.phone.sdp import (
     COMFORT_NOISE,
     NOBODY,
+    SECURE_TRANSPORTS,
     TRANSPORTS,
     Direction,
     Offer,
@@ -18,6 +19,7 @@ from onhook.phone.sdp import (
     is_ipv6,
     media_line,
 )
+from onhook.phone.srtp.crypto import Crypto
 
 DTMF_PAYLOAD_TYPE = 101
 """The payload type for telephone-event in our own offers."""
@@ -40,6 +42,15 @@ class Extras:
 
 
 @dataclass(frozen=True, slots=True)
+class Encryption:
+    """The keys that we offer or answer with (RFC 4568), none in the clear; `secure`: RTP/SAVP, unless the m=
+    line is the peer's."""
+
+    cryptos: tuple[Crypto, ...] = ()
+    secure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LocalMedia:
     """Our side of the session, numeric address and port; `version` counts up with each change."""
 
@@ -50,10 +61,15 @@ class LocalMedia:
 
 
 NO_EXTRAS = Extras()
+IN_THE_CLEAR = Encryption()
 
 
 def write_answer(
-    offer: Offer, codec: SdpCodec, local: LocalMedia, direction: Direction | None = None
+    offer: Offer,
+    codec: SdpCodec,
+    local: LocalMedia,
+    direction: Direction | None = None,
+    encryption: Encryption = IN_THE_CLEAR,
 ) -> bytes:
     """The answer: takes one stream of the offer with one codec, and refuses the others."""
     media = offer.media
@@ -61,7 +77,9 @@ def write_answer(
         return _joined(_head(local) + [f"m={_refused(stream)}" for stream in offer.streams])
     wanted = direction or _answered_direction(media)
     types = {codec: media.payload_types.get(codec, int(codec))}
-    streams = _streams(offer, local.port, types, media.dtmf_payload_type, wanted, Extras.of(media))
+    streams = _streams(
+        offer, local.port, types, media.dtmf_payload_type, wanted, Extras.of(media), encryption
+    )
     return _joined(_head(local) + streams)
 
 
@@ -71,6 +89,7 @@ def write_offer(
     dtmf_payload_type: int | None = DTMF_PAYLOAD_TYPE,
     before: Offer | None = None,
     extras: Extras = NO_EXTRAS,
+    encryption: Encryption = IN_THE_CLEAR,
 ) -> bytes:
     """An offer of one audio stream, with all codecs or with those that `types` gives payload types.
 
@@ -78,7 +97,9 @@ def write_offer(
     `extras` are those that are in use.
     """
     types = types or {codec: int(codec) for codec in SdpCodec}
-    streams = _streams(before, local.port, types, dtmf_payload_type, Direction.SENDRECV, extras)
+    streams = _streams(
+        before, local.port, types, dtmf_payload_type, Direction.SENDRECV, extras, encryption
+    )
     return _joined(_head(local) + streams)
 
 
@@ -89,10 +110,13 @@ def _streams(
     dtmf_payload_type: int | None,
     direction: Direction,
     extras: Extras,
+    encryption: Encryption,
 ) -> list[str]:
     """The m= lines of an offer, ours in the place of the one that was taken, the others refused."""
-    transport = offer.transport if offer else TRANSPORTS[0]
+    own = SECURE_TRANSPORTS[0] if encryption.secure else TRANSPORTS[0]
+    transport = offer.transport if offer else own
     ours = _stream(port, transport, types, dtmf_payload_type, direction, extras)
+    ours[1:1] = [f"a={line.written()}" for line in encryption.cryptos]
     if offer is None:
         return ours
     refused = [f"m={_refused(stream)}" for stream in offer.streams]

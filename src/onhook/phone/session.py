@@ -9,7 +9,8 @@ from onhook.phone import sdp, sdp_writer
 from onhook.phone.errors import NoCommonCodec, UnsupportedAddress
 from onhook.phone.media_hosts import Addresses
 from onhook.phone.sdp import NOBODY, Offer, RemoteMedia, SdpCodec, is_ipv6
-from onhook.phone.sdp_writer import NO_EXTRAS, Extras, LocalMedia
+from onhook.phone.sdp_writer import NO_EXTRAS, Encryption, Extras, LocalMedia
+from onhook.phone.srtp.negotiation import Negotiation
 
 Writer = Callable[[LocalMedia], bytes]
 """Writes a description of our side."""
@@ -21,10 +22,12 @@ class MediaSession:
     The remote media that it hands out has the agreed codec first in `codecs`. Our description
     changes only when the address or the agreement does, and its version counts those changes. `codecs` are
     those that we talk in this call, the preferred one first; none is all of them, as the peer prefers.
+    `security` has the keys, and says whether there have to be some.
     """
 
     def __init__(self) -> None:
         self.codecs: tuple[SdpCodec, ...] = ()
+        self.security = Negotiation()
         self._local: LocalMedia | None = None
         self._media: RemoteMedia | None = None
         self._offered: Offer | None = None
@@ -48,30 +51,34 @@ class MediaSession:
 
     def answer(self, offer: Offer) -> tuple[bytes, RemoteMedia]:
         """Answer the peer's offer; keeps the codec in use if it is still offered."""
+        ours = None if offer.closed else self.security.answer(offer.media.cryptos)
         media = self._agree(offer.media)
         self._offered = offer
         if not offer.closed:
             self._dtmf = media.dtmf_payload_type
+        keys = Encryption((ours,) if ours else ())
         return self._written(
-            lambda local: sdp_writer.write_answer(offer, media.codecs[0], local)
+            lambda local: sdp_writer.write_answer(offer, media.codecs[0], local, encryption=keys)
         ), media
 
     def offer(self) -> bytes:
         """Our own offer: everything at first, what is in use later on (RFC 3264 8)."""
         media = self._media
+        keys = Encryption(self.security.offer(first=media is None), self.security.secure_transport)
         if media is None:
             ours = {codec: int(codec) for codec in self.codecs or SdpCodec}
-            return self._written(lambda local: sdp_writer.write_offer(local, ours))
+            return self._written(lambda local: sdp_writer.write_offer(local, ours, encryption=keys))
         types, dtmf, before = {media.codecs[0]: media.payload_type}, self._dtmf, self._offered
         extras = Extras.of(media)
         return self._written(
-            lambda local: sdp_writer.write_offer(local, types, dtmf, before, extras)
+            lambda local: sdp_writer.write_offer(local, types, dtmf, before, extras, keys)
         )
 
     def read(self, body: bytes, addresses: Addresses | None = None) -> Offer:
         """Read what the peer says once we have named our address; raises `SdpError`."""
         read = sdp.parse_first if self._media is None else sdp.parse
-        return chosen(self._of_our_family(read(body, addresses)), self.codecs)
+        said = read(body, addresses, self.security.policy)
+        return chosen(self._of_our_family(said), self.codecs)
 
     def _of_our_family(self, said: Offer) -> Offer:
         """Our audio stays with the family that it began with: the other has sockets of its own."""
@@ -83,6 +90,8 @@ class MediaSession:
     def take_answer(self, body: bytes, addresses: Addresses | None = None) -> RemoteMedia:
         """Read the peer's answer to our offer; raises `SdpError`."""
         offer, before = self.read(body, addresses), self._media
+        if not offer.closed:
+            self.security.take_answer(offer.media.cryptos)
         media = self._answered(self._agree(without_extras(offer.media, before)))
         if media.dtmf_payload_type is None and not offer.closed:
             self._dtmf = None
@@ -90,8 +99,10 @@ class MediaSession:
 
     def preview(self, body: bytes, addresses: Addresses | None = None) -> RemoteMedia:
         """Read what may become the answer, without agreeing to it; raises `SdpError`."""
-        said = chosen(self._of_our_family(sdp.parse_first(body, addresses)), self.codecs)
-        return self._answered(without_extras(said.media, None))
+        read = sdp.parse_first(body, addresses, self.security.policy)
+        media = without_extras(chosen(self._of_our_family(read), self.codecs).media, None)
+        keys = self.security.preview(media.cryptos)
+        return self._answered(replace(media, cryptos=(), srtp=keys))
 
     def _answered(self, media: RemoteMedia) -> RemoteMedia:
         """What an answer says, and which number its author's digits have: the one that we offered.
@@ -111,7 +122,8 @@ class MediaSession:
         if before is not None and before.codecs[0] in media.codecs:
             codec = before.codecs[0]
         others = tuple(other for other in media.codecs if other is not codec)
-        self._media = replace(media, codecs=(codec, *others))
+        keys = self.security.agreed
+        self._media = replace(media, codecs=(codec, *others), cryptos=(), srtp=keys)
         return self._media
 
     def _written(self, write: Writer) -> bytes:

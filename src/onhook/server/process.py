@@ -487,7 +487,7 @@ def _secrets_of(directory: Directory):  # type: ignore[no-untyped-def]
 
 
 def _media_figures(plane: MediaPlane) -> dict[str, float]:
-    """What an operator wants to see of the media plane: trouble shows in the last three."""
+    """What an operator wants to see of the media plane: trouble shows in the last five."""
     health = plane.health()
     return {
         "streams": health.calls,
@@ -496,6 +496,8 @@ def _media_figures(plane: MediaPlane) -> dict[str, float]:
         "skipped_rounds": health.skipped_rounds,
         "late_max_seconds": health.late_max_s,
         "commands_refused": health.refused,
+        "srtp_unauthentic_packets": health.unauthentic,
+        "srtp_replayed_packets": health.replayed,
     }
 
 

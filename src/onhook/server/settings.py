@@ -198,6 +198,11 @@ class Settings(BaseSettings):
         description="Where the first audio of a call that comes in may come from: signalled, the "
         "addresses of its SDP and its signalling; any, everywhere, which lets strangers in.",
     )
+    srtp: Literal["off", "prefer", "require"] = Field(
+        "prefer",
+        description="Encrypted audio (SRTP) of calls that come in by no trunk: prefer takes it where it is "
+        "offered, require takes no other call, off refuses it.",
+    )
     data: Path = Field(Path("onhook-data"), description="The data directory.")
     database_url: SecretStr = Field(
         SecretStr(""),

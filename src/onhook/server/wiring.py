@@ -90,7 +90,13 @@ def call_control(opened: Openings) -> CallControl:
     register = CallRegister()
     return CallControl(
         register,
-        Arrivals(services, register, settings.country, registered=opened.watch.registered),
+        Arrivals(
+            services,
+            register,
+            settings.country,
+            registered=opened.watch.registered,
+            srtp=settings.srtp,
+        ),
         Switchboard(services, register, Placing(services, preparation, callees, register)),
     )
 

@@ -123,6 +123,8 @@ class ContextColumn(JsonColumn[NotificationContext]):
             found["format"] = value.format
         if value.sip_reason:
             found["sip_reason"] = value.sip_reason
+        if value.srtp:
+            found["srtp"] = value.srtp
         if value.parting:
             found["parting"] = dict(value.parting)
         if value.media:
@@ -145,6 +147,7 @@ class ContextColumn(JsonColumn[NotificationContext]):
             str(found.get("received_s", "")),
             str(found.get("format", "")),
             str(found.get("sip_reason", "")),
+            str(found.get("srtp", "")),
             _fields(found.get("parting")),
             _fields(found.get("media")),
             _fields(found.get("peer_media")),

@@ -82,6 +82,8 @@ class NotificationContext:
     """How its application is told: ``json``; empty is as a form."""
     sip_reason: str = ""
     """The Reason header with which the other side ended the call, made safe; empty if it gave none."""
+    srtp: str = ""
+    """The suite by which the audio of its first phone was encrypted last; empty in the clear."""
     parting: Fields = field(default=(), repr=False)
     """Headers of the application for the BYE, or for the response that rejects the call, while that is under
     way."""

@@ -15,6 +15,7 @@ from onhook.testing.recording import Recording
 from onhook.testing.reports import Reports
 from onhook.testing.rtp import FRAME_MS, FRAME_SAMPLES, RtpPacket
 from onhook.testing.sip_text import Address
+from onhook.testing.srtp import Encryption
 
 _LATE_FRAMES = 10  # further behind than this, the frames are skipped instead of sent in a burst
 
@@ -70,6 +71,8 @@ class Audio:
         """The last packets sent, at most 500, each with the time at which it was sent."""
         self.talk = talk
         """Send silence when there is nothing to say; what `start` and `say` wake looks at it."""
+        self.encryption: Encryption | None = None
+        """Of what is sent and received, if the phone has any."""
         self.frame_ms = frame_ms
         """How much sound a packet has; to be changed before `start`."""
         self._loop = asyncio.get_running_loop()
@@ -183,7 +186,9 @@ class Audio:
         opened: list[DatagramSocket] = []
 
         def receive(data: bytes, at_s: float, source: Address) -> None:
-            if self.reports is None or self.reports.arrives(data, at_s):
+            if self.encryption is not None and not 192 <= (data[1:2] or b"\0")[0] <= 223:
+                data = self.encryption.open(data)
+            if data and (self.reports is None or self.reports.arrives(data, at_s)):
                 self.recording.add_datagram(data, at_s, source, opened[0].address[1])
 
         opened.append(DatagramSocket.open(self._host, receive, even=True))
@@ -245,7 +250,9 @@ class Audio:
             payload_type, self._seq, timestamp, self._ssrc, payload, self._marker,
             self._loop.time(), self._sender.address, self._sender.address[1],
         )  # fmt: skip
-        self._put(packet.to_bytes(), route.address)
+        data = packet.to_bytes()
+        sealed = data if self.encryption is None else self.encryption.seal(data)
+        self._put(sealed, route.address)
         self._seq = (self._seq + 1) % 0x10000
         self._marker = False
         self.sent.append(packet)

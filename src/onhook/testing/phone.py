@@ -46,6 +46,7 @@ from onhook.testing.sdp_text import EVENTS, SdpTextError
 from onhook.testing.seen_call import WAIT_S, PhoneError, PhoneTimeout
 from onhook.testing.session import Session
 from onhook.testing.sip_text import Address, Headers, SipMessage, SipTextError
+from onhook.testing.srtp import Encryption, SrtpPolicy
 from onhook.testing.taken import TakenDialog
 
 USER_AGENT = "Onhook-test-phone"
@@ -87,7 +88,16 @@ class Phone:
     or refused, and what `on_call` raised is raised.
     """
 
-    def __init__(self, number: str = "+6598765432", *, host: str = "127.0.0.1", port: int = 0):
+    def __init__(
+        self,
+        number: str = "+6598765432",
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        srtp: SrtpPolicy = "off",
+    ):
+        self.srtp: SrtpPolicy = srtp
+        """Whether calls from now on are encrypted; needs pylibsrtp, which has to be installed for it."""
         self.number = number
         """The phone's own number: the user part of From and Contact."""
         self.unreadable = 0
@@ -206,6 +216,7 @@ class Phone:
             frame_ms=ptime_ms,
             network=network,
         )
+        audio.encryption = self._encryption()
         session = Session(audio, names, types)
         session.speech = None if isinstance(talk, bool) else talk
         body = session.offer() if offer else b""
@@ -384,6 +395,7 @@ class Phone:
     def _ring(self, wire: Wire, invite: SipMessage, at_s: float, source: Address) -> None:
         """Make a call of an INVITE, and tell those who wait for one."""
         audio = Audio(self._host, _types_of(invite), talk=False, other_port=False)
+        audio.encryption = self._encryption()
         session = Session(audio, (*LAWS, EVENTS), sdp_text.PAYLOAD_TYPES)
         log = CallLog()
         tag = secrets.token_hex(6)
@@ -397,6 +409,9 @@ class Phone:
         self._arrived.set()
         if self.on_call is not None:
             self._begin(self.on_call, call)
+
+    def _encryption(self) -> Encryption | None:
+        return None if self.srtp == "off" else Encryption(self.srtp)
 
     def _next(self, called: str | None) -> IncomingPhoneCall | None:
         for at, call in enumerate(self._waiting):

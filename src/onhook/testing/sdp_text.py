@@ -6,9 +6,10 @@ Errors: SdpTextError (a ValueError) for everything that cannot be read.
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from onhook.testing.sip_text import Address
+from onhook.testing.srtp import CryptoText
 
 EVENTS = "telephone-event"
 PAYLOAD_TYPES: Mapping[str, int] = {  # RFC 3551 table 4; the dynamic ones as phones choose them
@@ -38,6 +39,9 @@ class AudioDescription:
     payload_types: Mapping[int, str]
     """The name of each payload type, in the order of the m= line; unknown ones are left out."""
     direction: str = "sendrecv"
+    transport: str = "RTP/AVP"
+    cryptos: tuple[CryptoText, ...] = field(default=(), repr=False)
+    """The keys in it (RFC 4568)."""
 
     def codec_of(self, wanted: Sequence[str]) -> tuple[int, str] | None:
         """Return number and name of the first payload type whose codec is among `wanted`."""
@@ -61,8 +65,10 @@ def write(
     version: int = 1,
     direction: str = "sendrecv",
     ptime_ms: int = 20,
+    transport: str = "RTP/AVP",
+    cryptos: Sequence[str] = (),
 ) -> bytes:
-    """Write an offer or an answer with one audio stream.
+    """Write an offer or an answer with one audio stream; `cryptos` are whole lines of its keys.
 
     `codecs` are names in order of preference, `telephone-event` among them if wanted; each must
     have its number in `payload_types` (KeyError otherwise).
@@ -76,7 +82,8 @@ def write(
         "s=-",
         f"c={where}",
         "t=0 0",
-        f"m=audio {port} RTP/AVP {' '.join(map(str, numbers))}",
+        f"m=audio {port} {transport} {' '.join(map(str, numbers))}",
+        *cryptos,
         *(f"a=rtpmap:{payload_types[name]} {name}/{_CLOCKS.get(name, '8000')}" for name in codecs),
     ]
     if EVENTS in codecs:
@@ -95,7 +102,7 @@ def parse(body: bytes) -> AudioDescription:
     except UnicodeDecodeError as error:
         raise SdpTextError("not UTF-8") from error
     session, audio = _sections(lines)
-    found = re.fullmatch(r"audio (\d{1,5})(?:/\d+)? RTP/AVP((?: \d{1,3})+)", audio[0])
+    found = re.fullmatch(r"audio (\d{1,5})(?:/\d+)? (RTP/S?AVPF?)((?: \d{1,3})+)", audio[0])
     if found is None:
         raise SdpTextError("an m=audio line that is not plain RTP")
     host = _connection(audio) or _connection(session)
@@ -103,9 +110,13 @@ def parse(body: bytes) -> AudioDescription:
     if host is None or not 0 < port < 65536:
         raise SdpTextError("no address, or a port that refuses the stream")
     names = _STATIC_NAMES | _rtpmaps(audio)
-    types = {number: names[number] for number in map(int, found[2].split()) if number in names}
+    types = {number: names[number] for number in map(int, found[3].split()) if number in names}
     return AudioDescription(
-        (host, port), types, _direction(audio) or _direction(session) or "sendrecv"
+        (host, port),
+        types,
+        _direction(audio) or _direction(session) or "sendrecv",
+        found[2],
+        tuple(key for line in audio if (key := CryptoText.parse(line.strip()))),
     )
 
 

@@ -44,19 +44,26 @@ class Session:
 
     def offer(self, direction: str = "sendrecv") -> bytes:
         """Describe everything that the phone has."""
-        return self._write(self.codecs, self._payload_types, direction)
+        keys = self.audio.encryption
+        lines = keys.offer() if keys else []
+        transport = keys.transport if keys else "RTP/AVP"
+        return self._write(self.codecs, self._payload_types, direction, transport, lines)
 
     def answer(self, offer: AudioDescription) -> bytes | None:
-        """Describe the first codec of the offer that the phone has; None if it has none."""
+        """Describe the first codec of the offer that the phone has; None if it has none, or has not the
+        keys that it would need."""
         chosen = offer.codec_of([name for name in self.codecs if name != EVENTS])
-        if chosen is None:
+        keys = self.audio.encryption
+        lines = keys.answer(offer.cryptos) if keys else []
+        if chosen is None or lines is None or (not lines and "SAVP" in offer.transport):
             return None
         number, name = chosen
         codecs, types = [name], {name: number}
         if offer.events_type is not None and EVENTS in self.codecs:
             codecs.append(EVENTS)
             types[EVENTS] = self.answered_types.get(EVENTS, offer.events_type)
-        return self._write(codecs, types, _MIRRORED.get(offer.direction, offer.direction))
+        direction = _MIRRORED.get(offer.direction, offer.direction)
+        return self._write(codecs, types, direction, offer.transport, lines)
 
     def take(self, media: AudioDescription | None) -> None:
         """Send sound as the other side's description asks for it, or none if it wants none."""
@@ -65,6 +72,8 @@ class Session:
         chosen = media.codec_of([name for name in self.codecs if name in SILENCE])
         if chosen is None:
             return
+        if self.audio.encryption is not None:
+            self.audio.encryption.take(media.cryptos)
         if media.direction in ("sendonly", "inactive"):
             self.audio.pause()
             return
@@ -75,11 +84,19 @@ class Session:
             self.audio.say(self.speech)
             self.speech = None
 
-    def _write(self, codecs: Sequence[str], types: Mapping[str, int], direction: str) -> bytes:
+    def _write(
+        self,
+        codecs: Sequence[str],
+        types: Mapping[str, int],
+        direction: str,
+        transport: str,
+        cryptos: Sequence[str],
+    ) -> bytes:
         self._version += 1  # RFC 3264 8: each new description of the session has the next one
         host, port = self.audio.address
         self.audio.recording.learn({types[name]: name for name in codecs})
         return sdp_text.write(
             (_NOWHERE[":" in host] if self.nowhere else host, port), codecs, types,
             session_id=1, version=self._version, direction=direction, ptime_ms=self.audio.frame_ms,
+            transport=transport, cryptos=cryptos,
         )  # fmt: skip

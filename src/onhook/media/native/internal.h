@@ -186,6 +186,7 @@ struct call {
     unsigned digit_count;
     bool owes_first, owes_timeout, owes_closed, owes_report;
     struct plane_stats stats;
+    uint64_t told_unauthentic, told_replayed; /* of those: what the plane's figures have */
 };
 
 struct member {
@@ -292,6 +293,7 @@ struct plane {
     _Alignas(CACHE_LINE) _Atomic uint64_t seen_calls;
     _Atomic uint64_t skipped_rounds;
     _Atomic uint64_t refused;
+    _Atomic uint64_t unauthentic, replayed;
     _Atomic int64_t late_max_ns;
     _Atomic int32_t scheduling;
 };
@@ -468,6 +470,9 @@ void free_all_keys(struct plane *p);
 bool protect(struct plane *p, struct call *call, const struct key_handles *asked);
 void use_next_key(struct plane *p, struct call *call);
 void release_keys(struct plane *p, struct call *call);
+
+/* The figures of all calls. */
+void count_refused(struct plane *p, struct call *call);
 
 /* The next frame of a segment, to be read by us and not by the kernel alone. NULL: it is not there any more. */
 const uint8_t *next_frame(struct plane *p, struct call *call, const struct segment *segment);

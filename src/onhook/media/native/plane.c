@@ -198,4 +198,6 @@ void plane_health(const plane *p, struct plane_health *out)
     out->late_max_ns = atomic_load(&p->late_max_ns);
     out->scheduling = atomic_load(&p->scheduling);
     out->refused = atomic_load(&p->refused);
+    out->unauthentic = atomic_load(&p->unauthentic);
+    out->replayed = atomic_load(&p->replayed);
 }

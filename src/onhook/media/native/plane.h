@@ -151,6 +151,8 @@ struct plane_health {
     int64_t late_max_ns;     /* the latest that a tick ever began */
     int32_t scheduling;      /* enum plane_scheduling */
     uint64_t refused;        /* commands that the thread could not make sense of: a fault of ours */
+    uint64_t unauthentic;    /* of all calls so far, as in plane_stats; likewise */
+    uint64_t replayed;
 };
 
 /* Start the thread. -EINVAL, -ENOMEM, -EMFILE, -EAGAIN. */

@@ -145,6 +145,18 @@ void use_next_key(struct plane *p, struct call *call)
         release_key_of(p, &srtp->old_receive);
 }
 
+void count_refused(struct plane *p, struct call *call)
+{
+    uint64_t unauthentic = call->stats.unauthentic - call->told_unauthentic;
+    uint64_t replayed = call->stats.replayed - call->told_replayed;
+    if (!(unauthentic | replayed))
+        return;
+    atomic_fetch_add_explicit(&p->unauthentic, unauthentic, memory_order_relaxed);
+    atomic_fetch_add_explicit(&p->replayed, replayed, memory_order_relaxed);
+    call->told_unauthentic += unauthentic;
+    call->told_replayed += replayed;
+}
+
 void release_keys(struct plane *p, struct call *call)
 {
     release_key_of(p, &call->srtp.send);

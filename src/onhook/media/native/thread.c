@@ -52,6 +52,7 @@ void serve_slot(struct plane *p, struct slot *slot)
                 receive(p, call);
             watch_silence(p, call);
             show_figures(call);
+            count_refused(p, call);
         }
         if (call->recorder.count)
             recorder_advance(&call->recorder, sample_clock(p));
