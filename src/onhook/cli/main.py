@@ -21,6 +21,7 @@ from onhook.cli.application_commands import (
     NumberFormat,
     OwnFormat,
 )
+from onhook.cli.doctor_command import doctor
 from onhook.cli.listing import call_commands, notification_commands
 from onhook.cli.running import Data, Json, VoicesDir, doc, fail, run, settings_of
 
@@ -50,6 +51,7 @@ app.add_typer(notification_commands, name="notifications")
 app.add_typer(voice_commands.commands, name="voice")
 app.command("voices")(voice_commands.list_voices)
 app.command("say")(voice_commands.say)
+app.command("doctor")(doctor)
 
 
 @app.callback()
