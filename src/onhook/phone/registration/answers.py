@@ -87,6 +87,7 @@ def service_route(response: Response) -> tuple[str, ...]:
         values = response.values("service-route")
         for value in values:
             grammar.sip_uri(grammar.name_addr(value).uri)
+            value.index("<")  # as Route has it (RFC 3261 20.34)
     except ValueError:
         return ()
     fits = len(values) <= MAX_ROUTES and sum(map(len, values)) <= MAX_ROUTE_CHARS
