@@ -3,6 +3,7 @@
 PY := .venv/bin/python
 SIPP := sipp=sip-tester
 SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2 debootstrap=debootstrap
+KAMAILIO := kamailio=kamailio
 ASTERISK := /var/cache/onhook/asterisk
 PHP := php=php-cli
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'
@@ -30,7 +31,7 @@ test:  ## all tests
 	@$(PARALLEL) tests/media; media=$$?; $(PARALLEL) --ignore tests/media && exit $$media
 
 slow:  ## what takes long: tests marked slow, 20 kills, softphones and an exchange
-	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(SOFTPHONES) $(PHP)
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(SOFTPHONES) $(PHP) $(KAMAILIO)
 	@scripts/client_tools.sh
 	@$(PY) -m pytest -q -m slow
 	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20

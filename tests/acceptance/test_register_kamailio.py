@@ -1,6 +1,7 @@
 """Registered with Kamailio, and called through it."""
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,8 +28,8 @@ loadmodule "tm.so"
 loadmodule "sl.so"
 loadmodule "rr.so"
 loadmodule "pv.so"
-loadmodule "maxfwd.so"
 loadmodule "siputils.so"
+loadmodule "textops.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
@@ -49,7 +50,9 @@ request_route {{
         exit;
     }}
     if (is_method("CANCEL")) {{
-        t_check_trans() && t_relay();
+        if (t_check_trans()) {{
+            t_relay();
+        }}
         exit;
     }}
     record_route();
@@ -77,7 +80,8 @@ async def kamailio(directory: Path) -> AsyncIterator[int]:
     try:
         yield port
     finally:
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
         await process.wait()
 
 
