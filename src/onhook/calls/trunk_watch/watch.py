@@ -70,18 +70,24 @@ class TrunkWatch:
         self._ending: dict[str, TrunkKeeper] = {}
         self._shown: dict[str, tuple[TrunkState, float]] = {}
         self._over = False
+        self._looking = asyncio.Lock()
         self._all_gone = asyncio.Event()
         self._looked_s = clock.now_s()
         self._failing = False
 
     async def run(self) -> None:
         """Looks every second, until it is cancelled."""
-        while True:
+        while not self._over:
             await self.look()
             await asyncio.sleep(EVERY_S)
 
     async def look(self) -> None:
-        """Takes over what was changed, and writes down what is known."""
+        """Takes over what was changed, and writes down what is known; nothing any more after the end."""
+        async with self._looking:
+            if not self._over:
+                await self._look()
+
+    async def _look(self) -> None:
         try:
             ways = {way.name: way.trunk for way in await self._ways_out()}
             mine = await self._claims.take(ways)
@@ -115,7 +121,8 @@ class TrunkWatch:
                 await self._all_gone.wait()
         except TimeoutError:
             log.warning("trunk_registration_left", trunks=sorted(self._ending))
-        await self._forget(kept)
+        async with self._looking:
+            await self._forget(kept)
 
     def close(self) -> None:
         """Stops everything without a word to anybody."""
