@@ -9,7 +9,7 @@ from acceptance.harness import Callee, Customer
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
 from onhook.testing.phone_call import PhoneCall
-from onhook.testing.sip_text import SipMessage
+from onhook.testing.sip_text import Address, SipMessage
 
 OURS = (("Supported", "timer"), ("Session-Expires", "90"))
 THEIRS = (("Supported", "timer"), ("Session-Expires", "90;refresher=uac"))
@@ -69,7 +69,7 @@ async def _we_refresh(customer: Customer) -> None:
     call, session, _ = await held(customer, *OURS)
     await asyncio.sleep(FIVE_MINUTES_S)
     refreshes = [
-        seen for seen in call.messages if not seen.sent and seen.message.method == "INVITE"
+        seen for seen in call.messages if not seen.sent and seen.message.method == "UPDATE"
     ]
     assert len(refreshes) == 6, "one each 45 s"
     assert len(origins(call)) == 1, "nothing changes by them"
@@ -111,7 +111,13 @@ async def _the_caller_stops(customer: Customer) -> None:
 async def _refreshes_are_lost(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours do not arrive; everything else does."""
     call, session, _ = await held(customer, *OURS)
-    monkeypatch.setattr(call._dialog, "_on_reinvite", lambda message, source: None)
+    arrives = call._dialog.on_request
+
+    def on_request(message: SipMessage, at_s: float, source: Address) -> None:
+        if message.method != "UPDATE":
+            arrives(message, at_s, source)
+
+    monkeypatch.setattr(call._dialog, "on_request", on_request)
     answered_s = time.monotonic()
     ended = await call.ended(timeout_s=100)
     assert ended.how is How.BYE_RECEIVED

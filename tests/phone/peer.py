@@ -109,7 +109,8 @@ class Peer(asyncio.DatagramProtocol):
     def __init__(self, server: tuple[str, int]) -> None:
         self.server = server
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
-        self._numbered: dict[tuple[str, str], tuple[int, str]] = {}
+        self._numbered: dict[tuple[str, str], int] = {}
+        self._branches: set[str] = set()
         self.out_of_order: list[str] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -131,12 +132,15 @@ class Peer(asyncio.DatagramProtocol):
         number, method = message["CSeq"].split()
         if method in ("ACK", "CANCEL"):
             return
-        key, branch = (message["Call-ID"], message["To"]), message["Via"].partition("branch=")[2]
-        before, known = self._numbered.get(key, (-1, ""))
-        if branch != known and int(number) <= before:
+        branch = message["Via"].partition("branch=")[2]
+        if branch in self._branches:
+            return
+        self._branches.add(branch)
+        key = (message["Call-ID"], message["To"])
+        before = self._numbered.get(key, -1)
+        if int(number) <= before:
             self.out_of_order.append(f"{message['CSeq']} after {before}")
-        if int(number) >= before:
-            self._numbered[key] = (int(number), branch)
+        self._numbered[key] = max(before, int(number))
 
     def send(self, message: str | bytes) -> None:
         data = message if isinstance(message, bytes) else message.encode()

@@ -20,6 +20,12 @@ ACTIONS: dict[str, Callable[[Callee, Dialler], object]] = {
     "183": lambda callee, dialler: callee.respond(183, SDP),
     "183 of another": lambda callee, dialler: callee.respond(183, SDP, tag="other"),
     "200": lambda callee, dialler: callee.respond(200, SDP),
+    "183 reliably": lambda callee, dialler: callee.respond(
+        183, SDP, headers=("Require: 100rel", "RSeq: 7")
+    ),
+    "200 to refresh": lambda callee, dialler: callee.respond(
+        200, SDP, headers=("Session-Expires: 90;refresher=uac", "Allow: UPDATE")
+    ),
     "200 to be refreshed": lambda callee, dialler: callee.respond(
         200, SDP, headers=("Session-Expires: 90;refresher=uas",)
     ),

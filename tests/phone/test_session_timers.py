@@ -1,5 +1,7 @@
 """Session timers on the wire (RFC 4028): scripted peers, and time that passes when told."""
 
+from dataclasses import replace
+
 import pytest
 
 from onhook.phone import SipCause
@@ -160,6 +162,33 @@ async def test_the_peer_refreshes_for_twenty_minutes() -> None:
                 assert origin(final) == origin(first)
             await on.peer.quiet()
         assert "session_lost" not in on.owner.names
+        on.clock.advance(60)  # the next one is lost
+        on.peer.answer(await on.peer.request("BYE"))
+        assert await on.owner.until("session_lost") == LOST
+        on.clock.advance(60)
+
+
+async def test_a_call_whose_process_dies_with_a_refresh_out_is_hung_up_with_a_higher_number() -> (
+    None
+):
+    async with line() as before:
+        caller = Caller(before.peer)
+        await caller.established(headers=(*timer(90), *WITH_UPDATE))
+        stored = before.owner.call.record()  # the refresh leaves, and is not written any more
+        before.clock.advance(45)
+        refresh = await before.peer.request("UPDATE")
+        written = before.owner.call.record()
+    for record in (stored, written):
+        async with line() as after:
+            after.endpoint.hangup_orphan(
+                replace(record, destination=after.peer.address), lambda cause: None
+            )
+            bye = await after.peer.request("BYE")
+            assert int(bye["CSeq"].split()[0]) > int(refresh["CSeq"].split()[0])
+            assert bye["Reason"].startswith("Q.850;cause=41")
+            after.peer.answer(bye)
+            await after.peer.quiet()
+            after.clock.advance(60)
 
 
 async def test_a_peer_that_stops_refreshing_is_hung_up_before_the_session_is_over() -> None:

@@ -78,7 +78,7 @@ class Dialog:
         elif message.method == "INVITE":
             self._on_reinvite(message, source)
         elif message.method in _ANSWERED_WITH_200:
-            self._respond(message, 200, "OK", source)
+            self._respond(message, 200, "OK", source, _agreed_timer(message))
         else:
             self._respond(message, 501, "Not Implemented", source, (("Allow", ALLOW),))
 

@@ -6,6 +6,9 @@ from onhook.phone.dialog import SipDialog
 from onhook.phone.invite import MAX_FORKS, OutgoingInvite
 from onhook.phone.message import Response
 
+MAX_RELIABLE = 100
+"""So many reliable responses of a phone are acknowledged while it rings."""
+
 
 @dataclass(slots=True)
 class EarlyDialog:
@@ -16,15 +19,16 @@ class EarlyDialog:
     readable: bool
     body: bytes = b""
     rseq: int = 0
+    taken: int = 0
     settled: bool = False
     renegotiated: bool = False
 
     def takes(self, rseq: int) -> bool:
         """Whether a reliable response is the next one; one that came again, or too early, is dropped
-        (RFC 3262 4)."""
-        if self.rseq and rseq != self.rseq + 1:
+        (RFC 3262 4), and so are those beyond `MAX_RELIABLE`, for each costs a PRACK."""
+        if self.taken == MAX_RELIABLE or (self.rseq and rseq != self.rseq + 1):
             return False
-        self.rseq = rseq
+        self.rseq, self.taken = rseq, self.taken + 1
         return True
 
 
