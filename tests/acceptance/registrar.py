@@ -6,6 +6,7 @@ It shares nothing with the code under test but the digest of the test phone.
 import asyncio
 import re
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -150,7 +151,10 @@ class _Udp(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def registrar(**settings: object) -> AsyncIterator[Registrar]:
+async def registrar(
+    tls: ssl.SSLContext | None = None, **settings: object
+) -> AsyncIterator[Registrar]:
+    """With `tls`, what comes over TCP is TLS."""
     made = Registrar(**settings)  # type: ignore[arg-type]
     loop = asyncio.get_running_loop()
     where = ("127.0.0.1", made.port)
@@ -165,7 +169,7 @@ async def registrar(**settings: object) -> AsyncIterator[Registrar]:
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    made._server = await asyncio.start_server(connected, *where)
+    made._server = await asyncio.start_server(connected, *where, ssl=tls)
     try:
         yield made
     finally:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from onhook.cli import trunks
 from onhook.cli.trunk_health import health_of_all
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
+from phone.authority import Authority
 
 STRANGERS = {"trusted_peers": "192.0.2.0/24"}
 
@@ -72,6 +74,27 @@ async def test_it_registers_refreshes_and_takes_it_back_at_the_end(
         server.process.terminate()
         await at.forgotten()
         assert await server.stopped() == 0
+
+
+async def test_over_tls_it_registers_with_nobody_else(
+    start: Callable[..., Onhook], tmp_path: Path
+) -> None:
+    """The Contact says TLS; a certificate of another name is refused, and the log says so."""
+    authority = Authority(tmp_path)
+    context = authority.issue("127.0.0.1").context()
+    async with (
+        registrar(tls=context) as at,
+        registrar(tls=authority.issue("carrier.example").context()) as other,
+    ):
+        server = start()
+        await add(server, at, transport="tls", ca_file=authority.file)
+        await at.registered()
+        assert at.transports == {"TLS"}
+        assert at.registers()[-1]["Contact"].partition(">")[0].endswith(";transport=tls")
+        await trunks.change(server.data, trunks.Given("carrier", f"127.0.0.1:{other.port}"))
+        await at.forgotten()
+        assert (await logged(server, "trunk_registration_failed"))["sip_code"] is None
+        assert other.asked == []
 
 
 async def test_a_trunk_that_is_removed_is_no_longer_registered(

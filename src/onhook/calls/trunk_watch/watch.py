@@ -121,8 +121,13 @@ class TrunkWatch:
                 await self._all_gone.wait()
         except TimeoutError:
             log.warning("trunk_registration_left", trunks=sorted(self._ending))
-        async with self._looking:
-            await self._forget(kept)
+        try:
+            async with asyncio.timeout(TAKEN_BACK_S), self._looking:
+                await self._forget(kept)
+        except (
+            TimeoutError
+        ):  # a database that hangs; whoever wants the trunks waits for our lease then
+            log.warning("trunks_not_let_go", trunks=sorted(kept))
 
     def close(self) -> None:
         """Stops everything without a word to anybody."""
