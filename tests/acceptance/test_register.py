@@ -93,7 +93,9 @@ async def test_over_tls_it_registers_with_nobody_else(
         assert at.registers()[-1]["Contact"].partition(">")[0].endswith(";transport=tls")
         await trunks.change(server.data, trunks.Given("carrier", f"127.0.0.1:{other.port}"))
         await at.forgotten()
-        assert (await logged(server, "trunk_registration_failed"))["sip_code"] is None
+        failed = await logged(server, "trunk_registration_failed")
+        assert failed["sip_code"] is None
+        assert "certificate" in failed["hint"], failed["hint"]
         assert other.asked == []
 
 

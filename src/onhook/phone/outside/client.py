@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from onhook.phone.addresses import Address
+from onhook.phone.addresses import Address, TcpAddress
 from onhook.phone.digest import Authenticator
 from onhook.phone.message import MAGIC_COOKIE, Response
 from onhook.phone.outside.request import OutsideRequest, Sending, write
@@ -38,6 +38,9 @@ class OutsideSignalling(Protocol):
     def not_there(self, trunk: Trunk, address: Address) -> None:
         """An address of a trunk did not answer: it is to come last for a while."""
 
+    def no_connection_because(self, peer: Address) -> str:
+        """Why a peer could not be reached over a connection, in words for an operator."""
+
     def sent_by(self, peer: Address) -> str:
         """Our host and port as this peer can reach them."""
 
@@ -57,13 +60,15 @@ class OutsideSignalling(Protocol):
 class Outcome:
     """What came of a request: the response, and who gave it in what time; None if nobody did.
 
-    `unanswered` says why its challenge was not answered: a clause about the peer, or empty.
+    `unanswered` says why its challenge was not answered, `unreached` why there was no connection: clauses
+    about the peer, or empty.
     """
 
     response: Response | None
     address: Address | None = None
     round_trip_s: float = 0.0
     unanswered: str = ""
+    unreached: str = ""
 
     @property
     def status(self) -> int:
@@ -152,11 +157,13 @@ class TrunkClient:
         """Whether the request is to be sent once more, with credentials."""
         return self._authenticator.take(response, tried)
 
-    def absent(self, address: Address) -> None:
-        """An address did not answer."""
+    def absent(self, address: Address) -> str:
+        """An address did not answer; why there was no connection, if it takes one."""
         if address == self._preferred:
             self._preferred = None
         self._signalling.not_there(self.trunk, address)
+        over_tcp = isinstance(address, TcpAddress)
+        return self._signalling.no_connection_because(address) if over_tcp else ""
 
     def wait(self, last: bool, callback: Callable[[], None]) -> TimerHandle | None:
         """How long an address has; None is as long as the transaction takes."""
@@ -241,9 +248,11 @@ class _Asking:
         round_trip_s: float,
     ) -> None:
         if response is None or response.status == 503:
-            self._client.absent(address)
+            why = self._client.absent(address)
             if response is not None:
                 self._last = Outcome(response, address, round_trip_s)
+            elif self._last.response is None:
+                self._last = Outcome(None, unreached=why)
             self._next()
         elif self._client.take_challenge(response, tried):
             self._send(address, (*tried, response.status))

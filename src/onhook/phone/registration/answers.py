@@ -94,11 +94,13 @@ def service_route(response: Response) -> tuple[str, ...]:
     return tuple(values) if fits and all(value.isprintable() for value in values) else ()
 
 
-def why(status: int, unanswered: str = "") -> str:
-    """What a failed registration means, and what to do; `status` 0 is no answer, `unanswered` why its
-    challenge was not answered."""
+def why(status: int, reason: str = "") -> str:
+    """What a failed registration means, and what to do; `status` 0 is no answer. `reason` is a clause, if
+    one is known: why its challenge was not answered, or why there was no connection."""
     if status in (401, 407):
-        return f"The registrar wants to know us, and {unanswered or 'asks again'}: {_CREDENTIALS}"
+        return f"The registrar wants to know us, and {reason or 'asks again'}: {_CREDENTIALS}"
+    if status == 0 and reason:
+        return f"{_HINTS[0]} Of the last one: {reason}."
     if status in _HINTS:
         return _HINTS[status]
     if 300 <= status < 400:

@@ -181,7 +181,7 @@ class TrunkRegistration:
             self._client.ask(forget(self.trunk, found), lambda outcome: None)
 
     def _failure(self, status: int, retry_s: float) -> Answer:
-        hint = why(status, self._last.unanswered)
+        hint = why(status, self._last.unanswered or self._last.unreached)
         return Answer(status, self._last.round_trip_s, hint, retry_s)
 
     def _stop_timer(self) -> None:
