@@ -222,3 +222,16 @@ def test_the_hosts_file_is_read_again_when_it_changes(tmp_path) -> None:  # type
     path.unlink()
     assert hosts.addresses("pbx.lan") == ()
     assert hosts.addresses("localhost") == ("127.0.0.1", "::1")
+
+
+async def test_whatever_goes_wrong_whoever_waits_hears() -> None:
+    class Broken(Told):
+        async def hosts(self, name: str) -> Found[str]:
+            raise RuntimeError("nobody thought of this")
+
+    locator = made(Broken(), Now())
+    with capture_logs() as log:
+        async with asyncio.timeout(30):
+            assert await locator.located(PBX) == ()
+    assert [event["event"] for event in log] == ["sip_locating_failed"]
+    locator.close()

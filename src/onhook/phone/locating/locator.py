@@ -121,7 +121,11 @@ class Locator:
         self._waiting.clear()
 
     async def _find(self, target: Target) -> None:
-        found = await self._found(target)
+        found: Plan | None = None
+        try:
+            found = await self._found(target)
+        except Exception:  # the root of the task: who waits for it has to hear something
+            log.exception("sip_locating_failed", host=target.host)
         addresses = self._in_order(found) if found else ()
         for on_found in self._waiting.pop(target, ()):
             try:
