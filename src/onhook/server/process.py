@@ -34,7 +34,7 @@ from onhook.calls.charging import Charging
 from onhook.calls.clock import SettledClock
 from onhook.calls.deliveries import Attempts, hand_over_replays, progress_of
 from onhook.calls.directory import Directory
-from onhook.calls.inbound.names import SystemNames
+from onhook.calls.inbound.names import LocatedNames
 from onhook.calls.inbound.watch import InboundWatch
 from onhook.calls.journal import Journal
 from onhook.calls.preparation import MessageReader, Preparation
@@ -275,7 +275,9 @@ class Server:
         self, stack: AsyncExitStack, directory: Directory, endpoint: SipEndpoint
     ) -> None:
         """The trunks that calls come by are known before the first call is, unless a name is slow."""
-        watch = InboundWatch(directory.ways_out, SystemNames(), endpoint.take_calls_of)
+        watch = InboundWatch(
+            directory.ways_out, LocatedNames(endpoint.locator), endpoint.take_calls_of
+        )
         _in_background(stack, watch.run())
         await watch.looked(_NAMES_S)
 
