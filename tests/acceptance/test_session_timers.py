@@ -102,8 +102,8 @@ async def _the_caller_stops(customer: Customer) -> None:
     refreshed_s = time.monotonic()
     ended = await call.ended(timeout_s=100)
     assert ended.how is How.BYE_RECEIVED
-    assert 59 < ended.at_s - refreshed_s < 90, "before the end of the session"
-    assert ended.reason == "Session timer expired"
+    assert 45 < ended.at_s - refreshed_s < 90, "after a refresh was due, before the session is over"
+    assert ended.reason.startswith("SIP;cause=408;")
     told = await customer.receiver.next(session=session, call_state="ended")
     assert (told["ended_by"], told["cause"]) == ("network", "media_lost")
 
@@ -121,6 +121,6 @@ async def _refreshes_are_lost(customer: Customer, monkeypatch: pytest.MonkeyPatc
     answered_s = time.monotonic()
     ended = await call.ended(timeout_s=100)
     assert ended.how is How.BYE_RECEIVED
-    assert 59 < ended.at_s - answered_s < 90, "before the end of the session"
+    assert 45 < ended.at_s - answered_s < 90, "after a refresh was due, before the session is over"
     told = await customer.receiver.next(session=session, call_state="ended")
     assert told["ended_by"] == "network"

@@ -252,6 +252,7 @@ async def test_a_peer_that_does_not_know_the_call_any_more_is_hung_up(by: str, s
         lost = await on.owner.until("session_lost")
         assert isinstance(lost, SipCause)
         assert lost.status == status
+        assert bye["Reason"].startswith(f"SIP;cause={status};")
         on.peer.answer(bye)
         await on.owner.until("hangup_done")
         on.clock.advance(60)

@@ -57,6 +57,11 @@ async def forked(dialler: Dialler, callee: SippCallee) -> None:
     assert [code for code, _ in early] == [180, 183]  # type: ignore[misc, has-type]
 
 
+async def reliable(dialler: Dialler, callee: SippCallee) -> None:
+    await hung_up(dialler, callee, acks=1)
+    assert dialler.names == ["progressed", "progressed", "answered", "hangup_done"]
+
+
 async def glare(dialler: Dialler, callee: SippCallee) -> None:
     await dialler.until("media_moved")
     await hung_up(dialler, callee)
@@ -79,6 +84,7 @@ SCRIPTS: dict[str, Script] = {
     "uas_late_200_after_cancel": taken_back,
     "uas_retransmit_200": hung_up,
     "uas_glare": glare,
+    "uas_reliable": reliable,
     "uas_bye_crossing": crossed,
 }
 

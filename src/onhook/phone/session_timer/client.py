@@ -24,7 +24,8 @@ from onhook.phone.session import MediaSession
 from onhook.phone.session_timer.keeper import OnFinal, SessionKeeper
 
 _LOST = "the session was not refreshed"
-_EXPIRED = (Reason(408, "Session timer expired", "SIP").header, TIMER_EXPIRED.header)
+_EXPIRED = "Session timer expired"
+_UNKNOWN = "Session refresh was refused"
 
 
 class RefreshingClient(DialogClient):
@@ -57,7 +58,8 @@ class RefreshingClient(DialogClient):
     def session_lost(self, status: int) -> None:
         """Nobody refreshed the session, or the peer does not know it any more (RFC 4028 10)."""
         if self._happens(CallEvent.LOST):
-            self._bye_headers = _EXPIRED
+            said = Reason(status, _EXPIRED if status == 408 else _UNKNOWN, "SIP")
+            self._bye_headers = (said.header, TIMER_EXPIRED.header)
             self._bye()
             if self.listener:
                 self.listener.session_lost(SipCause(status, None, _LOST))

@@ -51,9 +51,8 @@ class Terms:
 def read(message: Request | Response) -> Asked:
     """What a message says of session timers."""
     interval_s, refresher = _session_expires(message)
-    return Asked(
-        interval_s, refresher, max(min_se(message), MIN_SE_S), lists(message, "supported", "timer")
-    )
+    least_s = max(min(min_se(message), LONGEST_S), MIN_SE_S)
+    return Asked(interval_s, refresher, least_s, lists(message, "supported", "timer"))
 
 
 def min_se(message: Request | Response) -> int:
