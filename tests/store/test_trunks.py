@@ -3,12 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Connection
 
-from onhook.store import NotificationContext, Store, TrunkRecord, Writes
+from onhook.store import NotificationContext, Store, StoreError, TrunkRecord, Writes
 from onhook.store.connecting import connect
 from onhook.store.migrations import migrate
-from onhook.store.trunks import add_trunk, all_trunks, remove_trunk
+from onhook.store.trunks import add_trunk, all_trunks, put_trunks, remove_trunk, update_trunk
 from store.samples import APPLICATION, call
 
 SAID = NotificationContext(fields=(("dial_status", "busy"),))
@@ -53,6 +54,27 @@ async def test_a_trunk_is_stored_once_under_its_name_until_it_is_removed(store: 
     assert await remove_trunk(store, TRUNK.name)
     assert not await remove_trunk(store, TRUNK.name)
     assert await all_trunks(store) == []
+
+
+async def test_two_who_change_a_trunk_at_once_keep_what_the_other_changed(store: Store) -> None:
+    assert await add_trunk(store, TRUNK)
+    assert await update_trunk(store, TRUNK, replace(TRUNK, srtp="require"))
+    assert await update_trunk(store, TRUNK, replace(TRUNK, codecs=(), headers=()))
+    assert await all_trunks(store) == [replace(TRUNK, srtp="require", codecs=(), headers=())]
+    assert await update_trunk(store, TRUNK, TRUNK)
+    await remove_trunk(store, TRUNK.name)
+    assert not await update_trunk(store, TRUNK, replace(TRUNK, srtp="off"))
+    assert await all_trunks(store) == []
+
+
+async def test_several_trunks_are_put_all_or_none(store: Store) -> None:
+    await put_trunks(store, [TRUNK, replace(TRUNK, name="other")])
+    broken = replace(TRUNK, name="third", prefix=None)  # type: ignore[arg-type]
+    with pytest.raises(StoreError):
+        await put_trunks(store, [replace(TRUNK, srtp="off"), broken])
+    assert await all_trunks(store) == [TRUNK, replace(TRUNK, name="other")]
+    await put_trunks(store, [replace(TRUNK, srtp="off")])
+    assert {one.srtp for one in await all_trunks(store)} == {"off", "prefer"}
 
 
 async def test_trunks_of_a_prefix_come_in_the_order_in_which_they_were_made(store: Store) -> None:
