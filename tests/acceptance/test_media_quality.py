@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from acceptance.files import LONG, FileServer
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import Callee, Customer, Onhook
+from acceptance.talking import assert_joined
 from onhook.testing.network import Network
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification
@@ -106,3 +107,27 @@ async def test_nothing_is_told_that_was_not_asked_for(
     assert record["received"]["packets"] > 0
     assert record["sent"]["lost"] == 0
     assert 4.3 < record["received"]["mos"] <= 4.42
+
+
+@pytest.mark.parametrize("hangs_up", ["caller", "callee"])
+async def test_both_phones_of_a_transfer(
+    server: Onhook, customer: Customer, callee: Callee, hangs_up: str
+) -> None:
+    number = callee.another()
+    call, told = await customer.call()
+    await customer.block("end/transfer", told["session"], dest=number, media="enabled")
+    await call.answered()
+    peer = await callee.phone.incoming(called=number)
+    await peer.answer()
+    await assert_joined(call, peer)
+    await (call if hangs_up == "caller" else peer).hang_up()
+    ended = await customer.receiver.next(session=told["session"], ivr_block="transfer")
+    assert ended["ended_by"] == hangs_up
+    record = shown(server, told["session"])
+    assert ended["media_received_packets"] == str(record["media"]["received"]["packets"])
+    for leg in ("media", "peer_media"):
+        assert record[leg]["received"]["packets"] > 0
+        assert record[leg]["received"]["lost"] == 0
+        assert record[leg]["sent"]["packets"] > 0
+        assert record[leg]["sent"]["lost"] is None
+        assert record[leg]["round_trip_ms"] is None

@@ -115,7 +115,8 @@ REFERENCE = {
     "ivr/middle/monitor": "session* notify_url* monitor_notify_url msg tag",
     "ivr/middle/hold": "session* msg",
     "ivr/middle/unhold": "session* tag notify_url",
-    "ivr/end/transfer": "session* dest* msg caller_id on_failure tag notify_url ring_time sip_header_X-…",
+    "ivr/end/transfer": "session* dest* msg caller_id on_failure tag notify_url ring_time media "
+    "sip_header_X-…",
     "ivr/end/hangup": "session* force msg tag notify_url reject media sip_header_X-…",
     "voice/call": "dest1 dest2* caller_id max_duration tag notify_url media",
     "voice/hangup": "txn_ref*",

@@ -31,6 +31,7 @@ from onhook.cli.doctor import (
     ways_out,
 )
 from onhook.cli.doctor.finding import Finding, Installation, KnownTrunk
+from onhook.cli.doctor.listening import Listening, listeners
 from onhook.phone import Trunk
 from onhook.server.settings import load
 from onhook.store import TrunkRecord
@@ -56,6 +57,14 @@ def here(tmp_path: Path) -> Installation:
 
 def with_settings(here: Installation, **changed: object) -> Installation:
     return replace(here, settings=here.settings.model_copy(update=changed))
+
+
+def with_sip(here: Installation, sip: str) -> Installation:
+    return with_settings(here, sip=load(sip=sip).sip)
+
+
+def sip_port(here: Installation) -> int:
+    return listeners(here.settings)[0].port
 
 
 def with_trunk(
@@ -96,13 +105,13 @@ def taken(kind: int, port: int) -> Iterator[None]:
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
 def test_a_port_that_another_program_has(here: Installation, kind: int) -> None:
     assert not wrong(ports.sip(here))
-    with taken(kind, here.settings.sip[1]):
+    with taken(kind, sip_port(here)):
         assert "another program" in wrong(ports.sip(here))
         assert not wrong(ports.sip(replace(here, running=True))).count("\n")
 
 
 def test_an_address_that_is_not_of_this_machine(here: Installation) -> None:
-    elsewhere = with_settings(here, sip=("192.0.2.1", 5060))
+    elsewhere = with_sip(here, "192.0.2.1:5060")
     assert "no address of this machine" in wrong(ports.sip(elsewhere))
 
 
@@ -293,9 +302,11 @@ async def test_a_call_is_heard_both_ways(here: Installation) -> None:
     assert not await wrong_later(self_call.call(here))
 
 
-async def test_a_call_by_ipv6(here: Installation) -> None:
-    host, port = "::1", here.settings.sip[1]
-    found = [one async for one in self_call.call(with_settings(here, sip=(host, port)))]
+async def test_a_call_by_ipv6(here: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    several = [Listening("tcp", "127.0.0.1", 1), Listening("udp", "::1", sip_port(here))]
+    for module in (self_call, addresses):
+        monkeypatch.setattr(module, "listeners", lambda _: several)
+    found = [one async for one in self_call.call(here)]
     assert [(one.name, one.ok) for one in found] == [("call to itself IPv6", True)]
 
 
@@ -319,14 +330,14 @@ async def test_signalling_that_does_not_come_back(here: Installation, tells: Tel
 @pytest.mark.usefixtures("impatient")
 async def test_audio_that_does_not_come_back(here: Installation, tells: Tells) -> None:
     tells("127.0.0.2")
-    port = here.settings.sip[1]
+    port = sip_port(here)
     found = await wrong_later(self_call.call(replace(here, running=True)))
     assert f"does not answer by UDP: let UDP in on {port}" in found
     assert "no audio arrives at 127.0.0.2" in found
 
 
 async def test_a_call_without_an_address_or_a_port(here: Installation, tells: Tells) -> None:
-    with taken(socket.SOCK_DGRAM, here.settings.sip[1]):
+    with taken(socket.SOCK_DGRAM, sip_port(here)):
         assert "no call could be placed" in await wrong_later(self_call.call(here))
     tells("")
     assert "no address of ours" in await wrong_later(self_call.call(here))

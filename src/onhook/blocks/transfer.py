@@ -11,6 +11,7 @@ from onhook.blocks.declaration import (
     DEST,
     DEST_NUMBER,
     ENDED_FIELDS,
+    MEDIA,
     OUTCOMES,
     RING_TIME,
     SESSION,
@@ -88,6 +89,7 @@ TRANSFER = Block(
             "Where to send the notification once the joined call is over, or dest was not reached. "
             "Without it no notification is sent."
         ),
+        MEDIA,
         SIP_HEADERS,
     ),
     own_statuses=SESSION_STATUSES,

@@ -1,6 +1,7 @@
 """Where the server listens, as its settings say."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from onhook.server.settings import Settings
 
@@ -19,9 +20,15 @@ class Listening:
 
 
 def listeners(settings: Settings) -> list[Listening]:
-    """Those of SIP."""
-    host, port = settings.sip
-    return [Listening("udp", host, port), Listening("tcp", host, port)]
+    """Those of SIP; without a transport it is UDP and TCP."""
+    given: Any = settings.sip  # one pair, or several that name their transport
+    if isinstance(given[0], str):
+        return [Listening(transport, *given) for transport in ("udp", "tcp")]
+    return [
+        Listening(transport, one.host, one.port)
+        for one in given
+        for transport in ((one.transport,) if one.transport else ("udp", "tcp"))
+    ]
 
 
 def http_host(host: str) -> str:
