@@ -101,6 +101,31 @@ async def test_the_next_trunk_takes_what_the_first_refused() -> None:
         assert these.outbound.counters == {("trunk0", "failed"): 1, ("trunk1", "taken"): 1}
 
 
+class Known:
+    """What is known of trunks (TrunkHealths)."""
+
+    def __init__(self, *bad: str) -> None:
+        self.bad = bad
+        self.told: list[tuple[str, bool]] = []
+
+    def is_bad(self, name: str) -> bool:
+        return name in self.bad
+
+    def noted(self, name: str, *, absent: bool) -> None:
+        self.told.append((name, absent))
+
+
+async def test_a_trunk_that_is_not_well_is_tried_last_and_learns_of_its_calls() -> None:
+    async with trunks(2) as these:
+        known = Known("trunk0")
+        these.outbound = Outbound(these.on.endpoint, these.on.clock, known)
+        these.dial()
+        await these.refuse(1, 503)
+        await these.refuse(0, 486)
+        assert (await these.failed()).status == 486
+        assert known.told == [("trunk1", True), ("trunk0", False)]
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 async def test_a_trunk_in_trouble_is_passed_over(status: int) -> None:
     async with trunks(2) as these:
