@@ -11,6 +11,7 @@ from onhook.phone.registration.answers import (
     answer_of,
     bindings,
     left_behind,
+    seen_as,
     service_route,
     why,
 )
@@ -60,6 +61,18 @@ def test_what_else_it_may_say() -> None:
     said = response(503, "Retry-After: 18 (in a meeting);duration=60")
     assert answer_of(said, "o1", 600) == m.Refused(503, 18.0)
     assert answer_of(response(302), "o1", 600) == m.Refused(302)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "seen"),
+    [
+        ("", ""), (";rport=5060;received=192.0.2.1", ""), (";rport=40001", "192.0.2.1:40001"),
+        (";received=198.51.100.7;rport=40001", "198.51.100.7:40001"), (";rport=x;received=\x01", ""),
+    ],
+)  # fmt: skip
+def test_where_the_registrar_saw_us(parameters: str, seen: str) -> None:
+    via = f"SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1{parameters}"
+    assert seen_as(Response(200, "z9hG4bK1", "REGISTER", {"via": [via]}, b"")) == seen
 
 
 def test_what_an_earlier_process_left() -> None:

@@ -322,3 +322,24 @@ async def test_a_connection_is_kept_and_made_again_when_it_is_lost() -> None:
         it.on.clock.advance(4)
         await it.grant(await it.asked(), 3600)
         assert it.listener.names == ["registered", "registered"]
+
+
+async def test_addresses_that_are_never_found_stop_nothing() -> None:
+    async with line() as on:
+        several = Several(on, [])
+        listener = Listener()
+        trunk = Trunk("carrier.example", username="shop", register=True)
+        registration = TrunkRegistration(
+            trunk, USER, several, listener,
+            clock=on.clock, now=lambda: on.clock.now_s, chance=lambda: 1.0,
+        )  # fmt: skip
+        with patch.object(Several, "locate", lambda self, trunk, on_found: None):
+            registration.start()
+            on.clock.advance(15)
+        assert listener.told == [("failed", 0)]
+        several.addresses = [on.peer.address]
+        on.clock.advance(4)
+        it = Registrar(on, on.peer, listener, registration)
+        await it.grant(await it.asked(), 60)
+        assert listener.names == ["failed", "registered"]
+        registration.abandon()

@@ -115,7 +115,8 @@ class TrunkKeeper:
         self._is(self.health.registered(now_s, until_s, answer.round_trip_s))
         if news:
             granted_s = round(until_s - now_s)
-            log.info("trunk_registered", trunk=self.name, for_s=granted_s)
+            nat = {"seen_as": answer.seen_as} if answer.seen_as else {}
+            log.info("trunk_registered", trunk=self.name, for_s=granted_s, **nat)
 
     def not_registered(self, answer: Answer) -> None:
         """A try failed."""

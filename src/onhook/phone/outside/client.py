@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import structlog
+
 from onhook.phone.addresses import Address, TcpAddress
 from onhook.phone.digest import Authenticator
 from onhook.phone.message import MAGIC_COOKIE, Response
@@ -19,8 +21,12 @@ from onhook.phone.outside.request import OutsideRequest, Sending, write
 from onhook.phone.timers import Clock, TimerHandle
 from onhook.phone.trunk import Trunk
 
+log = structlog.get_logger()
+
 PATIENCE_S = 6.0
 """An address that says nothing for this long is given up, if there is another one."""
+LOCATED_S = 15.0
+"""Addresses that are not found by then are not waited for."""
 MAX_ADDRESSES = 8
 """So many addresses are tried for one request."""
 
@@ -109,9 +115,10 @@ class TrunkClient:
         """The addresses of the trunk, as they were found last."""
 
     def ask(self, request: OutsideRequest, on_outcome: OnOutcome) -> None:
-        """Send a request; `on_outcome` hears once what came of it, never from within."""
+        """Send a request; `on_outcome` hears once what came of it, from within if nothing can be sent."""
         self.stop()
         asking = self._asking = _Asking(self, request, on_outcome)
+        asking.await_addresses()
         self._signalling.locate(self.trunk, asking.found)
 
     def stop(self) -> None:
@@ -168,7 +175,11 @@ class TrunkClient:
     def wait(self, last: bool, callback: Callable[[], None]) -> TimerHandle | None:
         """How long an address has; None is as long as the transaction takes."""
         delay_s = self._patience_s if last else PATIENCE_S
-        return self._clock.call_later(delay_s, callback) if delay_s is not None else None
+        return self.later(delay_s, callback) if delay_s is not None else None
+
+    def later(self, delay_s: float, callback: Callable[[], None]) -> TimerHandle:
+        """Call back after so many seconds."""
+        return self._clock.call_later(delay_s, callback)
 
     def now(self) -> float:
         """Seconds of a monotonic clock."""
@@ -206,9 +217,14 @@ class _Asking:
         """Which try is waited for; 0 is none any more."""
         self._tries = 0
 
+    def await_addresses(self) -> None:
+        """Whoever looks for them may never come back."""
+        self._timer = self._client.later(LOCATED_S, lambda: self.found(()))
+
     def found(self, addresses: Sequence[Address]) -> None:
         """The addresses of the trunk."""
         if self._tries == 0:
+            self._stop_timer()
             self._left = self._client.in_order(addresses)
             self._next()
 
@@ -236,7 +252,11 @@ class _Asking:
         def silent() -> None:
             answered(None)
 
-        self._client.send(self._request, address, answered)
+        try:
+            self._client.send(self._request, address, answered)
+        except (OSError, ValueError) as error:  # what cannot be said, or not there
+            log.warning("sip_request_not_sent", method=self._request.method, why=str(error))
+            answered(None)
         if number == self._try:  # it may have failed within
             self._timer = self._client.wait(not self._left, silent)
 

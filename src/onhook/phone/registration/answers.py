@@ -66,6 +66,19 @@ def bindings(response: Response) -> Iterator[Binding]:
         yield Binding(address.uri, uri.user or "", _where(uri), expires_s)
 
 
+def seen_as(response: Response) -> str:
+    """The address at which the registrar saw us, if that is another than our Via says (RFC 3261 18.2.1, RFC
+    3581): host and port. Only for whoever wonders: what we say of ourselves does not follow from it."""
+    try:
+        ours = grammar.via(response.values("via")[0])
+    except (ValueError, IndexError):
+        return ""
+    host = ours.parameters.get("received", "") or ours.host
+    port = ours.parameters.get("rport", "") or str(ours.port or 5060)
+    other = f"{host}:{port}" != f"{ours.host}:{ours.port or 5060}"
+    return f"{host}:{port}"[:60] if other and host.isprintable() and port.isdigit() else ""
+
+
 def left_behind(response: Response, user: str, contact: str) -> tuple[str, ...]:
     """Contacts of ours beside the present one: a process that crashed, or had another address, left them, and
     calls would ring there as well. `contact` is the URI of the present one.

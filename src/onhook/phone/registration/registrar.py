@@ -16,7 +16,7 @@ from onhook.phone.flows import Flow, KeptFlows
 from onhook.phone.message import Response
 from onhook.phone.outside.client import Outcome, OutsideSignalling, TrunkClient
 from onhook.phone.registration import machine
-from onhook.phone.registration.answers import answer_of, left_behind, service_route, why
+from onhook.phone.registration.answers import answer_of, left_behind, seen_as, service_route, why
 from onhook.phone.registration.machine import Registration, RegistrationState
 from onhook.phone.registration.messages import contact_uri, forget, register
 from onhook.phone.timers import Clock, TimerHandle
@@ -27,12 +27,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one try: the status (0: no answer), what it means, and when the next one is."""
+    """What came of one try: the status (0: no answer), what it means, and when the next one is; of one that
+    was granted, where the registrar saw us, if not where we said."""
 
     status: int
     round_trip_s: float
     hint: str = ""
     retry_s: float = 0.0
+    seen_as: str = ""
 
 
 class RegistrationListener(Protocol):
@@ -135,7 +137,7 @@ class TrunkRegistration:
             case machine.StopWaiting():
                 self._stop_timer()
             case machine.TellRegistered():
-                self._listener.registered(Answer(self._last.status, self._last.round_trip_s))
+                self._listener.registered(self._success())
             case machine.TellFailed(status, retry_s):
                 self._listener.not_registered(self._failure(status, retry_s))
             case machine.TellGone():
@@ -179,6 +181,11 @@ class TrunkRegistration:
             self._forgotten.update(found)
             log.info("trunk_binding_left_behind", trunk=self.trunk.name, bindings=len(found))
             self._client.ask(forget(self.trunk, found), lambda outcome: None)
+
+    def _success(self) -> Answer:
+        last = self._last
+        seen = seen_as(last.response) if last.response is not None else ""
+        return Answer(last.status, last.round_trip_s, seen_as=seen)
 
     def _failure(self, status: int, retry_s: float) -> Answer:
         hint = why(status, self._last.unanswered or self._last.unreached)
