@@ -183,15 +183,17 @@ async def test_a_call_that_was_left_behind_is_cancelled_at_every_server_of_its_t
         await these.peers[0].until_quiet()
         done: list[SipCause] = []
         these.on.endpoint.hangup_orphan(record, done.append, CARRIER)
+        assert record.pending_out is not None
         vias = []
         for peer in these.peers:
-            cancel = await peer.request("CANCEL")
-            vias.append(cancel["Via"])
-            peer.answer(cancel, 481)
+            for _ in range(record.pending_out.last):  # each INVITE that there may have been
+                cancel = await peer.request("CANCEL")
+                vias.append(cancel["Via"])
+                peer.answer(cancel, 481)
         while not done:
             await asyncio.sleep(0.001)
         assert vias[0] == invite["Via"]
-        assert vias[1] != invite["Via"]
+        assert len(set(vias)) == len(vias)
         assert done == [SipCause(481)]
 
 

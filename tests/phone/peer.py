@@ -19,6 +19,7 @@ from onhook.phone import (
     Trunk,
 )
 from onhook.phone.listeners import ListenAddress, listen_addresses
+from onhook.phone.nat.public_address import OutsideView
 from onhook.phone.tls.contexts import ServerCertificate
 
 SDP = (
@@ -525,6 +526,7 @@ class Settings(TypedDict, total=False):
     admits: Callable[[str], bool]
     sends_audio_to: Callable[[str], bool]
     session_timer_s: int
+    outside: OutsideView
     on_message: Callable[[str, bytes, tuple[str, int]], None]
 
 

@@ -36,6 +36,7 @@ from onhook.phone.locating.names import Names
 from onhook.phone.locating.target import of_trunk
 from onhook.phone.media_hosts import MediaHosts
 from onhook.phone.message import Address, Request, TcpAddress
+from onhook.phone.nat.public_address import OutsideView
 from onhook.phone.once_a_minute import OnceAMinute
 from onhook.phone.orphan import Orphan
 from onhook.phone.outgoing import OutgoingCall
@@ -81,7 +82,8 @@ class SipEndpoint(MessagePath):
     anything is kept of it; OPTIONS and requests of live calls are not asked about. What `trunk_of` knows the
     trunk of is taken though it comes from outside `trusted_peers`. `session_timer_s` is what calls to us
     get whose callers know session timers and ask for none (RFC 4028); 0 is none. `names` looks trunks up, by
-    default at the name servers of this machine; `locator` is what everybody finds servers by.
+    default at the name servers of this machine; `locator` is what everybody finds servers by. `outside`
+    says what peers outside our networks are told instead of our own address.
     """
 
     def __init__(
@@ -102,10 +104,12 @@ class SipEndpoint(MessagePath):
         clock: Clock | None = None,
         on_message: OnMessage | None = None,
         names: Names | None = None,
+        outside: OutsideView | None = None,
     ) -> None:
         super().__init__(
             trusted_peers=trusted_peers,
             contact_host=contact_host,
+            outside=outside,
             user_agent=user_agent,
             timers=timers,
             clock=clock,

@@ -15,6 +15,7 @@ import structlog
 
 from onhook.phone.addresses import (
     TcpAddress,
+    TlsAddress,
     default_port,
     local_of,
     transport_of,
@@ -28,6 +29,7 @@ from onhook.phone.invite import OutgoingInvite
 from onhook.phone.layer import TransactionLayer
 from onhook.phone.listeners import ListenAddress
 from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, parse
+from onhook.phone.nat.public_address import OutsideView
 from onhook.phone.neighbours import Neighbours
 from onhook.phone.reinvite import invite_within
 from onhook.phone.reply import HeaderLines, bad_request
@@ -57,6 +59,7 @@ class MessagePath(ABC):
         *,
         trusted_peers: Sequence[IPv4Network | IPv6Network],
         contact_host: str | None,
+        outside: OutsideView | None,
         user_agent: str,
         timers: SipTimers | None,
         clock: Clock | None,
@@ -64,7 +67,7 @@ class MessagePath(ABC):
     ) -> None:
         self.user_agent = user_agent
         self.on_message = on_message
-        self._neighbours = Neighbours(trusted_peers, contact_host)
+        self._neighbours = Neighbours(trusted_peers, contact_host, outside)
         self._timers = timers or SipTimers()
         self._clock = clock
         self._layer: TransactionLayer | None = None
@@ -154,7 +157,10 @@ class MessagePath(ABC):
         return f"<sip:{self.sent_by(peer)}{transport_parameter(peer)}>"
 
     def sent_by(self, peer: Address) -> str:
-        """Our host and port as this peer can reach them; the trunk's name need not be known yet."""
+        """Our host and port as this peer can reach them; the trunk's name need not be known yet.
+
+        This is what Via and Contact say; SDP names the same host.
+        """
         transport, local = transport_of(peer), local_of(peer)
         listener = self._sockets.listener_for(peer[0], transport, local)
         bound = listener.host if listener else self.address[0]
@@ -163,6 +169,8 @@ class MessagePath(ABC):
             host = self._neighbours.host_towards(peer[0], bound)
         except OSError:  # no route: what is sent will be lost, but a name it must have
             host = bound
+        if not isinstance(peer, TlsAddress):
+            port = self._neighbours.port_towards(peer[0], port)
         return ListenAddress(host, port).place
 
     def serve_invite(self, request: Request) -> ServerInvite:

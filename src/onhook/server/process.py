@@ -56,6 +56,7 @@ from onhook.notify.signatures import AppSecrets
 from onhook.notify.tls import client_context
 from onhook.phone.endpoint import SipEndpoint
 from onhook.phone.locating.dns import DnsNames
+from onhook.phone.nat.public_address import AUTO, OutsideView
 from onhook.server.admission import Admission
 from onhook.server.health import Health, report
 from onhook.server.heartbeat import beat
@@ -137,6 +138,8 @@ class Server:
             outbox, preparation, read_message = await self._open_web(stack, store, directory)
             recordings = self._open_recordings(stack)
             plane = await self._open_media(stack)
+            names = DnsNames(self._settings.dns_servers)
+            outside = await self._look_from_outside(stack, names)
             endpoint = SipEndpoint(
                 on_call=lambda leg: control.arrivals.arrive(leg),
                 trusted_peers=self._settings.trusted_peers,
@@ -146,7 +149,8 @@ class Server:
                 sends_audio_to=plane.reaches,
                 session_timer_s=self._settings.session_timer_s,
                 user_agent=f"Onhook/{__version__}",
-                names=DnsNames(self._settings.dns_servers),
+                names=names,
+                outside=outside,
             )
             watch = TrunkWatch(
                 store,
@@ -156,6 +160,7 @@ class Server:
                 contact_user=keyring.name_for,
                 lease_s=self._settings.lease_s,
             )
+            outside.on_change.append(watch.moved)
             charging = Charging(store.money, self._settings.rate)
             control = call_control(
                 Openings(
@@ -356,6 +361,26 @@ class Server:
             most_lag_s=self._settings.shed_lag_ms / 1000,
             per_s=self._settings.invites_per_s,
         )
+
+    async def _look_from_outside(self, stack: AsyncExitStack, names: DnsNames) -> OutsideView:
+        """The addresses that peers outside are told; those that have to be asked for, as far as they are
+        known within a few seconds."""
+        settings = self._settings
+        outside = OutsideView(
+            settings.public_address,
+            names=names,
+            inside=settings.local_networks,
+            stun_server=settings.stun_server,
+            stun_from=(settings.sip[0],),
+        )
+        if settings.stun_server is None and any(e.host == AUTO for e in settings.public_address):
+            raise StartError(
+                "The setting --public-address cannot be auto without a --stun-server to ask, such as "
+                "stun.example.net:3478."
+            )
+        await outside.refresh()
+        _in_background(stack, outside.keep())
+        return outside
 
     async def _open_sip(self, stack: AsyncExitStack, endpoint: SipEndpoint) -> None:
         host, port = self._settings.sip

@@ -18,6 +18,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from onhook.phone.nat.public_address import PublicAddress, public_addresses, stun_server_of
 from onhook.server.settings_names import PREFIX, read_file, unknown_variables
 from onhook.server.settings_names import SettingsError as SettingsError  # load raises it
 
@@ -110,6 +111,16 @@ def _name_server(value: object) -> object:
     raise ValueError(f"expected addresses in digits such as 192.0.2.53, got {value!r}")
 
 
+def _public_addresses(value: object) -> object:
+    """Addresses, names or ``auto``, separated by commas; those of a file may be a list."""
+    text = ",".join(map(str, value)) if isinstance(value, list) else value
+    return public_addresses(text) if isinstance(text, str) else text
+
+
+def _stun_server(value: object) -> object:
+    return stun_server_of(value) if isinstance(value, str) else value
+
+
 def _comma_list(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -162,6 +173,8 @@ HostPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
 PortRange = Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 NameServers = Annotated[tuple[tuple[str, int], ...], NoDecode, BeforeValidator(_name_servers)]
+PublicAddresses = Annotated[tuple[PublicAddress, ...], NoDecode, BeforeValidator(_public_addresses)]
+StunServer = Annotated[tuple[str, int] | None, NoDecode, BeforeValidator(_stun_server)]
 WebAddress = Annotated[str, BeforeValidator(_web_address)]
 Country = Annotated[str, BeforeValidator(_country)]
 CorsOrigins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)]
@@ -227,6 +240,22 @@ class Settings(BaseSettings):
     )
     trusted_peers: Networks = Field(
         (ipaddress.ip_network("127.0.0.0/8"),), description="CIDRs whose calls are taken."
+    )
+    public_address: PublicAddresses = Field(
+        (),
+        description="Where peers outside the --local-networks reach us, behind address translation: an "
+        "address, a name, or auto for what the --stun-server sees, each as HOST:PORT if SIP has another "
+        "port there; one for IPv4, one for IPv6. Without it, the address that we have.",
+    )
+    local_networks: Networks = Field(
+        (),
+        description="CIDRs whose peers are told our own address; without any, private networks and those "
+        "of this machine's interfaces.",
+    )
+    stun_server: StunServer = Field(
+        None,
+        description="HOST or HOST:PORT of the STUN server that --public-address auto asks; port 3478 "
+        "unless told.",
     )
     dns_servers: NameServers = Field(
         (),

@@ -74,6 +74,11 @@ class TrunkKeeper:
         if self._pinger is not None:
             self._pinger.start()
 
+    def moved(self) -> None:
+        """We have another address outside: the registrar is to hear of it."""
+        if self._registration is not None:
+            self._registration.refresh()
+
     def end(self) -> None:
         """Take the registration back; `on_gone` is called when that is done."""
         self._stop_asking()

@@ -129,6 +129,11 @@ class TrunkWatch:
         ):  # a database that hangs; whoever wants the trunks waits for our lease then
             log.warning("trunks_not_let_go", trunks=sorted(kept))
 
+    def moved(self) -> None:
+        """We have another address outside."""
+        for keeper in self._keepers.values():
+            keeper.moved()
+
     def close(self) -> None:
         """Stops everything without a word to anybody."""
         self._over = True

@@ -112,6 +112,12 @@ class TrunkRegistration:
         """Register."""
         self._happens(machine.Started())
 
+    def refresh(self) -> None:
+        """Register again now: what our Contact says has changed."""
+        if self.state in (RegistrationState.REGISTERED, RegistrationState.WAITING):
+            self._stop_timer()
+            self._happens(machine.Due())
+
     def remove(self) -> None:
         """Take it back; `gone` follows, after 32 s if nobody answers."""
         self._happens(machine.Removed())
