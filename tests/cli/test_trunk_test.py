@@ -98,3 +98,14 @@ def test_nobody_there(run: Run) -> None:
     probed = json.loads(ended.stdout)
     assert (probed["status"], probed["round_trip_ms"]) == (None, None)
     assert f"No answer from 127.0.0.1:{port}" in probed["detail"]
+
+
+def test_why_there_is_no_connection_is_said(run: Run) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and does not listen
+        port = closed.getsockname()[1]
+        run("trunk", "add", "one", "--proxy", f"127.0.0.1:{port}", "--transport", "tcp")
+        ended = CliRunner().invoke(app, ["trunk", "test", "one", "--timeout", "5"])
+    assert ended.exit_code == 1
+    assert f"No answer from 127.0.0.1:{port} (TCP): " in ended.stdout
+    assert "refused" in ended.stdout.lower()

@@ -98,7 +98,8 @@ def _told(trunk: Trunk, addresses: Sequence[Address], outcome: Outcome) -> Probe
     response = outcome.response
     if response is None:
         where = ", ".join(map(_written, addresses))
-        why = f"No answer from {where}: look at --proxy and --transport, and whether a firewall is between."
+        hint = "look at --proxy and --transport, and whether a firewall is between"
+        why = f"No answer from {where}: {outcome.unreached or hint}."
         return Probed(trunk.name, False, None, where, None, why)
     where = _written(outcome.address) if outcome.address else ""
     took_ms = round(outcome.round_trip_s * 1000, 1)
