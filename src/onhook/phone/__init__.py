@@ -2,10 +2,11 @@
 
 From the wire upward: `transport` and `inbox` (UDP), `tcp` and `framing` (TCP), `sockets` (both), `grammar`,
 `message` and `bodies` (reading), `echo`, `reply`, `reason` and `invite` (writing), `digest` (credentials),
-`transactions` and `layer` (RFC 3261 17), `screening` (what is refused at the door), `routing` and `dialog`
-(12), `sdp`, `sdp_writer`, `media_hosts` and `session` (offer and answer), `dialog_client`, `session_timer`,
-`reliable` and `leg` (what every call asks and answers), `incoming` and `outgoing` (one call), `endpoint` (all
-of it). Everything between the sockets and `endpoint` is pure: it gets bytes and the time from outside.
+`transactions` and `layer` (RFC 3261 17), `screening` and `inbound` (what is refused at the door, and who is
+let in by which trunk), `routing` and `dialog` (12), `sdp`, `sdp_writer`, `media_hosts` and `session` (offer
+and answer), `dialog_client`, `session_timer`, `reliable` and `leg` (what every call asks and answers),
+`incoming` and `outgoing` (one call), `endpoint` (all of it). Everything between the sockets and `endpoint`
+is pure: it gets bytes and the time from outside.
 """
 
 from onhook.phone.cause import SipCause
