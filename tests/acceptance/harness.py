@@ -73,6 +73,13 @@ class Onhook:
         self.url = f"http://{where['http']}"
         host, _, port = where["sip"].rpartition(":")
         self.sip = (host, int(port))
+        self.listeners = [_listener(text) for text in where["listeners"].split(",")]
+
+    def sip_over(self, transport: str, *, ipv6: bool = False) -> tuple[str, int]:
+        """Where it listens with a transport, by a family."""
+        fitting = [each for each in self.listeners
+                   if each[0] == transport and (":" in each[1]) == ipv6]  # fmt: skip
+        return fitting[0][1:]
 
     def _first_line(self) -> str:
         assert self.process.stdout is not None
@@ -109,6 +116,12 @@ class Onhook:
         self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+def _listener(text: str) -> tuple[str, str, int]:
+    transport, _, place = text.partition(":")
+    host, _, port = place.rpartition(":")
+    return transport, host.strip("[]"), int(port)
 
 
 @dataclass
@@ -190,10 +203,12 @@ class Callee:
         return [call for call in self.phone.incoming_calls if call.called in self.numbers]
 
 
-def lay_trunk(server: Onhook, prefix: str = "+6591", **options: str) -> TrunkLine:
+def lay_trunk(
+    server: Onhook, prefix: str = "+6591", *, host: str = "127.0.0.1", **options: str
+) -> TrunkLine:
     """A trunk to a port of loopback that nobody listens on yet; known to the server on return."""
     port = free_port()
-    given = trunks.Given(f"t{port}", f"127.0.0.1:{port}", prefix=prefix, **options)
+    given = trunks.Given(f"t{port}", f"{host}:{port}", prefix=prefix, **options)
     asyncio.run(trunks.add(server.data, given, server.settings.get("database_url", "")))
     time.sleep(TRUNKS_BELIEVED_S)
     return TrunkLine(port, prefix)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, TypedDict, Unpack, cast
 
+from onhook.listeners import ListenAddress, listen_addresses
 from onhook.phone import (
     IncomingCall,
     OutgoingCall,
@@ -18,7 +19,6 @@ from onhook.phone import (
     SipEndpoint,
     Trunk,
 )
-from onhook.phone.listeners import ListenAddress, listen_addresses
 from onhook.phone.nat.public_address import OutsideView
 from onhook.phone.tls.contexts import ServerCertificate
 

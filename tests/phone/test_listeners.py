@@ -5,9 +5,11 @@ from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 
-from onhook.phone.listeners import ListenAddress, listen_addresses
+from onhook.listeners import ListenAddress, listen_addresses
+from onhook.phone import SipEndpoint
 from onhook.phone.sockets import ListenerRefused
 from phone.peer import SDP, Caller, Line, Peer, TcpPeer, line
+from ports import free_port
 
 LOOPBACKS = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 BOTH = "udp:127.0.0.1:0,tcp:127.0.0.1:0,udp:[::1]:0,tcp:[::1]:0"
@@ -128,8 +130,8 @@ async def test_a_peer_of_a_family_without_a_listener_is_not_reached() -> None:
 
 async def test_an_ipv6_listener_hears_no_ipv4() -> None:
     """And the same port is free for a listener of the other family."""
-    async with line(listeners="[::]:0") as on:
-        port = on.endpoint.address[1]
+    port = free_port()
+    async with line(listeners=f"[::]:{port}"):
         async with line(listeners=f"0.0.0.0:{port}") as other:
             assert other.endpoint.address == ("0.0.0.0", port)
             await Caller(other.peer).established()
@@ -145,9 +147,11 @@ async def test_an_ipv6_listener_hears_no_ipv4() -> None:
 async def test_a_listener_that_is_taken_is_named_and_the_others_are_let_go() -> None:
     async with line() as on:
         taken = on.endpoint.address[1]
-        free = ListenAddress("127.0.0.1", 0, "udp")
+        first = ListenAddress("127.0.0.1", free_port(), "udp")
+        endpoint = SipEndpoint(on_call=lambda call: None, trusted_peers=())
         with pytest.raises(ListenerRefused) as refusal:
-            async with line(listeners=f"udp:[::1]:0,tcp:127.0.0.1:{taken}"):
-                raise AssertionError("it listens twice")
+            await endpoint.listen((first, ListenAddress("127.0.0.1", taken, "tcp")))
         assert str(refusal.value.address) == f"tcp:127.0.0.1:{taken}"
-        assert free.transport == "udp"
+        await endpoint.listen((first,))
+        assert endpoint.listeners == (first,)
+        await endpoint.close()

@@ -20,6 +20,12 @@ from phone.peer import PATIENCE_S, SDP, Callee, Dialler, Line, TcpPeer, leave_ri
 TLS = "udp:127.0.0.1:0,tls:127.0.0.1:0"
 
 
+@pytest.fixture(autouse=True)
+def all_logs() -> None:
+    """A test of a command before this one may have left only its errors to be heard."""
+    structlog.reset_defaults()
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))

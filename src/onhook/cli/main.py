@@ -75,6 +75,8 @@ def serve(
     public_url: Annotated[str | None, typer.Option(help=doc("public_url"))] = None,
     cors_origins: Annotated[str | None, typer.Option(help=doc("cors_origins"))] = None,
     sip: Annotated[str | None, typer.Option(help=doc("sip"))] = None,
+    sip_cert: Annotated[str | None, typer.Option(help=doc("sip_cert"))] = None,
+    sip_key: Annotated[str | None, typer.Option(help=doc("sip_key"))] = None,
     rtp_ports: Annotated[str | None, typer.Option(help=doc("rtp_ports"))] = None,
     rtp_latching: Annotated[str | None, typer.Option(help=doc("rtp_latching"))] = None,
     srtp: Annotated[str | None, typer.Option(help=doc("srtp"))] = None,

@@ -7,9 +7,10 @@ import uvloop
 
 from onhook.cli.logs import configure_logs
 from onhook.cli.open_files import ENOUGH, LEAST, allow_files
-from onhook.server.process import Server, StartError, Superseded
+from onhook.server.process import Server, Superseded
 from onhook.server.settings import Settings
 from onhook.server.settings_names import unknown_variables
+from onhook.server.start_error import StartError
 
 log = structlog.get_logger()
 

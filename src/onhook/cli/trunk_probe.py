@@ -13,9 +13,9 @@ from onhook.calls.trunks import trunk_of
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened
 from onhook.cli.trunks import found
+from onhook.listeners import ListenAddress
 from onhook.phone import SipEndpoint, Trunk
 from onhook.phone.addresses import Address, bracketed, transport_of
-from onhook.phone.listeners import ListenAddress
 from onhook.phone.outside.client import PATIENCE_S, Outcome, TrunkClient
 from onhook.phone.registration.messages import options
 from onhook.phone.registration.pinger import NOT_THERE

@@ -18,6 +18,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 import structlog
 
+from onhook.listeners import ListenAddress
 from onhook.phone.bodies import READABLE
 from onhook.phone.cause import SipCause
 from onhook.phone.dialog import DialogRecord, SipDialog
@@ -30,7 +31,6 @@ from onhook.phone.incoming import IncomingCall
 from onhook.phone.launching import launch, take_back
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
-from onhook.phone.listeners import ListenAddress
 from onhook.phone.locating.locator import Locator
 from onhook.phone.locating.names import Names
 from onhook.phone.locating.target import of_trunk

@@ -3,8 +3,8 @@
 import functools
 from collections.abc import Callable, Sequence
 
+from onhook.listeners import ListenAddress
 from onhook.phone.addresses import TcpAddress, local_of
-from onhook.phone.listeners import ListenAddress
 from onhook.phone.message import Address
 from onhook.phone.routing import sent_by_port
 from onhook.phone.tcp import TcpTransport
@@ -70,6 +70,8 @@ class Sockets:
                 self.listeners += await self._listen(address, certificate, marks=marks)
         except OSError as error:
             await self.close()
+            self._udp.clear()
+            self.listeners = ()
             raise ListenerRefused(address, error) from error
         self.listener_for.cache_clear()
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import structlog
 
+from onhook.listeners import ListenAddress
 from onhook.phone.addresses import (
     Flow,
     TcpAddress,
@@ -30,7 +31,6 @@ from onhook.phone.addresses import (
     transport_of,
 )
 from onhook.phone.connection import KEEPALIVE_S, Connection
-from onhook.phone.listeners import ListenAddress
 from onhook.phone.message import Address
 from onhook.phone.timers import Clock
 from onhook.phone.tls.contexts import ClientContexts, ServerCertificate, TlsFilesUnusable

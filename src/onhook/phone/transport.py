@@ -14,9 +14,9 @@ from ipaddress import ip_address
 
 import structlog
 
+from onhook.listeners import ListenAddress
 from onhook.phone.addresses import Sockaddr, UdpAddress, numeric
 from onhook.phone.inbox import Inbox
-from onhook.phone.listeners import ListenAddress
 from onhook.phone.message import MAX_DATAGRAM_BYTES, Address
 
 log = structlog.get_logger()

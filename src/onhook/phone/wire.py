@@ -13,9 +13,11 @@ from ipaddress import IPv4Network, IPv6Network
 
 import structlog
 
+from onhook.listeners import ListenAddress
 from onhook.phone.addresses import (
     TcpAddress,
     TlsAddress,
+    bracketed,
     default_port,
     local_of,
     transport_of,
@@ -27,7 +29,6 @@ from onhook.phone.errors import BadRequest, Unanswerable
 from onhook.phone.flows import KeptFlows
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.layer import TransactionLayer
-from onhook.phone.listeners import ListenAddress
 from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, parse
 from onhook.phone.nat.public_address import OutsideView
 from onhook.phone.neighbours import Neighbours
@@ -106,7 +107,9 @@ class MessagePath(ABC):
 
     def local_address_towards(self, peer: str) -> str:
         """The address of ours that `peer` (numeric) is told; OSError when there is no route."""
-        return self._neighbours.host_towards(peer)
+        is_ipv6 = ":" in peer
+        fitting = (each.host for each in self.listeners if each.is_ipv6 == is_ipv6)
+        return self._neighbours.host_towards(peer, next(fitting, self.address[0]))
 
     @abstractmethod
     def requested(self, request: Request) -> None:
@@ -171,7 +174,7 @@ class MessagePath(ABC):
             host = bound
         if not isinstance(peer, TlsAddress):
             port = self._neighbours.port_towards(peer[0], port)
-        return ListenAddress(host, port).place
+        return f"{bracketed(host)}:{port}"
 
     def serve_invite(self, request: Request) -> ServerInvite:
         """Open the transaction of an INVITE."""

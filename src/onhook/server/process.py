@@ -43,6 +43,7 @@ from onhook.calls.recordings.store import RecordingStore
 from onhook.calls.recovery import PhoneRecovery, settle
 from onhook.calls.register import CallRegister
 from onhook.calls.trunk_watch.watch import TrunkWatch
+from onhook.listeners import ListenAddress
 from onhook.media.plane import MediaPlane
 from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
@@ -57,6 +58,8 @@ from onhook.notify.tls import client_context
 from onhook.phone.endpoint import SipEndpoint
 from onhook.phone.locating.dns import DnsNames
 from onhook.phone.nat.public_address import AUTO, OutsideView
+from onhook.phone.sockets import ListenerRefused
+from onhook.phone.tls.contexts import ServerCertificate
 from onhook.server.admission import Admission
 from onhook.server.health import Health, report
 from onhook.server.heartbeat import beat
@@ -67,6 +70,8 @@ from onhook.server.occupancy import Occupied, occupied
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.prompt_making import make_renderer, prompt_directory
 from onhook.server.settings import Settings
+from onhook.server.sip_certificate import reload_certificate, sip_certificate
+from onhook.server.start_error import StartError
 from onhook.server.wiring import Openings, call_control
 from onhook.speech.errors import DirectoryUnusable
 from onhook.speech.installed import installed_voices
@@ -91,10 +96,6 @@ _CLOCK_SETTLES_S = 86400.0
 """Nothing is deleted by a wall clock that was set less than this ago."""
 
 
-class StartError(Exception):
-    """The process cannot start; the message is one sentence that says why and what to do."""
-
-
 class Superseded(Exception):
     """Another process is the worker now, and ends and bills its calls; this one has ended."""
 
@@ -117,10 +118,12 @@ class Server:
         self._metrics = Metrics()
         self._warm_voices: Callable[[], None] = lambda: None
         self.http: tuple[str, int] = settings.http
-        self.sip: tuple[str, int] = settings.sip
+        self.sip: tuple[ListenAddress, ...] = settings.sip
+        self._certificate: ServerCertificate | None = None
 
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT, then drains. Raises StartError and :class:`Superseded`."""
+        self._certificate = sip_certificate(self._settings)
         self._catch_signals()
         async with AsyncExitStack() as stack:
             listener = _listen(self._settings.http)
@@ -334,7 +337,7 @@ class Server:
     async def _open_media(self, stack: AsyncExitStack) -> MediaPlane:
         low, high = self._settings.rtp_ports
         plane = MediaPlane(
-            host=self._settings.sip[0],
+            host=[each.host for each in self._settings.sip],
             ports=range(low, high + 1),
             rtp_timeout_s=self._settings.silence_s,
         )
@@ -344,8 +347,8 @@ class Server:
         except OSError as error:
             plane.close()
             raise StartError(
-                f"Audio cannot be heard at {self._settings.sip[0]}, the address of --sip, on the ports of "
-                f"--rtp-ports ({low}-{high}): {error.strerror}."
+                f"Audio cannot be heard at {_hosts(self._settings.sip)}, the address of --sip, on the "
+                f"ports of --rtp-ports ({low}-{high}): {error.strerror}."
             ) from error
         stack.callback(plane.close)
         return plane
@@ -371,7 +374,7 @@ class Server:
             names=names,
             inside=settings.local_networks,
             stun_server=settings.stun_server,
-            stun_from=(settings.sip[0],),
+            stun_from=tuple(dict.fromkeys(each.host for each in settings.sip)),
         )
         if settings.stun_server is None and any(e.host == AUTO for e in settings.public_address):
             raise StartError(
@@ -383,13 +386,13 @@ class Server:
         return outside
 
     async def _open_sip(self, stack: AsyncExitStack, endpoint: SipEndpoint) -> None:
-        host, port = self._settings.sip
         try:
-            await endpoint.start(host, port)
-        except OSError as error:
-            raise StartError(_in_use("SIP", "--sip", (host, port), error)) from error
+            await endpoint.listen(self._settings.sip, self._certificate)
+        except ListenerRefused as error:
+            where = (error.address.host, error.address.port)
+            raise StartError(_in_use("SIP", "--sip", where, error)) from error
         stack.push_async_callback(endpoint.close)
-        self.sip = endpoint.address
+        self.sip = endpoint.listeners
 
     @asynccontextmanager
     async def _serve_http(
@@ -437,8 +440,9 @@ class Server:
 
     def _announce(self) -> None:
         """One line on standard output, for whoever started us with port 0."""
-        log.info("ready", http=_text(self.http), sip=_text(self.sip), version=__version__)
-        print(f"onhook ready http={_text(self.http)} sip={_text(self.sip)}", flush=True)
+        http, sip, listeners = _text(self.http), self.sip[0].place, ",".join(map(str, self.sip))
+        log.info("ready", http=http, sip=sip, listeners=listeners, version=__version__)
+        print(f"onhook ready http={http} sip={sip} listeners={listeners}", flush=True)
 
     # Ending -------------------------------------------------------------------------------------
 
@@ -446,6 +450,8 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
+        if self._certificate is not None:
+            loop.add_signal_handler(signal.SIGHUP, reload_certificate, self._certificate)
 
     def _on_signal(self) -> None:
         """The first asks for an end, the second does not want to wait for it."""
@@ -561,6 +567,10 @@ def _in_use(what: str, option: str, address: tuple[str, int], error: OSError) ->
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     reason = (reason or str(error)).partition(" (while ")[0]
     return f"{what} cannot listen on {_text(address)}: {reason}; choose another with {option}."
+
+
+def _hosts(listeners: Sequence[ListenAddress]) -> str:
+    return " and ".join(dict.fromkeys(each.host for each in listeners))
 
 
 def _text(address: tuple[str, int]) -> str:

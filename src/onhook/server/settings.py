@@ -18,6 +18,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from onhook.listeners import ListenAddress, listen_addresses
 from onhook.phone.nat.public_address import PublicAddress, public_addresses, stun_server_of
 from onhook.server.settings_names import PREFIX, read_file, unknown_variables
 from onhook.server.settings_names import SettingsError as SettingsError  # load raises it
@@ -38,19 +39,11 @@ def _address(value: object) -> object:
     return host.strip("[]") or "0.0.0.0", int(port)
 
 
-def _ipv4_address(value: object) -> object:
-    """``ADDRESS:PORT`` as a pair; SIP and audio share the address."""
-    if not isinstance(value, str):
-        return value
-    form = f"expected an IPv4 address in digits and a port, such as 0.0.0.0:5060, got {value!r}"
-    try:
-        where = _address(value)
-        if isinstance(where, tuple):
-            ipaddress.IPv4Address(where[0])
-        return where
-    except ValueError:
-        is_ipv6 = value.count(":") > 1
-        raise ValueError(f"{form}; IPv6 is not supported" if is_ipv6 else form) from None
+def _listen_addresses(value: object) -> object:
+    """Where SIP listens; the addresses of a file may be a list."""
+    if isinstance(value, list):
+        value = ",".join(map(str, value))
+    return listen_addresses(value) if isinstance(value, str) else value
 
 
 def _port_range(value: object) -> object:
@@ -168,7 +161,7 @@ def _origin(value: object) -> str:
     return origin
 
 
-SipAddress = Annotated[tuple[str, int], NoDecode, BeforeValidator(_ipv4_address)]
+SipListeners = Annotated[tuple[ListenAddress, ...], NoDecode, BeforeValidator(_listen_addresses)]
 HostPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
 PortRange = Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
@@ -198,9 +191,17 @@ class Settings(BaseSettings):
         description="Web pages and browser extensions that may ask the API from a browser: their "
         "origins, such as https://shop.example.com, or * for all.",
     )
-    sip: SipAddress = Field(
-        ("127.0.0.1", 5060),
-        description="Where SIP listens (UDP and TCP), ADDRESS:PORT; audio uses the same address. IPv4.",
+    sip: SipListeners = Field(
+        (ListenAddress("127.0.0.1", 5060),),
+        description="Where SIP listens: ADDRESS:PORT for UDP and TCP, or several with their "
+        "transports, as udp:0.0.0.0:5060,tls:[::]:5061. Audio uses the first address of each family.",
+    )
+    sip_cert: Path | None = Field(
+        None,
+        description="The certificate (PEM, with its chain) of TLS listeners; it is read again on SIGHUP.",
+    )
+    sip_key: Path | None = Field(
+        None, description="The key (PEM) of --sip-cert; without it, it is in the same file."
     )
     rtp_ports: PortRange = Field(
         (20000, 29999),
@@ -239,7 +240,8 @@ class Settings(BaseSettings):
         (), description="CIDRs that customers' URLs may reach besides public addresses."
     )
     trusted_peers: Networks = Field(
-        (ipaddress.ip_network("127.0.0.0/8"),), description="CIDRs whose calls are taken."
+        (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
+        description="CIDRs whose calls are taken.",
     )
     public_address: PublicAddresses = Field(
         (),

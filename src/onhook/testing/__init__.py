@@ -18,6 +18,7 @@ from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification, Receiver, Reply, Then
 from onhook.testing.recording import Recording
 from onhook.testing.seen_call import CallNotAnswered, PhoneError, PhoneTimeout
+from onhook.testing.streams import PhoneTls
 from onhook.testing.tones import (
     Speech,
     find_tone,
@@ -45,6 +46,7 @@ __all__ = [
     "PhoneCall",
     "PhoneError",
     "PhoneTimeout",
+    "PhoneTls",
     "Receiver",
     "Recording",
     "Reply",

@@ -1,4 +1,4 @@
-"""A small, real SIP phone over UDP, for tests: it places calls, talks, and records what it hears.
+"""A small, real SIP phone over UDP, TCP or TLS, for tests: it places calls, talks, and records what it hears.
 
     async with Phone() as phone:
         call = await phone.call("+6531234567", server=("127.0.0.1", 5060))
@@ -47,6 +47,7 @@ from onhook.testing.seen_call import WAIT_S, PhoneError, PhoneTimeout
 from onhook.testing.session import Session
 from onhook.testing.sip_text import Address, Headers, SipMessage, SipTextError
 from onhook.testing.srtp import Encryption, SrtpPolicy
+from onhook.testing.streams import PhoneTls, StreamSocket, Transport
 from onhook.testing.taken import TakenDialog
 
 USER_AGENT = "Onhook-test-phone"
@@ -84,6 +85,9 @@ class _Dialogs:
 class Phone:
     """A SIP phone at an address of its own, IPv4 or IPv6 (`host`); use it with `async with`.
 
+    `transport` is `udp`, `tcp` or `tls`; `tls` names the files of the last, and needs a certificate only if
+    the phone is to be called.
+
     At the end of the block the calls that are still up are hung up, those that ring are cancelled
     or refused, and what `on_call` raised is raised.
     """
@@ -94,6 +98,8 @@ class Phone:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        transport: Transport = "udp",
+        tls: PhoneTls | None = None,
         srtp: SrtpPolicy = "off",
     ):
         self.srtp: SrtpPolicy = srtp
@@ -115,7 +121,9 @@ class Phone:
         """What `on_call` raised."""
         self._host = host
         self._port = port
-        self._socket: DatagramSocket | None = None
+        self._transport: Transport = transport
+        self._tls = tls or PhoneTls()
+        self._socket: DatagramSocket | StreamSocket | None = None
         self._wire: Wire | None = None
         self._dialogs = _Dialogs()
         self._placed: list[PhoneCall] = []
@@ -140,7 +148,13 @@ class Phone:
         return list(self._taken)
 
     async def __aenter__(self) -> Self:
-        self._socket = DatagramSocket.open(self._host, self._receive, port=self._port)
+        if self._transport == "udp":
+            self._socket = DatagramSocket.open(self._host, self._receive, port=self._port)
+        else:
+            secured = self._tls if self._transport == "tls" else None
+            self._socket = await StreamSocket.open(
+                self._host, self._receive, port=self._port, tls=secured
+            )
         self._wire = Wire(self._socket)
         return self
 
@@ -325,7 +339,7 @@ class Phone:
         return self._wire
 
     def _contact_uri(self, wire: Wire) -> str:
-        return f"sip:{self.number}@{sip_text.host_port(wire.address)}"
+        return routing.uri_of(self.number, wire.address)
 
     def _compose_invite(
         self,

@@ -1,10 +1,9 @@
-"""Requests on their way: sent again until they are answered (RFC 3261 17.1), over UDP."""
+"""Requests on their way: sent again until they are answered (RFC 3261 17.1), as over UDP."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from onhook.testing.datagrams import DatagramSocket
 from onhook.testing.sip_text import Address, SipMessage
 
 T1_S = 0.5
@@ -70,10 +69,19 @@ class Repeater:
         self._give_up()
 
 
+class Socket(Protocol):
+    """What messages leave by."""
+
+    address: Address
+
+    def send(self, data: bytes, to: Address) -> None:
+        """Send a message once."""
+
+
 class Wire:
     """The phone's SIP socket and the requests (other than INVITE) that wait for an answer."""
 
-    def __init__(self, socket: DatagramSocket) -> None:
+    def __init__(self, socket: Socket) -> None:
         self.address = socket.address
         """Where the phone is reached."""
         self.loop = asyncio.get_running_loop()

@@ -10,7 +10,15 @@ from onhook.testing.sip_text import Address, Headers, SipMessage
 def via_of(address: Address) -> str:
     """Compose a Via with a fresh branch, asking for the reply at our own port (RFC 3581)."""
     branch = sip_text.MAGIC_COOKIE + secrets.token_hex(8)
-    return f"SIP/2.0/UDP {sip_text.host_port(address)};rport;branch={branch}"
+    transport = getattr(address, "transport", "UDP")
+    return f"SIP/2.0/{transport} {sip_text.host_port(address)};rport;branch={branch}"
+
+
+def uri_of(user: str, address: Address) -> str:
+    """The URI under which a phone is reached at an address."""
+    transport = getattr(address, "transport", "UDP").lower()
+    said = "" if transport == "udp" else f";transport={transport}"
+    return f"sip:{user}@{sip_text.host_port(address)}{said}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Where the server listens, as its settings say."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from onhook.server.settings import Settings
 
@@ -21,12 +20,9 @@ class Listening:
 
 def listeners(settings: Settings) -> list[Listening]:
     """Those of SIP; without a transport it is UDP and TCP."""
-    given: Any = settings.sip  # one pair, or several that name their transport
-    if isinstance(given[0], str):
-        return [Listening(transport, *given) for transport in ("udp", "tcp")]
     return [
         Listening(transport, one.host, one.port)
-        for one in given
+        for one in settings.sip
         for transport in ((one.transport,) if one.transport else ("udp", "tcp"))
     ]
 

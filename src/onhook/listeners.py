@@ -1,4 +1,4 @@
-"""Where SIP listens, as an operator writes it. Pure.
+"""Where SIP listens, as an operator writes it; for the settings, and for `phone`. Pure.
 
 A listener hears one family: `[::]` takes IPv6 only, whatever the system's default is, and a machine that is
 to be called over both has a listener for each. So an address that somebody was heard from is always in its
@@ -7,8 +7,6 @@ own form, networks of trusted peers mean what they say, and no message leaves by
 
 from dataclasses import dataclass
 from ipaddress import ip_address
-
-from onhook.phone.addresses import bracketed
 
 _FORM = (
     "expected an address in digits and a port, such as 0.0.0.0:5060 or [::]:5060, or several with "
@@ -27,7 +25,7 @@ class ListenAddress:
     @property
     def place(self) -> str:
         """Host and port; the host in brackets if it needs them."""
-        return f"{bracketed(self.host)}:{self.port}"
+        return f"{f'[{self.host}]' if self.is_ipv6 else self.host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.transport}:{self.place}" if self.transport else self.place
