@@ -2,6 +2,7 @@
 
 PY := .venv/bin/python
 SIPP := sipp=sip-tester
+NETWORKS := ip=iproute2 nft=nftables sysctl=procps
 SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2 debootstrap=debootstrap
 KAMAILIO := kamailio=kamailio
 ASTERISK := /var/cache/onhook/asterisk
@@ -27,11 +28,11 @@ demo:  ## one real call, from the first ring to the bill, in under a minute
 	@$(PY) scripts/demo.py
 
 test:  ## all tests
-	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL)
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(NETWORKS)
 	@$(PARALLEL) tests/media; media=$$?; $(PARALLEL) --ignore tests/media && exit $$media
 
 slow:  ## what takes long: tests marked slow, 20 kills, softphones and an exchange
-	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(SOFTPHONES) $(PHP) $(KAMAILIO)
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(NETWORKS) $(SOFTPHONES) $(PHP) $(KAMAILIO)
 	@scripts/client_tools.sh
 	@$(PY) -m pytest -q -m slow
 	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20

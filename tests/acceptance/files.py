@@ -33,7 +33,8 @@ LONG = wav(tone(600, 30_000))
 class FileServer:
     """Serves what it was given, by name; use it with ``async with``."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._host = host
         self.requests: list[str] = []
         self._answers: dict[str, tuple[int, bytes, Mapping[str, str]]] = {}
         self._held: dict[str, asyncio.Event] = {}
@@ -43,7 +44,7 @@ class FileServer:
 
     async def __aenter__(self) -> "FileServer":
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, self._host, 0).start()
         self._port = self._runner.addresses[0][1]
         return self
 
@@ -61,7 +62,7 @@ class FileServer:
     ) -> str:
         """Serves ``body`` under ``name`` from now on; returns its URL."""
         self._answers[f"/{name}"] = (status, body, headers or {})
-        return f"http://127.0.0.1:{self._port}/{name}"
+        return f"http://{self._host}:{self._port}/{name}"
 
     def hold(self, name: str) -> asyncio.Event:
         """Keeps every reply for ``name`` back until the event is set."""
