@@ -33,6 +33,7 @@ from onhook.cli.doctor import (
 from onhook.cli.doctor.finding import Finding, Installation, KnownTrunk
 from onhook.cli.doctor.listening import Listening, listeners
 from onhook.phone import Trunk
+from onhook.phone.nat.public_address import OutsideView, public_addresses
 from onhook.server.settings import load
 from onhook.store import TrunkRecord
 from onhook.store.trunk_states import TrunkState
@@ -166,10 +167,20 @@ def test_a_private_address_and_a_carrier(here: Installation) -> None:
     assert "carrier needs" in wrong(addresses.addresses(with_trunk(here, host="sip.example.com")))
 
 
-def test_a_name_that_nobody_knows(here: Installation) -> None:
-    assert not wrong(names.names(with_trunk(here)))
-    assert not wrong(names.names(with_trunk(here, host="localhost")))
-    assert "no address" in wrong(names.names(with_trunk(here, host="nowhere.invalid")))
+def test_a_public_address(here: Installation) -> None:
+    given = public_addresses("198.51.100.7:5070")
+    public = replace(with_trunk(here), outside=OutsideView(given))
+    assert addresses.told(public, 4) == "198.51.100.7"
+    assert not wrong(addresses.addresses(public))
+    unknown = with_settings(with_trunk(here), public_address=public_addresses("nowhere.invalid"))
+    assert "leads to no address" in wrong(addresses.addresses(unknown))
+
+
+async def test_a_name_that_nobody_knows(here: Installation) -> None:
+    assert not await wrong_later(names.names(with_trunk(here)))
+    assert not await wrong_later(names.names(with_trunk(here, host="localhost")))
+    nowhere = with_trunk(here, host="nowhere.invalid")
+    assert "no address" in await wrong_later(names.names(nowhere))
 
 
 # Clocks, limits, the disk

@@ -75,13 +75,13 @@ class CallBook:
         ``then`` is called when it is on disk.
         """
         srtp = self._owner.srtp
+        if any(pending.request.media for pending in accepted):
+            self.record = _tells_media(self.record)
         changes = call_record.changes(self.record, call, told=len(told), dialog=dialog, srtp=srtp)
         if self._abandoned or not (changes or accepted or told):
             return
         if accepted and not self._asked:
             self._asked, changes["tag"] = True, accepted[0].request.tag
-        if any(pending.request.media for pending in accepted):
-            self.record = _tells_media(self.record)
         before, record = self.record, _changed(self.record, changes)
         self.record = record
         self._note_end(before)

@@ -27,6 +27,8 @@ from onhook.cli.doctor import (
 from onhook.cli.doctor.finding import Finding, Installation, KnownTrunk
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened
+from onhook.phone.locating.dns import DnsNames
+from onhook.phone.nat.public_address import OutsideView
 from onhook.server.occupancy import LOCK_FILE
 from onhook.server.settings import Settings
 from onhook.store import Keyring, KeyringError, Store, TrunkRecord, schema
@@ -66,20 +68,19 @@ CHECKS: Sequence[Check] = (
 async def installation(settings: Settings, trunk: str = "") -> Installation:
     """What is looked at. Raises :class:`CommandError` for a ``trunk`` that is not there."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    running = _is_running(settings.data)
+    running, outside = _is_running(settings.data), await _outside(settings)
     try:
         url = settings.database_url.get_secret_value()
         async with opened(settings.data, url) as (store, keyring):
             trunks = await _trunks(store, keyring)
             newest_ms = await _newest_ms(store)
     except CommandError as error:
-        return Installation(settings, running, trouble=str(error))
+        return Installation(settings, running, trouble=str(error), outside=outside)
     asked = frozenset(one.record.name for one in trunks)
     if trunk and trunk not in asked:
         raise CommandError(f"There is no trunk {trunk[:40]!r}; see 'onhook trunk list'.")
-    return Installation(
-        settings, running, trunks, newest_ms, asks=frozenset({trunk}) if trunk else asked
-    )
+    asks = frozenset({trunk}) if trunk else asked
+    return Installation(settings, running, trunks, newest_ms, asks=asks, outside=outside)
 
 
 async def findings(here: Installation, checks: Sequence[Check] = CHECKS) -> AsyncIterator[Finding]:
@@ -98,6 +99,18 @@ async def findings(here: Installation, checks: Sequence[Check] = CHECKS) -> Asyn
             yield Finding(
                 name, False, f"it could not be looked at: {type(error).__name__}: {error}"
             )
+
+
+async def _outside(settings: Settings) -> OutsideView:
+    """As the server has it (``server.process``)."""
+    view = OutsideView(
+        settings.public_address,
+        names=DnsNames(settings.dns_servers),
+        inside=settings.local_networks,
+        stun_server=settings.stun_server,
+    )
+    await view.refresh()
+    return view
 
 
 def _is_running(data: Path) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from onhook.phone import Trunk
+from onhook.phone.nat.public_address import OutsideView
 from onhook.server.settings import Settings
 from onhook.store import TrunkRecord
 from onhook.store.trunk_states import TrunkState
@@ -46,6 +47,8 @@ class Installation:
     """Why nothing stored can be read; empty if it can."""
     asks: frozenset[str] = field(default=frozenset())
     """The names of the trunks that are asked by OPTIONS."""
+    outside: OutsideView = field(default_factory=OutsideView)
+    """Which address peers outside are told, looked up once."""
 
     @property
     def data(self) -> Path:

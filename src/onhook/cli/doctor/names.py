@@ -1,46 +1,40 @@
-"""DNS: the hosts of trunks are found."""
+"""DNS: the servers of trunks are found, as calls find them (RFC 3263: NAPTR, SRV, A, AAAA)."""
 
-import socket
 import time
-from collections.abc import Iterator
-from ipaddress import ip_address
+from collections.abc import AsyncIterator
 
-from onhook.cli.doctor.finding import Finding, Installation, KnownTrunk
-from onhook.phone.trunk import is_numeric
+from onhook.cli.doctor.finding import Finding, Installation
+from onhook.phone.addresses import bracketed
+from onhook.phone.locating.dns import DnsNames
+from onhook.phone.locating.locator import Locator
+from onhook.phone.locating.target import Target, of_trunk
 
 _SLOW_S = 2.0
+_SHOWN = 4
+_LOOK = "look at --proxy, and at --dns-servers or /etc/resolv.conf"
 
 
-def names(here: Installation) -> Iterator[Finding]:
-    """The host of each trunk that is asked, and the name of this machine where nothing else is there."""
-    hosts = list(dict.fromkeys(host for one in here.trunks if (host := _named_host(here, one))))
-    if not hosts:
+async def names(here: Installation) -> AsyncIterator[Finding]:
+    """The host of each trunk that is asked, if it is a name."""
+    targets = {of_trunk(one.usable): one.record.name for one in here.trunks
+               if one.usable is not None and one.record.name in here.asks}  # fmt: skip
+    named = [target for target in targets if not target.is_numeric]
+    if not named:
         yield Finding("dns", True, "no trunk has a host name")
-    for host in hosts:
-        yield _found(host)
-
-
-def _named_host(here: Installation, one: KnownTrunk) -> str:
-    if one.record.name not in here.asks or one.usable is None:
-        return ""
-    host = one.usable.next_hop.host
-    return "" if is_numeric(host) else host
-
-
-def _found(host: str) -> Finding:
-    """By A and AAAA; what stands in NAPTR and SRV is looked at with the OPTIONS through the trunk."""
-    name, began_s = f"dns {host}", time.monotonic()
+    locator = Locator(DnsNames(here.settings.dns_servers))
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        # A carrier may have SRV records only: what a call uses is asked with the trunk itself.
-        why = error.strerror or type(error).__name__
-        advice = "look at --proxy and at /etc/resolv.conf, unless the name has SRV records only"
-        return Finding(name, False, f"no address ({why}): {advice}")
+        for target in named:
+            yield Finding(f"dns {target.host}", *await _found(locator, target))
+    finally:
+        locator.close()
+
+
+async def _found(locator: Locator, target: Target) -> tuple[bool, str]:
+    began_s = time.monotonic()
+    found = await locator.located(target)
     took_s = time.monotonic() - began_s
-    addresses = sorted({str(one[4][0]) for one in found}, key=lambda text: ip_address(text).packed)
+    if not found:
+        return False, f"no address: {_LOOK}"
     if took_s > _SLOW_S:
-        return Finding(
-            name, False, f"found, but only after {took_s:.1f} s: look at /etc/resolv.conf"
-        )
-    return Finding(name, True, ", ".join(addresses[:4]))
+        return False, f"found, but only after {took_s:.1f} s: {_LOOK}"
+    return True, ", ".join(f"{bracketed(one[0])}:{one[1]}" for one in found[:_SHOWN])

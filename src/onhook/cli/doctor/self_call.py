@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from onhook import __version__
-from onhook.cli.doctor.addresses import told
+from onhook.cli.doctor.addresses import FAR, Family, told
 from onhook.cli.doctor.finding import Finding, Installation
 from onhook.cli.doctor.listening import Listening, listeners
 from onhook.cli.errors import CommandError
@@ -163,26 +163,27 @@ class _Way:
 
 async def call(here: Installation) -> AsyncIterator[Finding]:
     """A call for each family on which SIP listens over UDP."""
-    families: dict[int, Listening] = {}
+    families: dict[Family, Listening] = {}
     for one in listeners(here.settings):
         if one.transport == "udp":
-            families.setdefault(ip_address(one.host).version, one)
+            families.setdefault(6 if ":" in one.host else 4, one)
     for family, one in families.items():
         name = f"call to itself IPv{family}"
         ip = told(here, family)
         if not ip:
             yield Finding(name, False, "no address of ours is known that could be called")
             continue
-        if here.running and one.port:
-            yield await _asked(ip, one.port)
-        yield Finding(name, *await _called(here, _way(here, one, ip)))
+        port = here.outside.port_for(FAR[family], one.port)
+        if here.running and port:
+            yield await _asked(ip, port)
+        yield Finding(name, *await _called(here, _way(here, one, (ip, port))))
 
 
-def _way(here: Installation, one: Listening, ip: str) -> _Way:
+def _way(here: Installation, one: Listening, public: tuple[str, int]) -> _Way:
     if here.running:
         near = one.host if not ip_address(one.host).is_unspecified else _loopback(one.host)
-        return _Way((one.host, 0), (near, 0), ip)
-    return _Way((one.host, one.port), (ip, one.port), ip)
+        return _Way((one.host, 0), (near, 0), public[0])
+    return _Way((one.host, one.port), public, public[0])
 
 
 def _loopback(host: str) -> str:
