@@ -1,12 +1,14 @@
 """How many calls the media plane plays to at once, and how evenly.
 
-    python bench/media_plane.py [--streams 500] [--seconds 10] [--talking]
+    python bench/media_plane.py [--streams 500] [--seconds 10] [--talking] [--srtp]
 
 One process plays; another receives everything on one socket, with the kernel's receive time stamps
 (SO_TIMESTAMPNS), so that its own scheduling does not show in the gaps. It polls every 2 ms: a
 receiver that is woken for each packet would cost the machine more than the sender. With --talking
 every caller sends a packet each 20 ms as well (that costs the sender too, and so the machine).
-Then the same streams play nothing for as long, and are sent silence. Loopback only. Prints one line of JSON.
+Then the same streams play nothing for as long, and are sent silence. With --srtp all of it is done once in
+the clear and once encrypted, both ways (the callers' packets are sealed by pylibsrtp). Loopback only. Prints
+one line of JSON, with --srtp two.
 """
 
 import argparse
@@ -17,6 +19,8 @@ import multiprocessing
 import resource
 import socket
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -33,6 +37,8 @@ POLL_S = 0.002
 MSG_DONTWAIT = 0x40
 PORTS = range(20000, 30000)
 FRAMES_A_SECOND = 50
+MASTER = bytes(range(30))
+"""An SRTP key and its salt."""
 
 
 class MmsgHdr(ctypes.Structure):
@@ -133,7 +139,15 @@ def receive(results: Connection) -> None:
     results.send(receiver.figures())
 
 
-def talk(ports: list[int], results: Connection) -> None:
+def sealing() -> Callable[[bytes], bytes]:
+    """What the callers do to their packets; all of them have one key, so one seals for all."""
+    from pylibsrtp import Policy, Session
+
+    seal: Callable[[bytes], bytes] = Session(Policy(MASTER, Policy.SSRC_ANY_OUTBOUND)).protect
+    return seal
+
+
+def talk(ports: list[int], results: Connection, srtp: bool) -> None:
     """The callers' side of --talking: a packet to every port each 20 ms, until told to stop."""
     sockets = []
     for port in ports:
@@ -141,9 +155,10 @@ def talk(ports: list[int], results: Connection) -> None:
         sock.connect(("127.0.0.1", port))
         sockets.append(sock)
     results.send("ready")
+    seal: Callable[[bytes], bytes] = sealing() if srtp else bytes
     sequence, due_s = 0, time.monotonic()
     while not results.poll():
-        packet = b"\x80\x00" + sequence.to_bytes(2, "big") + bytes(168)
+        packet = seal(b"\x80\x00" + sequence.to_bytes(2, "big") + bytes(168))
         for sock in sockets:
             sock.send(packet)
         sequence = (sequence + 1) % 65536
@@ -177,7 +192,23 @@ class Playing:
         self.ended.set_result(stats)
 
 
-async def play(count: int, seconds: int, remote: tuple[str, int], talking: bool) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Key:
+    master: bytes = MASTER
+    tag_bytes: int = 10
+    mki: bytes = b""
+
+
+@dataclass(frozen=True)
+class Keys:
+    send: Key = Key()
+    receive: Key = Key()
+    answered: bool = False
+
+
+async def play(
+    count: int, seconds: int, remote: tuple[str, int], talking: bool, srtp: bool
+) -> dict[str, Any]:
     plane = MediaPlane(host="127.0.0.1", ports=PORTS)
     plane.start(asyncio.get_running_loop())
     clip = Clip(seconds * FRAMES_A_SECOND)
@@ -187,7 +218,7 @@ async def play(count: int, seconds: int, remote: tuple[str, int], talking: bool)
     if talking:
         ours, theirs = multiprocessing.Pipe()
         ports = [reservation.port for reservation in reservations]
-        talker = multiprocessing.Process(target=talk, args=(ports, theirs))
+        talker = multiprocessing.Process(target=talk, args=(ports, theirs, srtp))
         talker.start()
         ours.recv()
     before = resource.getrusage(resource.RUSAGE_SELF)
@@ -199,6 +230,7 @@ async def play(count: int, seconds: int, remote: tuple[str, int], talking: bool)
             remote=remote,
             codec=Codec.PCMA if talking else Codec.PCMU,
             dtmf_payload_type=None,
+            protection=Keys() if srtp else None,
             listener=one,
         )
         stream.play([clip], one.done.set_result)
@@ -223,8 +255,10 @@ async def play(count: int, seconds: int, remote: tuple[str, int], talking: bool)
         "streams": count,
         "seconds": seconds,
         "talking": talking,
+        "srtp": srtp,
         "sent": sum(figures.sent_packets for figures in stats),
         "send_errors": sum(figures.send_errors for figures in stats),
+        "unauthentic": sum(figures.unauthentic + figures.replayed for figures in stats),
         "taken_in": sum(figures.foreign + figures.received_packets for figures in stats),
         "cpu_s_per_call_minute": round(cpu_s / (count * seconds) * 60, 4),
         "waiting_cpu_s_per_call_minute": round(waiting_cpu_s / (count * seconds) * 60, 4),
@@ -243,16 +277,23 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=500)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--talking", action="store_true")
+    parser.add_argument("--srtp", action="store_true")
     options = parser.parse_args()
     multiprocessing.set_start_method("spawn")
+    for srtp in (False, True) if options.srtp else (False,):
+        print(json.dumps(run(options, srtp)), flush=True)
+
+
+def run(options: argparse.Namespace, srtp: bool) -> dict[str, Any]:
     ours, theirs = multiprocessing.Pipe()
     receiver = multiprocessing.Process(target=receive, args=(theirs,))
     receiver.start()
-    figures = asyncio.run(play(options.streams, options.seconds, ours.recv(), options.talking))
+    where = ours.recv()
+    figures = asyncio.run(play(options.streams, options.seconds, where, options.talking, srtp))
     ours.send("stop")
     figures |= ours.recv()
     receiver.join()
-    print(json.dumps(figures))
+    return figures
 
 
 if __name__ == "__main__":

@@ -13,6 +13,18 @@ from onhook.testing.sip_text import Headers, SipMessage
 class CallLeg(SeenCall):
     """What calls that the phone placed and calls that it took have in common."""
 
+    @property
+    def srtp(self) -> str:
+        """The suite by which the sound is encrypted (RFC 4568); empty in the clear."""
+        return self.audio.encryption.suite if self.audio.encryption is not None else ""
+
+    async def rekey(self, *, timeout_s: float = WAIT_S) -> SipMessage:
+        """Have another key from now on, by a re-INVITE; return the 200. Raises as `hold` does."""
+        if self.audio.encryption is None:
+            raise PhoneError("the phone was not told to encrypt")
+        self.audio.encryption.rekey()
+        return await self._renegotiate("sendrecv", "rekey", timeout_s)
+
     async def hang_up(self, *, headers: Headers = (), timeout_s: float = WAIT_S) -> Ended:
         """Send BYE, wait for its answer, return how the call ended.
 

@@ -53,7 +53,7 @@ class Encryption:
             CryptoText(tag, suite, secrets.token_bytes(30)) for tag, suite in enumerate(suites, 1)
         ]
         self._keys: tuple[CryptoText, CryptoText] | None = None
-        self._inbound: Any = None
+        self._inbound: list[Any] = []
         self._outbound: Any = None
 
     @property
@@ -96,14 +96,14 @@ class Encryption:
 
     def open(self, data: bytes) -> bytes:
         """Decrypt what was received, if that was agreed; empty if it cannot be read."""
-        if self._inbound is None:
-            return data
-        try:
-            opened: bytes = self._inbound.unprotect(data)
-        except self._library.Error:
-            self.unreadable += 1
-            return b""
-        return opened
+        for session in self._inbound:  # what is under way has the key of before
+            try:
+                opened: bytes = session.unprotect(data)
+            except self._library.Error:
+                continue
+            return opened
+        self.unreadable += bool(self._inbound)
+        return b"" if self._inbound else data
 
     def _use(self, ours: CryptoText, theirs: CryptoText) -> None:
         before = self._keys
@@ -112,7 +112,8 @@ class Encryption:
         if before is None or before[0].master != ours.master:
             self._outbound = self._session(ours, library.Policy.SSRC_ANY_OUTBOUND)
         if before is None or before[1].master != theirs.master:
-            self._inbound = self._session(theirs, library.Policy.SSRC_ANY_INBOUND)
+            session = self._session(theirs, library.Policy.SSRC_ANY_INBOUND)
+            self._inbound = [session, *self._inbound[:1]]
 
     def _session(self, key: CryptoText, direction: int) -> Any:
         policy = self._library.Policy
