@@ -20,14 +20,16 @@ from onhook.testing.receiver import Receiver
 from onhook.testing.seen_call import CallNotAnswered
 from onhook.testing.srtp import SUITES
 
-EIGHTY, THIRTY_TWO = SUITES
+EIGHTY, _ = SUITES
+FAR = "127.0.0.2"
+"""Where trunks are that want encryption: calls from there come by them."""
 
 
 @pytest.fixture
 async def callee(server: Onhook) -> AsyncIterator[Callee]:
     """Somebody behind a trunk that takes encrypted calls only."""
-    line = await asyncio.to_thread(lay_trunk, server, "+6592", srtp="require")
-    async with Phone(port=line.port, srtp="prefer") as one:
+    line = await asyncio.to_thread(lay_trunk, server, "+6592", host=FAR, srtp="require")
+    async with Phone(host=FAR, port=line.port, srtp="prefer") as one:
         yield Callee(one, line)
 
 
@@ -145,8 +147,8 @@ async def test_a_call_of_ours_is_encrypted(customer: Customer, callee: Callee) -
 async def test_whoever_is_called_may_do_without_where_it_is_only_preferred(
     customer: Customer,
 ) -> None:
-    line = await asyncio.to_thread(lay_trunk, customer.server, "+6593", srtp="prefer")
-    async with Phone(port=line.port) as phone:
+    line = await asyncio.to_thread(lay_trunk, customer.server, "+6593", host=FAR, srtp="prefer")
+    async with Phone(host=FAR, port=line.port) as phone:
         callee = Callee(phone, line)
         number, url = callee.another(), customer.receiver.url("/dial")
         reply = await customer.post("ivr/start/dial", dest=number, notify_url=url)

@@ -46,6 +46,8 @@ from onhook.store import CallRecord
 
 log = structlog.get_logger()
 
+_KEYS_IN_THE_CLEAR = "Encryption hides nothing from who can read the SIP; use --transport tls."
+
 _NOT_THERE = frozenset({408, 503})
 _TRY_ANOTHER = _NOT_THERE | {500, 502, 504}
 PATIENCE_S = 6.0
@@ -113,6 +115,7 @@ class Outbound:
         """By trunk and outcome: ``taken`` (it rang, or was answered), ``failed`` (the trunk's trouble),
         ``refused`` (the called side's word), ``withdrawn`` (hung up before anything rang)."""
         self._resting: dict[str, float] = {}
+        self._warned: set[str] = set()
 
     def dial(
         self,
@@ -139,6 +142,16 @@ class Outbound:
     def _comes_last(self, name: str) -> bool:
         resting = self._resting.get(name, 0.0) > clock.now_s()
         return resting or (self._health is not None and self._health.is_bad(name))
+
+    def warn_of_keys(self, route: Route) -> None:
+        """The keys of encrypted audio stand in SIP, which all on its way can read over UDP and TCP."""
+        transport = route.trunk.next_hop.transport
+        if route.trunk.srtp == "off" or transport == "tls" or route.name in self._warned:
+            return
+        self._warned.add(route.name)
+        log.warning(
+            "srtp_keys_in_the_clear", trunk=route.name, transport=transport, hint=_KEYS_IN_THE_CLEAR
+        )
 
     def note(self, route: Route, outcome: str, *, absent: bool = False) -> None:
         """What a call through this trunk came to; ``absent`` if the trunk was not there."""
@@ -319,6 +332,7 @@ class OutboundLeg:
 
     def _dialled(self, route: Route, ip: str, server: Address | None) -> Attempt:
         attempt = Attempt(route, self._outbound, self._listener, self._unanswered)
+        self._outbound.warn_of_keys(route)
         attempt.call = self._outbound.dialler.dial(
             route.trunk,
             self._number,
