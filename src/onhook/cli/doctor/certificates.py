@@ -24,7 +24,7 @@ def certificates(here: Installation) -> Iterator[Finding]:
 def _files(here: Installation) -> Iterator[tuple[str, Path]]:
     own = {
         "ca file": here.settings.ca_file,
-        "sip certificate": getattr(here.settings, "sip_cert", None),
+        "sip certificate": here.settings.sip_cert,
     }
     yield from ((name, path) for name, path in own.items() if path)
     for trunk in here.trunks:

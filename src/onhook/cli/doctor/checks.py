@@ -108,6 +108,7 @@ async def _outside(settings: Settings) -> OutsideView:
         names=DnsNames(settings.dns_servers),
         inside=settings.local_networks,
         stun_server=settings.stun_server,
+        stun_from=[one.host for one in settings.sip],
     )
     await view.refresh()
     return view
