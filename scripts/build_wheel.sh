@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds dist/onhook-*-cp311-abi3-manylinux*.whl: one wheel for every Python from 3.11 on, and for every
-# x86-64 Linux with glibc 2.17 or newer. The compiler comes from the package index (ziglang).
+# x86-64 Linux with glibc 2.17 or newer. The compiler comes from the package index (ziglang). OpenSSL's
+# libcrypto, of Debian's source package, is in it.
 set -eu
 cd "$(dirname "$0")/.."
 tools=$(mktemp -d)
@@ -9,12 +10,13 @@ trap 'rm -rf "$tools"' EXIT
 "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
     -r requirements-wheel.lock
 cp -r pyproject.toml setup.py README.md LICENSE LICENSES src "$tools/"
+target="$(uname -m)-linux-gnu.2.17"
+zig="$tools/venv/bin/python -m ziglang cc -target $target"
+CC=$zig scripts/build_libcrypto.sh "$tools/libcrypto"
 find "$tools/src" -name '*.so' -o -name '_plane.c' | xargs rm -f
 (
     cd "$tools"
-    target="$(uname -m)-linux-gnu.2.17"
-    CC="$tools/venv/bin/python -m ziglang cc -target $target" \
-    LDSHARED="$tools/venv/bin/python -m ziglang cc -target $target -shared" \
+    CC=$zig LDSHARED="$zig -shared" ONHOOK_LIBCRYPTO="$tools/libcrypto" \
         venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
         --no-build-isolation --wheel-dir raw .
     PATH="$tools/venv/bin:$PATH" venv/bin/python -m auditwheel repair --wheel-dir ready raw/*.whl

@@ -2,8 +2,12 @@
 
 setuptools finds `ffibuilder` through `cffi_modules` and runs this file from the root of the
 repository. Run as a program, it builds the module in place, beside the sources.
+
+OpenSSL's libcrypto is the system's, or the static one in the folder that ONHOOK_LIBCRYPTO names
+(scripts/build_libcrypto.sh).
 """
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -29,19 +33,33 @@ def declarations(header: str) -> str:
     return body.partition("*/")[2]
 
 
+def libcrypto() -> dict[str, list[str]]:
+    """How the module is linked with libcrypto."""
+    static = os.environ.get("ONHOOK_LIBCRYPTO")
+    if not static:
+        return {"include_dirs": [], "libraries": ["crypto"]}
+    return {
+        "include_dirs": [f"{static}/include"],
+        "libraries": [],
+        "extra_objects": [f"{static}/libcrypto.a"],
+        "extra_link_args": ["-Wl,--exclude-libs,ALL", "-Wl,--gc-sections"],  # it is nobody else's
+    }
+
+
 def builder(folder: Path) -> FFI:
     """Describe the extension module; `folder` holds its sources, as the compiler shall see it."""
-    ffi = FFI()
+    ffi, linked = FFI(), libcrypto()
     ffi.cdef(declarations((NATIVE / "plane.h").read_text(encoding="utf-8")))
     ffi.set_source(
         MODULE,
         '#include "plane.h"',
         sources=[str(folder / name) for name in SOURCES],
         depends=[str(folder / name) for name in HEADERS],
-        include_dirs=[str(folder)],
+        include_dirs=[str(folder), *linked.pop("include_dirs")],
         extra_compile_args=[*FLAGS, *WARNINGS],
-        libraries=["crypto", "pthread", "m"],
+        libraries=[*linked.pop("libraries"), "pthread", "m"],
         py_limited_api=True,
+        **linked,
     )
     return ffi
 
