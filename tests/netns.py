@@ -58,19 +58,25 @@ table ip nat {{
 """What clouds do: one public address for one private one, all ports as they are."""
 MASQUERADE = f"""
 table ip nat {{
-    chain out {{
-        type nat hook postrouting priority srcnat; ip saddr {INSIDE} snat to {PUBLIC}:32000-60000 random;
+    chain in {{
+        type nat hook prerouting priority dstnat;
+        ip daddr {PUBLIC} tcp dport 8080 dnat to {INSIDE};
     }}
+    chain out {{ type nat hook postrouting priority srcnat; ip saddr {INSIDE} snat to {PUBLIC}; }}
 }}
 table ip closed {{
-    chain in {{
+    chain to_the_router {{
+        type filter hook input priority filter; iifname "out0" udp dport != 0 drop;
+    }}
+    chain through {{
         type filter hook forward priority filter; policy drop;
         ct state established,related accept
         ip saddr {INSIDE} accept
+        tcp dport 8080 accept
     }}
 }}
 """
-"""What routers at home do: another port for each flow, and nothing comes in that nobody asked for."""
+"""What routers at home do: nothing comes in that nobody inside has asked for. The API here is let in."""
 
 
 @contextmanager

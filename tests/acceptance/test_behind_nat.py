@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+import pytest
+
 import netns
 from acceptance.files import BEEP, FileServer
 from acceptance.harness import TRUNKS_BELIEVED_S, Customer, Onhook
@@ -14,6 +16,8 @@ from onhook.testing.receiver import Receiver
 
 SIP_PORT = 5060
 HTTP_PORT = 8080
+FORGETS_S = 30
+"""The router remembers a flow for so long over which nothing goes."""
 
 
 @contextmanager
@@ -55,7 +59,7 @@ async def called(customer: Customer, msg: str) -> None:
     assert f"c=IN IP4 {netns.PUBLIC}" in answer.body.decode()
     assert netns.INSIDE not in str(answer)
     await call.send_digits("5")
-    gathered = await customer.receiver.next(ivr_block="gather")
+    gathered = await customer.receiver.next(ivr_block="gather", session=told["session"])
     assert gathered["digits"] == "5"
     await call.hold()
     await call.unhold()
@@ -78,7 +82,8 @@ async def calling(customer: Customer, msg: str, pause_s: float = 0.0) -> None:
     assert len(call.recording.audio) >= len(BEEP) // 320 - 1
     await customer.block("middle/gather", reply["session"], max_digits="1")
     await call.send_digits("7")
-    assert (await customer.receiver.next(ivr_block="gather"))["digits"] == "7"
+    gathered = await customer.receiver.next(ivr_block="gather", session=reply["session"])
+    assert gathered["digits"] == "7"
     await call.hold()
     await call.unhold()
     await asyncio.sleep(pause_s)  # longer than the router remembers what nothing goes over
@@ -106,3 +111,20 @@ async def test_behind_a_router_that_maps_one_public_address() -> None:
             await called(customer, msg)
             await lay_trunk(running, customer)
             await calling(customer, msg)
+
+
+@pytest.mark.slow
+async def test_behind_a_router_that_forgets_after_30_seconds() -> None:
+    """Nothing comes in that nobody asked for: what is asked of the trunk keeps the way in open."""
+    with (
+        netns.network(netns.MASQUERADE) as on,
+        server(on, public_address=netns.PUBLIC) as running,
+        netns.within(on.outside),
+    ):
+        on.forgets_after(FORGETS_S)
+        async with outside(running) as (customer, files):
+            msg = f"<url>{files.serve('beep.wav', BEEP)}</url>"
+            await lay_trunk(running, customer, ping="10")
+            await calling(customer, msg, pause_s=FORGETS_S + 5)
+            await asyncio.sleep(FORGETS_S + 5)
+            await called(customer, msg)
