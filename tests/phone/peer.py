@@ -255,6 +255,12 @@ class TcpPeer(Peer):
         data = message if isinstance(message, bytes) else message.encode()
         self.connections[-1].transport.write(data)
 
+    async def pinged(self, times: int) -> None:
+        """The endpoint has sent so many pings."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.pings < times:
+                await asyncio.sleep(0.001)
+
     async def gone(self) -> None:
         """The endpoint closed every connection."""
         async with asyncio.timeout(PATIENCE_S):

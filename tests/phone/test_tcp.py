@@ -435,3 +435,61 @@ async def test_the_endpoint_closes_with_connections_open() -> None:
         await phone.gone()
         await trunk.gone()
         await trunk.close()
+
+
+# Connections that are dead, though no system has said so: whatever is between us swallows what is sent.
+
+
+@pytest.mark.parametrize(("pongs", "wait_s"), [(True, 10), (False, 16)])
+async def test_a_request_into_a_dead_connection_goes_out_again_over_a_new_one(
+    pongs: bool, wait_s: float
+) -> None:
+    async with tcp_line() as (on, trunk):
+        dialler, _ = await talking(on, trunk)
+        if pongs:
+            on.clock.advance(25)
+            await trunk.pinged(1)
+            trunk.send(b"\r\n")
+            await trunk.quiet()
+        dead = trunk.connections[0]
+        dialler.call.hangup()
+        swallowed = await trunk.request("BYE")
+        on.clock.advance(wait_s - 1)
+        await on.peer.quiet()
+        assert trunk.connections == [dead]
+        on.clock.advance(1)
+        bye = await trunk.request("BYE")
+        assert (bye["Via"], bye["CSeq"]) == (swallowed["Via"], swallowed["CSeq"])
+        assert dead not in trunk.connections
+        trunk.answer(bye)
+        assert await dialler.until("hangup_done") == SipCause(200)
+
+
+async def test_a_flow_whose_pong_does_not_come_is_dead() -> None:
+    async with tcp_line() as (on, trunk):
+        await talking(on, trunk)
+        on.clock.advance(25)
+        await trunk.pinged(1)
+        trunk.send(b"\r\n")
+        await trunk.quiet()
+        on.clock.advance(25)
+        await trunk.pinged(2)
+        on.clock.advance(10)
+        await trunk.gone()
+
+
+async def test_a_peer_that_answers_no_pings_keeps_its_connection() -> None:
+    async with tcp_line() as (on, trunk):
+        await talking(on, trunk)
+        on.clock.advance(300)
+        await trunk.quiet()
+        assert len(trunk.connections) == 1
+
+
+async def test_a_trunk_that_swallows_everything_is_not_waited_for_for_ever() -> None:
+    async with tcp_line() as (on, trunk):
+        dialler, _ = await dialled(on, trunk)
+        on.clock.advance(16)
+        cause = await dialler.until("failed")
+        assert isinstance(cause, SipCause)
+        assert cause.status == 503
