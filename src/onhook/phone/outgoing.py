@@ -48,6 +48,12 @@ class DiallingSignalling(Signalling, Protocol):
     def send_cancel(self, sent: OutgoingInvite, headers: HeaderLines) -> None:
         """Send the CANCEL of an INVITE until it is answered."""
 
+    def fit(self, sent: OutgoingInvite, size: int) -> OutgoingInvite:
+        """The same INVITE over another transport, if it is too large for its own."""
+
+    def has_no_tcp(self, peer: Address) -> None:
+        """There is no TCP with a peer that an INVITE was moved to it for."""
+
     def no_connection_because(self, peer: Address) -> str:
         """Why a peer could not be reached, in words."""
 
@@ -115,6 +121,7 @@ class OutgoingCall(Leg):
             self._session.open(ip, self._port)
         sent = self._outline.sent(self._outline.destination, self._dialling.sent_by(destination))
         self._sent = sent.towards(destination) if destination != sent.destination else sent
+        self._sent_as = self._sent
         self.dialog = SipDialog.without_routes(self._sent)
 
     def start(self) -> None:
@@ -175,8 +182,10 @@ class OutgoingCall(Leg):
 
     def unanswered(self, reached: bool) -> None:
         """Nothing came back from our INVITE, or nothing more after our CANCEL."""
+        if not reached and self._falls_back():
+            return
         if self.state is CallState.PROCEEDING:  # the connection is gone, and the phone rings on
-            self._dialling.send_cancel(self._sent, (TIMER_EXPIRED.header,))
+            self._dialling.send_cancel(self._sent_as, (TIMER_EXPIRED.header,))
         unreachable = SipCause(503, None, self._dialling.no_connection_because(self.destination))
         if not self.heard:
             self._dialling.locator.failed(self.destination)
@@ -372,17 +381,31 @@ class OutgoingCall(Leg):
 
     def _invite(self) -> None:
         self._shown = (*self._credentials("INVITE", self._sent.request_uri),)
+        data = self._text(self._sent)
+        self._sent_as = self._dialling.fit(self._sent, len(data))
+        if self._sent_as is not self._sent:
+            data = self._text(self._sent_as)
+        self._transaction = self._dialling.send_invite(self._sent_as, data, self)
+
+    def _text(self, sent: OutgoingInvite) -> bytes:
         contact = self._signalling.contact_for(self.destination)
-        headers = self._outline.headers(self._sent.sent_by, contact, self._signalling.user_agent)
+        headers = self._outline.headers(sent.sent_by, contact, self._signalling.user_agent)
         lines = (*headers, *self._keeper.asks, *self._shown)
-        data = self._sent.write(lines, self._session.offer())
-        self._transaction = self._dialling.send_invite(self._sent, data, self)
+        return sent.write(lines, self._session.offer())
+
+    def _falls_back(self) -> bool:
+        """An INVITE too large for UDP goes there all the same if there is no TCP (RFC 3261 18.1.1)."""
+        if self._sent_as is self._sent or self.heard or self.state is not CallState.DIALLING:
+            return False
+        self._dialling.has_no_tcp(self.destination)
+        self._invite()
+        return True
 
     def _cancel(self) -> None:
         if not self._cancelled and self._transaction is not None:
             self._cancelled = True
             self._transaction.withdraw()
-            self._dialling.send_cancel(self._sent, self._bye_headers)
+            self._dialling.send_cancel(self._sent_as, self._bye_headers)
 
     def _hangup_done(self, cause: SipCause) -> None:
         if self._failure is None:

@@ -9,6 +9,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 
 import structlog
@@ -47,6 +48,11 @@ log = structlog.get_logger()
 OnMessage = Callable[[str, bytes, Address], None]
 """Sees every message: "in" or "out", the bytes, the peer's address. For traces; must be quick."""
 
+MAX_UDP_BYTES = 1300
+"""Larger requests go over TCP (RFC 3261 18.1.1): fragments of datagrams get lost in NATs and firewalls."""
+MAX_WITHOUT_TCP = 1000
+"""So many peers are remembered to take no TCP."""
+
 _METHODS = frozenset((
     "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "REGISTER",
 ))  # fmt: skip
@@ -84,6 +90,7 @@ class MessagePath(ABC):
         self.flows = KeptFlows(self._sockets.send, tcp.keepalives, lambda: self._running_clock)
         """Those that stay open though no call needs them."""
         self._counters: Counter[str] = Counter()
+        self._without_tcp: set[Address] = set()
 
     @property
     def address(self) -> Address:
@@ -266,6 +273,19 @@ class MessagePath(ABC):
     def soon(self, callback: Callable[[], None]) -> None:
         """Call back after T1, the time in which a message that is on its way arrives."""
         self._running_clock.call_later(self._timers.t1_s, callback)
+
+    def fit(self, sent: OutgoingInvite, size: int) -> OutgoingInvite:
+        """An INVITE as it is sent: what is too large for UDP goes over TCP (RFC 3261 18.1.1)."""
+        peer = sent.destination
+        if size <= MAX_UDP_BYTES or isinstance(peer, TcpAddress) or peer in self._without_tcp:
+            return sent
+        over_tcp = TcpAddress(*peer)
+        return replace(sent, destination=over_tcp, sent_by=self.sent_by(over_tcp))
+
+    def has_no_tcp(self, peer: Address) -> None:
+        """A peer takes no TCP: what is large goes to it by UDP from now on."""
+        if len(self._without_tcp) < MAX_WITHOUT_TCP:
+            self._without_tcp.add(peer)
 
     def no_connection_because(self, peer: Address) -> str:
         """Why a peer could not be reached, in words for an operator."""
