@@ -109,6 +109,7 @@ class Peer(asyncio.DatagramProtocol):
 
     def __init__(self, server: tuple[str, int]) -> None:
         self.server = server
+        self.keepalives = 0
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._numbered: dict[tuple[str, str], int] = {}
         self._branches: set[str] = set()
@@ -119,7 +120,10 @@ class Peer(asyncio.DatagramProtocol):
         self.address: tuple[str, int] = transport.get_extra_info("sockname")[:2]
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self.take(Message(data))
+        if data.strip():
+            self.take(Message(data))
+        else:
+            self.keepalives += 1
 
     def take(self, message: Message) -> None:
         self._check_order(message)

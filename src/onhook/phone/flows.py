@@ -85,3 +85,26 @@ class KeptFlows:
     def _ping(self, flow: Flow) -> None:
         self._send(KEEPALIVE, flow.address)
         self._wait(flow)
+
+
+class CallFlows:
+    """The flows of calls of ours, one for all calls with a server: behind a NAT the other side's BYE comes
+    back the way our INVITE went, for as long as the call goes on."""
+
+    def __init__(self, flows: KeptFlows) -> None:
+        self._flows = flows
+        self._held: dict[tuple[Address, float], tuple[Flow, int]] = {}
+
+    def hold(self, address: Address, every_s: float) -> None:
+        """A call begins."""
+        flow, calls = self._held.get((address, every_s), (None, 0))
+        flow = flow or self._flows.keep(address, every_s, lambda: None)
+        self._held[address, every_s] = (flow, calls + 1)
+
+    def let_go(self, address: Address, every_s: float) -> None:
+        """A call that held it is over."""
+        flow, calls = self._held.pop((address, every_s))
+        if calls > 1:
+            self._held[address, every_s] = (flow, calls - 1)
+        else:
+            self._flows.let_go(flow)

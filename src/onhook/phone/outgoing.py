@@ -14,6 +14,7 @@ from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_request
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import Signalling
 from onhook.phone.errors import SdpError, UnsupportedBody
+from onhook.phone.flows import CallFlows
 from onhook.phone.invite import MAX_FORKS, OutgoingInvite
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import OUTGOING_MOVES, CallEvent, CallState, OutgoingListener
@@ -41,6 +42,7 @@ class DiallingSignalling(Signalling, Protocol):
     """What a call of ours needs of its endpoint."""
 
     locator: Locator
+    call_flows: CallFlows
 
     def send_invite(self, sent: OutgoingInvite, data: bytes, user: InviteUser) -> ClientInvite:
         """Send an INVITE through a transaction."""
@@ -97,6 +99,7 @@ class OutgoingCall(Leg):
         self._session.open(ip, port)
         self._transaction: ClientInvite | None = None
         self._cancelled = False
+        self._held: Address | None = None
         self._challenges: tuple[int, ...] = ()
         self._shown: tuple[tuple[str, str], ...] = ()
         self._early = EarlyDialogs()
@@ -381,6 +384,9 @@ class OutgoingCall(Leg):
 
     def _invite(self) -> None:
         self._shown = (*self._credentials("INVITE", self._sent.request_uri),)
+        if self._held is None:
+            self._held = self.destination
+            self._dialling.call_flows.hold(self._held, self.trunk.keepalive_s)
         data = self._text(self._sent)
         self._sent_as = self._dialling.fit(self._sent, len(data))
         if self._sent_as is not self._sent:
@@ -414,6 +420,9 @@ class OutgoingCall(Leg):
             self.listener.failed(self._failure)
 
     def _end(self) -> None:
+        if self._held is not None:
+            self._dialling.call_flows.let_go(self._held, self.trunk.keepalive_s)
+            self._held = None
         self._early.clear()
         super()._end()
 

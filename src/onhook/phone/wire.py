@@ -27,7 +27,7 @@ from onhook.phone.addresses import (
 from onhook.phone.dialog import DialogRecord, write_request
 from onhook.phone.echo import readable_via
 from onhook.phone.errors import BadRequest, Unanswerable
-from onhook.phone.flows import KeptFlows
+from onhook.phone.flows import CallFlows, KeptFlows
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.layer import TransactionLayer
 from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, parse
@@ -88,6 +88,7 @@ class MessagePath(ABC):
         self._tcp = tcp
         self._sockets = Sockets(self._received, tcp, self._neighbours.trusts)
         self.flows = KeptFlows(self._sockets.send, tcp.keepalives, lambda: self._running_clock)
+        self.call_flows = CallFlows(self.flows)
         """Those that stay open though no call needs them."""
         self._counters: Counter[str] = Counter()
         self._without_tcp: set[Address] = set()
