@@ -80,3 +80,17 @@ async def test_a_small_invite_goes_by_udp() -> None:
         assert not over_tcp.connections
         over_udp.transport.close()
         await over_tcp.close()
+
+
+async def test_one_that_credentials_make_too_large_goes_by_udp_if_there_is_no_tcp() -> None:
+    async with line() as on:
+        dialler = on.dial(headers=LARGE[:2], username="u", password="p")
+        callee = Callee(on.peer, await on.peer.request("INVITE"))
+        assert len(callee.invite.data) < 1300
+        nonce = f'Digest realm="r", nonce="{"n" * 400}", qop="auth"'
+        callee.respond(401, headers=(f"WWW-Authenticate: {nonce}",))
+        await on.peer.request("ACK")
+        again = await on.peer.request("INVITE")
+        assert len(again.data) > 1300
+        await Callee(on.peer, again).answer()
+        await dialler.until("answered")

@@ -499,7 +499,7 @@ async def test_the_callee_refreshes_and_then_does_not() -> None:
 async def test_a_callee_without_timers_is_never_refreshed() -> None:
     async with line() as on:
         await placed(on)
-        on.clock.advance(100_000)
+        on.clock.advance(4_000)
         await on.peer.quiet()
 
 

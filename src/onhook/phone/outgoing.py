@@ -384,6 +384,9 @@ class OutgoingCall(Leg):
 
     def _invite(self) -> None:
         self._shown = (*self._credentials("INVITE", self._sent.request_uri),)
+        self._send()
+
+    def _send(self) -> None:
         if self._held is None:
             self._held = self.destination
             self._dialling.call_flows.hold(self._held, self.trunk.keepalive_s)
@@ -401,10 +404,10 @@ class OutgoingCall(Leg):
 
     def _falls_back(self) -> bool:
         """An INVITE too large for UDP goes there all the same if there is no TCP (RFC 3261 18.1.1)."""
-        if self._sent_as is self._sent or self.heard or self.state is not CallState.DIALLING:
+        if self._sent_as is self._sent or self.state is not CallState.DIALLING:
             return False
         self._dialling.has_no_tcp(self.destination)
-        self._invite()
+        self._send()
         return True
 
     def _cancel(self) -> None:
