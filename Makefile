@@ -34,9 +34,9 @@ test:  ## all tests
 slow:  ## what takes long: tests marked slow, 20 kills, softphones and an exchange
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(NETWORKS) $(SOFTPHONES) $(PHP) $(KAMAILIO)
 	@scripts/client_tools.sh
-	@$(PY) -m pytest -q -m slow
-	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20
 	@scripts/asterisk/install.sh $(ASTERISK)
+	@ONHOOK_ASTERISK=$(ASTERISK) $(PY) -m pytest -q -m slow
+	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
 
 check:  ## style, types, directions of import
