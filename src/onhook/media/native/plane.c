@@ -5,11 +5,13 @@
 #include "tones.h"
 
 #include <errno.h>
+#include <linux/memfd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 enum {
     MAX_CALLS = 1 << 20,
@@ -100,7 +102,8 @@ static bool allocate_tables(struct plane *p, const struct plane_config *config)
 /* Frames that the kernel writes and we read. */
 static int make_ahead(struct plane *p)
 {
-    p->ahead_fd = memfd_create("onhook-frames", MFD_CLOEXEC);
+    /* glibc has a name for it since 2.27 */
+    p->ahead_fd = (int)syscall(SYS_memfd_create, "onhook-frames", MFD_CLOEXEC);
     if (p->ahead_fd < 0 || ftruncate(p->ahead_fd, AHEAD_BYTES) < 0)
         return -errno;
     void *at = mmap(NULL, AHEAD_BYTES, PROT_READ, MAP_SHARED, p->ahead_fd, 0);
