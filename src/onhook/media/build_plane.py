@@ -42,7 +42,7 @@ def libcrypto() -> dict[str, list[str]]:
         "include_dirs": [f"{static}/include"],
         "libraries": [],
         "extra_objects": [f"{static}/libcrypto.a"],
-        "extra_link_args": ["-Wl,--exclude-libs,ALL", "-Wl,--gc-sections"],  # it is nobody else's
+        "extra_link_args": ["-Wl,--gc-sections"],  # it was compiled to be nobody else's
     }
 
 
