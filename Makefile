@@ -4,7 +4,7 @@ PY := .venv/bin/python
 SIPP := sipp=sip-tester
 NETWORKS := ip=iproute2 nft=nftables sysctl=procps
 SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2 debootstrap=debootstrap
-KAMAILIO := kamailio=kamailio
+KAMAILIO := kamailio=kamailio '/usr/lib/*/kamailio/modules/tls.so=kamailio-tls-modules'
 ASTERISK := /var/cache/onhook/asterisk
 PHP := php=php-cli
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'

@@ -2,7 +2,7 @@
 # Creates .venv with the pinned dependencies of what runs and builds the media plane; installs from Debian
 # what is missing for that. Run by make; a second run finds everything in place. Arguments: --for-tests
 # for what tests and checks need besides; then commands that are needed, each as
-# COMMAND=DEBIAN-PACKAGE; a command may be a path with wildcards.
+# COMMAND=DEBIAN-PACKAGE; a command may be the path of any file, with wildcards.
 set -eu
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
@@ -24,6 +24,7 @@ apt_install() {
 present() {
     for found in $1; do  # unquoted: a wildcard becomes the paths that it matches
         command -v "$found" >/dev/null 2>&1 && return 0
+        case $found in /*) [ -e "$found" ] && return 0 ;; esac
     done
     return 1
 }

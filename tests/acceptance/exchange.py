@@ -4,9 +4,11 @@ It is Debian sid's, installed by ``scripts/asterisk/install.sh`` in a directory 
 """
 
 import asyncio
+import shutil
 import sysconfig
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -24,11 +26,27 @@ WAITS_S = 12
 
 
 class Exchange:
-    """Asterisk at an address of its own; use it with ``async with``. Calls from it hum a tone."""
+    """Asterisk at an address of its own; use it with ``async with``. Calls from it hum a tone.
 
-    def __init__(self, root: Path, host: str, port: int) -> None:
+    The files of the directory `role` beside its configuration stand in for those of the same name, with
+    `places` filled in; `files` are copied beside them.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        host: str,
+        port: int,
+        *,
+        role: str = "",
+        places: Mapping[str, str] | None = None,
+        files: Mapping[str, Path] | None = None,
+    ) -> None:
         self.address: Address = (host, port)
         self._root = root
+        self._role = role
+        self._places = dict(places or {})
+        self._files = dict(files or {})
         self._directory = Path(tempfile.mkdtemp(prefix="onhook-asterisk-"))
         self._process: Process | None = None
 
@@ -55,6 +73,11 @@ class Exchange:
             self._process.kill()
             await self._process.wait()
 
+    def read(self, path: str) -> bytes:
+        """A file of its own, by its absolute path. OSError if there is none."""
+        assert self._process is not None
+        return Path(f"/proc/{self._process.pid}/root{path}").read_bytes()
+
     async def call(self, uri: str) -> None:
         """It calls somebody, and hums once that is answered."""
         await self.ask(f"channel originate PJSIP/onhook/{uri} application Milliwatt")
@@ -79,8 +102,10 @@ class Exchange:
 
     def _configure(self) -> None:
         host, port = self.address
-        places = {"@HOST@": host, "@PORT@": str(port), "@ARCH@": _architecture()}
-        for file in SCRIPTS.glob("*.conf"):
+        places = {"@HOST@": host, "@PORT@": str(port), "@ARCH@": _architecture(), **self._places}
+        for name, source in self._files.items():
+            shutil.copy(source, self._directory / name)
+        for file in (*SCRIPTS.glob("*.conf"), *(SCRIPTS / self._role).glob("*.conf")):
             text = file.read_text(encoding="utf-8")
             for name, value in places.items():
                 text = text.replace(name, value)

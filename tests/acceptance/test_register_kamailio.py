@@ -1,112 +1,138 @@
-"""Registered with Kamailio, and called through it."""
+"""Registered with Kamailio, and called through it; and Kamailio as the TLS edge of a carrier."""
 
 import asyncio
-import contextlib
-import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from acceptance.asking import OK
 from acceptance.harness import Customer, Onhook
+from acceptance.heard import fetch, tone_s
+from acceptance.kamailio import PASSWORD, Edge, kamailio
 from acceptance.registrar import PATIENCE_S
 from onhook.cli import trunks
 from onhook.cli.trunk_health import health_of_all
+from onhook.testing import How
+from onhook.testing.call_leg import CallLeg
+from onhook.testing.g711 import RATE_HZ
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
-from ports import free_port
+from onhook.testing.tones import speech_like, tone
+from phone.authority import Authority
 
-_CONFIG = """
-children=1
-tcp_children=1
-log_stderror=yes
-listen=udp:127.0.0.1:{port}
-listen=tcp:127.0.0.1:{port}
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "siputils.so"
-loadmodule "textops.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-loadmodule "auth.so"
-modparam("registrar", "min_expires", 20)
-modparam("registrar", "max_expires", 20)
-request_route {{
-    if (is_method("REGISTER")) {{
-        if (!pv_auth_check("carrier", "s3cret", "0", "0")) {{
-            auth_challenge("carrier", "1");
-            exit;
-        }}
-        save("location");
-        exit;
-    }}
-    if (has_totag()) {{
-        loose_route();
-        t_relay();
-        exit;
-    }}
-    if (is_method("CANCEL")) {{
-        if (t_check_trans()) {{
-            t_relay();
-        }}
-        exit;
-    }}
-    record_route();
-    if (!lookup("location")) {{
-        sl_send_reply("404", "Not registered");
-        exit;
-    }}
-    t_relay();
-}}
-"""
+pytestmark = pytest.mark.slow
+
+BEHIND = "+6591112222"
+"""Whom Kamailio reaches over UDP."""
+SAID = "Good morning. This is a message of a length at which it can be heard well."
 
 
-@asynccontextmanager
-async def kamailio(directory: Path) -> AsyncIterator[int]:
-    """Its port. It runs in the foreground, and keeps what is registered in its memory."""
-    program = shutil.which("kamailio")
-    assert program, "Debian's package kamailio"
-    port = free_port()
-    config = directory / "kamailio.cfg"
-    config.write_text(_CONFIG.format(port=port))
-    with (directory / "kamailio.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            program, "-DD", "-E", "-f", str(config), "-Y", str(directory), stderr=log, stdout=log
-        )
-    try:
-        yield port
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+async def registered(server: Onhook) -> None:
+    """Returns once the trunk is up."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not (await health_of_all(server.data)).get("carrier", {}).get("up"):
+            await asyncio.sleep(0.05)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_call_through_kamailio(
     start: Callable[..., Onhook], receiver: Receiver, tmp_path: Path, transport: str
 ) -> None:
     """It wants a digest, grants 20 s, and finds us where we registered."""
-    async with kamailio(tmp_path) as port, Phone() as phone:
+    async with kamailio(tmp_path) as edge, Phone() as phone:
         server = start(trusted_peers="192.0.2.0/24")
         customer = await Customer.make(server, receiver, phone)
         given = trunks.Given(
-            "carrier", f"127.0.0.1:{port}", transport=transport, register=True,
-            username=customer.number, password="s3cret", from_domain="127.0.0.1",
+            "carrier", f"127.0.0.1:{edge.port}", transport=transport, register=True,
+            username=customer.number, password=PASSWORD, from_domain="127.0.0.1",
         )  # fmt: skip
         await trunks.add(server.data, given)
-        async with asyncio.timeout(PATIENCE_S):
-            while not (await health_of_all(server.data)).get("carrier", {}).get("up"):
-                await asyncio.sleep(0.05)
-        call = await phone.call(customer.number, server=("127.0.0.1", port))
+        await registered(server)
+        call = await phone.call(customer.number, server=("127.0.0.1", edge.port))
         told = await receiver.next(to=customer.number, call_state="ringing")
         assert told["trunk"] == "carrier"
         assert await customer.hangup(told["session"]) == OK
         assert (await call.ended()).code == 603
         assert server.stop() == 0
-        gone = await phone.call(customer.number, server=("127.0.0.1", port))
+        gone = await phone.call(customer.number, server=("127.0.0.1", edge.port))
         assert (await gone.ended()).code == 404
+
+
+async def at_the_edge(
+    start: Callable[..., Onhook],
+    receiver: Receiver,
+    stack: AsyncExitStack,
+    directory: Path,
+) -> tuple[Customer, Edge]:
+    """A server that registers with Kamailio over TLS, behind which a phone is reached over UDP."""
+    authority = Authority(directory)
+    phone = await stack.enter_async_context(Phone())
+    edge = await stack.enter_async_context(
+        kamailio(
+            directory,
+            issued=authority.issue("127.0.0.1"),
+            behind=BEHIND,
+            behind_at=f"127.0.0.1:{phone.address[1]}",
+        )
+    )
+    ours = authority.issue("127.0.0.1")
+    server = start(
+        sip="udp:127.0.0.1:0,tls:127.0.0.1:0",
+        sip_cert=ours.certificate,
+        sip_key=ours.key,
+        trusted_peers="192.0.2.0/24",
+    )
+    customer = await Customer.make(server, receiver, phone)
+    given = trunks.Given(
+        "carrier", f"127.0.0.1:{edge.tls_port}", transport="tls", register=True, ca_file=authority.file,
+        username=customer.number, password=PASSWORD, from_domain="127.0.0.1",
+    )  # fmt: skip
+    await trunks.add(server.data, given)
+    await registered(server)
+    return customer, edge
+
+
+async def converse(customer: Customer, phone: CallLeg, session: str) -> None:
+    """A message, a key, the phone's own hold, and a message to hang up with."""
+    await customer.block("middle/gather", session, msg=SAID, max_digits="1")
+    await asyncio.sleep(1)
+    await phone.send_digits("7")
+    assert (await customer.receiver.next(session=session, ivr_block="gather"))["digits"] == "7"
+    assert (await phone.hold()).status == 200
+    assert (await phone.unhold()).status == 200
+    await customer.block("middle/record", session, max_duration="2")
+    await phone.say(tone(1000, 2500))
+    told = await customer.receiver.next(session=session, ivr_block="record")
+    assert tone_s(*await fetch(told["record_url"]), hz=1000) > 1.0
+    assert await customer.hangup(session, msg=SAID) == OK
+    assert (await phone.ended()).how is How.BYE_RECEIVED
+    assert phone.complaints == []
+    assert speech_like(phone.recording.pcm(), RATE_HZ).voiced_s > 1.0
+
+
+async def test_a_call_in_through_a_proxy_that_records_a_route_from_udp_to_tls(
+    start: Callable[..., Onhook], receiver: Receiver, tmp_path: Path
+) -> None:
+    async with AsyncExitStack() as stack:
+        customer, edge = await at_the_edge(start, receiver, stack, tmp_path)
+        call = await customer.phone.call(customer.number, server=("127.0.0.1", edge.port))
+        told = await receiver.next(to=customer.number, call_state="ringing")
+        assert told["trunk"] == "carrier"
+        await converse(customer, call, told["session"])
+
+
+async def test_a_call_out_through_a_proxy_that_records_a_route_from_tls_to_udp(
+    start: Callable[..., Onhook], receiver: Receiver, tmp_path: Path
+) -> None:
+    async with AsyncExitStack() as stack:
+        customer, _ = await at_the_edge(start, receiver, stack, tmp_path)
+        url = receiver.url("/dial")
+        made = await customer.post("ivr/start/dial", dest=BEHIND, msg=SAID, notify_url=url)
+        assert made["status"] == "success_ok", made
+        callee = await customer.phone.incoming(called=BEHIND)
+        callee.ring()
+        await callee.answer()
+        told = await receiver.next(dest=BEHIND, call_state="ongoing")
+        await converse(customer, callee, told["session"])
