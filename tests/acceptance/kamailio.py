@@ -98,32 +98,38 @@ async def kamailio(
 
     Calls to the user `behind` go to the address `behind_at` over UDP, all others to who registered.
     """
-    program = shutil.which("kamailio")
-    assert program, "Debian's packages kamailio and kamailio-tls-modules"
     edge = Edge(free_port(), free_port())
     tls = ""
     if issued is not None:
         tls = _TLS.format(
             host=host, tls_port=edge.tls_port, certificate=issued.certificate, key=issued.key
         )
-    config = directory / "kamailio.cfg"
-    config.write_text(
-        _CONFIG.format(
-            host=host,
-            port=edge.port,
-            tls=tls,
-            realm=REALM,
-            password=PASSWORD,
-            behind=behind,
-            behind_at=behind_at,
-        )
+    text = _CONFIG.format(
+        host=host,
+        port=edge.port,
+        tls=tls,
+        realm=REALM,
+        password=PASSWORD,
+        behind=behind,
+        behind_at=behind_at,
     )
+    async with running(directory, text):
+        yield edge
+
+
+@asynccontextmanager
+async def running(directory: Path, text: str) -> AsyncIterator[None]:
+    """Kamailio in the foreground, with this configuration."""
+    program = shutil.which("kamailio")
+    assert program, "Debian's packages kamailio and kamailio-tls-modules"
+    config = directory / "kamailio.cfg"
+    config.write_text(text)
     with (directory / "kamailio.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             program, "-DD", "-E", "-f", str(config), "-Y", str(directory), stderr=log, stdout=log
         )
     try:
-        yield edge
+        yield
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()

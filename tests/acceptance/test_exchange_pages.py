@@ -1,26 +1,23 @@
 """The configuration on the pages for Asterisk and Kamailio, run as it stands there: a call each way."""
 
 import asyncio
-import contextlib
 import os
 import re
-import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from acceptance.exchange import Exchange
 from acceptance.harness import Customer, Onhook
+from acceptance.heard import fetch, tone_s
+from acceptance.kamailio import running
 from acceptance.registrar import PATIENCE_S
-from acceptance.test_record import fetched
 from onhook.cli import trunks
 from onhook.cli.trunk_health import health_of_all
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Notification, Receiver
-from onhook.testing.tones import find_tones
 from ports import free_port
 
 PAGES = Path(__file__).parents[2] / "docs" / "carriers"
@@ -84,26 +81,6 @@ class AsOnPage(Exchange):
             (self._directory / name).write_text(content, encoding="utf-8")
 
 
-@asynccontextmanager
-async def kamailio(directory: Path, places: Mapping[str, str]) -> AsyncIterator[None]:
-    """It runs in the foreground with the file of the page."""
-    program = shutil.which("kamailio")
-    assert program, "Debian's package kamailio"
-    config = directory / "kamailio.cfg"
-    [config_text] = on_page("kamailio.md", places).values()
-    config.write_text(config_text, encoding="utf-8")
-    with (directory / "kamailio.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            program, "-DD", "-E", "-f", str(config), "-Y", str(directory), stderr=log, stdout=log
-        )
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
-
-
 async def healthy(server: Onhook, name: str) -> None:
     """Until the trunk answers."""
     async with asyncio.timeout(PATIENCE_S):
@@ -115,8 +92,7 @@ async def hum_s(customer: Customer, session: str) -> float:
     """How much of the exchange's tone a recording of three seconds has."""
     await customer.block("middle/record", session, max_duration="3")
     told = await customer.receiver.next(PATIENCE_S, ivr_block="record", session=session)
-    found = find_tones(await fetched(told["record_url"]), HUM_HZ)
-    return sum(end - start for start, end in found) / 1000
+    return tone_s(*await fetch(told["record_url"]), hz=HUM_HZ)
 
 
 async def dialled(customer: Customer) -> Notification:
@@ -177,7 +153,8 @@ async def test_the_page_for_kamailio(
             "198.51.100.10": CARRIER,
             "192.0.2.20": ONHOOK,
         }
-        async with kamailio(tmp_path, places):
+        [config] = on_page("kamailio.md", places).values()
+        async with running(tmp_path, config):
             customer = await Customer.make(server, receiver, carrier)
             await trunks.add(
                 server.data, trunks.Given("edge", f"{KAMAILIO}:{edge}", like="kamailio")
