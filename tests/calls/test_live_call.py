@@ -24,7 +24,7 @@ from onhook.calls.services import CallServices
 from onhook.calls.speaking import PreparedMessage
 from onhook.media import sounds
 from onhook.media.errors import QueueFull
-from onhook.media.stream import Signs
+from onhook.media.stream import Signs, StreamStats
 from onhook.message import Gender, Say
 from onhook.numbers import E164
 from onhook.phone.cause import SipCause
@@ -95,6 +95,7 @@ class Plane:
 
     port = 20000
     signs = Signs()
+    stats_now = StreamStats(**dict.fromkeys(StreamStats.__slots__, 0))
 
 
 def services_of(plane: Plane, told: list[str], **others: object) -> CallServices:
