@@ -12,8 +12,10 @@ import structlog
 
 from onhook.phone import SipCause
 from onhook.phone.addresses import TlsAddress
+from onhook.phone.inbound.sources import InboundSources, TrunkSource
 from onhook.phone.tcp import MAX_ACCEPTED, MAX_HANDSHAKES
 from onhook.phone.tls.contexts import ServerCertificate, TlsFilesUnusable
+from onhook.phone.trunk import Trunk
 from phone.authority import Authority
 from phone.peer import PATIENCE_S, SDP, Callee, Dialler, Line, TcpPeer, leave_ringing, line
 
@@ -225,6 +227,33 @@ async def test_a_phone_calls_over_tls(authority: Authority) -> None:
         bye = await phone.request("BYE")
         assert bye["Via"].startswith(f"SIP/2.0/TLS 127.0.0.1:{on.port('tls')};")
         phone.answer(bye)
+        await on.owner.until("hangup_done")
+
+
+async def test_a_call_of_a_trunk_whose_connection_dies_before_the_bye(authority: Authority) -> None:
+    """A new one is made, to a server whose certificate says the trunk's name, by the trunk's authority."""
+    async with tls_line(authority) as (on, carrier):
+        trunk = Trunk(
+            "carrier.example",
+            name="carrier",
+            transport="tls",
+            ca_file=authority.file,
+            inbound=("127.0.0.1",),
+        )
+        on.endpoint.take_calls_of(InboundSources((TrunkSource(trunk),)))
+        await carrier.listen(tls=authority.issue("carrier.example").context())
+        host, port = carrier.address
+        await carrier.connect(authority.context())
+        contact = f"Contact: <sip:{host}:{port};transport=tls>"
+        carrier.send(carrier.text("INVITE", body=SDP, headers=(contact,)))
+        await carrier.status(100)
+        final = await carrier.status(200)
+        carrier.send(carrier.text("ACK", to_tag=final.to_tag))
+        await on.owner.until("acknowledged")
+        carrier.connections[0].transport.abort()
+        await carrier.gone()
+        on.owner.call.hangup()
+        carrier.answer(await carrier.request("BYE"))
         await on.owner.until("hangup_done")
 
 

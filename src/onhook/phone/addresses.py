@@ -175,6 +175,16 @@ def like(address: Address, host: str, port: int | None = None) -> Address:
     return over(transport_of(address).lower(), host, port, local=local_of(address))
 
 
+def vouched(address: Address, known: Address) -> Address:
+    """The same address. Over TLS, should a connection to it have to be made, its certificate has to say what that
+    of a `known` one says, and the same files are used; unless that was settled already."""
+    if not isinstance(address, TlsAddress) or not isinstance(known, TlsAddress) or address.name:
+        return address
+    made = TlsAddress(*address, known.name, known.files)
+    made.back = address.back
+    return made.heard_by(address.local)
+
+
 def numeric(sockaddr: Sockaddr) -> Address:
     """Host and port of a socket's address; a link-local host says on which link (RFC 4007 11)."""
     host = sockaddr[0].partition("%")[0]

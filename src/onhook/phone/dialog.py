@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from onhook.phone import grammar
-from onhook.phone.addresses import Address, TcpAddress, flow_of, listed, transport_of, unlisted
+from onhook.phone.addresses import (
+    Address,
+    TcpAddress,
+    flow_of,
+    listed,
+    transport_of,
+    unlisted,
+    vouched,
+)
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.message import Request, Response
 from onhook.phone.pending import PendingInvite
@@ -113,8 +121,11 @@ class SipDialog:
         self._next_cseq = next_cseq
 
     @classmethod
-    def of_invite(cls, invite: Request, local_tag: str) -> "SipDialog":
-        """Of a call to us. Raises ValueError for an INVITE that cannot make one."""
+    def of_invite(
+        cls, invite: Request, local_tag: str, trunk: Address | None = None
+    ) -> "SipDialog":
+        """Of a call to us, by a trunk that is known by this address. Raises ValueError for an INVITE that
+        cannot make one."""
         return cls(
             call_id=invite.call_id,
             local=f"{invite.first('to')};tag={local_tag}",
@@ -122,7 +133,7 @@ class SipDialog:
             remote_tag=invite.from_tag,
             target=_caller(invite),
             routes=_route_set(invite),
-            source=invite.source,
+            source=vouched(invite.source, trunk) if trunk else invite.source,
             remote_cseq=invite.cseq,
             next_cseq=1,
             origin=origin_of(invite),
@@ -198,7 +209,7 @@ class SipDialog:
         """
         if "contact" in request.headers:
             self.target = _contact(request)
-        self._source = request.source
+        self._source = vouched(request.source, self._source)
         self._origin = origin_of(request)
 
     def retarget(self, response: Response) -> None:

@@ -375,7 +375,9 @@ class SipEndpoint(MessagePath):
 
     def _invited(self, invite: Request, origin: Origin) -> None:
         try:
-            dialog = SipDialog.of_invite(invite, self._tag(invite))
+            trunk = of_trunk(origin.trunk) if origin.trunk else None
+            known = trunk.at(trunk.host) if trunk else None
+            dialog = SipDialog.of_invite(invite, self._tag(invite), known)
             key = (dialog.call_id, dialog.local_tag)
             if key in self._calls:  # repeated so late that its transaction is gone
                 self._refuse_invite(invite, Refusal(482))

@@ -95,7 +95,8 @@ def _over_its_connection(source: TcpAddress, uri: URI, transport: str) -> Addres
     port = uri.port or default_port(transport)
     found: TcpAddress = TcpAddress(source.host, source.port)
     if isinstance(source, TlsAddress):
-        found = TlsAddress(source.host, source.port, source.name or uri.host.strip("[]"))
+        name = source.name or uri.host.strip("[]")
+        found = TlsAddress(source.host, source.port, name, source.files)
     found.back = port if transport and 0 < port < 65536 else 0
     return found.heard_by(source.local)
 
