@@ -310,6 +310,27 @@ async def test_whoever_does_not_agree_on_tls_is_dropped(authority: Authority) ->
         await phone.gone()
 
 
+async def test_whoever_sends_garbage_again_and_again_fills_no_log(authority: Authority) -> None:
+    async with tls_line(authority) as (on, _):
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(20):
+                await sent_and_closed(on.port("tls"), b"GET / HTTP/1.1\r\n\r\n")
+        assert [entry["event"] for entry in logs].count("sip_tls_not_agreed") == 1
+    async with line(listeners="tcp:127.0.0.1:0") as on:
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(20):
+                await sent_and_closed(on.port("tcp"), b"GET / HTTP/1.1\r\nl: x\r\n\r\n")
+        assert [entry["event"] for entry in logs].count("sip_stream_unreadable") == 1
+
+
+async def sent_and_closed(port: int, data: bytes) -> None:
+    """Somebody sends this, and is hung up on."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    await reader.read()
+    writer.close()
+
+
 async def test_handshakes_under_way_are_bounded(authority: Authority) -> None:
     """A flood of connects costs no more than the bound, and a call in the middle of it goes on."""
     async with tls_line(authority, trusted_peers=()) as (on, phone):

@@ -176,8 +176,8 @@ def like(address: Address, host: str, port: int | None = None) -> Address:
 
 
 def vouched(address: Address, known: Address) -> Address:
-    """The same address. Over TLS, should a connection to it have to be made, its certificate has to say what that
-    of a `known` one says, and the same files are used; unless that was settled already."""
+    """The same address. Over TLS, should a connection to it have to be made, its certificate has to say what
+    that of a `known` one says, and the same files are used; unless that was settled already."""
     if not isinstance(address, TlsAddress) or not isinstance(known, TlsAddress) or address.name:
         return address
     made = TlsAddress(*address, known.name, known.files)

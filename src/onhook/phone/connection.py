@@ -63,6 +63,9 @@ class ConnectionOwner(Protocol):
     def refused(self, connection: "Connection", why: str) -> None:
         """TLS will not be there."""
 
+    def unreadable(self, connection: "Connection", why: str) -> None:
+        """What a peer says cannot be cut into messages."""
+
     def drop(self, connection: "Connection", *, flush: bool = False) -> None:
         """It is of no use any more."""
 
@@ -264,7 +267,7 @@ class Connection(asyncio.Protocol):
         except BrokenStream as error:
             if error.head:
                 self._owner.receive(error.head, self.peer)
-            log.info("sip_stream_unreadable", peer=self.peer.host, why=str(error))
+            self._owner.unreadable(self, str(error))
             self._owner.drop(self, flush=True)
 
     # Whether the peer is there.

@@ -32,6 +32,7 @@ from onhook.phone.addresses import (
 )
 from onhook.phone.connection import KEEPALIVE_S, Connection
 from onhook.phone.message import Address
+from onhook.phone.once_a_minute import OnceAMinute
 from onhook.phone.timers import Clock
 from onhook.phone.tls.contexts import ClientContexts, ServerCertificate, TlsFilesUnusable
 
@@ -81,6 +82,8 @@ class TcpTransport:
         self._servers: list[asyncio.Server] = []
         self._failures: dict[Flow, str] = {}
         self._pongs: dict[Flow, None] = {}
+        self._unreadable = OnceAMinute()
+        """Whoever connects to us can begin anew as often as it likes."""
         self._open = False
         self.dropped = 0
         """Messages not sent because there was no connection for them, or no room."""
@@ -187,9 +190,14 @@ class TcpTransport:
         if not connection.accepted:
             self._fails(connection.peer, f"no TLS: {why}")
             log.warning("sip_tls_refused", peer=host, port=port, why=why)
-        elif not connection.stranger:
+        elif not connection.stranger and self._unreadable.is_news(host):
             log.info("sip_tls_not_agreed", peer=host, why=why)
         self.drop(connection, flush=True)
+
+    def unreadable(self, connection: Connection, why: str) -> None:
+        """What a peer says cannot be cut into messages."""
+        if not connection.accepted or self._unreadable.is_news(connection.peer.host):
+            log.info("sip_stream_unreadable", peer=connection.peer.host, why=why)
 
     def drop(self, connection: Connection, *, flush: bool = False) -> None:
         """End a connection that is of no use any more."""
