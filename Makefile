@@ -50,7 +50,7 @@ crash:  ## kill a server at 200 random moments; count what was lost, doubled, le
 	@scripts/set_up.sh --for-tests
 	PYTHONPATH=tests $(PY) scripts/crash.py
 
-interop:  ## baresip, linphone and Asterisk 22 call a real server, and are called; what each side heard
+interop:  ## baresip (TLS and SRTP too), linphone and Asterisk 22 call a real server, and are called; IPv6 alone
 	@scripts/set_up.sh --for-tests $(SOFTPHONES)
 	@scripts/asterisk/install.sh $(ASTERISK)
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py

@@ -6,8 +6,10 @@ hear goes into a file. They need a network interface that is not the loopback; s
 
 import asyncio
 import os
+import re
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, STDOUT, Process
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -26,6 +28,23 @@ NUMBER = "+6590000001"
 """Its own number: whom it says it is, and whom it takes calls for."""
 READY_S = 60.0
 ENDS_S = 20.0
+ANSWERS_S = 30.0
+"""How long it may take until a request of its own is answered, and what comes of it is seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files for a softphone that signals over TLS and encrypts its audio."""
+
+    certificate: str
+    """Its own, with the key behind it in the same file."""
+    ca_file: str
+    """The authority that the server's has to be from."""
+
+
+def in_uri(host: str) -> str:
+    """A host as a URI has it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 class Softphone:
@@ -33,11 +52,20 @@ class Softphone:
 
     name = ""
 
-    def __init__(self, host: str, port: int, interface: str, *, account: str | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        interface: str,
+        *,
+        account: str | None = None,
+        tls: Tls | None = None,
+    ) -> None:
         self.account = account
         """What a newcomer writes into its list of accounts; nothing, if it needs none."""
         self.address: Address = (host, port)
-        """Where it takes calls."""
+        """Where it takes calls in the clear."""
+        self.tls = tls
         self.interface = interface
         self.directory = Path(tempfile.mkdtemp(prefix=f"onhook-{self.name}-"))
         """Its configuration, and what it heard."""
@@ -45,13 +73,14 @@ class Softphone:
 
     async def __aenter__(self) -> Self:
         self._configure()
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command(),
-            env={**os.environ, "HOME": str(self.directory)},
-            stdin=PIPE,
-            stdout=DEVNULL,
-            stderr=DEVNULL,
-        )
+        with (self.directory / "said.txt").open("wb") as said:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command(),
+                env={**os.environ, "HOME": str(self.directory)},
+                stdin=PIPE,
+                stdout=said,
+                stderr=STDOUT,
+            )
         await self._ready()
         self._begin()
         return self
@@ -66,6 +95,11 @@ class Softphone:
     def press(self, key: str) -> None:
         """Press a key within the call."""
         raise NotImplementedError
+
+    @property
+    def said(self) -> str:
+        """What it wrote to its console so far."""
+        return (self.directory / "said.txt").read_text(errors="replace")
 
     async def close(self) -> None:
         """End the process, so that what it heard is complete."""
@@ -117,6 +151,10 @@ class Softphone:
                 return
 
 
+_COMES, _STAYS_AWAY = (rf"audio=\d+/{rate} \(bit/s\)" for rate in (r"[5-9]\d{4}", r"\d{1,3}"))
+"""What baresip says, every few seconds, of how much it sends and gets."""
+
+
 class Baresip(Softphone):
     """Baresip (https://github.com/baresip/baresip), package baresip-core."""
 
@@ -128,11 +166,40 @@ class Baresip(Softphone):
     def press(self, key: str) -> None:
         self._type(key)
 
+    @property
+    def tls_port(self) -> int:
+        """Where it takes calls over TLS."""
+        return self.address[1] + 1
+
+    async def hold(self) -> bool:
+        """Put the call on hold; returns whether audio came until then, and none since that was agreed to."""
+        return await self._sees(_COMES, 0) and await self._change("x", "recvonly", _STAYS_AWAY)
+
+    async def resume(self) -> bool:
+        """Take the call up again; returns whether that was agreed to, and audio comes again."""
+        return await self._change("X", "sendrecv", _COMES)
+
+    async def _change(self, command: str, direction: str, then: str) -> bool:
+        """Type what makes a re-INVITE; wait for an answer that says so, and for what comes of it."""
+        before = len(self.said)
+        self._type(command)
+        return await self._sees(rf"SIP/2.0 200 [^#]*?^a={direction}\r?$.*?{then}", before)
+
+    async def _sees(self, pattern: str, since: int) -> bool:
+        looked_for = re.compile(pattern, re.MULTILINE | re.DOTALL)
+        try:
+            async with asyncio.timeout(ANSWERS_S):
+                while not looked_for.search(self.said, since):
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            return False
+        return True
+
     def _configure(self) -> None:
         host, port = self.address
         modules = ("stdio", "g711", "ausine", "aubridge", "sndfile")
         lines = [
-            f"sip_listen {host}:{port}",
+            f"sip_listen {in_uri(host)}:{port}",
             f"net_interface {self.interface}",
             f"audio_source ausine,{SAYS_HZ}",
             "ausrc_srate 48000",  # the only one that ausine has
@@ -141,18 +208,34 @@ class Baresip(Softphone):
             "audio_alert aubridge,nil",
             f"snd_path {self.directory}",
             "module_path /usr/lib/baresip/modules",
+            *self._secured(),
             *(f"module {module}.so" for module in modules),
             "module_tmp uuid.so",
             "module_tmp account.so",
             "module_app menu.so",
         ]
         (self.directory / "config").write_text("\n".join([*lines, ""]))
-        account = f"<sip:{NUMBER}@{host}>;regint=0;answermode=auto;audio_codecs=PCMA"
-        (self.directory / "accounts").write_text(f"{self.account or account}\n")
+        (self.directory / "accounts").write_text(f"{self.account or self._own_account()}\n")
         (self.directory / "contacts").write_text("")
 
+    def _secured(self) -> list[str]:
+        if self.tls is None:
+            return []
+        return [
+            f"sip_certificate {self.tls.certificate}",
+            f"sip_cafile {self.tls.ca_file}",
+            "module srtp.so",
+        ]
+
+    def _own_account(self) -> str:
+        uri = f"sip:{NUMBER}@{in_uri(self.address[0])}"
+        options = "regint=0;answermode=auto;audio_codecs=PCMA"
+        if self.tls is None:
+            return f"<{uri}>;{options}"
+        return f"<{uri};transport=tls>;{options};mediaenc=srtp-mand"
+
     def _command(self) -> list[str]:
-        return ["baresip", "-f", str(self.directory)]
+        return ["baresip", "-s", "-f", str(self.directory)]  # -s: with every message
 
     def _quit(self) -> None:
         assert self._process is not None
@@ -181,8 +264,8 @@ class Linphone(Softphone):
             "sip_tcp_port=0",
             "sip_tls_port=0",
             "guess_hostname=0",
-            *([] if self.account is not None else [f"contact=<sip:{NUMBER}@{host}>"]),
-            "use_ipv6=0",
+            *([] if self.account is not None else [f"contact=<sip:{NUMBER}@{in_uri(host)}>"]),
+            f"use_ipv6={int(':' in host)}",
             "use_rfc2833=1",
             "[rtp]",
             "audio_rtp_port=-1",

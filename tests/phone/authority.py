@@ -23,6 +23,13 @@ class Issued:
     certificate: str
     key: str
 
+    def in_one_file(self) -> str:
+        """The file of both, the key behind the certificate."""
+        both = Path(self.certificate).with_suffix(".both.pem")
+        both.touch(0o600)
+        both.write_bytes(Path(self.certificate).read_bytes() + Path(self.key).read_bytes())
+        return str(both)
+
     def context(self, ca_file: str = "") -> ssl.SSLContext:
         """That of a server, which wants a certificate of its clients if it is told of an authority."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
