@@ -1,6 +1,8 @@
 """The socket: both event loops, and sends that the kernel refuses."""
 
 import asyncio
+import socket
+import time
 from collections.abc import Callable
 
 import pytest
@@ -63,3 +65,25 @@ def test_what_cannot_be_sent_is_dropped(runner: asyncio.Runner) -> None:
 
 def test_the_address_towards_a_peer() -> None:
     assert address_towards("127.0.0.1") == "127.0.0.1"
+
+
+async def test_what_takes_long_to_serve_lets_the_loop_have_its_turn() -> None:
+    """Whoever floods us with what is served at once keeps nobody else waiting for all of it."""
+    served, at_a_time = 0, [0]
+
+    def slow(data: bytes, source: Address) -> None:
+        nonlocal served
+        served += 1
+        at_a_time[-1] += 1
+        time.sleep(0.001)  # what it costs
+
+    receiver = UdpTransport(slow)
+    await receiver.open("127.0.0.1", 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(200):
+            sender.sendto(b"UPDATE sip:a SIP/2.0", receiver.address)
+    while served < 200:
+        at_a_time.append(0)
+        await asyncio.sleep(0)
+    await receiver.close()
+    assert max(at_a_time) < 100

@@ -25,6 +25,8 @@ RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 """Asked of the kernel, so that a burst of calls outlives a pause of the loop; it may grant less."""
 MAX_READ = 1000
 """Datagrams that are read at a time: whoever sends more than we can read is no reason to do nothing else."""
+READ_S = 0.02
+"""And for at most so long: what is served at once may cost as much as a new call, such as an UPDATE."""
 
 Receive = Callable[[bytes, Address], None]
 """Takes a datagram and the address it came from; must not raise."""
@@ -98,7 +100,11 @@ class UdpTransport:
 
     def _read(self, sock: socket.socket) -> None:
         """Takes what has arrived, so much at once that the rest of the loop gets its turn."""
+        loop = self._loop
+        until_s = loop.time() + READ_S if loop is not None else 0.0
         for _ in range(MAX_READ):
+            if loop is None or loop.time() > until_s:
+                break
             try:
                 data, source = sock.recvfrom(MAX_DATAGRAM_BYTES + 1)
             except (BlockingIOError, InterruptedError):
