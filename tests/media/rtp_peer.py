@@ -88,16 +88,35 @@ def event(
     return Packet(False, 101, sequence, timestamp, 7, payload).encode()
 
 
+def _pair(family: int, host: str) -> tuple[socket.socket, socket.socket]:
+    """Sockets on a free port and on the one above it."""
+    for _ in range(50):
+        lower = socket.socket(family, socket.SOCK_DGRAM)
+        upper = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            lower.bind((host, 0))
+            upper.bind((host, lower.getsockname()[1] + 1))
+        except (OSError, OverflowError):
+            lower.close()
+            upper.close()
+        else:
+            return lower, upper
+    raise OSError("no two ports beside each other are free")
+
+
 class RtpPeer:
-    """What it receives is what can be heard: silence is sent all the time, and stands in `all`."""
+    """What it receives is what can be heard: silence is sent all the time, and stands in `all`.
+
+    It has the port above its own too, and reads nothing there: reports about other tests' streams go to such
+    ports, and would be taken for audio by whoever got one by chance.
+    """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         is_ipv6 = ":" in host
         self._plane = "::1" if is_ipv6 else "127.0.0.1"
         family = socket.AF_INET6 if is_ipv6 else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket, self._above = _pair(family, host)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self._socket.bind((host, 0))
         self._socket.setblocking(False)
         self.all: list[Packet] = []
         """Everything that has arrived and was looked at, in order; silence too."""
@@ -107,6 +126,7 @@ class RtpPeer:
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
+        self._above.close()
 
     @property
     def address(self) -> tuple[str, int]:
