@@ -255,7 +255,8 @@ def test_only_serve_makes_a_data_directory(tmp_path: Path, command: list[str], e
 
 def test_the_help_of_serve_shows_defaults() -> None:
     shown = " ".join(CliRunner().invoke(app, ["serve", "--help"]).stdout.split())
-    for default in ("127.0.0.1:8080", "20000-29999", "onhook-data", "127.0.0.0/8", "0.020", "yes"):
+    networks = "127.0.0.0/8,::1/128"
+    for default in ("127.0.0.1:8080", "20000-29999", "onhook-data", networks, "0.020", "yes"):
         assert f"[default: {default}]" in shown
     assert "**" not in shown
 

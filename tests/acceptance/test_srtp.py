@@ -34,8 +34,10 @@ async def callee(server: Onhook) -> AsyncIterator[Callee]:
 
 
 @pytest.fixture
-async def secret(server: Onhook, receiver: Receiver) -> AsyncIterator[Customer]:
-    """A customer whose phone offers RTP/SAVP."""
+async def secret(start: Callable[..., Onhook], receiver: Receiver) -> AsyncIterator[Customer]:
+    """A customer whose phone offers RTP/SAVP, of a server without trunks: calls from the address of one come
+    by it, and are encrypted or not as it wants."""
+    server = await asyncio.to_thread(start)
     async with Phone(srtp="require") as phone:
         yield await Customer.make(server, receiver, phone)
 

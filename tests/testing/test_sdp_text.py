@@ -41,7 +41,7 @@ def test_the_audio_stream_is_found_among_others() -> None:
         ("m=audio 4000", "m=audio 0"),
         ("m=audio 4000", "m=audio 70000"),
         ("m=audio", "m=text"),
-        ("RTP/AVP 18", "RTP/SAVP 18"),
+        ("RTP/AVP 18", "UDP/TLS/RTP/SAVP 18"),
         ("c=IN IP4 10.0.0.9", "c=IN IP4 ::1"),
         ("c=IN IP4 10.0.0.9", "c=IN IP6 10.0.0.9"),
         ("c=IN IP4 10.0.0.9", "c=IN IP4 host.example"),

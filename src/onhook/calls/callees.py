@@ -100,16 +100,23 @@ class Callees:
         """
         if account.trial and number != account.mobile_number:
             raise _refused("error_not_allowed_for_trial", name)
-        ways = await self._directory.ways_out()
-        if not ways:
-            raise _refused("error_call_service_not_available")
-        leading = tuple(map(self._on_its_way, leading_to(ways, number)))
-        if not leading:
-            raise _refused("error_dest_not_supported", name)
+        leading = await self._leading_to(number, name)
         if shown:
             return Callee(number, _showing(shown, leading))
         routes = await self._routes(account, leading, caller_id, callers_own)
         return Callee(number, routes)
+
+    async def _leading_to(self, number: E164, name: str) -> tuple[WayOut, ...]:
+        """The trunks for a number. One that was added a moment ago is found if no other leads there."""
+        ways = await self._directory.ways_out()
+        if not leading_to(ways, number):
+            ways = await self._directory.ways_out(anew=True)
+        if not ways:
+            raise _refused("error_call_service_not_available")
+        leading = leading_to(ways, number)
+        if not leading:
+            raise _refused("error_dest_not_supported", name)
+        return tuple(map(self._on_its_way, leading))
 
     def _on_its_way(self, way: WayOut) -> WayOut:
         route = self._service_route(way.name)

@@ -119,8 +119,11 @@ class Directory:
         """Who pays for an application; its balance is not of now. Raises LookupError."""
         return _found(await self._accounts.get(app_id), app_id)
 
-    async def ways_out(self) -> tuple[WayOut, ...]:
-        """Every trunk, in the order of trial. Raises StoreError."""
+    async def ways_out(self, *, anew: bool = False) -> tuple[WayOut, ...]:
+        """Every trunk, in the order of trial; with ``anew``, what was found before is not believed: nothing
+        fitted. Raises StoreError."""
+        if anew:
+            self._ways_out.forget("")
         return await self._ways_out.get("") or ()
 
     async def numbers_of(self, account_id: str) -> tuple[str, ...]:

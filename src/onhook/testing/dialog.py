@@ -47,6 +47,9 @@ class Dialog:
         self._remote_branches: set[str] = set()
         self._received: ReceivedInvite | None = None
         self._sent: SentInvite | None = None
+        """The last INVITE of ours within the call."""
+        self._sent_by_branch: dict[str, SentInvite] = {}
+        """All of them: the 200 to one before the last may come again."""
         self._timers: list[asyncio.TimerHandle] = []
 
     # What arrives
@@ -56,9 +59,9 @@ class Dialog:
         if message.cseq[1] != "INVITE":
             self._see(message, at_s)
             self._wire.take_response(message)
-        elif self._sent is not None and message.branch == self._sent.message.branch:
+        elif message.branch in self._sent_by_branch:
             self._see(message, at_s)
-            self._on_reinvite_response(self._sent, message)
+            self._on_reinvite_response(self._sent_by_branch[message.branch], message)
         else:
             self._on_invite_response(message, at_s)
 
@@ -162,6 +165,7 @@ class Dialog:
         headers = (("Allow", ALLOW), SDP)
         message, to = self._compose("INVITE", headers, self.session.offer(direction))
         self._sent = SentInvite(self._wire, self._log, message, to, self._ack_of_reinvite)
+        self._sent_by_branch[message.branch] = self._sent
         return self._sent.answered
 
     def update(self, direction: str) -> asyncio.Future[SipMessage | None]:

@@ -81,7 +81,7 @@ def check_host(host: str) -> None:
     if is_numeric(host):
         if "%" in host:
             raise ValueError("is an address without a zone")
-    elif host.rstrip(".").rpartition(".")[2].isdigit() or not _NAME.fullmatch(host):
+    elif not host.rstrip(".").rpartition(".")[2][:1].isalpha() or not _NAME.fullmatch(host):
         raise ValueError("is an IPv4 or IPv6 address, or a host name")
 
 
