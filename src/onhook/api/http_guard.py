@@ -32,6 +32,10 @@ MAX_PIPELINED = 16
 PROGRESS_S = 20.0
 """A connection on which nothing gets done for this long, and at most for twice as long, is cut off."""
 
+LINGER_S = 2.0
+"""How long what still comes is read, and thrown away, after a request was refused: closed with something
+unread, a connection is reset, and the refusal may be lost with it (RFC 9112 9.6)."""
+
 _MAX_CONNECTIONS = 4096
 _BEGINS_BYTES = 64
 _OF_THE_API = re.compile(rb"[A-Za-z]+ +(?:https?://[^/ ]*)?/+open[/? ]")
@@ -53,6 +57,7 @@ class _GuardedHttp(HttpToolsProtocol):
         """Asyncio: somebody connected."""
         self._received_bytes = self._head_bytes = self._header_lines = 0
         self._in_head = True
+        self._is_refused = False
         self._begins = b""
         self._idle = True
         """Since the last look no request has come whole, and nothing more of a long reply was read."""
@@ -69,12 +74,14 @@ class _GuardedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Asyncio: something arrived. What the parser has not made anything of, it keeps in memory."""
+        if self._is_refused:
+            return
         if len(self._begins) < _BEGINS_BYTES:
             self._begins += data[:_BEGINS_BYTES]
         self._received_bytes += len(data)
         super().data_received(data)
         limit = MAX_HEAD_BYTES if self._in_head else MAX_REQUEST_BYTES
-        if self._received_bytes > limit and not self.transport.is_closing():
+        if self._received_bytes > limit and not (self._is_refused or self.transport.is_closing()):
             self.send_400_response("The request is too large.")
 
     def resume_writing(self) -> None:
@@ -85,11 +92,11 @@ class _GuardedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuses what is not a request, and ends the connection; at a path of the API as the API does."""
         self.on_refused()
-        if _OF_THE_API.match(self._begins):
-            self.transport.write(_malformed(msg))
-            self.transport.close()
-        else:
-            super().send_400_response(msg)
+        is_of_the_api = _OF_THE_API.match(self._begins)
+        self.transport.write(_malformed(msg) if is_of_the_api else _bad_request(msg))
+        self._is_refused = True
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_S, self.transport.close)
 
     # What the parser finds -----------------------------------------------------------------------
 
@@ -157,6 +164,15 @@ def _malformed(reason: str) -> bytes:
         f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _bad_request(reason: str) -> bytes:
+    """The whole response to what is no request, beside the API."""
+    head = (
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
+        f"content-length: {len(reason)}\r\nconnection: close\r\n\r\n"
+    )
+    return f"{head}{reason}".encode("ascii")
 
 
 def guarded(
