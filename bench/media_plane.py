@@ -158,7 +158,8 @@ def talk(ports: list[int], results: Connection, srtp: bool) -> None:
     seal: Callable[[bytes], bytes] = sealing() if srtp else bytes
     sequence, due_s = 0, time.monotonic()
     while not results.poll():
-        packet = seal(b"\x80\x00" + sequence.to_bytes(2, "big") + bytes(168))
+        # Of a payload type that nobody agreed on: it is opened, and its sender not latched to.
+        packet = seal(b"\x80\x60" + sequence.to_bytes(2, "big") + bytes(168))
         for sock in sockets:
             sock.send(packet)
         sequence = (sequence + 1) % 65536
@@ -224,7 +225,6 @@ async def play(
     before = resource.getrusage(resource.RUSAGE_SELF)
     streams: list[Stream] = []
     for one, reservation in zip(playing, reservations, strict=True):
-        # with --talking nobody is latched to: what is sent goes to the receiver
         stream = plane.open(
             reservation,
             remote=remote,
