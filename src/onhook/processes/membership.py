@@ -1,0 +1,70 @@
+"""What a process that runs as long as the server has of the supervisor: how it begins, and is reached."""
+
+import os
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from onhook.processes.channel import Channel
+
+CHANNEL: Final = "ONHOOK_CHANNEL"
+"""The variable that holds the number of the channel's descriptor."""
+
+
+class Running(NamedTuple):
+    """A process of the server."""
+
+    role: str
+    pid: int
+    since: str
+    """When it was started, ISO 8601 in UTC."""
+    restarts: int
+    """How many before it had its place and died."""
+
+
+class Membership:
+    """One process among those of the supervisor. Blocks, and is for one thread."""
+
+    def __init__(
+        self, channel: Channel, begin: Mapping[str, Any], descriptors: Sequence[int]
+    ) -> None:
+        self.channel = channel
+        self.role: str = begin["role"]
+        self.generation: int = begin["generation"]
+        """1 for the first process that has this role, 2 for the next."""
+        self.settings: dict[str, Any] = begin["settings"]
+        """All settings by name, in values of JSON: see `onhook.server.settings.Settings.written`."""
+        self.sockets: dict[str, socket.socket] = {
+            name: socket.socket(fileno=descriptor)
+            for name, descriptor in zip(begin["sockets"], descriptors, strict=True)
+        }
+        """Those that the supervisor has bound, by name."""
+
+    @classmethod
+    def join(cls) -> "Membership":
+        """Take the place that the supervisor gave this process. Raises RuntimeError without one."""
+        # Whoever ends the server tells the supervisor; the terminal tells everybody.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        number = os.environ.pop(CHANNEL, "")
+        if not number.isdigit():
+            raise RuntimeError("this program is a part of the server: run 'onhook serve'")
+        channel = Channel(socket.socket(fileno=int(number)))
+        os.set_inheritable(channel.fileno(), False)
+        first = channel.receive()
+        if first is None:
+            raise RuntimeError("the supervisor has ended")
+        return cls(channel, *first)
+
+    def ready(self, **facts: Any) -> None:
+        """Say that it does its work from now on."""
+        self.channel.send({"say": "ready", **facts})
+
+    def failed(self, why: str) -> None:
+        """Say in a sentence for the operator why the server cannot run; the process ends itself."""
+        self.channel.send({"say": "failed", "why": why})
+
+    def offer(self, link: str, descriptors: Sequence[int]) -> None:
+        """Whoever is to talk to this process, as `link`, takes these. They can be closed here afterwards."""
+        self.channel.send({"say": "offer", "link": link}, descriptors)
