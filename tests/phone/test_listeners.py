@@ -7,7 +7,7 @@ import pytest
 
 from onhook.listeners import ListenAddress, listen_addresses
 from onhook.phone import SipEndpoint
-from onhook.phone.sockets import ListenerRefused
+from onhook.phone.binding import ListenerRefused
 from phone.peer import SDP, Caller, Line, Peer, TcpPeer, line
 from ports import free_port
 

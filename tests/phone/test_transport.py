@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
+from onhook.listeners import ListenAddress
+from onhook.phone.binding import BoundListener, bind
 from onhook.phone.message import Address
 from onhook.phone.transport import UdpTransport, address_towards
 from phone.peer import Caller, line
@@ -33,13 +35,17 @@ def test_a_call_on_either_loop(runner: asyncio.Runner) -> None:
         runner.run(a_call())
 
 
+def _bound() -> BoundListener:
+    return bind((ListenAddress("127.0.0.1", 0, "udp"),))[0]
+
+
 async def bad_sends() -> None:
     arrived: asyncio.Queue[tuple[bytes, Address]] = asyncio.Queue()
     receiver = UdpTransport(lambda data, source: arrived.put_nowait((data, source)))
     sender = UdpTransport(lambda data, source: None)
     sender.send(b"not open yet", ("127.0.0.1", 9))
-    await receiver.open("127.0.0.1", 0)
-    await sender.open("127.0.0.1", 0)
+    receiver.open(_bound())
+    sender.open(_bound())
     for data, address in (
         (b"x", ("127.0.0.1", 0)),
         (b"x", ("127.0.0.1", 70000)),
@@ -78,7 +84,7 @@ async def test_what_takes_long_to_serve_lets_the_loop_have_its_turn() -> None:
         time.sleep(0.001)  # what it costs
 
     receiver = UdpTransport(slow)
-    await receiver.open("127.0.0.1", 0)
+    receiver.open(_bound())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for _ in range(200):
             sender.sendto(b"UPDATE sip:a SIP/2.0", receiver.address)
@@ -87,3 +93,17 @@ async def test_what_takes_long_to_serve_lets_the_loop_have_its_turn() -> None:
         await asyncio.sleep(0)
     await receiver.close()
     assert max(at_a_time) < 100
+
+
+async def test_datagrams_that_the_kernel_throws_away_are_counted() -> None:
+    receiver = UdpTransport(lambda data, source: None)
+    bound = _bound()
+    bound.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    receiver.open(bound)
+    assert receiver.overflowed == 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(100):  # nothing is read before the loop has its turn
+            sender.sendto(b"x" * 1000, receiver.address)
+    assert 90 <= receiver.overflowed < 100
+    await receiver.close()
+    assert receiver.overflowed == 0

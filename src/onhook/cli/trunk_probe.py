@@ -16,11 +16,11 @@ from onhook.cli.trunks import found
 from onhook.listeners import ListenAddress
 from onhook.phone import SipEndpoint, Trunk
 from onhook.phone.addresses import Address, bracketed, transport_of
+from onhook.phone.binding import ListenerRefused
 from onhook.phone.outside.client import PATIENCE_S, Outcome, TrunkClient
 from onhook.phone.registration.messages import options
 from onhook.phone.registration.pinger import NOT_THERE
 from onhook.phone.reply import phrase_text
-from onhook.phone.sockets import ListenerRefused
 from onhook.store import KeyringError
 
 

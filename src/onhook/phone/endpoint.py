@@ -19,6 +19,7 @@ from ipaddress import IPv4Network, IPv6Network
 import structlog
 
 from onhook.listeners import ListenAddress
+from onhook.phone.binding import BoundListener, bind
 from onhook.phone.bodies import READABLE
 from onhook.phone.cause import SipCause
 from onhook.phone.dialog import DialogRecord, SipDialog
@@ -147,12 +148,17 @@ class SipEndpoint(MessagePath):
 
         `requests.<METHOD>`, `responses.<n>xx` (sent, repetitions included), `malformed`, `refused`
         (from outside the trusted peers and trunks), `challenged` (asked for a password), `overloaded`, `shed`
-        (not admitted), `retransmissions`, `unsent`, `unread` (waited for too long), `keepalives`.
+        (not admitted), `retransmissions`, `unsent`, `unread` (waited for too long), `overflowed` (thrown
+        away by the kernel), `keepalives`.
         """
         repeated = self._layer.retransmissions if self._layer else 0
         unsent = self._sockets.dropped
-        unread = self._sockets.unread
-        own = {"retransmissions": repeated, "unsent": unsent, "unread": unread}
+        own = {
+            "retransmissions": repeated,
+            "unsent": unsent,
+            "unread": self._sockets.unread,
+            "overflowed": self._sockets.overflowed,
+        }
         return {**self._counters, **own}
 
     async def start(self, host: str, port: int) -> None:
@@ -166,7 +172,13 @@ class SipEndpoint(MessagePath):
 
         Raises `ListenerRefused`, an OSError.
         """
-        await self._open(addresses, certificate, max_lingering=4 * self._capacity)
+        await self.serve(bind(addresses), certificate)
+
+    async def serve(
+        self, bound: Sequence[BoundListener], certificate: ServerCertificate | None = None
+    ) -> None:
+        """Listen at sockets that are bound; they are the endpoint's from now on."""
+        await self._open(bound, certificate, max_lingering=4 * self._capacity)
         for each in self.listeners:
             log.info("sip_listening", host=each.host, port=each.port, transport=each.transport)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from onhook.listeners import ListenAddress
 from onhook.phone.addresses import TcpAddress, local_of
+from onhook.phone.binding import BoundListener
 from onhook.phone.message import Address
 from onhook.phone.routing import sent_by_port
 from onhook.phone.tcp import TcpTransport
@@ -12,17 +13,7 @@ from onhook.phone.timers import Clock
 from onhook.phone.tls.contexts import ServerCertificate
 from onhook.phone.transport import Receive, UdpTransport, address_towards
 
-_ATTEMPTS = 10
-"""To find a port that is free for UDP and TCP, when any will do."""
 _NOWHERE = ListenAddress("", 0)
-
-
-class ListenerRefused(OSError):
-    """The system does not let us listen at `address`; `errno` and `strerror` are its own."""
-
-    def __init__(self, address: ListenAddress, error: OSError) -> None:
-        super().__init__(error.errno, error.strerror or str(error))
-        self.address = address
 
 
 class Sockets:
@@ -54,25 +45,30 @@ class Sockets:
         """Datagrams that were thrown away unread, because there were too many."""
         return sum(each.unread for each in self._udp.values())
 
+    @property
+    def overflowed(self) -> int:
+        """Datagrams that the kernel threw away, because they were not read in time."""
+        return sum(each.overflowed for each in self._udp.values())
+
     async def open(
         self,
-        addresses: Sequence[ListenAddress],
+        bound: Sequence[BoundListener],
         clock: Clock,
         certificate: ServerCertificate | None = None,
     ) -> None:
-        """Binds all of them, or none. A `tls` one needs the certificate. Raises OSError."""
-        if certificate is None and any(each.transport == "tls" for each in addresses):
+        """Reads from all of them from now on; they are the endpoint's. A `tls` one needs the certificate."""
+        if certificate is None and any(each.address.transport == "tls" for each in bound):
             raise ValueError("a TLS listener needs a certificate")
         self._tcp.start(clock)
-        marks = sum(each.transport in ("", "udp") for each in addresses) > 1
-        try:
-            for address in addresses:
-                self.listeners += await self._listen(address, certificate, marks=marks)
-        except OSError as error:
-            await self.close()
-            self._udp.clear()
-            self.listeners = ()
-            raise ListenerRefused(address, error) from error
+        marks = sum(each.address.transport == "udp" for each in bound) > 1
+        for each in bound:
+            if each.address.transport == "udp":
+                self._udp[each.address] = udp = UdpTransport(self._receive)
+                udp.open(each, marks=marks)
+            else:
+                secured = certificate if each.address.transport == "tls" else None
+                await self._tcp.listen(each, secured)
+        self.listeners = tuple(each.address for each in bound)
         self.listener_for.cache_clear()
 
     async def close(self) -> None:
@@ -89,32 +85,6 @@ class Sockets:
             self._reconnect(data, destination)
         else:
             self._tcp.send(data, destination)
-
-    async def _listen(
-        self, address: ListenAddress, certificate: ServerCertificate | None, *, marks: bool
-    ) -> tuple[ListenAddress, ...]:
-        host, port = address.host, address.port
-        if address.transport == "udp":
-            return (await self._listen_udp(host, port, marks=marks),)
-        if address.transport in ("tcp", "tls"):
-            secured = certificate if address.transport == "tls" else None
-            return (await self._tcp.listen(host, port, secured),)
-        for attempt in range(_ATTEMPTS):
-            udp = await self._listen_udp(host, port, marks=marks)
-            try:
-                return udp, await self._tcp.listen(host, udp.port)
-            except OSError:
-                await self._udp.pop(udp).close()
-                if port or attempt == _ATTEMPTS - 1:
-                    raise
-        raise AssertionError("every attempt returns or raises")
-
-    async def _listen_udp(self, host: str, port: int, *, marks: bool) -> ListenAddress:
-        udp = UdpTransport(self._receive)
-        await udp.open(host, port, marks=marks)
-        bound = ListenAddress(*udp.address, "udp")
-        self._udp[bound] = udp
-        return bound
 
     def _send_datagram(self, data: bytes, destination: Address) -> None:
         listener = self.listener_for(destination[0], "UDP", local_of(destination))

@@ -13,23 +13,21 @@ one it came from was of that connection only.
 
 import asyncio
 import os
-import socket
 import ssl
 from collections.abc import Callable, Collection, MutableMapping
 from typing import Any
 
 import structlog
 
-from onhook.listeners import ListenAddress
 from onhook.phone.addresses import (
     Flow,
     TcpAddress,
     TlsAddress,
     default_port,
     flow_of,
-    numeric,
     transport_of,
 )
+from onhook.phone.binding import BoundListener
 from onhook.phone.connection import KEEPALIVE_S, Connection
 from onhook.phone.message import Address
 from onhook.phone.once_a_minute import OnceAMinute
@@ -96,19 +94,15 @@ class TcpTransport:
         self.clock, self._open = clock, True
 
     async def listen(
-        self, host: str, port: int, certificate: ServerCertificate | None = None
-    ) -> ListenAddress:
-        """Take connections; port 0 is any. With a certificate they are TLS. Raises OSError."""
-        transport = "tcp" if certificate is None else "tls"
-        sock = _listening(host, port)
-        bound = ListenAddress(*numeric(sock.getsockname()), transport)
+        self, bound: BoundListener, certificate: ServerCertificate | None = None
+    ) -> None:
+        """Take connections at a bound socket, which is the transport's. With a certificate they are TLS."""
 
         def accepted() -> Connection:
-            return Connection(self, local=bound.place, certificate=certificate)
+            return Connection(self, local=bound.address.place, certificate=certificate)
 
-        server = await asyncio.get_running_loop().create_server(accepted, sock=sock, backlog=128)
-        self._servers.append(server)
-        return bound
+        loop = asyncio.get_running_loop()
+        self._servers.append(await loop.create_server(accepted, sock=bound.socket, backlog=128))
 
     async def close(self) -> None:
         """Stop listening and close every connection, without a word to anybody."""
@@ -271,19 +265,3 @@ def _forget_beyond(known: MutableMapping[Flow, Any], most: int) -> None:
 def _reason(error: OSError) -> str:
     said = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return said or str(error)
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """A bound socket; an IPv6 one hears no IPv4 (RFC 3493 5.3), so that addresses are what they seem."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock

@@ -9,24 +9,25 @@ goes wrong with one datagram is counted; nothing is raised into the event loop.
 import asyncio
 import functools
 import socket
+import struct
 from collections.abc import Callable
 from ipaddress import ip_address
 
 import structlog
 
-from onhook.listeners import ListenAddress
 from onhook.phone.addresses import Sockaddr, UdpAddress, numeric
+from onhook.phone.binding import BoundListener
 from onhook.phone.inbox import Inbox
 from onhook.phone.message import MAX_DATAGRAM_BYTES, Address
 
 log = structlog.get_logger()
 
-RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
-"""Asked of the kernel, so that a burst of calls outlives a pause of the loop; it may grant less."""
 MAX_READ = 1000
 """Datagrams that are read at a time: whoever sends more than we can read is no reason to do nothing else."""
 READ_S = 0.02
 """And for at most so long: what is served at once may cost as much as a new call, such as an UPDATE."""
+_SO_MEMINFO = 55
+_MEMINFO = struct.Struct("9I")  # sock_meminfo of linux/sock_diag.h; the last is SK_MEMINFO_DROPS
 
 Receive = Callable[[bytes, Address], None]
 """Takes a datagram and the address it came from; must not raise."""
@@ -53,31 +54,25 @@ class UdpTransport:
         """Datagrams that waited for so long that their sender has repeated them."""
         return self._inbox.unread
 
-    async def open(self, host: str, port: int, *, marks: bool = False) -> None:
-        """Binds, with large buffers of the kernel; port 0 is any. Raises OSError.
+    def open(self, bound: BoundListener, *, marks: bool = False) -> None:
+        """Reads from now on what arrives at a bound socket, which is the transport's.
 
         If it `marks`, the addresses that it hears from say so (`UdpAddress.local`): one of several listeners.
-        An IPv6 one hears no IPv4 (RFC 3493 5.3).
         """
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, where = found[0]
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, RECEIVE_BUFFER_BYTES)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind(where)
-        except OSError:
-            sock.close()
-            raise
-        self.address = numeric(sock.getsockname())
-        self._local = ListenAddress(*self.address).place if marks else ""
-        self._socket, self._loop = sock, loop
+        self.address = bound.address.host, bound.address.port
+        self._local = bound.address.place if marks else ""
+        self._socket, self._loop = bound.socket, loop
         self._inbox.open(loop)
-        loop.add_reader(sock, self._read, sock)
+        loop.add_reader(bound.socket, self._read, bound.socket)
+
+    @property
+    def overflowed(self) -> int:
+        """Datagrams that the kernel threw away since the socket was bound, because nobody read in time."""
+        if self._socket is None:
+            return 0
+        figures = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        return int(_MEMINFO.unpack(figures)[-1])
 
     async def close(self) -> None:
         """Close the socket; what was not read is forgotten."""

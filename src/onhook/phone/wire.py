@@ -24,6 +24,7 @@ from onhook.phone.addresses import (
     transport_of,
     transport_parameter,
 )
+from onhook.phone.binding import BoundListener
 from onhook.phone.dialog import DialogRecord, write_request
 from onhook.phone.echo import readable_via
 from onhook.phone.errors import BadRequest, Unanswerable
@@ -133,7 +134,7 @@ class MessagePath(ABC):
 
     async def _open(
         self,
-        addresses: Sequence[ListenAddress],
+        bound: Sequence[BoundListener],
         certificate: ServerCertificate | None,
         max_lingering: int,
     ) -> None:
@@ -141,7 +142,7 @@ class MessagePath(ABC):
         self._layer = TransactionLayer(
             self._send, self, clock, self._timers, max_lingering=max_lingering
         )
-        await self._sockets.open(addresses, clock, certificate)
+        await self._sockets.open(bound, clock, certificate)
         self._neighbours.bound = self.address[0]
 
     def _stop(self) -> None:

@@ -55,10 +55,10 @@ from onhook.notify.resolver import AddressResolver
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.signatures import AppSecrets
 from onhook.notify.tls import client_context
+from onhook.phone.binding import ListenerRefused
 from onhook.phone.endpoint import SipEndpoint
 from onhook.phone.locating.dns import DnsNames
 from onhook.phone.nat.public_address import AUTO, OutsideView
-from onhook.phone.sockets import ListenerRefused
 from onhook.phone.tls.contexts import ServerCertificate
 from onhook.server.admission import Admission
 from onhook.server.health import Health, report
