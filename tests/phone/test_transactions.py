@@ -18,6 +18,7 @@ from onhook.phone.transactions import (
     TransactionOwner,
     TxEvent,
     TxState,
+    Written,
 )
 from phone.peer import VirtualClock
 
@@ -299,12 +300,12 @@ def test_a_lost_connection_ends_what_waits_for_it(provisional: bool) -> None:
         lambda data, peer: None, User(), wire.clock, SipTimers(), max_lingering=3
     )
     there = SENT.towards(TcpAddress(*PEER))
-    layer.invite(there, b"INVITE", wire)
+    layer.invite(there, Written(there.destination, "h:5060", b"INVITE"), wire)
     layer.request(
-        b"BYE", TcpAddress(*PEER), branch="z9hG4bKx", method="BYE",
+        Written(TcpAddress(*PEER), "h:5060", b"BYE"), branch="z9hG4bKx", method="BYE",
         on_final=lambda final: wire.told.append(f"final {final}"),
     )  # fmt: skip
-    layer.invite(SENT.again(), b"over UDP", wire)
+    layer.invite(SENT.again(), Written(PEER, "h:5060", b"over UDP"), wire)
     if provisional:
         layer.receive(invite_response(180))
     wire.clock.advance(10)
@@ -313,6 +314,35 @@ def test_a_lost_connection_ends_what_waits_for_it(provisional: bool) -> None:
     assert sorted(wire.told) == [*(["180"] if provisional else []), "final None", "final unreached"]
     assert len(layer) == 1
     layer.close()
+
+
+@pytest.mark.parametrize("reached", ["nothing", "a 100 and then nothing"])
+def test_what_was_moved_to_tcp_goes_by_udp_where_there_is_none_with_all_its_time(
+    reached: str,
+) -> None:
+    wire = Wire()
+    sent: list[tuple[float, bytes, bool]] = []
+    layer = TransactionLayer(
+        lambda data, peer: sent.append((wire.clock.now_s, data, isinstance(peer, TcpAddress))),
+        User(), wire.clock, SipTimers(), max_lingering=3,
+    )  # fmt: skip
+    layer.request(
+        Written(TcpAddress(*PEER), "h:1", b"long"), branch="z9hG4bKx", method="BYE",
+        on_final=lambda final: wire.told.append(f"final {final}"),
+        otherwise=Written(PEER, "h:2", b"long, by UDP"),
+    )  # fmt: skip
+    if reached != "nothing":
+        layer.receive(Response(100, "z9hG4bKx", "BYE", {}, b""))
+    wire.clock.advance(4)
+    layer.disconnected(TcpAddress(*PEER), TxEvent.UNREACHABLE)
+    layer.disconnected(TcpAddress(*PEER), TxEvent.UNREACHABLE)  # that is not its way any more
+    wire.clock.advance(31.9)
+    by_udp = [4, 4.5, 5.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5, 35.5]
+    assert sent == [(0, b"long", True), *((at, b"long, by UDP", False) for at in by_udp)]
+    assert wire.told == []
+    wire.clock.advance(0.2)
+    assert wire.told == ["final None"]
+    assert wire.clock.pending == 0
 
 
 MACHINES = {

@@ -18,8 +18,9 @@ from onhook.phone.lifecycle import CallEvent, CallState, LegListener, Moves
 from onhook.phone.message import Address, Request, Response
 from onhook.phone.reason import NORMAL, Reason
 from onhook.phone.reply import HeaderLines
+from onhook.phone.requests import OwnRequests
 from onhook.phone.timers import TimerHandle
-from onhook.phone.transactions import ClientInvite, InviteUser, ServerInvite
+from onhook.phone.transactions import ServerInvite
 
 log = structlog.get_logger()
 
@@ -32,6 +33,7 @@ class Signalling(Protocol):
     """What a call needs of its endpoint."""
 
     user_agent: str
+    requests: OwnRequests
 
     @property
     def t1_s(self) -> float:
@@ -57,27 +59,6 @@ class Signalling(Protocol):
 
     def refuse(self, request: Request, status: int, headers: HeaderLines = ()) -> None:
         """Answer a request without keeping anything of it."""
-
-    def send_within(
-        self,
-        record: DialogRecord,
-        method: str,
-        headers: HeaderLines,
-        on_final: Callable[[Response | None], None],
-        body: bytes = b"",
-    ) -> None:
-        """Send a request within a dialog until it is answered; None if it never is."""
-
-    def send_invite_within(
-        self, record: DialogRecord, headers: HeaderLines, body: bytes, user: InviteUser
-    ) -> ClientInvite:
-        """Send an INVITE within a dialog until it is answered."""
-
-    def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> bytes:
-        """Send the ACK of a 2xx; what was sent."""
-
-    def repeat(self, data: bytes, destination: Address) -> None:
-        """Send something once more that is sent without a transaction."""
 
     def later(self, delay_s: float, callback: Callable[[], None]) -> TimerHandle:
         """Call back after so many seconds."""
@@ -204,7 +185,7 @@ class DialogClient(ABC):
         record = dialog.record()
         dialog.take_cseq()
         credentials = self._credentials(method, record.request_uri)
-        self._signalling.send_within(record, method, (*headers, *credentials), done)
+        self._signalling.requests.within(record, method, (*headers, *credentials), done)
 
     def _take_challenge(self, final: Response, tried: tuple[int, ...]) -> bool:
         """Whether this was a challenge, and there are credentials for it."""

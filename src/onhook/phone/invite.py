@@ -68,6 +68,12 @@ class OutgoingInvite:
         token = f"{self.token}.{_mark(destination)}" if named else self.token
         return replace(self, destination=destination, token=token)
 
+    def by_way_of(self, destination: Address, sent_by: str) -> "OutgoingInvite":
+        """The same INVITE to the same server, over another transport."""
+        if destination is self.destination:
+            return self
+        return replace(self, destination=destination, sent_by=sent_by)
+
     def is_answered_by(self, response: Response) -> bool:
         """Whether a response with our branch says the same call, and can be read."""
         try:

@@ -29,6 +29,7 @@ from onhook.phone.transactions import (
     TransactionOwner,
     TxEvent,
     TxState,
+    Written,
 )
 
 
@@ -124,17 +125,18 @@ class TransactionLayer(TransactionOwner):
 
     def request(
         self,
-        data: bytes,
-        destination: Address,
+        way: Written,
         *,
         branch: str,
         method: str,
         on_final: Callable[[Response | None], None],
+        otherwise: Written | None = None,
     ) -> None:
-        """Send a request of ours, not an INVITE, until it is answered."""
+        """Send a request of ours, not an INVITE, until it is answered; `otherwise` if there is no
+        connection."""
         transaction = ClientNonInvite(
             (branch, method),
-            destination,
+            way.peer,
             state=TxState.TRYING,
             send=self._send,
             clock=self._clock,
@@ -142,12 +144,19 @@ class TransactionLayer(TransactionOwner):
             owner=self,
         )
         self._clients[transaction.key] = transaction
-        transaction.start(data, on_final)
+        transaction.start(way.data, on_final, otherwise)
 
-    def invite(self, sent: OutgoingInvite, data: bytes, user: InviteUser) -> ClientInvite:
+    def invite(
+        self,
+        sent: OutgoingInvite,
+        way: Written,
+        user: InviteUser,
+        otherwise: Written | None = None,
+    ) -> ClientInvite:
         """Send an INVITE of ours; `user` hears what comes of it."""
+        sent = sent.by_way_of(way.peer, way.sent_by)
         transaction = self._client_invite(sent, TxState.CALLING)
-        transaction.start(sent, data, user)
+        transaction.start(sent, way.data, user, otherwise)
         return transaction
 
     def resume_invite(self, sent: OutgoingInvite, user: InviteUser) -> ClientInvite:
@@ -183,7 +192,8 @@ class TransactionLayer(TransactionOwner):
         flow = flow_of(peer)
         for client in [*self._clients.values()]:
             if client.over_tcp and flow_of(client.peer) == flow:
-                client.handle(event)
+                has_another = event is TxEvent.UNREACHABLE and client.otherwise is not None
+                client.handle(TxEvent.NO_TCP if has_another else event)
 
     def invite_of(self, cancel: Request) -> ServerInvite | None:
         """The INVITE that a CANCEL is for (RFC 3261 9.2)."""

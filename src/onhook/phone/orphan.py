@@ -18,7 +18,8 @@ from onhook.phone.invite import MAX_FORKS, OutgoingInvite
 from onhook.phone.message import Address, Response
 from onhook.phone.reason import TEMPORARY_FAILURE
 from onhook.phone.reply import HeaderLines
-from onhook.phone.transactions import ClientInvite, InviteUser
+from onhook.phone.requests import OwnRequests
+from onhook.phone.transactions import ClientInvite
 from onhook.phone.trunk import is_numeric
 
 MAX_SERVERS = 8
@@ -28,35 +29,10 @@ MAX_SERVERS = 8
 class OrphanSignalling(Protocol):
     """What this needs of the endpoint."""
 
+    requests: OwnRequests
+
     def sent_by(self, peer: Address) -> str:
         """Our host and port as `peer` can reach them."""
-
-    def resume_invite(self, sent: OutgoingInvite, user: InviteUser) -> ClientInvite:
-        """Take up an INVITE that was sent before."""
-
-    def send_cancel(
-        self,
-        sent: OutgoingInvite,
-        headers: HeaderLines = (),
-        on_final: Callable[[Response | None], None] = ...,
-    ) -> None:
-        """Send its CANCEL until it is answered."""
-
-    def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> bytes:
-        """Send the ACK of a 2xx; what was sent."""
-
-    def repeat(self, data: bytes, destination: Address) -> None:
-        """Send an ACK once more, because its 200 came once more."""
-
-    def send_within(
-        self,
-        record: DialogRecord,
-        method: str,
-        headers: HeaderLines,
-        on_final: Callable[[Response | None], None],
-        body: bytes = b"",
-    ) -> None:
-        """Send a request within a dialog until it is answered."""
 
 
 class Orphan:
@@ -90,7 +66,7 @@ class Orphan:
         headers: HeaderLines = (TEMPORARY_FAILURE.header, *self._headers)
         if self._authenticator:
             headers = (*headers, *self._authenticator.headers("BYE", record.request_uri))
-        self.signalling.send_within(record, "BYE", headers, done)
+        self.signalling.requests.within(record, "BYE", headers, done)
 
     def withdraw(self, servers: tuple[Address, ...]) -> None:
         """Cancel the INVITE and those that may have followed it, at each of these servers of its trunk."""
@@ -138,13 +114,14 @@ class _CancelledInvite:
         self._orphan = orphan
         self._sent = sent
         self._told = False
-        self._acks: dict[str, tuple[bytes, Address]] = {}
+        self._acks: dict[str, Callable[[], None]] = {}
+        """By the tag of each phone that answered: sends its ACK once more."""
         self._transaction: ClientInvite | None = None
 
     def begin(self) -> None:
-        signalling = self._orphan.signalling
-        self._transaction = signalling.resume_invite(self._sent, self)
-        signalling.send_cancel(self._sent, (TEMPORARY_FAILURE.header,), self._cancelled)
+        requests = self._orphan.signalling.requests
+        self._transaction = requests.resume_invite(self._sent, self)
+        requests.cancel(self._sent, (TEMPORARY_FAILURE.header,), self._cancelled)
 
     def responded(self, response: Response) -> None:
         """A 2xx is acknowledged and hung up; behind a challenge the next INVITE has its own attempt."""
@@ -173,10 +150,9 @@ class _CancelledInvite:
             self._orphan.nothing(SipCause(status))
 
     def _answered(self, response: Response) -> None:
-        signalling = self._orphan.signalling
         tag = response.to_tag
         if tag in self._acks:
-            signalling.repeat(*self._acks[tag])
+            self._acks[tag]()
             return
         if len(self._acks) >= MAX_FORKS:
             return
@@ -185,7 +161,7 @@ class _CancelledInvite:
         except ValueError:
             dialog = SipDialog.without_routes(self._sent, response)
         record = dialog.record()
-        ack = signalling.acknowledge(replace(record, next_cseq=self._sent.cseq))
-        self._acks[tag] = (ack, record.destination)
+        numbered = replace(record, next_cseq=self._sent.cseq)
+        self._acks[tag] = self._orphan.signalling.requests.acknowledge(numbered)
         self._told = True
         self._orphan.hang_up(record)

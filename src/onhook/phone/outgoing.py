@@ -6,7 +6,8 @@ stranger points to is called at our expense. As in `leg`, a callback is always t
 """
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from onhook.phone.bodies import description_of
@@ -25,10 +26,9 @@ from onhook.phone.outline import Outline
 from onhook.phone.reason import ELSEWHERE, NORMAL, TIMER_EXPIRED, Reason, reason_of_status
 from onhook.phone.reliable.early import EarlyDialogs, dialog_of
 from onhook.phone.reliable.numbers import TAG, rack, rseq_of
-from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia
 from onhook.phone.session_timer.terms import lists
-from onhook.phone.transactions import ClientInvite, InviteUser
+from onhook.phone.transactions import ClientInvite
 from onhook.phone.trunk import Trunk
 
 CANCELLED = SipCause(487, None, "hung up before the answer")
@@ -44,28 +44,8 @@ class DiallingSignalling(Signalling, Protocol):
     locator: Locator
     call_flows: CallFlows
 
-    def send_invite(self, sent: OutgoingInvite, data: bytes, user: InviteUser) -> ClientInvite:
-        """Send an INVITE through a transaction."""
-
-    def send_cancel(self, sent: OutgoingInvite, headers: HeaderLines) -> None:
-        """Send the CANCEL of an INVITE until it is answered."""
-
-    def fit(self, sent: OutgoingInvite, size: int) -> OutgoingInvite:
-        """The same INVITE over another transport, if it is too large for its own."""
-
-    def has_no_tcp(self, peer: Address) -> None:
-        """There is no TCP with a peer that an INVITE was moved to it for."""
-
     def no_connection_because(self, peer: Address) -> str:
         """Why a peer could not be reached, in words."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answered:
-    """The ACK that a phone's 2xx gets whenever it comes."""
-
-    ack: bytes
-    destination: Address
 
 
 class OutgoingCall(Leg):
@@ -103,7 +83,8 @@ class OutgoingCall(Leg):
         self._challenges: tuple[int, ...] = ()
         self._shown: tuple[tuple[str, str], ...] = ()
         self._early = EarlyDialogs()
-        self._answers: dict[str, _Answered] = {}
+        self._answers: dict[str, Callable[[], None]] = {}
+        """By the tag of each phone that answered: sends the ACK that its 2xx gets whenever it comes."""
         self._failure: SipCause | None = None
         self._port = port
         self.heard = False
@@ -124,7 +105,6 @@ class OutgoingCall(Leg):
             self._session.open(ip, self._port)
         sent = self._outline.sent(self._outline.destination, self._dialling.sent_by(destination))
         self._sent = sent.towards(destination) if destination != sent.destination else sent
-        self._sent_as = self._sent
         self.dialog = SipDialog.without_routes(self._sent)
 
     def start(self) -> None:
@@ -185,10 +165,9 @@ class OutgoingCall(Leg):
 
     def unanswered(self, reached: bool) -> None:
         """Nothing came back from our INVITE, or nothing more after our CANCEL."""
-        if not reached and self._falls_back():
-            return
-        if self.state is CallState.PROCEEDING:  # the connection is gone, and the phone rings on
-            self._dialling.send_cancel(self._sent_as, (TIMER_EXPIRED.header,))
+        if self.state is CallState.PROCEEDING and self._transaction is not None:
+            # The connection is gone, and the phone rings on.
+            self._dialling.requests.cancel(self._transaction.sent, (TIMER_EXPIRED.header,))
         unreachable = SipCause(503, None, self._dialling.no_connection_because(self.destination))
         if not self.heard:
             self._dialling.locator.failed(self.destination)
@@ -255,9 +234,8 @@ class OutgoingCall(Leg):
 
     def _answered(self, response: Response) -> None:
         tag = response.to_tag
-        known = self._answers.get(tag)
-        if known is not None:
-            self._dialling.repeat(known.ack, known.destination)
+        if tag in self._answers:
+            self._answers[tag]()
             return
         if len(self._answers) >= MAX_FORKS:
             return
@@ -269,10 +247,9 @@ class OutgoingCall(Leg):
             dialog.follow(early.dialog)
         record = dialog.record()
         numbered = replace(record, next_cseq=self._sent.cseq)
-        ack = self._dialling.acknowledge(numbered, self._shown)
-        self._answers[tag] = _Answered(ack, record.destination)
+        self._answers[tag] = self._dialling.requests.acknowledge(numbered, self._shown)
         if len(self._answers) > 1:
-            self._signalling.send_within(record, "BYE", (ELSEWHERE.header,), lambda final: None)
+            self._dialling.requests.within(record, "BYE", (ELSEWHERE.header,))
             return
         self.dialog = dialog
         self._keeper.accepted(response)
@@ -390,11 +367,7 @@ class OutgoingCall(Leg):
         if self._held is None:
             self._held = self.destination
             self._dialling.call_flows.hold(self._held, self.trunk.keepalive_s)
-        data = self._text(self._sent)
-        self._sent_as = self._dialling.fit(self._sent, len(data))
-        if self._sent_as is not self._sent:
-            data = self._text(self._sent_as)
-        self._transaction = self._dialling.send_invite(self._sent_as, data, self)
+        self._transaction = self._dialling.requests.invite(self._sent, self._text, self)
 
     def _text(self, sent: OutgoingInvite) -> bytes:
         contact = self._signalling.contact_for(self.destination)
@@ -402,19 +375,11 @@ class OutgoingCall(Leg):
         lines = (*headers, *self._keeper.asks, *self._shown)
         return sent.write(lines, self._session.offer())
 
-    def _falls_back(self) -> bool:
-        """An INVITE too large for UDP goes there all the same if there is no TCP (RFC 3261 18.1.1)."""
-        if self._sent_as is self._sent or self.state is not CallState.DIALLING:
-            return False
-        self._dialling.has_no_tcp(self.destination)
-        self._send()
-        return True
-
     def _cancel(self) -> None:
         if not self._cancelled and self._transaction is not None:
             self._cancelled = True
             self._transaction.withdraw()
-            self._dialling.send_cancel(self._sent_as, self._bye_headers)
+            self._dialling.requests.cancel(self._transaction.sent, self._bye_headers)
 
     def _hangup_done(self, cause: SipCause) -> None:
         if self._failure is None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from onhook.phone.addresses import Address
 from onhook.phone.dialog import DialogRecord
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.message import Response
@@ -12,19 +11,16 @@ from onhook.phone.reply import HeaderLines
 from onhook.phone.transactions import ClientInvite, InviteUser
 
 
-class InvitingSignalling(Protocol):
-    """What this needs of the endpoint."""
+class Inviting(Protocol):
+    """What this needs of our requests."""
 
-    def send_invite_within(
+    def invite_within(
         self, record: DialogRecord, headers: HeaderLines, body: bytes, user: InviteUser
     ) -> ClientInvite:
         """Send an INVITE within a dialog until it is answered."""
 
-    def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> bytes:
-        """Send the ACK of a 2xx; what was sent."""
-
-    def repeat(self, data: bytes, destination: Address) -> None:
-        """Send something once more that is sent without a transaction."""
+    def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> Callable[[], None]:
+        """Send the ACK of a 2xx; what sends it once more."""
 
 
 class Reinvite:
@@ -36,24 +32,24 @@ class Reinvite:
 
     def __init__(
         self,
-        signalling: InvitingSignalling,
+        requests: Inviting,
         record: DialogRecord,
         credentials: HeaderLines,
         where: Callable[[Response], DialogRecord],
         on_final: Callable[[Response | None], None],
     ) -> None:
-        self._signalling = signalling
+        self._requests = requests
         self._record = record
         self._credentials = tuple(credentials)
         self._where = where
         self._on_final: Callable[[Response | None], None] | None = on_final
-        self._ack: tuple[bytes, Address] | None = None
+        self._repeat_ack: Callable[[], None] | None = None
         self._transaction: ClientInvite | None = None
 
     def send(self, headers: HeaderLines, body: bytes) -> None:
         """It leaves; once."""
         described = (("Content-Type", "application/sdp"),)
-        self._transaction = self._signalling.send_invite_within(
+        self._transaction = self._requests.invite_within(
             self._record, (*headers, *self._credentials, *described), body, self
         )
 
@@ -76,12 +72,11 @@ class Reinvite:
         self._tell(None)
 
     def _acknowledge(self, response: Response) -> None:
-        if self._ack is not None:
-            self._signalling.repeat(*self._ack)
+        if self._repeat_ack is not None:
+            self._repeat_ack()
             return
         record = replace(self._where(response), next_cseq=self._record.next_cseq)
-        ack = self._signalling.acknowledge(record, self._credentials)
-        self._ack = (ack, record.destination)
+        self._repeat_ack = self._requests.acknowledge(record, self._credentials)
 
     def _tell(self, response: Response | None) -> None:
         on_final, self._on_final = self._on_final, None

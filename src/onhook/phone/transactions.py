@@ -21,10 +21,12 @@ The timers of the RFC and what they are here:
     D, I, J, K, M  EXPIRED     the transaction has lingered long enough to absorb repetitions
 
 Over TCP nothing is repeated but a 2xx (RFC 3261 13.3.1.4), and a request whose connection was lost before
-anything came back: over a new one. The lingering stays, where RFC 3261 has no wait.
+anything came back: over a new one. The lingering stays, where RFC 3261 has no wait. A request that goes over
+TCP because of its size alone goes `otherwise`, by UDP, when there is no connection (18.1.1).
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import ClassVar, Protocol
 
@@ -63,6 +65,8 @@ class TxEvent(Enum):
     """Any final response; for an INVITE 300 to 699."""
     UNREACHABLE = auto()
     """Client: the connection that was to carry it cannot be made."""
+    NO_TCP = auto()
+    """Client: nor that of one which has another way."""
     LOST = auto()
     """Client: the connection that carried it is gone; it may have arrived or not."""
     REPEAT = auto()
@@ -75,6 +79,15 @@ Table = Mapping[tuple[TxState, TxEvent], tuple[TxState, tuple[Action, ...]]]
 MergeKey = tuple[str, str, int]
 """Call-ID, From tag and CSeq number."""
 Send = Callable[[bytes, Address], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A request as it is sent: where to, our host and port as its Via says them, and its text."""
+
+    peer: Address
+    sent_by: str
+    data: bytes
 
 
 class TransactionOwner:
@@ -205,6 +218,11 @@ def _repeat_slowly(transaction: Transaction) -> None:
     _repeat_later(transaction)
 
 
+def _go_otherwise(transaction: Transaction) -> None:
+    if isinstance(transaction, ClientTransaction):
+        transaction.go_otherwise()
+
+
 def _stop_repeating(transaction: Transaction) -> None:
     if transaction._repeat is not None:
         transaction._repeat.cancel()
@@ -239,6 +257,8 @@ def _release(transaction: Transaction) -> None:
 def _forget_message(transaction: Transaction) -> None:
     """It will never be sent again; nor does the transaction keep its user alive while it lingers."""
     transaction._message = b""
+    if isinstance(transaction, ClientTransaction):
+        transaction.otherwise = None
     if isinstance(transaction, ServerInvite):
         transaction.on_cancel = transaction.on_unacknowledged = None
 
@@ -359,7 +379,27 @@ class ServerNonInvite(Transaction):
             self.handle(TxEvent.FINAL)
 
 
-class ClientNonInvite(Transaction):
+class ClientTransaction(Transaction):
+    """A request of ours, and how it goes if there is no connection for it."""
+
+    __slots__ = ("otherwise",)
+
+    otherwise: Written | None
+
+    def go_otherwise(self) -> None:
+        """Send it the other way: from the beginning, as nothing has arrived."""
+        way, self.otherwise = self.otherwise, None
+        if way is not None:
+            self.peer, self._message = way.peer, way.data
+            self._interval_s = self._timers.t1_s
+            self._turn_to(way)
+            _send(self)
+
+    def _turn_to(self, way: Written) -> None:
+        """What else is sent for this transaction goes that way too."""
+
+
+class ClientNonInvite(ClientTransaction):
     """A request of ours, such as BYE or OPTIONS (RFC 3261 17.1.2).
 
     `on_final` gets the final response, or None when none came within 64*T1.
@@ -381,6 +421,10 @@ class ClientNonInvite(Transaction):
         (TxState.PROCEEDING, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate, _unanswered)),
         (TxState.TRYING, TxEvent.UNREACHABLE): (TxState.TERMINATED, (_terminate, _unanswered)),
         (TxState.PROCEEDING, TxEvent.UNREACHABLE): (TxState.TERMINATED, (_terminate, _unanswered)),
+        (TxState.TRYING, TxEvent.NO_TCP): (
+            TxState.TRYING, (_go_otherwise, _repeat_later, _give_up_later)),
+        (TxState.PROCEEDING, TxEvent.NO_TCP): (
+            TxState.TRYING, (_go_otherwise, _repeat_later, _give_up_later)),
         (TxState.TRYING, TxEvent.LOST): (TxState.TRYING, (_resend,)),
         (TxState.PROCEEDING, TxEvent.LOST): (TxState.PROCEEDING, (_resend,)),
         (TxState.COMPLETED, TxEvent.EXPIRED): (TxState.TERMINATED, (_terminate,)),
@@ -389,14 +433,19 @@ class ClientNonInvite(Transaction):
     response: Response | None
     _on_final: Callable[[Response | None], None] | None
 
-    def start(self, data: bytes, on_final: Callable[[Response | None], None]) -> None:
+    def start(
+        self,
+        data: bytes,
+        on_final: Callable[[Response | None], None],
+        otherwise: Written | None = None,
+    ) -> None:
         """Send the request and start its timers."""
-        self._message = data
+        self._message, self.otherwise = data, otherwise
         self._on_final = on_final
         self.response = None
-        _send(self)
         _repeat_later(self)
         _give_up_later(self)
+        _send(self)  # last: there may be no connection, which is said at once
 
     def receive(self, response: Response) -> None:
         """Take a response that belongs to this transaction."""
@@ -410,10 +459,10 @@ class ClientNonInvite(Transaction):
             on_final(response)
 
 
-class ClientInvite(Transaction):
-    """An INVITE of ours (RFC 3261 17.1.1, RFC 6026 7.2)."""
+class ClientInvite(ClientTransaction):
+    """An INVITE of ours (RFC 3261 17.1.1, RFC 6026 7.2). `sent` is the INVITE as it went."""
 
-    __slots__ = ("_response", "_sent", "_user")
+    __slots__ = ("_response", "_user", "sent")
     table: ClassVar[Table] = {
         (TxState.CALLING, TxEvent.REPEAT): (TxState.CALLING, (_resend, _repeat_doubling)),
         (TxState.CALLING, TxEvent.PROVISIONAL): (
@@ -425,6 +474,8 @@ class ClientInvite(Transaction):
                               _release, _report_last)),
         (TxState.CALLING, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate, _unanswered)),
         (TxState.CALLING, TxEvent.UNREACHABLE): (TxState.TERMINATED, (_terminate, _unreached)),
+        (TxState.CALLING, TxEvent.NO_TCP): (
+            TxState.CALLING, (_go_otherwise, _repeat_doubling, _give_up_later)),
         (TxState.CALLING, TxEvent.LOST): (TxState.CALLING, (_resend,)),
         (TxState.PROCEEDING, TxEvent.PROVISIONAL): (TxState.PROCEEDING, (_report,)),
         (TxState.PROCEEDING, TxEvent.SUCCESS): (
@@ -440,21 +491,28 @@ class ClientInvite(Transaction):
         (TxState.COMPLETED, TxEvent.EXPIRED): (TxState.TERMINATED, (_terminate,)),
     }  # fmt: skip
 
-    _sent: OutgoingInvite
+    sent: OutgoingInvite
     _user: InviteUser | None
     _response: Response | None
 
-    def start(self, sent: OutgoingInvite, data: bytes, user: InviteUser) -> None:
+    def start(
+        self,
+        sent: OutgoingInvite,
+        data: bytes,
+        user: InviteUser,
+        otherwise: Written | None = None,
+    ) -> None:
         """Send the INVITE and start its timers."""
         self.resume(sent, user)
-        self._message = data
-        _send(self)
+        self._message, self.otherwise = data, otherwise
         _repeat_doubling(self)
         _give_up_later(self)
+        _send(self)  # last: there may be no connection, which is said at once
 
     def resume(self, sent: OutgoingInvite, user: InviteUser) -> None:
         """Take up an INVITE that was sent before, without sending it."""
-        self._sent, self._user, self._response = sent, user, None
+        self.sent, self._user, self._response = sent, user, None
+        self.otherwise = None
 
     def withdraw(self) -> None:
         """A CANCEL is out: wait for the final response no longer than 64*T1 (RFC 3261 9.1)."""
@@ -463,7 +521,7 @@ class ClientInvite(Transaction):
 
     def receive(self, response: Response) -> None:
         """Take a response with our branch; one that answers another request is dropped."""
-        if not self._sent.is_answered_by(response):
+        if not self.sent.is_answered_by(response):
             return
         self._response = response
         if response.status < 200:
@@ -489,4 +547,7 @@ class ClientInvite(Transaction):
     def acknowledge(self) -> None:
         """Send the ACK for the refusal at hand (RFC 3261 17.1.1.3)."""
         if self._response is not None:
-            self._send(self._sent.ack(self._response.first("to")), self.peer)
+            self._send(self.sent.ack(self._response.first("to")), self.peer)
+
+    def _turn_to(self, way: Written) -> None:
+        self.sent = self.sent.by_way_of(way.peer, way.sent_by)

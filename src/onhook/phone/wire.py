@@ -9,7 +9,6 @@ import secrets
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 
 import structlog
@@ -25,34 +24,27 @@ from onhook.phone.addresses import (
     transport_parameter,
 )
 from onhook.phone.binding import BoundListener
-from onhook.phone.dialog import DialogRecord, write_request
 from onhook.phone.echo import readable_via
 from onhook.phone.errors import BadRequest, Unanswerable
 from onhook.phone.flows import CallFlows, KeptFlows
-from onhook.phone.invite import OutgoingInvite
 from onhook.phone.layer import TransactionLayer
-from onhook.phone.message import MAGIC_COOKIE, Address, Request, Response, parse
+from onhook.phone.message import Address, Request, parse
 from onhook.phone.nat.public_address import OutsideView
 from onhook.phone.neighbours import Neighbours
-from onhook.phone.reinvite import invite_within
-from onhook.phone.reply import HeaderLines, bad_request
+from onhook.phone.reply import bad_request
+from onhook.phone.requests import OwnRequests
 from onhook.phone.routing import return_address
 from onhook.phone.sockets import Sockets
 from onhook.phone.tcp import TcpTransport
 from onhook.phone.timers import Clock, SipTimers, TimerHandle
 from onhook.phone.tls.contexts import ServerCertificate
-from onhook.phone.transactions import ClientInvite, InviteUser, ServerInvite, TxEvent
+from onhook.phone.transactions import ServerInvite, TxEvent
 from onhook.phone.transport import address_towards
 
 log = structlog.get_logger()
 
 OnMessage = Callable[[str, bytes, Address], None]
 """Sees every message: "in" or "out", the bytes, the peer's address. For traces; must be quick."""
-
-MAX_UDP_BYTES = 1300
-"""Larger requests go over TCP (RFC 3261 18.1.1): fragments of datagrams get lost in NATs and firewalls."""
-MAX_WITHOUT_TCP = 1000
-"""So many peers are remembered to take no TCP."""
 
 _METHODS = frozenset((
     "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "REGISTER",
@@ -92,7 +84,8 @@ class MessagePath(ABC):
         self.call_flows = CallFlows(self.flows)
         """Those that stay open though no call needs them."""
         self._counters: Counter[str] = Counter()
-        self._without_tcp: set[Address] = set()
+        self.requests = OwnRequests(lambda: self._running, self._send, self.sent_by, user_agent)
+        """What we ask of peers, and where that leaves from."""
 
     @property
     def address(self) -> Address:
@@ -193,76 +186,6 @@ class MessagePath(ABC):
         """Answer a request that is not an INVITE, through a transaction."""
         self._running.answer(request, data)
 
-    def send_within(
-        self,
-        record: DialogRecord,
-        method: str,
-        headers: HeaderLines,
-        on_final: Callable[[Response | None], None],
-        body: bytes = b"",
-    ) -> None:
-        """Send a request within a dialog until it is answered."""
-        branch = MAGIC_COOKIE + secrets.token_hex(8)
-        data = _written(self, record, method, branch, headers, body)
-        self._running.request(
-            data, record.destination, branch=branch, method=method, on_final=on_final
-        )
-
-    def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> bytes:
-        """Send the ACK of a 2xx, to which nobody answers; what was sent."""
-        branch = MAGIC_COOKIE + secrets.token_hex(8)
-        data = _written(self, record, "ACK", branch, headers, b"")
-        self._send(data, record.destination)
-        return data
-
-    def repeat(self, data: bytes, destination: Address) -> None:
-        """Send something once more that is sent without a transaction."""
-        self._running.retransmissions += 1
-        self._send(data, destination)
-
-    def send_invite(self, sent: OutgoingInvite, data: bytes, user: InviteUser) -> ClientInvite:
-        """Sends an INVITE of ours until it is answered; `user` hears every response."""
-        return self._running.invite(sent, data, user)
-
-    def resume_invite(self, sent: OutgoingInvite, user: InviteUser) -> ClientInvite:
-        """Take up an INVITE that a process before this one sent."""
-        return self._running.resume_invite(sent, user)
-
-    def send_cancel(
-        self,
-        sent: OutgoingInvite,
-        headers: HeaderLines = (),
-        on_final: Callable[[Response | None], None] = lambda final: None,
-    ) -> None:
-        """Send the CANCEL of an INVITE until it is answered."""
-        self._running.request(
-            sent.cancel(headers),
-            sent.destination,
-            branch=sent.branch,
-            method="CANCEL",
-            on_final=on_final,
-        )
-
-    def send_outside(
-        self,
-        data: bytes,
-        destination: Address,
-        *,
-        branch: str,
-        method: str,
-        on_final: Callable[[Response | None], None],
-    ) -> None:
-        """Send a request outside a dialog until it is answered; None if there is no answer."""
-        self._running.request(data, destination, branch=branch, method=method, on_final=on_final)
-
-    def send_invite_within(
-        self, record: DialogRecord, headers: HeaderLines, body: bytes, user: InviteUser
-    ) -> ClientInvite:
-        """Send an INVITE within a dialog until it is answered."""
-        sent = invite_within(record, self.sent_by(record.destination), secrets.token_hex(8))
-        data = _written(self, record, "INVITE", sent.branch, headers, body)
-        return self._running.invite(sent, data, user)
-
     @property
     def t1_s(self) -> float:
         """T1 (RFC 3261 17.1.1.1)."""
@@ -275,19 +198,6 @@ class MessagePath(ABC):
     def soon(self, callback: Callable[[], None]) -> None:
         """Call back after T1, the time in which a message that is on its way arrives."""
         self._running_clock.call_later(self._timers.t1_s, callback)
-
-    def fit(self, sent: OutgoingInvite, size: int) -> OutgoingInvite:
-        """An INVITE as it is sent: what is too large for UDP goes over TCP (RFC 3261 18.1.1)."""
-        peer = sent.destination
-        if size <= MAX_UDP_BYTES or isinstance(peer, TcpAddress) or peer in self._without_tcp:
-            return sent
-        over_tcp = TcpAddress(*peer)
-        return replace(sent, destination=over_tcp, sent_by=self.sent_by(over_tcp))
-
-    def has_no_tcp(self, peer: Address) -> None:
-        """A peer takes no TCP: what is large goes to it by UDP from now on."""
-        if len(self._without_tcp) < MAX_WITHOUT_TCP:
-            self._without_tcp.add(peer)
 
     def no_connection_because(self, peer: Address) -> str:
         """Why a peer could not be reached, in words for an operator."""
@@ -338,6 +248,8 @@ class MessagePath(ABC):
     def _disconnected(self, peer: Address, event: TxEvent) -> None:
         try:
             if self._layer is not None:
+                if event is TxEvent.UNREACHABLE and not local_of(peer):
+                    self.requests.has_no_tcp(peer)
                 self._layer.disconnected(peer, event)
                 self.flows.lost(peer)
         except Exception:  # the root of what a lost connection sets off
@@ -354,22 +266,3 @@ def _answer_to(error: BadRequest, source: Address) -> tuple[bytes, Address] | No
         return None
     top = readable_via(error.headers)
     return data, return_address(top, source) if top else source
-
-
-def _written(
-    wire: MessagePath,
-    record: DialogRecord,
-    method: str,
-    branch: str,
-    headers: HeaderLines,
-    body: bytes,
-) -> bytes:
-    return write_request(
-        record,
-        method,
-        branch=branch,
-        sent_by=wire.sent_by(record.destination),
-        user_agent=wire.user_agent,
-        headers=headers,
-        body=body,
-    )

@@ -18,6 +18,8 @@ from onhook.phone.addresses import Address, TcpAddress
 from onhook.phone.digest import Authenticator
 from onhook.phone.message import MAGIC_COOKIE, Response
 from onhook.phone.outside.request import OutsideRequest, Sending, write
+from onhook.phone.reply import check_headers
+from onhook.phone.requests import OwnRequests
 from onhook.phone.timers import Clock, TimerHandle
 from onhook.phone.trunk import Trunk
 
@@ -37,6 +39,7 @@ class OutsideSignalling(Protocol):
     """What a client needs of its endpoint."""
 
     user_agent: str
+    requests: OwnRequests
 
     def locate(self, trunk: Trunk, on_found: OnFound) -> None:
         """Find the addresses of a trunk in the order of trial; `on_found` hears none if there are none."""
@@ -49,17 +52,6 @@ class OutsideSignalling(Protocol):
 
     def sent_by(self, peer: Address) -> str:
         """Our host and port as this peer can reach them."""
-
-    def send_outside(
-        self,
-        data: bytes,
-        destination: Address,
-        *,
-        branch: str,
-        method: str,
-        on_final: Callable[[Response | None], None],
-    ) -> None:
-        """Send a request until it is answered; None if there is no answer, or no connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +131,16 @@ class TrunkClient:
         """Send it to one address."""
         self._cseq += 1
         branch = MAGIC_COOKIE + secrets.token_hex(8)
-        sent_by = self._signalling.sent_by(address)
-        sending = Sending(
-            address,
-            sent_by,
-            branch,
-            self._call_id,
-            self._tag,
-            self._cseq,
-            self._signalling.user_agent,
-        )
         credentials = self._authenticator.headers(request.method, request.uri)
-        data = write(request, sending, credentials)
-        self._signalling.send_outside(
-            data, address, branch=branch, method=request.method, on_final=on_final
+        own = check_headers(request.headers(address))
+
+        def text(peer: Address, sent_by: str) -> bytes:
+            us = self._signalling.user_agent
+            sending = Sending(peer, sent_by, branch, self._call_id, self._tag, self._cseq, us)
+            return write(request, sending, (*own, *credentials))
+
+        self._signalling.requests.outside(
+            text, address, branch=branch, method=request.method, on_final=on_final
         )
 
     @property

@@ -41,11 +41,10 @@ class Sending:
     user_agent: str
 
 
-def write(request: OutsideRequest, sending: Sending, credentials: HeaderLines) -> bytes:
-    """The text of one try. ValueError for a header that would break it."""
-    routes = [("Route", route) for route in request.routes]
-    own = check_headers((*routes, *request.headers(sending.address)))
-    extra = "".join([f"{name}: {value}\r\n" for name, value in (*own, *credentials)])
+def write(request: OutsideRequest, sending: Sending, headers: HeaderLines) -> bytes:
+    """The text of one try with these headers. ValueError for a route that would break it."""
+    routes = check_headers([("Route", route) for route in request.routes])
+    extra = "".join([f"{name}: {value}\r\n" for name, value in (*routes, *headers)])
     return (
         f"{request.method} {request.uri} SIP/2.0\r\n"
         f"Via: SIP/2.0/{transport_of(sending.address)} {sending.sent_by};branch={sending.branch};rport\r\n"

@@ -81,7 +81,7 @@ class RefreshingClient(DialogClient):
         record = self.dialog.record()
         self.dialog.take_cseq()
         self._reinvite = Reinvite(
-            self._signalling,
+            self._signalling.requests,
             record,
             self._credentials("INVITE", record.request_uri),
             self._taken_over,
