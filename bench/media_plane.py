@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onhook.media import Codec, MediaPlane, Stream, StreamStats
+from onhook.media import Codec, MediaPlane, Sound, Stream, StreamStats
+from onhook.media.g711 import SAMPLE_RATE
 
 SO_TIMESTAMPNS = 35
 BATCH = 1024
@@ -168,14 +169,6 @@ def talk(ports: list[int], results: Connection, srtp: bool) -> None:
     results.send("done")
 
 
-class Clip:
-    def __init__(self, frames: int) -> None:
-        self._content = bytes(160 * frames)
-
-    def frames(self, codec: Codec) -> memoryview:
-        return memoryview(self._content)
-
-
 class Playing:
     """One stream that plays to its end."""
 
@@ -212,7 +205,7 @@ async def play(
 ) -> dict[str, Any]:
     plane = MediaPlane(host="127.0.0.1", ports=PORTS)
     plane.start(asyncio.get_running_loop())
-    clip = Clip(seconds * FRAMES_A_SECOND)
+    clip = Sound(np.zeros(seconds * SAMPLE_RATE, np.int16))
     playing = [Playing() for _ in range(count)]
     reservations = [plane.reserve() for _ in range(count)]
     talker, ours = None, None

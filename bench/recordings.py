@@ -28,20 +28,12 @@ import numpy as np
 from bench.media_plane import FRAMES_A_SECOND, PORTS, Playing, receive
 from bench.rig import OUT, raise_file_limit
 
-from onhook.media import Codec, MediaPlane, PortReservation, RecordingStats, Stream
+from onhook.media import Codec, MediaPlane, PortReservation, RecordingStats, Sound, Stream
 from onhook.media.g711 import decode
 
 FRAME_BYTES = 160
 PLAYED, SAID = 0xC0, 0xA0  # codes of mu-law
 SETTLE_S = 0.1
-
-
-class Level:
-    def __init__(self, frames: int) -> None:
-        self._content = bytes([PLAYED]) * (FRAME_BYTES * frames)
-
-    def frames(self, codec: Codec) -> memoryview:
-        return memoryview(self._content)
 
 
 def talk(ports: list[int], packets: int, results: Connection) -> None:
@@ -82,7 +74,8 @@ class Calls:
 
     def __init__(self, plane: MediaPlane, frames: int) -> None:
         self._plane = plane
-        self._level = Level(frames)
+        level = decode(np.full(FRAME_BYTES * frames, PLAYED, np.uint8), Codec.PCMU)
+        self._level = Sound(level)
         self._playing: list[Playing] = []
         self.streams: list[Stream] = []
 

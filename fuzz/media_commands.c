@@ -36,7 +36,9 @@ static void set_up(void)
     media.config = (struct plane_config){CALLS, 100, 16, 1 << 10};
     require(allocate(&media) == 0 && recorders_start(&media.recorders, media.event_fd) == 0);
     prepare_receive(&media);
-    require(plane_add_prompt(&media, frames, frames, FRAMES_KNOWN, &prompt) == 0);
+    int file = plane_make_file(frames, frames, FRAMES_KNOWN);
+    require(file >= 0 && plane_add_prompt(&media, file, 0, FRAMES_KNOWN, &prompt) == 0);
+    require(close(file) == 0);
 }
 
 /* What the caller would have made. */

@@ -46,7 +46,7 @@ def from_first_to_last_sound(pcm: g711.Pcm) -> npt.NDArray[np.float64]:
 
 def kept(server: Onhook) -> set[str]:
     """The prompts on disk."""
-    return {path.name for path in (server.data / "prompts").glob("*.alaw")}
+    return {path.name for path in (server.data / "prompts").glob("*.g711")}
 
 
 async def test_a_message_that_was_made_ahead_while_the_server_runs(

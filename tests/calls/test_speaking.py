@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from onhook.calls.speaking import PreparedMessage, Speaking
 from onhook.media.errors import StreamClosed
-from onhook.media.g711 import Codec
+from onhook.media.frame_file import LAWS, FrameFile
 from onhook.media.play_queue import OnPlayed, OnStopped, Playable
 from onhook.speech.errors import CannotConvertText
 
@@ -15,11 +15,12 @@ from onhook.speech.errors import CannotConvertText
 class Bit:
     """A prompt with a name."""
 
+    file = FrameFile.of(*(bytes([codec.silence]) * 160 for codec in LAWS))
+    first = 0
+    frame_count = 1
+
     def __init__(self, name: str) -> None:
         self.name = name
-
-    def frames(self, codec: Codec) -> memoryview:
-        return memoryview(bytes([codec.silence]) * 160)
 
 
 class Stream:

@@ -39,7 +39,7 @@ def warm(data: Path, file: Path | str, *options: str, stdin: str = "") -> Result
 
 
 def prompts(data: Path) -> set[str]:
-    return {path.name for path in (data / "prompts").glob("*.ulaw")}
+    return {path.name for path in (data / "prompts").glob("*.g711")}
 
 
 def test_messages_of_a_text_file(tmp_path: Path) -> None:

@@ -260,13 +260,20 @@ static void mingle(void)
 static void add_prompts(void)
 {
     uint64_t other, next;
-    expect(plane_add_prompt(media, frames, frames, FRAMES, &prompt) == 0);
-    expect(plane_add_prompt(media, frames, NULL, FRAMES, &other) == -EINVAL);
-    expect(plane_add_prompt(media, frames, frames, 0, &other) == -EINVAL);
-    expect(plane_add_prompt(media, frames, frames, 1, &other) == 0 && other != prompt);
+    int file = plane_make_file(frames, frames, FRAMES), pipe_fds[2];
+    expect(file >= 0 && pipe(pipe_fds) == 0);
+    expect(plane_make_file(frames, NULL, 1) == -EINVAL && plane_make_file(frames, frames, 0) == -EINVAL);
+    expect(pwrite(file, frames, 1, 0) < 0 && ftruncate(file, 0) < 0); /* it is sealed */
+    expect(plane_add_prompt(media, file, 0, FRAMES, &prompt) == 0);
+    expect(plane_add_prompt(media, file, 0, 0, &other) == -EINVAL);
+    expect(plane_add_prompt(media, file, UINT64_MAX - 100, 1, &other) == -EINVAL);
+    expect(plane_add_prompt(media, pipe_fds[0], 0, 1, &other) == -EINVAL);
+    expect(plane_add_prompt(media, -1, 0, 1, &other) == -EBADF);
+    expect(plane_add_prompt(media, file, 3, 1, &other) == 0 && other != prompt);
     expect(plane_drop_prompt(media, other) == 0 && plane_drop_prompt(media, other) == -ENOENT);
-    expect(plane_add_prompt(media, frames, frames, 1, &next) == 0 && next != other);
+    expect(plane_add_prompt(media, file, 0, FRAMES + 1, &next) == PLANE_CUT_SHORT && next != other);
     expect(plane_drop_prompt(media, next) == 0 && plane_drop_prompt(media, 0) == -ENOENT);
+    expect(close(file) == 0 && close(pipe_fds[0]) == 0 && close(pipe_fds[1]) == 0);
 }
 
 /* What is asked for must lie within the prompt, and it must be known. */
@@ -352,7 +359,8 @@ int main(void)
         record(i);
     /* stop with calls open, segments queued and events not taken */
     uint64_t passing;
-    expect(plane_add_prompt(media, frames, frames, FRAMES, &passing) == 0);
+    int file = plane_make_file(frames, frames, FRAMES);
+    expect(file >= 0 && plane_add_prompt(media, file, 0, FRAMES, &passing) == 0 && close(file) == 0);
     for (int i = 1; i < CALLS; i += 2)
         for (uint64_t n = 0; n < 20; n++)
             expect(plane_play(media, handles[i], n, passing, 0, FRAMES) >= 0);

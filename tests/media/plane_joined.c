@@ -268,7 +268,8 @@ int main(int count, char **arguments)
     media.config = (struct plane_config){CALLS, 0, 16, 1 << 10};
     expect(allocate(&media) == 0 && recorders_start(&media.recorders, media.event_fd) == 0);
     calls = media.calls;
-    expect(plane_add_prompt(&media, frames, frames, LONGEST, &prompt) == 0);
+    int file = plane_make_file(frames, frames, LONGEST);
+    expect(file >= 0 && plane_add_prompt(&media, file, 0, LONGEST, &prompt) == 0 && close(file) == 0);
     prepare_receive(&media);
     open_all();
     bound_floods();

@@ -7,7 +7,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import Self
 
-from onhook.media import Codec, StreamStats
+from onhook.media import StreamStats
+from onhook.media.frame_file import FrameFile
 
 PATIENCE_S = 20
 FRAME_BYTES = 160
@@ -40,14 +41,15 @@ def tone(frame_count: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(frame_count * FRAME_BYTES)
 
 
-@dataclass(frozen=True)
 class Clip:
     """Something to play: the same bytes whatever the codec."""
 
-    content: bytes
+    first = 0
 
-    def frames(self, codec: Codec) -> memoryview:
-        return memoryview(self.content)
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.file = FrameFile.of(content, content)
+        self.frame_count = self.file.frame_count
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from onhook.media import (
     Stream,
     StreamClosed,
 )
+from onhook.media.frame_file import Part
 
 
 def open_stream(plane: MediaPlane, peer: RtpPeer, ear: Ear) -> Stream:
@@ -57,6 +58,7 @@ async def test_stale_handles_hit_nobody() -> None:
     config = {"max_calls": 1, "rtp_timeout_ms": 0, "command_ring": 16, "event_ring": 16}
     assert lib.plane_start(plane, ffi.new("struct plane_config *", config)) == 0
     handles: list[int] = []
+    clip = Clip(tone(1))
     for _ in range(3):
         ip = ffi.new("char[]", b"127.0.0.1")
         how = {"fd": lib.plane_bind(ip, 0), "remote_ip": ip, "remote_port": 9,
@@ -65,8 +67,8 @@ async def test_stale_handles_hit_nobody() -> None:
         assert lib.plane_open(plane[0], ffi.new("struct plane_call *", how), handle) >= 0
         refused = ffi.new("uint64_t *")
         assert lib.plane_open(plane[0], ffi.new("struct plane_call *", how), refused) < 0
-        frames, prompt = ffi.from_buffer("uint8_t[]", bytes(160)), ffi.new("uint64_t *")
-        assert lib.plane_add_prompt(plane[0], frames, frames, 1, prompt) == 0
+        prompt = ffi.new("uint64_t *")
+        assert lib.plane_add_prompt(plane[0], clip.file.descriptor, 0, 1, prompt) == 0
         stats = ffi.new("struct plane_stats *")
         agreed = ffi.new("struct plane_format *")
         for stale in [*handles, 0, 2**64 - 1, handle[0] + 1, handle[0] + 2**32]:
@@ -161,6 +163,10 @@ async def test_what_cannot_be_played(stream: Stream, ear: Ear) -> None:
     for size in (0, 1, 159, 161):
         with pytest.raises(ValueError, match="whole frames"):
             stream.play([Clip(tone(1)), Clip(bytes(size))], ear.on_played)
+    clip = Clip(tone(3))
+    for first, count in ((0, 0), (0, 4), (3, 1), (-1, 2), (1, 3)):
+        with pytest.raises(ValueError, match="of its file"):
+            stream.play([Clip(tone(1)), Part(clip.file, first, count)], ear.on_played)
     assert not stream.playing
 
 

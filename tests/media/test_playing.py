@@ -1,15 +1,19 @@
 """What the other side hears."""
 
 import asyncio
+import os
 import time
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import structlog
 
+from media.conftest import Settle
 from media.rtp_peer import Clip, Ear, Packet, RtpPeer, free_ports, tone
 from onhook.media import Codec, MediaPlane, Prompt, Stream
+from onhook.media.edges import without_clicks
 
 SILENCE_PAUSE_S = 0.07
 
@@ -156,7 +160,38 @@ async def test_a_stop_without_anybody_to_hear_it(stream: Stream, peer: RtpPeer, 
     assert len(ear.played) == 1
 
 
-async def test_the_memory_is_kept_until_it_was_played(
+async def test_a_file_is_mapped_once_and_for_as_long_as_somebody_has_it(
+    plane: MediaPlane, peer: RtpPeer, settle: Settle, tmp_path: Path
+) -> None:
+    name = "ab" * 32
+    prompt = Prompt.write(tmp_path, name, np.full(8000, 5000, np.int16))
+    [first, middle, last] = without_clicks([prompt])
+    ears = [Ear() for _ in range(3)]
+    for ear in ears:
+        stream = plane.open(
+            plane.reserve(),
+            remote=peer.address,
+            codec=Codec.PCMU,
+            dtmf_payload_type=None,
+            listener=ear,
+        )
+        stream.play([prompt, first, middle, last, prompt], ear.on_played)
+    assert mappings(name) == 1
+    del prompt, first, middle, last
+    await settle()
+    assert mappings(name) == 1  # it plays
+    for ear in ears:
+        await ear.until_played()
+    await settle()
+    assert mappings(name) == 0
+
+
+def mappings(name: str) -> int:
+    """How often this process has mapped a file."""
+    return Path("/proc/self/maps").read_text().count(name)
+
+
+async def test_the_file_is_kept_until_it_was_played(
     stream: Stream, peer: RtpPeer, ear: Ear, tmp_path: Path
 ) -> None:
     samples = np.random.default_rng(2).integers(-9000, 9000, 1600).astype(np.int16)
@@ -188,13 +223,20 @@ async def test_many_more_prompts_than_the_ring_has_room_for(peer: RtpPeer, ear: 
     plane.close()
 
 
+@pytest.mark.parametrize("known", [False, True])
 async def test_a_truncated_prompt_file_costs_frames_and_nothing_else(
-    plane: MediaPlane, stream: Stream, ear: Ear, tmp_path: Path
+    plane: MediaPlane, stream: Stream, ear: Ear, tmp_path: Path, known: bool
 ) -> None:
+    """Whether that was before the plane mapped it or after."""
     prompt = Prompt.write(tmp_path, "ef" * 32, np.ones(1600, np.int16))
-    (tmp_path / ("ef" * 32 + ".ulaw")).write_bytes(b"")
-    stream.play([prompt], ear.on_played)
-    await ear.until_played()
+    if known:
+        stream.play([prompt], ear.on_played)
+        await ear.until_played()
+    os.truncate(tmp_path / ("ef" * 32 + ".g711"), 0)
+    with structlog.testing.capture_logs() as logs:
+        stream.play([prompt], ear.on_played)
+    assert [entry["event"] for entry in logs] == ["prompt_cut_short"] * (not known)
+    await ear.until_played(1 + known)
     stream.close()
     assert (await ear.until_closed()).send_errors == 10
 

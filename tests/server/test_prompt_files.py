@@ -10,8 +10,8 @@ from onhook.media.prompt import Prompt
 from onhook.server.prompt_files import PromptFiles
 
 SECOND = np.full(8000, 1000, np.int16)
-SIZE = 2 * 8192
-"""What a second takes: two files of 8000 bytes, in blocks of 4096."""
+SIZE = 16384
+"""What a second takes: 16000 bytes, in blocks of 4096."""
 
 
 def digest(number: int) -> str:
@@ -24,7 +24,7 @@ def fill(files: PromptFiles, *numbers: int) -> None:
 
 
 def on_disk(directory: Path) -> list[int]:
-    return sorted({int(path.stem, 16) for path in directory.glob("*law")})
+    return sorted({int(path.stem, 16) for path in directory.glob("*.*")})
 
 
 def test_what_is_saved_is_found(tmp_path: Path) -> None:
@@ -95,16 +95,32 @@ def test_use_survives_a_restart(tmp_path: Path) -> None:
     assert on_disk(tmp_path) == [2]
 
 
-def test_half_a_prompt_is_made_anew_and_can_go(tmp_path: Path) -> None:
-    fill(PromptFiles(tmp_path, 10 * SIZE), 1, 2)
-    (tmp_path / f"{digest(1)}.alaw").unlink()
+def test_what_earlier_versions_left_is_found_or_goes(tmp_path: Path) -> None:
+    """They had a file for each law; of one prompt here there is but half."""
+    fill(PromptFiles(tmp_path, 10 * SIZE), 3)
+    for number, suffix in ((1, "ulaw"), (2, "ulaw"), (2, "alaw")):
+        path = tmp_path / f"{digest(number)}.{suffix}"
+        path.write_bytes(bytes(8000))
+        os.utime(path, (1e9 + number, 1e9 + number))
     files = PromptFiles(tmp_path, 10 * SIZE)
     files.scan()
-    assert files.total_bytes == SIZE // 2 + SIZE
+    assert files.total_bytes == SIZE // 2 + SIZE + SIZE
+    assert files.find(digest(1)) is None
+    found = files.find(digest(2))
+    assert found is not None and found.duration_ms == 1000
+    assert files.total_bytes == 2 * SIZE
+    PromptFiles(tmp_path, SIZE).scan()
+    assert len(on_disk(tmp_path)) == 1
+
+
+def test_what_is_damaged_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / f"{digest(1)}.g711").write_bytes(bytes(159))
+    files = PromptFiles(tmp_path, 10 * SIZE)
+    files.scan()
     assert files.find(digest(1)) is None
     fill(files, 1)
     assert files.find(digest(1)) is not None
-    assert files.total_bytes == 2 * SIZE
+    assert files.total_bytes == SIZE
 
 
 def test_what_was_deleted_by_hand_is_made_anew(tmp_path: Path) -> None:
@@ -119,7 +135,7 @@ def test_what_was_deleted_by_hand_is_made_anew(tmp_path: Path) -> None:
 def test_what_is_being_saved_is_not_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another thread scans, and makes room, between the first and the second file of a prompt."""
+    """Another thread scans, and makes room, when a prompt has its name and is not open yet."""
     fill(PromptFiles(tmp_path, 10 * SIZE), 1)
     files = PromptFiles(tmp_path, 0)
     write = Prompt.write
@@ -127,7 +143,7 @@ def test_what_is_being_saved_is_not_deleted(
     def interrupted(
         directory: Path, name: str, pcm: np.ndarray[tuple[int], np.dtype[np.int16]]
     ) -> Prompt:
-        (directory / f"{name}.ulaw").write_bytes(bytes(8000))
+        write(directory, name, pcm)
         files.scan()
         assert on_disk(tmp_path) == [2]
         return write(directory, name, pcm)

@@ -6,7 +6,9 @@ as it is, because the two may have been one.
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
+from onhook.media.frame_file import LAWS, FrameFile, Part
 from onhook.media.g711 import FRAME_BYTES, Codec, decode, encode
 
 if TYPE_CHECKING:
@@ -38,54 +40,63 @@ def without_clicks(prompts: "Sequence[Playable]", *, more: bool = False) -> "Seq
 
 def _is_step(prompt: "Playable", at: int) -> bool:
     """Without numpy, which the event loop would have to import for the first message of all."""
-    code = ~prompt.frames(Codec.PCMU)[at]
+    number = prompt.first + (0 if at == 0 else prompt.frame_count - 1)
+    frame = prompt.file.read(Codec.PCMU, number, 1)
+    if len(frame) < FRAME_BYTES:  # cut short behind our back
+        return False
+    code = ~frame[at]
     magnitude = (((code & 0x0F) << 3) + 0x84 << (code >> 4 & 7)) - 0x84  # ITU-T G.711, mu-law
     return magnitude > NEAR_ZERO
 
 
 def _faded(prompt: "Playable", *, begins: bool, ends: bool) -> "list[Playable]":
     """The frames in which nothing changes are not copied: a recording may last an hour."""
-    frames = len(prompt.frames(Codec.PCMU)) // FRAME_BYTES
     if not begins and not ends:
         return [prompt]
-    if frames == 1:
-        return [_Frame(prompt, 0, begins=begins, ends=ends)]
-    first, last = (1 if begins else 0), (frames - 1 if ends else frames)
-    parts: list[Playable] = [_Frame(prompt, 0, begins=True, ends=False)] if begins else []
-    if first < last:
-        parts.append(_Middle(prompt, first, last))
+    edges = _edges_of(prompt.file, prompt.first, prompt.frame_count)
+    if prompt.frame_count == 1:
+        return [Part(edges, _BOTH if begins and ends else _RISES if begins else _FALLS, 1)]
+    first, count = prompt.first + begins, prompt.frame_count - begins - ends
+    parts: list[Playable] = [Part(edges, _RISES, 1)] if begins else []
+    if count:
+        parts.append(Part(prompt.file, first, count))
     if ends:
-        parts.append(_Frame(prompt, frames - 1, begins=False, ends=True))
+        parts.append(Part(edges, _FALLS, 1))
     return parts
 
 
-class _Middle:
-    """Some frames of a prompt, as they are."""
-
-    def __init__(self, prompt: "Playable", first: int, last: int) -> None:
-        self._prompt = prompt
-        self._bytes = slice(first * FRAME_BYTES, last * FRAME_BYTES)
-
-    def frames(self, codec: Codec) -> memoryview:
-        return self._prompt.frames(codec)[self._bytes]
+_RISES, _FALLS, _BOTH = range(3)  # the frames of edges
+_edges: "WeakKeyDictionary[FrameFile, dict[tuple[int, int], FrameFile]]" = WeakKeyDictionary()
 
 
-class _Frame:
-    """One frame of a prompt, rising from silence, or falling to it, or both."""
+def _edges_of(file: FrameFile, first: int, count: int) -> FrameFile:
+    """The first frame rising from silence, the last falling to it, and the first doing both; kept for as long
+    as the file is open, since it is played again."""
+    known = _edges.setdefault(file, {})
+    if (first, count) not in known:
+        last = first + count - 1
+        laws = (
+            _fade(file, codec, first, begins=True)
+            + _fade(file, codec, last, ends=True)
+            + _fade(file, codec, first, begins=True, ends=True)
+            for codec in LAWS
+        )
+        known[first, count] = FrameFile.of(*laws)
+    return known[first, count]
 
-    def __init__(self, prompt: "Playable", number: int, *, begins: bool, ends: bool) -> None:
-        self._of = _Middle(prompt, number, number + 1)
-        self._begins = begins
-        self._ends = ends
 
-    def frames(self, codec: Codec) -> memoryview:
-        import numpy as np
+def _fade(
+    file: FrameFile, codec: Codec, number: int, *, begins: bool = False, ends: bool = False
+) -> bytes:
+    """One frame; silence, where the file was cut short behind our back."""
+    import numpy as np
 
-        pcm = decode(np.frombuffer(self._of.frames(codec), np.uint8), codec).astype(np.float32)
-        ramp = np.arange(FADE_SAMPLES, dtype=np.float32) / FADE_SAMPLES
-        if self._begins:
-            pcm[:FADE_SAMPLES] *= ramp
-        if self._ends:
-            pcm[-FADE_SAMPLES:] *= ramp[::-1]
-        faded: NDArray[np.int16] = np.rint(pcm).astype(np.int16)
-        return memoryview(encode(faded, codec).tobytes())
+    frame = bytes(file.read(codec, number, 1)).ljust(FRAME_BYTES, bytes([codec.silence]))
+    pcm = decode(np.frombuffer(frame, np.uint8), codec).astype(np.float32)
+    ramp = np.arange(FADE_SAMPLES, dtype=np.float32) / FADE_SAMPLES
+    if begins:
+        pcm[:FADE_SAMPLES] *= ramp
+    if ends:
+        pcm[-FADE_SAMPLES:] *= ramp[::-1]
+    faded: NDArray[np.int16] = np.rint(pcm).astype(np.int16)
+    return encode(faded, codec).tobytes()

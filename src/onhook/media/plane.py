@@ -26,6 +26,7 @@ import structlog
 from onhook.media._plane import ffi, lib
 from onhook.media.errors import BadRemote, NoPortLeft, NotRunning, QueueFull, StreamClosed
 from onhook.media.g711 import Codec
+from onhook.media.known_files import KnownFiles
 from onhook.media.ports import PortPool
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
@@ -137,6 +138,7 @@ class MediaPlane:
         self._plane: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
+        self._files = KnownFiles(self._ask, self._call_soon)
         self._streams: dict[int, Stream] = {}
         self._rooms: WeakSet[Room] = WeakSet()
         self._recorders: dict[int, Recorder] = {}  # by the handles of their recordings
@@ -192,6 +194,7 @@ class MediaPlane:
         for room in tuple(self._rooms):
             room.abandon()
         self._recorders.clear()
+        self._files.forget()
         for reservation in tuple(self._reserved):
             reservation.release()
 
@@ -269,6 +272,7 @@ class MediaPlane:
             sends_events=dtmf_payload_type is not None,
             protection=protection,
             listener=listener,
+            files=self._files,
         )
         self._streams[handle[0]] = stream
         stream.start_rtcp(pair[1], remote_rtcp, mux=rtcp_mux)
@@ -304,15 +308,16 @@ class MediaPlane:
     def _bind(self, port: int) -> tuple[Pair, ...]:
         return bind_pairs(self._hosts, port)
 
-    def _ask(self, command: Any, *arguments: Any) -> None:
-        """Give the thread a command."""
-        result = command(self._running(), *arguments)
+    def _ask(self, command: Any, *arguments: Any) -> int:
+        """Give the thread a command, and return what that does."""
+        result: int = command(self._running(), *arguments)
         if result == lib.PLANE_HELD:
             self._flush_soon()
         elif result == -errno.EINVAL:
             raise BadRemote("not a unicast address in digits with a port")
         else:
             _raise_for(result)
+        return result
 
     def _record(self, handle: int, fd: int, on_done: OnRecorded) -> Recorder:
         if fd < 0:
@@ -322,6 +327,11 @@ class MediaPlane:
         recorder = Recorder(self._ask, handle, out[0], on_done)
         self._recorders[out[0]] = recorder
         return recorder
+
+    def _call_soon(self, callback: Callable[[Any], None], argument: Any) -> None:
+        """From any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(callback, argument)
 
     def _flush_soon(self) -> None:
         if self._flush_timer is None and self._loop is not None:

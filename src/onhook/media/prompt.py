@@ -1,8 +1,9 @@
 """Prompts: audio that is ready to be sent, as G.711 frames in files, named by their content.
 
-A prompt is a pair of files, `<digest>.ulaw` and `<digest>.alaw`, of whole 20 ms frames. They are
-mapped into memory, so that every call that plays a prompt shares one copy of it. A file is never
-changed once it has its name; deleting it does not disturb whoever has it open.
+A prompt is a file, `<digest>.g711`, of whole 20 ms frames: all of them in mu-law, and behind them the same in
+A-law. The media plane maps it, so that every call that plays a prompt shares one copy of it. A file is never
+changed once it has its name, nor cut short, but only replaced or deleted: that does not disturb whoever has
+it open.
 """
 
 import mmap
@@ -10,40 +11,43 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from onhook.media.errors import PromptDamaged, PromptMissing
-from onhook.media.g711 import FRAME_BYTES, FRAME_MS, Codec, encode
+from onhook.media.frame_file import LAWS, FrameFile, coded
+from onhook.media.g711 import FRAME_BYTES, FRAME_MS, Codec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-_DIGEST = re.compile(r"[0-9a-f]{16,128}", re.ASCII)
-SUFFIXES = {Codec.PCMU: ".ulaw", Codec.PCMA: ".alaw"}
-"""What the names of a prompt's files end in."""
+SUFFIX: Final = ".g711"
+"""What the name of a prompt ends in."""
+OLD_SUFFIXES: Final = {Codec.PCMU: ".ulaw", Codec.PCMA: ".alaw"}
+"""Of earlier versions, which had a file for each law; one file is made of the two when they are opened."""
 
+_DIGEST = re.compile(r"[0-9a-f]{16,128}", re.ASCII)
 _SCRATCH = ".prompt-"
-# All of it is read in now: a page that is missing later is fetched by the media thread, and every
-# call waits for the disk.
-_MAP_FLAGS = mmap.MAP_SHARED | mmap.MAP_POPULATE
+_BOTH_BYTES: Final = len(LAWS) * FRAME_BYTES
 
 
 class Prompt:
-    """An open prompt. Its memory lives as long as it, or a view of it, does."""
+    """An open prompt (`play_queue.Playable`); it can be played whatever becomes of the directory."""
 
-    __slots__ = ("__weakref__", "_views", "digest", "frame_count")
+    __slots__ = ("__weakref__", "digest", "file", "frame_count")
 
-    digest: str
-    """What the prompt is called; empty for one that has no files."""
-    frame_count: int
+    digest: Final[str]
+    """What the prompt is called; empty for one that is in memory only."""
+    file: Final[FrameFile]
+    first: Final = 0
+    frame_count: Final[int]
     """How many frames of 20 ms it has; at least one."""
 
-    def __init__(self, digest: str, views: dict[Codec, memoryview]) -> None:
+    def __init__(self, digest: str, file: FrameFile) -> None:
         self.digest = digest
-        self._views = views
-        self.frame_count = len(views[Codec.PCMU]) // FRAME_BYTES
+        self.file = file
+        self.frame_count = file.frame_count
 
     @property
     def duration_ms(self) -> int:
@@ -52,24 +56,27 @@ class Prompt:
 
     def frames(self, codec: Codec) -> memoryview:
         """All frames in one law, one after another; read-only bytes."""
-        return self._views[codec]
+        return self.file.read(codec)
 
     @staticmethod
     def exists(directory: Path, digest: str) -> bool:
-        """Whether both files are there. Raises `ValueError` for what is not a digest."""
-        return all(_path(directory, digest, codec).is_file() for codec in Codec)
+        """Whether it is there. Raises `ValueError` for what is not a digest."""
+        old = [_path(directory, digest, suffix) for suffix in OLD_SUFFIXES.values()]
+        return _path(directory, digest).is_file() or all(path.is_file() for path in old)
 
     @classmethod
     def open(cls, directory: Path, digest: str) -> "Prompt":
-        """Map a prompt into memory.
+        """Open a prompt, and see to it that it is in memory when it is played.
 
-        Raises `PromptMissing`, `PromptDamaged`, `ValueError` for what is not a digest (16 to 128
-        lower-case hexadecimal digits), and `OSError` when the system refuses.
+        Blocks on the disk. Raises `PromptMissing`, `PromptDamaged`, `ValueError` for what is not a digest
+        (16 to 128 lower-case hexadecimal digits), and `OSError` when the system refuses.
         """
-        views = {codec: _map(_path(directory, digest, codec)) for codec in Codec}
-        if len(views[Codec.PCMU]) != len(views[Codec.PCMA]):
-            raise PromptDamaged(f"prompt {digest}: its two files differ in length")
-        return cls(digest, views)
+        path = _path(directory, digest)
+        try:
+            return cls(digest, _opened(path))
+        except PromptMissing:
+            _join(directory, digest)
+        return cls(digest, _opened(path))
 
     @classmethod
     def write(cls, directory: Path, digest: str, pcm: "NDArray[np.int16]") -> "Prompt":
@@ -79,15 +86,15 @@ class Prompt:
         silence. To write a digest that is there already is harmless. Blocks on the disk: call it
         in a worker thread. Raises `ValueError`, `TypeError` (not int16), `OSError`.
         """
-        for codec, coded in _coded(pcm).items():
-            _write(_path(directory, digest, codec), coded)
+        path = _path(directory, digest)
+        _write(path, b"".join(coded(pcm)))
         _sync_directory(directory)
-        return cls.open(directory, digest)
+        return cls(digest, _opened(path))
 
     @classmethod
     def of(cls, pcm: "NDArray[np.int16]") -> "Prompt":
         """As `write`, but kept in memory only, and without a digest."""
-        return cls("", {codec: memoryview(coded) for codec, coded in _coded(pcm).items()})
+        return cls("", FrameFile.of(*coded(pcm)))
 
 
 def is_scratch(path: Path) -> bool:
@@ -95,35 +102,48 @@ def is_scratch(path: Path) -> bool:
     return path.name.startswith(_SCRATCH)
 
 
-def _coded(pcm: "NDArray[np.int16]") -> dict[Codec, bytes]:
-    """Whole frames in both laws."""
-    if pcm.ndim != 1 or not len(pcm):
-        raise ValueError("a prompt is made of one channel with at least one sample")
-    padding = -len(pcm) % FRAME_BYTES
-    return {
-        codec: encode(pcm, codec).tobytes() + bytes([codec.silence]) * padding for codec in Codec
-    }
-
-
-def _path(directory: Path, digest: str, codec: Codec) -> Path:
+def _path(directory: Path, digest: str, suffix: str = SUFFIX) -> Path:
     if not _DIGEST.fullmatch(digest):
         raise ValueError("a digest is 16 to 128 lower-case hexadecimal digits")
-    return directory / (digest + SUFFIXES[codec])
+    return directory / (digest + suffix)
 
 
-def _map(path: Path) -> memoryview:
+def _opened(path: Path) -> FrameFile:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise PromptMissing(f"there is no {path.name}") from error
     try:
         size_bytes = os.fstat(descriptor).st_size
-        if not size_bytes or size_bytes % FRAME_BYTES:
-            raise PromptDamaged(f"{path.name} is not made of whole frames")
-        mapping = mmap.mmap(descriptor, size_bytes, flags=_MAP_FLAGS, prot=mmap.PROT_READ)
-    finally:
+        if not size_bytes or size_bytes % _BOTH_BYTES:
+            raise PromptDamaged(f"{path.name} is not made of whole frames in both laws")
+        _read_in(descriptor, size_bytes)
+    except BaseException:
         os.close(descriptor)
-    return memoryview(mapping)
+        raise
+    return FrameFile(descriptor, size_bytes // _BOTH_BYTES)
+
+
+def _read_in(descriptor: int, size_bytes: int) -> None:
+    """Fetch all of it from the disk, here and now: whoever maps it next, for a call, finds it in memory."""
+    flags = mmap.MAP_SHARED | mmap.MAP_POPULATE
+    with mmap.mmap(descriptor, size_bytes, flags=flags, prot=mmap.PROT_READ):
+        pass
+
+
+def _join(directory: Path, digest: str) -> None:
+    """Make one file of two, as earlier versions left them. Raises `PromptMissing`, `PromptDamaged`."""
+    paths = [_path(directory, digest, OLD_SUFFIXES[codec]) for codec in LAWS]
+    try:
+        mu_law, a_law = (path.read_bytes() for path in paths)
+    except FileNotFoundError as error:
+        raise PromptMissing(f"there is no {digest}{SUFFIX}") from error
+    if len(mu_law) != len(a_law):
+        raise PromptDamaged(f"prompt {digest}: its two files differ in length")
+    _write(_path(directory, digest), mu_law + a_law)
+    _sync_directory(directory)
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -32,7 +32,7 @@ class RecordingStats:
 OnRecorded = Callable[[RecordingStats], None]
 """Hears, on the loop, that the last sample is with the kernel and the file is closed."""
 
-Ask = Callable[..., None]
+Ask = Callable[..., object]
 
 
 class Recorder:

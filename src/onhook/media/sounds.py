@@ -7,9 +7,10 @@ that `Stream.loop()` repeats them without a click. numpy is imported when the fi
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from onhook.media.g711 import FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Codec, encode
+from onhook.media.frame_file import FrameFile, coded
+from onhook.media.g711 import FRAME_MS, SAMPLE_RATE, Codec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,26 +21,27 @@ _EDGE_S = 0.005  # a tone fades in and out, so that it does not click
 
 
 class Sound:
-    """Samples that can be played (`stream.Playable`); the last frame is filled up with silence."""
+    """Samples that can be played (`play_queue.Playable`); the last frame is filled up with silence."""
 
-    __slots__ = ("_pcm", "_views")
+    __slots__ = ("file", "frame_count")
+
+    first: Final = 0
+    file: Final[FrameFile]
+    """In memory."""
+    frame_count: Final[int]
 
     def __init__(self, pcm: "NDArray[np.int16]") -> None:
-        self._pcm = pcm
-        self._views: dict[Codec, memoryview] = {}
+        self.file = FrameFile.of(*coded(pcm))
+        self.frame_count = self.file.frame_count
 
     @property
     def duration_ms(self) -> int:
         """How long it lasts, in whole frames."""
-        return -(-len(self._pcm) // FRAME_BYTES) * FRAME_MS
+        return self.frame_count * FRAME_MS
 
     def frames(self, codec: Codec) -> memoryview:
-        """All frames in one law, encoded when they are first asked for; read-only bytes."""
-        if codec not in self._views:
-            coded = encode(self._pcm, codec).tobytes()
-            padding = bytes([codec.silence]) * (-len(coded) % FRAME_BYTES)
-            self._views[codec] = memoryview(coded + padding)
-        return self._views[codec]
+        """All frames in one law; read-only bytes."""
+        return self.file.read(codec)
 
 
 @dataclass(frozen=True, slots=True)

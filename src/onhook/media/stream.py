@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 from onhook.media._plane import ffi, lib
 from onhook.media.errors import BadRemote, StreamClosed, TooManyRecordings
 from onhook.media.g711 import Codec
+from onhook.media.known_files import KnownFiles
 from onhook.media.play_queue import (
     Ask,
     OnPlayed,
@@ -165,6 +166,7 @@ class Stream:
         sends_events: bool,
         protection: Protection | None = None,
         listener: StreamListener,
+        files: KnownFiles,
     ) -> None:
         self.codec = codec
         """What it sends and receives; `agree()` changes it."""
@@ -181,7 +183,7 @@ class Stream:
         self._protection = protection
         self._handle = handle
         self._listener = listener
-        self._queue = PlayQueue(ask, handle)
+        self._queue = PlayQueue(ask, handle, files)
         self._recorders: list[Recorder] = []
         self._open = True
         self._bridged: Stream | None = None

@@ -16,14 +16,15 @@ import structlog
 
 from onhook.media.errors import PromptError, PromptMissing
 from onhook.media.g711 import FRAME_BYTES
-from onhook.media.prompt import SUFFIXES, Prompt, is_scratch
+from onhook.media.prompt import OLD_SUFFIXES, SUFFIX, Prompt, is_scratch
 
 if TYPE_CHECKING:
     from onhook.speech.narrowband import Pcm
 
 log = structlog.get_logger()
 
-_SUFFIXES: Final = tuple(SUFFIXES.values())
+_SUFFIXES: Final = (SUFFIX, *OLD_SUFFIXES.values())
+_LAWS: Final = 2
 _SCRATCH_S: Final = 60.0  # older than this process by so much: its writer is gone
 _BLOCK_BYTES: Final = 4096  # what a file really takes is a multiple of it
 
@@ -119,7 +120,7 @@ class PromptFiles:
 
     def _used(self, digest: str, prompt: Prompt) -> None:
         self._open[digest] = prompt
-        self._learn(digest, len(_SUFFIXES) * _on_blocks(prompt.frame_count * FRAME_BYTES))
+        self._learn(digest, _on_blocks(_LAWS * prompt.frame_count * FRAME_BYTES))
         self._touch(digest)
 
     def _learn(self, digest: str, size_bytes: int) -> None:
@@ -130,7 +131,7 @@ class PromptFiles:
     def _touch(self, digest: str) -> None:
         self._sizes.move_to_end(digest)
         try:
-            os.utime(self._directory / f"{digest}{_SUFFIXES[0]}")
+            os.utime(self._directory / f"{digest}{SUFFIX}")
         except OSError:
             return  # somebody deleted it by hand: it can be played as long as it is open
 

@@ -17,8 +17,7 @@ from structlog.testing import capture_logs
 from calls.recordings.conftest import KEPT_S, PATIENCE_S, Kept, keeping, loudness, tone
 from onhook.calls.recordings.encoder import MODULE, Encoder, EncodingFailed
 from onhook.calls.recordings.store import Missing, RecordingStore
-from onhook.media import Codec, MediaPlane, RecordingStats, Stream, StreamClosed, StreamStats
-from onhook.media.g711 import encode
+from onhook.media import Codec, MediaPlane, RecordingStats, Sound, Stream, StreamClosed, StreamStats
 
 WHOLE = RecordingStats(samples=8000, lost=0, error=0)
 
@@ -49,11 +48,6 @@ async def test_a_recording_becomes_an_mp3(kept: Kept) -> None:
     assert len(loud) == 40
     assert max(loud[:9]) < 0.01 < 0.1 < min(loud[11:29])
     assert max(loud[31:]) < 0.01
-
-
-class Prompt:
-    def frames(self, codec: Codec) -> memoryview:
-        return memoryview(encode(tone(1), codec).tobytes())
 
 
 class Deaf:
@@ -87,7 +81,7 @@ async def stream() -> AsyncIterator[Stream]:
 async def test_a_call_is_recorded_to_its_end(kept: Kept, stream: Stream, hung_up: bool) -> None:
     recording = kept.store.record(stream)
     played = asyncio.Event()
-    stream.play([Prompt()], lambda _: played.set())
+    stream.play([Sound(tone(1))], lambda _: played.set())
     async with asyncio.timeout(PATIENCE_S):
         await played.wait()
     (stream.close if hung_up else recording.stop)()

@@ -98,25 +98,6 @@ static int take_recorded(plane *p, struct plane_event *out, int max)
     return taken;
 }
 
-static void release_prompt(struct plane *p, uint32_t index)
-{
-    struct caller_prompt *prompt = &p->caller.prompts[index];
-    if (prompt->uses || !prompt->dropped)
-        return;
-    p->prompts[index] = (struct prompt){0};
-    places_give_back(&p->caller.prompt_places, index);
-}
-
-int plane_drop_prompt(plane *p, uint64_t handle)
-{
-    uint32_t index = places_find(&p->caller.prompt_places, handle);
-    if (index == NO_PLACE || p->caller.prompts[index].dropped)
-        return -ENOENT;
-    p->caller.prompts[index].dropped = true;
-    release_prompt(p, index);
-    return 0;
-}
-
 /* A segment that was played, or cut. */
 static void free_segment(struct plane *p, struct caller_call *call, uint32_t segment)
 {

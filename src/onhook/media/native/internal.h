@@ -14,8 +14,9 @@
  *   events.c     what is told to the caller
  *   plane.c      from start to stop, on the caller's side
  *   caller.c     handles, commands on their way, events that arrived: the caller's side too, as are
- *   calls.c      opening, agreeing, closing, and
- *   media.c      what is to be heard
+ *   calls.c      opening, agreeing, closing,
+ *   media.c      what is to be heard, and
+ *   prompts.c    the files that it is heard from
  *
  * Who owns what. Calls, rooms, recordings and prompts are named by handles (places.h); each side has its own
  * record of a call. A call, a room and a recording belong to the media thread from the command that
@@ -224,6 +225,8 @@ struct caller_call {
 
 /* What the caller keeps of a prompt. */
 struct caller_prompt {
+    uint8_t *map; /* NULL: it is none */
+    size_t map_bytes;
     uint32_t uses; /* segments that play it */
     bool dropped;
 };
@@ -525,5 +528,11 @@ int submit(struct plane *p, const struct command *command);
 int submit_plain(struct plane *p, uint64_t handle, enum command_kind kind);
 void free_room(struct plane *p, uint32_t index);
 void close_sockets(const struct caller_call *call);
+
+/* ---- prompts.c ----------------------------------------------------------------------- */
+
+/* Unmap a prompt that was dropped and that nothing plays. */
+void release_prompt(struct plane *p, uint32_t index);
+void free_prompts(struct caller *caller);
 
 #endif

@@ -6,22 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int plane_add_prompt(plane *p, const uint8_t *mu_law, const uint8_t *a_law, uint32_t count,
-                     uint64_t *handle)
-{
-    struct caller *caller = &p->caller;
-    if (!mu_law || !a_law || !count)
-        return -EINVAL;
-    uint32_t index = places_take(&caller->prompt_places);
-    if (index == NO_PLACE)
-        return -ENOBUFS;
-    *handle = places_handle(&caller->prompt_places, index);
-    caller->prompts[index] = (struct caller_prompt){0};
-    p->prompts[index] =
-        (struct prompt){.handle = *handle, .frames = {mu_law, a_law}, .count = count};
-    return 0;
-}
-
 /* A free segment for this call. Negative: there is none. */
 static int take_segment(struct plane *p, uint64_t handle, uint32_t *segment)
 {

@@ -26,6 +26,7 @@ static bool power_of_two(uint32_t value)
 
 static void free_caller(struct caller *caller)
 {
+    free_prompts(caller);
     free(caller->call_places.all);
     free(caller->prompt_places.all);
     free(caller->segment_places.all);
@@ -33,7 +34,6 @@ static void free_caller(struct caller *caller)
     free(caller->recording_places.all);
     free(caller->key_places.all);
     free(caller->calls);
-    free(caller->prompts);
     free(caller->segment_prompts);
     free(caller->room_closing);
     free(caller->held);

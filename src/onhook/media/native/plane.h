@@ -29,6 +29,7 @@ enum {
     PLANE_MAX_RECORDINGS = 4,  /* of one call and not yet reported */
     PLANE_MAX_DIGITS = 64,     /* of one plane_send_digits() */
     PLANE_HELD = 1,            /* accepted, but the ring was full: call plane_flush() soon */
+    PLANE_CUT_SHORT = 2,       /* of plane_add_prompt(): accepted, but the file is shorter */
     PLANE_NO_EVENTS = -1       /* plane_format: no telephone-event was negotiated */
 };
 
@@ -175,13 +176,19 @@ int plane_bind(const char *ip, uint16_t port);
 /* A new call; *handle names it. -EINVAL (addresses, payload type), -EUSERS (max_calls). */
 int plane_open(plane *p, const struct plane_call *how, uint64_t *handle);
 
-/* Make frames known, in both laws, since a call may change to the other one while they play; *handle
- * names them. The memory stays the caller's and must stay valid until they are dropped, and whatever plays
- * them was PLAYED or STOPPED. -EINVAL, -ENOBUFS. */
-int plane_add_prompt(plane *p, const uint8_t *mu_law, const uint8_t *a_law, uint32_t count,
-                     uint64_t *handle);
+/* Map so many frames that stand in a file from `offset` bytes on: all in mu-law, and behind them the same in
+ * A-law, since a call may change to the other one while they play; *handle names them. Waits until they have
+ * been read. The fd stays the caller's, and may be closed. The file must not be written to, nor get shorter:
+ * what is not there is a send error in its turn (PLANE_CUT_SHORT where that is known now). -EINVAL (no
+ * frames, no file), -ENOBUFS, -ENOMEM, -EACCES, -EBADF. */
+int plane_add_prompt(plane *p, int fd, uint64_t offset, uint32_t count, uint64_t *handle);
 
-/* From now on the handle is good for nothing; what was asked to play goes on. -ENOENT. */
+/* A file in memory with so many frames in both laws, for plane_add_prompt(): it is sealed, so that nobody can
+ * write to it or cut it short. Returns the fd. From any thread. -EINVAL, -EMFILE, -ENFILE, -ENOMEM. */
+int plane_make_file(const uint8_t *mu_law, const uint8_t *a_law, uint32_t count);
+
+/* From now on the handle is good for nothing; what was asked to play goes on, and then the file is unmapped.
+ * -ENOENT. */
 int plane_drop_prompt(plane *p, uint64_t prompt);
 
 /* Append so many frames of a prompt, from `first` on, to what the call plays. -EINVAL, -ENOENT (no such
