@@ -14,13 +14,13 @@ from onhook.phone.cause import SipCause, cause_of_response
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.digest import Authenticator
 from onhook.phone.errors import CallStateError
+from onhook.phone.layer import TransactionLayer
 from onhook.phone.lifecycle import CallEvent, CallState, LegListener, Moves
 from onhook.phone.message import Address, Request, Response
 from onhook.phone.reason import NORMAL, Reason
 from onhook.phone.reply import HeaderLines
 from onhook.phone.requests import OwnRequests
 from onhook.phone.timers import TimerHandle
-from onhook.phone.transactions import ServerInvite
 
 log = structlog.get_logger()
 
@@ -36,14 +36,15 @@ class Signalling(Protocol):
     requests: OwnRequests
 
     @property
+    def transactions(self) -> TransactionLayer:
+        """By which requests of the peer are answered."""
+
+    @property
     def t1_s(self) -> float:
         """T1 (RFC 3261 17.1.1.1)."""
 
     def contact_for(self, peer: Address) -> str:
         """Our Contact value as `peer` can reach it."""
-
-    def serve_invite(self, request: Request) -> ServerInvite:
-        """Open the transaction of an INVITE."""
 
     def sent_by(self, peer: Address) -> str:
         """Our host and port as `peer` can reach them."""
@@ -53,9 +54,6 @@ class Signalling(Protocol):
 
     def sends_audio_to(self, ip: str) -> bool:
         """Whether audio can be sent to a numeric address: its family is one of ours."""
-
-    def answer(self, request: Request, data: bytes) -> None:
-        """Answer another request, through a transaction."""
 
     def refuse(self, request: Request, status: int, headers: HeaderLines = ()) -> None:
         """Answer a request without keeping anything of it."""

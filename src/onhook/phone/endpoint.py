@@ -148,13 +148,15 @@ class SipEndpoint(MessagePath):
 
         `requests.<METHOD>`, `responses.<n>xx` (sent, repetitions included), `malformed`, `refused`
         (from outside the trusted peers and trunks), `challenged` (asked for a password), `overloaded`, `shed`
-        (not admitted), `retransmissions`, `unsent`, `unread` (waited for too long), `overflowed` (thrown
-        away by the kernel), `keepalives`.
+        (not admitted), `excessive` (more requests within dialogs than are kept), `retransmissions`, `unsent`,
+        `unread` (waited for too long), `overflowed` (thrown away by the kernel), `keepalives`.
         """
         repeated = self._layer.retransmissions if self._layer else 0
+        excessive = self._layer.excessive if self._layer else 0
         unsent = self._sockets.dropped
         own = {
             "retransmissions": repeated,
+            "excessive": excessive,
             "unsent": unsent,
             "unread": self._sockets.unread,
             "overflowed": self._sockets.overflowed,
@@ -290,7 +292,7 @@ class SipEndpoint(MessagePath):
         if record.pending is None:
             raise ValueError("the INVITE of this record is not pending")
         timer = refuse_pending(
-            self._running,
+            self.transactions,
             self._running_clock,
             record.pending,
             status=status,
@@ -308,7 +310,7 @@ class SipEndpoint(MessagePath):
         call = self._call_of(request)
         if call is not None and request.method != "CANCEL":
             call.requested(request)
-        elif request.method == "CANCEL" and self._running.invite_of(request) is not None:
+        elif request.method == "CANCEL" and self.transactions.invite_of(request) is not None:
             self._cancelled(request)  # whoever sent an INVITE that was taken may take it back
         else:
             origin = self._door.origin_of(request) or self._door.ask(request)
@@ -365,7 +367,7 @@ class SipEndpoint(MessagePath):
 
     def _screened(self, request: Request, origin: Origin) -> None:
         refusal = screen(request)
-        if refusal is None and request.method == "INVITE" and self._running.is_merged(request):
+        if refusal is None and request.method == "INVITE" and self.transactions.is_merged(request):
             refusal = Refusal(482)
         if refusal is None and self.draining:
             refusal = Refusal(503, headers=self._retry_after)
@@ -432,14 +434,14 @@ class SipEndpoint(MessagePath):
 
     def _cancelled(self, cancel: Request) -> None:
         """RFC 3261 9.2: 200 for the CANCEL itself, whatever becomes of the INVITE."""
-        transaction = self._running.invite_of(cancel)
+        transaction = self.transactions.invite_of(cancel)
         host = cancel.source[0]
         if transaction is None or not (
             transaction.peer[0] == host or self._neighbours.trusts(host)
         ):
             self.refuse(cancel, 481)
             return
-        self.answer(cancel, response(cancel, 200, to_tag=self._tag(cancel)))
+        self.transactions.answer(cancel, response(cancel, 200, to_tag=self._tag(cancel)))
         if transaction.on_cancel is not None:
             transaction.on_cancel(cancel)
 

@@ -84,7 +84,7 @@ class IncomingCall(Leg):
         else:
             self.secure("prefer")
         # Last, because what is above raises ValueError for an INVITE that makes no call.
-        self._transaction = signalling.serve_invite(invite)
+        self._transaction = signalling.transactions.serve_invite(invite)
         self._transaction.on_cancel = self._withdrawn
         self._ringing = ReliableRinging(
             invite, self._transaction, signalling.later, signalling.t1_s, self._unconfirmed
@@ -259,9 +259,11 @@ class IncomingCall(Leg):
         body = description_of(request)
         if not self._ringing.describes:
             refused = bool(body)
-            self._signalling.answer(request, self._reply(request, 488 if refused else 200))
+            self._signalling.transactions.answer(
+                request, self._reply(request, 488 if refused else 200)
+            )
             return
-        self._signalling.answer(request, self._reply(request, 200))
+        self._signalling.transactions.answer(request, self._reply(request, 200))
         read_located(
             lambda known: self._session.take_answer(body, known),
             self._look_up,
@@ -292,7 +294,7 @@ class IncomingCall(Leg):
 
     def _bye_received(self, request: Request) -> None:
         if self.state is CallState.OFFERED:
-            self._signalling.answer(request, self._reply(request, 200))
+            self._signalling.transactions.answer(request, self._reply(request, 200))
             self._withdrawn(request)
         else:
             super()._bye_received(request)

@@ -6,7 +6,8 @@ is the clock it was given.
 How much it holds is bounded. Transactions that somebody waits for are bounded by their owner, who
 decides how many calls there may be. Those that only linger, to absorb repetitions for up to 32
 seconds, are bounded here: beyond the limit the oldest is forgotten, which costs at most a wrong
-answer to a very late repetition.
+answer to a very late repetition. Of what requests within dialogs leave behind, one dialog and one address
+have a share (`shares`): who has used it up gets no further request served, but for its BYE.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from onhook.phone.addresses import flow_of
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.message import Address, Request, Response, TcpAddress, TransactionKey
 from onhook.phone.routing import return_address
+from onhook.phone.shares import Shares
 from onhook.phone.timers import Clock, SipTimers
 from onhook.phone.transactions import (
     ClientInvite,
@@ -64,6 +66,9 @@ class TransactionLayer(TransactionOwner):
         self._clients: dict[TransactionKey, ClientNonInvite | ClientInvite] = {}
         self._lingering: dict[TransactionKey, Transaction] = {}
         self._invites: dict[MergeKey, TransactionKey] = {}
+        self._shares = Shares(max_lingering // 4)
+        self.excessive = 0
+        """Requests within dialogs for which there was no room."""
         self.retransmissions = 0
         """Messages that were sent again, for whatever reason."""
 
@@ -105,6 +110,7 @@ class TransactionLayer(TransactionOwner):
         )
         transaction.on_cancel = transaction.on_unacknowledged = None
         self._servers[transaction.key] = transaction
+        self._shares.keep(request)
         transaction.merge_key = (request.call_id, request.from_tag, request.cseq)
         self._invites[transaction.merge_key] = transaction.key
         return transaction
@@ -121,7 +127,14 @@ class TransactionLayer(TransactionOwner):
             owner=self,
         )
         self._servers[transaction.key] = transaction
+        self._shares.keep(request)
         transaction.respond(data)
+
+    def has_room(self, request: Request) -> bool:
+        """Whether a request within a dialog may be served; what is served is kept, against repetitions."""
+        room = self._shares.has_room(request)
+        self.excessive += not room
+        return room
 
     def request(
         self,
@@ -224,6 +237,7 @@ class TransactionLayer(TransactionOwner):
             self._clients.pop(key, None)
             return
         self._servers.pop(key, None)
+        self._shares.forget(key)
         if isinstance(transaction, ServerInvite):
             self._invites.pop(transaction.merge_key, None)
 

@@ -62,6 +62,9 @@ class Leg(RefreshingClient):
         if not self.dialog.in_order(request):
             self._signalling.refuse(request, 500)
             return
+        if request.method != "BYE" and not self._signalling.transactions.has_room(request):
+            self._signalling.refuse(request, 503, screening.retry_soon())
+            return
         handler = _HANDLERS.get(request.method)
         if handler is None:
             refusal = screening.refuse_method(request, self._signalling.sent_by(request.source))
@@ -100,7 +103,7 @@ class Leg(RefreshingClient):
         )
 
     def _bye_received(self, request: Request) -> None:
-        self._signalling.answer(request, self._reply(request, 200))
+        self._signalling.transactions.answer(request, self._reply(request, 200))
         before = self.state
         if self._happens(CallEvent.BYE) and self.state is CallState.ENDED:
             self._end()
@@ -175,11 +178,13 @@ class Leg(RefreshingClient):
     def _agreed_to(self, request: Request, offer: Offer | None) -> None:
         body, media = self._session.answer(offer) if offer else (b"", None)
         if request.method == "INVITE":
-            transaction = self._signalling.serve_invite(request)
+            transaction = self._signalling.transactions.serve_invite(request)
             self._accept(transaction, request, body or self._session.offer(), offered=not offer)
         else:
             headers = (*self._dialog_headers(request), *self._refreshed_by(request))
-            self._signalling.answer(request, self._reply(request, 200, headers=headers, body=body))
+            self._signalling.transactions.answer(
+                request, self._reply(request, 200, headers=headers, body=body)
+            )
         if media and self.listener:
             self.listener.media_moved(media)
 
@@ -189,14 +194,14 @@ class Leg(RefreshingClient):
 
     def _options(self, request: Request) -> None:
         headers = (("Allow", ALLOW), ("Accept", READABLE))
-        self._signalling.answer(request, self._reply(request, 200, headers=headers))
+        self._signalling.transactions.answer(request, self._reply(request, 200, headers=headers))
 
     def _info(self, request: Request) -> None:
         refusal = screening.screen_info(request)
         if refusal:
             self._signalling.refuse(request, refusal.status, refusal.headers)
             return
-        self._signalling.answer(request, self._reply(request, 200))
+        self._signalling.transactions.answer(request, self._reply(request, 200))
         digit = screening.info_digit(request)
         if digit and self.listener and self.state in (CallState.ANSWERED, CallState.ESTABLISHED):
             self.listener.digit(digit)

@@ -327,7 +327,7 @@ class OutgoingCall(Leg):
         elif request.method == "INVITE" or not self._may_offer(request):
             self._signalling.refuse(request, 491)  # our offer is not answered (RFC 3311 5.2)
         elif request.method == "BYE" and self._answers:  # the host of its audio is being looked up
-            self._signalling.answer(request, self._reply(request, 200))
+            self._signalling.transactions.answer(request, self._reply(request, 200))
             self.fail(cause_of_request(request))
         elif request.method == "BYE":
             self._signalling.refuse(request, 481)  # not before its answer (RFC 3261 15)

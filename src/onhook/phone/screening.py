@@ -47,7 +47,8 @@ def refuse_misplaced(request: Request, agent: str) -> Refusal:
 
 
 def retry_soon() -> tuple[tuple[str, str], ...]:
-    """Retry-After of a 500 to what cannot be served now (RFC 3261 14.2, RFC 3311 5.2): 0 to 10 s."""
+    """Retry-After of a 500 to what cannot be served now (RFC 3261 14.2, RFC 3311 5.2), or of a 503 to what is
+    too much: 0 to 10 s."""
     return (("Retry-After", str(secrets.randbelow(11))),)
 
 

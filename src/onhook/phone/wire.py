@@ -38,7 +38,7 @@ from onhook.phone.sockets import Sockets
 from onhook.phone.tcp import TcpTransport
 from onhook.phone.timers import Clock, SipTimers, TimerHandle
 from onhook.phone.tls.contexts import ServerCertificate
-from onhook.phone.transactions import ServerInvite, TxEvent
+from onhook.phone.transactions import TxEvent
 from onhook.phone.transport import address_towards
 
 log = structlog.get_logger()
@@ -84,7 +84,7 @@ class MessagePath(ABC):
         self.call_flows = CallFlows(self.flows)
         """Those that stay open though no call needs them."""
         self._counters: Counter[str] = Counter()
-        self.requests = OwnRequests(lambda: self._running, self._send, self.sent_by, user_agent)
+        self.requests = OwnRequests(lambda: self.transactions, self._send, self.sent_by, user_agent)
         """What we ask of peers, and where that leaves from."""
 
     @property
@@ -150,7 +150,8 @@ class MessagePath(ABC):
         return self._clock or asyncio.get_running_loop()
 
     @property
-    def _running(self) -> TransactionLayer:
+    def transactions(self) -> TransactionLayer:
+        """What is answered, and asked, until nobody repeats it any more; RuntimeError before the start."""
         if self._layer is None:
             raise RuntimeError("the endpoint is not started, or closed")
         return self._layer
@@ -177,14 +178,6 @@ class MessagePath(ABC):
         if not isinstance(peer, TlsAddress):
             port = self._neighbours.port_towards(peer[0], port)
         return f"{bracketed(host)}:{port}"
-
-    def serve_invite(self, request: Request) -> ServerInvite:
-        """Open the transaction of an INVITE."""
-        return self._running.serve_invite(request)
-
-    def answer(self, request: Request, data: bytes) -> None:
-        """Answer a request that is not an INVITE, through a transaction."""
-        self._running.answer(request, data)
 
     @property
     def t1_s(self) -> float:
@@ -243,7 +236,7 @@ class MessagePath(ABC):
         self._sockets.send(data, destination)
 
     def _is_used(self, peer: TcpAddress) -> bool:
-        return self.is_used(peer) or self._running.is_used(peer) or self.flows.holds(peer)
+        return self.is_used(peer) or self.transactions.is_used(peer) or self.flows.holds(peer)
 
     def _disconnected(self, peer: Address, event: TxEvent) -> None:
         try:
