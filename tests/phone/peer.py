@@ -240,14 +240,15 @@ class TcpPeer(Peer):
         self.listener = await loop.create_server(lambda: TcpSide(self), host, 0, ssl=tls)
         self.address = self.listener.sockets[0].getsockname()[:2]
 
-    async def connect(self, tls: ssl.SSLContext | None = None) -> None:
-        """Connect to the endpoint, as a phone does."""
+    async def connect(self, tls: ssl.SSLContext | None = None, host: str | None = None) -> None:
+        """Connect to the endpoint, as a phone does; from an address of this machine, if it is said which."""
         loop = asyncio.get_running_loop()
         self.transport_name = "TCP" if tls is None else "TLS"
         name = None if tls is None else "onhook.test"
         transport, _ = await loop.create_connection(
-            lambda: TcpSide(self), *self.server, ssl=tls, server_hostname=name
-        )
+            lambda: TcpSide(self), *self.server, ssl=tls, server_hostname=name,
+            local_addr=(host, 0) if host else None,
+        )  # fmt: skip
         self.address = transport.get_extra_info("sockname")[:2]
 
     async def connected(self) -> "TcpSide":

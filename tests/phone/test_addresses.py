@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from onhook.phone.addresses import UdpAddress, like, listed, local_of, transport_of, unlisted
+from onhook.phone.addresses import (
+    UdpAddress,
+    like,
+    listed,
+    local_of,
+    network_of,
+    transport_of,
+    unlisted,
+)
 from onhook.phone.message import Address, TcpAddress, TlsAddress
 
 ADDRESSES: list[tuple[Address, list[object]]] = [
@@ -61,3 +69,17 @@ def test_the_address_of_a_name_keeps_what_the_certificate_has_to_say() -> None:
 def test_what_is_no_address_is_refused(kept: list[object]) -> None:
     with pytest.raises(ValueError):
         unlisted(kept)
+
+
+@pytest.mark.parametrize(
+    ("host", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%3", "fe80::/64"),
+    ],
+)
+def test_whose_an_address_is(host: str, network: str) -> None:
+    assert network_of(host) == network

@@ -11,7 +11,7 @@ import uvloop
 
 from onhook.phone import IncomingCall, SipCause
 from onhook.phone.message import Request, TcpAddress, parse
-from onhook.phone.tcp import MAX_STRANGERS
+from onhook.phone.tcp import MAX_OF_A_STRANGER, MAX_STRANGERS
 from phone.peer import (
     LOOPBACK,
     SDP,
@@ -369,8 +369,8 @@ async def test_nobody_connects_where_a_stranger_says() -> None:
 async def test_strangers_are_few_and_get_no_time() -> None:
     async with line(trusted_peers=()) as on:
         phones = [TcpPeer(on.peer.server) for _ in range(MAX_STRANGERS + 3)]
-        for phone in phones:
-            await phone.connect()
+        for number, phone in enumerate(phones):
+            await phone.connect(host=f"127.0.1.{1 + number // 5}")
         for phone in phones[MAX_STRANGERS:]:
             await phone.gone()
         phones[0].send(phones[0].text("OPTIONS"))
@@ -381,6 +381,43 @@ async def test_strangers_are_few_and_get_no_time() -> None:
         phones[0].send(phones[0].text("OPTIONS"))
         await phones[0].status(403)
         await phones[0].close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_one_stranger_has_few_places_and_leaves_the_others_theirs(host: str) -> None:
+    async with line(trusted_peers=(), host=host) as on:
+        phones = [TcpPeer(on.peer.server) for _ in range(MAX_OF_A_STRANGER + 2)]
+        for phone in phones:
+            await phone.connect()
+        for phone in phones[MAX_OF_A_STRANGER:]:
+            await phone.gone()
+        if host != "::1":
+            other = TcpPeer(on.peer.server)
+            await other.connect(host="127.0.0.2")
+            other.send(other.text("OPTIONS"))
+            await other.status(403)
+            await other.close()
+        for phone in phones[:MAX_OF_A_STRANGER]:
+            phone.send(phone.text("OPTIONS"))
+            await phone.status(403)
+        await phones[0].close()
+        again = TcpPeer(on.peer.server)
+        await again.connect()
+        again.send(again.text("OPTIONS"))
+        await again.status(403)
+        for phone in (*phones[1:MAX_OF_A_STRANGER], again):
+            await phone.close()
+
+
+async def test_a_trusted_peer_has_as_many_connections_as_it_likes() -> None:
+    async with line() as on:
+        phones = [TcpPeer(on.peer.server) for _ in range(3 * MAX_OF_A_STRANGER)]
+        for phone in phones:
+            await phone.connect()
+            phone.send(phone.text("OPTIONS"))
+            await phone.status(200)
+        for phone in phones:
+            await phone.close()
 
 
 async def test_a_caller_that_goes_quiet_after_its_first_message_is_let_go() -> None:

@@ -4,7 +4,7 @@ reached from, where that matters. Pure.
 As tuples all of them are a host and a port, so whoever asks only for these need not know the transport.
 """
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple, Self
 
 Address = tuple[str, int]
@@ -190,6 +190,15 @@ def numeric(sockaddr: Sockaddr) -> Address:
     host = sockaddr[0].partition("%")[0]
     scope = sockaddr[3] if len(sockaddr) == 4 else 0
     return (f"{host}%{scope}" if scope else host), sockaddr[1]
+
+
+def network_of(host: str) -> str:
+    """Whose an address is, as far as it says so: one of IPv4 by itself, of IPv6 the first half, in which one
+    customer of a network has as many as it likes (RFC 4291 2.5.4)."""
+    address = ip_address(host.partition("%")[0])
+    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
+        return str(IPv6Network((address, 64), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def listed(address: Address) -> list[object]:

@@ -1,11 +1,11 @@
 """SIP over connections, TCP and TLS, by the address of their peer; opened when there is something to send.
 
 One connection serves all calls with a trunk, and is kept alive (RFC 5626 3.5.1). Whoever connects to us is
-served like a peer over UDP; how many may is bounded, how many may be without TLS on a listener for it, how
-long they may be silent before their first message, and how long after it: a connection over which nothing
-goes is closed, whoever made it, unless a dialog or a transaction uses it. The pings of a trusted peer say
-that it wants to keep it; a stranger's say nothing. A stream that cannot be cut into messages ends its
-connection, once its sender was told.
+served like a peer over UDP. How many may is bounded, of strangers also how many of one address; how many may
+be without TLS on a listener for it, how long they may be silent before their first message, and how long
+after it: a connection over which nothing goes is closed, whoever made it, unless a dialog or a transaction
+uses it. The pings of a trusted peer say that it wants to keep it; a stranger's say nothing. A stream that
+cannot be cut into messages ends its connection, once its sender was told.
 
 A connection that somebody made to us, and that is gone, is made again by us to the port where SIP is: the
 one it came from was of that connection only.
@@ -14,7 +14,7 @@ one it came from was of that connection only.
 import asyncio
 import os
 import ssl
-from collections.abc import Callable, Collection, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
@@ -25,6 +25,7 @@ from onhook.phone.addresses import (
     TlsAddress,
     default_port,
     flow_of,
+    network_of,
     transport_of,
 )
 from onhook.phone.binding import BoundListener
@@ -41,6 +42,8 @@ CONNECT_S = 4.0
 MAX_ACCEPTED = 1000
 MAX_STRANGERS = 50
 """Accepted connections in all, and of those from outside the trusted peers."""
+MAX_OF_A_STRANGER = 8
+"""And of these from one address, or one /64 of IPv6: others want a place too."""
 MAX_HANDSHAKES = 100
 """Accepted connections on which TLS is not there yet."""
 MAX_KNOWN = 1000
@@ -165,7 +168,7 @@ class TcpTransport:
             not self._open
             or len(self._accepted) >= MAX_ACCEPTED
             or (is_tls and len(self._agreeing) >= MAX_HANDSHAKES)
-            or (connection.stranger and _strangers(self._accepted) >= MAX_STRANGERS)
+            or (connection.stranger and not self._has_place_for(connection.peer.host))
         ):
             return False
         self._connections[flow_of(connection.peer)] = connection
@@ -173,6 +176,11 @@ class TcpTransport:
         if is_tls:
             self._agreeing.add(connection)
         return True
+
+    def _has_place_for(self, stranger: str) -> bool:
+        """Whether one more from outside the trusted peers is taken in."""
+        there = [network_of(each.peer.host) for each in self._accepted if each.stranger]
+        return len(there) < MAX_STRANGERS and there.count(network_of(stranger)) < MAX_OF_A_STRANGER
 
     def agreed(self, connection: Connection) -> None:
         """TLS is there."""
@@ -251,10 +259,6 @@ class TcpTransport:
 def _listens_at(peer: TcpAddress) -> int:
     """Where a peer is called back whose own connection is gone."""
     return peer.back or default_port(transport_of(peer).lower())
-
-
-def _strangers(connections: Collection[Connection]) -> int:
-    return sum(each.stranger for each in connections)
 
 
 def _forget_beyond(known: MutableMapping[Flow, Any], most: int) -> None:
