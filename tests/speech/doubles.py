@@ -3,12 +3,14 @@
 import asyncio
 import io
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soundfile
 
+from onhook.processes.programs import PROGRAMS
+from onhook.processes.workers import Spawner
 from onhook.speech.fetch import Download, FetchError
 from onhook.speech.narrowband import Pcm
 
@@ -120,6 +122,11 @@ class Web:
             return file.answer(conditions or {})
         assert isinstance(file, bytes)
         return Download(file)
+
+
+def stand_in(program: str, command: Sequence[str]) -> Spawner:
+    """What starts `command` in place of a program, with the arguments of that one."""
+    return Spawner({program: replace(PROGRAMS[program], start=tuple(command))})
 
 
 def wav(level: float, seconds: float = 0.5) -> bytes:

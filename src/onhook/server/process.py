@@ -60,6 +60,7 @@ from onhook.phone.endpoint import SipEndpoint
 from onhook.phone.locating.dns import DnsNames
 from onhook.phone.nat.public_address import AUTO, OutsideView
 from onhook.phone.tls.contexts import ServerCertificate
+from onhook.processes.workers import Spawner, Starter
 from onhook.server.admission import Admission
 from onhook.server.health import Health, report
 from onhook.server.heartbeat import beat
@@ -116,6 +117,7 @@ class Server:
         self._ready = False
         self._health: Health | None = None
         self._metrics = Metrics()
+        self._starter: Starter = Spawner()
         self._warm_voices: Callable[[], None] = lambda: None
         self.http: tuple[str, int] = settings.http
         self.sip: tuple[ListenAddress, ...] = settings.sip
@@ -308,10 +310,12 @@ class Server:
         )
         stack.push_async_callback(outbox.close)
         try:
-            catalogue = stack.enter_context(installed_voices(settings.voices_dir))
+            catalogue = stack.enter_context(
+                installed_voices(settings.voices_dir, starter=self._starter)
+            )
         except DirectoryUnusable as error:
             raise StartError(f"The setting --voices-dir cannot be used: {error}") from error
-        renderer, files = make_renderer(settings, client, catalogue)
+        renderer, files = make_renderer(settings, client, catalogue, starter=self._starter)
         stack.push_async_callback(renderer.close)
         self._warm_voices = lambda: _in_background(stack, _warm(renderer, files))
         preparation = Preparation(Reachability(resolver, tls), renderer, settings.prepare_s)
@@ -324,6 +328,7 @@ class Server:
             settings.public_url or f"http://{_text(self.http)}",
             settings.recordings_kept_s,
             deletes_by=SettledClock(_CLOCK_SETTLES_S).now,
+            starter=self._starter,
         )
         try:
             recordings.recover()

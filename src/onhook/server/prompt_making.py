@@ -6,9 +6,11 @@ from typing import Final
 from onhook.calls.preparation import CheckedFetcher, download_slots
 from onhook.media.prompt import Prompt
 from onhook.notify.client import WebClient
+from onhook.processes.workers import Starter
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.settings import Settings
 from onhook.speech.downloads.copies import Copies
+from onhook.speech.downloads.decoding import Decoders
 from onhook.speech.downloads.downloads import Downloads
 from onhook.speech.renderer import Renderer
 from onhook.speech.voices import Catalogue
@@ -27,11 +29,15 @@ def prompt_directory(data: Path) -> Path:
 
 
 def make_renderer(
-    settings: Settings, client: WebClient, catalogue: Catalogue
+    settings: Settings,
+    client: WebClient,
+    catalogue: Catalogue,
+    *,
+    starter: Starter | None = None,
 ) -> tuple[Renderer[Prompt], PromptFiles]:
     """What makes prompts, and where it keeps them: of several processes on one data directory, too.
 
-    The renderer has to be closed. Raises ``OSError``.
+    `starter` starts decoders. The renderer has to be closed. Raises ``OSError``.
     """
     limit_bytes = settings.prompt_cache_mb * 1024 * 1024
     files = PromptFiles(prompt_directory(settings.data), limit_bytes)
@@ -40,6 +46,7 @@ def make_renderer(
         CheckedFetcher(client),
         slots=download_slots(),
         copies=Copies(settings.data / _COPIES),
+        decoders=Decoders(starter),
         patience_s=settings.prepare_s / 2,
         stale_s=settings.stale_s,
     )

@@ -27,7 +27,7 @@
         VoiceFileUnusable       a Piper voice has no usable description: it is left out
         InstallFailed           Kokoro's voices cannot be installed
       WorkerFailed              a worker process gave no answer, and is replaced; becomes CannotConvertText
-        WorkerDied              its pipe ended
+        WorkerDied              its socket ended
         WorkerLate              the deadline passed
         WorkerBabbled           the answer is none that it could give
       DecoderFailed             a decoding process failed, and is replaced; becomes InvalidFileFormat

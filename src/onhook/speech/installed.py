@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from onhook.processes.workers import Spawner, Starter
 from onhook.speech.engines import japanese, kokoro
 from onhook.speech.engines.english import EnglishVoice
 from onhook.speech.engines.espeak import Espeak
@@ -19,16 +20,20 @@ from onhook.speech.voices import Catalogue, Gender, Voice
 
 @contextmanager
 def installed_voices(
-    directory: Path | None = None, vectors: Path = kokoro.VECTORS
+    directory: Path | None = None,
+    vectors: Path = kokoro.VECTORS,
+    *,
+    starter: Starter | None = None,
 ) -> Iterator[Catalogue]:
     """All voices, the default first. Leaving ends the engines that are processes of their own.
 
     `directory` holds Piper voices, `vectors` those of Kokoro. Who adds voices wants to hear them:
-    those of plugins, then of the directory, then of Kokoro speak in place of ours. Raises
-    `DirectoryUnusable`.
+    those of plugins, then of the directory, then of Kokoro speak in place of ours. `starter` starts
+    those processes. Raises `DirectoryUnusable`.
     """
+    starter = starter or Spawner()
     with ExitStack() as stack:
-        espeak = Espeak()
+        espeak = Espeak(starter=starter)
         stack.callback(espeak.close)
         english: dict[Gender, Voice] = {
             Gender.FEMALE: Reader(EnglishVoice()),
@@ -40,10 +45,10 @@ def installed_voices(
             for gender in (Gender.FEMALE, Gender.MALE)
         ]
         if japanese.installed():
-            others += _japanese(stack, espeak)
+            others += _japanese(stack, espeak, starter)
         added: list[Voice] = [] if directory is None else list(voices_in(directory, espeak))
         if kokoro.installed(vectors):
-            engine = kokoro.Kokoro(vectors)
+            engine = kokoro.Kokoro(vectors, starter=starter)
             stack.callback(engine.close)
             added += kokoro.kokoro_voices(engine, espeak)
 
@@ -52,24 +57,24 @@ def installed_voices(
 
         yield Catalogue(
             [*english.values(), *map(read, others)],
-            instead=[*_of_plugins(stack), *map(read, added)],
+            instead=[*_of_plugins(stack, starter), *map(read, added)],
         )
 
 
-def _japanese(stack: ExitStack, espeak: Espeak) -> tuple[Voice, Voice]:
-    engine = japanese.OpenJTalk()
+def _japanese(stack: ExitStack, espeak: Espeak, starter: Starter) -> tuple[Voice, Voice]:
+    engine = japanese.OpenJTalk(starter=starter)
     stack.callback(engine.close)
     man = japanese.JapaneseMan(engine, FormantVoice(espeak, japanese.FORMANT, Gender.MALE))
     return japanese.JapaneseWoman(engine), man
 
 
-def _of_plugins(stack: ExitStack) -> list[Voice]:
+def _of_plugins(stack: ExitStack, starter: Starter) -> list[Voice]:
     plugins: dict[str, Plugin] = {}
     voices: list[Voice] = []
     for described in plugged():
         plugin = plugins.get(described.plugin)
         if plugin is None:
-            plugin = plugins[described.plugin] = Plugin(described.plugin)
+            plugin = plugins[described.plugin] = Plugin(described.plugin, starter=starter)
             stack.callback(plugin.close)
         voices.append(PluggedVoice(plugin, described))
     return voices

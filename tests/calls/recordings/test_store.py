@@ -4,10 +4,13 @@ import asyncio
 import errno
 import os
 import random
+import signal
+import socket
 import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,9 +18,10 @@ import structlog
 from structlog.testing import capture_logs
 
 from calls.recordings.conftest import KEPT_S, PATIENCE_S, Kept, keeping, loudness, tone
-from onhook.calls.recordings.encoder import MODULE, Encoder, EncodingFailed
+from onhook.calls.recordings.encoder import Encoder, EncodingFailed
 from onhook.calls.recordings.store import Missing, RecordingStore
 from onhook.media import Codec, MediaPlane, RecordingStats, Sound, Stream, StreamClosed, StreamStats
+from onhook.processes.workers import Spawner
 
 WHOLE = RecordingStats(samples=8000, lost=0, error=0)
 
@@ -250,9 +254,9 @@ def test_a_disk_that_fills_up_while_encoding(tmp_path: Path) -> None:
     """In the process itself: the mp3 does not get its name, and the spool stays."""
     spool, mp3 = tmp_path / "a.pcm", tmp_path / "a.mp3"
     spool.write_bytes(os.urandom(2 * 8000 * 60))
-    limit = f"import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); \
+    limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); \
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); \
-from {MODULE} import main; main()"
+from onhook.calls.recordings.encoder_child import main; main()"
     ended = subprocess.run(
         [sys.executable, "-c", limit],
         input=f'["{spool}", "{mp3}"]\n',
@@ -271,9 +275,9 @@ def test_an_encoder_that_dies_is_replaced(tmp_path: Path) -> None:
         spool = tmp_path / f"{number}.pcm"
         spool.write_bytes(tone(1).tobytes())
         encoder.encode(spool, tmp_path / f"{number}.mp3")
-        assert encoder._process is not None
-        encoder._process.kill()
-        encoder._process.wait()
+        assert encoder._worker is not None
+        os.kill(encoder._worker.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, encoder._worker.pid, os.WEXITED | os.WNOWAIT)
     encoder.close()
     assert {path.name for path in tmp_path.iterdir()} == {"0.mp3", "1.mp3"}
     with pytest.raises(EncodingFailed):
@@ -281,10 +285,28 @@ def test_an_encoder_that_dies_is_replaced(tmp_path: Path) -> None:
 
 
 def test_the_encoder_ends_with_the_server() -> None:
-    child = subprocess.Popen([sys.executable, "-m", MODULE], stdin=subprocess.PIPE)
-    assert child.stdin is not None
-    child.stdin.close()
-    assert child.wait(PATIENCE_S) == 0
+    worker = Spawner().start("encoder")
+    worker.socket.shutdown(socket.SHUT_WR)
+    ended = os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+    worker.close()
+    assert ended is not None and (ended.si_code, ended.si_status) == (os.CLD_EXITED, 0)
+
+
+def test_an_encoder_that_works_is_ended_at_once(tmp_path: Path) -> None:
+    """From another thread, while the first one waits for an hour of sound."""
+    spool = tmp_path / "0.pcm"
+    spool.write_bytes(bytes(2 * 8000 * 3600))
+    encoder = Encoder()
+    with ThreadPoolExecutor(1) as thread:
+        encoding = thread.submit(encoder.encode, spool, tmp_path / "0.mp3")
+        while not (tmp_path / "0.mp3.part").exists():
+            assert not encoding.done()
+        encoder.close()
+        with pytest.raises(EncodingFailed, match="ended"):
+            encoding.result()
+    assert spool.stat().st_size == 2 * 8000 * 3600
+    with pytest.raises(EncodingFailed, match="stopping"):
+        encoder.encode(spool, tmp_path / "0.mp3")
 
 
 async def test_a_clock_that_was_set_closes_links_and_deletes_nothing(tmp_path: Path) -> None:

@@ -418,13 +418,13 @@ def test_10_mb_of_nonsense_are_dealt_with_in_time(what: str, named: FileKind) ->
     decoders = Decoders()
     try:
         decoders.warm()
-        before = [decoder._process.pid for decoder in decoders._idle]
+        before = [decoder._worker.pid for decoder in decoders._idle]
         began = time.process_time()
         try:
             decoders.decode(body, named)
         except RenderError as error:
             assert "too much time or memory" not in error.detail
-        assert [decoder._process.pid for decoder in decoders._idle] == before
+        assert [decoder._worker.pid for decoder in decoders._idle] == before
         assert time.process_time() - began < 10  # of ours: the work is done by the process
     finally:
         decoders.close()

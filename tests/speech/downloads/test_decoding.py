@@ -5,17 +5,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-from onhook.speech.downloads.decoding import Decoders, child_command
+from onhook.speech.downloads.decoding import Decoders
 from onhook.speech.downloads.kinds import FileKind
 from onhook.speech.errors import DecoderNotStarted, InvalidFileFormat, InvalidFileSize
 from onhook.speech.level import levelled
 from onhook.speech.threads import Abandoned
-from speech.doubles import wav
+from speech.doubles import stand_in, wav
 
 GSM_SILENCE = b"\xd0" + bytes(32)
 LYING = wav(0.1)[:40] + b"\xfe\xff\xff\xff" + wav(0.1)[44:]
@@ -28,8 +30,9 @@ Make = Callable[..., Decoders]
 def make() -> Iterator[Make]:
     made: list[Decoders] = []
 
-    def make_one(command: list[str] | None = None, deadline_s: float = 60.0) -> Decoders:
-        made.append(Decoders(command, deadline_s))
+    def make_one(command: list[str] | None = None, **limits: Any) -> Decoders:
+        starter = None if command is None else stand_in("decoder", command)
+        made.append(Decoders(starter, **{"deadline_s": 60.0, **limits}))
         return made[-1]
 
     yield make_one
@@ -53,7 +56,7 @@ def scripted(body: str) -> list[str]:
 
 def processes(decoders: Decoders) -> list[int]:
     """The ids of the processes that wait for work."""
-    return [decoder._process.pid for decoder in decoders._idle]
+    return [decoder._worker.pid for decoder in decoders._idle]
 
 
 def test_a_recording_comes_back_levelled(decoders: Decoders) -> None:
@@ -94,7 +97,7 @@ def test_a_file_that_needs_too_much_memory_is_refused(make: Make) -> None:
     """Five minutes of silence are 30 kB of mp3, and more sound than this process may hold."""
     file = io.BytesIO()
     soundfile.write(file, np.zeros(8_000 * 300), 8_000, format="MP3")
-    decoders = make(child_command(memory_bytes=1024 * 1024))
+    decoders = make(memory_bytes=1024 * 1024)
     with pytest.raises(InvalidFileFormat, match="too much time or memory"):
         decoders.decode(file.getvalue(), FileKind.MP3)
     assert processes(decoders) == []
@@ -106,7 +109,7 @@ def test_a_process_that_was_killed_is_replaced_unnoticed(make: Make) -> None:
     decoders.warm()
     (pid,) = processes(decoders)
     os.kill(pid, signal.SIGKILL)
-    decoders._idle[0]._process.wait()
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert len(decoders.decode(wav(0.1), FileKind.WAV)) == 4_000
     assert processes(decoders) != [pid]
 
@@ -115,7 +118,7 @@ def test_signals_for_the_server_do_not_end_a_process(make: Make) -> None:
     decoders = make()
     decoders.warm()
     before = processes(decoders)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         os.kill(before[0], number)
     assert len(decoders.decode(wav(0.1), FileKind.WAV)) == 4_000
     assert processes(decoders) == before
@@ -126,7 +129,7 @@ def test_signals_for_the_server_do_not_end_a_process(make: Make) -> None:
     [
         ("crashes at once", "os.abort()"),
         ("crashes in its reply", "w(b'\\1\\0\\0\\1\\0' + bytes(99)); os._exit(0)"),
-        ("closes its output", "os.close(1); time.sleep(60)"),
+        ("closes its output", "os.close(0); os.close(1); time.sleep(60)"),
         ("has an unknown reply", "w(b'\\7\\0\\0\\0\\0'); time.sleep(60)"),
         ("promises too much sound", "w(b'\\1\\xff\\xff\\xff\\xff'); time.sleep(60)"),
         ("promises a long sentence", "w(b'\\2\\0\\1\\0\\0'); time.sleep(60)"),
@@ -151,7 +154,7 @@ def test_a_process_that_hangs_is_killed(make: Make, script: str) -> None:
 
 def test_a_hanging_process_ends_itself_when_nobody_is_left(make: Make) -> None:
     """The alarm is the last resort: here it comes before an hour of sound is decoded."""
-    decoders = make(child_command(deadline_s=-4))
+    decoders = make(spare_s=-59)
     with pytest.raises(InvalidFileFormat):
         decoders.decode(GSM_SILENCE * (3599 * 50), FileKind.GSM)
 
@@ -178,6 +181,6 @@ def test_no_process_is_no_fault_of_the_file(make: Make, command: list[str]) -> N
 def test_close_ends_the_processes() -> None:
     decoders = Decoders()
     decoders.warm()
-    process = decoders._idle[0]._process
+    (pid,) = processes(decoders)
     decoders.close()
-    assert process.returncode is not None
+    assert not Path(f"/proc/{pid}").exists()

@@ -11,7 +11,7 @@ from onhook.speech.downloads.decoding import Decoders
 from onhook.speech.downloads.downloads import Downloads
 from onhook.speech.errors import DecoderNotStarted, FileNotDownloaded, InvalidFileFormat
 from onhook.speech.fetch import FetchFailed, FetchRefused, TooLarge, TryLater
-from speech.doubles import Opened, Reply, Shelf, Web, wav
+from speech.doubles import Opened, Reply, Shelf, Web, stand_in, wav
 
 URL = "http://a/1.wav"
 NEW = wav(0.12, 0.2)
@@ -221,7 +221,7 @@ async def test_a_304_that_was_not_asked_for_is_a_failure(world: World) -> None:
 async def test_no_decoder_is_no_fault_of_the_file(tmp_path: Path) -> None:
     web = Web()
     web.files[URL] = wav(0.1)
-    downloads = Downloads(Shelf(), web, decoders=Decoders(["/nonexistent"]))
+    downloads = Downloads(Shelf(), web, decoders=Decoders(stand_in("decoder", ["/nonexistent"])))
     with pytest.raises(DecoderNotStarted):
         await downloads.prompt(URL)
     await downloads.close()

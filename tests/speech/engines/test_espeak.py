@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from onhook.processes.workers import Spawner
 from onhook.speech.engines import espeak as espeak_module
 from onhook.speech.engines.espeak import Espeak
 from onhook.speech.errors import CannotConvertText, EngineUnavailable, WorkerDied
 from onhook.speech.workers.process import WorkerProcess
+from speech import doubles
 
 STAND_IN = """
 import json, os, struct, sys, time
@@ -44,8 +47,12 @@ while head := sys.stdin.buffer.read(4):
 """
 
 
+def started_as(command: list[str]) -> Spawner:
+    return doubles.stand_in("espeak", command)
+
+
 def stand_in(job_s: float = 30.0, workers: int = 1) -> Espeak:
-    return Espeak(workers, job_s, [sys.executable, "-I", "-S", "-c", STAND_IN])
+    return Espeak(workers, job_s, starter=started_as([sys.executable, "-I", "-S", "-c", STAND_IN]))
 
 
 def asked_pid(engine: Espeak) -> int:
@@ -104,7 +111,7 @@ def test_a_worker_that_takes_no_more_input_is_ended_at_its_deadline() -> None:
         pid = asked_pid(engine)
         os.kill(pid, signal.SIGSTOP)
         with pytest.raises(CannotConvertText, match="in time"):
-            engine.speak("any", "x" * 1_000_000)  # more than a pipe holds
+            engine.speak("any", "x" * 1_000_000)  # more than a socket holds
         assert gone(pid)
     finally:
         engine.close()
@@ -154,7 +161,7 @@ def test_several_threads_share_the_workers() -> None:
     "command", [["/nonexistent/interpreter"], [sys.executable, "-c", "raise SystemExit(3)"]]
 )
 def test_an_engine_that_cannot_be_started_is_the_installations_fault(command: list[str]) -> None:
-    engine = Espeak(1, command=command)
+    engine = Espeak(1, starter=started_as(command))
     with pytest.raises(EngineUnavailable):
         engine.speak("any", "hello")
     with pytest.raises(EngineUnavailable):
@@ -204,13 +211,14 @@ def test_phonemes_are_one_string_a_clause(real: Espeak) -> None:
 
 
 def test_the_real_worker_survives_a_signal_to_its_group_and_ends_with_its_input() -> None:
-    worker = WorkerProcess(espeak_module._command(10.0))
+    started = Spawner().start("espeak", *espeak_module._arguments(10.0))
+    worker = WorkerProcess(started)
     try:
         assert worker.greeting(30.0) == b"+"
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(worker.pid, number)
         assert worker.ask(b'{"voice": "fr", "text": "a"}', 30.0)[:1] == b"+"
-        worker._in.close()
+        started.socket.shutdown(socket.SHUT_WR)
         with pytest.raises(WorkerDied):
             worker.greeting(30.0)
     finally:
@@ -218,9 +226,8 @@ def test_the_real_worker_survives_a_signal_to_its_group_and_ends_with_its_input(
 
 
 def test_the_real_worker_ends_itself_when_nobody_does() -> None:
-    command = espeak_module._command(10.0)
-    command[5] = "0.001"  # its own alarm
-    worker = WorkerProcess(command)
+    directory, _alarm_s, longest_s = espeak_module._arguments(10.0)
+    worker = WorkerProcess(Spawner().start("espeak", directory, "0.001", longest_s))
     try:
         assert worker.greeting(30.0) == b"+"
         with pytest.raises(WorkerDied):

@@ -26,6 +26,7 @@ from onhook.speech.renderer import speech
 from onhook.speech.voices import quality
 from onhook.speech.workers.kokoro import numbers
 from onhook.speech.workers.kokoro_model import model_parts
+from speech.doubles import stand_in
 from speech.engines.kokoro_style import voice as style
 
 
@@ -167,7 +168,9 @@ while head := sys.stdin.buffer.read(4):
 
 
 def test_a_worker_that_takes_too_long_is_replaced() -> None:
-    model = Kokoro(piece_s=1.0, command=[sys.executable, "-I", "-S", "-c", SLEEPER])
+    model = Kokoro(
+        piece_s=1.0, starter=stand_in("kokoro", [sys.executable, "-I", "-S", "-c", SLEEPER])
+    )
     try:
         with pytest.raises(CannotConvertText, match="in time"):
             model.speak("bf_emma", "hang")

@@ -23,7 +23,7 @@ from onhook.speech.installed import installed_voices
 from onhook.speech.plugins import Described, plugged
 from onhook.speech.renderer import Renderer
 from onhook.speech.voices import Catalogue, Gender, Sound, quality
-from speech.doubles import Shelf, Web, wav
+from speech.doubles import Shelf, Web, stand_in, wav
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "http_voice"
 
@@ -136,7 +136,9 @@ def test_a_voice_keeps_to_one_rate_within_a_message(unruly: PluggedVoice) -> Non
 
 
 def test_a_plugin_whose_worker_cannot_start_fails_its_own_messages_only() -> None:
-    plugin = Plugin("gone", command=[sys.executable, "-c", "raise SystemExit(3)"])
+    plugin = Plugin(
+        "gone", starter=stand_in("plugin", [sys.executable, "-c", "raise SystemExit(3)"])
+    )
     voice = PluggedVoice(plugin, Described("gone", "g", "1", "sv-SE", Gender.FEMALE, "neural"))
     voice.warm()
     with pytest.raises(CannotConvertText):

@@ -5,20 +5,18 @@ the processor holds up every call.
 """
 
 import json
-import os
 import select
-import subprocess
-import sys
+import time
 from pathlib import Path
+from socket import MSG_DONTWAIT, socket
 from threading import Lock
 from typing import Final
 
-import onhook
-
-MODULE: Final = "onhook.calls.recordings.encoder_child"
+from onhook.processes.workers import Spawner, Starter, Worker
 
 _START_S: Final = 60.0
 _OF_SPOOL_S: Final = 2 * 8000 * 4  # bytes a second: a quarter of a minute for a minute
+_ANSWER_BYTES: Final = 64 * 1024  # more than any sentence
 
 
 class EncodingFailed(Exception):
@@ -28,79 +26,85 @@ class EncodingFailed(Exception):
 class Encoder:
     """One process, started when it is needed. ``encode`` blocks and is for one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, starter: Starter | None = None) -> None:
+        self._starter = starter or Spawner()
         self._lock = Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._talking = Lock()  # held by whoever uses the socket: nobody else may close it
+        self._worker: Worker | None = None
         self._closed = False
 
     def encode(self, spool: Path, mp3: Path) -> None:
         """Make the mp3, then delete the spool. Raises :class:`EncodingFailed`."""
-        process = self._running()
-        try:
-            answer = _ask(process, [str(spool), str(mp3)], _deadline_s(spool))
-        except EncodingFailed:
-            self.end()
-            raise
+        with self._talking:
+            worker = self._running()
+            job = [str(spool.absolute()), str(mp3.absolute())]
+            try:
+                answer = _ask(worker.socket, job, _deadline_s(spool))
+            except EncodingFailed:
+                self._let_go()
+                raise
         if answer:
             raise EncodingFailed(answer)
 
     def end(self) -> None:
-        """End the process; another one is started when it is needed."""
-        with self._lock:
-            process, self._process = self._process, None
-        if process is not None:
-            _end(process)
+        """End the process when it has nothing to do; another one is started when it is needed."""
+        with self._talking:
+            self._let_go()
 
     def close(self) -> None:
         """End the process for good, whatever it is doing; from any thread."""
         with self._lock:
             self._closed = True
+            if self._worker is not None:
+                self._worker.kill()  # whoever waits for its answer gets the end
         self.end()
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> Worker:
         with self._lock:
             if self._closed:
                 raise EncodingFailed("the server is stopping")
-            if self._process is None or self._process.poll() is not None:
-                self._process = _start()
-            return self._process
+            if self._worker is not None and not self._worker.alive():
+                self._worker.close()
+                self._worker = None
+            if self._worker is None:
+                try:
+                    self._worker = self._starter.start("encoder")
+                except OSError as error:
+                    raise EncodingFailed(f"the encoder cannot be started: {error}") from error
+            return self._worker
+
+    def _let_go(self) -> None:
+        with self._lock:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close()
 
 
-def _start() -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env=_environment(),
-            start_new_session=True,  # a signal from the terminal is the server's affair
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise EncodingFailed(f"the encoder cannot be started: {error}") from error
-
-
-def _ask(process: subprocess.Popen[bytes], job: list[str], deadline_s: float) -> str:
+def _ask(end: socket, job: list[str], deadline_s: float) -> str:
     """What the process answers. Raises :class:`EncodingFailed` when it does not."""
-    assert process.stdin is not None and process.stdout is not None
+    due_at = time.monotonic() + deadline_s
     try:
-        process.stdin.write(json.dumps(job).encode() + b"\n")
-        ready, _, _ = select.select([process.stdout], [], [], deadline_s)
-        line = process.stdout.readline() if ready else None
-        if line is None:
-            raise EncodingFailed("the encoder took too long, and was ended")
+        end.sendall(json.dumps(job).encode() + b"\n")
+        line = b""
+        while not line.endswith(b"\n"):
+            line += _more(end, due_at)
+            if len(line) > _ANSWER_BYTES:
+                raise EncodingFailed("the encoder talks nonsense, and was ended")
         return str(json.loads(line))
     except (OSError, ValueError) as error:  # it ended, or was ended by us
         raise EncodingFailed("the encoder ended before it was done") from error
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()
+def _more(end: socket, due_at: float) -> bytes:
+    # poll, because select knows no descriptor above 1023.
+    poll = select.poll()
+    poll.register(end, select.POLLIN)
+    if not poll.poll(max(0.0, due_at - time.monotonic()) * 1000):
+        raise EncodingFailed("the encoder took too long, and was ended")
+    found = end.recv(_ANSWER_BYTES, MSG_DONTWAIT)
+    if not found:
+        raise EncodingFailed("the encoder ended before it was done")
+    return found
 
 
 def _deadline_s(spool: Path) -> float:
@@ -108,11 +112,3 @@ def _deadline_s(spool: Path) -> float:
         return _START_S + spool.stat().st_size / _OF_SPOOL_S
     except OSError:
         return _START_S
-
-
-def _environment() -> dict[str, str]:
-    """Ours without settings, which may be secret, and with the way to this package."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ONHOOK_")}
-    home = str(Path(onhook.__file__).parent.parent)
-    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-    return {**kept, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}

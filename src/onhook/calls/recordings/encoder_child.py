@@ -7,6 +7,7 @@ disk and the spool deleted, otherwise what went wrong; then the spool is as it w
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,12 @@ def _answer(line: str) -> str:
 
 def main() -> None:
     """Answer every line, below everything else that wants the processor."""
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # meant for the server, which ends this
+        signal.signal(number, signal.SIG_IGN)
     os.nice(_LAST_NICE)
     for line in sys.stdin:
         print(json.dumps(_answer(line)), flush=True)

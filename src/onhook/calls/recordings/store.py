@@ -26,6 +26,7 @@ import structlog
 from onhook.calls.recordings.encoder import Encoder, EncodingFailed
 from onhook.calls.recordings.encoder_child import SCRATCH_SUFFIX
 from onhook.media import Recorder, RecordingStats, Stream
+from onhook.processes.workers import Starter
 
 log = structlog.get_logger()
 
@@ -92,7 +93,8 @@ class RecordingStore:
     """The recordings of one data directory. For the event loop, but for what says that it blocks.
 
     ``public_url`` is where customers reach this server; ``kept_s`` how long a link is good. ``now`` is the
-    wall clock; files are deleted by ``deletes_by``, which may be more careful.
+    wall clock; files are deleted by ``deletes_by``, which may be more careful. ``starter`` is that
+    of the encoder.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class RecordingStore:
         kept_s: float,
         *,
         encoder: Encoder | None = None,
+        starter: Starter | None = None,
         now: Callable[[], float] = time.time,
         deletes_by: Callable[[], float] | None = None,
         again_s: float = _AGAIN_S,
@@ -109,7 +112,7 @@ class RecordingStore:
         self._directory = directory
         self._public_url = public_url.rstrip("/")
         self._kept_s = kept_s
-        self._encoder = encoder or Encoder()
+        self._encoder = encoder or Encoder(starter)
         self._now = now
         self._deletes_by = deletes_by or now
         self._again_s = again_s

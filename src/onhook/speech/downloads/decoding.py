@@ -3,20 +3,16 @@
 A process is kept and used again. One that a file brought down is replaced, and the file is refused.
 """
 
-import fcntl
-import os
+import math
 import select
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from socket import MSG_DONTWAIT, socket
 from threading import Lock
 from typing import Final
 
 import structlog
 
-import onhook
+from onhook.processes.workers import Spawner, Starter, Worker
 from onhook.speech.downloads.audio import MAX_DURATION_S
 from onhook.speech.downloads.decoding_child import HEADER, KINDS, DecoderReply
 from onhook.speech.downloads.kinds import FileKind
@@ -44,22 +40,25 @@ _START_S: Final = 30.0
 _MAX_SOUND_BYTES: Final = (MAX_DURATION_S + 1) * RATE_HZ * 2
 _MAX_SENTENCE_BYTES: Final = 1000
 _PATIENCE_S: Final = 0.1  # between two looks at whether anybody still waits
-_PIPE_BYTES: Final = 1024 * 1024
-
-
-def child_command(memory_bytes: int = MEMORY_BYTES, deadline_s: int = DEADLINE_S) -> list[str]:
-    """How the process is started. It ends itself a little after the server would end it."""
-    module = "onhook.speech.downloads.decoding_child"
-    return [sys.executable, "-P", "-m", module, str(memory_bytes), str(deadline_s + 5)]
+_SPARE_S: Final = 5  # by which a process that nobody ends outlives its deadline
 
 
 class Decoders:
-    """As many processes as are used at the same time. Its methods block; for threads."""
+    """As many processes as are used at the same time. Its methods block; for threads.
+
+    A process that nobody ends for a file that takes too long ends itself `spare_s` later.
+    """
 
     def __init__(
-        self, command: Sequence[str] | None = None, deadline_s: float = DEADLINE_S
+        self,
+        starter: Starter | None = None,
+        *,
+        memory_bytes: int = MEMORY_BYTES,
+        deadline_s: float = DEADLINE_S,
+        spare_s: int = _SPARE_S,
     ) -> None:
-        self._command = list(command or child_command())
+        self._starter = starter or Spawner()
+        self._limits = (str(memory_bytes), str(math.ceil(deadline_s) + spare_s))
         self._deadline_s = deadline_s
         self._lock = Lock()
         self._idle: list[_Decoder] = []
@@ -107,10 +106,17 @@ class Decoders:
             with self._lock:
                 decoder = self._idle.pop() if self._idle else None
             if decoder is None:
-                return _Decoder(self._command, self._deadline_s, checkpoint)
+                return self._started(checkpoint)
             if decoder.alive():
                 return decoder
             decoder.end()  # somebody killed it while it had nothing to do
+
+    def _started(self, checkpoint: Checkpoint) -> "_Decoder":
+        try:
+            worker = self._starter.start("decoder", *self._limits)
+        except OSError as error:
+            raise DecoderNotStarted(f"a decoder cannot be started: {error}") from error
+        return _Decoder(worker, self._deadline_s, checkpoint)
 
     def _give_back(self, decoder: "_Decoder") -> None:
         with self._lock:
@@ -123,26 +129,11 @@ class Decoders:
 class _Decoder:
     """One process, used by one thread at a time."""
 
-    def __init__(self, command: list[str], deadline_s: float, checkpoint: Checkpoint) -> None:
+    def __init__(self, worker: Worker, deadline_s: float, checkpoint: Checkpoint) -> None:
+        self._worker = worker
+        self._socket = worker.socket
         self._deadline_s = deadline_s
         try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # libraries complain there of every damaged file
-                bufsize=0,
-                env=_environment(),
-                start_new_session=True,
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            raise DecoderNotStarted(f"a decoder cannot be started: {error}") from error
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
-        try:
-            for pipe in (self._to, self._from):
-                os.set_blocking(pipe, False)
-                _widen(pipe)
             wait = _Wait(_START_S, checkpoint)
             if HEADER.unpack(self._read(HEADER.size, wait)) != (DecoderReply.READY, 0):
                 raise DecoderBabbled
@@ -155,7 +146,7 @@ class _Decoder:
 
     def alive(self) -> bool:
         """Whether the process can be asked."""
-        return self._process.poll() is None
+        return self._worker.alive()
 
     def decode(self, body: bytes, named: FileKind, checkpoint: Checkpoint) -> Pcm:
         """See `Decoders.decode`; raises `DecoderFailed` too."""
@@ -180,18 +171,14 @@ class _Decoder:
 
     def end(self) -> None:
         """Kill the process and let go of everything; may be called again."""
-        self._process.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._process.wait()
+        self._worker.close()
 
     def _write(self, content: bytes, wait: "_Wait") -> None:
         left = memoryview(content)
         while len(left):
-            wait.until(self._to, select.POLLOUT)
+            wait.until(self._socket, select.POLLOUT)
             try:
-                left = left[os.write(self._to, left) :]
+                left = left[self._socket.send(left, MSG_DONTWAIT) :]
             except BlockingIOError:
                 continue
             except OSError as error:
@@ -201,11 +188,13 @@ class _Decoder:
         content = bytearray(size_bytes)
         left = memoryview(content)
         while len(left):
-            wait.until(self._from, select.POLLIN)
+            wait.until(self._socket, select.POLLIN)
             try:
-                count = os.readv(self._from, [left])
+                count = self._socket.recv_into(left, 0, MSG_DONTWAIT)
             except BlockingIOError:
                 continue
+            except OSError as error:
+                raise DecoderDied from error
             if not count:
                 raise DecoderDied
             left = left[count:]
@@ -219,10 +208,10 @@ class _Wait:
         self._due_at = time.monotonic() + deadline_s
         self._checkpoint = checkpoint
 
-    def until(self, pipe: int, event: int) -> None:
-        """Return when something can be done with `pipe`. Raises `DecoderLate`."""
+    def until(self, end: socket, event: int) -> None:
+        """Return when something can be done with `end`. Raises `DecoderLate`."""
         poll = select.poll()
-        poll.register(pipe, event)
+        poll.register(end, event)
         while True:
             self._checkpoint()
             left_s = self._due_at - time.monotonic()
@@ -230,18 +219,3 @@ class _Wait:
                 raise DecoderLate
             if poll.poll(min(left_s, _PATIENCE_S) * 1000):
                 return
-
-
-def _widen(pipe: int) -> None:
-    try:
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    except OSError:
-        return  # a user may have only so much of it: then it takes more steps
-
-
-def _environment() -> dict[str, str]:
-    """Ours without settings, which may be secret, and with the way to this package."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ONHOOK_")}
-    home = str(Path(onhook.__file__).parent.parent)
-    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-    return {**kept, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}

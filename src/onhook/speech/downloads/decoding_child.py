@@ -38,7 +38,7 @@ class DecoderReply(IntEnum):
 
 def main(memory_bytes: int, deadline_s: int) -> None:
     """Decode until the input ends. A file that takes too much of anything ends this process."""
-    requests, replies = _pipes()
+    requests, replies = _moved()
     _load()
     _limit(memory_bytes)
     _reply(replies, DecoderReply.READY)
@@ -70,13 +70,13 @@ def _reply(replies: BinaryIO, kind: DecoderReply, content: bytes | memoryview = 
     replies.flush()
 
 
-def _pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Both pipes, moved to where no library that prints can find them."""
-    pipes = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+def _moved() -> tuple[BinaryIO, BinaryIO]:
+    """Input and output, moved to where no library that prints can find them."""
+    ends = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
-    return pipes
+    return ends
 
 
 def _load() -> None:
@@ -87,7 +87,11 @@ def _load() -> None:
 
 
 def _limit(memory_bytes: int) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):  # they are meant for the server, which drains
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # they are meant for the server, which drains
         signal.signal(number, signal.SIG_IGN)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     address_space = pages * resource.getpagesize() + memory_bytes

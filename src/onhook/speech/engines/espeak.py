@@ -1,17 +1,17 @@
 """eSpeak NG in processes of its own: a few workers, each replaced when it dies or hangs.
 
-Its library is never loaded here; see `workers/espeak.py` for why, and for what is said on the pipe.
+Its library is never loaded here; see `workers/espeak.py` for why, and for what is said on its socket.
 """
 
 import importlib.util
 import json
 import struct
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Final
 
+from onhook.processes.workers import Spawner, Starter
 from onhook.speech.errors import EngineUnavailable
 from onhook.speech.workers.pool import WorkerPool
 
@@ -21,21 +21,19 @@ JOB_S: Final = 10.0
 MAX_SPEECH_S: Final = 600.0
 """Longest speech of one text."""
 
-_WORKER: Final = Path(__file__).parents[1] / "workers" / "espeak.py"
 _RECIPE: Final = 1  # raise it when equal text gets to sound otherwise
 _SPARE_S: Final = 2.0  # by which a worker that nobody ends outlives its deadline
 
 
 class Espeak:
-    """The engine. Its methods block, and may be called from several threads; `close` it at the end.
-
-    `command` starts a worker; by default the one beside this module.
-    """
+    """The engine. Its methods block, and may be called from several threads; `close` it at the end."""
 
     def __init__(
-        self, workers: int = 2, job_s: float = JOB_S, command: Sequence[str] | None = None
+        self, workers: int = 2, job_s: float = JOB_S, *, starter: Starter | None = None
     ) -> None:
-        self._pool = WorkerPool(lambda: command or _command(job_s), workers=workers, job_s=job_s)
+        self._pool = WorkerPool(
+            starter or Spawner(), "espeak", lambda: _arguments(job_s), workers=workers, job_s=job_s
+        )
         self._version: str | None = None
 
     @property
@@ -71,11 +69,10 @@ class Espeak:
         self._pool.close()
 
 
-def _command(job_s: float) -> list[str]:
-    """The worker with an interpreter that sees neither the environment nor other packages."""
+def _arguments(job_s: float) -> list[str]:
+    """What the worker is told, which sees no packages itself."""
     package = importlib.util.find_spec("espeakng_loader")
     if package is None or package.origin is None:
         raise EngineUnavailable("The package espeakng-loader is not installed.")
-    directory = str(Path(package.origin).parent)
-    limits = (str(job_s + _SPARE_S), str(MAX_SPEECH_S))
-    return [sys.executable, "-I", "-S", str(_WORKER), directory, *limits]
+    directory = Path(package.origin).absolute().parent
+    return [str(directory), str(job_s + _SPARE_S), str(MAX_SPEECH_S)]

@@ -6,12 +6,12 @@ The male voice is the formant engine's, given kana: without them it spells kanji
 import importlib.util
 import json
 import struct
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib.metadata import version as installed_version
 from typing import Final
 
+from onhook.processes.workers import Spawner, Starter
 from onhook.speech.engines.formant import FormantVoice
 from onhook.speech.engines.languages import Language
 from onhook.speech.engines.pieces import pieces
@@ -42,10 +42,15 @@ def installed() -> bool:
 class OpenJTalk:
     """The engine, in a worker of its own that is started when it is first needed; `close` it."""
 
-    def __init__(self, job_s: float = JOB_S, command: Sequence[str] | None = None) -> None:
-        program = [sys.executable, "-m", "onhook.speech.workers.japanese", str(job_s + _SPARE_S)]
-        started = command or program
-        self._pool = WorkerPool(lambda: started, workers=1, job_s=job_s, start_s=_START_S)
+    def __init__(self, job_s: float = JOB_S, *, starter: Starter | None = None) -> None:
+        self._pool = WorkerPool(
+            starter or Spawner(),
+            "japanese",
+            lambda: [str(job_s + _SPARE_S)],
+            workers=1,
+            job_s=job_s,
+            start_s=_START_S,
+        )
 
     def speak(self, text: str) -> tuple[int, bytes]:
         """The rate, and the 16-bit samples, of `text`. Raises `CannotConvertText`."""

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from onhook.processes.workers import Spawner, Starter
 from onhook.speech.engines.espeak import Espeak
 from onhook.speech.engines.mandarin import mandarin
 from onhook.speech.engines.phonetics import phonetic_sentences
@@ -89,11 +90,17 @@ class Kokoro:
         self,
         vectors: Path = VECTORS,
         piece_s: float = PIECE_S,
-        command: Sequence[str] | None = None,
+        *,
+        starter: Starter | None = None,
     ) -> None:
-        program = [sys.executable, "-m", "onhook.speech.workers.kokoro"]
-        started = command or [*program, str(vectors), str(piece_s + _SPARE_S)]
-        self._pool = WorkerPool(lambda: started, workers=1, job_s=piece_s, start_s=_START_S)
+        self._pool = WorkerPool(
+            starter or Spawner(),
+            "kokoro",
+            lambda: [str(vectors.absolute()), str(piece_s + _SPARE_S)],
+            workers=1,
+            job_s=piece_s,
+            start_s=_START_S,
+        )
 
     def speak(self, voice: str, phonemes: str) -> tuple[int, bytes]:
         """The rate in Hz, and 16-bit samples. Raises `CannotConvertText`, also for 510 phonemes or more."""

@@ -1,14 +1,13 @@
 """A plugin's voice, spoken by worker processes of its own: it can hang and crash without harm."""
 
 import json
-import os
 import struct
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
 
+from onhook.processes.workers import Spawner, Starter
 from onhook.speech.engines.pieces import pieces
 from onhook.speech.errors import CannotConvertText, EngineUnavailable
 from onhook.speech.plugins import Described
@@ -31,16 +30,15 @@ class Plugin:
     """The workers of one entry point. They see the environment of the server: settings, keys."""
 
     def __init__(
-        self, name: str, piece_s: float = PIECE_S, command: Sequence[str] | None = None
+        self, name: str, piece_s: float = PIECE_S, *, starter: Starter | None = None
     ) -> None:
-        program = [sys.executable, "-m", "onhook.speech.workers.plugin"]
-        command = command or [*program, name, str(piece_s + _SPARE_S)]
         self._pool = WorkerPool(
-            lambda: command,
+            starter or Spawner(),
+            "plugin",
+            lambda: [name, str(piece_s + _SPARE_S)],
             workers=_WORKERS,
             job_s=piece_s,
             start_s=_START_S,
-            environment=os.environ,
         )
 
     def warm(self) -> None:

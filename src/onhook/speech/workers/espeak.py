@@ -2,8 +2,8 @@
 #
 # eSpeak NG is under the GPL, and a process that loads its library becomes one work with it. This file
 # is therefore a program of its own under the same license: it is started by its path, nothing imports
-# it, it imports nothing of Onhook, and the two share only the pipe that is described below.
-"""eSpeak NG behind a pipe: reads jobs from standard input, writes answers to standard output.
+# it, it imports nothing of Onhook, and the two share only the messages that are described below.
+"""eSpeak NG in a process: reads jobs from standard input, writes answers to standard output.
 
     espeak.py DIRECTORY ALARM_S MAX_SPEECH_S
 
@@ -137,8 +137,8 @@ def _write(stream: BinaryIO, message: bytes) -> None:
 def main() -> None:
     """Answer jobs until there is no input."""
     directory, alarm_s, max_speech_s = sys.argv[1:]
-    # Whoever ends the server ends this through the pipe; a signal to the group must not cut a message.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # Whoever ends the server ends this through the socket; a signal to all must not cut a message.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))

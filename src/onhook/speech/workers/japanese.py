@@ -1,4 +1,4 @@
-"""Open JTalk behind a pipe; see `loop`.
+"""Open JTalk in a process of its own; see `loop`.
 
     python -m onhook.speech.workers.japanese ALARM_S
 

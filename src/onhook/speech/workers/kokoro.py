@@ -1,4 +1,4 @@
-"""Kokoro behind a pipe; see `loop`.
+"""Kokoro in a process of its own; see `loop`.
 
     python -m onhook.speech.workers.kokoro VECTORS ALARM_S
 

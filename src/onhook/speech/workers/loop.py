@@ -1,8 +1,9 @@
 """What worker programs have in common, but for that of the formant engine, which shares no code.
 
 A message is four bytes of length (big endian) and as many bytes: jobs on standard input, answers on
-standard output. The first message is an answer without a job: the worker is ready. The process ends when
-its input does, and is ended by the kernel when a job takes too long, whoever is left to notice.
+standard output; both may be one socket. The first message is an answer without a job: the worker is ready.
+The process ends when its input does, and is ended by the kernel when a job takes too long, whoever is left
+to notice.
 """
 
 import os
@@ -20,8 +21,8 @@ _STANDARD_ERROR = 2
 
 def serve(load: Callable[[], Callable[[bytes], bytes]], alarm_s: float) -> None:
     """Answer jobs with what `load` gives until there is no input. A job may take `alarm_s` seconds."""
-    # Whoever ends the server ends this through the pipe; a signal to the group must not cut a message.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # Whoever ends the server ends this through its socket; a signal to all must not cut a message.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     output = _own_output()
     answer = load()

@@ -1,4 +1,4 @@
-"""The voices of one plugin behind a pipe; see `loop`.
+"""The voices of one plugin in a process; see `loop`.
 
     python -m onhook.speech.workers.plugin PLUGIN ALARM_S
 

@@ -4,13 +4,14 @@ A worker says `+` once it is ready, and answers each job with `+` and the result
 reason that does not repeat the text.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from queue import LifoQueue
 from threading import Lock
 from typing import Final
 
 import structlog
 
+from onhook.processes.workers import Starter
 from onhook.speech.errors import (
     CannotConvertText,
     EngineUnavailable,
@@ -27,25 +28,27 @@ START_S: Final = 10.0
 
 
 class WorkerPool:
-    """Workers that `command` starts. Methods block, from several threads at once; `close` it.
+    """Workers of one program. Methods block, from several threads at once; `close` it.
 
-    `environment` is what workers see of ours: nothing, unless it says so.
+    `arguments` is asked for those of the program before each start, and may raise `EngineUnavailable`.
     """
 
     def __init__(
         self,
-        command: Callable[[], Sequence[str]],
+        starter: Starter,
+        program: str,
+        arguments: Callable[[], Sequence[str]],
         *,
         workers: int,
         job_s: float,
         start_s: float = START_S,
-        environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._command = command
+        self._starter = starter
+        self._program = program
+        self._arguments = arguments
         self._workers = workers
         self._job_s = job_s
         self._start_s = start_s
-        self._environment = environment
         self._idle: LifoQueue[WorkerProcess | None] = LifoQueue()
         for _ in range(workers):
             self._idle.put(None)
@@ -110,8 +113,9 @@ class WorkerPool:
             if worker.alive():
                 return worker
             worker.close()
+        arguments = self._arguments()
         try:
-            worker = WorkerProcess(self._command(), self._environment)
+            worker = WorkerProcess(self._starter.start(self._program, *arguments))
         except OSError as error:
             raise EngineUnavailable(f"A speech worker cannot be started: {error}.") from error
         try:

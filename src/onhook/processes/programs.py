@@ -1,0 +1,97 @@
+"""The programs that do work for the server: how each is started, and what it sees of us."""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_PACKAGE: Final = Path(__file__).absolute().parents[1]
+_LOCALE: Final = {"LC_ALL": "C.UTF-8"}
+_SETTINGS: Final = "ONHOOK_"
+
+_NUMBER: Final = r"[0-9]+(\.[0-9]+)?"
+_PATH: Final = r"/[^\0]*"
+_ENTRY_POINT: Final = r"[^\0]+"
+
+Environment = Callable[[Mapping[str, str]], dict[str, str]]
+"""What a program gets of our environment."""
+
+
+def nothing(_ours: Mapping[str, str]) -> dict[str, str]:
+    """A locale alone."""
+    return dict(_LOCALE)
+
+
+def everything(ours: Mapping[str, str]) -> dict[str, str]:
+    """Ours, with its settings and keys: for programs that the operator brings."""
+    return {**ours, **_LOCALE}
+
+
+def without_settings(ours: Mapping[str, str]) -> dict[str, str]:
+    """Ours without our settings, which may be secret, and with the way to this package."""
+    kept = {name: value for name, value in ours.items() if not name.startswith(_SETTINGS)}
+    ways = filter(None, ours.get("PYTHONPATH", "").split(os.pathsep))
+    path = os.pathsep.join([str(_PACKAGE.parent), *map(os.path.abspath, ways)])
+    return {**kept, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that answers through one socket, which is its standard input and output.
+
+    `start` is how its command begins; `arguments` has a regular expression for each that follows.
+    """
+
+    role: str
+    """What it is called in `onhook status`."""
+    start: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    environment: Environment = nothing
+
+    def command(self, arguments: Sequence[str]) -> list[str]:
+        """The whole command. Raises `ValueError` for arguments that it does not take."""
+        if len(arguments) != len(self.arguments):
+            raise ValueError(f"it takes {len(self.arguments)} arguments, not {len(arguments)}")
+        for place, (form, argument) in enumerate(zip(self.arguments, arguments, strict=True), 1):
+            if not re.fullmatch(form, argument, re.DOTALL):
+                raise ValueError(f"it does not take {argument!r} as argument {place}")
+        return [*self.start, *arguments]
+
+
+def _module(name: str) -> tuple[str, ...]:
+    return (sys.executable, "-P", "-m", name)
+
+
+PROGRAMS: Final[Mapping[str, Program]] = {
+    # An interpreter that sees no package: the program is under another license, and shares no code with us.
+    "espeak": Program(
+        "speech",
+        (sys.executable, "-I", "-S", str(_PACKAGE / "speech" / "workers" / "espeak.py")),
+        arguments=(_PATH, _NUMBER, _NUMBER),
+    ),
+    "japanese": Program("speech", _module("onhook.speech.workers.japanese"), arguments=(_NUMBER,)),
+    "kokoro": Program(
+        "speech", _module("onhook.speech.workers.kokoro"), arguments=(_PATH, _NUMBER)
+    ),
+    "plugin": Program(
+        "speech",
+        _module("onhook.speech.workers.plugin"),
+        arguments=(_ENTRY_POINT, _NUMBER),
+        environment=everything,
+    ),
+    "decoder": Program(
+        "decoder",
+        _module("onhook.speech.downloads.decoding_child"),
+        arguments=(_NUMBER, _NUMBER),
+        environment=without_settings,
+    ),
+    "encoder": Program(
+        "encoder",
+        _module("onhook.calls.recordings.encoder_child"),
+        environment=without_settings,
+    ),
+}
+"""By name. Whoever asks for a worker names one of these, and nothing else can be started."""
