@@ -271,3 +271,18 @@ def test_a_response_is_hardly_longer_than_its_request(defect: str) -> None:
     except BadRequest as error:
         answer = bad_request(error, SOURCE, "t")
     assert 12_000 < len(answer) < len(many) + 200
+
+
+async def test_a_trusted_peers_message_that_is_too_large_is_told_of_once_a_minute() -> None:
+    large = VALID.encode().replace(b"\r\n\r\n", b"\r\nX-Long: " + b"x" * 46_000 + b"\r\n\r\n")
+    with capture_logs() as logs:
+        async with line() as on:
+            for _ in range(3):
+                on.peer.send(large)
+            await on.peer.quiet()
+        async with line(trusted_peers=()) as on:
+            on.peer.send(large)
+            on.peer.send(on.peer.text("OPTIONS"))
+            await on.peer.status(403)
+    told = [each for each in logs if each["event"] == "sip_message_too_large"]
+    assert [(each["peer"], each["most"]) for each in told] == [("127.0.0.1", MAX_DATAGRAM_BYTES)]

@@ -38,6 +38,21 @@ async def test_an_offer_of_a_family_that_is_not_served() -> None:
         assert on.owners == []
 
 
+MAPPED = SDP.replace("IP4 192.0.2.9\r\nt", "IP6 ::ffff:127.0.0.1\r\nt")
+
+
+async def test_an_ipv4_address_that_is_written_as_ipv6_wants_a_server_that_has_ipv6() -> None:
+    """Its answer would say IP4, to a phone that said IP6."""
+    async with line() as on:
+        Caller(on.peer).invite(body=MAPPED)
+        assert (await on.peer.status(488))["Warning"].startswith("301 ")
+        assert on.owners == []
+    async with line(sends_audio_to=both) as on:
+        await Caller(on.peer).established(body=MAPPED)
+        assert on.owner.call.offer is not None
+        assert on.owner.call.offer.ip == "127.0.0.1"
+
+
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 async def test_audio_does_not_move_to_the_other_family(method: str) -> None:
     async with line(answer_by_ipv6, sends_audio_to=both) as on:

@@ -1,13 +1,15 @@
 """Calls that a process left behind are ended by the next one, at the phone that still has them."""
 
+import asyncio
 import json
 from dataclasses import replace
 
 import pytest
 
 from onhook.phone import DialogRecord, IncomingCall, SipCause
+from onhook.phone.message import Address, TcpAddress
 from onhook.phone.pending import PendingInvite
-from phone.peer import Caller, Line, Message, Peer, answer_at_once, line
+from phone.peer import PATIENCE_S, Caller, Line, Message, Peer, answer_at_once, line
 
 
 def ring(call: IncomingCall) -> None:
@@ -231,3 +233,37 @@ async def test_no_probe_before_the_ack_and_after_the_end() -> None:
         assert not on.owner.call.probe(heard.append)
         await on.peer.quiet()
         assert heard == []
+
+
+@pytest.mark.parametrize(
+    ("destination", "why"),
+    [
+        (("2001:db8::1", 5060), "no listener of ours has the family of its address"),
+        (TcpAddress("127.0.0.1", 1), "no connection: Connection refused"),
+    ],
+    ids=["no listener", "no connection"],
+)
+async def test_a_bye_that_cannot_be_sent_is_said_to_be_so(destination: Address, why: str) -> None:
+    async with line() as before:
+        caller = Caller(before.peer)
+        await caller.established()
+        record = replace(stored(before.owner.call), destination=destination)
+    async with line() as after:
+        told: asyncio.Queue[SipCause] = asyncio.Queue()
+        after.endpoint.hangup_orphan(record, told.put_nowait)
+        if not isinstance(destination, TcpAddress):
+            after.clock.advance(33)
+        assert await asyncio.wait_for(told.get(), PATIENCE_S) == SipCause(503, None, why)
+
+
+async def test_a_bye_that_nobody_answers_was_sent() -> None:
+    async with line() as before:
+        caller = Caller(before.peer)
+        await caller.established()
+        record = stored(before.owner.call)
+    async with line() as after:
+        told: list[SipCause] = []
+        after.endpoint.hangup_orphan(replace(record, destination=after.peer.address), told.append)
+        await after.peer.request("BYE")
+        after.clock.advance(33)
+        assert told == [SipCause(408)]

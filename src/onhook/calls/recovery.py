@@ -209,7 +209,8 @@ class PhoneRecovery:
         dialog = left.record
 
         def hung_up(cause: SipCause) -> None:
-            log.info("orphan_hung_up", session=record.session, status=cause.status)
+            why = {"why": cause.text} if cause.text else {}
+            log.info("orphan_hung_up", session=record.session, status=cause.status, **why)
             on_done()
 
         def hang_up() -> None:

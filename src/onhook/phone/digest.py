@@ -22,6 +22,9 @@ MAX_REALMS = 4
 _MAX_SAID = 40
 """Characters of a challenge that are repeated in a reason."""
 
+_UNREADABLE = "its challenge cannot be read"
+_NO_NONCE = "its challenge has no realm or no nonce"
+
 _HEADERS = {
     401: ("www-authenticate", "Authorization"),
     407: ("proxy-authenticate", "Proxy-Authorization"),
@@ -78,6 +81,8 @@ class Authenticator:
         self._sessions: dict[tuple[int, str], _Session] = {}
         self.refusal = ""
         """Why the last challenge was not answered: a clause about the peer, empty if it was."""
+        self.garbled = False
+        """Whether that is because nobody could read it; the next one may be better."""
 
     def take(self, response: Response, tried: Sequence[int]) -> bool:
         """Read a 401 or 407; whether to send the request once more. If not, `refusal` says why.
@@ -86,7 +91,7 @@ class Authenticator:
         kind says that the credentials are wrong, unless only their nonce was too old, or another realm
         asks now.
         """
-        self.refusal = ""
+        self.refusal, self.garbled = "", False
         if response.status not in _HEADERS:
             return False
         asked = read_challenges(response.headers.get(_HEADERS[response.status][0], ()))
@@ -94,7 +99,7 @@ class Authenticator:
         if not self._username:
             self.refusal = "it asks for credentials, and there is no user name"
         elif not asked.answerable:
-            self.refusal = asked.why
+            self.refusal, self.garbled = asked.why, asked.garbled
         elif len(tried) >= MAX_TRIES:
             self.refusal = "it challenges every answer"
         elif response.status in tried and not any(
@@ -147,10 +152,11 @@ class Authenticator:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a response asks for: the best challenge of each realm that can be answered; without one, `why`
-    none can, a clause about whoever asks."""
+    none can, a clause about whoever asks, and whether it is because none could be read."""
 
     answerable: tuple[DigestChallenge, ...]
     why: str = ""
+    garbled: bool = False
 
 
 def read_challenges(lines: Sequence[str]) -> Asked:
@@ -165,7 +171,7 @@ def read_challenges(lines: Sequence[str]) -> Asked:
         held = best.get(challenge.realm)
         if (held is None and len(best) < MAX_REALMS) or (held and challenge.rank < held.rank):
             best[challenge.realm] = challenge
-    return Asked(tuple(best.values()), why or "its challenge cannot be read")
+    return Asked(tuple(best.values()), why or _UNREADABLE, why in ("", _NO_NONCE))
 
 
 def fields_of(credentials: str) -> dict[str, str]:
@@ -200,7 +206,7 @@ def _challenge(scheme: str, fields: dict[str, str]) -> DigestChallenge | str:
     if scheme.lower() != "digest":
         return f"it asks for the scheme {_said(scheme)}, and we have Digest"
     if "realm" not in fields or not fields.get("nonce"):
-        return "its challenge has no realm or no nonce"
+        return _NO_NONCE
     if algorithm not in _HASHES:
         return f"it asks for the algorithm {_said(algorithm)}, and we have {' and '.join(_HASHES)}"
     if "qop" in fields and "auth" not in words:

@@ -347,6 +347,8 @@ class IncomingCall(Leg):
         """An offer of audio that can be sent to; raises `SdpError`."""
         srtp = self.origin.trunk.srtp if self.origin.trunk is not None else "prefer"
         offer = sdp.parse_first(body, known, srtp)
-        if not self._signalling.sends_audio_to(offer.media.ip):
+        # Who says IPv6 wants an answer that does, also where it maps an address of IPv4 (RFC 4291 2.5.5.2).
+        reached = "::1" if offer.media.said_ipv6 else offer.media.ip
+        if not self._signalling.sends_audio_to(reached):
             raise UnsupportedAddress("media address is of a family that is not served")
         return offer

@@ -31,6 +31,9 @@ class OrphanSignalling(Protocol):
 
     requests: OwnRequests
 
+    def unreached_because(self, peer: Address) -> str:
+        """Why what is sent to `peer` cannot arrive; empty if it may."""
+
     def sent_by(self, peer: Address) -> str:
         """Our host and port as `peer` can reach them."""
 
@@ -61,12 +64,17 @@ class Orphan:
                 following = replace(record, next_cseq=record.next_cseq + 1)
                 self.hang_up(following, (*tried, final.status))
             else:
-                self.ended(cause_of_response(final))
+                self.ended(self._cause_of(final, record.destination))
 
         headers: HeaderLines = (TEMPORARY_FAILURE.header, *self._headers)
         if self._authenticator:
             headers = (*headers, *self._authenticator.headers("BYE", record.request_uri))
         self.signalling.requests.within(record, "BYE", headers, done)
+
+    def _cause_of(self, final: Response | None, destination: Address) -> SipCause:
+        """How the BYE was answered: 503 if it was not sent, and why; the call may go on at the phone."""
+        why = "" if final is not None else self.signalling.unreached_because(destination)
+        return SipCause(503, None, why) if why else cause_of_response(final)
 
     def withdraw(self, servers: tuple[Address, ...]) -> None:
         """Cancel the INVITE and those that may have followed it, at each of these servers of its trunk."""
@@ -135,7 +143,8 @@ class _CancelledInvite:
 
     def unanswered(self, reached: bool) -> None:
         """The CANCEL was too late, or nobody is there."""
-        self._nothing(408 if reached else 503)
+        why = self._orphan.signalling.unreached_because(self._sent.destination)
+        self._nothing(408 if reached and not why else 503, why)
 
     def _cancelled(self, final: Response | None) -> None:
         if final is None or final.status < 300:
@@ -144,10 +153,10 @@ class _CancelledInvite:
             self._transaction.terminate()
         self._nothing(final.status)
 
-    def _nothing(self, status: int) -> None:
+    def _nothing(self, status: int, why: str = "") -> None:
         if not self._told:
             self._told = True
-            self._orphan.nothing(SipCause(status))
+            self._orphan.nothing(SipCause(status, None, why))
 
     def _answered(self, response: Response) -> None:
         tag = response.to_tag

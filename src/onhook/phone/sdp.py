@@ -77,7 +77,8 @@ class RemoteMedia:
     codecs that are not under their static ones. `rtcp` is where it takes RTCP, None for the port above
     that of the audio (RFC 3605); `rtcp_mux` that it takes it on the port of the audio (RFC 5761), and
     `comfort_noise` that it knows RFC 3389. `cryptos` are the keys that it offers (RFC 4568), as far as they
-    can be used, and `srtp` those that were agreed: None in the clear.
+    can be used, and `srtp` those that were agreed: None in the clear. `said_ipv6`: an address of IPv4 was
+    written as one of IPv6.
     """
 
     ip: str
@@ -93,6 +94,7 @@ class RemoteMedia:
     comfort_noise: bool = False
     cryptos: tuple[Crypto, ...] = ()
     srtp: Agreed | None = None
+    said_ipv6: bool = False
 
     @property
     def payload_type(self) -> int:
@@ -275,7 +277,8 @@ def _audio(
     types = _codecs(numbers, encodings)
     if not types:
         raise NoCommonCodec("neither PCMU nor PCMA offered")
-    ip = _address(section.connection or session.connection, addresses)
+    connection = section.connection or session.connection
+    ip = _address(connection, addresses)
     return RemoteMedia(
         ip=ip,
         port=port,
@@ -290,6 +293,7 @@ def _audio(
         comfort_noise=COMFORT_NOISE in numbers
         and encodings.get(COMFORT_NOISE, "CN/8000") == "CN/8000",
         cryptos=cryptos,
+        said_ipv6=connection.split()[1] == "IP6" and ip != NOBODY and not is_ipv6(ip),
     )  # fmt: skip
 
 

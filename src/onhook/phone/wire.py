@@ -28,9 +28,10 @@ from onhook.phone.echo import readable_via
 from onhook.phone.errors import BadRequest, Unanswerable
 from onhook.phone.flows import CallFlows, KeptFlows
 from onhook.phone.layer import TransactionLayer
-from onhook.phone.message import Address, Request, parse
+from onhook.phone.message import MAX_DATAGRAM_BYTES, Address, Request, parse
 from onhook.phone.nat.public_address import OutsideView
 from onhook.phone.neighbours import Neighbours
+from onhook.phone.once_a_minute import OnceAMinute
 from onhook.phone.reply import bad_request
 from onhook.phone.requests import OwnRequests
 from onhook.phone.routing import return_address
@@ -45,6 +46,10 @@ log = structlog.get_logger()
 
 OnMessage = Callable[[str, bytes, Address], None]
 """Sees every message: "in" or "out", the bytes, the peer's address. For traces; must be quick."""
+
+_SHORTER = (
+    "It is dropped. Let its sender leave out headers, codecs or candidates that nobody needs here."
+)
 
 _METHODS = frozenset((
     "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "REGISTER",
@@ -84,6 +89,7 @@ class MessagePath(ABC):
         self.call_flows = CallFlows(self.flows)
         """Those that stay open though no call needs them."""
         self._counters: Counter[str] = Counter()
+        self._too_large = OnceAMinute()
         self.requests = OwnRequests(lambda: self.transactions, self._send, self.sent_by, user_agent)
         """What we ask of peers, and where that leaves from."""
 
@@ -196,6 +202,14 @@ class MessagePath(ABC):
         """Why a peer could not be reached, in words for an operator."""
         return self._tcp.failure_of(peer) or "no connection"
 
+    def unreached_because(self, peer: Address) -> str:
+        """Why what is sent to a numeric address cannot arrive, as far as we know; empty if it may."""
+        if isinstance(peer, TcpAddress):
+            return self._tcp.failure_of(peer)
+        return {None: "no listener of ours has the family of its address", 1: "no route"}.get(
+            self.rank(peer[0]), ""
+        )
+
     # Messages.
 
     def _received(self, data: bytes, source: Address) -> None:
@@ -212,6 +226,8 @@ class MessagePath(ABC):
         if len(data) <= 4 and not data.strip(b"\r\n\x00"):
             self._counters["keepalives"] += 1  # RFC 5626 4.4.1
             return
+        if len(data) > MAX_DATAGRAM_BYTES:
+            self._tell_too_large(source[0])
         try:
             message = parse(data, source)
         except BadRequest as error:
@@ -227,6 +243,10 @@ class MessagePath(ABC):
             method = message.method if message.method in _METHODS else "other"
             self._counters["requests." + method] += 1
         self._layer.receive(message)
+
+    def _tell_too_large(self, host: str) -> None:
+        if self._neighbours.trusts(host) and self._too_large.is_news(host):
+            log.info("sip_message_too_large", peer=host, most=MAX_DATAGRAM_BYTES, hint=_SHORTER)
 
     def _send(self, data: bytes, destination: Address) -> None:
         if self.on_message is not None:

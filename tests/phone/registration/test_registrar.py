@@ -25,12 +25,14 @@ USER = "o1"
 @dataclass
 class Listener:
     told: list[tuple[str, Any]] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
 
     def registered(self, answer: Answer) -> None:
         self.told.append(("registered", answer))
 
     def not_registered(self, answer: Answer) -> None:
         self.told.append(("failed", answer.status))
+        self.hints.append(answer.hint)
 
     def gone(self) -> None:
         self.told.append(("gone", None))
@@ -158,6 +160,25 @@ async def test_a_wrong_password_is_tried_once_and_then_seldom() -> None:
         it.on.clock.advance(1)
         again = await it.asked()
         assert again.all("Authorization") == []
+
+
+@pytest.mark.parametrize(
+    "garbled", ["WWW-Authenticate: ???", "WWW-Authenticate: Digest realm=carrier", "X-Nothing: 1"]
+)
+async def test_a_challenge_that_nobody_can_read_is_asked_for_again_soon(garbled: str) -> None:
+    """A registrar that starts, or a proxy before it that does; not the fault of our password."""
+    async with registering() as it:
+        for wait_s in (4, 8, 16):
+            await it.answer(await it.asked(), 401, garbled)
+            it.on.clock.advance(wait_s - 0.1)
+            await it.peer.quiet()
+            it.on.clock.advance(0.1)
+        again = await it.asked()
+        assert "its challenge" in it.listener.hints[-1]
+        assert "asked again" in it.listener.hints[-1]
+        await it.answer(again, 401, challenge("MD5", "n1"))
+        await it.grant(await it.asked())
+        assert it.listener.names == ["failed"] * 3 + ["registered"]
 
 
 async def test_a_registrar_in_trouble_says_when_to_come_back() -> None:

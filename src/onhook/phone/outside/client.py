@@ -59,7 +59,7 @@ class Outcome:
     """What came of a request: the response, and who gave it in what time; None if nobody did.
 
     `unanswered` says why its challenge was not answered, `unreached` why there was no connection: clauses
-    about the peer, or empty.
+    about the peer, or empty. `garbled`: nobody could read the challenge.
     """
 
     response: Response | None
@@ -67,6 +67,7 @@ class Outcome:
     round_trip_s: float = 0.0
     unanswered: str = ""
     unreached: str = ""
+    garbled: bool = False
 
     @property
     def status(self) -> int:
@@ -144,9 +145,9 @@ class TrunkClient:
         )
 
     @property
-    def refusal(self) -> str:
-        """Why the last challenge is not answered; empty if it is."""
-        return self._authenticator.refusal
+    def unanswered(self) -> tuple[str, bool]:
+        """Why the last challenge is not answered, empty if it is; and whether it could not be read."""
+        return self._authenticator.refusal, self._authenticator.garbled
 
     def take_challenge(self, response: Response, tried: Sequence[int]) -> bool:
         """Whether the request is to be sent once more, with credentials."""
@@ -265,7 +266,8 @@ class _Asking:
         elif self._client.take_challenge(response, tried):
             self._send(address, (*tried, response.status))
         else:
-            self._end(Outcome(response, address, round_trip_s, self._client.refusal))
+            unanswered, garbled = self._client.unanswered
+            self._end(Outcome(response, address, round_trip_s, unanswered, garbled=garbled))
 
     def _end(self, outcome: Outcome) -> None:
         self.over()

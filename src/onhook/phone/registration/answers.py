@@ -31,8 +31,11 @@ class Binding:
     expires_s: int | None
 
 
-def answer_of(response: Response | None, user: str, asked_s: int) -> Answer:
-    """What came of a REGISTER for the Contact with this user part that asked for `asked_s`.
+def answer_of(
+    response: Response | None, user: str, asked_s: int, *, garbled: bool = False
+) -> Answer:
+    """What came of a REGISTER for the Contact with this user part that asked for `asked_s`; `garbled` if it
+    is a challenge that cannot be read.
 
     A registrar that does not list our Contact, because it writes another one or none at all, is believed what
     it says for all of them: RFC 3261 10.2.4 wants it listed, and gateways leave it out.
@@ -42,7 +45,8 @@ def answer_of(response: Response | None, user: str, asked_s: int) -> Answer:
     if response.status == 423:
         return TooBrief(_seconds(response.first("min-expires")) or 0)
     if response.status >= 300:
-        return Refused(response.status, float(_seconds(response.first("retry-after")) or 0))
+        wait_s = float(_seconds(response.first("retry-after")) or 0)
+        return Refused(response.status, wait_s, garbled)
     ours = [binding.expires_s for binding in bindings(response) if binding.user == user]
     said = next((seconds for seconds in ours if seconds is not None), None)
     if said is None:
@@ -107,9 +111,12 @@ def service_route(response: Response) -> tuple[str, ...]:
     return tuple(values) if fits and all(value.isprintable() for value in values) else ()
 
 
-def why(status: int, reason: str = "") -> str:
+def why(status: int, reason: str = "", *, garbled: bool = False) -> str:
     """What a failed registration means, and what to do; `status` 0 is no answer. `reason` is a clause, if
-    one is known: why its challenge was not answered, or why there was no connection."""
+    one is known: why its challenge was not answered, or why there was no connection. `garbled`: because
+    that cannot be read."""
+    if garbled:
+        return f"The registrar wants to know us, and {reason}. {_TROUBLE}"
     if status in (401, 407):
         return f"The registrar wants to know us, and {reason or 'asks again'}: {_CREDENTIALS}"
     if status == 0 and reason:
@@ -119,10 +126,11 @@ def why(status: int, reason: str = "") -> str:
     if 300 <= status < 400:
         return "It sends us elsewhere, and redirections are not followed: set --proxy to where it points."
     if status >= 500:
-        return "The registrar is in trouble; it is asked again, less and less often."
+        return f"The registrar is in trouble. {_TROUBLE}"
     return "The registrar refuses the request itself; its operator can say which rule of theirs it broke."
 
 
+_TROUBLE = "It is asked again, less and less often."
 _CREDENTIALS = (
     "see 'onhook trunk set --username --auth-user', and the variable ONHOOK_TRUNK_PASSWORD."
 )

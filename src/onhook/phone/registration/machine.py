@@ -64,10 +64,12 @@ class TooBrief:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Any other final response; `retry_after_s` is its Retry-After, 0 without one."""
+    """Any other final response; `retry_after_s` is its Retry-After, 0 without one. `garbled`: it asks for
+    credentials in a way that nobody can read, so what it makes of them is not known."""
 
     status: int
     retry_after_s: float = 0.0
+    garbled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,15 +213,23 @@ def _too_brief(was: Registration, event: Event, now_s: float, chance: float) -> 
 
 def _refused(was: Registration, event: Event, now_s: float, chance: float) -> Step:
     assert isinstance(event, Refused)
-    return _failed(was, event.retry_after_s, now_s, chance, status=event.status)
+    slow = event.status in _SLOWLY and not event.garbled
+    return _failed(was, event.retry_after_s, now_s, chance, status=event.status, slow=slow)
 
 
 def _unanswered(was: Registration, event: Event, now_s: float, chance: float) -> Step:
     return _failed(was, 0.0, now_s, chance, status=0)
 
 
-def _failed(was: Registration, asked_s: float, now_s: float, chance: float, *, status: int) -> Step:
-    slow = status in _SLOWLY
+def _failed(
+    was: Registration,
+    asked_s: float,
+    now_s: float,
+    chance: float,
+    *,
+    status: int,
+    slow: bool = False,
+) -> Step:
     failures = was.failures + 1
     delay_s = retry_after_s(failures, chance, slow=slow, asked_s=asked_s)
     waiting = replace(was, state=RegistrationState.WAITING, failures=failures)

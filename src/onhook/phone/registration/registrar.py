@@ -157,7 +157,8 @@ class TrunkRegistration:
 
     def _answered(self, outcome: Outcome, asked_s: int) -> None:
         self._last = outcome
-        self._happens(answer_of(outcome.response, self.user, asked_s))
+        answer = answer_of(outcome.response, self.user, asked_s, garbled=outcome.garbled)
+        self._happens(answer)
         granted = self.state is RegistrationState.REGISTERED
         if granted and outcome.response is not None and outcome.address is not None:
             self.address = outcome.address
@@ -194,7 +195,8 @@ class TrunkRegistration:
         return Answer(last.status, last.round_trip_s, seen_as=seen)
 
     def _failure(self, status: int, retry_s: float) -> Answer:
-        hint = why(status, self._last.unanswered or self._last.unreached)
+        reason = self._last.unanswered or self._last.unreached
+        hint = why(status, reason, garbled=self._last.garbled)
         return Answer(status, self._last.round_trip_s, hint, retry_s)
 
     def _stop_timer(self) -> None:
