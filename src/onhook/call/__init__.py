@@ -47,7 +47,6 @@ from onhook.call.events import (
     Untold,
 )
 from onhook.call.model import Call, Limits, State
-from onhook.call.notification import Notification
 from onhook.call.table import TABLE, arrive, dial, last_contacts, step
 from onhook.call.work import Job, Over, Then, Turn, Work
 from onhook.call.work_events import (
@@ -60,6 +59,7 @@ from onhook.call.work_events import (
     PeerRang,
     Played,
 )
+from onhook.notification import Notification
 
 __all__ = [
     "TABLE",

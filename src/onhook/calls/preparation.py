@@ -10,7 +10,6 @@ from onhook.blocks import BlockRequest, Refused
 from onhook.calls.speaking import NOTHING, PreparedMessage
 from onhook.media.prompt import Prompt
 from onhook.message import Fetch, Message
-from onhook.notify.client import WebClient
 from onhook.notify.errors import (
     DownloadError,
     DownloadFailed,
@@ -20,6 +19,7 @@ from onhook.notify.errors import (
     UnableToResolve,
     Unreachable,
 )
+from onhook.notify.late_client import Downloader
 from onhook.notify.reachability import Reachability
 from onhook.notify.slots import Slots
 from onhook.speech import fetch
@@ -168,7 +168,7 @@ def download_slots(
 class CheckedFetcher:
     """Downloads for speech, through the module that decides which addresses may be called."""
 
-    def __init__(self, client: WebClient) -> None:
+    def __init__(self, client: Downloader) -> None:
         self._client = client
 
     async def fetch(

@@ -23,9 +23,10 @@ from yarl import URL
 from onhook.notify.addresses import IPAddress
 from onhook.notify.downloads import CONDITIONS, receive, subset
 from onhook.notify.errors import AddressRefused, DownloadFailed, DownloadRefused
+from onhook.notify.failures import TRANSPORT_ERRORS, describe
 from onhook.notify.message import USER_AGENT
 from onhook.notify.redirects import MAX_REDIRECTS, next_url
-from onhook.notify.replies import TRANSPORT_ERRORS, DownloadedFile, PostResult, describe
+from onhook.notify.replies import DownloadedFile, PostResult
 from onhook.notify.resolver import AddressResolver
 from onhook.notify.schedule import parse_http_date, parse_retry_after
 from onhook.notify.wire import MAX_HEADER_BYTES, BoundedConnector

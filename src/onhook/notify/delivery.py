@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from onhook.call import Notification
+from onhook.notification import Notification
 from onhook.notify.attempt import Attempt, AttemptOutcome
 from onhook.notify.errors import SecretUnusable
 from onhook.notify.message import HttpMessage, build

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_plus, urlencode
 
 from onhook import __version__
-from onhook.call import Notification
+from onhook.notification import Notification
 from onhook.notify.signatures import AppSecrets, hoiio_signature, webhook_headers
 from onhook.urls import UnusableUrl, UrlRefused, WebUrl
 

@@ -32,7 +32,7 @@ from typing import Protocol
 
 import structlog
 
-from onhook.call import Notification
+from onhook.notification import Notification
 from onhook.notify.attempt import UNTRIED, Attempt, AttemptOutcome, DeliveryProgress
 from onhook.notify.delivery import AttemptPlan, Delivery, Poster, Result, SecretsOf
 from onhook.notify.schedule import RetrySchedule

@@ -49,6 +49,7 @@ from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
 from onhook.notify.errors import CaFileUnusable
+from onhook.notify.late_client import LateClient
 from onhook.notify.outbox import Outbox
 from onhook.notify.reachability import Reachability
 from onhook.notify.resolver import AddressResolver
@@ -302,6 +303,8 @@ class Server:
         resolver = AddressResolver(AddressPolicy(settings.allowed_networks))
         stack.callback(resolver.close)
         client = await stack.enter_async_context(WebClient(resolver, tls))
+        late = LateClient(resolver, tls)
+        stack.push_async_callback(late.close)
         outbox = Outbox(
             Attempts(store, self._metrics.attempt),
             client,
@@ -315,7 +318,7 @@ class Server:
             )
         except DirectoryUnusable as error:
             raise StartError(f"The setting --voices-dir cannot be used: {error}") from error
-        renderer, files = make_renderer(settings, client, catalogue, starter=self._starter)
+        renderer, files = make_renderer(settings, late, catalogue, starter=self._starter)
         stack.push_async_callback(renderer.close)
         self._warm_voices = lambda: _in_background(stack, _warm(renderer, files))
         preparation = Preparation(Reachability(resolver, tls), renderer, settings.prepare_s)

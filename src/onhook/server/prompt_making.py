@@ -5,7 +5,7 @@ from typing import Final
 
 from onhook.calls.preparation import CheckedFetcher, download_slots
 from onhook.media.prompt import Prompt
-from onhook.notify.client import WebClient
+from onhook.notify.late_client import Downloader
 from onhook.processes.workers import Starter
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.settings import Settings
@@ -30,7 +30,7 @@ def prompt_directory(data: Path) -> Path:
 
 def make_renderer(
     settings: Settings,
-    client: WebClient,
+    client: Downloader,
     catalogue: Catalogue,
     *,
     starter: Starter | None = None,
