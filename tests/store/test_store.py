@@ -77,6 +77,21 @@ async def test_writes_of_many_calls_share_a_transaction(store: Store) -> None:
     assert len(await store.undelivered("me")) == 500
 
 
+async def test_the_undelivered_can_be_read_part_by_part(store: Store) -> None:
+    await store.add_application(APPLICATION)
+    for session in ("S1", "S2", "s0", "Z"):
+        told = tuple(notification(session, number) for number in range(3))
+        await store.submit(Writes(calls=(call(session),), notifications=told))
+    whole = list(await store.undelivered("me"))
+    assert len(whole) == 12
+    parts, after = [], ("", -1)
+    while part := await store.undelivered("me", after=after, limit=5):
+        parts.append(list(part))
+        after = (part[-1].session, part[-1].sequence)
+    assert [len(part) for part in parts] == [5, 5, 2]
+    assert [one for part in parts for one in part] == whole
+
+
 async def test_a_later_state_of_a_call_wins_within_one_transaction(store: Store) -> None:
     await store.add_application(APPLICATION)
     states = ["ringing", "running", "closing", "ended"]

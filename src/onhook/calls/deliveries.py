@@ -1,7 +1,7 @@
 """Between the outbox and the store: how far deliveries have come, and which are wanted once more."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +22,9 @@ log = structlog.get_logger()
 
 LOOK_S = 1.0
 """How often the store is asked for notifications that an operator wants sent once more."""
+
+_TOGETHER = 200
+"""So many notifications are read at a time: few enough to hold up nothing else."""
 
 
 class Attempts:
@@ -66,6 +69,26 @@ def progress_of(stored: StoredNotification) -> DeliveryProgress:
         scheduled=stored.scheduled,
         not_before=_seconds(stored.not_before_ms) or 0.0,
     )
+
+
+async def undelivered(
+    store: Store, owner: str
+) -> AsyncIterator[Sequence[tuple[Notification, DeliveryProgress]]]:
+    """What a worker has not delivered, part by part, as notify.Undelivered; a database that is away is waited
+    for."""
+    after = ("", -1)
+    while True:
+        try:
+            part = await store.undelivered(owner, after=after, limit=_TOGETHER)
+        except (StoreError, SQLAlchemyError) as error:
+            log.warning("undelivered_not_read", error=type(error).__name__)
+            await asyncio.sleep(LOOK_S)
+            continue
+        if part:
+            yield [(stored, progress_of(stored)) for stored in part]
+        if len(part) < _TOGETHER:
+            return
+        after = (part[-1].session, part[-1].sequence)
 
 
 async def hand_over_replays(

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Delete, Table, Update, insert, select, text
+from sqlalchemy import Connection, Delete, Table, Update, insert, select, text, tuple_
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -149,17 +149,22 @@ class Store:
         table = schema.calls
         return await self._one(CallRecord, select(table).where(table.c.session == session))
 
-    async def undelivered(self, owner: str) -> Sequence[StoredNotification]:
+    async def undelivered(
+        self, owner: str, *, after: tuple[str, int] = ("", -1), limit: int | None = None
+    ) -> Sequence[StoredNotification]:
         """Notifications of a worker's calls that are neither delivered nor given up.
 
-        Those of a session are in their order.
+        Those of a session are in their order. ``limit`` is how many at the most, from the one that comes
+        behind ``after``, a session and a sequence.
         """
         table, calls = schema.notifications, schema.calls
+        place = tuple_(table.c.session, table.c.sequence)
         statement = (
             select(table)
             .join(calls, calls.c.session == table.c.session)
-            .where(table.c.state == "pending", calls.c.owner == owner)
+            .where(table.c.state == "pending", calls.c.owner == owner, place > after)
             .order_by(table.c.session, table.c.sequence)
+            .limit(limit)
         )
         return await self._all(StoredNotification, statement)
 

@@ -1,0 +1,104 @@
+"""A link between the switch and the process that delivers: messages over a pair of connected sockets.
+
+What is sent waits for the other side, up to a bound: a side that reads no more is given up, as if it had
+died, and finds out when it goes on. Nothing is lost by that: the disk has everything that is undelivered.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Final, cast
+
+import structlog
+
+from onhook.notify.handover import BrokenMessage, Frames, Message, encode
+
+log = structlog.get_logger()
+
+SEND_AHEAD_BYTES: Final = 1024 * 1024
+"""Beyond it `drained` waits."""
+
+MOST_WAITING_BYTES: Final = 32 * 1024 * 1024
+"""Beyond it the other side is given up."""
+
+
+class Link(asyncio.Protocol):
+    """One end. `hear` is called with every message, `lost` once: when the other side is gone, or given up."""
+
+    def __init__(self, hear: Callable[[Message], None], lost: Callable[[], None]) -> None:
+        self._hear = hear
+        self._lost = lost
+        self._frames = Frames()
+        self._transport: asyncio.Transport | None = None
+        self._room: asyncio.Future[None] | None = None
+        """Set while more is on its way than `SEND_AHEAD_BYTES`."""
+
+    async def open(self, end: socket.socket) -> None:
+        """Begin to hear, over a connected AF_UNIX stream socket, which is the link's from now on."""
+        end.setblocking(False)
+        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=end)
+
+    def send(self, message: Message) -> None:
+        """Send it after what was sent before; nothing happens while the link is not open."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        # The loop hands all that is written in one of its turns to the kernel at once.
+        transport.write(encode(message))
+        if self._room is not None and transport.get_write_buffer_size() > MOST_WAITING_BYTES:
+            log.error("link_given_up", waiting_bytes=transport.get_write_buffer_size())
+            transport.abort()
+
+    async def drained(self) -> None:
+        """Return once there is room for more, or the link is lost."""
+        if self._room is not None:
+            await asyncio.shield(self._room)
+
+    def close(self) -> None:
+        """End it, without `lost`: what was sent still arrives."""
+        self._lost = _nobody
+        self._hear = _unheard
+        if self._transport is not None:
+            self._transport.close()
+        self.resume_writing()
+
+    # asyncio.Protocol ---------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio: it can be used."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self._transport.set_write_buffer_limits(high=SEND_AHEAD_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        """Asyncio: a part of the stream."""
+        try:
+            for message in self._frames.feed(data):
+                self._hear(message)
+        except BrokenMessage as error:
+            log.error("link_broken", reason=str(error))
+            if self._transport is not None:
+                self._transport.abort()
+
+    def pause_writing(self) -> None:
+        """Asyncio: enough is on its way."""
+        self._room = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """Asyncio: most of it has left."""
+        room, self._room = self._room, None
+        if room is not None:
+            room.set_result(None)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Asyncio: the other side is gone."""
+        self._transport = None
+        self.resume_writing()
+        self._lost()
+
+
+def _nobody() -> None:
+    """Nothing is to be done any more."""
+
+
+def _unheard(_: Message) -> None:
+    """Whatever is still said."""

@@ -1,0 +1,206 @@
+"""The switch's side of deliveries: an outbox whose work another process does.
+
+    the process is started, or started anew: take() -> handed over from the disk -> open -> gone: take() again
+
+What is committed while there is no such process waits on the disk; what is committed while the disk is read
+is sent after it. So whatever becomes of that process, notifications of one session leave in their order, and
+none is forgotten. Attempts that were told of but are not yet written are waited for before the disk is read.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from onhook.notification import Notification
+from onhook.notify.attempt import UNTRIED, DeliveryProgress
+from onhook.notify.delivery import SecretsOf
+from onhook.notify.handover import (
+    Barred,
+    Deliver,
+    Drain,
+    Drained,
+    Message,
+    Recorded,
+    Resume,
+    SecretsFound,
+    SecretsWanted,
+    Tried,
+)
+from onhook.notify.link import Link
+from onhook.notify.outbox import OutboxStore
+
+log = structlog.get_logger()
+
+MOST_MEANWHILE: Final = 20_000
+"""So many may be committed while the disk is read for a process that has just started."""
+
+_ANSWER_S = 0.5  # beyond the deadline of a drain
+
+
+class Undelivered(Protocol):
+    """Reads what is undelivered."""
+
+    def __call__(self) -> AsyncIterator[Sequence[tuple[Notification, DeliveryProgress]]]:
+        """All of it, part by part, those of one session in their order; waits for a store that is away."""
+        ...
+
+
+class RemoteOutbox:
+    """Has the surface of `Outbox`. Use it on one event loop."""
+
+    def __init__(self, store: OutboxStore, secrets_of: SecretsOf, undelivered: Undelivered) -> None:
+        self._store = store
+        self._secrets_of = secrets_of
+        self._undelivered = undelivered
+        self.on_barred: Callable[[Notification], None] = lambda _: None
+        """Hears of a notification whose address may not be called, at its first attempt."""
+        self._link: Link | None = None
+        self._attending: asyncio.Task[None] | None = None
+        self._meanwhile: list[Deliver] | None = None
+        """What was committed while the disk is read; None when it is not."""
+        self._recording: set[asyncio.Task[None]] = set()
+        self._answering: set[asyncio.Task[None]] = set()
+        self._begun = asyncio.Event()
+        self._drain_by: float | None = None  # loop time; set once the last round has begun
+        self._drained: asyncio.Future[int] | None = None
+        self._closed = False
+
+    def take(self, end: socket.socket) -> None:
+        """A process that delivers has started, or started anew: it has the other end of this socket."""
+        if self._closed:
+            end.close()
+            return
+        self._let_go()
+        link = Link(self._hear, lambda: self._lose(link))
+        self._link, self._meanwhile = link, []
+        self._attending = asyncio.create_task(self._attend(link, end))
+        self._attending.add_done_callback(lambda task: self._attended(link, task))
+
+    def resume(self) -> None:
+        """From now on the disk may be read: what an earlier process left behind is settled there."""
+        self._begun.set()
+
+    def deliver(self, notification: Notification, progress: DeliveryProgress = UNTRIED) -> None:
+        """Take a notification that is on disk; after `drain` or `close` it is left there."""
+        if self._closed:
+            log.info("notification_left_for_next_start", notification=notification.notification_id)
+        elif self._link is not None:
+            self._pass_on(self._link, Deliver(notification, progress))
+
+    async def drain(self, deadline_s: float) -> int | None:
+        """Have what is waiting attempted once, then stop; returns how many were not delivered.
+
+        None if that is not known, since there was no process to say it in time.
+        """
+        loop = asyncio.get_running_loop()
+        self._drain_by = loop.time() + deadline_s
+        self._drained = loop.create_future()
+        if self._link is not None and self._meanwhile is None:
+            self._link.send(Drain(deadline_s))
+        left: int | None = None
+        try:
+            async with asyncio.timeout(deadline_s + _ANSWER_S):
+                left = await self._drained
+        except TimeoutError:
+            log.warning("outbox_not_drained")
+        await self.close()
+        return left
+
+    async def close(self) -> None:
+        """Stop at once; attempts that were told of are still written."""
+        self._closed = True
+        self._let_go()
+        await asyncio.gather(*self._recording, return_exceptions=True)
+
+    # The process comes and goes ------------------------------------------------------------------
+
+    async def _attend(self, link: Link, end: socket.socket) -> None:
+        await link.open(end)
+        await self._begun.wait()
+        # What is told of is written before the disk is read, so that it is not done twice.
+        await asyncio.gather(*self._recording, return_exceptions=True)
+        sent: set[str] = set()
+        async for part in self._undelivered():
+            link.send(Resume(tuple(Deliver(*one) for one in part), last=False))
+            sent.update(notification.notification_id for notification, _ in part)
+            await link.drained()
+        link.send(Resume())
+        meanwhile, self._meanwhile = self._meanwhile or [], None
+        for one in meanwhile:
+            if one.notification.notification_id not in sent:
+                link.send(one)
+        if self._drain_by is not None:
+            link.send(Drain(max(0.0, self._drain_by - asyncio.get_running_loop().time())))
+
+    def _attended(self, link: Link, task: "asyncio.Task[None]") -> None:
+        """A fault of ours: the process is to offer itself again."""
+        if not task.cancelled() and task.exception() is not None and link is self._link:
+            log.error("deliveries_not_handed_over", exc_info=task.exception())
+            self._let_go()
+
+    def _pass_on(self, link: Link, one: Deliver) -> None:
+        if self._meanwhile is None:
+            link.send(one)
+            return
+        self._meanwhile.append(one)
+        if len(self._meanwhile) > MOST_MEANWHILE:
+            log.error("deliveries_stand_still", committed_meanwhile=len(self._meanwhile))
+            self._let_go()
+
+    def _lose(self, link: Link) -> None:
+        if link is self._link:
+            log.warning("deliveries_lost")
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Whoever had the other end reads that this is over. The disk has what it had not delivered."""
+        link, self._link, self._meanwhile = self._link, None, None
+        if link is not None:
+            link.close()
+        for task in (self._attending, *self._answering):
+            if task is not None:
+                task.cancel()
+        self._attending = None
+
+    # What the process says -----------------------------------------------------------------------
+
+    def _hear(self, message: Message) -> None:
+        link = self._link
+        assert link is not None  # a link that was let go hears nothing
+        match message:
+            case Tried():
+                _keep(self._recording, self._record(link, message))
+            case SecretsWanted():
+                _keep(self._answering, self._answer(link, message.app_id))
+            case Barred():
+                self.on_barred(message.notification)
+            case Drained() if self._drained is not None and not self._drained.done():
+                self._drained.set_result(message.undelivered)
+
+    async def _record(self, link: Link, tried: Tried) -> None:
+        """Written even if the process dies meanwhile: the attempt was made."""
+        error: str | None = None
+        try:
+            await self._store.record_attempt(
+                tried.notification_id, tried.attempt, tried.outcome, tried.next_at
+            )
+        except Exception as failure:  # noqa: BLE001  # the process is told, and asks again
+            error = type(failure).__name__
+            log.warning("attempt_not_recorded", notification=tried.notification_id, error=error)
+        link.send(Recorded(tried.notification_id, error))
+
+    async def _answer(self, link: Link, app_id: str) -> None:
+        try:
+            answer = SecretsFound(app_id, await self._secrets_of(app_id))
+        except Exception as failure:  # noqa: BLE001  # the process is told, and asks again
+            answer = SecretsFound(app_id, None, type(failure).__name__)
+        link.send(answer)
+
+
+def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) -> None:
+    task = asyncio.get_running_loop().create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
