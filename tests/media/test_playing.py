@@ -223,15 +223,18 @@ async def test_many_more_prompts_than_the_ring_has_room_for(peer: RtpPeer, ear: 
     plane.close()
 
 
+@pytest.mark.parametrize("recorded", [False, True])
 @pytest.mark.parametrize("known", [False, True])
 async def test_a_truncated_prompt_file_costs_frames_and_nothing_else(
-    plane: MediaPlane, stream: Stream, ear: Ear, tmp_path: Path, known: bool
+    plane: MediaPlane, stream: Stream, ear: Ear, tmp_path: Path, known: bool, recorded: bool
 ) -> None:
-    """Whether that was before the plane mapped it or after."""
+    """Whether that was before the plane mapped it or after, and whether or not it is recorded too."""
     prompt = Prompt.write(tmp_path, "ef" * 32, np.ones(1600, np.int16))
     if known:
         stream.play([prompt], ear.on_played)
         await ear.until_played()
+    if recorded:
+        stream.record(os.open(tmp_path / "recording", os.O_CREAT | os.O_WRONLY), lambda _: None)
     os.truncate(tmp_path / ("ef" * 32 + ".g711"), 0)
     with structlog.testing.capture_logs() as logs:
         stream.play([prompt], ear.on_played)

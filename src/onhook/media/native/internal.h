@@ -57,7 +57,7 @@ enum {
     SLOTS = PLANE_FRAME_MS,
     SAMPLES_PER_TICK = 8,
     RTP_MAX_BYTES = 1500,
-    AHEAD_FRAMES = 8,         /* read at once of what is to be encrypted */
+    AHEAD_FRAMES = 8,         /* read at once of what is to be encrypted or recorded */
     RECEIVE_BATCH = 8,        /* packets taken of a call in a round: 8 times the normal rate */
     PENDING_DIGITS = 32,
     READY_BATCH = 256,           /* joined calls read in a tick */

@@ -165,7 +165,7 @@ void release_keys(struct plane *p, struct call *call)
     release_key_of(p, &call->srtp.old_receive);
 }
 
-/* ---- What is encrypted is read first ------------------------------------------------------ */
+/* ---- What is encrypted or recorded is read first ------------------------------------------------------ */
 
 /* By way of the kernel: a prompt file that was cut short is an error of pwrite(), and would be a SIGBUS to us. */
 static void read_ahead(struct plane *p, struct call *call, const struct segment *segment)

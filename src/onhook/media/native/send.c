@@ -47,8 +47,8 @@ static bool seal(struct call *call, struct iovec parts[2], uint8_t *sealed)
 }
 
 /* The payload goes to the kernel from where it lies: no copy, and a prompt file that was cut short
- * behind our back is an EFAULT here where touching it would be a SIGBUS. What is encrypted was
- * made readable() before. */
+ * behind our back is an EFAULT here where touching it would be a SIGBUS. What is encrypted or recorded
+ * is what next_frame() read before. */
 bool send_packet(struct call *call, const struct outgoing *packet)
 {
     uint8_t header[RTP_HEADER_BYTES] = {0x80};
@@ -203,7 +203,7 @@ void send_frame(struct plane *p, struct call *call)
     } else {
         const uint8_t *frames = segment->frames[law_of(call->payload_type)];
         const uint8_t *frame = frames + (size_t)segment->sent * PLANE_FRAME_BYTES;
-        if (call->srtp.on && !call->on_hold)
+        if ((call->srtp.on || call->recorder.count) && !call->on_hold)
             frame = next_frame(p, call, segment);
         transmit_frame(p, call, frame);
         segment->sent++;
