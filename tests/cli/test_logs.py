@@ -8,7 +8,7 @@ import pytest
 import structlog
 from structlog.typing import EventDict
 
-from onhook.cli.logs import ALIKE, AT_ONCE, WITHIN_S, Spared
+from onhook.cli.logs import ALIKE, AT_ONCE, MAX_PEERS, ONE_PEERS_S, WITHIN_S, Spared
 
 LIBRARIES = """
 import asyncio, logging, warnings
@@ -81,3 +81,33 @@ def test_events_of_calls_and_requests_are_all_written() -> None:
     assert len(found) == 1000
     assert sum("exc_info" in line for line in found) == AT_ONCE
     assert found[-1]["traceback"] == "left out"
+
+
+def test_the_same_of_the_same_peer_is_told_once_a_minute_with_a_count() -> None:
+    spared = Spared(clock := Time())
+    refused: dict[str, object] = {
+        "event": "sip_invite_refused", "peer": "192.0.2.1", "status": 488, "why": "neither PCMU nor PCMA",
+    }  # fmt: skip
+    assert len(passed(spared, 1000, **refused, sip_call_id="a")) == 1
+    assert len(passed(spared, 1000, **{**refused, "peer": "192.0.2.2"})) == 1
+    assert len(passed(spared, 1000, **{**refused, "status": 415, "why": ""})) == 1
+    clock.now_s += ONE_PEERS_S - 0.1
+    assert passed(spared, 1, **refused) == []
+    clock.now_s += 0.1
+    (again,) = passed(spared, 2, **refused)
+    assert again["left_out"] == 1000
+    clock.now_s += ONE_PEERS_S
+    (again,) = passed(spared, 1, **refused)
+    assert again["left_out"] == 1
+
+
+def test_many_peers_and_reasons_are_bounded_too() -> None:
+    spared = Spared(clock := Time())
+    told = 0
+    for number in range(10 * MAX_PEERS):  # reasons that nobody foresaw
+        told += len(passed(spared, 1, event="sip_invite_refused", peer="p", status=400, why=number))
+    assert told == AT_ONCE
+    assert len(spared._of_peers) == MAX_PEERS
+    clock.now_s += WITHIN_S
+    (again,) = passed(spared, 1, event="sip_invite_refused", peer="p", status=400, why="new")
+    assert again["left_out"] == 10 * MAX_PEERS - AT_ONCE

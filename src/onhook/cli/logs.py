@@ -2,13 +2,14 @@
 
 Whoever calls and whoever connects decides how often something is logged. Most events belong to a call or
 to a request, and are each of interest. Of the others, which say the same time and again, and of the
-tracebacks of any, so many are written in a while; the next one says how many were left out.
+tracebacks of any, so many are written in a while; the next one says how many were left out. Of those that are
+one peer's doing, the same is said of it once a minute.
 """
 
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TextIO, cast
 
 import structlog
@@ -19,7 +20,6 @@ ALIKE = frozenset(
         "call_refused",
         "name_lookup_failed",
         "number_lookup_failed",
-        "sip_invite_refused",
         "sip_message_failed",
         "sip_on_call_failed",
         "sip_registration_refused",
@@ -28,9 +28,16 @@ ALIKE = frozenset(
 )
 """Events of which one is like the next, and a flood is a flood of somebody else's making."""
 
+ONE_PEERS: Mapping[str, tuple[str, ...]] = {"sip_invite_refused": ("peer", "status", "why")}
+"""Events that a peer of ours can cause as often as it likes, and which fields say that one is as the last."""
+
 AT_ONCE = 20
 WITHIN_S = 10.0
-"""So many lines of an event that is one of `ALIKE`, and so many tracebacks of any, in so long."""
+"""So many lines of an event of `ALIKE` or `ONE_PEERS`, and so many tracebacks of any, in so long."""
+ONE_PEERS_S = 60.0
+"""The same of the same peer is written once in so long."""
+MAX_PEERS = 1024
+"""So many peers, with what is said of them, are remembered; then that of the longest ago is forgotten."""
 
 
 def configure_logs(*, private: bool = False) -> None:
@@ -82,22 +89,39 @@ class Spared:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._windows: dict[str, _Window] = {}
+        self._of_peers: dict[tuple[object, ...], _Window] = {}
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Structlog: one event. Raises DropEvent for one too many."""
         name = str(event["event"])
-        if name not in ALIKE and not event.get("exc_info"):
+        whole = name in ALIKE or name in ONE_PEERS
+        if not whole and not event.get("exc_info"):
             return event
+        same = self._same_of_peer(name, event)
         # There are as many windows as there are names of events in the source.
         left_out = self._windows.setdefault(name, _Window()).take(self._clock())
-        if left_out is None and name in ALIKE:
+        if left_out is None and whole:
             raise structlog.DropEvent
         if left_out is None:
             del event["exc_info"]
             event["traceback"] = "left out"
-        elif left_out:
-            event["left_out"] = left_out
+        elif left_out + same:
+            event["left_out"] = left_out + same
         return event
+
+    def _same_of_peer(self, name: str, event: EventDict) -> int:
+        """How often the same was said of a peer, and left out, since it was written; DropEvent if it was
+        written a moment ago."""
+        if name not in ONE_PEERS:
+            return 0
+        key = (name, *(event.get(field) for field in ONE_PEERS[name]))
+        window = self._of_peers.setdefault(key, _Window(1, ONE_PEERS_S))
+        if len(self._of_peers) > MAX_PEERS:
+            del self._of_peers[next(iter(self._of_peers))]
+        left_out = window.take(self._clock())
+        if left_out is None:
+            raise structlog.DropEvent
+        return left_out
 
 
 class _SparedLibraries(logging.Filter):
@@ -117,17 +141,18 @@ class _SparedLibraries(logging.Filter):
 
 
 class _Window:
-    """Counts what was let through since it began."""
+    """Counts what was let through since it began: so much at once, and then nothing for so long."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = AT_ONCE, within_s: float = WITHIN_S) -> None:
+        self._at_once, self._within_s = at_once, within_s
         self._began_s = float("-inf")
         self._count = self._left_out = 0
 
     def take(self, now_s: float) -> int | None:
         """How many were left out before this one; None if it is to be left out itself."""
-        if now_s - self._began_s >= WITHIN_S:
+        if now_s - self._began_s >= self._within_s:
             self._began_s, self._count = now_s, 0
-        if self._count >= AT_ONCE:
+        if self._count >= self._at_once:
             self._left_out += 1
             return None
         self._count += 1
