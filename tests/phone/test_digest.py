@@ -54,6 +54,54 @@ def test_the_examples_of_rfc_7616(algorithm: str, expected: str) -> None:
     assert 'opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"' in value
 
 
+def test_the_example_of_rfc_7616_for_sha_512_256() -> None:
+    """3.9.2, as erratum 4897 has it: what is printed there is SHA-512, cut off."""
+    asked = (
+        'Digest realm="api@example.org", qop="auth", algorithm=SHA-512-256, '
+        'nonce="5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK", '
+        'opaque="HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDnsOS", charset=UTF-8, userhash=true'
+    )
+    authenticator = Authenticator(
+        "J\u00e4s\u00f8n Doe",
+        "Secret, or not?",
+        lambda: "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v",
+    )
+    assert authenticator.take(challenged(401, asked), ())
+    ((_, value),) = authenticator.headers("GET", "/doe.json")
+    expected = "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5"
+    assert f'response="{expected}"' in value
+    assert "algorithm=SHA-512-256" in value
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "name"), [("MD5", "md5"), ("SHA-256", "sha256"), ("SHA-512-256", "sha512_256")]
+)
+def test_a_session_has_a_key_of_the_nonces_that_it_began_with(algorithm: str, name: str) -> None:
+    """RFC 7616 3.4.2; the names are as little sensitive to capitals as they come."""
+    given = iter("abcdef")
+
+    def digest(text: str) -> str:
+        return hashlib.new(name, text.encode()).hexdigest()
+
+    authenticator = Authenticator("u", "p", lambda: next(given))
+    asked = f'Digest realm="r", nonce="n", qop="auth", algorithm={algorithm}-SESS'
+    assert authenticator.take(challenged(401, asked), ())
+    key = digest(f"{digest('u:r:p')}:n:a")
+    for count in (1, 2):
+        ((_, value),) = authenticator.headers("BYE", "sip:x")
+        expected = digest(f"{key}:n:0000000{count}:a:auth:{digest('BYE:sip:x')}")
+        assert f'response="{expected}"' in value
+        assert f"algorithm={algorithm}-sess" in value
+        assert 'cnonce="a"' in value
+
+
+def test_a_session_without_qop_is_none() -> None:
+    authenticator = Authenticator("u", "p")
+    asked = 'Digest realm="r", nonce="n", algorithm=MD5-sess'
+    assert not authenticator.take(challenged(401, asked), ())
+    assert "MD5-SESS without a qop" in authenticator.refusal
+
+
 def test_the_example_of_rfc_2069_without_qop() -> None:
     line = 'Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093"'
     value = answer(line, password="CircleOfLife")

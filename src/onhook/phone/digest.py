@@ -1,7 +1,8 @@
 """Digest authentication towards a trunk (RFC 3261 22, RFC 7616, RFC 8760). Pure but for `secrets`.
 
-MD5 and SHA-256, the latter wherever it is offered; `qop=auth`, or none as in RFC 2069. Of every realm that
-asks (RFC 3261 22.3) the best challenge is answered. What cannot be answered is said: `Authenticator.refusal`.
+SHA-256, SHA-512-256 and MD5, and the `-sess` variants of each; `qop=auth`, or for those without `-sess` none
+as in RFC 2069. Of every realm that asks (RFC 3261 22.3) the best challenge is answered. What cannot be
+answered is said: `Authenticator.refusal`.
 """
 
 import hashlib
@@ -31,9 +32,13 @@ _HEADERS = {
 }
 _HASHES: dict[str, Callable[[bytes], str]] = {
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
+    "SHA-512-256": lambda data: hashlib.new("sha512_256", data).hexdigest(),
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
 }
-"""The better one first."""
+"""The better one first; SHA-512-256 is the one to fall back upon (RFC 7616 3.2)."""
+_SESS = "-sess"
+_ALGORITHMS = {name.upper(): name for hashed in _HASHES for name in (hashed, hashed + _SESS)}
+"""As they are written, by what they are in capitals; the better one first. One with `-sess` is as good."""
 _FIELD = re.compile(
     r'[\s,]*(?:(?P<scheme>[A-Za-z0-9!#$%&\'*+.^_`|~-]+)[ \t]+)?'
     r'(?P<name>[A-Za-z0-9!#$%&\'*+.^_`|~-]+)[ \t]*=[ \t]*'
@@ -48,6 +53,7 @@ class DigestChallenge:
     realm: str
     nonce: str
     algorithm: str
+    """As RFC 7616 writes it."""
     named: bool
     """Whether it names its algorithm; if not, neither does the answer."""
     opaque: str | None
@@ -57,12 +63,19 @@ class DigestChallenge:
     @property
     def rank(self) -> int:
         """0 for the best algorithm."""
-        return list(_HASHES).index(self.algorithm)
+        return list(_ALGORITHMS.values()).index(self.algorithm)
+
+    @property
+    def is_of_session(self) -> bool:
+        """Whether the nonces that a session begins with go into its key (RFC 7616 3.4.2)."""
+        return self.algorithm.endswith(_SESS)
 
 
 @dataclass(slots=True)
 class _Session:
     challenge: DigestChallenge
+    cnonce: str
+    """Ours of the first answer, of which the key of a session is made."""
     count: int = 0
 
 
@@ -116,7 +129,7 @@ class Authenticator:
         of_this_kind = [key for key in self._sessions if key[0] == status]
         for key in of_this_kind[: 1 - MAX_REALMS]:
             del self._sessions[key]
-        self._sessions[status, challenge.realm] = _Session(challenge)
+        self._sessions[status, challenge.realm] = _Session(challenge, self._cnonce())
 
     def headers(self, method: str, uri: str) -> HeaderLines:
         """The headers for the next request: one for each kind of challenge and realm that was taken."""
@@ -135,11 +148,15 @@ class Authenticator:
             "uri": _quoted(uri),
         }
         nonce = challenge.nonce
+        secret = _hash(challenge, f"{self._username}:{challenge.realm}:{self._password}")
+        if challenge.is_of_session:
+            secret = _hash(challenge, f"{secret}:{nonce}:{session.cnonce}")
         if challenge.qop:
-            count, cnonce = f"{session.count:08x}", self._cnonce()
+            # One and the same for a session: some servers make its key of what the last request says.
+            cnonce = session.cnonce if challenge.is_of_session else self._cnonce()
+            count = f"{session.count:08x}"
             fields |= {"qop": "auth", "nc": count, "cnonce": _quoted(cnonce)}
             nonce = f"{nonce}:{count}:{cnonce}:auth"
-        secret = _hash(challenge, f"{self._username}:{challenge.realm}:{self._password}")
         request = _hash(challenge, f"{method}:{uri}")
         fields["response"] = _quoted(_hash(challenge, f"{secret}:{nonce}:{request}"))
         if challenge.named:
@@ -207,14 +224,16 @@ def _challenge(scheme: str, fields: dict[str, str]) -> DigestChallenge | str:
         return f"it asks for the scheme {_said(scheme)}, and we have Digest"
     if "realm" not in fields or not fields.get("nonce"):
         return _NO_NONCE
-    if algorithm not in _HASHES:
-        return f"it asks for the algorithm {_said(algorithm)}, and we have {' and '.join(_HASHES)}"
+    if algorithm not in _ALGORITHMS:
+        return f"it asks for the algorithm {_said(algorithm)}, and we have {', '.join(_HASHES)}"
     if "qop" in fields and "auth" not in words:
         return f"it asks for qop {_said(fields['qop'])}, and we have auth"
+    if "qop" not in fields and algorithm.endswith(_SESS.upper()):
+        return f"it asks for the algorithm {_said(algorithm)} without a qop, which says nothing of our nonce"
     return DigestChallenge(
         realm=fields["realm"],
         nonce=fields["nonce"],
-        algorithm=algorithm,
+        algorithm=_ALGORITHMS[algorithm],
         named="algorithm" in fields,
         opaque=fields.get("opaque"),
         qop="qop" in fields,
@@ -228,7 +247,7 @@ def _said(word: str) -> str:
 
 def _hash(challenge: DigestChallenge, text: str) -> str:
     data = text.encode("utf-8", "surrogateescape")
-    return _HASHES[challenge.algorithm](data)
+    return _HASHES[challenge.algorithm.removesuffix(_SESS)](data)
 
 
 def _quoted(text: str) -> str:

@@ -41,12 +41,15 @@ def expected_response(given: dict[str, str], password: str, method: str, body: b
 
     KeyError for a parameter that is missing, or an algorithm that is unknown.
     """
-    name = _HASHES[given.get("algorithm", "MD5").upper()]
+    algorithm = given.get("algorithm", "MD5").upper()
+    name = _HASHES[algorithm.removesuffix("-SESS")]
 
     def digest(text: str) -> str:
         return hashlib.new(name, text.encode()).hexdigest()
 
     secret = digest(f"{given['username']}:{given['realm']}:{password}")
+    if algorithm.endswith("-SESS"):
+        secret = digest(f"{secret}:{given['nonce']}:{given['cnonce']}")
     qop = given.get("qop")
     request = f"{method}:{given['uri']}"
     if qop == "auth-int":
@@ -74,7 +77,9 @@ class Challenge:
     """The nonces given out, each with the highest nc used."""
 
     def __post_init__(self) -> None:
-        if unknown := set(self.algorithms) - set(_HASHES):
+        if unknown := {
+            each for each in self.algorithms if each.removesuffix("-sess") not in _HASHES
+        }:
             raise ValueError(f"no digest algorithm: {', '.join(sorted(unknown))}")
         if self.status not in ASKED_IN:
             raise ValueError("a challenge is a 401 or a 407")

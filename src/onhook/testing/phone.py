@@ -278,7 +278,8 @@ class Phone:
     ) -> Challenge:
         """Take only INVITEs that authenticate themselves, like a trunk (RFC 3261 22).
 
-        algorithms: MD5, SHA-256, SHA-512-256, in order of preference; a header line each.
+        algorithms: MD5, SHA-256, SHA-512-256, each also with -sess, in order of preference; a header
+            line each.
         status: 401 or 407. Ask twice, once with each, for an INVITE that has to prove both.
         qop: what is offered: "auth", "auth-int", "auth,auth-int", or "" for none.
         stale: call so many correct answers stale before one is taken (RFC 7616 3.3).

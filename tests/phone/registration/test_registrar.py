@@ -110,7 +110,9 @@ def proves(request: Message, nonce: str) -> bool:
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+@pytest.mark.parametrize(
+    "algorithm", ["MD5", "SHA-256", "SHA-512-256", "MD5-sess", "SHA-256-sess", "SHA-512-256-sess"]
+)
 async def test_it_registers_refreshes_and_takes_back(transport: str, algorithm: str) -> None:
     async with registering(transport, from_domain="carrier.example") as it:
         first = await it.asked(600)
