@@ -31,6 +31,23 @@ def start() -> Iterator[Callable[..., Onhook]]:
         one.close()
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Callable[..., Onhook]]:
+    """Servers with settings of their own, one of each for all tests of a module: none may end it, or ask
+    what is in its log of others."""
+    started: dict[frozenset[tuple[str, str]], Onhook] = {}
+
+    def the_one(**settings: str) -> Onhook:
+        which = frozenset(settings.items())
+        if which not in started:
+            started[which] = Onhook(settings)
+        return started[which]
+
+    yield the_one
+    for one in started.values():
+        one.close()
+
+
 @pytest.fixture
 def again() -> Iterator[Callable[[Onhook], Onhook]]:
     """Starts a server on the data directory of one that was killed."""

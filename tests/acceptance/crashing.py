@@ -109,6 +109,33 @@ async def kill(server: Onhook) -> None:
     await server.stopped()
 
 
+class Phoenix:
+    """A server that one test after the other kills, and that rises again where it was.
+
+    Its settings, data directory and ports stay, so that a test costs one start and not two.
+    """
+
+    def __init__(self, **settings: str) -> None:
+        self.server = Onhook(
+            {
+                "http": f"127.0.0.1:{free_port()}",
+                "sip": f"127.0.0.1:{free_port()}",
+                "retry_schedule": "0.2",
+                **settings,
+            }
+        )
+
+    def risen(self) -> Onhook:
+        """The server, which is started if the test before this one left none."""
+        return self.server if self.server.process.poll() is None else self.again()
+
+    def again(self, _: Onhook | None = None) -> Onhook:
+        """The next server, after a :func:`kill`."""
+        self.server.close()
+        self.server = Onhook(self.server.settings, self.server.data)
+        return self.server
+
+
 async def the_end(receiver: Receiver, session: str) -> Notification:
     """The terminal notification; one before it may come again, if the kill came before its record."""
     return await receiver.next(session=session, call_state="ended", timeout_s=30)

@@ -125,8 +125,8 @@ class Victim:
 
 
 @pytest.fixture
-async def victim(start: Callable[..., Onhook], receiver: Receiver, phone: Phone) -> Victim:
-    return await Victim.of(start(prepare_s="20", ringing_s="180"), receiver, phone)
+async def victim(shared: Callable[..., Onhook], receiver: Receiver, phone: Phone) -> Victim:
+    return await Victim.of(shared(prepare_s="20", ringing_s="180"), receiver, phone)
 
 
 def peak_bytes(pid: int) -> int:

@@ -4,14 +4,13 @@ import asyncio
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from acceptance.asking import OK
 from acceptance.harness import Customer, Onhook
+from acceptance.test_operator_commands import command
 from onhook.cli import trunks
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -53,14 +52,9 @@ async def customer(guarded: Onhook) -> AsyncIterator[Customer]:
         yield await Customer.make(guarded, receiver, phone)
 
 
-def shown(server: Onhook, session: str) -> dict[str, object]:
+async def shown(server: Onhook, session: str) -> dict[str, object]:
     """What ``onhook calls show`` says of a call."""
-    command = [sys.executable, "-m", "onhook", "calls", "show", session, "--json"]
-    printed = subprocess.run(
-        [*command, "--data", str(server.data)], check=True, capture_output=True, text=True
-    )
-    found: dict[str, object] = json.loads(printed.stdout)
-    return found
+    return dict(json.loads(await command(server, "calls", "show", session, "--json")))
 
 
 @pytest.mark.parametrize("host", [CARRIER, LISTED])
@@ -76,7 +70,7 @@ async def test_a_call_from_a_trunks_address_is_taken_and_told_by_its_name(
         assert (await call.ended()).how is How.REJECTED
         last = await customer.receiver.next(session=told["session"], ivr_block="hangup")
         assert last["trunk"] == "carrier"
-    assert shown(customer.server, told["session"])["trunk"] == "carrier"
+    assert (await shown(customer.server, told["session"]))["trunk"] == "carrier"
 
 
 async def test_each_trunk_says_in_its_own_way_who_calls_whom(customer: Customer) -> None:

@@ -5,21 +5,28 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from acceptance.asking import rows
-from acceptance.crashing import CrashRig, kill, terminal_ids, the_end
+from acceptance.crashing import CrashRig, Phoenix, kill, terminal_ids, the_end
 from acceptance.files import LONG, FileServer
-from acceptance.harness import READY_S, Customer, Onhook, free_port
+from acceptance.harness import READY_S, Customer, Onhook
 from calls import stored_dialogs as dialogs
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 
 KILLS = 8
+
+
+@pytest.fixture(scope="module")
+def phoenix() -> Iterator[Phoenix]:
+    one = Phoenix()
+    yield one
+    one.server.close()
 
 
 @pytest.mark.slow
@@ -69,15 +76,14 @@ async def test_a_call_that_was_playing_is_hung_up_billed_and_told_of(
 
 
 async def test_a_call_that_was_ringing_is_rejected(
-    start: Callable[..., Onhook], again: Callable[[Onhook], Onhook],
-    receiver: Receiver, phone: Phone,
-) -> None:  # fmt: skip
-    server = start()
+    phoenix: Phoenix, receiver: Receiver, phone: Phone
+) -> None:
+    server = phoenix.risen()
     customer = await Customer.make(server, receiver, phone)
     call, told = await customer.call()
     await call.ringing()
     await kill(server)
-    await asyncio.to_thread(again, server)
+    await asyncio.to_thread(phoenix.again)
     ended = await call.ended()
     assert (ended.how, ended.code) == (How.REJECTED, 480)
     last = await the_end(receiver, told["session"])
@@ -85,12 +91,9 @@ async def test_a_call_that_was_ringing_is_rejected(
 
 
 async def test_a_call_on_its_way_out_keeps_its_own_end(
-    start: Callable[..., Onhook],
-    again: Callable[[Onhook], Onhook],
-    receiver: Receiver,
-    phone: Phone,
+    phoenix: Phoenix, receiver: Receiver, phone: Phone
 ) -> None:
-    server = start()
+    server = phoenix.risen()
     customer = await Customer.make(server, receiver, phone)
     call, told = await customer.call(answer_bye=False)
     await customer.hangup(told["session"], msg="Good bye.", notify_url=receiver.url("/end"))
@@ -101,7 +104,7 @@ async def test_a_call_on_its_way_out_keeps_its_own_end(
             await asyncio.sleep(0.01)
     end = found[0][1:]
     await kill(server)
-    await asyncio.to_thread(again, server)
+    await asyncio.to_thread(phoenix.again)
     last = await the_end(receiver, told["session"])
     assert (last["ended_by"], last["cause"]) == ("application", "hangup")
     assert rows(server, query, told["session"]) == [("ended", *end)]
@@ -109,11 +112,10 @@ async def test_a_call_on_its_way_out_keeps_its_own_end(
 
 
 async def test_an_answer_that_was_not_recorded_is_taken_back(
-    start: Callable[..., Onhook], again: Callable[[Onhook], Onhook],
-    receiver: Receiver, phone: Phone, files: FileServer,
-) -> None:  # fmt: skip
+    phoenix: Phoenix, receiver: Receiver, phone: Phone, files: FileServer
+) -> None:
     """The 200 left, and the process died before that was on disk: the record still says ringing."""
-    server = start()
+    server = phoenix.risen()
     customer = await Customer.make(server, receiver, phone)
     call, told = await customer.call()
     query = "SELECT * FROM calls WHERE session = ?"
@@ -126,25 +128,24 @@ async def test_an_answer_that_was_not_recorded_is_taken_back(
         marks = ",".join("?" * len(ringing))
         database.execute(f"REPLACE INTO calls VALUES ({marks})", ringing)
     database.close()
-    await asyncio.to_thread(again, server)
+    await asyncio.to_thread(phoenix.again)
     assert (await call.ended()).how is How.BYE_RECEIVED
     last = await the_end(receiver, told["session"])
     assert (last["cause"], last["debit"]) == ("crash", "0.000")
 
 
 async def test_the_receiver_is_told_once_however_often_the_process_dies(
-    start: Callable[..., Onhook], again: Callable[[Onhook], Onhook],
-    receiver: Receiver, phone: Phone,
-) -> None:  # fmt: skip
-    server = start(retry_schedule="0.2")
+    phoenix: Phoenix, receiver: Receiver, phone: Phone
+) -> None:
+    server = phoenix.risen()
     customer = await Customer.make(server, receiver, phone)
     call, told = await customer.call()
     await receiver.close()
     await kill(server)
     for _ in range(2):  # each recovers, and is killed before it could tell anybody
-        server = await asyncio.to_thread(again, server)
+        server = await asyncio.to_thread(phoenix.again)
         await kill(server)
-    await asyncio.to_thread(again, server)
+    await asyncio.to_thread(phoenix.again)
     async with receiver:
         last = await the_end(receiver, told["session"])
     assert (last["cause"], last.headers["x-onhook-event"]) == ("crash", "2")
@@ -155,16 +156,14 @@ async def test_the_receiver_is_told_once_however_often_the_process_dies(
 
 
 async def test_a_call_that_nobody_had_heard_of_begins_anew(
-    start: Callable[..., Onhook], again: Callable[[Onhook], Onhook],
-    receiver: Receiver, phone: Phone,
-) -> None:  # fmt: skip
+    phoenix: Phoenix, receiver: Receiver, phone: Phone
+) -> None:
     """Nothing is said to a caller before the call is on disk, so its INVITE comes again."""
-    where = f"127.0.0.1:{free_port()}"
-    server = start(sip=where)
+    server = phoenix.risen()
     customer = await Customer.make(server, receiver, phone)
     await kill(server)
     call = await phone.call(customer.number, server=server.sip)
-    await asyncio.to_thread(again, server)
+    await asyncio.to_thread(phoenix.again)
     told = await receiver.next(to=customer.number)
     assert told["call_state"] == "ringing"
     await call.ringing()
@@ -191,10 +190,8 @@ async def test_another_worker_leaves_the_call_alone(
         back.close()
 
 
-def test_two_servers_on_one_data_directory_is_one_clear_sentence(
-    start: Callable[..., Onhook],
-) -> None:
-    server = start()
+def test_two_servers_on_one_data_directory_is_one_clear_sentence(phoenix: Phoenix) -> None:
+    server = phoenix.risen()
     where = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", "--data", str(server.data)]
     ended = subprocess.run(
         [sys.executable, "-m", "onhook", "serve", *where],
@@ -209,10 +206,9 @@ def test_two_servers_on_one_data_directory_is_one_clear_sentence(
 
 
 async def test_a_record_that_cannot_be_read_does_not_stop_the_others(
-    start: Callable[..., Onhook], again: Callable[[Onhook], Onhook],
-    receiver: Receiver, phone: Phone,
-) -> None:  # fmt: skip
-    server = start()
+    phoenix: Phoenix, receiver: Receiver, phone: Phone
+) -> None:
+    server = phoenix.risen()
     customer = await Customer.make(server, receiver, phone)
     _, told_broken = await customer.call()
     call, told = await customer.call()
@@ -221,12 +217,12 @@ async def test_a_record_that_cannot_be_read_does_not_stop_the_others(
         change = "UPDATE calls SET dialog = ? WHERE session = ?"
         database.execute(change, (json.dumps({"call_id": 1}), told_broken["session"]))
     database.close()
-    await asyncio.to_thread(again, server)
+    await asyncio.to_thread(phoenix.again)
     assert (await call.ended()).how is How.REJECTED
     for one in (told, told_broken):
         assert (await the_end(receiver, one["session"]))["cause"] == "crash"
 
 
-def test_the_lock_is_in_the_data_directory(start: Callable[..., Onhook]) -> None:
-    server = start()
+def test_the_lock_is_in_the_data_directory(phoenix: Phoenix) -> None:
+    server = phoenix.risen()
     assert int((Path(server.data) / "server.lock").read_text()) == server.process.pid

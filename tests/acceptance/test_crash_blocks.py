@@ -3,8 +3,9 @@
 import asyncio
 import io
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 import numpy as np
@@ -12,9 +13,9 @@ import pytest
 import soundfile
 
 from acceptance.asking import OK, heard, rows, span_s
-from acceptance.crashing import kill, terminal_ids, the_end
-from acceptance.harness import Callee, Customer, Onhook, free_port, lay_trunk
-from acceptance.talking import records, typed, until
+from acceptance.crashing import Phoenix, kill, terminal_ids, the_end
+from acceptance.harness import Callee, Customer, Onhook, TrunkLine, lay_trunk
+from acceptance.talking import records, spools, typed, until
 from onhook.testing.call_log import How
 from onhook.testing.g711 import Pcm
 from onhook.testing.incoming_call import IncomingPhoneCall
@@ -30,7 +31,7 @@ class Stage:
 
     customer: Customer
     callee: Callee
-    again: Callable[[Onhook], Onhook]
+    phoenix: Phoenix
 
     async def crash(self) -> None:
         """The process dies; the next one has started when this returns."""
@@ -39,7 +40,7 @@ class Stage:
 
     async def restart(self) -> None:
         """The next process, after a :func:`kill`."""
-        await asyncio.to_thread(self.again, self.customer.server)
+        self.customer.server = await asyncio.to_thread(self.phoenix.again)
 
     async def told(self, session: str) -> Notification:
         """The terminal notification, of which there is one, and which says that it was a crash."""
@@ -69,19 +70,26 @@ class Stage:
         return call, peer, told["session"]
 
 
+@pytest.fixture(scope="module")
+def phoenix() -> Iterator[Phoenix]:
+    one = Phoenix()
+    yield one
+    one.server.close()
+
+
+@pytest.fixture(scope="module")
+def line(phoenix: Phoenix) -> TrunkLine:
+    """The trunk of the server that these tests kill."""
+    return lay_trunk(phoenix.risen())
+
+
 @pytest.fixture
 async def stage(
-    start: Callable[..., Onhook], again: Callable[[Onhook], Onhook],
-    receiver: Receiver, phone: Phone,
-) -> AsyncIterator[Stage]:  # fmt: skip
-    server = start(  # what is there of it is there again
-        http=f"127.0.0.1:{free_port()}",
-        sip=f"127.0.0.1:{free_port()}",
-    )
-    line = await asyncio.to_thread(lay_trunk, server)
-    customer = await Customer.make(server, receiver, phone)
+    phoenix: Phoenix, line: TrunkLine, receiver: Receiver, phone: Phone
+) -> AsyncIterator[Stage]:
+    customer = await Customer.make(phoenix.risen(), receiver, phone)
     async with Phone(port=line.port) as one:
-        yield Stage(customer, Callee(one, line), again)
+        yield Stage(customer, Callee(one, line), phoenix)
 
 
 async def written(server: Onhook, session: str, condition: str) -> None:
@@ -164,11 +172,11 @@ async def test_a_caller_who_was_typed_to_is_hung_up(stage: Stage) -> None:
     assert customer.receiver.waiting() == []
 
 
-async def on_disk(server: Onhook, hz: float, ms: float) -> None:
-    """Returns once a tone of this length is in the samples of a recording that is going on."""
+async def on_disk(server: Onhook, hz: float, ms: float, before: set[Path]) -> None:
+    """Returns once a tone of this length is in a recording that is going on, none of those of before."""
     async with asyncio.timeout(30):
         while True:
-            for spool in (server.data / "recordings").glob("*.pcm"):
+            for spool in spools(server) - before:
                 found = find_tone(np.fromfile(spool, np.int16), hz)
                 if found is not None and found[1] - found[0] > ms - 20:
                     return
@@ -176,33 +184,35 @@ async def on_disk(server: Onhook, hz: float, ms: float) -> None:
 
 
 async def test_what_was_recorded_can_be_heard(stage: Stage) -> None:
+    kept = stage.customer.server.data / "recordings"
+    before, running = set(kept.iterdir()), spools(stage.customer.server)
     call, told = await stage.customer.call()
     await stage.customer.block("middle/record", told["session"], tag="mail")
     await call.answered()
     await heard(call, 10)
-    await records(stage.customer.server, set())
+    await records(stage.customer.server, running)
     await call.say(tone(700, 500))
-    await on_disk(stage.customer.server, 700, 500)
+    await on_disk(stage.customer.server, 700, 500, running)
     await stage.crash()
     assert (await call.ended()).how is How.BYE_RECEIVED
     last = await stage.told(told["session"])
     assert (last["ivr_block"], last["tag"], last["debit"]) == ("record", "mail", "0.020")
     start, end = span_s(await fetched(last["record_url"]), 700)
     assert end - start == pytest.approx(0.5, abs=0.1)
-    kept = stage.customer.server.data / "recordings"
-    assert [path.suffix for path in kept.iterdir()] == [".mp3"]
+    assert [path.suffix for path in set(kept.iterdir()) - before] == [".mp3"]
 
 
 async def test_a_monitored_call_is_told_of_twice(stage: Stage) -> None:
     """Whoever is told of the call gets the bill; whoever is told of recordings, bill and link."""
     customer, receiver = stage.customer, stage.customer.receiver
+    running = spools(customer.server)
     call, told = await customer.call()
     monitor = receiver.url("/recordings")
     await customer.block("middle/monitor", told["session"], monitor_notify_url=monitor, tag="m")
     await receiver.next(ivr_block="monitor")
     await customer.block("middle/gather", told["session"], tag="g")
     await call.say(tone(700, 500))
-    await on_disk(customer.server, 700, 500)
+    await on_disk(customer.server, 700, 500, running)
     await stage.crash()
     assert (await call.ended()).how is How.BYE_RECEIVED
     last = await receiver.next(ivr_block="gather", call_state="ended")
@@ -332,8 +342,11 @@ async def test_an_orderly_end_releases_every_phone(stage: Stage) -> None:
     ringing, placed = await stage.dialled()
     server = stage.customer.server
     await written(server, joined, "rate = '0.040'")
+    before = server.log.count('"draining"')
     server.process.send_signal(signal.SIGTERM)
-    await until(lambda: '"draining"' in server.log, "a server that waits for its calls")
+    await until(
+        lambda: server.log.count('"draining"') > before, "a server that waits for its calls"
+    )
     server.process.send_signal(signal.SIGTERM)  # does not want to wait for the calls
     assert await server.stopped() == 0
     for leg in (call, peer):
@@ -343,4 +356,5 @@ async def test_an_orderly_end_releases_every_phone(stage: Stage) -> None:
         last = await the_end(stage.customer.receiver, session)
         assert last["cause"] == "shutdown"
         assert last[status] == ("answered" if session == joined else "failed")
-    assert rows(server, "SELECT count(*) FROM calls WHERE dialog <> ''") == [(0,)]
+    query = "SELECT dialog FROM calls WHERE session IN (?, ?)"
+    assert rows(server, query, joined, placed) == [("",), ("",)]

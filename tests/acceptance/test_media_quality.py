@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from acceptance.files import LONG, FileServer
 from acceptance.harness import Callee, Customer, Onhook
 from acceptance.talking import assert_joined
+from acceptance.test_operator_commands import command
 from onhook.testing.network import Network
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification
@@ -21,12 +20,8 @@ LOSSY = Network(loses_sent=10, loses_received=20, jitter_s=(0.0, 0.010))
 LATE = Network(delay_s=0.120)
 
 
-def shown(server: Onhook, txn_ref: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "onhook", "calls", "show", txn_ref, "--json"]
-    done = subprocess.run(
-        [*command, "--data", str(server.data)], capture_output=True, text=True, check=True
-    )
-    return dict(json.loads(done.stdout))
+async def shown(server: Onhook, txn_ref: str) -> dict[str, Any]:
+    return dict(json.loads(await command(server, "calls", "show", txn_ref, "--json")))
 
 
 async def until(reports: Reports, round_trips: int) -> None:
@@ -80,7 +75,7 @@ async def test_figures_of_a_lossy_call(
     assert said["sent_packets"] > reports.heard.received
     assert 1 < said["received_mos"] < said["sent_mos"] < 4.2
 
-    record = shown(server, ended["txn_ref"])["media"]
+    record = (await shown(server, ended["txn_ref"]))["media"]
     assert record["received"]["packets"] == said["received_packets"]
     assert record["received"]["lost"] == said["received_lost"]
     assert record["sent"]["loss_percent"] == said["sent_loss"]
@@ -103,7 +98,7 @@ async def test_nothing_is_told_that_was_not_asked_for(
 ) -> None:
     _, _, ended = await heard_out(customer, files, Network())
     assert not [name for name in ended.fields if name.startswith("media_")]
-    record = shown(server, ended["txn_ref"])["media"]
+    record = (await shown(server, ended["txn_ref"]))["media"]
     assert record["received"]["packets"] > 0
     assert record["sent"]["lost"] == 0
     assert 4.3 < record["received"]["mos"] <= 4.42
@@ -123,7 +118,7 @@ async def test_both_phones_of_a_transfer(
     await (call if hangs_up == "caller" else peer).hang_up()
     ended = await customer.receiver.next(session=told["session"], ivr_block="transfer")
     assert ended["ended_by"] == hangs_up
-    record = shown(server, told["session"])
+    record = await shown(server, told["session"])
     assert ended["media_received_packets"] == str(record["media"]["received"]["packets"])
     for leg in ("media", "peer_media"):
         assert record[leg]["received"]["packets"] > 0

@@ -9,16 +9,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import aiohttp
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from acceptance.asking import rows
 from acceptance.harness import READY_S, Customer, Onhook
 from onhook import __version__
 from onhook.cli.main import app
 from onhook.cli.opening import opened_store
+from onhook.server.settings import Settings
 from onhook.store.reports import call_report
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -36,6 +38,21 @@ def onhook(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         timeout=READY_S,
         check=False,
     )
+
+
+def refused(*arguments: str, **environment: str) -> Result:
+    """What a command says that stops at its settings, in this process: a new one takes a second to start."""
+    with patch("onhook.cli.serving.serve", side_effect=AssertionError("a server would start")):
+        return CliRunner().invoke(app, arguments, env=environment)
+
+
+def settings_of_serve(*arguments: str, **environment: str) -> Settings:
+    """What ``onhook serve`` would start a server with."""
+    with patch("onhook.cli.serving.serve", side_effect=SystemExit) as serve:
+        CliRunner().invoke(app, ["serve", *arguments], env=environment)
+    [settings] = serve.call_args.args
+    assert isinstance(settings, Settings)
+    return settings
 
 
 async def get(url: str) -> tuple[int, str]:
@@ -82,14 +99,10 @@ ANY_PORT = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["serve", "--http", "nonsense"], "--http"),
         (["serve", "--http", "127.0.0.1:99999"], "--http"),
         (["serve", "--sip", "::1:0"], "an IPv6 address stands in brackets"),
         (["serve", "--sip", "localhost:0"], "expected an address in digits"),
         (["serve", "--sip", "udp:127.0.0.1:5060,127.0.0.1:5060"], "given twice"),
-        (["serve", "--sip", "tls:127.0.0.1:0"], "give --sip-cert"),
-        (["serve", "--sip-key", "/nowhere.pem"], "give --sip-cert as well"),
-        (["serve", "--sip-cert", "/nowhere.pem"], "/nowhere.pem cannot be read"),
         (["serve", "--rtp-ports", "9-1"], "--rtp-ports"),
         (["serve", "--rtp-ports", "20001-20002"], "an even port and the one above it"),
         (["serve", "--allowed-networks", "10.0.0.0/33"], "--allowed-networks"),
@@ -102,9 +115,6 @@ ANY_PORT = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
         (["serve", "--public-url", "https://voice.example.com/?a=b"], "--public-url"),
         (["serve", "--recordings-kept-s", "0"], "--recordings-kept-s"),
         (["serve", "--config", "/nonexistent.toml"], "/nonexistent.toml"),
-        (["serve", "--data", "/proc/nowhere"], "/proc/nowhere"),
-        (["serve", "--data", "/dev/null"], "/dev/null"),
-        (["serve", "--voices-dir", "/nonexistent", *ANY_PORT], "--voices-dir"),
         (["app", "create", "x", "--data", "/dev/null"], "/dev/null"),
         (["number", "add", "12", "--app", "a", "--forward-to", "http://x/"], "12"),
         (["number", "add", "+6562220002", "--app", "a", "--forward-to", "ftp://x/"], "forward-to"),
@@ -113,12 +123,36 @@ ANY_PORT = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
 def test_a_bad_setting_is_one_clear_sentence(
     tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
+    ended = refused(*arguments, ONHOOK_DATA=str(tmp_path))
+    assert ended.exit_code != 0
+    assert_one_sentence(ended.stderr, sentence)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["serve", "--http", "nonsense"], "--http"),
+        (["serve", "--sip", "tls:127.0.0.1:0"], "give --sip-cert"),
+        (["serve", "--sip-key", "/nowhere.pem"], "give --sip-cert as well"),
+        (["serve", "--sip-cert", "/nowhere.pem"], "/nowhere.pem cannot be read"),
+        (["serve", "--data", "/proc/nowhere"], "/proc/nowhere"),
+        (["serve", "--data", "/dev/null"], "/dev/null"),
+        (["serve", "--voices-dir", "/nonexistent", *ANY_PORT], "--voices-dir"),
+    ],
+)
+def test_what_stops_a_server_is_one_clear_sentence(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
     ended = onhook(*arguments, ONHOOK_DATA=str(tmp_path))
     assert ended.returncode != 0
-    assert ended.stderr.startswith("onhook: ")
-    assert sentence in ended.stderr
-    assert len(ended.stderr.strip().splitlines()) == 1
-    assert "Traceback" not in ended.stderr
+    assert_one_sentence(ended.stderr, sentence)
+
+
+def assert_one_sentence(told: str, sentence: str) -> None:
+    assert told.startswith("onhook: ")
+    assert sentence in told
+    assert len(told.strip().splitlines()) == 1
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
@@ -161,8 +195,8 @@ def test_a_mistake_in_a_settings_file_is_named_as_it_stands_there(
     config = tmp_path / "onhook.toml"
     config.write_text(file)
     data = tmp_path / "data"
-    ended = onhook("serve", "--config", str(config), "--data", str(data))
-    assert ended.returncode == 1
+    ended = refused("serve", "--config", str(config), "--data", str(data))
+    assert ended.exit_code == 1
     assert ended.stderr.startswith("onhook: ")
     assert len(ended.stderr.splitlines()) == 1
     for part in (str(config), *parts):
@@ -179,7 +213,7 @@ def test_a_settings_file_that_cannot_be_read_is_named(
         config.mkdir()
     else:
         config.write_bytes(content)
-    ended = onhook("calls", "list", ONHOOK_CONFIG=str(config), ONHOOK_DATA=str(tmp_path))
+    ended = refused("calls", "list", ONHOOK_CONFIG=str(config), ONHOOK_DATA=str(tmp_path))
     assert ended.stderr.startswith(f"onhook: The settings file {config} ")
     assert len(ended.stderr.splitlines()) == 1
 
@@ -196,8 +230,8 @@ def test_a_variable_that_is_misspelt_is_an_error(
     tmp_path: Path, name: str, value: str, meant: str
 ) -> None:
     for command in (["serve"], ["calls", "list"]):
-        ended = onhook(*command, "--data", str(tmp_path), **{name: value})
-        assert ended.returncode == 1
+        ended = refused(*command, "--data", str(tmp_path), **{name: value})
+        assert ended.exit_code == 1
         assert ended.stderr == f"onhook: The variable {name} is not known; did you mean {meant}?\n"
 
 
@@ -271,17 +305,15 @@ def test_the_shell_completes_commands() -> None:
 
 
 def test_settings_come_from_a_file_then_the_environment_then_options(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        config = tmp_path / "onhook.toml"
-        config.write_text(f'http = "127.0.0.1:{port}"\ndata = "{tmp_path}"\n')
-        from_file = onhook("serve", "--config", str(config))
-        assert f"127.0.0.1:{port}" in from_file.stderr
-        config.write_text(f'http = "127.0.0.1:1"\ndata = "{tmp_path}"\n')
-        environment = onhook("serve", ONHOOK_CONFIG=str(config), ONHOOK_HTTP=f"127.0.0.1:{port}")
-        assert f"127.0.0.1:{port}" in environment.stderr
-        option = ["--http", f"127.0.0.1:{port}"]
-        assert f":{port}" in onhook("serve", *option, ONHOOK_HTTP="127.0.0.1:1").stderr
+    config = tmp_path / "onhook.toml"
+    config.write_text(f'http = "127.0.0.1:1"\ndata = "{tmp_path}"\nsettle_ms = 7\n')
+    from_file = settings_of_serve("--config", str(config))
+    assert (from_file.http, from_file.data) == (("127.0.0.1", 1), tmp_path)
+    environment = {"ONHOOK_CONFIG": str(config), "ONHOOK_HTTP": "127.0.0.1:2"}
+    from_environment = settings_of_serve(**environment)
+    assert (from_environment.http, from_environment.settle_ms) == (("127.0.0.1", 2), 7)
+    by_option = settings_of_serve("--http", "127.0.0.1:3", **environment)
+    assert (by_option.http, by_option.settle_ms) == (("127.0.0.1", 3), 7)
 
 
 async def test_an_unacted_call_stops_ringing(

@@ -27,7 +27,7 @@ async def test_the_reason_of_a_bye(customer: Customer, files: FileServer) -> Non
     last = await customer.receiver.next(session=session, call_state="ended")
     assert (last["sip_reason"], last["sip_cause"]) == (NORMAL, "Terminated")
     assert "sip_code" not in last.form
-    assert shown(customer.server, session)["sip_reason"] == NORMAL
+    assert (await shown(customer.server, session))["sip_reason"] == NORMAL
 
 
 async def test_without_a_reason_none_is_told(customer: Customer) -> None:
@@ -35,7 +35,7 @@ async def test_without_a_reason_none_is_told(customer: Customer) -> None:
     await call.cancel()
     last = await customer.receiver.next(session=told["session"], call_state="ended")
     assert "sip_reason" not in last.form
-    assert shown(customer.server, told["session"])["sip_reason"] == ""
+    assert (await shown(customer.server, told["session"]))["sip_reason"] == ""
 
 
 @pytest.mark.parametrize(

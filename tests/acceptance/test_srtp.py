@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import re
-import sys
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -13,6 +12,7 @@ from acceptance.asking import heard
 from acceptance.files import LONG, FileServer
 from acceptance.harness import Callee, Customer, Onhook, lay_trunk
 from acceptance.talking import assert_joined, typed, until
+from acceptance.test_operator_commands import command
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -34,23 +34,17 @@ async def callee(server: Onhook) -> AsyncIterator[Callee]:
 
 
 @pytest.fixture
-async def secret(start: Callable[..., Onhook], receiver: Receiver) -> AsyncIterator[Customer]:
+async def secret(shared: Callable[..., Onhook], receiver: Receiver) -> AsyncIterator[Customer]:
     """A customer whose phone offers RTP/SAVP, of a server without trunks: calls from the address of one come
     by it, and are encrypted or not as it wants."""
-    server = await asyncio.to_thread(start)
+    server = await asyncio.to_thread(shared)
     async with Phone(srtp="require") as phone:
         yield await Customer.make(server, receiver, phone)
 
 
 async def shown(server: Onhook, session: str) -> dict[str, object]:
     """What ``onhook calls show`` says of a call."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "onhook", "calls", "show", session, "--json",
-        "--data", str(server.data), stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, _ = await process.communicate()
-    found: dict[str, object] = json.loads(out)
-    return found
+    return dict(json.loads(await command(server, "calls", "show", session, "--json")))
 
 
 async def metric(server: Onhook, name: str) -> float:

@@ -36,12 +36,12 @@ TROUBLES = {
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
 async def test_one_receivers_trouble_is_not_anothers(
-    start: Callable[..., Onhook], phone: Phone, trouble: Reply
+    shared: Callable[..., Onhook], phone: Phone, trouble: Reply
 ) -> None:
     async def misbehave(_: Notification) -> Reply:
         return trouble
 
-    server = start(retry_schedule="0.1")
+    server = shared(retry_schedule="0.1")
     async with Receiver(misbehave) as bad, Receiver() as good:
         suffering = await Customer.make(server, bad, phone)
         fine = await Customer.make(server, good, phone)
