@@ -29,6 +29,7 @@ from onhook.speech.fetch import (
 )
 from onhook.speech.prompts import Rendered
 from onhook.speech.renderer import Renderer
+from onhook.speech.utterance import Here
 from onhook.speech.voices import Catalogue, Gender, Sound
 from speech.doubles import Opened, Shelf, Web, wav
 
@@ -50,7 +51,7 @@ class Scripted:
         self.go.set()
 
     def warm(self) -> None:
-        self.spoken.append("(warm)")
+        pass
 
     def synthesise(self, text: str) -> Iterator[Sound]:
         self.spoken.append(text)
@@ -462,9 +463,28 @@ async def test_a_full_disk_is_no_fault_of_the_message(
     assert (await render(renderer, "Hello")).parts
 
 
-async def test_warming_reaches_every_voice(renderer: Renderer[Opened], voice: Scripted) -> None:
+async def test_what_speaks_is_got_ready_and_ended_with_the_renderer(
+    shelf: Shelf, web: Web, voice: Scripted
+) -> None:
+    told: list[str] = []
+
+    class Watched(Here):
+        def warm(self) -> None:
+            told.append("warm")
+
+        def close(self) -> None:
+            told.append("close")
+
+    renderer: Renderer[Opened] = Renderer(
+        catalogue=Catalogue([voice]),
+        store=shelf,
+        downloads=Downloads(shelf, web),
+        synthesis=Watched(),
+    )
     await renderer.warm()
-    assert voice.spoken == ["(warm)"]
+    assert (await render(renderer, "Hello")).parts
+    await renderer.close()
+    assert told == ["warm", "close"]
 
 
 async def test_close_gives_up_what_is_under_way(

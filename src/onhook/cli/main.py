@@ -109,6 +109,7 @@ def serve(
     stale_s: Annotated[str | None, typer.Option(help=doc("stale_s"))] = None,
     prompt_cache_mb: Annotated[str | None, typer.Option(help=doc("prompt_cache_mb"))] = None,
     voices_dir: VoicesDir = None,
+    speech_idle_s: Annotated[str | None, typer.Option(help=doc("speech_idle_s"))] = None,
     recordings_kept_s: Annotated[str | None, typer.Option(help=doc("recordings_kept_s"))] = None,
     record_beep: Annotated[bool | None, typer.Option(help=doc("record_beep"))] = None,
     drain_s: Annotated[str | None, typer.Option(help=doc("drain_s"))] = None,

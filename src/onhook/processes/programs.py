@@ -14,6 +14,7 @@ _SETTINGS: Final = "ONHOOK_"
 
 _NUMBER: Final = r"[0-9]+(\.[0-9]+)?"
 _PATH: Final = r"/[^\0]*"
+_PATH_OR_NONE: Final = r"(/[^\0]*)?"
 _ENTRY_POINT: Final = r"[^\0]+"
 
 Environment = Callable[[Mapping[str, str]], dict[str, str]]
@@ -80,6 +81,13 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         "speech",
         _module("onhook.speech.workers.plugin"),
         arguments=(_ENTRY_POINT, _NUMBER),
+        environment=everything,
+    ),
+    # It starts the four above in its turn; plugins see what they always saw.
+    "models": Program(
+        "speech",
+        _module("onhook.speech.synthesis.program"),
+        arguments=(_PATH_OR_NONE,),
         environment=everything,
     ),
     "decoder": Program(

@@ -13,6 +13,7 @@ from onhook.speech.downloads.copies import Copies
 from onhook.speech.downloads.decoding import Decoders
 from onhook.speech.downloads.downloads import Downloads
 from onhook.speech.renderer import Renderer
+from onhook.speech.synthesis.synthesiser import Synthesiser
 from onhook.speech.voices import Catalogue
 
 _PROMPTS: Final = "prompts"
@@ -37,7 +38,7 @@ def make_renderer(
 ) -> tuple[Renderer[Prompt], PromptFiles]:
     """What makes prompts, and where it keeps them: of several processes on one data directory, too.
 
-    `starter` starts decoders. The renderer has to be closed. Raises ``OSError``.
+    `starter` starts decoders and what speaks. The renderer has to be closed. Raises ``OSError``.
     """
     limit_bytes = settings.prompt_cache_mb * 1024 * 1024
     files = PromptFiles(prompt_directory(settings.data), limit_bytes)
@@ -54,6 +55,7 @@ def make_renderer(
         catalogue=catalogue,
         store=files,
         downloads=downloads,
+        synthesis=Synthesiser(settings.voices_dir, starter=starter, idle_s=settings.speech_idle_s),
         opened_s=limit_bytes / _OPEN_SHARE / _PROMPT_BYTES_S,
     )
     return renderer, files

@@ -365,6 +365,13 @@ class Settings(BaseSettings):
     voices_dir: Path | None = Field(
         None, description="A directory of Piper voices: NAME.onnx beside NAME.onnx.json."
     )
+    speech_idle_s: float = Field(
+        600,
+        ge=0,
+        le=86400,
+        description="The process that speaks ends, and its models with it, when it has not been needed for "
+        "this many seconds; 0 keeps it.",
+    )
     drain_s: float = Field(
         30, ge=0, description="After SIGTERM, running messages may go on for this long."
     )

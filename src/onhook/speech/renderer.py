@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from functools import lru_cache, partial
 from typing import Final, Generic, TypeVar
 from weakref import WeakValueDictionary
@@ -24,7 +24,7 @@ from onhook.speech.pending import PendingPart, Progress, leave, left
 from onhook.speech.prompts import OpenedPrompt, PromptStore, Rendered, RenderedPart
 from onhook.speech.rendering import FollowingPrompts, Rendering
 from onhook.speech.threads import Checkpoint, ThreadPool
-from onhook.speech.utterance import Utterance
+from onhook.speech.utterance import Here, Spoken, Synthesis, Utterance
 from onhook.speech.voices import Catalogue, Voice
 
 SHORT: Final = 100
@@ -40,6 +40,7 @@ P = TypeVar("P", bound=OpenedPrompt)
 class Renderer(Generic[P]):
     """Makes prompts of messages. Belongs to one event loop; `close` it there.
 
+    Texts are spoken by `synthesis`, which it closes; without one, in this process.
     A prompt is kept under the hash of what shaped it: engine, version, voice, language and text of
     speech, the decoded audio of a download. The prompts used last stay open (`opened_limit` of
     them, which play for `opened_s` seconds), and are shared by all who play them.
@@ -51,6 +52,7 @@ class Renderer(Generic[P]):
         catalogue: Catalogue,
         store: PromptStore[P],
         downloads: Downloads[P],
+        synthesis: Synthesis | None = None,
         synthesis_threads: int = 2,
         opened_limit: int = 2048,
         opened_s: float = 4 * 3600.0,
@@ -59,7 +61,8 @@ class Renderer(Generic[P]):
         self._parse = lru_cache(maxsize=1024)(partial(markup.parse, voices=catalogue))
         self._store = store
         self._downloads = downloads
-        self._synthesis = ThreadPool(synthesis_threads, "speech")
+        self._synthesis = synthesis or Here()
+        self._threads = ThreadPool(synthesis_threads, "speech")
         # What nobody waits for in silence leaves a thread to what somebody does.
         self._background = asyncio.Semaphore(max(1, synthesis_threads - 1))
         self._opened_limit = opened_limit
@@ -123,14 +126,14 @@ class Renderer(Generic[P]):
         return _rendering(pending, deadline_s)
 
     async def warm(self) -> None:
-        """Load every voice and a decoder, so that the first message need not wait for them."""
-        voices = [self._synthesis.run(partial(_warm, voice)) for voice in self._catalogue.voices]
-        await asyncio.gather(self._downloads.warm(), *voices)
+        """Have ready what speaks, and a decoder, so that the first message need not wait for them."""
+        await asyncio.gather(self._downloads.warm(), asyncio.to_thread(self._synthesis.warm))
 
     async def close(self) -> None:
-        """Give up what is being made, and end the threads, those of `downloads` too."""
+        """Give up what is being made; end what speaks, and the threads, those of `downloads` too."""
         await self._flights.close()
-        await asyncio.gather(self._synthesis.close(), self._downloads.close())
+        await asyncio.gather(self._threads.close(), self._downloads.close())
+        await asyncio.to_thread(self._synthesis.close)
 
     def _make(self, message: Message, *, whole: bool) -> list[PendingPart[P]]:
         """Begin to make every part, or join who makes it; they have to be left.
@@ -155,7 +158,7 @@ class Renderer(Generic[P]):
 
         def begin() -> Coroutine[None, None, RenderedPart[P]]:
             progress = self._progress[digest] = Progress()
-            utterance = Utterance(voice, text)
+            utterance = self._synthesis.utterance(voice, text)
             return self._speak(utterance, digest, None if whole else progress, urgent=urgent)
 
         seat = self._flights.board(digest, begin)
@@ -165,23 +168,24 @@ class Renderer(Generic[P]):
         return self._remember(await self._downloads.prompt(url))
 
     async def _speak(
-        self, utterance: Utterance, digest: str, progress: Progress[P] | None, *, urgent: bool
+        self, utterance: Spoken, digest: str, progress: Progress[P] | None, *, urgent: bool
     ) -> RenderedPart[P]:
         """Piece by piece if somebody follows the progress: others get at the threads in between."""
-        while True:
-            async with nullcontext() if urgent else self._background:
-                step = partial(self._go_on, utterance, digest, progress is not None)
-                made = await self._synthesis.run(step)
-            if isinstance(made, RenderedPart):
-                return self._remember(made)
-            if progress is not None:
-                progress.add(made)
-            urgent = False
+        with closing(utterance):
+            while True:
+                async with nullcontext() if urgent else self._background:
+                    step = partial(self._go_on, utterance, digest, progress is not None)
+                    made = await self._threads.run(step)
+                if isinstance(made, RenderedPart):
+                    return self._remember(made)
+                if progress is not None:
+                    progress.add(made)
+                urgent = False
 
     # In threads
 
     def _go_on(
-        self, utterance: Utterance, digest: str, in_pieces: bool, checkpoint: Checkpoint
+        self, utterance: Spoken, digest: str, in_pieces: bool, checkpoint: Checkpoint
     ) -> RenderedPart[P] | P:
         """The next piece; or all of it, when there is no next piece."""
         if not utterance.begun:
@@ -249,7 +253,3 @@ async def _following(
         async for prompts in one.prompts(heard, patience_s):
             yield prompts
         heard = 0
-
-
-def _warm(voice: Voice, _checkpoint: Checkpoint) -> None:
-    voice.warm()

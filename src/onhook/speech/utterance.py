@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -19,12 +19,64 @@ PIECE_S: Final = 1.0
 _FADE_SAMPLES: Final = FADE_MS * RATE_HZ // 1000
 
 
-class Utterance:
-    """`text` in `voice`, as telephone audio. Blocks; one thread at a time, not always the same.
+class Spoken(Protocol):
+    """A text as telephone audio, wherever it is spoken. Blocks; one thread at a time, not always the same.
 
     The pieces are one sound without a seam: they are whole frames, have the gain that the first one
     needs, and fades only at the beginning of the first and at the end of the last.
     """
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything has been asked of it."""
+
+    @property
+    def over(self) -> bool:
+        """Whether all has been spoken."""
+
+    def piece(self, checkpoint: Callable[[], None] = ..., /) -> Pcm:
+        """The next piece, of `PIECE_S` or more if that much is left.
+
+        The last one need not be whole frames, and none is to be asked for after it. Raises
+        `CannotConvertText`, also for no sound at all.
+        """
+
+    def whole(self, checkpoint: Callable[[], None] = ..., /) -> Pcm:
+        """All of it, at its own level, whatever was taken in pieces. Raises as `piece` does."""
+
+    def close(self) -> None:
+        """Nothing more is wanted of it. Never blocks; harmless at any time."""
+
+
+class Synthesis(Protocol):
+    """What has texts spoken."""
+
+    def utterance(self, voice: Voice, text: str) -> Spoken:
+        """`text` in `voice`; `close` it. Never blocks."""
+
+    def warm(self) -> None:
+        """Have ready what the first text would otherwise wait for. Blocks."""
+
+    def close(self) -> None:
+        """End what was begun for it; nothing can be spoken afterwards. Blocks."""
+
+
+class Here:
+    """A `Synthesis` in this process."""
+
+    def utterance(self, voice: Voice, text: str) -> "Utterance":
+        """See `Synthesis`."""
+        return Utterance(voice, text)
+
+    def warm(self) -> None:
+        """Nothing: a model is loaded by the first text."""
+
+    def close(self) -> None:
+        """Nothing was begun: the voices are whoever's gave them."""
+
+
+class Utterance:
+    """A `Spoken` by this process."""
 
     def __init__(self, voice: Voice, text: str) -> None:
         self._voice = voice
@@ -43,11 +95,7 @@ class Utterance:
         return self._sounds is not None
 
     def piece(self, checkpoint: Callable[[], None] = lambda: None) -> Pcm:
-        """The next piece, of `PIECE_S` or more if that much is left.
-
-        The last one need not be whole frames, and none is to be asked for after it. Raises
-        `CannotConvertText`, also for no sound at all.
-        """
+        """See `Spoken`."""
         import numpy as np
 
         begins = self._gain_db is None
@@ -62,11 +110,14 @@ class Utterance:
         return faded(amplified(sound[:length], self._gain_db), begins=begins, ends=self.over)
 
     def whole(self, checkpoint: Callable[[], None] = lambda: None) -> Pcm:
-        """All of it, at its own level, whatever was taken in pieces. Raises as `piece` does."""
+        """See `Spoken`."""
         import numpy as np
 
         self._speak(math.inf, checkpoint)
         return faded(levelled(np.concatenate(self._spoken)))
+
+    def close(self) -> None:
+        """See `Spoken`: there is nothing to be done."""
 
     def _speak(self, shortest_s: float, checkpoint: Callable[[], None]) -> None:
         """Go on until `shortest_s` are held, or all is spoken."""

@@ -1,0 +1,55 @@
+"""The process that speaks: all voices of the installation, each loaded when it is first asked for.
+
+    python -m onhook.speech.synthesis.program VOICES_DIRECTORY
+
+The directory is that of Piper voices, or empty. `messages` says what is said, over the socket that is its
+standard input. It ends when the socket does. Engines that are processes of their own are its children.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from socket import socket
+
+_STANDARD_INPUT = 0
+_STANDARD_OUTPUT = 1
+_STANDARD_ERROR = 2
+
+
+def main() -> None:
+    """Speak until the socket ends."""
+    # Whoever ends the server ends this through the socket; a signal to the group must not cut a message.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    own = socket(fileno=os.dup(_STANDARD_INPUT))
+    os.dup2(_STANDARD_ERROR, _STANDARD_OUTPUT)  # what libraries print is no answer
+    _spare()
+    from onhook.speech.synthesis.speaking import speak
+
+    _import()
+    speak(own, Path(sys.argv[1]) if sys.argv[1] else None)
+    os._exit(0)  # threads that still speak to nobody are no reason to stay
+
+
+def _spare() -> None:
+    """Keep out what takes memory for nothing here: numpy's threads, and rich, structlog's for consoles."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    sys.modules["rich"] = None  # type: ignore[assignment]
+
+
+def _import() -> None:
+    """What the first text would wait for, but for models."""
+    import babel.dates
+    import babel.numbers
+    import hibari
+    import onnxruntime
+    import soxr
+
+    import onhook.speech.reading.normalise
+
+    del babel, hibari, onnxruntime, soxr, onhook
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""What the process that speaks does with what it is told; see `program`."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from select import POLLIN, poll
+from socket import socket
+from typing import Any, Final
+
+import structlog
+
+from onhook.speech.errors import CannotConvertText, EngineUnavailable
+from onhook.speech.installed import installed_voices
+from onhook.speech.synthesis.messages import (
+    LENGTH_BYTES,
+    Abandon,
+    Answer,
+    Kind,
+    Step,
+    VoiceName,
+    length,
+    packed_answer,
+    unpacked,
+)
+from onhook.speech.threads import Abandoned
+from onhook.speech.utterance import Utterance
+from onhook.speech.voices import Catalogue, Voice
+
+log = structlog.get_logger()
+
+THREADS: Final = 2
+"""Steps at a time: a long one does not hold up a short one, and a machine has other things to do."""
+
+STUCK_S: Final = 180.0
+"""A step that makes no sound for so long is not going to; the slowest engine may need 100 s."""
+
+_ALIVE_S: Final = 1.0
+
+
+def speak(own: socket, voices: Path | None) -> None:
+    """Do what is asked until the socket ends; `voices` is the directory of Piper voices."""
+    answers = Answers(own)
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, answers.log],
+        logger_factory=structlog.ReturnLoggerFactory(),
+    )
+    with installed_voices(voices) as catalogue:
+        Speaking(catalogue, answers).serve(own)
+
+
+class Answers:
+    """What is said to the server, by any thread."""
+
+    def __init__(self, own: socket) -> None:
+        self._own = own
+        self._lock = threading.Lock()
+
+    def say(self, answer: Answer) -> None:
+        """Say it. The process ends if nobody is there to hear it."""
+        try:
+            with self._lock:
+                self._own.sendall(packed_answer(answer))
+        except OSError:
+            os._exit(0)
+
+    def log(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+        """The last of structlog's processors."""
+        self.say(Answer(Kind.LOGGED, content=json.dumps(dict(event), default=repr).encode()))
+        return ""
+
+
+@dataclass(eq=False)
+class _Text:
+    """A text that is being spoken."""
+
+    utterance: Utterance
+    abandoned: threading.Event = field(default_factory=threading.Event)
+    progress_at: float = field(default_factory=time.monotonic)
+    at_work: bool = False
+
+    def checkpoint(self) -> None:
+        """Called between two sounds."""
+        self.progress_at = time.monotonic()
+        if self.abandoned.is_set():
+            raise Abandoned
+
+
+class Speaking:
+    """The texts that are being spoken, and the threads that do it."""
+
+    def __init__(self, catalogue: Catalogue, answers: Answers) -> None:
+        self._voices = {VoiceName.of(voice): voice for voice in catalogue.voices}
+        self._answers = answers
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="speech")
+        self._texts: dict[int, _Text] = {}
+
+    def serve(self, own: socket) -> None:
+        """Do what is asked until the socket ends."""
+        self._answers.say(Answer(Kind.READY))
+        waiting = poll()
+        waiting.register(own, POLLIN)
+        stream = own.makefile("rb", buffering=0)
+        looked_at = time.monotonic()
+        while True:
+            told = waiting.poll(_ALIVE_S * 1000 if self._busy() else None)
+            if time.monotonic() - looked_at >= _ALIVE_S:
+                looked_at = time.monotonic()
+                self._look()
+            if not told:
+                continue
+            head = _exactly(stream, LENGTH_BYTES)
+            if not head:
+                return
+            self._take(unpacked(_exactly(stream, length(head))))
+
+    def _busy(self) -> bool:
+        return any(text.at_work for text in list(self._texts.values()))
+
+    def _look(self) -> None:
+        """Tell that the work goes on, unless it does not."""
+        stuck_since = time.monotonic() - STUCK_S
+        for text in list(self._texts.values()):
+            if text.at_work and text.progress_at < stuck_since:
+                log.error("speech_stuck")
+                os._exit(1)
+        self._answers.say(Answer(Kind.ALIVE))
+
+    def _take(self, message: Step | Abandon) -> None:
+        if isinstance(message, Abandon):
+            text = self._texts.pop(message.utterance, None)
+            if text is not None:
+                text.abandoned.set()
+            return
+        for number in message.forget:
+            self._texts.pop(number, None)
+        text = self._texts.get(message.utterance)
+        if text is None:
+            voice = self._voices.get(message.voice)
+            if voice is None:
+                log.error("voice_gone", engine=message.voice.engine, voice=message.voice.name)
+                self._answers.say(Answer(Kind.CANNOT, message.number))
+                return
+            text = self._texts[message.utterance] = _text(voice, message.text)
+        text.progress_at, text.at_work = time.monotonic(), True
+        self._pool.submit(self._step, text, message)
+
+    # In threads
+
+    def _step(self, text: _Text, step: Step) -> None:
+        try:
+            answer = self._spoken(text, step)
+        except Abandoned:
+            return
+        except Exception as error:  # noqa: BLE001  the root of a thread; its message may quote the text
+            log.error("speech_failed", reason=type(error).__name__)
+            answer = _failed(Kind.UNAVAILABLE, step, f"An engine failed ({type(error).__name__}).")
+        finally:
+            text.at_work = False
+        if step.whole or answer.kind not in (Kind.PIECE, Kind.LAST):
+            self._texts.pop(step.utterance, None)
+        self._answers.say(answer)
+
+    def _spoken(self, text: _Text, step: Step) -> Answer:
+        text.checkpoint()
+        try:
+            if step.whole:
+                pcm = text.utterance.whole(text.checkpoint)
+            else:
+                pcm = text.utterance.piece(text.checkpoint)
+        except CannotConvertText as error:
+            return _failed(Kind.CANNOT, step, error.detail)
+        except EngineUnavailable as error:
+            return _failed(Kind.UNAVAILABLE, step, str(error))
+        kind = Kind.LAST if text.utterance.over else Kind.PIECE
+        return Answer(kind, step.number, pcm.tobytes())
+
+
+def _text(voice: Voice, text: str) -> _Text:
+    return _Text(Utterance(voice, text))
+
+
+def _failed(kind: Kind, step: Step, why: str) -> Answer:
+    return Answer(kind, step.number, why.encode())
+
+
+def _exactly(stream: Any, size: int) -> bytes:
+    """As many bytes; none at the end of the stream."""
+    found = bytearray()
+    while len(found) < size:
+        chunk = stream.read(size - len(found))
+        if not chunk:
+            return b""
+        found += chunk
+    return bytes(found)

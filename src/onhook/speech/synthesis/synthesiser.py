@@ -1,0 +1,229 @@
+"""Who has texts spoken: one process with all voices, and one that stands by until it is needed.
+
+The process starts with the first text, has one copy of each model that it was asked for, and is ended when
+nobody has spoken for a while. A process without models, whose imports are done, stands by, so that the
+first text waits for nothing but its model.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from onhook.processes.workers import Spawner, Starter
+from onhook.speech.errors import CannotConvertText, EngineUnavailable, WorkerFailed, WorkerLate
+from onhook.speech.narrowband import Pcm
+from onhook.speech.synthesis.conversation import Conversation
+from onhook.speech.synthesis.messages import Answer, Kind, VoiceName
+from onhook.speech.voices import Voice
+
+log = structlog.get_logger()
+
+PROGRAM: Final = "models"
+
+START_S: Final = 30.0
+"""How long a process may take to be ready."""
+
+IDLE_S: Final = 600.0
+"""How long a process stays that nobody asks for anything."""
+
+_SOUND_S: Final = 10.0  # a process that lived so long was not broken from the start
+_LONGEST_PAUSE_S: Final = 60.0
+
+
+class Synthesiser:
+    """The processes. Methods block, and may be called from several threads at once; `close` it.
+
+    `voices` is the directory of Piper voices; with an `idle_s` of 0 a process stays for good.
+    """
+
+    def __init__(
+        self,
+        voices: Path | None = None,
+        *,
+        starter: Starter | None = None,
+        idle_s: float = IDLE_S,
+        start_s: float = START_S,
+    ) -> None:
+        self._arguments = ("" if voices is None else str(voices.absolute()),)
+        self._starter = starter or Spawner()
+        self._idle_s = idle_s
+        self._start_s = start_s
+        self._lock = threading.Lock()  # held while one starts: who needs it waits for the same one
+        self._speaking: Conversation | None = None
+        self._standing_by: Conversation | None = None
+        self._stands_by = False
+        self._used_at = 0.0
+        self._timer: threading.Timer | None = None
+        self._pause_s = 0.0
+        self._closed = threading.Event()
+
+    def utterance(self, voice: Voice, text: str) -> "SpokenApart":
+        """`text` in `voice`, spoken by the process; nothing is asked of it yet."""
+        return SpokenApart(self, VoiceName.of(voice), text)
+
+    def warm(self) -> None:
+        """Have a process stand by, from now on whenever none speaks. Raises `EngineUnavailable`."""
+        self._stands_by = True
+        with self._lock:
+            self._stand_by()
+
+    def close(self) -> None:
+        """End the processes; nothing can be spoken afterwards."""
+        self._closed.set()
+        with self._lock:
+            for conversation in (self._speaking, self._standing_by):
+                if conversation is not None:
+                    conversation.end()
+            self._speaking = self._standing_by = None
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def process(self) -> Conversation:
+        """The process that speaks; one that stood by, or a new one, if there is none.
+
+        Raises `EngineUnavailable`.
+        """
+        with self._lock:
+            self._used_at = time.monotonic()
+            if self._speaking is None or self._speaking.ended:
+                standing_by, self._standing_by = self._standing_by, None
+                if standing_by is None or standing_by.ended:
+                    standing_by = self._started()
+                self._speaking = standing_by
+            if self._timer is None and self._idle_s:
+                self._look_again(self._idle_s)
+            return self._speaking
+
+    # With the lock held
+
+    def _started(self) -> Conversation:
+        if self._closed.is_set():
+            raise EngineUnavailable("The speech engine has been closed.")
+        try:
+            worker = self._starter.start(PROGRAM, *self._arguments)
+        except OSError as error:
+            raise EngineUnavailable(f"A speech worker cannot be started: {error}.") from error
+        conversation = Conversation(worker, self._on_end)
+        if not conversation.wait_ready(self._start_s):
+            raise EngineUnavailable("A speech worker ended before it was ready.")
+        return conversation
+
+    def _stand_by(self) -> None:
+        """One that speaks needs no other one to stand by."""
+        for conversation in (self._speaking, self._standing_by):
+            if conversation is not None and not conversation.ended:
+                return
+        self._standing_by = self._started()
+
+    def _look_again(self, after_s: float) -> None:
+        self._timer = threading.Timer(after_s, self._end_if_idle)
+        self._timer.daemon = True
+        self._timer.start()
+
+    # In threads of their own
+
+    def _end_if_idle(self) -> None:
+        with self._lock:
+            self._timer = None
+            speaking = self._speaking
+            if self._closed.is_set() or speaking is None or speaking.ended:
+                return
+            if speaking.utterances:
+                self._used_at = time.monotonic()
+            left_s = self._used_at + self._idle_s - time.monotonic()
+            if left_s > 0:
+                self._look_again(left_s)
+                return
+            self._speaking = None
+            log.info("speech_idle", pid=speaking.pid)
+        speaking.end()  # another one stands by when it has ended
+
+    def _on_end(self, conversation: Conversation) -> None:
+        """Once one has ended another one stands by: at once, then with growing pauses."""
+        if not self._stands_by or self._closed.is_set():
+            return
+        lasted = time.monotonic() - conversation.begun_at > _SOUND_S
+        self._pause_s = 0.0 if lasted else min(_LONGEST_PAUSE_S, 2 * self._pause_s)
+        while not self._closed.wait(self._pause_s):
+            self._pause_s = max(1.0, self._pause_s)
+            try:
+                with self._lock:
+                    self._stand_by()
+            except EngineUnavailable as error:
+                if self._closed.is_set():
+                    return
+                log.error("speech_worker_not_started", reason=str(error))
+                self._pause_s = min(_LONGEST_PAUSE_S, 2 * self._pause_s)
+            else:
+                return
+
+
+class SpokenApart:
+    """A text on its way to sound in the process (a `Spoken`). One thread at a time; `close` it.
+
+    When the process dies or hangs it is asked once more, on a new one, if nothing of it was given out yet.
+    """
+
+    def __init__(self, synthesiser: Synthesiser, voice: VoiceName, text: str) -> None:
+        self._synthesiser = synthesiser
+        self._voice = voice
+        self._text = text
+        self._process: Conversation | None = None
+        self._number = 0
+        self._given_out = False
+        self._asked_again = False
+        self.begun = False
+        self.over = False
+
+    def piece(self, checkpoint: Callable[[], None] = lambda: None) -> Pcm:
+        """See `Spoken`."""
+        return self._sound(checkpoint, whole=False)
+
+    def whole(self, checkpoint: Callable[[], None] = lambda: None) -> Pcm:
+        """See `Spoken`."""
+        return self._sound(checkpoint, whole=True)
+
+    def close(self) -> None:
+        """Nothing more is wanted. Never blocks."""
+        if self._process is not None:
+            self._process.leave(self._number)
+
+    def _sound(self, checkpoint: Callable[[], None], *, whole: bool) -> Pcm:
+        import numpy as np  # here, because the process is ready sooner without it
+
+        self.begun = True
+        while True:
+            try:
+                answer = self._ask(checkpoint, whole=whole)
+                break
+            except WorkerFailed as error:
+                log.warning("speech_worker_replaced", reason=type(error).__name__)
+                self._process = None
+                if self._given_out or self._asked_again:
+                    raise _given_up(error) from None
+                self._asked_again = True
+        self.over = answer.kind is Kind.LAST
+        if answer.kind is Kind.CANNOT:
+            raise CannotConvertText(answer.content.decode() or None)
+        if answer.kind is Kind.UNAVAILABLE:
+            raise EngineUnavailable(answer.content.decode())
+        self._given_out = True
+        return np.frombuffer(answer.content, np.int16)
+
+    def _ask(self, checkpoint: Callable[[], None], *, whole: bool) -> Answer:
+        if self._process is None:
+            self._process = self._synthesiser.process()
+            self._number = self._process.begin()
+        return self._process.ask(
+            self._number, self._voice, self._text, whole=whole, checkpoint=checkpoint
+        )
+
+
+def _given_up(error: WorkerFailed) -> CannotConvertText:
+    if isinstance(error, WorkerLate):
+        return CannotConvertText("The text of msg was not turned into speech in time.")
+    return CannotConvertText("The speech engine gave up on the text of msg: write it differently.")

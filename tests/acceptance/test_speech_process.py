@@ -1,0 +1,131 @@
+"""The process that speaks dies, is not needed, is needed at once: calls go on, and are spoken to."""
+
+import asyncio
+import itertools
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from acceptance.asking import OK
+from acceptance.harness import Customer, Onhook
+from onhook.testing.call_log import How
+from onhook.testing.phone import Phone
+from onhook.testing.receiver import Receiver
+
+PATIENCE_S = 60.0
+PROGRAM = b"onhook.speech.synthesis.program"
+LONG = (
+    "Thank you for calling the Riverside clinic. Our offices are closed until ten in the morning. "
+    * 8
+)
+_numbers = itertools.count(1)
+
+
+def new_message() -> str:
+    """One that no prompt has been made of before."""
+    return f"This is message {next(_numbers)} of process {os.getpid()}."
+
+
+def descendants(pid: int) -> Iterator[int]:
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            yield child
+            yield from descendants(child)
+
+
+def speaking(server: Onhook) -> set[int]:
+    """The processes of the server that speak, or stand by to."""
+    found = set()
+    for pid in descendants(server.process.pid):
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if PROGRAM in command:
+            found.add(pid)
+    return found
+
+
+async def one_speaks(server: Onhook, *, instead_of: int = 0) -> int:
+    """The process, once there is one, and another one than that."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not (found := speaking(server) - {instead_of}):
+            await asyncio.sleep(0.02)
+    (pid,) = found
+    return pid
+
+
+def running(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+async def is_heard(customer: Customer, msg: str) -> None:
+    """A call hears a message to its end."""
+    call, told = await customer.call()
+    assert await customer.hangup(told["session"], msg=msg) == OK
+    assert (await call.ended(timeout_s=PATIENCE_S)).how is How.BYE_RECEIVED
+    assert call.recording.heard_s > 1
+    assert call.recording.lost == 0
+
+
+@pytest.fixture
+def started(start: Callable[..., Onhook]) -> Onhook:
+    return start()
+
+
+async def test_the_first_message_after_the_start(
+    started: Onhook, receiver: Receiver, phone: Phone
+) -> None:
+    customer = await Customer.make(started, receiver, phone)
+    await is_heard(customer, new_message())
+    await one_speaks(started)
+
+
+async def test_killed_between_two_messages(
+    started: Onhook, receiver: Receiver, phone: Phone
+) -> None:
+    customer = await Customer.make(started, receiver, phone)
+    for _ in range(2):
+        await is_heard(customer, new_message())
+        os.kill(await one_speaks(started), signal.SIGKILL)
+        await is_heard(customer, new_message())
+
+
+async def test_killed_while_it_stands_by(started: Onhook, receiver: Receiver, phone: Phone) -> None:
+    customer = await Customer.make(started, receiver, phone)
+    killed = await one_speaks(started)
+    os.kill(killed, signal.SIGKILL)
+    await one_speaks(started, instead_of=killed)
+    await is_heard(customer, new_message())
+
+
+async def test_killed_while_it_speaks(started: Onhook, receiver: Receiver, phone: Phone) -> None:
+    customer = await Customer.make(started, receiver, phone)
+    other, told_other = await customer.call()
+    await customer.block("middle/play", told_other["session"], msg=new_message())
+    call, told = await customer.call()
+    msg = f'<speech gender="male">{LONG}</speech>'
+    assert await customer.hangup(told["session"], msg=msg) == OK
+    os.kill(await one_speaks(started), signal.SIGKILL)
+    assert (await call.ended(timeout_s=PATIENCE_S)).how is How.BYE_RECEIVED
+    assert 0 < call.recording.heard_s < 40
+    assert await customer.hangup(told_other["session"], msg=new_message()) == OK
+    assert (await other.ended(timeout_s=PATIENCE_S)).how is How.BYE_RECEIVED
+    assert other.recording.heard_s > 1
+    await is_heard(customer, new_message())
+
+
+async def test_it_goes_when_nobody_needs_it(
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
+    server = start(speech_idle_s="1")
+    customer = await Customer.make(server, receiver, phone)
+    spoke = await one_speaks(server)
+    for _ in range(2):
+        await is_heard(customer, new_message())
+        standing_by = await one_speaks(server, instead_of=spoke)
+        assert not running(spoke)
+        spoke = standing_by
