@@ -16,9 +16,12 @@ from ports import free_port
 Start = Callable[..., Onhook]
 
 
-async def doctor(server: Onhook, *more: str) -> tuple[int | None, dict[str, dict[str, Any]]]:
+async def doctor(
+    server: Onhook, *more: str, knows_settings: bool = True
+) -> tuple[int | None, dict[str, dict[str, Any]]]:
     """Its exit status, and what it found by name."""
     settings = {f"ONHOOK_{name.upper()}": value for name, value in server.settings.items()}
+    settings = settings if knows_settings else {}
     run = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "onhook", "doctor", "--data", str(server.data), "--json", *more,
         env={**os.environ, **settings}, stdout=asyncio.subprocess.PIPE,
@@ -31,6 +34,23 @@ async def doctor(server: Onhook, *more: str) -> tuple[int | None, dict[str, dict
 
 async def add_trunk(server: Onhook, name: str, port: int) -> None:
     await trunks.add(server.data, trunks.Given(name, proxy=f"127.0.0.1:{port}"))
+
+
+async def test_a_server_that_runs_is_looked_at_as_it_was_started(start: Start) -> None:
+    """Whoever asks the doctor need not know with which options; others are no cause of anything."""
+    first = free_port() & ~1
+    server = start(sip="127.0.0.1:0", http="127.0.0.1:0", rtp_ports=f"{first}-{first + 19}")
+    elsewhere = ("--sip", f"127.0.0.1:{free_port()}", "--http", f"127.0.0.1:{free_port()}")
+    for given in ((), elsewhere):
+        _, found = await doctor(server, *given, knows_settings=False)
+        assert "what it was started with" in found["data"]["detail"]
+        held = [one for one in found.values() if one["name"].startswith(("port udp", "port tcp"))]
+        assert [one["detail"] for one in held] == ["held by the server"] * 2
+        sip, http = ":".join(map(str, server.sip)), server.url.removeprefix("http://")
+        assert {f"port udp {sip}", f"port tcp {sip}"} <= set(found)
+        assert found[f"port http {http}"]["detail"] == "the server answers, and is well"
+        assert found[f"port audio 127.0.0.1:{first}-{first + 19}"]["ok"]
+        assert found[f"server at {sip}"]["ok"]
 
 
 @pytest.mark.slow

@@ -34,6 +34,8 @@ from onhook.cli.doctor.finding import Finding, Installation, KnownTrunk
 from onhook.cli.doctor.listening import Listening, listeners
 from onhook.phone import Trunk
 from onhook.phone.nat.public_address import OutsideView, public_addresses
+from onhook.server import told_options
+from onhook.server.occupancy import occupied
 from onhook.server.settings import load
 from onhook.store import TrunkRecord
 from onhook.store.trunk_states import TrunkState
@@ -158,6 +160,40 @@ def test_no_port_for_audio(here: Installation) -> None:
 
 
 # Addresses and names
+
+
+def test_ports_for_audio_that_the_server_itself_has(here: Installation) -> None:
+    low, _ = here.settings.rtp_ports
+    few = with_settings(here, rtp_ports=(low, low + 1))
+    with taken(socket.SOCK_DGRAM, low):
+        assert "another program has it" in wrong(ports.audio(few))
+        (found,) = ports.audio(replace(few, running=True))
+        assert found.ok
+        assert "by calls of the server" in found.detail
+
+
+async def test_the_options_of_the_server_that_runs_count(tmp_path: Path) -> None:
+    """Written by one process, read by another that has other ones."""
+    theirs = load(
+        sip="udp:127.0.0.1:5070,tls:[::1]:5071", http="127.0.0.1:8085", rtp_ports="30000-30019",
+        public_address="203.0.113.9:5080,2001:db8::5", dns_servers="192.0.2.53", country="SG",
+        local_networks="10.0.0.0/8", stun_server="stun.example", sip_cert=tmp_path / "cert.pem",
+        data=tmp_path, database_url="postgresql://u:secret@h/d",
+    )  # fmt: skip
+    ours = load(data=tmp_path, sip="127.0.0.1:5090", database_url="postgresql://u:secret@h/d")
+    told_options.tell(theirs)
+    assert "secret" not in (tmp_path / told_options.FILE).read_text()
+    assert told_options.told(ours) == theirs
+    with occupied(tmp_path):
+        here = await checks.installation(load(data=tmp_path, sip="127.0.0.1:5090"))
+        assert here.settings.sip == theirs.sip
+        assert here.told
+    here = await checks.installation(load(data=tmp_path, sip="127.0.0.1:5090"))
+    assert not here.told  # nobody runs, so nobody has told this
+    (tmp_path / told_options.FILE).write_text('{"sip": 5, "later": true}')
+    assert told_options.told(ours) is None
+    told_options.forget(tmp_path)
+    assert told_options.told(ours) is None
 
 
 def test_a_private_address_and_a_carrier(here: Installation) -> None:

@@ -20,8 +20,8 @@ def doctor(
 ) -> None:
     """Look for what keeps calls from working, and say what to do. It changes nothing.
 
-    Give it the settings that the server has: variables, --config, or options. Status 1 if anything is not as
-    it should be.
+    Of a server that runs it looks at what that was started with. Where none does, give it the settings that
+    the server is to have: variables, --config, or options. Status 1 if anything is not as it should be.
     """
     settings = settings_of(sip=sip, http=http, rtp_ports=rtp_ports, config=config, data=data)
     from onhook.cli.doctor import checks

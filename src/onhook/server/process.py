@@ -62,6 +62,7 @@ from onhook.phone.locating.dns import DnsNames
 from onhook.phone.nat.public_address import AUTO, OutsideView
 from onhook.phone.tls.contexts import ServerCertificate
 from onhook.processes.workers import Spawner, Starter
+from onhook.server import told_options
 from onhook.server.admission import Admission
 from onhook.server.health import Health, report
 from onhook.server.heartbeat import beat
@@ -190,6 +191,8 @@ class Server:
             outbox.resume([(stored, progress_of(stored)) for stored in pending])
             await self._watch_sources(stack, directory, endpoint)
             await self._open_sip(stack, endpoint)
+            really = {"http": self.http, "sip": self.sip}
+            told_options.tell(self._settings.model_copy(update=really))
             self._watch_over(stack, store, journal, register)
             stack.callback(watch.close)
             _in_background(stack, watch.run())
@@ -233,6 +236,7 @@ class Server:
             if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
             stack.enter_context(occupied(data))
+            told_options.forget(data)
             store = await Store.open(data, self._settings.database_url.get_secret_value())
         except OSError as error:
             raise StartError(

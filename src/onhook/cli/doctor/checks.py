@@ -29,6 +29,7 @@ from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened
 from onhook.phone.locating.dns import DnsNames
 from onhook.phone.nat.public_address import OutsideView
+from onhook.server import told_options
 from onhook.server.occupancy import LOCK_FILE
 from onhook.server.settings import Settings
 from onhook.store import Keyring, KeyringError, Store, TrunkRecord, schema
@@ -41,6 +42,8 @@ Check: TypeAlias = Callable[[Installation], Iterator[Finding] | AsyncIterator[Fi
 def stored(here: Installation) -> Iterator[Finding]:
     """The data directory and the database can be read."""
     server = "a server runs on it" if here.running else "no server runs on it"
+    if here.told:
+        server += ", and what it was started with is looked at"
     yield Finding("data", not here.trouble, here.trouble or f"{here.data}: {server}")
 
 
@@ -68,19 +71,26 @@ CHECKS: Sequence[Check] = (
 async def installation(settings: Settings, trunk: str = "") -> Installation:
     """What is looked at. Raises :class:`CommandError` for a ``trunk`` that is not there."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    running, outside = _is_running(settings.data), await _outside(settings)
+    running = _is_running(settings.data)
+    told = told_options.told(settings) if running else None
+    settings = told or settings
+    outside = await _outside(settings)
     try:
         url = settings.database_url.get_secret_value()
         async with opened(settings.data, url) as (store, keyring):
             trunks = await _trunks(store, keyring)
             newest_ms = await _newest_ms(store)
     except CommandError as error:
-        return Installation(settings, running, trouble=str(error), outside=outside)
+        return Installation(
+            settings, running, told=told is not None, trouble=str(error), outside=outside
+        )
     asked = frozenset(one.record.name for one in trunks)
     if trunk and trunk not in asked:
         raise CommandError(f"There is no trunk {trunk[:40]!r}; see 'onhook trunk list'.")
     asks = frozenset({trunk}) if trunk else asked
-    return Installation(settings, running, trunks, newest_ms, asks=asks, outside=outside)
+    return Installation(
+        settings, running, trunks, newest_ms, told is not None, asks=asks, outside=outside
+    )
 
 
 async def findings(here: Installation, checks: Sequence[Check] = CHECKS) -> AsyncIterator[Finding]:

@@ -43,6 +43,8 @@ class Installation:
     trunks: Sequence[KnownTrunk] = ()
     newest_ms: int = 0
     """When something was last written of a call; 0 if nothing was."""
+    told: bool = False
+    """Whether the settings are those that the server which runs has told of itself."""
     trouble: str = ""
     """Why nothing stored can be read; empty if it can."""
     asks: frozenset[str] = field(default=frozenset())

@@ -53,7 +53,9 @@ def audio(here: Installation) -> Iterator[Finding]:
         tried = range(low + low % 2, high, 2)[:_TRIED]
         errors = [_bound(Listening("udp", host, port)) for port in tried]
         if 0 in errors:
-            yield Finding(name, True, f"room for {len(range(low + low % 2, high, 2))} calls")
+            yield Finding(name, True, f"room for {rtp_capacity(settings)} calls")
+        elif here.running and set(errors) == {errno.EADDRINUSE}:
+            yield Finding(name, True, f"its first {len(errors)} are in use, by calls of the server")
         else:
             why = _why(Listening("udp", host, low), errors[0] if errors else errno.EINVAL)
             yield Finding(name, False, f"none of its first {len(errors)} can be had: {why}")

@@ -35,6 +35,10 @@ class PublicAddress:
     host: str
     port: int | None = None
 
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host and self.port else self.host
+        return f"{host}:{self.port}" if self.port else host
+
     @property
     def version(self) -> Version | None:
         """The family of a numeric one; None for what has to be looked up."""
