@@ -13,7 +13,7 @@ from bench.caller import Caller, Script
 from bench.figures import Figures, Row, pair, spread
 from bench.load import Load, callers, sink
 from bench.machine import Meter
-from bench.rig import PLAY, PROBE, Rig, rig
+from bench.rig import ONHOOK, PLAY, PROBE, Command, Rig, rig
 
 _VOCABULARY = """
 apple river window garden yellow seven morning train silver bottle market doctor winter paper orange
@@ -83,9 +83,9 @@ def _forced(caller: Caller, samples: Samples) -> Script:
     samples.add("forced_end_to_notification", call.times_ns["BYE answered"], call.times_ns["ended"])
 
 
-def forced_hangups(count: int, playing: int, made: Path) -> Figures:
+def forced_hangups(count: int, playing: int, made: Path, onhook: Command = ONHOOK) -> Figures:
     """Part 3: forced hangups one after another, while `playing` other calls play."""
-    with rig(made) as running, contextlib.ExitStack() as stack:
+    with rig(made, onhook=onhook) as running, contextlib.ExitStack() as stack:
         caller = stack.enter_context(_own_number(running))
         if playing:
             _play_to_others(stack, running, playing, life_s=20 + count * 0.5)

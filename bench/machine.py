@@ -2,47 +2,53 @@
 
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def cpu_s(pid: int) -> float:
-    """CPU seconds of a process with all its threads, kernel included; 0 if it is gone.
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it, its own id first; empty if it is gone."""
+    parents = {one: fields[1] for one in _everyone() if (fields := _stat(str(one)))}
+    found = [pid] if pid in parents else []
+    for parent in found:  # grows meanwhile
+        found += [one for one, its_parent in parents.items() if its_parent == parent]
+    return found
+
+
+def family_cpu_s(pid: int) -> float:
+    """CPU seconds of a process and its descendants, with all their threads, kernel included; those too that
+    have ended. 0 if it is gone.
 
     The kernel scales these from the exact run times, so paced work that runs in step with the tick
     is not misjudged (the first line of /proc/stat would be).
     """
-    fields = _stat(str(pid))
-    return (fields[11] + fields[12]) / _TICKS_A_SECOND if fields else 0.0
-
-
-def family_cpu_s(pid: int) -> float:
-    """CPU seconds of a process and of its children, those included that have ended; 0 if it is gone."""
-    parent = _stat(str(pid))
-    if not parent:
-        return 0.0
-    stats = (_stat(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    children = sum(sum(fields[11:13]) for fields in stats if fields and fields[1] == pid)
-    return (sum(parent[11:15]) + children) / _TICKS_A_SECOND
+    return sum(sum(_stat(str(one))[11:15]) for one in family(pid)) / _TICKS_A_SECOND
 
 
 def everyone_cpu_s() -> float:
     """CPU seconds of all processes of the machine, with those of their reaped children."""
-    pids = [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return sum(sum(_stat(pid)[11:15]) for pid in pids) / _TICKS_A_SECOND
+    return sum(sum(_stat(str(pid))[11:15]) for pid in _everyone()) / _TICKS_A_SECOND
 
 
-def resident_bytes(pid: int) -> int:
-    """Resident memory of a process, what it maps included; 0 if it is gone."""
+def family_pss_bytes(pid: int) -> int:
+    """Memory of a process and its descendants: what several have counts once (PSS); 0 if it is gone."""
+    return sum(map(_pss_bytes, family(pid)))
+
+
+def _pss_bytes(pid: int) -> int:
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+def _everyone() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
 def _stat(pid: str) -> list[int]:
@@ -68,13 +74,10 @@ class Costs:
 
 
 class Meter:
-    """Measures named processes from its making to `stop`; those in `families` with their children."""
+    """Measures named processes, each with its descendants, from its making to `stop`."""
 
-    def __init__(self, *, families: Collection[str] = (), **pids: int) -> None:
-        self._measures = {
-            name: partial(family_cpu_s if name in families else cpu_s, pid)
-            for name, pid in pids.items()
-        }
+    def __init__(self, **pids: int) -> None:
+        self._measures = {name: partial(family_cpu_s, pid) for name, pid in pids.items()}
         self._began_s = time.monotonic()
         self._everyone_s = everyone_cpu_s()
         self._before = {name: measure() for name, measure in self._measures.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.figures import Figures, Row, number
 from bench.load import Load, callers, sink
-from bench.machine import Meter, resident_bytes
+from bench.machine import Meter, family_pss_bytes
 from bench.rig import ONHOOK, OUT, PLAY, PROMPTS, Command, Rig, rig
 
 SETUP_RATE = 125
@@ -33,7 +33,7 @@ def playing_at_once(calls: int, window_s: float, made: Path, onhook: Command = O
     """`calls` calls on a fresh server, measured for `window_s` seconds while all of them play."""
     with rig(made, onhook=onhook) as running:
         _warm(running)
-        before_bytes = resident_bytes(running.server.pid)
+        before_bytes = family_pss_bytes(running.server.pid)
         up_s = calls / SETUP_RATE
         life_s = up_s + _CONNECTED_S + window_s
         with sink(life_s + 10) as receiver:
@@ -48,7 +48,7 @@ def playing_at_once(calls: int, window_s: float, made: Path, onhook: Command = O
                 time.sleep(window_s)
                 receiver.finish()
                 costs = meter.stop()
-                after_bytes = resident_bytes(running.server.pid)
+                after_bytes = family_pss_bytes(running.server.pid)
             heard = receiver.close()
     delivered = heard["packets"] / (calls * _PACKETS_A_SECOND * window_s)
     return {

@@ -170,7 +170,6 @@ def _level(
         load = Load("server_bye", running.server.sip, HANGUP, receiver.port, rate, calls)
         with callers(load) as sipp:
             meter = Meter(
-                families=["database"],
                 server=running.server.pid,
                 application=running.application.pid,
                 sipp=sipp.pid,

@@ -82,7 +82,7 @@ def _caller(running: Rig) -> Iterator[Caller]:
         speech, samples = Speech(), Samples()
         for voice in VOICES:
             scripts = [
-                _first_packet(caller, samples, "warm", speech.msg(voice, 10))
+                first_packet(caller, samples, "warm", speech.msg(voice, 10))
                 for _ in range(_WARM_UP)
             ]
             caller.perform(scripts, patience_s=_PATIENCE_S)
@@ -90,7 +90,7 @@ def _caller(running: Rig) -> Iterator[Caller]:
         yield caller
 
 
-def _first_packet(
+def first_packet(
     caller: Caller,
     samples: Samples,
     name: str,
@@ -120,7 +120,7 @@ def waits(calls: int) -> tuple[Figures, list[Row]]:
                 for state in ("new", "cached"):
                     name = f"{voice}, {words} words, {state}"
                     for msg in msgs:
-                        script = _first_packet(caller, samples, name, msg)
+                        script = first_packet(caller, samples, name, msg)
                         caller.perform([script], patience_s=_PATIENCE_S)
                     _make_the_rest(running, msgs)
         failures = sorted(set(caller.failures))
@@ -158,7 +158,7 @@ def _crowd(caller: Caller, samples: Samples, speech: Speech, voice: str, words: 
 
     name = f"{_CROWD} at once, {voice}, {words} words"
     scripts = [
-        _first_packet(caller, samples, name, speech.msg(voice, words), together)
+        first_packet(caller, samples, name, speech.msg(voice, words), together)
         for _ in range(_CROWD)
     ]
     caller.perform(scripts, at_once=_CROWD, patience_s=_PATIENCE_S)
