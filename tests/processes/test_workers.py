@@ -226,7 +226,7 @@ def test_every_program_is_there(name: str) -> None:
 
 def test_what_programs_see_of_our_environment() -> None:
     ours = {"ONHOOK_KEY": "secret", "HOME": "/home/me", "PYTHONPATH": "/a:b:", "LC_ALL": "de_DE"}
-    assert nothing(ours) == {"LC_ALL": "C.UTF-8"}
+    assert nothing(ours) == {"LC_ALL": "C.UTF-8", "HOME": "/dev/null"}
     assert everything(ours) == {**ours, "LC_ALL": "C.UTF-8"}
     seen = without_settings(ours)
     assert seen.keys() == {"HOME", "PYTHONPATH", "LC_ALL", "OPENBLAS_NUM_THREADS"}

@@ -22,8 +22,8 @@ Environment = Callable[[Mapping[str, str]], dict[str, str]]
 
 
 def nothing(_ours: Mapping[str, str]) -> dict[str, str]:
-    """A locale alone."""
-    return dict(_LOCALE)
+    """A locale, and a home where no library can keep anything, such as a number for this machine."""
+    return {**_LOCALE, "HOME": os.devnull}
 
 
 def everything(ours: Mapping[str, str]) -> dict[str, str]:

@@ -52,7 +52,7 @@ class Encoder:
             self._let_go()
 
     def close(self) -> None:
-        """End the process for good, whatever it is doing; from any thread."""
+        """End the process for good, whatever it is doing. Blocks for a moment; from any thread."""
         with self._lock:
             self._closed = True
             if self._worker is not None:
@@ -63,15 +63,21 @@ class Encoder:
         with self._lock:
             if self._closed:
                 raise EncodingFailed("the server is stopping")
-            if self._worker is not None and not self._worker.alive():
-                self._worker.close()
-                self._worker = None
-            if self._worker is None:
-                try:
-                    self._worker = self._starter.start("encoder")
-                except OSError as error:
-                    raise EncodingFailed(f"the encoder cannot be started: {error}") from error
-            return self._worker
+            if self._worker is not None and self._worker.alive():
+                return self._worker
+        self._let_go()
+        try:
+            worker = self._starter.start("encoder")
+        except OSError as error:
+            raise EncodingFailed(f"the encoder cannot be started: {error}") from error
+        self._keep(worker)
+        return worker
+
+    def _keep(self, worker: Worker) -> None:
+        with self._lock:
+            self._worker = worker
+            if self._closed:  # meanwhile
+                worker.kill()
 
     def _let_go(self) -> None:
         with self._lock:

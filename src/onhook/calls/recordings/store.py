@@ -271,7 +271,9 @@ class RecordingStore:
 
     async def close(self) -> None:
         """End the encoder. What is not encoded is, at the next start."""
-        self._encoder.close()
+        await asyncio.to_thread(
+            self._encoder.close
+        )  # a process may just be started with the loop's help
         await asyncio.to_thread(self._thread.shutdown)
 
     async def _encode(self, name: str) -> None:
