@@ -1,5 +1,5 @@
-/* Fuzzes what the media thread does with a command: the input is a series of commands, as they would stand
- * in the ring, each preceded by a byte that says which handles in it are good, and how many ticks pass after
+/* Fuzzes what the media thread does with a command of the clerk's: the input is a series of commands, as they
+ * would stand in its ring, each preceded by a byte that says which handles in it are good, and how many ticks pass after
  * it. The media thread does not run; the plane has calls, rooms, recordings, prompts and keys.
  *
  * With libFuzzer:
@@ -18,7 +18,8 @@
 
 enum { CALLS = 4, ROOMS = 2, TAPES = 6, KEYS_MADE = 24, FRAMES_KNOWN = 3, COMMANDS = 200 };
 
-static struct plane media;
+static struct host media;
+static struct link_end reports;
 static uint8_t frames[FRAMES_KNOWN * PLANE_FRAME_BYTES];
 static uint64_t prompt;
 
@@ -32,16 +33,14 @@ static void set_up(void)
 {
     if (media.calls)
         return;
-    law_prepare();
-    media.config = (struct plane_config){CALLS, 100, 16, 1 << 10};
-    require(allocate(&media) == 0 && recorders_start(&media.recorders, media.event_fd) == 0);
-    prepare_receive(&media);
+    require(make_host(&media, &(struct plane_config){CALLS, 100, 16, 1 << 10}, 1) == 0);
+    reports = link_consumer(&media.link.header->reports, media.config.event_ring);
     int file = plane_make_file(frames, frames, FRAMES_KNOWN);
-    require(file >= 0 && plane_add_prompt(&media, file, 0, FRAMES_KNOWN, &prompt) == 0);
-    require(close(file) == 0);
+    prompt = (uint64_t)1 << 32;
+    require(file >= 0 && keep_prompt(&media, prompt, file, 0, FRAMES_KNOWN) == 0 && close(file) == 0);
 }
 
-/* What the caller would have made. */
+/* What the clerk would have made. */
 static void begin(void)
 {
     for (uint32_t i = 0; i < ROOMS; i++) {
@@ -50,8 +49,8 @@ static void begin(void)
         media.rooms[i]->handle = (uint64_t)1 << 32 | i;
     }
     for (uint32_t i = 0; i < TAPES; i++) {
-        media.recordings[i].one = recording_new(media.recorders, -1, 0, (uint64_t)1 << 32 | i);
-        require(media.recordings[i].one != NULL);
+        media.recordings[i] = recording_new(media.recorders, -1, 0, (uint64_t)1 << 32 | i);
+        require(media.recordings[i] != NULL);
     }
     for (uint32_t i = 0; i < KEYS_MADE; i++) {
         struct plane_key key = {.master = {(uint8_t)i}, .tag_bytes = i % 2 ? 4 : 10};
@@ -60,20 +59,24 @@ static void begin(void)
 }
 
 /* Each is let go once, and not touched any more. */
-static void free_released(void)
+static void free_gone(void)
 {
-    for (; ring_length(&media.releases); ring_taken(&media.releases)) {
-        uint64_t handle = media.released[ring_take_at(&media.releases)];
-        struct srtp_key *key = &media.keys[handle_index(handle)];
-        require(handle_index(handle) < KEYS_MADE && key->handle == handle && key->used);
+    for (struct gone *one = gone_take(&media.gone), *next; one; one = next) {
+        next = one->next;
+        require(one->kind != GONE_PROMPT);
+        if (one->kind != GONE_KEY)
+            continue;
+        struct srtp_key *key = gone_of(one, struct srtp_key);
+        require(handle_index(key->handle) < KEYS_MADE && key == &media.keys[handle_index(key->handle)] &&
+                key->used);
         srtp_free_key(key);
     }
 }
 
 static void take_reports(void)
 {
-    for (; ring_length(&media.reports); ring_taken(&media.reports)) {
-        const struct report *report = &media.report[ring_take_at(&media.reports)];
+    for (; link_waiting(&reports) > 0; link_taken(&reports)) {
+        const struct report *report = &media.link.report[link_at(&reports)];
         require(report->segment == NO_SEGMENT || report->segment < segment_count(&media.config));
     }
 }
@@ -84,7 +87,7 @@ static void pass(unsigned ticks)
         media.now_ns += TICK_NS;
         serve_slot(&media, &media.slots[media.tick % SLOTS]);
         take_reports();
-        free_released();
+        free_gone();
     }
 }
 
@@ -97,12 +100,13 @@ static void end(void)
         take_command(&media, &(struct command){.kind = CLOSE_ROOM, .room = media.rooms[i]->handle});
     pass(2 * SLOTS);
     require(media.open_calls == 0 && media.open_rooms == 0 && media.watched_calls == 0);
+    require(atomic_load(&kept_prompt(&media, prompt)->uses) == 1);
     for (uint32_t i = 0; i < segment_count(&media.config); i++)
         require(media.segments[i].state == FREE);
     for (uint32_t i = 0; i < ROOMS; i++)
         free(media.rooms[i]);
     for (uint32_t i = 0; i < TAPES; i++)
-        recording_free(media.recordings[i].one, false);
+        recording_free(media.recordings[i], false);
     for (uint32_t i = 0; i < KEYS_MADE; i++) {
         require(!media.keys[i].used);
         srtp_free_key(&media.keys[i]);
@@ -147,7 +151,7 @@ static void make_good(struct command *command, uint8_t how)
         if (how & 4)
             make_good_keys(&command->open.keys);
         break;
-    case PROTECT: make_good_keys(&command->keys); break;
+    case PROTECT: make_good_keys(&command->protect.keys); break;
     case REMOTE: make_good_remote(&command->remote); break;
     case AGREE: make_good_format(&command->format); break;
     case PLAY:
@@ -172,7 +176,17 @@ static void make_good(struct command *command, uint8_t how)
     }
 }
 
-/* One recording is in one call, as the caller sees to it. */
+/* As the clerk does it: who plays a prompt has a hold of it. */
+static void take(const struct command *command)
+{
+    struct prompt *played = command->kind == PLAY ? kept_prompt(&media, command->play.prompt) : NULL;
+    if (played)
+        atomic_fetch_add(&played->uses, 1);
+    if (!take_command(&media, command) && played)
+        let_go_prompt(&media, played);
+}
+
+/* One recording is in one call, as the clerk sees to it. */
 static bool is_recorded(uint64_t handle)
 {
     for (uint32_t i = 0; i < CALLS; i++)
@@ -192,7 +206,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         memcpy(&command, data + 1, sizeof command);
         make_good(&command, data[0]);
         if (command.kind != RECORD || !is_recorded(command.recording))
-            take_command(&media, &command);
+            take(&command);
         pass(data[0] >> 3);
     }
     end();
@@ -214,7 +228,7 @@ int main(int count, char **arguments)
     long rounds = count > 1 ? atol(arguments[1]) : 100000;
     for (long round = 0; round < rounds; round++) {
         for (size_t at = 0; at < sizeof input; at += 1 + sizeof(struct command)) {
-            struct command command = {.kind = (enum command_kind)chance(CLOSE_ROOM + 3)};
+            struct command command = {.kind = (enum command_kind)chance(DROP_PROMPT + 3)};
             for (size_t i = sizeof command.kind; i < sizeof command; i++)
                 ((uint8_t *)&command)[i] = (uint8_t)chance(chance(2) ? 4 : 256);
             input[at] = (uint8_t)(chance(256) | (chance(8) ? 3 : 0));

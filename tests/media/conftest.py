@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
-from media.rtp_peer import Clip, Ear, RtpPeer, free_ports, tone
+from media.rtp_peer import Ear, RtpPeer, free_ports
+from media.settling import settled
 from onhook.media import Codec, MediaPlane, NotRunning, Stream
 
 OpenStream = Callable[..., Stream]
@@ -46,25 +47,5 @@ def stream(plane: MediaPlane, peer: RtpPeer, ear: Ear) -> Stream:
 
 @pytest.fixture
 def settle(plane: MediaPlane) -> Settle:
-    """Returns once all commands so far have been taken, and all that had arrived has been read.
-
-    Commands are taken in their order, and packets once a round. A stream of its own has three frames
-    played, which leave one a round.
-    """
-
-    async def rounds() -> None:
-        with RtpPeer() as peer:
-            ear = Ear()
-            stream = plane.open(
-                plane.reserve(),
-                remote=peer.address,
-                codec=Codec.PCMU,
-                dtmf_payload_type=None,
-                listener=ear,
-            )
-            stream.play([Clip(tone(3))], ear.on_played)
-            await ear.until_played()
-            stream.close()
-            await ear.until_closed()
-
-    return rounds
+    """`settled()`, of this plane."""
+    return lambda: settled(plane)

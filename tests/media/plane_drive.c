@@ -93,11 +93,11 @@ static void take_events(int timeout_ms)
 {
     struct plane_event events[7]; /* few, so that taking goes on over several calls */
     struct pollfd ready = {.fd = plane_event_fd(media), .events = POLLIN};
-    uint64_t counter;
+    uint8_t bells[256];
     int count;
     plane_flush(media);
     if (poll(&ready, 1, timeout_ms) == 1)
-        expect(read(ready.fd, &counter, sizeof counter) == sizeof counter);
+        expect(read(ready.fd, bells, sizeof bells) > 0);
     while ((count = plane_take_events(media, events, 7)) > 0)
         for (int i = 0; i < count; i++)
             note(&events[i]);
@@ -264,15 +264,15 @@ static void add_prompts(void)
     expect(file >= 0 && pipe(pipe_fds) == 0);
     expect(plane_make_file(frames, NULL, 1) == -EINVAL && plane_make_file(frames, frames, 0) == -EINVAL);
     expect(pwrite(file, frames, 1, 0) < 0 && ftruncate(file, 0) < 0); /* it is sealed */
-    expect(plane_add_prompt(media, file, 0, FRAMES, &prompt) == 0);
+    expect(plane_add_prompt(media, file, 0, FRAMES, &prompt) >= 0);
     expect(plane_add_prompt(media, file, 0, 0, &other) == -EINVAL);
     expect(plane_add_prompt(media, file, UINT64_MAX - 100, 1, &other) == -EINVAL);
     expect(plane_add_prompt(media, pipe_fds[0], 0, 1, &other) == -EINVAL);
     expect(plane_add_prompt(media, -1, 0, 1, &other) == -EBADF);
-    expect(plane_add_prompt(media, file, 3, 1, &other) == 0 && other != prompt);
-    expect(plane_drop_prompt(media, other) == 0 && plane_drop_prompt(media, other) == -ENOENT);
-    expect(plane_add_prompt(media, file, 0, FRAMES + 1, &next) == PLANE_CUT_SHORT && next != other);
-    expect(plane_drop_prompt(media, next) == 0 && plane_drop_prompt(media, 0) == -ENOENT);
+    expect(plane_add_prompt(media, file, 3, 1, &other) >= 0 && other != prompt);
+    expect(plane_drop_prompt(media, other) >= 0 && plane_drop_prompt(media, other) == -ENOENT);
+    expect(plane_add_prompt(media, file, 0, FRAMES + 1, &next) & PLANE_CUT_SHORT && next != other);
+    expect(plane_drop_prompt(media, next) >= 0 && plane_drop_prompt(media, 0) == -ENOENT);
     expect(close(file) == 0 && close(pipe_fds[0]) == 0 && close(pipe_fds[1]) == 0);
 }
 
@@ -360,11 +360,11 @@ int main(void)
     /* stop with calls open, segments queued and events not taken */
     uint64_t passing;
     int file = plane_make_file(frames, frames, FRAMES);
-    expect(file >= 0 && plane_add_prompt(media, file, 0, FRAMES, &passing) == 0 && close(file) == 0);
+    expect(file >= 0 && plane_add_prompt(media, file, 0, FRAMES, &passing) >= 0 && close(file) == 0);
     for (int i = 1; i < CALLS; i += 2)
         for (uint64_t n = 0; n < 20; n++)
             expect(plane_play(media, handles[i], n, passing, 0, FRAMES) >= 0);
-    expect(plane_drop_prompt(media, passing) == 0);
+    expect(plane_drop_prompt(media, passing) >= 0);
     expect(plane_play(media, handles[1], 1, passing, 0, 1) == -ENOENT);
     struct plane_health health;
     plane_health(media, &health);

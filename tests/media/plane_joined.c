@@ -3,7 +3,7 @@
  * Ends with 0 and "ok".
  */
 #define _GNU_SOURCE
-#include "internal.h"
+#include "steered.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,6 @@
 
 enum { CALLS = 20, ROOMS = 2, TICKS = 30000, LONGEST = 7 };
 
-static struct plane media;
 static struct call *calls; /* those of the plane */
 static uint64_t handles[CALLS], rooms[ROOMS], prompt;
 static int ears[CALLS];
@@ -50,28 +49,27 @@ static uint64_t chance(uint64_t below)
 static void ask(int result)
 {
     expect(result == 0);
-    take_commands(&media);
-    expect(atomic_load(&media.refused) == 0);
+    settle();
+    expect(refused() == 0);
 }
 
 static void open_all(void)
 {
     for (int i = 0; i < CALLS; i++) {
         int pair[2];
-        expect(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+        uint16_t port;
+        expect(connect_pair(pair, &port));
         ears[i] = pair[1];
-        ask(plane_open(&media,
-                       &(struct plane_call){.fd = pair[0], .remote_ip = "127.0.0.1", .remote_port = 9,
+        ask(plane_open(steering,
+                       &(struct plane_call){.fd = pair[0], .remote_ip = "127.0.0.1", .remote_port = port,
                                             .format = {i % 2 ? PCMA : PCMU, PLANE_NO_EVENTS,
                                                        PLANE_NO_EVENTS, 0, 0, 0, 0},
                                             .sequence = 0xfff0, .timestamp = 0xffffff00u},
                        &handles[i]));
-        /* an address of nobody, as a socket without one gives: the calls are not latched anew */
         calls[i].connected = calls[i].latched = true;
-        calls[i].peer = calls[i].signalled = (union address){.v6 = {0}};
     }
     for (int i = 0; i < ROOMS; i++)
-        ask(plane_open_room(&media, &rooms[i]));
+        ask(plane_open_room(steering, &rooms[i]));
 }
 
 static void say(int i, int bytes)
@@ -111,7 +109,8 @@ static void hear(int i)
 static void take_reports(void)
 {
     struct plane_event events[CALLS];
-    while (plane_take_events(&media, events, CALLS) > 0)
+    settle();
+    while (plane_take_events(steering, events, CALLS) > 0)
         ;
 }
 
@@ -130,9 +129,9 @@ static void play(int i, bool looped)
 {
     uint32_t count = 1 + (uint32_t)chance(LONGEST);
     if (calls[i].playing && calls[i].playing->kind == LOOPED_LAST)
-        ask(plane_cut(&media, handles[i]));
-    ask(looped ? plane_loop(&media, handles[i], 1, prompt, 0, count, 1)
-               : plane_play(&media, handles[i], 1, prompt, 0, count));
+        ask(plane_cut(steering, handles[i]));
+    ask(looped ? plane_loop(steering, handles[i], 1, prompt, 0, count, 1)
+               : plane_play(steering, handles[i], 1, prompt, 0, count));
 }
 
 static void ask_at_random(void)
@@ -143,17 +142,17 @@ static void ask_at_random(void)
     switch (chance(8)) {
     case 0: play(i, false); break;
     case 1: play(i, true); break;
-    case 2: ask(plane_cut(&media, handles[i])); break;
-    case 3: ask(plane_leave(&media, handles[i])); break;
+    case 2: ask(plane_cut(steering, handles[i])); break;
+    case 3: ask(plane_leave(steering, handles[i])); break;
     case 4:
-        ask(plane_bridge(&media, handles[i], handles[other]));
+        ask(plane_bridge(steering, handles[i], handles[other]));
         break;
     case 5:
-        ask(plane_mute(&media, handles[i], (int)chance(2)));
+        ask(plane_mute(steering, handles[i], (int)chance(2)));
         break;
     default: {
         uint64_t room = rooms[chance(ROOMS)];
-        ask(plane_join(&media, room, handles[i], (int)chance(2)));
+        ask(plane_join(steering, room, handles[i], (int)chance(2)));
     }
     }
 }
@@ -191,9 +190,9 @@ static void expect_consistent(void)
 /* However much one says at once: eight packets a round are passed on, and in time all of them. */
 static void bound_floods(void)
 {
-    ask(plane_bridge(&media, handles[0], handles[1]));
+    ask(plane_bridge(steering, handles[0], handles[1]));
     for (int i = 0; i < 2; i++)
-        ask(plane_cut(&media, handles[i]));
+        ask(plane_cut(steering, handles[i]));
     for (int n = 0; n < 3 * SLOTS; n++)
         run_tick();
     uint64_t before = heard[1].packets;
@@ -228,11 +227,11 @@ static void relay_at_once(void)
 static void play_in_a_room(void)
 {
     for (int i = 0; i < CALLS; i++) {
-        ask(plane_leave(&media, handles[i]));
-        ask(plane_cut(&media, handles[i]));
+        ask(plane_leave(steering, handles[i]));
+        ask(plane_cut(steering, handles[i]));
     }
     for (int i = 0; i < 2; i++)
-        ask(plane_join(&media, rooms[0], handles[i], 0));
+        ask(plane_join(steering, rooms[0], handles[i], 0));
     say(0, 160);
     for (int n = 0; n < 3 * SLOTS; n++)
         run_tick();
@@ -252,7 +251,7 @@ static void play_in_a_room(void)
 static void close_rooms(void)
 {
     for (int i = 0; i < ROOMS; i++)
-        ask(plane_close_room(&media, rooms[i]));
+        ask(plane_close_room(steering, rooms[i]));
     for (int i = 0; i < CALLS; i++)
         expect(!calls[i].member);
     for (int n = 0; n < SLOTS; n++)
@@ -265,12 +264,10 @@ int main(int count, char **arguments)
     if (count > 1)
         state = strtoull(arguments[1], NULL, 10);
     law_prepare();
-    media.config = (struct plane_config){CALLS, 0, 16, 1 << 10};
-    expect(allocate(&media) == 0 && recorders_start(&media.recorders, media.event_fd) == 0);
+    expect(steer(CALLS, 1 << 10));
     calls = media.calls;
     int file = plane_make_file(frames, frames, LONGEST);
-    expect(file >= 0 && plane_add_prompt(&media, file, 0, LONGEST, &prompt) == 0 && close(file) == 0);
-    prepare_receive(&media);
+    expect(file >= 0 && plane_add_prompt(steering, file, 0, LONGEST, &prompt) == 0 && close(file) == 0);
     open_all();
     bound_floods();
     relay_at_once();
@@ -288,13 +285,15 @@ int main(int count, char **arguments)
     close_rooms();
     for (int i = 0; i < CALLS; i++) {
         expect(heard[i].packets > TICKS / SLOTS / 8);
-        ask(plane_leave(&media, handles[i]));
-        ask(plane_cut(&media, handles[i]));
+        ask(plane_leave(steering, handles[i]));
+        ask(plane_cut(steering, handles[i]));
         take_reports();
         close(ears[i]);
     }
     expect(media.watched_calls == 0);
-    recorders_stop(media.recorders);
+    plane_detach(steering);
+    media.memory_fd = media.command_fd = media.far_event_fd = media.far_control = -1;
+    free_host(&media);
     puts("ok");
     return 0;
 }

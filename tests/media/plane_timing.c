@@ -2,14 +2,13 @@
  * counted by hand, and rounds are left out at random. Ends with 0 and "ok".
  */
 #define _GNU_SOURCE
-#include "internal.h"
+#include "steered.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { CALLS = 70, TICKS = 20000, LONGEST = 7 };
 
-static struct plane media;
 static struct call *calls; /* those of the plane */
 static uint64_t handles[CALLS], prompt;
 static int ears[CALLS];
@@ -40,18 +39,19 @@ static uint64_t chance(uint64_t below)
 static void ask(int result)
 {
     expect(result == 0);
-    take_commands(&media);
-    expect(atomic_load(&media.refused) == 0);
+    settle();
+    expect(refused() == 0);
 }
 
 static void open_all(void)
 {
     for (int i = 0; i < CALLS; i++) {
         int pair[2];
-        expect(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+        uint16_t port;
+        expect(connect_pair(pair, &port));
         ears[i] = pair[1];
-        ask(plane_open(&media,
-                       &(struct plane_call){.fd = pair[0], .remote_ip = "127.0.0.1", .remote_port = 9,
+        ask(plane_open(steering,
+                       &(struct plane_call){.fd = pair[0], .remote_ip = "127.0.0.1", .remote_port = port,
                                             .format = {8, PLANE_NO_EVENTS, PLANE_NO_EVENTS, 0, 0, 0, 0},
                                             .timestamp = 0xffffff00u},
                        &handles[i]));
@@ -65,7 +65,7 @@ static void play(int i)
         asked_at[i] = media.tick;
         rounds_skipped_at[i] = rounds_skipped;
     }
-    ask(plane_play(&media, handles[i], 1, prompt, 0, 1 + (uint32_t)chance(LONGEST)));
+    ask(plane_play(steering, handles[i], 1, prompt, 0, 1 + (uint32_t)chance(LONGEST)));
 }
 
 /* What one call has sent in this tick: at most one frame, with the right numbers. */
@@ -93,7 +93,8 @@ static void hear(int i)
 static void take_reports(void)
 {
     struct plane_event events[CALLS];
-    while (plane_take_events(&media, events, CALLS) > 0)
+    settle();
+    while (plane_take_events(steering, events, CALLS) > 0)
         ;
 }
 
@@ -124,12 +125,10 @@ static void begin_soon(void)
 
 int main(void)
 {
-    media.config = (struct plane_config){CALLS, 0, 16, 1 << 10};
-    expect(allocate(&media) == 0 && recorders_start(&media.recorders, media.event_fd) == 0);
+    expect(steer(CALLS, 1 << 10));
     calls = media.calls;
     int file = plane_make_file(frames, frames, LONGEST);
-    expect(file >= 0 && plane_add_prompt(&media, file, 0, LONGEST, &prompt) == 0 && close(file) == 0);
-    prepare_receive(&media);
+    expect(file >= 0 && plane_add_prompt(steering, file, 0, LONGEST, &prompt) == 0 && close(file) == 0);
     open_all();
     for (int slot = 0; slot < SLOTS; slot++) /* a new call goes into the emptiest */
         expect(media.slots[slot].count == CALLS / SLOTS ||
@@ -139,7 +138,7 @@ int main(void)
         if (chance(3) == 0)
             play((int)chance(CALLS));
         if (chance(20) == 0)
-            ask(plane_cut(&media, handles[chance(CALLS)]));
+            ask(plane_cut(steering, handles[chance(CALLS)]));
         for (int i = 0; i < CALLS; i++) /* a cut takes the obligation away */
             if (!calls[i].playing)
                 asked_at[i] = 0;
@@ -158,13 +157,15 @@ int main(void)
     uint64_t frames_heard = 0;
     for (int i = 0; i < CALLS; i++) {
         frames_heard += heard[i];
-        ask(plane_cut(&media, handles[i]));
+        ask(plane_cut(steering, handles[i]));
         take_reports();
-        expect(media.caller.calls[i].queued == 0);
+        expect(!calls[i].first);
         close(ears[i]);
     }
     expect(frames_heard > TICKS / 4);
-    recorders_stop(media.recorders);
+    plane_detach(steering);
+    media.memory_fd = media.command_fd = media.far_event_fd = media.far_control = -1;
+    free_host(&media);
     puts("ok");
     return 0;
 }

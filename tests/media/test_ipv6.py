@@ -9,6 +9,7 @@ import pytest
 from media import rtcp_text
 from media.rtcp_text import SR
 from media.rtp_peer import PATIENCE_S, Clip, Ear, RtpPeer, event, free_ports, rtp, tone
+from media.settling import settled
 from onhook.media import BadRemote, Codec, Latching, MediaPlane, Stream
 from onhook.media.plane import NOWHERE_ELSE
 
@@ -128,11 +129,12 @@ async def test_reports_go_both_ways(plane: MediaPlane, peer: RtpPeer, ear: Ear) 
 async def test_one_side_by_ipv4_and_one_by_ipv6(
     hosts: tuple[str, ...], peer: RtpPeer, old_peer: RtpPeer
 ) -> None:
-    plane = MediaPlane(host=hosts, ports=free_ports(4))
+    plane = MediaPlane(host=hosts, ports=free_ports(6))
     plane.start(asyncio.get_running_loop())
     ears = Ear(), Ear()
     new, old = opened(plane, peer.address, ears[0]), opened(plane, old_peer.address, ears[1])
     new.bridge(old)
+    await settled(plane)
     peer.send(rtp(1, timestamp=160), new.port)
     old_peer.send(rtp(1, timestamp=160), old.port)
     assert (await peer.receive()).payload == (await old_peer.receive()).payload
@@ -193,7 +195,10 @@ async def test_a_family_that_is_not_served(host: str, remote: str, ear: Ear) -> 
 async def test_the_sockets_that_a_call_does_not_need_are_closed(peer: RtpPeer, ear: Ear) -> None:
     plane = MediaPlane(host=LOOPBACKS, ports=free_ports(2))
     plane.start(asyncio.get_running_loop())
+    clip = Clip(tone(1))
     before = open_descriptors()
-    opened(plane, peer.address, ear)
+    stream = opened(plane, peer.address, ear)
+    stream.play([clip], ear.on_played)
+    await ear.until_played()  # so the plane has taken what was sent to it
     assert open_descriptors() == before + 2
     plane.close()

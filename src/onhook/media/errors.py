@@ -8,7 +8,8 @@ MediaError
     RoomFull        a room has no place for another call
     RoomClosed      the room was closed before
     TooManyRecordings   one stream is being recorded often enough
-    NotRunning      the plane was not started, or was closed
+    NotRunning      the plane was not started, or was closed, or is gone
+    BadLink         what was offered is no plane of this version
     PromptError
         PromptMissing   there is no such prompt
         PromptDamaged   its files are not what was written
@@ -48,7 +49,11 @@ class TooManyRecordings(MediaError):
 
 
 class NotRunning(MediaError):
-    """The plane was not started, or was closed."""
+    """The plane was not started, or was closed, or is gone until there is another."""
+
+
+class BadLink(MediaError):
+    """What was offered as a link to the plane is none, or of another version."""
 
 
 class PromptError(MediaError):

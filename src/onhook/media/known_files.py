@@ -36,7 +36,7 @@ class KnownFiles:
         if handle is None:
             out = ffi.new("uint64_t *")
             added = self._ask(lib.plane_add_prompt, file.descriptor, 0, file.frame_count, out)
-            if added == lib.PLANE_CUT_SHORT:
+            if added & lib.PLANE_CUT_SHORT:
                 log.error("prompt_cut_short", frames=file.frame_count)
             handle = self._handles[ref(file, self._closed)] = out[0]
         return handle

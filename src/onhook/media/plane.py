@@ -1,6 +1,7 @@
 """The media plane, for asyncio: ports, streams, and what happens on them.
 
-A `MediaPlane` owns a thread (`native/thread.c`) that sends and receives the RTP of every call. A `Stream`
+Behind a `MediaPlane` is a thread (`native/thread.c`) that sends and receives the RTP of every call: of this
+process, or of one of its own, which it has a link to (`link.py`). A `Stream`
 (`stream.py`) is one call's. All of it is used from the event loop's thread; every call returns within
 microseconds, and what comes of it is told to the stream's `StreamListener`, on the loop.
 
@@ -24,9 +25,17 @@ from weakref import WeakSet
 import structlog
 
 from onhook.media._plane import ffi, lib
-from onhook.media.errors import BadRemote, NoPortLeft, NotRunning, QueueFull, StreamClosed
+from onhook.media.errors import (
+    BadLink,
+    BadRemote,
+    NoPortLeft,
+    NotRunning,
+    QueueFull,
+    StreamClosed,
+)
 from onhook.media.g711 import Codec
 from onhook.media.known_files import KnownFiles
+from onhook.media.link import PlaneLink
 from onhook.media.ports import PortPool
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
@@ -47,6 +56,7 @@ log = structlog.get_logger()
 NOWHERE_ELSE = Latching()
 """The peer is where its SDP says."""
 _EVENTS_AT_ONCE = 256  # then the loop gets a turn
+_BELLS_AT_ONCE = 4096  # bytes of the pipe, each for a tick
 _FLUSH_AFTER_S = 0.002  # the thread empties its command ring every millisecond
 _RING = 16384
 _NS = 1e-9
@@ -65,7 +75,8 @@ class PlaneHealth:
     scheduling: str
     """`fifo` (real time), `nice` or `normal`: the best that the system permitted."""
     refused: int
-    """Commands that the thread could not make sense of: a fault of ours, if it is not 0."""
+    """Commands that the plane could not follow: a fault of ours, or a lack of memory or descriptors, if it is
+    not 0."""
     unauthentic: int
     """Packets of encrypted streams that were not: see `StreamStats`, as are"""
     replayed: int
@@ -117,6 +128,10 @@ class PortReservation:
 class MediaPlane:
     """The media of all calls of this process.
 
+    The plane may die, if it is a process of its own: then all streams are closed (each tells its listener),
+    ports given back, what was recorded is told of with `EPIPE`, and `on_lost` is called, once. From then on
+    `open()` raises `NotRunning`, until `attach()` gives it another one.
+
     `host` is the address to bind in digits (`0.0.0.0` or `::` for all), or one of IPv4 and one of IPv6;
     `ports` the range of which even ones are used, and the odd ones above them for RTCP, `rtp_timeout_s`
     the silence after which a listener is told (0: never). Raises `ValueError` for a range without an even
@@ -136,6 +151,7 @@ class MediaPlane:
         self._rtp_timeout_ms = round(rtp_timeout_s * 1000)
         self._ring_size = ring_size
         self._plane: Any = None
+        self._on_lost: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
         self._files = KnownFiles(self._ask, self._call_soon)
@@ -159,10 +175,55 @@ class MediaPlane:
         """Whether audio can be sent to a numeric address: there is a socket of its family."""
         return any(host.reaches(ip) for host in self._hosts)
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start the thread; events are told on `loop`. Raises `OSError`."""
+    def start(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        link: PlaneLink | None = None,
+        *,
+        on_lost: Callable[[], None] | None = None,
+    ) -> None:
+        """Begin, with a plane of another process or, without a link, in threads of this one; events are told
+        on `loop`. The link is the plane's from now on. Raises `OSError`, and `BadLink` for what is no link to
+        a plane of this version."""
         if self._plane is not None:
             raise RuntimeError("the media plane is running")
+        self._loop, self._on_lost = loop, on_lost
+        self.attach(link)
+
+    def attach(self, link: PlaneLink | None = None) -> None:
+        """Go on with another plane, after one was lost. Raises what `start()` does."""
+        if self._plane is not None or self._loop is None:
+            raise RuntimeError("the media plane is running, or was not started")
+        self._plane = self._start_here() if link is None else _attach_to(link)
+        self._loop.add_reader(lib.plane_event_fd(self._plane), self._on_readable)
+        self._loop.add_reader(lib.plane_control_fd(self._plane), self._on_end)
+        sockets, needed = self._about().sockets, 2 * self.capacity
+        if sockets < needed:
+            log.warning("media_sockets_short", sockets=sockets, needed=needed)
+
+    @property
+    def running(self) -> bool:
+        """Whether streams can be opened: it was started, and neither lost nor closed."""
+        return self._plane is not None
+
+    @property
+    def calls_at_most(self) -> int:
+        """How many calls there can be: the port range has room for them, and the plane's process sockets, two
+        a call. Raises `NotRunning`."""
+        about = self._about()
+        return int(min(self.capacity, about.max_calls, about.sockets // 2))
+
+    @property
+    def pid(self) -> int:
+        """Of the process that the plane is in. Raises `NotRunning`."""
+        return int(self._about().pid)
+
+    def _about(self) -> Any:
+        out = ffi.new("struct plane_about *")
+        lib.plane_about(self._running(), out)
+        return out
+
+    def _start_here(self) -> Any:
         config = {
             "max_calls": self._pool.capacity,
             "rtp_timeout_ms": self._rtp_timeout_ms,
@@ -171,32 +232,41 @@ class MediaPlane:
         }
         out = ffi.new("plane **")
         _raise_for(lib.plane_start(out, ffi.new("struct plane_config *", config)))
-        self._plane = out[0]
-        self._loop = loop
-        loop.add_reader(lib.plane_event_fd(self._plane), self._on_readable)
+        return out[0]
 
     def close(self) -> None:
         """End the threads and close every socket. Listeners hear nothing more.
 
         Recordings are written to their end: this may wait for the disk.
         """
-        if self._plane is not None and self._loop is not None:
-            self._loop.remove_reader(lib.plane_event_fd(self._plane))
-            if self._flush_timer is not None:
-                self._flush_timer.cancel()
-                self._flush_timer = None
-            lib.plane_stop(self._plane)
-            self._plane = None
+        self._let_go()
         for stream in self._streams.values():
             stream.abandon()
             self._pool.give_back(stream.port)
         self._streams.clear()
-        for room in tuple(self._rooms):
-            room.abandon()
-        self._recorders.clear()
-        self._files.forget()
+        self._forget()
         for reservation in tuple(self._reserved):
             reservation.release()
+
+    def _let_go(self) -> None:
+        """Of the plane; it ends, if it is in this process, or hears of it."""
+        if self._plane is None or self._loop is None:
+            return
+        self._loop.remove_reader(lib.plane_event_fd(self._plane))
+        self._loop.remove_reader(lib.plane_control_fd(self._plane))
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
+        plane, self._plane = self._plane, None
+        lib.plane_stop(plane)
+
+    def _forget(self) -> None:
+        """What was in the plane."""
+        for room in tuple(self._rooms):
+            room.abandon()
+        self._rooms.clear()
+        self._recorders.clear()
+        self._files.forget()
 
     def reserve(self) -> PortReservation:
         """Bind a port for a call to come. Raises `NoPortLeft`, and `OSError` for a bad host."""
@@ -294,7 +364,7 @@ class MediaPlane:
             calls=out.calls,
             skipped_rounds=out.skipped_rounds,
             late_max_s=out.late_max_ns * _NS,
-            scheduling=_SCHEDULING[out.scheduling],
+            scheduling=_SCHEDULING.get(out.scheduling, "unknown"),
             refused=out.refused,
             unauthentic=out.unauthentic,
             replayed=out.replayed,
@@ -311,8 +381,11 @@ class MediaPlane:
     def _ask(self, command: Any, *arguments: Any) -> int:
         """Give the thread a command, and return what that does."""
         result: int = command(self._running(), *arguments)
-        if result == lib.PLANE_HELD:
+        if result > 0 and result & lib.PLANE_HELD:
             self._flush_soon()
+        elif result == -errno.EPIPE:
+            self._lose_soon()
+            raise NotRunning("the media plane is gone")
         elif result == -errno.EINVAL:
             raise BadRemote("not a unicast address in digits with a port")
         else:
@@ -339,8 +412,11 @@ class MediaPlane:
 
     def _flush(self) -> None:
         self._flush_timer = None
-        if lib.plane_flush(self._plane) == lib.PLANE_HELD:
+        result = lib.plane_flush(self._plane)
+        if result == lib.PLANE_HELD:
             self._flush_soon()
+        elif result < 0:
+            self._lose_soon()
 
     def _on_released(self, reservation: PortReservation) -> None:
         self._reserved.discard(reservation)
@@ -348,19 +424,62 @@ class MediaPlane:
 
     def _on_readable(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(lib.plane_event_fd(self._plane))
+            os.read(lib.plane_event_fd(self._plane), _BELLS_AT_ONCE)
         self._take_events()
 
-    def _take_events(self) -> None:
+    def _on_end(self) -> None:
+        """Nothing is ever sent by the plane's socket: it is over. What it told before counts."""
+        while self._plane is not None and self._take_events():
+            pass
+        self._lose()
+
+    def _lose_soon(self) -> None:
+        """What the plane wrote makes no sense; whoever asked is told first."""
+        plane, loop = self._plane, self._loop
+        if loop is not None and plane is not None:
+            loop.call_soon(lambda: self._lose() if self._plane is plane else None)
+
+    def _lose(self) -> None:
+        """The plane is gone, and every stream with it."""
         if self._plane is None:
             return
+        lost = [(stream, self._figures(handle)) for handle, stream in self._streams.items()]
+        recorders = tuple(self._recorders.values())
+        self._let_go()
+        self._streams.clear()
+        for stream, _ in lost:
+            stream.abandon()
+            self._pool.give_back(stream.port)
+        self._forget()
+        log.error("media_plane_lost", streams=len(lost), recordings=len(recorders))
+        for recorder in recorders:
+            _tell_listener(recorder.on_done, RecordingStats(samples=0, lost=0, error=errno.EPIPE))
+        for stream, stats in lost:
+            _tell_listener(stream.on_closed, stats)
+        if self._on_lost is not None:
+            self._on_lost()
+
+    def _figures(self, handle: int) -> StreamStats:
+        """What the plane showed last."""
+        out = ffi.new("struct plane_stats *")
+        lib.plane_read_stats(self._plane, handle, out)
+        return StreamStats.read(out)
+
+    def _take_events(self) -> bool:
+        """Pass some on. False: there are no more."""
+        if self._plane is None:
+            return False
         count = lib.plane_take_events(self._plane, self._events, _EVENTS_AT_ONCE)
+        if count < 0:
+            self._lose_soon()
+            return False
         if count == _EVENTS_AT_ONCE and self._loop is not None:
             self._loop.call_soon(self._take_events)
         for index in range(count):
             self._tell(self._events[index])
             if self._plane is None:  # a listener closed the plane
-                return
+                return False
+        return bool(count == _EVENTS_AT_ONCE)
 
     def _tell(self, event: Any) -> None:
         """Pass one event on. A listener that fails must not cost the others their events."""
@@ -387,6 +506,27 @@ class MediaPlane:
         out = ffi.new("struct plane_recorded *")
         _raise_for(lib.plane_reap_recording(self._running(), handle, out))
         return RecordingStats(samples=out.samples, lost=out.lost, error=out.error)
+
+
+def _attach_to(link: PlaneLink) -> Any:
+    """Another process's plane. The link is used up, or closed."""
+    how = (link.memory, link.commands, link.events, link.control)
+    out = ffi.new("plane **")
+    result = lib.plane_attach(out, ffi.new("struct plane_link *", how))
+    if result < 0:
+        link.close()
+    if result == -errno.EPROTO:
+        raise BadLink("what was offered is no media plane of this version")
+    _raise_for(result)
+    return out[0]
+
+
+def _tell_listener(listener: Callable[[Any], None], what: object) -> None:
+    """One that fails must not cost the others what they are to hear."""
+    try:
+        listener(what)
+    except Exception:
+        log.exception("media_listener_failed", kind="lost")
 
 
 def _raise_for(result: int) -> None:

@@ -1,146 +1,205 @@
-/* The caller's side: handles, commands on their way, events that arrived. */
+/* Handles, commands on their way, events that arrived. */
 #define _GNU_SOURCE
-#include "internal.h"
+#include "caller.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 uint32_t find(const struct plane *p, uint64_t handle)
 {
-    return places_find(&p->caller.call_places, handle);
+    return places_find(&p->call_places, handle);
 }
 
 uint32_t find_open(const struct plane *p, uint64_t handle)
 {
     uint32_t index = find(p, handle);
-    return index != NO_PLACE && !p->caller.calls[index].closing ? index : NO_PLACE;
+    return index != NO_PLACE && !p->calls[index].closing ? index : NO_PLACE;
 }
 
-static void ring_command(struct plane *p, const struct command *command)
+/* ---- Commands ------------------------------------------------------------------------------ */
+
+/* Wake the clerk, if it sleeps. */
+static void ring_clerk(struct plane *p)
 {
-    p->command[ring_put_at(&p->commands)] = *command;
-    ring_put(&p->commands);
-    if (atomic_exchange(&p->idle, false))
-        signal_fd(p->wake_fd);
+    uint64_t one = 1;
+    if (atomic_exchange(&p->link.header->asleep, 0) &&
+        write(p->fds.commands, &one, sizeof one) < 0 && errno != EAGAIN)
+        p->broken = true;
 }
 
-static int hold(struct caller *caller, const struct command *command)
+static int break_off(struct plane *p)
 {
-    if (caller->held_count == caller->held_room) {
-        size_t room = caller->held_room ? caller->held_room * 2 : 64;
-        struct command *held = realloc(caller->held, room * sizeof *held);
-        if (!held)
-            return -ENOMEM;
-        caller->held = held;
-        caller->held_room = room;
+    p->broken = true;
+    return -EPIPE;
+}
+
+/* 0; -EAGAIN: there is no room, and nothing has happened. */
+static int hand_over(struct plane *p, const struct command *command, struct enclosure enclosed)
+{
+    int64_t room = link_room(&p->commands);
+    if (room == LINK_NONSENSE || p->broken)
+        return break_off(p);
+    if (!room)
+        return -EAGAIN;
+    uint64_t number = enclosed.fd < 0 ? 0 : p->parcels + 1;
+    int sent = number ? link_send(p->fds.control, number, enclosed.fd) : 0;
+    if (sent == -EPIPE)
+        return break_off(p);
+    if (sent < 0)
+        return sent;
+    if (number)
+        p->parcels = number;
+    if (enclosed.given)
+        close(enclosed.fd);
+    struct command *entry = &p->link.command[link_at(&p->commands)];
+    *entry = *command;
+    entry->parcel = number;
+    link_put(&p->commands);
+    ring_clerk(p);
+    return 0;
+}
+
+static int make_room(struct plane *p)
+{
+    if (p->held_count < p->held_room)
+        return 0;
+    size_t room = p->held_room ? p->held_room * 2 : 64;
+    struct held *held = realloc(p->held, room * sizeof *held);
+    if (!held)
+        return -ENOMEM;
+    p->held = held;
+    p->held_room = room;
+    return 0;
+}
+
+/* What is not given may be closed before it is sent. */
+static int hold(struct plane *p, const struct command *command, struct enclosure enclosed)
+{
+    int result = make_room(p);
+    if (result < 0)
+        return result;
+    if (enclosed.fd >= 0 && !enclosed.given) {
+        enclosed.fd = fcntl(enclosed.fd, F_DUPFD_CLOEXEC, 3);
+        enclosed.given = true;
+        if (enclosed.fd < 0)
+            return -errno;
     }
-    caller->held[caller->held_count++] = *command;
+    p->held[p->held_count++] = (struct held){*command, enclosed};
     return PLANE_HELD;
 }
 
+/* One that cannot be sent at all would keep all behind it: the plane refuses the command instead. */
 int plane_flush(plane *p)
 {
-    struct caller *caller = &p->caller;
-    while (caller->held_first < caller->held_count && ring_has_room(&p->commands))
-        ring_command(p, &caller->held[caller->held_first++]);
-    if (caller->held_first < caller->held_count)
-        return PLANE_HELD;
-    caller->held_first = caller->held_count = 0;
+    while (p->held_first < p->held_count) {
+        const struct held *next = &p->held[p->held_first];
+        int result = hand_over(p, &next->command, next->enclosed);
+        if (result == -EAGAIN)
+            return PLANE_HELD;
+        if (result == -EPIPE)
+            return result;
+        if (result < 0) {
+            close(next->enclosed.fd);
+            hand_over(p, &next->command, nothing());
+        }
+        p->held_first++;
+    }
+    p->held_first = p->held_count = 0;
     return 0;
 }
 
-int submit(struct plane *p, const struct command *command)
+void drop_held(struct plane *p)
 {
-    if (plane_flush(p) == PLANE_HELD || !ring_has_room(&p->commands))
-        return hold(&p->caller, command);
-    ring_command(p, command);
-    return 0;
+    for (size_t i = p->held_first; i < p->held_count; i++)
+        if (p->held[i].enclosed.given)
+            close(p->held[i].enclosed.fd);
+    free(p->held);
+}
+
+int submit(struct plane *p, const struct command *command, struct enclosure enclosed)
+{
+    int result = plane_flush(p);
+    if (result == 0)
+        result = hand_over(p, command, enclosed);
+    return result == PLANE_HELD || result == -EAGAIN ? hold(p, command, enclosed) : result;
 }
 
 int submit_plain(struct plane *p, uint64_t handle, enum command_kind kind)
 {
     if (find_open(p, handle) == NO_PLACE)
         return -ENOENT;
-    return submit(p, &(struct command){.kind = kind, .call = handle});
+    return submit(p, &(struct command){.kind = kind, .call = handle}, nothing());
 }
 
-void close_sockets(const struct caller_call *call)
-{
-    close(call->fd);
-    if (call->rtcp_fd)
-        close(call->rtcp_fd);
-}
+/* ---- Events -------------------------------------------------------------------------------- */
 
-void free_room(struct plane *p, uint32_t index)
-{
-    free(p->rooms[index]);
-    p->rooms[index] = NULL;
-    places_give_back(&p->caller.room_places, index);
-}
-
-static int take_recorded(plane *p, struct plane_event *out, int max)
-{
-    int taken = 0;
-    recording *one;
-    for (; taken < max && (one = recorders_take_done(p->recorders)); taken++) {
-        uint64_t handle = recording_owner(one);
-        uint32_t index = find(p, handle);
-        if (index != NO_PLACE)
-            p->caller.calls[index].recordings--;
-        p->recordings[handle_index(recording_handle(one))].done = true;
-        out[taken] = (struct plane_event){
-            .call = handle,
-            .play_id = recording_handle(one),
-            .at_ns = clock_ns(),
-            .kind = PLANE_RECORDED,
-        };
-    }
-    return taken;
-}
-
-/* A segment that was played, or cut. */
+/* A segment that was played, or cut; its call may be gone. */
 static void free_segment(struct plane *p, struct caller_call *call, uint32_t segment)
 {
-    struct caller *caller = &p->caller;
-    if (segment >= caller->segment_places.fresh || !caller->segment_places.all[segment].taken)
+    if (segment >= p->segment_places.fresh || !p->segment_places.all[segment].taken)
         return;
-    uint32_t prompt = caller->segment_prompts[segment];
-    places_give_back(&caller->segment_places, segment);
-    call->queued--;
+    uint32_t prompt = p->segment_prompts[segment];
+    places_give_back(&p->segment_places, segment);
+    if (call && call->queued)
+        call->queued--;
     if (prompt == NO_PLACE)
         return;
-    caller->prompts[prompt].uses--;
+    p->prompts[prompt].uses--;
     release_prompt(p, prompt);
 }
 
 static void note_room_closed(struct plane *p, uint64_t handle)
 {
-    uint32_t index = places_find(&p->caller.room_places, handle);
+    uint32_t index = places_find(&p->room_places, handle);
     if (index != NO_PLACE)
-        free_room(p, index);
+        places_give_back(&p->room_places, index);
+}
+
+/* Also of a call that is gone. */
+static bool note_recorded(struct plane *p, struct caller_call *call, const struct report *report)
+{
+    uint32_t index = places_find(&p->recording_places, report->number);
+    if (index == NO_PLACE || p->recordings[index].done)
+        return false;
+    p->recordings[index] = (struct caller_recording){
+        .done = true,
+        .figures = {.samples = report->samples, .lost = report->lost, .error = report->digit}};
+    if (call && call->recordings)
+        call->recordings--;
+    return true;
 }
 
 /* False: it is nothing that the caller is told of. */
 static bool note_report(struct plane *p, const struct report *report)
 {
     uint32_t index = find(p, report->call);
+    struct caller_call *call = index == NO_PLACE ? NULL : &p->calls[index];
     if (report->room)
         note_room_closed(p, report->room);
-    if (report->room || index == NO_PLACE)
+    if (report->room)
         return false;
-    struct caller_call *call = &p->caller.calls[index];
+    if (report->kind == PLANE_RECORDED)
+        return note_recorded(p, call, report);
     free_segment(p, call, report->segment);
-    call->closed |= report->kind == PLANE_CLOSED;
+    if (!call || call->closed)
+        return false;
+    if (report->kind == PLANE_CLOSED)
+        call->closed = call->closing = true;
     return true;
 }
 
-int plane_take_events(plane *p, struct plane_event *out, int max)
+/* So many events of a ring; the first `count` entries of it at the most. */
+static int take_from(struct plane *p, struct link_end *ring, const struct report *entries,
+                     int64_t count, struct plane_event *out, int max)
 {
-    int taken = take_recorded(p, out, max);
-    take_releases(p);
-    while (taken < max && ring_length(&p->reports)) {
-        struct report report = p->report[ring_take_at(&p->reports)];
-        ring_taken(&p->reports);
+    int taken = 0;
+    for (; taken < max && count > 0; count--) {
+        struct report report;
+        link_copy(&report, &entries[link_at(ring)], sizeof report);
+        link_taken(ring);
         if (!note_report(p, &report))
             continue;
         out[taken++] = (struct plane_event){
@@ -152,4 +211,15 @@ int plane_take_events(plane *p, struct plane_event *out, int max)
         };
     }
     return taken;
+}
+
+/* What a call told is in its ring before its end is in the other: so that is looked at
+ * first, and taken last. */
+int plane_take_events(plane *p, struct plane_event *out, int max)
+{
+    int64_t endings = link_waiting(&p->endings), reports = link_waiting(&p->reports);
+    if (endings == LINK_NONSENSE || reports == LINK_NONSENSE)
+        return break_off(p);
+    int taken = take_from(p, &p->reports, p->link.report, reports, out, max);
+    return taken + take_from(p, &p->endings, p->link.ending, endings, out + taken, max - taken);
 }

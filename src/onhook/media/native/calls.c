@@ -1,10 +1,13 @@
-/* The caller's side: calls, from opening to reaping. */
+/* Calls, from opening to reaping. */
 #define _GNU_SOURCE
-#include "internal.h"
+#include "caller.h"
 
 #include <errno.h>
 #include <netinet/ip.h>
+#include <openssl/crypto.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     RECEIVE_BUFFER = 32768,   /* bytes; the kernel doubles it: about 1.5 s of a normal stream */
@@ -52,7 +55,7 @@ int plane_bind(const char *ip, uint16_t port)
 
 static bool read_latching(const struct plane_latching *latching, struct latch *out)
 {
-    *out = (struct latch){.anybody = latching->anybody};
+    *out = (struct latch){.anybody = latching->anybody != 0};
     if (latching->count < 0 || latching->count > PLANE_LATCHES)
         return false;
     for (int i = 0; i < latching->count; i++) {
@@ -64,41 +67,43 @@ static bool read_latching(const struct plane_latching *latching, struct latch *o
     return true;
 }
 
+/* Both keys, or none. */
+static bool read_keys(const struct plane_key *send, const struct plane_key *receive,
+                      struct key_offer *out)
+{
+    if ((send && !is_key(send)) || (receive && !is_key(receive)))
+        return false;
+    *out = (struct key_offer){.sends = send != NULL, .receives = receive != NULL};
+    if (send)
+        out->send = *send;
+    if (receive)
+        out->receive = *receive;
+    return true;
+}
+
 int plane_open(plane *p, const struct plane_call *how, uint64_t *handle)
 {
-    struct places *places = &p->caller.call_places;
     struct command command = {.kind = OPEN};
-    if (how->fd < 0 || !is_format(&how->format) ||
+    if (how->fd < 0 || !is_format(&how->format) || !how->send_key != !how->receive_key ||
         !read_latching(&how->latching, &command.open.latch) ||
+        !read_keys(how->send_key, how->receive_key, &command.open.offer) ||
         !read_remote(how->remote_ip, how->remote_port, &command.open.remote))
         return -EINVAL;
-    uint32_t index = places_take(places);
+    uint32_t index = places_take(&p->call_places);
     if (index == NO_PLACE)
         return -EUSERS;
-    command.call = places_handle(places, index);
-    command.open.fd = how->fd;
+    command.call = places_handle(&p->call_places, index);
     command.open.format = how->format;
     command.open.ssrc = how->ssrc;
     command.open.timestamp = how->timestamp;
     command.open.sequence = how->sequence;
-    int keyed = take_keys(p, how->send_key, how->receive_key, &command.open.keys);
-    if (keyed < 0 || !command.open.keys.send != !command.open.keys.receive) {
-        free_keys(p, &command.open.keys);
-        places_give_back(places, index);
-        return keyed < 0 ? keyed : -EINVAL;
-    }
-    atomic_store(&p->signs[index].heard_ns, 0);
-    atomic_store(&p->signs[index].received_ns, 0);
-    for (size_t i = 0; i < FIGURES; i++)
-        atomic_store_explicit(&p->signs[index].figures[i], 0, memory_order_relaxed);
-    int result = submit(p, &command);
+    int result = submit(p, &command, (struct enclosure){how->fd, true});
+    OPENSSL_cleanse(&command.open.offer, sizeof command.open.offer);
     if (result < 0) {
-        free_keys(p, &command.open.keys);
-        places_give_back(places, index);
+        places_give_back(&p->call_places, index);
         return result;
     }
-    p->caller.calls[index] = (struct caller_call){
-        .fd = how->fd,
+    p->calls[index] = (struct caller_call){
         .family = command.open.remote.any.sa_family,
         .is_protected = how->send_key != NULL,
     };
@@ -112,8 +117,8 @@ int plane_remote(plane *p, uint64_t handle, const char *ip, uint16_t port)
     uint32_t index = find_open(p, handle);
     if (index == NO_PLACE)
         return -ENOENT;
-    bool reached = read_from(&p->caller.calls[index], ip, port, &command.remote);
-    return reached ? submit(p, &command) : -EINVAL;
+    bool reached = read_from(&p->calls[index], ip, port, &command.remote);
+    return reached ? submit(p, &command, nothing()) : -EINVAL;
 }
 
 int plane_latch(plane *p, uint64_t handle, const struct plane_latching *latching)
@@ -121,7 +126,7 @@ int plane_latch(plane *p, uint64_t handle, const struct plane_latching *latching
     struct command command = {.kind = LATCH, .call = handle};
     if (find_open(p, handle) == NO_PLACE)
         return -ENOENT;
-    return read_latching(latching, &command.latch) ? submit(p, &command) : -EINVAL;
+    return read_latching(latching, &command.latch) ? submit(p, &command, nothing()) : -EINVAL;
 }
 
 int plane_agree(plane *p, uint64_t handle, const struct plane_format *format)
@@ -129,7 +134,7 @@ int plane_agree(plane *p, uint64_t handle, const struct plane_format *format)
     struct command command = {.kind = AGREE, .call = handle, .format = *format};
     if (find_open(p, handle) == NO_PLACE)
         return -ENOENT;
-    return is_format(format) ? submit(p, &command) : -EINVAL;
+    return is_format(format) ? submit(p, &command, nothing()) : -EINVAL;
 }
 
 int plane_protect(plane *p, uint64_t handle, const struct plane_key *send,
@@ -139,16 +144,14 @@ int plane_protect(plane *p, uint64_t handle, const struct plane_key *send,
     uint32_t index = find_open(p, handle);
     if (index == NO_PLACE)
         return -ENOENT;
-    struct caller_call *call = &p->caller.calls[index];
-    if (!call->is_protected && (!send || !receive))
+    struct caller_call *call = &p->calls[index];
+    if ((!call->is_protected && (!send || !receive)) ||
+        !read_keys(send, receive, &command.protect.offer))
         return -EINVAL;
-    int result = take_keys(p, send, receive, &command.keys);
-    command.keys.later = later != 0;
+    command.protect.keys.later = later != 0;
+    int result = submit(p, &command, nothing());
+    OPENSSL_cleanse(&command.protect.offer, sizeof command.protect.offer);
     if (result >= 0)
-        result = submit(p, &command);
-    if (result < 0)
-        free_keys(p, &command.keys);
-    else
         call->is_protected = true;
     return result;
 }
@@ -158,10 +161,18 @@ int plane_read_signs(plane *p, uint64_t handle, struct plane_signs *out)
     uint32_t index = find(p, handle);
     if (index == NO_PLACE)
         return -ENOENT;
-    const struct signs *signs = &p->signs[index];
+    const struct signs *signs = &p->link.signs[index];
     out->heard_ns = atomic_load_explicit(&signs->heard_ns, memory_order_relaxed);
     out->received_ns = atomic_load_explicit(&signs->received_ns, memory_order_relaxed);
     return 0;
+}
+
+static void read_figures(const struct signs *signs, struct plane_stats *out)
+{
+    uint64_t figures[FIGURES];
+    for (size_t i = 0; i < FIGURES; i++)
+        figures[i] = atomic_load_explicit(&signs->figures[i], memory_order_relaxed);
+    memcpy(out, figures, sizeof figures);
 }
 
 int plane_read_stats(plane *p, uint64_t handle, struct plane_stats *out)
@@ -169,18 +180,8 @@ int plane_read_stats(plane *p, uint64_t handle, struct plane_stats *out)
     uint32_t index = find(p, handle);
     if (index == NO_PLACE)
         return -ENOENT;
-    uint64_t figures[FIGURES];
-    for (size_t i = 0; i < FIGURES; i++)
-        figures[i] = atomic_load_explicit(&p->signs[index].figures[i], memory_order_relaxed);
-    memcpy(out, figures, sizeof figures);
+    read_figures(&p->link.signs[index], out);
     return 0;
-}
-
-/* The kernel notes when what arrives at this socket arrived. */
-static void stamp_arrivals(int fd)
-{
-    int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
 }
 
 int plane_report(plane *p, uint64_t handle, const struct plane_rtcp *how)
@@ -190,20 +191,16 @@ int plane_report(plane *p, uint64_t handle, const struct plane_rtcp *how)
     bool socket = how->fd > 0;
     if (index == NO_PLACE)
         return -ENOENT;
-    struct caller_call *call = &p->caller.calls[index];
-    if ((socket && call->rtcp_fd) ||
+    struct caller_call *call = &p->calls[index];
+    if ((socket && call->has_rtcp) ||
         (how->remote_ip &&
          !read_from(call, how->remote_ip, how->remote_port, &command.report.remote)))
         return -EINVAL;
-    command.report.fd = socket ? how->fd : -1;
     command.report.mux = how->mux != 0;
     memcpy(command.report.cname, how->cname, sizeof how->cname);
-    stamp_arrivals(call->fd); /* for the jitter */
-    if (socket)
-        stamp_arrivals(how->fd);
-    int result = submit(p, &command);
+    int result = submit(p, &command, socket ? (struct enclosure){how->fd, true} : nothing());
     if (result >= 0 && socket)
-        call->rtcp_fd = how->fd;
+        call->has_rtcp = true;
     return result;
 }
 
@@ -211,17 +208,16 @@ int plane_close(plane *p, uint64_t handle)
 {
     int result = submit_plain(p, handle, CLOSE);
     if (result >= 0)
-        p->caller.calls[handle_index(handle)].closing = true;
+        p->calls[handle_index(handle)].closing = true;
     return result;
 }
 
 int plane_reap(plane *p, uint64_t handle, struct plane_stats *out)
 {
     uint32_t index = find(p, handle);
-    if (index == NO_PLACE || !p->caller.calls[index].closed)
+    if (index == NO_PLACE || !p->calls[index].closed)
         return -ENOENT;
-    *out = p->calls[index].stats;
-    close_sockets(&p->caller.calls[index]);
-    places_give_back(&p->caller.call_places, index);
+    read_figures(&p->link.signs[index], out);
+    places_give_back(&p->call_places, index);
     return 0;
 }

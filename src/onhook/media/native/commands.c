@@ -1,4 +1,4 @@
-/* What the caller asked for, in the media thread: everything in it is checked before it is used. */
+/* What the clerk passed on, in the media thread: everything in it is checked before it is used. */
 #define _GNU_SOURCE
 #include "internal.h"
 
@@ -8,7 +8,7 @@ enum {
     COMMANDS_PER_TICK = 2048, /* so that a flood of commands does not stop the frames */
 };
 
-static struct call *find_call(struct plane *p, uint64_t handle)
+static struct call *find_call(struct host *p, uint64_t handle)
 {
     uint32_t index = handle_index(handle);
     if (!handle || index >= p->config.max_calls)
@@ -17,25 +17,32 @@ static struct call *find_call(struct plane *p, uint64_t handle)
     return call->handle == handle && !call->owes_closed ? call : NULL;
 }
 
-static struct room *find_room(const struct plane *p, uint64_t handle)
+static struct room *find_room(const struct host *p, uint64_t handle)
 {
     uint32_t index = handle_index(handle);
     struct room *room = index < room_count(&p->config) ? p->rooms[index] : NULL;
     return room && room->handle == handle && !room->closed ? room : NULL;
 }
 
-static struct segment *find_free_segment(const struct plane *p, uint32_t number)
+static struct segment *find_free_segment(const struct host *p, uint32_t number)
 {
     if (number >= segment_count(&p->config) || p->segments[number].state != FREE)
         return NULL;
     return &p->segments[number];
 }
 
-static const struct prompt *find_prompt(const struct plane *p, uint64_t handle)
+static struct prompt *find_prompt(const struct host *p, uint64_t handle)
 {
     uint32_t index = handle_index(handle);
     bool known = handle && index < segment_count(&p->config) && p->prompts[index].handle == handle;
     return known ? &p->prompts[index] : NULL;
+}
+
+static recording *find_recording(const struct host *p, uint64_t handle)
+{
+    uint32_t index = handle_index(handle);
+    recording *one = index < recording_count(&p->config) ? p->recordings[index] : NULL;
+    return one && recording_handle(one) == handle ? one : NULL;
 }
 
 static uint8_t event_type(int payload_type)
@@ -57,7 +64,7 @@ static bool agree(struct call *call, const struct plane_format *format)
     return true;
 }
 
-static bool open_call(struct plane *p, const struct command *command)
+static bool open_call(struct host *p, const struct command *command)
 {
     uint32_t index = handle_index(command->call);
     if (!command->call || index >= p->config.max_calls || p->calls[index].handle ||
@@ -67,7 +74,7 @@ static bool open_call(struct plane *p, const struct command *command)
     struct call *call = &p->calls[index];
     *call = (struct call){
         .handle = command->call,
-        .signs = &p->signs[index],
+        .signs = &p->link.signs[index],
         .fd = command->open.fd,
         .signalled = command->open.remote,
         .peer = command->open.remote,
@@ -85,12 +92,12 @@ static bool open_call(struct plane *p, const struct command *command)
         return false;
     }
     p->open_calls++;
-    atomic_store(&p->seen_calls, p->open_calls);
+    atomic_store(&p->link.header->health.calls, p->open_calls);
     slot_insert(p, call, emptiest_slot(p));
     return true;
 }
 
-static void append(struct plane *p, struct call *call, struct segment *segment)
+static void append(struct host *p, struct call *call, struct segment *segment)
 {
     if (call->last)
         call->last->next = segment;
@@ -103,9 +110,9 @@ static void append(struct plane *p, struct call *call, struct segment *segment)
     hasten(p, call);
 }
 
-static bool play(struct plane *p, struct call *call, const struct command *command)
+static bool play(struct host *p, struct call *call, const struct command *command)
 {
-    const struct prompt *prompt = find_prompt(p, command->play.prompt);
+    struct prompt *prompt = find_prompt(p, command->play.prompt);
     struct segment *segment = find_free_segment(p, command->play.segment);
     uint32_t first = command->play.first, count = command->play.count;
     if (!prompt || !segment || command->play.kind > LOOPED_LAST || !count ||
@@ -113,6 +120,7 @@ static bool play(struct plane *p, struct call *call, const struct command *comma
         return false;
     size_t offset = (size_t)first * PLANE_FRAME_BYTES;
     *segment = (struct segment){
+        .prompt = prompt,
         .frames = {prompt->frames[MU_LAW] + offset, prompt->frames[A_LAW] + offset},
         .play_id = command->play.play_id,
         .count = count,
@@ -123,7 +131,7 @@ static bool play(struct plane *p, struct call *call, const struct command *comma
     return true;
 }
 
-static bool send_digits(struct plane *p, struct call *call, const struct command *command)
+static bool send_digits(struct host *p, struct call *call, const struct command *command)
 {
     struct segment *segment = find_free_segment(p, command->digits.segment);
     if (!segment || !are_digits(command->digits.keys, command->digits.count))
@@ -139,7 +147,7 @@ static bool send_digits(struct plane *p, struct call *call, const struct command
     return true;
 }
 
-static void stop_playing(struct plane *p, struct call *call)
+static void stop_playing(struct host *p, struct call *call)
 {
     if (call->playing)
         release_key(call, call->playing);
@@ -152,7 +160,7 @@ static void stop_playing(struct plane *p, struct call *call)
     call->playing = NULL;
 }
 
-static void cut(struct plane *p, struct call *call)
+static void cut(struct host *p, struct call *call)
 {
     stop_playing(p, call);
     report(p, call);
@@ -172,7 +180,7 @@ static bool move_peer(struct call *call, const union address *remote)
     return true;
 }
 
-static bool report_by_rtcp(struct plane *p, struct call *call, const struct command *command)
+static bool report_by_rtcp(struct host *p, struct call *call, const struct command *command)
 {
     const union address *remote = &command->report.remote;
     if (command->report.fd < -1 || (address_port(remote) && !is_remote(remote)))
@@ -181,17 +189,16 @@ static bool report_by_rtcp(struct plane *p, struct call *call, const struct comm
     return true;
 }
 
-static bool record(struct plane *p, struct call *call, uint64_t handle)
+static bool record(struct host *p, struct call *call, uint64_t handle)
 {
-    uint32_t index = handle_index(handle);
-    recording *one = index < recording_count(&p->config) ? p->recordings[index].one : NULL;
-    if (!one || recording_handle(one) != handle || call->recorder.count >= PLANE_MAX_RECORDINGS)
+    recording *one = find_recording(p, handle);
+    if (!one || call->recorder.count >= PLANE_MAX_RECORDINGS)
         return false;
     recorder_add(&call->recorder, one, sample_clock(p));
     return true;
 }
 
-static bool bridge_with(struct plane *p, struct call *call, uint64_t handle)
+static bool bridge_with(struct host *p, struct call *call, uint64_t handle)
 {
     struct call *other = find_call(p, handle);
     if (!other || other == call)
@@ -200,7 +207,7 @@ static bool bridge_with(struct plane *p, struct call *call, uint64_t handle)
     return true;
 }
 
-static bool join_room(struct plane *p, struct call *call, uint64_t handle, bool muted)
+static bool join_room(struct host *p, struct call *call, uint64_t handle, bool muted)
 {
     struct room *room = find_room(p, handle);
     if (!room || !room->open)
@@ -215,23 +222,24 @@ static void mute(struct call *call, bool muted)
         call->member->muted = muted;
 }
 
-static void close_call(struct plane *p, struct call *call)
+static void close_call(struct host *p, struct call *call)
 {
     say_goodbye(p, call);
     stop_playing(p, call);
     leave(p, call);
     recorder_end(&call->recorder, sample_clock(p));
     call->owes_closed = true;
+    call->closed_ns = p->now_ns;
     report(p, call);
 }
 
 /* What is asked of a call that is open. */
-static bool take_call_command(struct plane *p, struct call *call, const struct command *command)
+static bool take_call_command(struct host *p, struct call *call, const struct command *command)
 {
     switch (command->kind) {
     case REMOTE: return move_peer(call, &command->remote);
     case AGREE: return agree(call, &command->format);
-    case PROTECT: return protect(p, call, &command->keys);
+    case PROTECT: return protect(p, call, &command->protect.keys);
     case REPORT: return report_by_rtcp(p, call, command);
     case PLAY: return play(p, call, command);
     case SEND_DIGITS: return send_digits(p, call, command);
@@ -251,7 +259,7 @@ static bool take_call_command(struct plane *p, struct call *call, const struct c
     return true;
 }
 
-static bool take_room_command(struct plane *p, const struct command *command)
+static bool take_room_command(struct host *p, const struct command *command)
 {
     struct room *room = find_room(p, command->room);
     bool opens = command->kind == OPEN_ROOM;
@@ -264,7 +272,7 @@ static bool take_room_command(struct plane *p, const struct command *command)
     return true;
 }
 
-bool take_command(struct plane *p, const struct command *command)
+bool take_command(struct host *p, const struct command *command)
 {
     if (command->kind == OPEN)
         return open_call(p, command);
@@ -274,7 +282,19 @@ bool take_command(struct plane *p, const struct command *command)
     return call && take_call_command(p, call, command);
 }
 
-void take_commands(struct plane *p)
+/* What was taken for it is given back; whoever waits for its end hears of it. */
+static void refuse(struct host *p, const struct command *command)
+{
+    struct prompt *prompt = command->kind == PLAY ? find_prompt(p, command->play.prompt) : NULL;
+    recording *one = command->kind == RECORD ? find_recording(p, command->recording) : NULL;
+    atomic_fetch_add(&p->link.header->health.refused, 1);
+    if (prompt && let_go_prompt(p, prompt))
+        p->let_go = true;
+    if (one)
+        recorder_refuse(one);
+}
+
+void take_commands(struct host *p)
 {
     uint32_t waiting = ring_length(&p->commands);
     if (waiting > COMMANDS_PER_TICK)
@@ -283,6 +303,6 @@ void take_commands(struct plane *p)
         struct command command = p->command[ring_take_at(&p->commands)];
         ring_taken(&p->commands);
         if (!take_command(p, &command))
-            atomic_fetch_add(&p->refused, 1);
+            refuse(p, &command);
     }
 }

@@ -1,7 +1,9 @@
-/* What passes between the caller and the media thread, both ways, and what may stand in it.
+/* What passes between the switch and the plane, both ways, and what may stand in it.
  *
- * It holds handles, files and numbers, and no pointer: either side may be another process. Who reads it
- * copies it first, and checks what stands there; the checks that both sides make are here.
+ * It holds handles and numbers, and no pointer: either side may be another process. Who reads it
+ * copies it first, and checks what stands there; the checks that both sides make are here. The clerk passes
+ * on commands of the same form to the media thread, with descriptors and handles of keys filled in, and the keys
+ * themselves wiped.
  */
 #ifndef ONHOOK_COMMANDS_H
 #define ONHOOK_COMMANDS_H
@@ -38,6 +40,8 @@ enum command_kind {
     CLOSE,
     OPEN_ROOM,
     CLOSE_ROOM,
+    ADD_PROMPT, /* these are the clerk's alone */
+    DROP_PROMPT,
 };
 
 /* Of SRTP, by their handles; 0: none, or it stays as it was. */
@@ -46,27 +50,38 @@ struct key_handles {
     uint8_t later;
 };
 
+/* Keys of SRTP on their way to the plane. */
+struct key_offer {
+    uint8_t sends, receives; /* which of them there are */
+    struct plane_key send, receive;
+};
+
 enum play_kind { FRAMES, LOOPED, LOOPED_LAST, DIGITS };
 
 struct command {
     enum command_kind kind;
-    uint64_t call; /* of all but OPEN_ROOM and CLOSE_ROOM */
+    uint64_t call;   /* of all but OPEN_ROOM, CLOSE_ROOM, ADD_PROMPT and DROP_PROMPT */
+    uint64_t parcel; /* number of the message that brings its descriptor, 0: none */
     union {
         struct {
-            int fd;
+            int fd; /* the clerk's */
             uint32_t ssrc, timestamp;
             uint16_t sequence;
             union address remote;
             struct plane_format format;
             struct latch latch;
-            struct key_handles keys;
+            struct key_handles keys; /* the clerk's */
+            struct key_offer offer;
         } open;
         union address remote;
         struct latch latch;
         struct plane_format format;
-        struct key_handles keys;
         struct {
-            int fd; /* -1: as it was */
+            struct key_handles keys; /* but for `later` the clerk's */
+            struct key_offer offer;
+        } protect;
+        struct {
+            int fd; /* the clerk's; -1: as it was */
             uint8_t mux;
             char cname[PLANE_CNAME_BYTES];
             union address remote; /* no port: one above that of the RTP */
@@ -90,6 +105,10 @@ struct command {
         } join;
         uint8_t muted;
         uint64_t room;
+        struct {
+            uint64_t prompt, offset;
+            uint32_t count;
+        } prompt;
     };
 };
 
@@ -97,12 +116,14 @@ struct command {
 
 struct report {
     enum plane_event_kind kind; /* 0: `room` has closed, and all else is nothing */
-    int32_t digit;
+    int32_t digit;    /* of RECORDED the errno */
     uint64_t call;
-    uint64_t number;  /* of PLAYED and STOPPED the play_id; of REPORTED how many are behind */
+    uint64_t number;  /* of PLAYED and STOPPED the play_id; of REPORTED how many are behind; of RECORDED
+                       * the recording */
     uint64_t room;
     uint32_t segment; /* that is free again, or NO_SEGMENT */
     int64_t at_ns;
+    uint64_t samples, lost; /* of RECORDED */
 };
 
 static inline bool is_type(int payload_type)
@@ -114,6 +135,11 @@ static inline bool is_format(const struct plane_format *format)
 {
     return format->payload_type <= 127 && format->audio_type <= 127 &&
            is_type(format->event_payload_type) && is_type(format->event_from_peer);
+}
+
+static inline bool is_key(const struct plane_key *key)
+{
+    return (key->tag_bytes == 10 || key->tag_bytes == 4) && key->mki_bytes <= PLANE_MKI_BYTES;
 }
 
 /* Somewhere that RTP may be sent. */

@@ -1,27 +1,41 @@
-/* From the state of a call into the event ring.
+/* From the state of a call into the ring of reports.
  *
- * When the event ring is full, what happened stays noted in the call (segments in their list,
+ * When that is full, what happened stays noted in the call (segments in their list,
  * digits in a short queue, the rest in flags) and is reported in a later round. Only digits can be
- * lost, beyond 32 that nobody took; they are counted. When the command ring is full, commands wait
- * in a list of the caller's, in order.
+ * lost, beyond 32 that nobody took; they are counted. When the ring of commands is full, commands wait
+ * in a list of the switch's, in order.
  */
 #define _GNU_SOURCE
 #include "internal.h"
 
 #include <string.h>
 
-static bool emit(struct plane *p, struct report report)
+static bool has_room(struct host *p)
 {
-    if (!ring_has_room(&p->reports))
+    int64_t room = link_room(&p->reports);
+    if (room == LINK_NONSENSE)
+        end_link(p, PLANE_NONSENSE);
+    return room > 0;
+}
+
+static bool emit(struct host *p, struct report report)
+{
+    if (!has_room(p))
         return false;
-    p->report[ring_put_at(&p->reports)] = report;
-    ring_put(&p->reports);
+    p->link.report[link_at(&p->reports)] = report;
+    link_put(&p->reports);
     p->reported = true;
     return true;
 }
 
+void let_go(struct host *p, struct gone *one, enum gone_kind kind)
+{
+    gone_add(&p->gone, one, kind);
+    p->let_go = true;
+}
+
 /* Something that happened in a call now. */
-static bool emit_at_call(struct plane *p, const struct call *call, struct report report)
+static bool emit_at_call(struct host *p, const struct call *call, struct report report)
 {
     report.call = call->handle;
     report.segment = NO_SEGMENT;
@@ -29,11 +43,11 @@ static bool emit_at_call(struct plane *p, const struct call *call, struct report
     return emit(p, report);
 }
 
-static bool emit_segments(struct plane *p, struct call *call)
+static bool emit_segments(struct host *p, struct call *call)
 {
     struct segment *segment;
     while ((segment = call->first) && segment->state != QUEUED) {
-        if (!ring_has_room(&p->reports))
+        if (!has_room(p))
             return false;
         call->first = segment->next;
         if (!call->first)
@@ -45,13 +59,15 @@ static bool emit_segments(struct plane *p, struct call *call)
             .segment = (uint32_t)(segment - p->segments),
             .at_ns = segment->done_ns,
         };
+        if (segment->prompt && let_go_prompt(p, segment->prompt))
+            p->let_go = true;
         segment->state = FREE; /* emitted, it may be asked for again */
         emit(p, report);
     }
     return true;
 }
 
-static bool emit_digits(struct plane *p, struct call *call)
+static bool emit_digits(struct host *p, struct call *call)
 {
     unsigned done = 0;
     while (done < call->digit_count &&
@@ -62,14 +78,14 @@ static bool emit_digits(struct plane *p, struct call *call)
     return call->digit_count == 0;
 }
 
-static bool emit_flag(struct plane *p, struct call *call, bool *owed, enum plane_event_kind kind)
+static bool emit_flag(struct host *p, struct call *call, bool *owed, enum plane_event_kind kind)
 {
     if (*owed && emit_at_call(p, call, (struct report){.kind = kind}))
         *owed = false;
     return !*owed;
 }
 
-static bool emit_report(struct plane *p, struct call *call)
+static bool emit_report(struct host *p, struct call *call)
 {
     struct report report = {
         .kind = PLANE_REPORTED,
@@ -81,32 +97,24 @@ static bool emit_report(struct plane *p, struct call *call)
     return !call->owes_report;
 }
 
-/* After CLOSED the call is the caller's, so it leaves its slot first. */
-static void emit_closed(struct plane *p, struct call *call)
+/* The figures that are shown are its last. */
+static void end(struct host *p, struct call *call)
 {
-    if (!ring_has_room(&p->reports))
-        return;
     slot_remove(p, call);
     release_keys(p, call);
+    count_refused(p, call);
+    show_figures(call);
     p->open_calls--;
-    atomic_store(&p->seen_calls, p->open_calls);
-    struct report report = {
-        .kind = PLANE_CLOSED, .call = call->handle, .segment = NO_SEGMENT, .at_ns = p->now_ns};
+    atomic_store(&p->link.header->health.calls, p->open_calls);
     call->handle = 0;
-    emit(p, report);
-}
-
-/* After this the room is the caller's. False: there was no room for it in the ring. */
-bool emit_room_closed(struct plane *p, struct room *room)
-{
-    return emit(p, (struct report){.room = room->handle, .segment = NO_SEGMENT});
+    let_go(p, &call->gone, GONE_CALL);
 }
 
 /* Report what is owed, as far as there is room; the rest next round. The call may be gone after. */
-void report(struct plane *p, struct call *call)
+void report(struct host *p, struct call *call)
 {
     if (emit_flag(p, call, &call->owes_first, PLANE_RTP_FIRST) && emit_digits(p, call) &&
         emit_segments(p, call) && emit_flag(p, call, &call->owes_timeout, PLANE_RTP_TIMEOUT) &&
         emit_report(p, call) && call->owes_closed)
-        emit_closed(p, call);
+        end(p, call);
 }

@@ -1,27 +1,28 @@
-/* The media plane inside: what its files have in common. plane.h says what it does for its caller.
+/* The plane inside: what its files have in common. plane.h says what it does for its caller, the switch, which
+ * is on the other side of a link (link.h), and in another process or in this one.
  *
- *   thread.c     the clock, and what is done in a tick
- *   commands.c   what the caller asked for
+ *   host.c       from start to stop
+ *   clerk.c      a thread that takes commands from the link, and tells of what has ended
+ *   admit.c      what it does with a command: checks it, does what needs the system, and hands it on
+ *   keeping.c    what is kept for that: prompts, keys, recordings, sockets; and how it is freed
+ *   thread.c     the media thread: its clock, and what is done in a tick
+ *   commands.c   what the clerk passed on
  *   schedule.c   which call is served when
  *   send.c       frames, silence
  *   digits.c     keys: events or tones (tones.c)
  *   receive.c    whose packets are the peer's, and what is in them
- *   protect.c    its encryption (srtp.c), on both sides
+ *   protect.c    its encryption (srtp.c)
  *   relay.c      from one side of a bridge to the other
  *   join.c       who hears whom
  *   room.c       calls that hear each other mixed
  *   reports.c    RTCP of a call (rtcp.c)
- *   events.c     what is told to the caller
- *   plane.c      from start to stop, on the caller's side
- *   caller.c     handles, commands on their way, events that arrived: the caller's side too, as are
- *   calls.c      opening, agreeing, closing,
- *   media.c      what is to be heard, and
- *   prompts.c    the files that it is heard from
+ *   events.c     what is told to the switch
  *
- * Who owns what. Calls, rooms, recordings and prompts are named by handles (places.h); each side has its own
- * record of a call. A call, a room and a recording belong to the media thread from the command that
- * opens it until the event that it is closed, a segment from PLAY until its PLAYED or STOPPED is in the
- * event ring. All of it is allocated by the caller beforehand: the media thread neither allocates nor frees.
+ * Who owns what. Calls, rooms, recordings and prompts are named by handles (places.h), which the switch gives
+ * out; keys by handles of the clerk's. A call, a room, a key and a prompt that plays belong to the media thread
+ * from the command that it is passed on with until it is among what is gone (gone.h), a segment from PLAY until
+ * its PLAYED or STOPPED is in the ring. All of it is allocated beforehand: the media thread neither allocates nor
+ * frees.
  */
 #ifndef ONHOOK_INTERNAL_H
 #define ONHOOK_INTERNAL_H
@@ -30,9 +31,11 @@
 
 #include "address.h"
 #include "commands.h"
+#include "gone.h"
 #include "keys.h"
 #include "latch.h"
 #include "law.h"
+#include "link.h"
 #include "mixer.h"
 #include "places.h"
 #include "recorder.h"
@@ -40,6 +43,7 @@
 #include "rtcp.h"
 #include "rtp.h"
 #include "srtp.h"
+#include "tables.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -66,19 +70,25 @@ enum {
 
 enum { PCMU = 0, PCMA = 8, COMFORT_NOISE = 13, NO_EVENTS = 255 };
 
-/* Frames that can be played. The caller writes it before anybody is told of it, and after everybody is done
- * with it. */
+/* Frames that can be played: mapped by the clerk before anybody is told of them, and unmapped after everybody
+ * is done with them. */
 struct prompt {
     uint64_t handle; /* 0: none */
     const uint8_t *frames[LAWS];
     uint32_t count;
+    _Atomic uint32_t uses; /* segments, and one until it is dropped */
+    bool dropped;          /* the clerk's, as what follows */
+    void *map;
+    size_t map_bytes;
+    struct gone gone;
 };
 
 enum segment_state { FREE, QUEUED, PLAYED, STOPPED };
 
-/* Something to be played in a call. The caller only knows which are free. */
+/* Something to be played in a call. The switch only knows which are free. */
 struct segment {
     struct segment *next;
+    struct prompt *prompt; /* NULL: digits */
     union {
         const uint8_t *frames[LAWS];
         uint8_t keys[PLANE_MAX_DIGITS];
@@ -134,17 +144,6 @@ struct relayed_key {
     uint32_t sent_timestamp;
 };
 
-#define FIGURES (sizeof(struct plane_stats) / sizeof(uint64_t))
-
-/* What the media thread writes and the caller reads at any time; CLOCK_MONOTONIC, 0: never. */
-struct signs {
-    _Alignas(CACHE_LINE) _Atomic int64_t heard_ns;
-    _Atomic int64_t received_ns;
-    _Atomic uint64_t figures[FIGURES]; /* the fields of plane_stats, once a round */
-};
-
-_Static_assert(sizeof(struct plane_stats) == FIGURES * sizeof(uint64_t), "figures of 64 bits, all");
-
 /* A call, as the media thread has it. */
 struct call {
     uint64_t handle; /* 0: it is not open */
@@ -188,6 +187,8 @@ struct call {
     bool owes_first, owes_timeout, owes_closed, owes_report;
     struct plane_stats stats;
     uint64_t told_unauthentic, told_replayed; /* of those: what the plane's figures have */
+    int64_t closed_ns;
+    struct gone gone;
 };
 
 struct member {
@@ -201,8 +202,10 @@ struct member {
 struct room {
     uint64_t handle;
     bool open, closed;
+    bool closing; /* the clerk's: CLOSE_ROOM was passed on */
     int slot;
     struct room *next; /* in the slot */
+    struct gone gone;
     struct member members[PLANE_ROOM_MEMBERS];
 };
 
@@ -212,66 +215,54 @@ struct slot {
     struct room *rooms;
 };
 
-/* A call, as the caller has it. */
-struct caller_call {
+/* What the clerk keeps of a call, from OPEN until it is CLOSED. */
+struct kept_call {
+    uint64_t handle; /* 0: none */
     int fd, rtcp_fd; /* rtcp_fd 0: none */
-    sa_family_t family; /* of both */
-    bool closing;
-    bool is_protected;   /* keys were handed over */
-    bool closed;         /* CLOSED was taken */
-    uint32_t queued;     /* segments not yet reported */
-    uint32_t recordings; /* likewise */
+    bool closing;    /* CLOSE was passed on */
+    bool is_protected;
 };
 
-/* What the caller keeps of a prompt. */
-struct caller_prompt {
-    uint8_t *map; /* NULL: it is none */
-    size_t map_bytes;
-    uint32_t uses; /* segments that play it */
-    bool dropped;
+/* A descriptor whose command has not come. */
+struct parcel {
+    uint64_t number; /* 0: none */
+    int fd;
 };
 
-struct caller_recording {
-    recording *one;
-    bool done; /* RECORDED was taken */
-};
-
-/* The caller's own. */
-struct caller {
-    bool *room_closing; /* by number of the room */
-    struct places call_places, prompt_places, segment_places, room_places, recording_places,
-        key_places;
-    struct caller_call *calls;
-    struct caller_prompt *prompts;
-    uint32_t *segment_prompts; /* by number of the segment: that of its prompt, or NO_PLACE */
-    struct command *held; /* waiting for room in the ring: held[held_first .. held_count) */
-    size_t held_first, held_count, held_room;
-};
-
-struct plane {
-    /* set before the thread starts; what the tables hold goes from one to the other */
+struct host {
+    /* set before the threads start; what the tables hold goes from one to the other */
     struct plane_config config;
-    pthread_t thread;
-    int event_fd;
-    int wake_fd;
+    struct link_memory link;
+    int memory_fd, command_fd, event_fd; /* the link's; event_fd the writing end of a pipe */
+    int control;                         /* our end of its socket */
+    int far_event_fd, far_control; /* the switch's ends; -1 once it has them */
+    int wake_fd;  /* of the media thread */
+    int clerk_fd; /* of the clerk, for all but commands */
+    int heard_fd; /* what the clerk waits for, all of it */
+    int over_fd;  /* readable once the link is over */
     int epoll_fd;
+    pthread_t thread, clerk;
     struct recorders *recorders;
-    struct command *command;
-    struct report *report;
+    struct command *command; /* from the clerk to the media thread */
+    struct ring commands;
     struct call *calls;
-    struct signs *signs;
     struct segment *segments;
     struct prompt *prompts; /* as many as segments */
     struct room **rooms;
-    struct caller_recording *recordings;
+    recording **recordings;
     struct srtp_key *keys;
-    uint64_t *released; /* handles of keys that are not used any more */
-    struct ring commands;
-    struct ring reports;
-    struct ring releases; /* with room for all that there are */
     _Alignas(CACHE_LINE) _Atomic bool stopping;
-    _Atomic bool idle;
-    _Alignas(CACHE_LINE) struct caller caller;
+    _Atomic bool idle;         /* the media thread: it wants to be woken */
+    _Atomic bool clerk_asleep; /* likewise */
+    _Atomic int over;          /* enum plane_end, once the link is over */
+    struct gone *_Atomic gone;
+    /* the clerk's */
+    _Alignas(CACHE_LINE) struct link_end asked, endings;
+    struct kept_call *kept;
+    struct places key_places;
+    uint32_t fresh_segments; /* from here on no memory was touched */
+    struct parcel parcel;
+    struct gone *leaving; /* those whose end there was no room to tell of */
     /* the media thread's */
     _Alignas(CACHE_LINE) uint64_t tick;
     int64_t epoch_ns; /* of tick 0 */
@@ -280,7 +271,9 @@ struct plane {
     uint32_t open_calls;
     uint32_t open_rooms;
     uint32_t watched_calls;
+    struct link_end reports;
     bool reported; /* in this tick */
+    bool let_go;   /* likewise */
     int64_t arrived; /* the packet that is being received, in samples: see sample_clock() */
     struct slot slots[SLOTS];
     struct mmsghdr messages[RECEIVE_BATCH];
@@ -292,13 +285,6 @@ struct plane {
     uint8_t crossed[RTP_MAX_BYTES]; /* the audio of a packet in the other law */
     struct epoll_event ready[READY_BATCH];
     _Alignas(struct cmsghdr) uint8_t stamps[RECEIVE_BATCH][ARRIVAL_BYTES];
-    /* for plane_health() */
-    _Alignas(CACHE_LINE) _Atomic uint64_t seen_calls;
-    _Atomic uint64_t skipped_rounds;
-    _Atomic uint64_t refused;
-    _Atomic uint64_t unauthentic, replayed;
-    _Atomic int64_t late_max_ns;
-    _Atomic int32_t scheduling;
 };
 
 /* A packet that leaves. */
@@ -311,33 +297,6 @@ struct outgoing {
     size_t bytes;
 };
 
-/* How many segments, and prompts, there may be in all; untouched ones take no memory. */
-static inline uint32_t segment_count(const struct plane_config *config)
-{
-    return config->max_calls * 32 + 4 * PLANE_MAX_SEGMENTS;
-}
-
-/* Those that are closing take up to a round. */
-static inline uint32_t room_count(const struct plane_config *config)
-{
-    return config->max_calls + 256;
-}
-
-/* Those of calls that were closed may still be on their way to the disk. */
-static inline uint32_t recording_count(const struct plane_config *config)
-{
-    return config->max_calls * 2 * PLANE_MAX_RECORDINGS;
-}
-
-/* Two a call, and two that were before, of calls that are closing too; a power of two. */
-static inline uint32_t key_count(const struct plane_config *config)
-{
-    uint32_t count = 8;
-    while (count < config->max_calls * 8)
-        count *= 2;
-    return count;
-}
-
 static inline int64_t clock_ns(void)
 {
     struct timespec now;
@@ -346,24 +305,24 @@ static inline int64_t clock_ns(void)
 }
 
 /* This tick, in samples: where the frames begin that are sent in it. */
-static inline int64_t sample_clock(const struct plane *p)
+static inline int64_t sample_clock(const struct host *p)
 {
     return (int64_t)p->tick * SAMPLES_PER_TICK;
 }
 
-static inline uint32_t timestamp_now(const struct plane *p, const struct call *call)
+static inline uint32_t timestamp_now(const struct host *p, const struct call *call)
 {
     return call->timestamp + (uint32_t)(p->tick - call->open_tick) * SAMPLES_PER_TICK;
 }
 
 /* By how many samples what was sent is ahead of the clock. */
-static inline int32_t sent_ahead(const struct plane *p, const struct call *call)
+static inline int32_t sent_ahead(const struct host *p, const struct call *call)
 {
     return call->spoken ? (int32_t)(call->sent_end - timestamp_now(p, call)) : 0;
 }
 
 /* Where audio goes on: at the clock, or behind what was sent if that is later. */
-static inline uint32_t next_timestamp(const struct plane *p, const struct call *call)
+static inline uint32_t next_timestamp(const struct host *p, const struct call *call)
 {
     return sent_ahead(p, call) > 0 ? call->sent_end : timestamp_now(p, call);
 }
@@ -376,27 +335,34 @@ static inline void signal_fd(int fd)
     (void)written;
 }
 
+/* Its reader reads all away; when that is full, it is awake. */
+static inline void ring_switch(const struct host *p)
+{
+    ssize_t written = write(p->event_fd, "", 1);
+    (void)written;
+}
+
 /* ---- schedule.c ---------------------------------------------------------------------- */
 
-int emptiest_slot(const struct plane *p);
-void slot_insert(struct plane *p, struct call *call, int number);
-void slot_remove(struct plane *p, struct call *call);
+int emptiest_slot(const struct host *p);
+void slot_insert(struct host *p, struct call *call, int number);
+void slot_remove(struct host *p, struct call *call);
 
 /* What was sent last is over when another slot is served, or this one: move there, so that what is sent
  * next follows without a gap. False: it is over by now, or far ahead. */
-bool align(struct plane *p, struct call *call);
+bool align(struct host *p, struct call *call);
 
 /* A call that begins to play: served as soon as possible, but not before the frame that was sent
  * last is over, and then without a gap. */
-void hasten(struct plane *p, struct call *call);
+void hasten(struct host *p, struct call *call);
 
 /* ---- events.c ------------------------------------------------------------------------ */
 
 /* Report what is owed, as far as there is room; the rest next round. The call may be gone after. */
-void report(struct plane *p, struct call *call);
+void report(struct host *p, struct call *call);
 
-/* After this the room is the caller's. False: there was no room for it in the ring. */
-bool emit_room_closed(struct plane *p, struct room *room);
+/* It is the clerk's from now on. */
+void let_go(struct host *p, struct gone *one, enum gone_kind kind);
 
 /* ---- send.c -------------------------------------------------------------------------- */
 
@@ -412,19 +378,19 @@ void note_sent(struct call *call, uint32_t end);
 
 /* What a peer hears passes here, all of it. */
 void transmit(struct call *call, const struct outgoing *audio);
-void transmit_frame(struct plane *p, struct call *call, const uint8_t *frame);
+void transmit_frame(struct host *p, struct call *call, const uint8_t *frame);
 
 /* Nothing else is sent to this call in this round. */
-bool is_quiet(const struct plane *p, const struct call *call);
+bool is_quiet(const struct host *p, const struct call *call);
 
 /* A round in which nothing is to be heard. */
-void send_silence(struct plane *p, struct call *call);
-void send_frame(struct plane *p, struct call *call);
+void send_silence(struct host *p, struct call *call);
+void send_frame(struct host *p, struct call *call);
 
 /* ---- digits.c ------------------------------------------------------------------------ */
 
 /* A round of the digit that is being sent. */
-void send_digit(struct plane *p, struct call *call, struct segment *segment);
+void send_digit(struct host *p, struct call *call, struct segment *segment);
 
 /* A key must not stay down because nobody said that it went up. */
 void release_key(struct call *call, const struct segment *segment);
@@ -435,13 +401,13 @@ void note_latest(_Atomic int64_t *moment, int64_t ns);
 
 /* Let the caller see the figures. */
 void show_figures(struct call *call);
-void set_up_rtcp(struct plane *p, struct call *call, const struct command *command);
-void serve_rtcp(struct plane *p, struct call *call);
+void set_up_rtcp(struct host *p, struct call *call, const struct command *command);
+void serve_rtcp(struct host *p, struct call *call);
 
 /* On the port of the RTP. */
-void take_rtcp(struct plane *p, struct call *call, const uint8_t *data, size_t bytes,
+void take_rtcp(struct host *p, struct call *call, const uint8_t *data, size_t bytes,
                const union address *source);
-void say_goodbye(struct plane *p, struct call *call);
+void say_goodbye(struct host *p, struct call *call);
 
 /* ---- receive.c ----------------------------------------------------------------------- */
 
@@ -450,89 +416,116 @@ bool is_audio(const struct call *call, const struct rtp *rtp);
 /* Some answer with another number than the one that they were offered, and then use that. */
 bool is_event(const struct call *call, const struct rtp *rtp);
 void unconfine(struct call *call);
-void prepare_receive(struct plane *p);
+void prepare_receive(struct host *p);
 
 /* What is encrypted is decrypted where it lies. */
-void receive_packet(struct plane *p, struct call *call, uint8_t *data, size_t bytes,
+void receive_packet(struct host *p, struct call *call, uint8_t *data, size_t bytes,
                     const union address *source);
 
 /* What has arrived, as far as the budget of this round goes. */
-void receive(struct plane *p, struct call *call);
-void watch_silence(struct plane *p, struct call *call);
+void receive(struct host *p, struct call *call);
+void watch_silence(struct host *p, struct call *call);
 
 /* ---- protect.c ----------------------------------------------------------------------- */
 
-/* The caller's side: make keys for a command. Negative: there is no memory, or no place. */
-int take_keys(struct plane *p, const struct plane_key *send, const struct plane_key *receive,
-              struct key_handles *out);
-void free_keys(struct plane *p, const struct key_handles *made);
-void take_releases(struct plane *p);
-void free_all_keys(struct plane *p);
-
-/* The media thread's: use them. False: they are not known. */
-bool protect(struct plane *p, struct call *call, const struct key_handles *asked);
-void use_next_key(struct plane *p, struct call *call);
-void release_keys(struct plane *p, struct call *call);
+/* Use keys of the clerk's. False: they are not known. */
+bool protect(struct host *p, struct call *call, const struct key_handles *asked);
+void use_next_key(struct host *p, struct call *call);
+void release_keys(struct host *p, struct call *call);
 
 /* The figures of all calls. */
-void count_refused(struct plane *p, struct call *call);
+void count_refused(struct host *p, struct call *call);
 
 /* The next frame of a segment, to be read by us and not by the kernel alone. NULL: it is not there any more. */
-const uint8_t *next_frame(struct plane *p, struct call *call, const struct segment *segment);
+const uint8_t *next_frame(struct host *p, struct call *call, const struct segment *segment);
 
 /* ---- relay.c ------------------------------------------------------------------------- */
 
 /* To the other side of a bridge. */
-void cross_over(struct plane *p, struct call *to, const struct call *from, const struct rtp *rtp);
+void cross_over(struct host *p, struct call *to, const struct call *from, const struct rtp *rtp);
 
 /* ---- join.c -------------------------------------------------------------------------- */
 
-void serve_watched(struct plane *p);
-void leave(struct plane *p, struct call *call);
-void bridge(struct plane *p, struct call *one, struct call *other);
-void join(struct plane *p, struct call *call, struct room *room, bool muted);
+void serve_watched(struct host *p);
+void leave(struct host *p, struct call *call);
+void bridge(struct host *p, struct call *one, struct call *other);
+void join(struct host *p, struct call *call, struct room *room, bool muted);
 
 /* ---- room.c -------------------------------------------------------------------------- */
 
-void open_room(struct plane *p, struct room *room);
-void close_room(struct plane *p, struct room *room);
-void serve_room(struct plane *p, struct room *room);
-void serve_rooms(struct plane *p, struct slot *slot);
+void open_room(struct host *p, struct room *room);
+void close_room(struct host *p, struct room *room);
+void serve_room(struct host *p, struct room *room);
+void serve_rooms(struct host *p, struct slot *slot);
 
 /* ---- commands.c ---------------------------------------------------------------------- */
 
 /* Do what is asked. False: it made no sense, and nothing was done. */
-bool take_command(struct plane *p, const struct command *command);
-void take_commands(struct plane *p);
+bool take_command(struct host *p, const struct command *command);
+void take_commands(struct host *p);
 
 /* ---- thread.c ------------------------------------------------------------------------ */
 
-void serve_slot(struct plane *p, struct slot *slot);
+void serve_slot(struct host *p, struct slot *slot);
 
 /* Leave out whole rounds that cannot be made up for without sending bursts. */
-void skip_rounds(struct plane *p, int64_t late_ns);
+void skip_rounds(struct host *p, int64_t late_ns);
 void *run(void *argument);
 
-/* ---- plane.c ------------------------------------------------------------------------- */
+/* ---- clerk.c ------------------------------------------------------------------------- */
 
-int allocate(struct plane *p);
+int listen_for_clerk(struct host *p);
+void wake_clerk(struct host *p);
 
-/* ---- caller.c ------------------------------------------------------------------------ */
+/* The link is over; whoever waits for that is told, once. */
+void end_link(struct host *p, enum plane_end why);
 
-/* The number of a call that was not reaped, or not even closed; NO_PLACE: there is none. */
-uint32_t find(const struct plane *p, uint64_t handle);
-uint32_t find_open(const struct plane *p, uint64_t handle);
-int submit(struct plane *p, const struct command *command);
+/* Is there room to tell of an end? */
+bool can_tell(struct host *p);
+void tell(struct host *p, struct report ending);
 
-/* A command of nothing but its kind. -ENOENT. */
-int submit_plain(struct plane *p, uint64_t handle, enum command_kind kind);
-void free_room(struct plane *p, uint32_t index);
-void close_sockets(const struct caller_call *call);
+/* Give the media thread a command; there is room for it. */
+void hand_on(struct host *p, const struct command *command);
 
-/* ---- prompts.c ----------------------------------------------------------------------- */
+/* Free what the media thread is through with. */
+void take_gone(struct host *p);
 
-/* Unmap a prompt that was dropped and that nothing plays. */
-void release_prompt(struct plane *p, uint32_t index);
-void free_prompts(struct caller *caller);
+/* Do what there is to be done. False: there was nothing, or there is no room for more. */
+bool serve_clerk(struct host *p);
+void *keep(void *argument);
+
+/* ---- admit.c ------------------------------------------------------------------------- */
+
+/* What the switch asks for. What is refused is counted, and told of where the switch waits for an end. */
+void admit(struct host *p, struct command *command);
+
+/* ---- keeping.c ----------------------------------------------------------------------- */
+
+/* The descriptor that was sent with this number, or -1; it is the caller's. */
+int take_parcel(struct host *p, uint64_t number);
+
+/* A socket of RTP, and nothing else that could be read from it. */
+bool is_rtp_socket(int fd);
+void close_kept(struct kept_call *call);
+
+/* Map a prompt, and let it go; -errno. */
+int keep_prompt(struct host *p, uint64_t handle, int fd, uint64_t offset, uint32_t count);
+struct prompt *kept_prompt(struct host *p, uint64_t handle);
+
+/* By either thread. True: it was the last, and leaves it to the clerk. */
+bool let_go_prompt(struct host *p, struct prompt *prompt);
+void free_prompt(struct prompt *prompt);
+
+/* -errno; nothing is kept then. */
+int keep_keys(struct host *p, const struct plane_key *send, const struct plane_key *receive,
+              struct key_handles *out);
+void free_key(struct host *p, struct srtp_key *key);
+void free_kept(struct host *p);
+
+/* ---- host.c -------------------------------------------------------------------------- */
+
+/* All but the threads. 0, or a negative errno: then free_host(). */
+int make_host(struct host *p, const struct plane_config *config, uint64_t generation);
+void free_host(struct host *p);
 
 #endif

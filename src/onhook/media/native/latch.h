@@ -21,7 +21,7 @@ enum { LATCH_MOVED_TICKS = 1000 }; /* the silence of the old address: 1 s */
 
 struct latch {
     struct in6_addr signalling[PLANE_LATCHES]; /* address_host(); zeros: none */
-    bool anybody;
+    uint8_t anybody; /* not bool: any byte may stand here */
 };
 
 /* May the peer's first packet come from here? */

@@ -1,6 +1,6 @@
-/* The caller's side: what is played, joined and recorded. */
+/* What is played, joined and recorded. */
 #define _GNU_SOURCE
-#include "internal.h"
+#include "caller.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,29 +9,26 @@
 /* A free segment for this call. Negative: there is none. */
 static int take_segment(struct plane *p, uint64_t handle, uint32_t *segment)
 {
-    struct caller *caller = &p->caller;
-    uint32_t index = find_open(p, handle), fresh = caller->segment_places.fresh;
+    uint32_t index = find_open(p, handle);
     if (index == NO_PLACE)
         return -ENOENT;
-    if (caller->calls[index].queued >= PLANE_MAX_SEGMENTS)
+    if (p->calls[index].queued >= PLANE_MAX_SEGMENTS)
         return -ENOBUFS;
-    *segment = places_take(&caller->segment_places);
+    *segment = places_take(&p->segment_places);
     if (*segment == NO_PLACE)
         return -ENOBUFS;
-    if (*segment >= fresh) /* so that the media thread need not wait for its page */
-        memset(&p->segments[*segment], 0, sizeof *p->segments);
-    caller->segment_prompts[*segment] = NO_PLACE;
+    p->segment_prompts[*segment] = NO_PLACE;
     return 0;
 }
 
 /* Ask for what a segment was taken for. */
 static int submit_segment(struct plane *p, const struct command *command, uint32_t segment)
 {
-    int result = submit(p, command);
+    int result = submit(p, command, nothing());
     if (result < 0)
-        places_give_back(&p->caller.segment_places, segment);
+        places_give_back(&p->segment_places, segment);
     else
-        p->caller.calls[handle_index(command->call)].queued++;
+        p->calls[handle_index(command->call)].queued++;
     return result;
 }
 
@@ -39,8 +36,8 @@ static int queue(struct plane *p, const struct command *asked)
 {
     struct command command = *asked;
     uint32_t first = command.play.first, count = command.play.count;
-    uint32_t prompt = places_find(&p->caller.prompt_places, command.play.prompt);
-    if (prompt == NO_PLACE || p->caller.prompts[prompt].dropped)
+    uint32_t prompt = places_find(&p->prompt_places, command.play.prompt);
+    if (prompt == NO_PLACE || p->prompts[prompt].dropped)
         return -ENOENT;
     if (!count || first >= p->prompts[prompt].count || count > p->prompts[prompt].count - first)
         return -EINVAL;
@@ -49,8 +46,8 @@ static int queue(struct plane *p, const struct command *asked)
         return result;
     result = submit_segment(p, &command, command.play.segment);
     if (result >= 0) {
-        p->caller.segment_prompts[command.play.segment] = prompt;
-        p->caller.prompts[prompt].uses++;
+        p->segment_prompts[command.play.segment] = prompt;
+        p->prompts[prompt].uses++;
     }
     return result;
 }
@@ -96,7 +93,7 @@ int plane_bridge(plane *p, uint64_t one, uint64_t other)
         return -ENOENT;
     if (one == other)
         return -EINVAL;
-    return submit(p, &(struct command){.kind = BRIDGE, .call = one, .other = other});
+    return submit(p, &(struct command){.kind = BRIDGE, .call = one, .other = other}, nothing());
 }
 
 int plane_leave(plane *p, uint64_t handle)
@@ -106,27 +103,23 @@ int plane_leave(plane *p, uint64_t handle)
 
 static uint32_t find_open_room(const struct plane *p, uint64_t handle)
 {
-    uint32_t index = places_find(&p->caller.room_places, handle);
-    return index != NO_PLACE && !p->caller.room_closing[index] ? index : NO_PLACE;
+    uint32_t index = places_find(&p->room_places, handle);
+    return index != NO_PLACE && !p->room_closing[index] ? index : NO_PLACE;
 }
 
 int plane_open_room(plane *p, uint64_t *out)
 {
-    struct places *places = &p->caller.room_places;
-    uint32_t index = places_take(places);
-    struct room *room = index == NO_PLACE ? NULL : malloc(sizeof *room);
-    if (!room) {
-        if (index != NO_PLACE)
-            places_give_back(places, index);
+    uint32_t index = places_take(&p->room_places);
+    if (index == NO_PLACE)
         return -ENOMEM;
+    uint64_t handle = places_handle(&p->room_places, index);
+    int result = submit(p, &(struct command){.kind = OPEN_ROOM, .room = handle}, nothing());
+    if (result < 0) {
+        places_give_back(&p->room_places, index);
+        return result;
     }
-    memset(room, 0, sizeof *room); /* so that the media thread need not wait for its pages */
-    *out = room->handle = places_handle(places, index);
-    p->rooms[index] = room;
-    p->caller.room_closing[index] = false;
-    int result = submit(p, &(struct command){.kind = OPEN_ROOM, .room = *out});
-    if (result < 0)
-        free_room(p, index);
+    p->room_closing[index] = false;
+    *out = handle;
     return result;
 }
 
@@ -135,8 +128,8 @@ int plane_close_room(plane *p, uint64_t handle)
     uint32_t index = find_open_room(p, handle);
     if (index == NO_PLACE)
         return -ENOENT;
-    int result = submit(p, &(struct command){.kind = CLOSE_ROOM, .room = handle});
-    p->caller.room_closing[index] = result >= 0;
+    int result = submit(p, &(struct command){.kind = CLOSE_ROOM, .room = handle}, nothing());
+    p->room_closing[index] = result >= 0;
     return result;
 }
 
@@ -145,63 +138,38 @@ int plane_join(plane *p, uint64_t room, uint64_t handle, int muted)
     if (find_open(p, handle) == NO_PLACE || find_open_room(p, room) == NO_PLACE)
         return -ENOENT;
     return submit(p, &(struct command){
-        .kind = JOIN, .call = handle, .join = {.room = room, .muted = muted != 0}});
+        .kind = JOIN, .call = handle, .join = {.room = room, .muted = muted != 0}}, nothing());
 }
 
 int plane_mute(plane *p, uint64_t handle, int muted)
 {
     if (find_open(p, handle) == NO_PLACE)
         return -ENOENT;
-    return submit(p, &(struct command){.kind = MUTE, .call = handle, .muted = muted != 0});
-}
-
-/* A recording in a place of its own; NO_PLACE: no memory. */
-static uint32_t make_recording(struct plane *p, uint64_t call, int fd)
-{
-    struct places *places = &p->caller.recording_places;
-    uint32_t index = places_take(places);
-    if (index == NO_PLACE)
-        return NO_PLACE;
-    recording *one = recording_new(p->recorders, fd, call, places_handle(places, index));
-    if (!one) {
-        places_give_back(places, index);
-        return NO_PLACE;
-    }
-    p->recordings[index] = (struct caller_recording){.one = one};
-    return index;
-}
-
-static void free_recording(struct plane *p, uint32_t index, bool close_fd)
-{
-    recording_free(p->recordings[index].one, close_fd);
-    p->recordings[index] = (struct caller_recording){0};
-    places_give_back(&p->caller.recording_places, index);
+    return submit(p, &(struct command){.kind = MUTE, .call = handle, .muted = muted != 0}, nothing());
 }
 
 int plane_record(plane *p, uint64_t handle, int fd, uint64_t *out)
 {
     uint32_t call = find_open(p, handle);
-    int on = 1;
     if (call == NO_PLACE)
         return -ENOENT;
     if (fd < 0)
         return -EINVAL;
-    if (p->caller.calls[call].recordings >= PLANE_MAX_RECORDINGS)
+    if (p->calls[call].recordings >= PLANE_MAX_RECORDINGS)
         return -ENOBUFS;
-    uint32_t index = make_recording(p, handle, fd);
+    uint32_t index = places_take(&p->recording_places);
     if (index == NO_PLACE)
         return -ENOMEM;
-    recording *one = p->recordings[index].one;
-    setsockopt(p->caller.calls[call].fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
-    int result = submit(p, &(struct command){
-        .kind = RECORD, .call = handle, .recording = recording_handle(one)});
+    struct command command = {.kind = RECORD, .call = handle};
+    command.recording = places_handle(&p->recording_places, index);
+    int result = submit(p, &command, (struct enclosure){fd, true});
     if (result < 0) {
-        free_recording(p, index, false);
+        places_give_back(&p->recording_places, index);
         return result;
     }
-    recorders_add(p->recorders, one);
-    p->caller.calls[call].recordings++;
-    *out = recording_handle(one);
+    p->recordings[index] = (struct caller_recording){0};
+    p->calls[call].recordings++;
+    *out = command.recording;
     return result;
 }
 
@@ -210,15 +178,15 @@ int plane_record_stop(plane *p, uint64_t handle, uint64_t which)
     if (find_open(p, handle) == NO_PLACE)
         return -ENOENT;
     return submit(p, &(struct command){
-        .kind = RECORD_STOP, .call = handle, .recording = which});
+        .kind = RECORD_STOP, .call = handle, .recording = which}, nothing());
 }
 
 int plane_reap_recording(plane *p, uint64_t handle, struct plane_recorded *out)
 {
-    uint32_t index = places_find(&p->caller.recording_places, handle);
+    uint32_t index = places_find(&p->recording_places, handle);
     if (index == NO_PLACE || !p->recordings[index].done)
         return -ENOENT;
-    recording_read(p->recordings[index].one, out);
-    free_recording(p, index, true);
+    *out = p->recordings[index].figures;
+    places_give_back(&p->recording_places, index);
     return 0;
 }

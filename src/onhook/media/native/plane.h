@@ -3,13 +3,17 @@
  * An open call is sent a packet each 20 ms from its beginning to its end: silence, where there is
  * nothing else.
  *
- * Everything here is called from one thread, "the caller" (the event loop's); nothing blocks but
- * plane_stop().
- * The caller and the media thread share no lock: commands go in through one ring, events come
- * out through another, and an eventfd says that there are some.
+ * It has two sides, in two processes or in one: the plane itself (`plane_host`), with its threads, and whoever
+ * steers it, the switch (`plane`). They share a piece of memory, two bells and a socket, a link; see link.h.
+ *
+ * All of the switch's side is called from one thread, "the caller" (the event loop's); nothing blocks but
+ * plane_stop(). It shares no lock with anybody: commands go in through one ring, events come
+ * out through others, and a descriptor says that there are some.
  *
  * A function that returns int gives 0 or a positive value when it worked, and a negative errno
- * when it was refused, in which case nothing has happened.
+ * when it was refused, in which case nothing has happened. -EPIPE, of all of them: the plane is gone, or what it
+ * wrote makes no sense; plane_detach() is due. What was accepted may yet be refused by the plane, for want of memory or
+ * descriptors: then its end is told at once (CLOSED, STOPPED, RECORDED with an error), and it is counted.
  */
 #ifndef ONHOOK_PLANE_H
 #define ONHOOK_PLANE_H
@@ -28,8 +32,8 @@ enum {
     PLANE_MKI_BYTES = 16,
     PLANE_MAX_RECORDINGS = 4,  /* of one call and not yet reported */
     PLANE_MAX_DIGITS = 64,     /* of one plane_send_digits() */
-    PLANE_HELD = 1,            /* accepted, but the ring was full: call plane_flush() soon */
-    PLANE_CUT_SHORT = 2,       /* of plane_add_prompt(): accepted, but the file is shorter */
+    PLANE_HELD = 1,            /* accepted, but there was no room: call plane_flush() soon */
+    PLANE_CUT_SHORT = 2,       /* of plane_add_prompt(), a bit: accepted, but the file is shorter */
     PLANE_NO_EVENTS = -1       /* plane_format: no telephone-event was negotiated */
 };
 
@@ -44,9 +48,26 @@ enum plane_event_kind {
     PLANE_REPORTED = 8     /* the peer told by RTCP what has arrived: see plane_event */
 };
 
+/* Why a link is over. */
+enum plane_end {
+    PLANE_GOING = 0,
+    PLANE_SWITCH_GONE = 1,
+    PLANE_NONSENSE = 2,   /* the switch wrote what cannot be */
+    PLANE_TERMINATED = 3 /* it is not: SIGTERM came */
+};
+
 enum plane_scheduling { PLANE_NORMAL = 0, PLANE_NICE = 1, PLANE_FIFO = 2 };
 
 typedef struct plane plane;
+typedef struct host plane_host;
+
+/* What a switch needs to reach a plane: descriptors. */
+struct plane_link {
+    int memory;
+    int commands; /* an eventfd */
+    int events;   /* a pipe to be read. The flags of an eventfd are both sides': we could be made to wait */
+    int control;  /* a socket of AF_UNIX, SOCK_SEQPACKET; it ends with the other side */
+};
 
 struct plane_config {
     uint32_t max_calls;
@@ -151,20 +172,54 @@ struct plane_health {
     uint64_t skipped_rounds; /* how often all calls were set back by a frame, being late */
     int64_t late_max_ns;     /* the latest that a tick ever began */
     int32_t scheduling;      /* enum plane_scheduling */
-    uint64_t refused;        /* commands that the thread could not make sense of: a fault of ours */
+    uint64_t refused;        /* commands that the plane could not follow: a fault of ours */
     uint64_t unauthentic;    /* of all calls so far, as in plane_stats; likewise */
     uint64_t replayed;
 };
 
-/* Start the thread. -EINVAL, -ENOMEM, -EMFILE, -EAGAIN. */
+struct plane_about {
+    int32_t pid;
+    uint64_t generation; /* of the link: 1 for the first of a plane */
+    uint32_t max_calls;
+    uint32_t sockets;    /* that the plane's process can have; a call needs two */
+};
+
+/* ---- The plane's side ---------------------------------------------------------------------- */
+
+/* Start the threads of a plane that waits for one switch. The soft limit of open files is raised as far as it goes.
+ * The descriptors of `link` stay the plane's: they are to be sent, then plane_host_handed_over(). -EINVAL, -ENOMEM,
+ * -EMFILE, -EAGAIN. */
+int plane_host_start(plane_host **out, const struct plane_config *config, uint64_t generation,
+                     struct plane_link *link);
+void plane_host_handed_over(plane_host *host);
+
+/* Wait until the link is over, or SIGTERM comes, which has to be blocked in this process: enum plane_end. */
+int plane_host_wait(plane_host *host);
+
+/* Join the threads, close every socket, free everything. Recordings are written to their end, so this waits
+ * for the disk. */
+void plane_host_stop(plane_host *host);
+
+/* ---- The switch's side --------------------------------------------------------------------- */
+
+/* Steer a plane. Its descriptors are ours from now on. -EPROTO: it is none, or of another version. -ENOMEM. */
+int plane_attach(plane **out, const struct plane_link *link);
+
+/* Let it go; it notices, and ends all that is open. */
+void plane_detach(plane *p);
+
+/* Both sides in this process. -EINVAL, -ENOMEM, -EMFILE, -EAGAIN. */
 int plane_start(plane **out, const struct plane_config *config);
 
-/* Join the threads, close every socket, free everything. No event follows. Recordings are written
- * to their end, so this waits for the disk. */
+/* The end of plane_start(), or of plane_attach(). No event follows. */
 void plane_stop(plane *p);
 
-/* Readable when there are events; the reader reads its counter away, then takes the events. */
+/* Readable when there are events; the reader reads all of it away, then takes the events. */
 int plane_event_fd(const plane *p);
+
+/* Readable, at its end, when the plane is gone. */
+int plane_control_fd(const plane *p);
+void plane_about(const plane *p, struct plane_about *out);
 
 /* How the thread keeps time. */
 void plane_health(const plane *p, struct plane_health *out);
@@ -173,14 +228,14 @@ void plane_health(const plane *p, struct plane_health *out);
  * IPv4. Returns the fd. */
 int plane_bind(const char *ip, uint16_t port);
 
-/* A new call; *handle names it. -EINVAL (addresses, payload type), -EUSERS (max_calls). */
+/* A new call; *handle names it. -EINVAL (addresses, payload type, keys), -EUSERS (max_calls). */
 int plane_open(plane *p, const struct plane_call *how, uint64_t *handle);
 
 /* Map so many frames that stand in a file from `offset` bytes on: all in mu-law, and behind them the same in
- * A-law, since a call may change to the other one while they play; *handle names them. Waits until they have
- * been read. The fd stays the caller's, and may be closed. The file must not be written to, nor get shorter:
+ * A-law, since a call may change to the other one while they play; *handle names them. The fd stays the
+ * caller's, and may be closed. The file must not be written to, nor get shorter:
  * what is not there is a send error in its turn (PLANE_CUT_SHORT where that is known now). -EINVAL (no
- * frames, no file), -ENOBUFS, -ENOMEM, -EACCES, -EBADF. */
+ * frames, no file), -ENOBUFS, -ENOMEM, -EBADF. */
 int plane_add_prompt(plane *p, int fd, uint64_t offset, uint32_t count, uint64_t *handle);
 
 /* A file in memory with so many frames in both laws, for plane_add_prompt(): it is sealed, so that nobody can
@@ -239,7 +294,7 @@ int plane_record(plane *p, uint64_t handle, int fd, uint64_t *recording);
 /* End a recording of this call; RECORDED follows. plane_close() ends all of them. -ENOENT. */
 int plane_record_stop(plane *p, uint64_t handle, uint64_t which);
 
-/* After RECORDED: what became of it; closes its fd and frees it. -ENOENT. */
+/* After RECORDED: what became of it; its fd is closed. -ENOENT. */
 int plane_reap_recording(plane *p, uint64_t recording, struct plane_recorded *out);
 
 /* The peer moved (re-INVITE). The same address again changes nothing; another one undoes the
@@ -255,8 +310,7 @@ int plane_agree(plane *p, uint64_t handle, const struct plane_format *format);
 /* SRTP is agreed, or has new keys (re-INVITE): from now on nothing is sent or taken in the clear, and that
  * stays so. The first time both are needed; later NULL stays as it was. What the peer sends under its old key
  * counts until 2 s after its new one was heard. With `later`, ours is used once the peer has used its
- * own new one, which says that it has read our answer, or after 1 s. The keys are copied. -EINVAL, -ENOENT,
- * -ENOMEM, -ENOBUFS. */
+ * own new one, which says that it has read our answer, or after 1 s. The keys are copied. -EINVAL, -ENOENT. */
 int plane_protect(plane *p, uint64_t handle, const struct plane_key *send,
                   const struct plane_key *receive, int later);
 
@@ -276,7 +330,7 @@ int plane_report(plane *p, uint64_t handle, const struct plane_rtcp *how);
 /* Cut, then CLOSED. From now on the handle is good for plane_reap() alone. -ENOENT. */
 int plane_close(plane *p, uint64_t handle);
 
-/* After CLOSED: the call's figures; closes its socket and frees its place. -ENOENT. */
+/* After CLOSED: the call's figures; frees its place. Its sockets are closed. -ENOENT. */
 int plane_reap(plane *p, uint64_t handle, struct plane_stats *out);
 
 /* The figures of a call, as they were a round ago at the most; each of them for itself. -ENOENT. */

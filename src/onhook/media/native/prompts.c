@@ -1,85 +1,61 @@
-/* The caller's side: prompts, which are files that are mapped for as long as anybody plays them. */
+/* The files that prompts are heard from: the plane maps them for as long as anybody plays them. */
 #define _GNU_SOURCE
-#include "internal.h"
+#include "caller.h"
+
+#include "law.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
-/* Private, as older kernels map a file that is sealed against writing in no other way; nothing is ever
- * written, so its pages are those of the file all the same. Populated, which waits until all of it has been
- * read and stands in the page tables: MADV_WILLNEED would only begin to read, and the media thread, which
- * sends from here, would wait for the rest with every call. What lies behind the end of the file cannot be
- * sent: that is an error of the packet. */
-static int map_file(int fd, uint64_t offset, uint64_t bytes, struct caller_prompt *out)
+/* The plane maps it. What is behind its end cannot be sent, and is an error of the packet. */
+int plane_add_prompt(plane *p, int fd, uint64_t offset, uint32_t count, uint64_t *handle)
 {
-    uint64_t before = offset % (uint64_t)sysconf(_SC_PAGESIZE); /* a mapping begins with a page */
+    uint64_t bytes = (uint64_t)count * PLANE_FRAME_BYTES * LAWS;
     struct stat file;
     if (fstat(fd, &file) < 0)
         return -errno;
-    if (!S_ISREG(file.st_mode) || offset > (uint64_t)INT64_MAX - bytes)
+    if (!count || !S_ISREG(file.st_mode) || offset > (uint64_t)INT64_MAX - bytes)
         return -EINVAL;
-    void *map = mmap(NULL, before + bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd,
-                     (off_t)(offset - before));
-    if (map == MAP_FAILED)
-        return -errno;
-    *out = (struct caller_prompt){.map = map, .map_bytes = before + bytes};
-    return (uint64_t)file.st_size < offset + bytes ? PLANE_CUT_SHORT : 0;
-}
-
-int plane_add_prompt(plane *p, int fd, uint64_t offset, uint32_t count, uint64_t *handle)
-{
-    struct caller *caller = &p->caller;
-    uint64_t law_bytes = (uint64_t)count * PLANE_FRAME_BYTES;
-    if (!count)
-        return -EINVAL;
-    uint32_t index = places_take(&caller->prompt_places);
+    uint32_t index = places_take(&p->prompt_places);
     if (index == NO_PLACE)
         return -ENOBUFS;
-    struct caller_prompt *prompt = &caller->prompts[index];
-    int result = map_file(fd, offset, LAWS * law_bytes, prompt);
+    struct command command = {.kind = ADD_PROMPT};
+    command.prompt.prompt = places_handle(&p->prompt_places, index);
+    command.prompt.offset = offset;
+    command.prompt.count = count;
+    int result = submit(p, &command, (struct enclosure){fd, false});
     if (result < 0) {
-        places_give_back(&caller->prompt_places, index);
+        places_give_back(&p->prompt_places, index);
         return result;
     }
-    const uint8_t *frames = prompt->map + prompt->map_bytes - LAWS * law_bytes;
-    *handle = places_handle(&caller->prompt_places, index);
-    p->prompts[index] = (struct prompt){.handle = *handle, .count = count};
-    p->prompts[index].frames[MU_LAW] = frames;
-    p->prompts[index].frames[A_LAW] = frames + law_bytes;
-    return result;
+    p->prompts[index] = (struct caller_prompt){.count = count};
+    *handle = command.prompt.prompt;
+    return (uint64_t)file.st_size < offset + bytes ? PLANE_CUT_SHORT | result : result;
 }
 
 void release_prompt(struct plane *p, uint32_t index)
 {
-    struct caller_prompt *prompt = &p->caller.prompts[index];
-    if (prompt->uses || !prompt->dropped)
-        return;
-    p->prompts[index] = (struct prompt){0};
-    munmap(prompt->map, prompt->map_bytes);
-    *prompt = (struct caller_prompt){0};
-    places_give_back(&p->caller.prompt_places, index);
+    if (!p->prompts[index].uses && p->prompts[index].dropped)
+        places_give_back(&p->prompt_places, index);
 }
 
 int plane_drop_prompt(plane *p, uint64_t handle)
 {
-    uint32_t index = places_find(&p->caller.prompt_places, handle);
-    if (index == NO_PLACE || p->caller.prompts[index].dropped)
+    struct command command = {.kind = DROP_PROMPT};
+    uint32_t index = places_find(&p->prompt_places, handle);
+    if (index == NO_PLACE || p->prompts[index].dropped)
         return -ENOENT;
-    p->caller.prompts[index].dropped = true;
+    command.prompt.prompt = handle;
+    int result = submit(p, &command, nothing());
+    if (result < 0)
+        return result;
+    p->prompts[index].dropped = true;
     release_prompt(p, index);
-    return 0;
-}
-
-void free_prompts(struct caller *caller)
-{
-    for (uint32_t i = 0; caller->prompts && i < caller->prompt_places.fresh; i++)
-        if (caller->prompts[i].map)
-            munmap(caller->prompts[i].map, caller->prompts[i].map_bytes);
-    free(caller->prompts);
+    return result;
 }
 
 /* A single write takes no more than 2 GB. */

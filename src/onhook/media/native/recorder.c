@@ -210,6 +210,11 @@ void recorder_add(struct recorder *recorder, recording *one, int64_t now)
     recorder->recordings[recorder->count++] = one;
 }
 
+void recorder_refuse(recording *one)
+{
+    finish(one, one->began);
+}
+
 void recorder_remove(struct recorder *recorder, uint64_t handle, int64_t now)
 {
     for (unsigned i = 0; i < recorder->count; i++) {

@@ -53,10 +53,10 @@ struct taped {
     int64_t at;
 };
 
-/* ---- The caller's side ---- */
+/* ---- The clerk's side ---- */
 
-/* Start the writer, which signals event_fd when a recording is done. Negative errno. */
-int recorders_start(struct recorders **out, int event_fd);
+/* Start the writer, which calls `tell` with `whom` when a recording is done. Negative errno. */
+int recorders_start(struct recorders **out, void (*tell)(void *whom), void *whom);
 
 /* Once the media thread has ended: write what is left, end the writer, free everything. */
 void recorders_stop(struct recorders *all);
@@ -72,6 +72,7 @@ void recorders_add(struct recorders *all, recording *one);
 
 /* One that is done, or NULL. */
 recording *recorders_take_done(struct recorders *all);
+bool recorders_have_done(const struct recorders *all);
 
 uint64_t recording_owner(const recording *one);
 uint64_t recording_handle(const recording *one);
@@ -79,8 +80,11 @@ void recording_read(const recording *one, struct plane_recorded *out);
 
 /* ---- The media thread ---- */
 
-/* The caller sees to it that there are not more than PLANE_MAX_RECORDINGS. */
+/* There are fewer than PLANE_MAX_RECORDINGS. */
 void recorder_add(struct recorder *recorder, recording *one, int64_t now);
+
+/* End one that is in no call: it has no samples. */
+void recorder_refuse(recording *one);
 
 /* End one of this call, or all. */
 void recorder_remove(struct recorder *recorder, uint64_t handle, int64_t now);

@@ -41,7 +41,7 @@ struct recording {
     _Alignas(64) _Atomic int64_t final; /* moved by the media thread */
     _Atomic bool ended;                 /* final stays as it is */
     _Alignas(64) _Atomic int64_t done;  /* moved by the writer: written and cleared up to here */
-    /* the writer's, then the caller's */
+    /* the writer's, then the clerk's */
     struct recording *next;
     size_t half; /* 1: the first byte of the next sample is written */
     int error;
@@ -52,12 +52,14 @@ struct recording {
 
 struct recorders {
     pthread_t thread;
-    int event_fd, wake_fd;
+    void (*tell)(void *whom);
+    void *whom;
+    int wake_fd;
     _Atomic bool stopping;
-    recording *_Atomic fresh; /* from the caller to the writer */
-    recording *_Atomic done;  /* from the writer to the caller */
+    recording *_Atomic fresh; /* from the clerk to the writer */
+    recording *_Atomic done;  /* from the writer to the clerk */
     recording *open;          /* the writer's */
-    recording *taken;         /* the caller's */
+    recording *taken;         /* the clerk's */
 };
 
 static inline int64_t larger(int64_t a, int64_t b)

@@ -18,6 +18,8 @@
  */
 #include "srtp.h"
 
+#include "commands.h"
+
 #include "rtp.h"
 
 #include <errno.h>
@@ -90,7 +92,7 @@ static bool make_half(struct srtp_half *half, EVP_CIPHER_CTX *master, const uint
 
 int srtp_make_key(struct srtp_key *key, uint64_t handle, const struct plane_key *from)
 {
-    if ((from->tag_bytes != 10 && from->tag_bytes != 4) || from->mki_bytes > PLANE_MKI_BYTES)
+    if (!is_key(from))
         return -EINVAL;
     *key = (struct srtp_key){.tag_bytes = from->tag_bytes, .mki_bytes = from->mki_bytes};
     memcpy(key->mki, from->mki, from->mki_bytes);

@@ -9,6 +9,8 @@
 
 #include "plane.h"
 
+#include "gone.h"
+
 #define OPENSSL_SUPPRESS_DEPRECATED /* see srtp.c */
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -36,7 +38,8 @@ struct srtp_half {
 /* What follows from one master key; a place in the plane's table. */
 struct srtp_key {
     uint64_t handle; /* 0: none */
-    bool used;       /* the media thread's: by a call, which it stays with until it is released */
+    bool used;       /* the media thread's: by a call, which it stays with until it is gone */
+    struct gone gone;
     struct srtp_half rtp, rtcp;
     size_t tag_bytes;
     size_t mki_bytes;

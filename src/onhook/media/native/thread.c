@@ -32,7 +32,7 @@ static void sleep_until(int64_t when_ns)
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL);
 }
 
-void serve_slot(struct plane *p, struct slot *slot)
+void serve_slot(struct host *p, struct slot *slot)
 {
     struct call *next;
     for (struct call *call = slot->first; call; call = call->next)
@@ -63,7 +63,7 @@ void serve_slot(struct plane *p, struct slot *slot)
 }
 
 /* Nothing is open: sleep until a command comes, and let time pass without counting it as late. */
-static void wait_for_command(struct plane *p)
+static void wait_for_command(struct host *p)
 {
     uint64_t count;
     for (;;) {
@@ -81,18 +81,18 @@ static void wait_for_command(struct plane *p)
 }
 
 /* Leave out whole rounds that cannot be made up for without sending bursts. */
-void skip_rounds(struct plane *p, int64_t late_ns)
+void skip_rounds(struct host *p, int64_t late_ns)
 {
     int64_t rounds = late_ns / ((int64_t)TICK_NS * SLOTS);
-    if (late_ns > atomic_load(&p->late_max_ns))
-        atomic_store(&p->late_max_ns, late_ns);
+    if (late_ns > atomic_load(&p->link.header->health.late_max_ns))
+        atomic_store(&p->link.header->health.late_max_ns, late_ns);
     if (!rounds)
         return;
     p->tick += (uint64_t)rounds * SLOTS;
-    atomic_fetch_add(&p->skipped_rounds, (uint64_t)rounds);
+    atomic_fetch_add(&p->link.header->health.skipped_rounds, (uint64_t)rounds);
 }
 
-static void keep_time_well(struct plane *p)
+static void keep_time_well(struct host *p)
 {
     struct sched_param priority = {.sched_priority = FIFO_PRIORITY};
     int32_t scheduling = PLANE_NORMAL;
@@ -102,12 +102,12 @@ static void keep_time_well(struct plane *p)
         scheduling = PLANE_FIFO;
     else if (setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE_LEVEL) == 0)
         scheduling = PLANE_NICE;
-    atomic_store(&p->scheduling, scheduling);
+    atomic_store(&p->link.header->health.scheduling, scheduling);
 }
 
 void *run(void *argument)
 {
-    struct plane *p = argument;
+    struct host *p = argument;
     keep_time_well(p);
     p->epoch_ns = clock_ns();
     while (!atomic_load(&p->stopping)) {
@@ -126,10 +126,11 @@ void *run(void *argument)
         if (p->watched_calls)
             serve_watched(p);
         serve_slot(p, &p->slots[p->tick % SLOTS]);
-        if (p->reported) {
-            p->reported = false;
-            signal_fd(p->event_fd);
-        }
+        if (p->reported)
+            ring_switch(p);
+        if (p->let_go)
+            wake_clerk(p);
+        p->reported = p->let_go = false;
         p->tick++;
     }
     return NULL;

@@ -1,4 +1,4 @@
-/* Recording, on its way to the disk: a thread for all of it, and the caller's side.
+/* Recording, on its way to the disk: a thread for all of it, and the clerk's side.
  *
  * A slow disk. While the writer is held up, what would be more than a ring ahead of it is not kept:
  * it is counted as lost, and is silence in the file, so that the rest stays in time. After an error
@@ -126,9 +126,8 @@ static void serve_all(struct recorders *all, bool only_ended)
         push(&all->done, one);
         any_done = true;
     }
-    uint64_t count = 1;
-    if (any_done && write(all->event_fd, &count, sizeof count) < 0)
-        return; /* its counter is at the top: the reader is awake */
+    if (any_done)
+        all->tell(all->whom);
 }
 
 static void take_fresh(struct recorders *all)
@@ -178,14 +177,15 @@ static void *write_all(void *argument)
     return NULL;
 }
 
-/* ---- The caller's side ------------------------------------------------------------------- */
+/* ---- The clerk's side ------------------------------------------------------------------- */
 
-int recorders_start(struct recorders **out, int event_fd)
+int recorders_start(struct recorders **out, void (*tell)(void *whom), void *whom)
 {
     struct recorders *all = calloc(1, sizeof *all);
     if (!all)
         return -ENOMEM;
-    all->event_fd = event_fd;
+    all->tell = tell;
+    all->whom = whom;
     all->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     int error = all->wake_fd < 0 ? errno : 0;
     if (!error) {
@@ -255,6 +255,11 @@ recording *recorders_take_done(struct recorders *all)
     if (one)
         all->taken = one->next;
     return one;
+}
+
+bool recorders_have_done(const struct recorders *all)
+{
+    return all->taken || atomic_load(&all->done);
 }
 
 uint64_t recording_owner(const recording *one)

@@ -1,0 +1,244 @@
+/* The plane's own side, from start to stop. */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include "tones.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+enum {
+    AHEAD_BYTES = AHEAD_FRAMES * PLANE_FRAME_BYTES,
+    OTHER_FILES = 64, /* descriptors of the process that are no sockets of calls */
+};
+
+/* ---- Making -------------------------------------------------------------------------------- */
+
+static bool make_tables(struct host *p)
+{
+    const struct plane_config *config = &p->config;
+    p->command = calloc(config->command_ring, sizeof *p->command);
+    p->calls = calloc(config->max_calls, sizeof *p->calls);
+    p->kept = calloc(config->max_calls, sizeof *p->kept);
+    p->segments = calloc(segment_count(config), sizeof *p->segments);
+    p->prompts = calloc(segment_count(config), sizeof *p->prompts);
+    p->rooms = calloc(room_count(config), sizeof *p->rooms);
+    p->recordings = calloc(recording_count(config), sizeof *p->recordings);
+    p->keys = calloc(key_count(config), sizeof *p->keys);
+    return places_make(&p->key_places, key_count(config)) && p->command && p->calls && p->kept &&
+           p->segments && p->prompts && p->rooms && p->recordings && p->keys;
+}
+
+/* Frames that the kernel writes and we read. */
+static int make_ahead(struct host *p)
+{
+    /* glibc has a name for it since 2.27 */
+    p->ahead_fd = (int)syscall(SYS_memfd_create, "onhook-frames", MFD_CLOEXEC);
+    if (p->ahead_fd < 0 || ftruncate(p->ahead_fd, AHEAD_BYTES) < 0)
+        return -errno;
+    void *at = mmap(NULL, AHEAD_BYTES, PROT_READ, MAP_SHARED, p->ahead_fd, 0);
+    if (at == MAP_FAILED)
+        return -errno;
+    p->ahead = at;
+    return 0;
+}
+
+/* How many sockets there can be. A call has two, and a process starts with room for 1,024. */
+static uint32_t make_room_for_sockets(uint32_t calls)
+{
+    struct rlimit files;
+    rlim_t needed = (rlim_t)calls * 2 + OTHER_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return 0;
+    if (files.rlim_cur < needed) {
+        files.rlim_cur = needed < files.rlim_max ? needed : files.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+            getrlimit(RLIMIT_NOFILE, &files);
+    }
+    if (files.rlim_cur >= needed)
+        return calls * 2;
+    return files.rlim_cur > OTHER_FILES ? (uint32_t)(files.rlim_cur - OTHER_FILES) : 0;
+}
+
+static int make_link(struct host *p, uint64_t generation)
+{
+    int ends[2], pair[2];
+    p->memory_fd = link_make(&p->config, &p->link);
+    if (p->memory_fd < 0)
+        return p->memory_fd;
+    p->link.header->pid = getpid();
+    p->link.header->generation = generation;
+    p->link.header->sockets = make_room_for_sockets(p->config.max_calls);
+    p->asked = link_consumer(&p->link.header->commands, p->config.command_ring);
+    p->reports = link_producer(&p->link.header->reports, p->config.event_ring);
+    p->endings = link_producer(&p->link.header->endings, p->config.event_ring);
+    p->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (p->command_fd < 0 || pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
+        return -errno;
+    p->far_event_fd = ends[0], p->event_fd = ends[1];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    p->control = pair[0], p->far_control = pair[1];
+    return 0;
+}
+
+static int make_bells(struct host *p)
+{
+    p->wake_fd = eventfd(0, EFD_CLOEXEC);
+    p->clerk_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    p->over_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (p->wake_fd < 0 || p->clerk_fd < 0 || p->over_fd < 0 || p->epoll_fd < 0)
+        return -errno;
+    return listen_for_clerk(p);
+}
+
+static void on_recorded(void *host)
+{
+    wake_clerk(host);
+}
+
+int make_host(struct host *p, const struct plane_config *config, uint64_t generation)
+{
+    memset(p, 0, sizeof *p);
+    p->config = *config;
+    p->memory_fd = p->command_fd = p->event_fd = p->far_event_fd = p->control = p->far_control = -1;
+    p->wake_fd = p->clerk_fd = p->over_fd = p->epoll_fd = p->heard_fd = p->ahead_fd = -1;
+    p->parcel.fd = -1;
+    if (!link_is_config(config))
+        return -EINVAL;
+    law_prepare();
+    tones_prepare();
+    prepare_receive(p);
+    p->timeout_ticks = config->rtp_timeout_ms;
+    p->commands.size = config->command_ring;
+    if (!make_tables(p))
+        return -ENOMEM;
+    int error = make_link(p, generation);
+    if (!error)
+        error = make_bells(p);
+    if (!error)
+        error = make_ahead(p);
+    return error ? error : recorders_start(&p->recorders, on_recorded, p);
+}
+
+/* ---- Freeing ------------------------------------------------------------------------------- */
+
+static void close_all(const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+void free_host(struct host *p)
+{
+    const int fds[] = {p->memory_fd, p->command_fd, p->event_fd, p->far_event_fd, p->control,
+                       p->far_control, p->wake_fd, p->clerk_fd, p->over_fd, p->epoll_fd, p->heard_fd,
+                       p->ahead_fd};
+    if (p->recorders)
+        recorders_stop(p->recorders); /* what is recorded is written to its end */
+    free_kept(p);
+    link_unmap(&p->link);
+    close_all(fds, sizeof fds / sizeof *fds);
+    if (p->ahead)
+        munmap((void *)(uintptr_t)p->ahead, AHEAD_BYTES);
+    free(p->command);
+    free(p->calls);
+    free(p->kept);
+    free(p->segments);
+    free(p->prompts);
+    free(p->rooms);
+    free(p->recordings);
+    free(p->keys);
+    free(p->key_places.all);
+}
+
+/* ---- Running ------------------------------------------------------------------------------- */
+
+/* Signals are the main thread's affair. */
+static int start_thread(pthread_t *thread, void *(*work)(void *), struct host *p)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(thread, NULL, work, p);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+static void end_media_thread(struct host *p)
+{
+    atomic_store(&p->stopping, true);
+    signal_fd(p->wake_fd);
+    pthread_join(p->thread, NULL);
+}
+
+int plane_host_start(plane_host **out, const struct plane_config *config, uint64_t generation,
+                     struct plane_link *link)
+{
+    struct host *p = aligned_alloc(_Alignof(struct host), sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    int error = make_host(p, config, generation);
+    if (!error)
+        error = start_thread(&p->thread, run, p);
+    if (!error) {
+        error = start_thread(&p->clerk, keep, p);
+        if (error)
+            end_media_thread(p);
+    }
+    if (error) {
+        free_host(p);
+        free(p);
+        return error;
+    }
+    *link = (struct plane_link){p->memory_fd, p->command_fd, p->far_event_fd, p->far_control};
+    *out = p;
+    return 0;
+}
+
+/* Ours would keep the socket from ending with the switch. */
+void plane_host_handed_over(plane_host *p)
+{
+    close_all((const int[]){p->far_event_fd, p->far_control}, 2);
+    p->far_event_fd = p->far_control = -1;
+}
+
+int plane_host_wait(plane_host *p)
+{
+    sigset_t terminate;
+    sigemptyset(&terminate);
+    sigaddset(&terminate, SIGTERM);
+    struct pollfd waited[2] = {{.fd = p->over_fd, .events = POLLIN},
+                               {.fd = signalfd(-1, &terminate, SFD_CLOEXEC), .events = POLLIN}};
+    int ready;
+    do
+        ready = poll(waited, 2, -1);
+    while (ready < 0 && errno == EINTR);
+    if (waited[1].fd >= 0)
+        close(waited[1].fd);
+    return waited[1].revents ? PLANE_TERMINATED : atomic_load(&p->over);
+}
+
+void plane_host_stop(plane_host *p)
+{
+    end_media_thread(p);
+    signal_fd(p->clerk_fd);
+    pthread_join(p->clerk, NULL);
+    for (uint32_t i = 0; i < p->config.max_calls; i++)
+        recorder_end(&p->calls[i].recorder, sample_clock(p));
+    free_host(p);
+    free(p);
+}

@@ -1,0 +1,179 @@
+/* What the clerk keeps for the media thread: sockets, prompts that are mapped, keys. */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* ---- Descriptors --------------------------------------------------------------------------- */
+
+/* Messages come in the order of their commands. One that is older has no command; one that is newer waits for
+ * its own. */
+int take_parcel(struct host *p, uint64_t number)
+{
+    struct parcel *parcel = &p->parcel;
+    for (;;) {
+        if (parcel->number == number && number) {
+            parcel->number = 0;
+            return parcel->fd;
+        }
+        if (parcel->number > number || !number)
+            return -1;
+        if (parcel->number && parcel->fd >= 0)
+            close(parcel->fd);
+        parcel->number = 0;
+        int got = link_receive(p->control, &parcel->number, &parcel->fd);
+        if (got < 0)
+            end_link(p, PLANE_SWITCH_GONE);
+        if (got <= 0)
+            return -1;
+        if (!parcel->number && parcel->fd >= 0)
+            close(parcel->fd);
+    }
+}
+
+/* One of another kind could bring descriptors of its own, or never be emptied. */
+bool is_rtp_socket(int fd)
+{
+    int type = 0, domain = 0;
+    socklen_t bytes = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 && type == SOCK_DGRAM &&
+           getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes) == 0 &&
+           (domain == AF_INET || domain == AF_INET6);
+}
+
+void close_kept(struct kept_call *call)
+{
+    if (!call->handle)
+        return;
+    close(call->fd);
+    if (call->rtcp_fd)
+        close(call->rtcp_fd);
+    *call = (struct kept_call){0};
+}
+
+/* ---- Prompts ------------------------------------------------------------------------------- */
+
+struct prompt *kept_prompt(struct host *p, uint64_t handle)
+{
+    uint32_t index = handle_index(handle);
+    if (!handle || index >= segment_count(&p->config))
+        return NULL;
+    struct prompt *prompt = &p->prompts[index];
+    return prompt->handle == handle && !prompt->dropped ? prompt : NULL;
+}
+
+/* Private, as older kernels map a file that is sealed against writing in no other way; nothing is ever
+ * written, so its pages are those of the file all the same. Populated, which waits until all of it has been
+ * read and stands in the page tables: the media thread, which sends from here, would wait for the rest with every
+ * call. What lies behind the end of the file cannot be sent: that is an error of the packet. */
+static int map_frames(struct prompt *prompt, int fd, uint64_t offset, uint64_t bytes)
+{
+    uint64_t before = offset % (uint64_t)sysconf(_SC_PAGESIZE); /* a mapping begins with a page */
+    struct stat file;
+    if (fstat(fd, &file) < 0)
+        return -errno;
+    if (!S_ISREG(file.st_mode) || offset > (uint64_t)INT64_MAX - bytes)
+        return -EINVAL;
+    prompt->map_bytes = before + bytes;
+    prompt->map = mmap(NULL, prompt->map_bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd,
+                       (off_t)(offset - before));
+    if (prompt->map == MAP_FAILED)
+        return -errno;
+    prompt->frames[MU_LAW] = (const uint8_t *)prompt->map + before;
+    prompt->frames[A_LAW] = prompt->frames[MU_LAW] + bytes / LAWS;
+    return 0;
+}
+
+int keep_prompt(struct host *p, uint64_t handle, int fd, uint64_t offset, uint32_t count)
+{
+    uint32_t index = handle_index(handle);
+    if (!handle || index >= segment_count(&p->config) || !count)
+        return -EINVAL;
+    struct prompt *prompt = &p->prompts[index];
+    if (prompt->handle)
+        take_gone(p); /* the switch heard that it is free before we did */
+    if (prompt->handle)
+        return -EEXIST;
+    int result = map_frames(prompt, fd, offset, (uint64_t)count * PLANE_FRAME_BYTES * LAWS);
+    if (result < 0) {
+        *prompt = (struct prompt){0};
+        return result;
+    }
+    prompt->handle = handle;
+    prompt->count = count;
+    prompt->dropped = false;
+    atomic_store(&prompt->uses, 1);
+    return 0;
+}
+
+bool let_go_prompt(struct host *p, struct prompt *prompt)
+{
+    if (atomic_fetch_sub(&prompt->uses, 1) != 1)
+        return false;
+    gone_add(&p->gone, &prompt->gone, GONE_PROMPT);
+    return true;
+}
+
+void free_prompt(struct prompt *prompt)
+{
+    if (prompt->handle)
+        munmap(prompt->map, prompt->map_bytes);
+    *prompt = (struct prompt){0};
+}
+
+/* ---- Keys ---------------------------------------------------------------------------------- */
+
+static int keep_key(struct host *p, const struct plane_key *key, uint64_t *handle)
+{
+    if (!key)
+        return 0;
+    uint32_t index = places_take(&p->key_places);
+    if (index == NO_PLACE)
+        return -ENOBUFS;
+    uint64_t made = places_handle(&p->key_places, index);
+    int result = srtp_make_key(&p->keys[index], made, key);
+    if (result < 0)
+        places_give_back(&p->key_places, index);
+    else
+        *handle = made;
+    return result;
+}
+
+int keep_keys(struct host *p, const struct plane_key *send, const struct plane_key *receive,
+              struct key_handles *out)
+{
+    uint8_t later = out->later;
+    *out = (struct key_handles){.later = later};
+    int result = keep_key(p, send, &out->send);
+    if (result >= 0)
+        result = keep_key(p, receive, &out->receive);
+    if (result < 0 && out->send)
+        free_key(p, &p->keys[handle_index(out->send)]);
+    return result;
+}
+
+void free_key(struct host *p, struct srtp_key *key)
+{
+    srtp_free_key(key);
+    places_give_back(&p->key_places, (uint32_t)(key - p->keys));
+}
+
+/* ---- All of it ----------------------------------------------------------------------------- */
+
+void free_kept(struct host *p)
+{
+    if (p->parcel.number && p->parcel.fd >= 0)
+        close(p->parcel.fd);
+    for (uint32_t i = 0; p->kept && i < p->config.max_calls; i++)
+        close_kept(&p->kept[i]);
+    for (uint32_t i = 0; p->prompts && i < segment_count(&p->config); i++)
+        if (p->prompts[i].handle)
+            free_prompt(&p->prompts[i]);
+    for (uint32_t i = 0; p->rooms && i < room_count(&p->config); i++)
+        free(p->rooms[i]);
+    for (uint32_t i = 0; p->keys && p->key_places.all && i < p->key_places.fresh; i++)
+        if (p->key_places.all[i].taken)
+            srtp_free_key(&p->keys[i]);
+}
