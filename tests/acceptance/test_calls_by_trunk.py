@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import json
 import re
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,8 @@ from acceptance.asking import OK
 from acceptance.harness import Customer, Onhook
 from acceptance.test_operator_commands import command
 from onhook.cli import trunks
+from onhook.store import Store
+from onhook.store.seal import keyring_of
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
@@ -36,14 +40,20 @@ TRUNKS = (
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Onhook]:
     """A server that trusts no address but those of its trunks, which it knows when it starts."""
-    before = Onhook()
-    for given in TRUNKS:
-        asyncio.run(trunks.add(before.data, given))
-    before.stop()
-    before.close()
-    running = Onhook({"trusted_peers": "192.0.2.1/32"}, data=before.data)
+    data = Path(tempfile.mkdtemp(prefix="onhook-"))
+    asyncio.run(_with_trunks(data))
+    running = Onhook({"trusted_peers": "192.0.2.1/32"}, data=data)
     yield running
     running.close()
+
+
+async def _with_trunks(data: Path) -> None:
+    """What an earlier run of the server left in its data directory."""
+    store = await Store.open(data)
+    await keyring_of(store, data)
+    await store.close()
+    for given in TRUNKS:
+        await trunks.add(data, given)
 
 
 @pytest.fixture

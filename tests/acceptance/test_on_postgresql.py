@@ -12,16 +12,7 @@ from acceptance.test_first_call import (
     test_both_signatures_verify as test_both_signatures_verify,
 )
 from acceptance.test_first_call import test_the_whole_story as test_the_whole_story
-from acceptance.test_operating import onhook
-from acceptance.test_operating import (
-    test_a_notification_is_tried_again as test_a_notification_is_tried_again,
-)
-from acceptance.test_operating import (
-    test_sigterm_lets_a_running_message_finish as test_sigterm_lets_a_running_message_finish,
-)
-from acceptance.test_operating import (
-    test_what_was_not_delivered_goes_out_after_the_next_start as test_what_was_not_delivered_goes_out_after_the_next_start,  # noqa: E501
-)
+from acceptance.test_operating import onhook, refused, settings_of_serve
 from acceptance.test_operator_commands import (
     test_a_delivered_notification_goes_out_again as test_a_delivered_notification_goes_out_again,
 )
@@ -80,16 +71,16 @@ def test_a_database_that_is_away_is_one_clear_sentence(tmp_path: Path) -> None:
     Keyring.open(tmp_path)
     url = "postgresql://onhook:s3cret@127.0.0.1:1/onhook"
     ports = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", "--data", str(tmp_path)]
-    for ended in (
-        onhook("serve", *ports, "--database-url", url),
-        onhook("serve", *ports, ONHOOK_DATABASE_URL=url),
-        onhook("calls", "list", "--data", str(tmp_path), ONHOOK_DATABASE_URL=url),
-    ):
-        assert ended.returncode == 1
+    serve = onhook("serve", *ports, "--database-url", url)
+    calls = refused("calls", "list", "--data", str(tmp_path), ONHOOK_DATABASE_URL=url)
+    assert serve.returncode == calls.exit_code == 1
+    for ended in (serve, calls):
         [sentence] = [line for line in ended.stderr.splitlines() if line.startswith("onhook: ")]
         assert "127.0.0.1:1/onhook cannot be reached: Connection refused" in sentence
         assert "s3cret" not in ended.stderr + ended.stdout
         assert "Traceback" not in ended.stderr
+    by_variable = settings_of_serve(*ports, ONHOOK_DATABASE_URL=url)
+    assert by_variable.database_url.get_secret_value() == url
 
 
 def test_the_server_ends_with_the_database_away(start: Callable[..., Onhook]) -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import urllib.request
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from acceptance.crashing import kill
 from acceptance.harness import Customer, Onhook
 from acceptance.registrar import PATIENCE_S, Registrar, registrar
 from onhook.cli import trunks
+from onhook.cli.errors import CommandError
 from onhook.cli.trunk_health import health_of_all
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
@@ -27,9 +29,27 @@ async def add(server: Onhook, at: Registrar, **options: Any) -> None:
     await trunks.add(server.data, trunks.Given("carrier", f"127.0.0.1:{at.port}", **given))
 
 
+@pytest.fixture
+async def server(shared: Callable[..., Onhook]) -> AsyncIterator[Onhook]:
+    """One for all tests that neither end nor kill it, without a trunk before and after."""
+    one = shared(**STRANGERS)
+    _seen[one.log_path] = len(one.log)
+    yield one
+    with suppress(CommandError):  # the test has removed it
+        await trunks.remove(one.data, "carrier")
+    async with asyncio.timeout(PATIENCE_S):
+        while await health_of_all(one.data):
+            await asyncio.sleep(0.02)
+
+
+_seen: dict[Path, int] = {}
+"""How much of a log is of the tests before this one."""
+
+
 def events(server: Onhook, name: str) -> list[dict[str, Any]]:
-    """What the server logged under this name."""
-    lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+    """What the server logged under this name, during this test."""
+    log = server.log[_seen.get(server.log_path, 0) :]
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     return [event for event in lines if event.get("event") == name]
 
 
@@ -76,9 +96,7 @@ async def test_it_registers_refreshes_and_takes_it_back_at_the_end(
         assert await server.stopped() == 0
 
 
-async def test_over_tls_it_registers_with_nobody_else(
-    start: Callable[..., Onhook], tmp_path: Path
-) -> None:
+async def test_over_tls_it_registers_with_nobody_else(server: Onhook, tmp_path: Path) -> None:
     """The Contact says TLS; a certificate of another name is refused, and the log says so."""
     authority = Authority(tmp_path)
     context = authority.issue("127.0.0.1").context()
@@ -86,7 +104,6 @@ async def test_over_tls_it_registers_with_nobody_else(
         registrar(tls=context) as at,
         registrar(tls=authority.issue("carrier.example").context()) as other,
     ):
-        server = start()
         await add(server, at, transport="tls", ca_file=authority.file)
         await at.registered()
         assert at.transports == {"TLS"}
@@ -100,10 +117,9 @@ async def test_over_tls_it_registers_with_nobody_else(
 
 
 async def test_a_trunk_that_is_removed_is_no_longer_registered(
-    start: Callable[..., Onhook],
+    server: Onhook,
 ) -> None:
     async with registrar(min_expires_s=900, grants_s=900) as at:
-        server = start()
         await add(server, at)
         await at.registered()
         assert [one["Expires"] for one in at.registers()][-1] == "900"
@@ -118,11 +134,10 @@ async def test_a_trunk_that_is_removed_is_no_longer_registered(
 
 
 async def test_a_call_to_the_registered_contact_comes_by_the_trunk(
-    start: Callable[..., Onhook], receiver: Receiver
+    server: Onhook, receiver: Receiver
 ) -> None:
     """From the registrar's address, though that is among no trusted peers; and from no other."""
     async with registrar() as at, Phone() as phone, Phone(host="127.0.0.2") as stranger:
-        server = start(**STRANGERS)
         await add(server, at)
         user = await at.registered()
         customer = await Customer.make(server, receiver, phone)
@@ -137,13 +152,12 @@ async def test_a_call_to_the_registered_contact_comes_by_the_trunk(
 
 
 async def test_calls_leave_by_the_way_that_the_registrar_said(
-    start: Callable[..., Onhook], receiver: Receiver
+    server: Onhook, receiver: Receiver
 ) -> None:
     """RFC 3608: to the first of its route, which stands before the rest in Route."""
     async with Phone() as edge, registrar() as at:
         host, port = edge.address
         at.service_route = f"<sip:{host}:{port};lr>, <sip:core.example;lr>"
-        server = start()
         await add(server, at)
         await shown_as(server, up=True)
         customer = await Customer.make(server, receiver, edge)
@@ -157,9 +171,8 @@ async def test_calls_leave_by_the_way_that_the_registrar_said(
         assert (await receiver.next())["dial_status"] == "busy"
 
 
-async def test_a_wrong_password_is_said_once_and_not_hammered(start: Callable[..., Onhook]) -> None:
+async def test_a_wrong_password_is_said_once_and_not_hammered(server: Onhook) -> None:
     async with registrar() as at:
-        server = start()
         await add(server, at, password="n0t-this")
         await at.until("two tries", lambda: len(at.registers()) == 2)
         failed = await logged(server, "trunk_registration_failed")
@@ -172,9 +185,8 @@ async def test_a_wrong_password_is_said_once_and_not_hammered(start: Callable[..
         assert (known["sip_code"], known["failures"], known["registered_until"]) == (401, 1, None)
 
 
-async def test_a_password_that_is_mended_is_used_at_once(start: Callable[..., Onhook]) -> None:
+async def test_a_password_that_is_mended_is_used_at_once(server: Onhook) -> None:
     async with registrar() as at:
-        server = start()
         await add(server, at, password="n0t-this")
         await at.until("two tries", lambda: len(at.registers()) == 2)
         await trunks.change(server.data, trunks.Given("carrier", password=at.password))
@@ -198,10 +210,9 @@ async def test_after_a_crash_no_stale_binding_is_left(
 
 @pytest.mark.slow
 async def test_a_trunk_whose_options_fail_is_down_until_they_do_not(
-    start: Callable[..., Onhook],
+    server: Onhook,
 ) -> None:
     async with registrar() as at:
-        server = start()
         await add(server, at, register=False, username=None, password=None, ping=5)
         await at.until("two pings", lambda: len(at.asked) >= 2)
         assert 'onhook_trunk_up{trunk="carrier"} 1.0' in await page(server, "/metrics")

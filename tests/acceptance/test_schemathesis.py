@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 import jsonschema_rs
+import pytest
 
 from acceptance.harness import Callee, Customer, Onhook
 from onhook.cli import accounts
@@ -59,6 +60,7 @@ def attack(server: Onhook, directory: Path, phases: str, paths: str, **environme
     assert came_to["test_cases"]["generated"] > 200
 
 
+@pytest.mark.slow  # what an application may not ask for, nor who is none: the tests of the API say so first
 def test_a_stranger_gets_documented_replies_and_nothing_done(
     server: Onhook, tmp_path: Path
 ) -> None:
