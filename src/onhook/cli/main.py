@@ -23,7 +23,7 @@ from onhook.cli.application_commands import (
 )
 from onhook.cli.doctor_command import doctor
 from onhook.cli.listing import call_commands, notification_commands
-from onhook.cli.running import Data, Json, VoicesDir, doc, fail, run, settings_of
+from onhook.cli.running import Data, Json, VoicesDir, doc, run, settings_of
 
 app = typer.Typer(
     help="Onhook, a self-hosted voice API.",
@@ -120,9 +120,15 @@ def serve(
     settings = settings_of(**locals())
     from onhook.cli.serving import serve as start  # after the settings: a mistake is told at once
 
-    message = start(settings)
-    if message:
-        fail(message)
+    start(settings)
+
+
+@app.command("status")
+def show_status(data: Data = None, as_json: Json = False) -> None:
+    """What runs of the server on a data directory, and since when; status 1 if none does."""
+    from onhook.cli.status import show_processes
+
+    show_processes(settings_of(data=data).data, as_json=as_json)
 
 
 @app_commands.command("create")

@@ -1,13 +1,14 @@
-"""``onhook serve``: logging, the event loop, and one sentence when it cannot start."""
+"""``onhook serve``: what this process may use, and one sentence when it cannot start."""
 
 import os
+from typing import NoReturn
 
 import structlog
-import uvloop
 
-from onhook.cli.logs import configure_logs
 from onhook.cli.open_files import ENOUGH, LEAST, allow_files
-from onhook.server.process import Server, Superseded
+from onhook.cli.running import fail
+from onhook.server.launch import become_supervisor
+from onhook.server.logs import configure_logs
 from onhook.server.settings import Settings
 from onhook.server.settings_names import unknown_variables
 from onhook.server.start_error import StartError
@@ -15,20 +16,19 @@ from onhook.server.start_error import StartError
 log = structlog.get_logger()
 
 
-def serve(settings: Settings) -> str | None:
-    """Runs the server to its end; returns why it could not start or go on, if it could not."""
-    configure_logs(private=settings.log_private)
+def serve(settings: Settings) -> NoReturn:
+    """Becomes the server; ends with one sentence if it cannot start."""
+    configure_logs("supervisor", private=settings.log_private)
     os.umask(0o077)  # numbers, messages, URLs with secrets: nothing that is kept is for other users
     too_few = _too_few(allow_files())
     if too_few is not None:
-        return too_few
+        fail(too_few)
     for name in unknown_variables(os.environ, Settings.model_fields):
         log.warning("variable_unknown", variable=name)
     try:
-        uvloop.run(Server(settings).run())
-    except (StartError, Superseded) as error:
-        return str(error)
-    return None
+        become_supervisor(settings)
+    except StartError as error:
+        fail(str(error))
 
 
 def _too_few(files: int) -> str | None:

@@ -135,7 +135,7 @@ class Spawner:
             cwd="/",
             env=program.environment(os.environ),
             start_new_session=True,
-            preexec_fn=_dying_with_us() if self._die_with_us else None,
+            preexec_fn=dying_with_us() if self._die_with_us else None,
         )
         try:
             pidfd = os.pidfd_open(process.pid)
@@ -146,7 +146,9 @@ class Spawner:
         return Worker(program.role, process.pid, ours, pidfd, process.wait)
 
 
-def _dying_with_us() -> Callable[[], None]:
+def dying_with_us() -> Callable[[], None]:
+    """What a child runs before its program (`preexec_fn`), so that the kernel ends it with the thread that
+    started it."""
     libc = ctypes.CDLL(None, use_errno=True)  # here: the child shall do as little as it can
     return partial(_die_with, libc.prctl, os.getpid())
 

@@ -383,6 +383,17 @@ class Settings(BaseSettings):
         False, description='Log phone numbers too, under "private"; for a test installation only.'
     )
 
+    def written(self) -> dict[str, Any]:
+        """All settings in values of JSON, secrets too; `restored` reads them, whatever files say by then."""
+        return {name: _plain(getattr(self, name)) for name in type(self).model_fields} | {
+            "config": None
+        }
+
+    @classmethod
+    def restored(cls, written: Mapping[str, Any]) -> "Settings":
+        """The settings that another process had."""
+        return cls(**written)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -400,6 +411,23 @@ class Settings(BaseSettings):
         path = Path(str(config))
         values = read_file(path, set(settings_cls.model_fields) - {"config"})
         return init_settings, env_settings, InitSettingsSource(settings_cls, dict(values))
+
+
+def _plain(value: object) -> Any:
+    """A value as its validator takes it from a file."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case SecretStr():
+            return value.get_secret_value()
+        case PublicAddress():
+            return str(value)
+        case (str(host), int(port)):
+            return [host, port]
+        case tuple():
+            return [_plain(each) for each in value]
+        case _:
+            return str(value)
 
 
 def load(**given: Any) -> Settings:

@@ -112,7 +112,7 @@ async def findings(here: Installation, checks: Sequence[Check] = CHECKS) -> Asyn
 
 
 async def _outside(settings: Settings) -> OutsideView:
-    """As the server has it (``server.process``)."""
+    """As the server has it (``server.switch``)."""
     view = OutsideView(
         settings.public_address,
         names=DnsNames(settings.dns_servers),

@@ -1,4 +1,4 @@
-"""One process of Onhook: opens everything in order, serves, and comes to an orderly end.
+"""The process of all calls: opens everything in order, serves, and comes to an orderly end.
 
 What cannot be opened raises :class:`StartError` with one sentence for the operator.
 """
@@ -6,9 +6,7 @@ What cannot be opened raises :class:`StartError` with one sentence for the opera
 import asyncio
 import contextlib
 import gc
-import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -56,25 +54,26 @@ from onhook.notify.resolver import AddressResolver
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.signatures import AppSecrets
 from onhook.notify.tls import client_context
-from onhook.phone.binding import ListenerRefused
+from onhook.phone.binding import adopt
 from onhook.phone.endpoint import SipEndpoint
 from onhook.phone.locating.dns import DnsNames
 from onhook.phone.nat.public_address import AUTO, OutsideView
 from onhook.phone.tls.contexts import ServerCertificate
-from onhook.processes.workers import Spawner, Starter
+from onhook.processes.workers import Starter
 from onhook.server import told_options
 from onhook.server.admission import Admission
 from onhook.server.health import Health, report
 from onhook.server.heartbeat import beat
+from onhook.server.launch import RECORDINGS, place
 from onhook.server.lease import WorkerInUse, keep, take, unless
 from onhook.server.loop_lag import LoopLag
 from onhook.server.metrics import Metrics
-from onhook.server.occupancy import Occupied, occupied
 from onhook.server.prompt_files import PromptFiles
-from onhook.server.prompt_making import make_renderer, prompt_directory
+from onhook.server.prompt_making import make_renderer
 from onhook.server.settings import Settings
 from onhook.server.sip_certificate import reload_certificate, sip_certificate
 from onhook.server.start_error import StartError
+from onhook.server.supervised import Supervised
 from onhook.server.wiring import Openings, call_control
 from onhook.speech.errors import DirectoryUnusable
 from onhook.speech.installed import installed_voices
@@ -94,7 +93,6 @@ log = structlog.get_logger()
 _NAMES_S = 3.0
 _LAST_BYES_S = 5.0
 _LAST_NOTIFICATIONS_S = 10.0
-_RECORDINGS = "recordings"
 _CLOCK_SETTLES_S = 86400.0
 """Nothing is deleted by a wall clock that was set less than this ago."""
 
@@ -109,30 +107,29 @@ class Superseded(Exception):
         )
 
 
-class Server:
-    """A running process. ``http`` and ``sip`` are the addresses it really listens on."""
+class Switch:
+    """Owner of all calls of a server, under a supervisor, whose sockets it listens at."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, supervised: Supervised) -> None:
         self._settings = settings
+        self._supervised = supervised
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._ready = False
         self._health: Health | None = None
         self._metrics = Metrics()
-        self._starter: Starter = Spawner()
+        self._starter: Starter = supervised
         self._warm_voices: Callable[[], None] = lambda: None
-        self.http: tuple[str, int] = settings.http
-        self.sip: tuple[ListenAddress, ...] = settings.sip
+        self._sockets = supervised.member.sockets
+        self._http = place(self._sockets["http"].getsockname()[:2])
         self._certificate: ServerCertificate | None = None
 
     async def run(self) -> None:
-        """Serves until SIGTERM or SIGINT, then drains. Raises StartError and :class:`Superseded`."""
+        """Serves until SIGTERM, then drains. Raises StartError and :class:`Superseded`."""
         self._certificate = sip_certificate(self._settings)
         self._catch_signals()
+        self._supervised.listen(asyncio.get_running_loop())
         async with AsyncExitStack() as stack:
-            listener = _listen(self._settings.http)
-            stack.callback(listener.close)
-            self.http = listener.getsockname()[:2]
             store = await self._open_store(stack)
             lease = await self._become_worker(stack, store)
             if lease is None:
@@ -191,7 +188,7 @@ class Server:
             outbox.resume([(stored, progress_of(stored)) for stored in pending])
             await self._watch_sources(stack, directory, endpoint)
             await self._open_sip(stack, endpoint)
-            really = {"http": self.http, "sip": self.sip}
+            really = {"http": self._sockets["http"].getsockname()[:2], "sip": endpoint.listeners}
             told_options.tell(self._settings.model_copy(update=really))
             self._watch_over(stack, store, journal, register)
             stack.callback(watch.close)
@@ -215,9 +212,9 @@ class Server:
                 refusals=Refusals(store, register.session_of),
             )
             self._watch(register, endpoint, plane)
-            await stack.enter_async_context(self._serve_http(api, recordings, listener))
+            await stack.enter_async_context(self._serve_http(api, recordings))
             self._ready = True
-            self._announce()
+            self._announce(endpoint)
             self._warm_voices()  # not before: loading them holds up the rest
             await self._stop.wait()
             if not lease.lost.is_set():
@@ -228,22 +225,15 @@ class Server:
     # Opening ------------------------------------------------------------------------------------
 
     async def _open_store(self, stack: AsyncExitStack) -> Store:
-        data = self._settings.data
+        settings = self._settings
         try:
-            data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            prompt_directory(data)
-            (data / _RECORDINGS).mkdir(exist_ok=True, mode=0o700)
-            if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
-                raise PermissionError(13, "Permission denied")
-            stack.enter_context(occupied(data))
-            told_options.forget(data)
-            store = await Store.open(data, self._settings.database_url.get_secret_value())
+            told_options.forget(settings.data)
+            store = await Store.open(settings.data, settings.database_url.get_secret_value())
         except OSError as error:
             raise StartError(
-                f"The data directory {data} cannot be used: {error.strerror}; "
-                "give --data a directory that this user may read and write."
+                f"The data directory {settings.data} cannot be used: {error.strerror}."
             ) from error
-        except (StoreError, Occupied) as error:
+        except StoreError as error:
             raise StartError(str(error)) from error
         stack.push_async_callback(store.close)
         return store
@@ -331,8 +321,8 @@ class Server:
     def _open_recordings(self, stack: AsyncExitStack) -> RecordingStore:
         settings = self._settings
         recordings = RecordingStore(
-            settings.data / _RECORDINGS,
-            settings.public_url or f"http://{_text(self.http)}",
+            settings.data / RECORDINGS,
+            settings.public_url or f"http://{self._http}",
             settings.recordings_kept_s,
             deletes_by=SettledClock(_CLOCK_SETTLES_S).now,
             starter=self._starter,
@@ -398,18 +388,16 @@ class Server:
         return outside
 
     async def _open_sip(self, stack: AsyncExitStack, endpoint: SipEndpoint) -> None:
-        try:
-            await endpoint.listen(self._settings.sip, self._certificate)
-        except ListenerRefused as error:
-            where = (error.address.host, error.address.port)
-            raise StartError(_in_use("SIP", "--sip", where, error)) from error
+        bound = [
+            adopt(name.rpartition(".")[2], each)
+            for name, each in self._sockets.items()
+            if name.startswith("sip.")
+        ]
+        await endpoint.serve(bound, self._certificate)
         stack.push_async_callback(endpoint.close)
-        self.sip = endpoint.listeners
 
     @asynccontextmanager
-    async def _serve_http(
-        self, api: Api, recordings: RecordingStore, listener: socket.socket
-    ) -> AsyncIterator[None]:
+    async def _serve_http(self, api: Api, recordings: RecordingStore) -> AsyncIterator[None]:
         routes = [
             recordings_web.route(recordings),
             Route("/healthz", self._healthz),
@@ -428,7 +416,7 @@ class Server:
             timeout_graceful_shutdown=5,
         )
         server = _HttpServer(config)
-        task = asyncio.create_task(server.serve([listener]))
+        task = asyncio.create_task(server.serve([self._sockets["http"]]))
         try:
             yield
         finally:
@@ -450,20 +438,24 @@ class Server:
         self._metrics.watch_sip(lambda: endpoint.counters)
         self._metrics.watch_media(lambda: _media_figures(plane))
 
-    def _announce(self) -> None:
-        """One line on standard output, for whoever started us with port 0."""
-        http, sip, listeners = _text(self.http), self.sip[0].place, ",".join(map(str, self.sip))
-        log.info("ready", http=http, sip=sip, listeners=listeners, version=__version__)
-        print(f"onhook ready http={http} sip={sip} listeners={listeners}", flush=True)
+    def _announce(self, endpoint: SipEndpoint) -> None:
+        """Tell the supervisor, and the log, that calls are taken."""
+        listeners = endpoint.listeners
+        where = {
+            "http": self._http,
+            "sip": listeners[0].place,
+            "listeners": ",".join(map(str, listeners)),
+        }
+        log.info("ready", **where, version=__version__)
+        self._supervised.member.ready(**where)
 
     # Ending -------------------------------------------------------------------------------------
 
     def _catch_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_signal)
-        if self._certificate is not None:
-            loop.add_signal_handler(signal.SIGHUP, reload_certificate, self._certificate)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._on_signal)
+        certificate = self._certificate
+        if certificate is not None:
+            self._supervised.on_reload = lambda: reload_certificate(certificate)
 
     def _on_signal(self) -> None:
         """The first asks for an end, the second does not want to wait for it."""
@@ -566,25 +558,5 @@ async def _keyring(store: Store, data: Path) -> Keyring:
         raise StartError(str(error)) from error
 
 
-def _listen(address: tuple[str, int]) -> socket.socket:
-    """The API's listening socket, bound here so that a port in use is one clear sentence."""
-    try:
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        return socket.create_server(address, family=family, backlog=2048)
-    except OSError as error:
-        raise StartError(_in_use("the API", "--http", address, error)) from error
-
-
-def _in_use(what: str, option: str, address: tuple[str, int], error: OSError) -> str:
-    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-    reason = (reason or str(error)).partition(" (while ")[0]
-    return f"{what} cannot listen on {_text(address)}: {reason}; choose another with {option}."
-
-
 def _hosts(listeners: Sequence[ListenAddress]) -> str:
     return " and ".join(dict.fromkeys(each.host for each in listeners))
-
-
-def _text(address: tuple[str, int]) -> str:
-    host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return f"{host}:{address[1]}"

@@ -8,13 +8,13 @@ import pytest
 import structlog
 from structlog.typing import EventDict
 
-from onhook.cli.logs import ALIKE, AT_ONCE, MAX_PEERS, ONE_PEERS_S, WITHIN_S, Spared
+from onhook.server.logs import ALIKE, AT_ONCE, MAX_PEERS, ONE_PEERS_S, WITHIN_S, Spared
 
 LIBRARIES = """
 import asyncio, logging, warnings
 import structlog
-from onhook.cli.logs import configure_logs
-configure_logs()
+from onhook.server.logs import configure_logs
+configure_logs('switch')
 async def fail(): raise ValueError("as a test wants it")
 async def main():
     task = asyncio.create_task(fail())

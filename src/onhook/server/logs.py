@@ -40,13 +40,20 @@ MAX_PEERS = 1024
 """So many peers, with what is said of them, are remembered; then that of the longest ago is forgotten."""
 
 
-def configure_logs(*, private: bool = False) -> None:
-    """One event a line on standard error, as JSON; other libraries from warnings on.
+def configure_logs(role: str, *, private: bool = False) -> None:
+    """One event a line on standard error, as JSON, with the role of this process; other libraries from
+    warnings on.
 
     What an event has under ``private`` (phone numbers) is left out unless it is asked for.
     """
     stream = cast(TextIO, _Unfailing(sys.stderr))
+
+    def with_role(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event["role"] = role
+        return event
+
     both: list[Processor] = [
+        with_role,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.processors.format_exc_info,

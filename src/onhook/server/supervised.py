@@ -1,0 +1,121 @@
+"""What the switch hears of the supervisor, and asks of it."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from threading import get_ident
+from typing import Any, Final
+
+from onhook.processes.membership import Membership, Running
+from onhook.processes.workers import Worker
+
+_ANSWER_S: Final = 30.0
+"""A machine that takes so long to start a process has other troubles."""
+
+OnLink = Callable[[list[int]], None]
+"""Takes the descriptors of a link, which are its own from then on."""
+
+
+class Supervised:
+    """The switch's side of its membership. Belongs to one event loop, from `listen` on."""
+
+    def __init__(self, member: Membership) -> None:
+        self.member = member
+        self.processes: tuple[Running, ...] = ()
+        """What runs now, the supervisor first."""
+        self.on_reload: Callable[[], None] = lambda: None
+        """Hears that certificates are to be read again."""
+        self._on_link: dict[str, OnLink] = {}
+        self._links: dict[str, list[int]] = {}
+        self._asked: dict[int, Future[Worker]] = {}
+        self._last_id = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hear the supervisor from now on."""
+        self._loop = loop
+        self._thread = get_ident()
+        self.member.channel.set_blocking(False)
+        loop.add_reader(self.member.channel, self._read, loop)
+
+    def on_link(self, name: str, take: OnLink) -> None:
+        """Have `take` called with each link to the process `name`: one after each start of it."""
+        self._on_link[name] = take
+        if name in self._links:
+            take(self._links.pop(name))
+
+    def start(self, program: str, *arguments: str) -> Worker:
+        """Have the supervisor start a worker (a `Starter`). Blocks, so it is not for the loop's own thread.
+
+        Raises OSError.
+        """
+        if self._loop is None or get_ident() == self._thread:
+            raise RuntimeError("a worker is asked for in a thread, while the loop runs")
+        answer: Future[Worker] = Future()
+        try:
+            self._loop.call_soon_threadsafe(self._ask, program, arguments, answer)
+        except RuntimeError as error:  # the loop is closed
+            raise OSError("the server is stopping") from error
+        try:
+            return answer.result(_ANSWER_S)
+        except TimeoutError as error:
+            if not answer.cancel():  # it is there after all
+                return answer.result()
+            raise OSError("the supervisor does not answer") from error
+
+    def _ask(self, program: str, arguments: tuple[str, ...], answer: "Future[Worker]") -> None:
+        self._last_id += 1
+        asked = {"say": "start", "id": self._last_id, "program": program, "arguments": arguments}
+        try:
+            self.member.channel.send(asked)
+        except OSError as error:
+            answer.set_exception(OSError(f"the supervisor cannot be asked: {error.strerror}"))
+        else:
+            self._asked[self._last_id] = answer
+
+    def _take_worker(self, told: Mapping[str, Any], descriptors: list[int]) -> None:
+        pidfd, end = descriptors
+        worker = Worker(told["role"], told["pid"], socket.socket(fileno=end), pidfd)
+        answer = self._asked.pop(told["id"])
+        if answer.set_running_or_notify_cancel():
+            answer.set_result(worker)
+        else:  # nobody waits any more
+            worker.close()
+
+    def _refuse(self, told: Mapping[str, Any]) -> None:
+        answer = self._asked.pop(told["id"])
+        if answer.set_running_or_notify_cancel():
+            answer.set_exception(OSError(told["why"]))
+
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            try:
+                heard = self.member.channel.receive()
+            except BlockingIOError:
+                return
+            if heard is None:  # the kernel ends us too
+                loop.remove_reader(self.member.channel)
+                return
+            message, descriptors = heard
+            match message["say"]:
+                case "processes":
+                    self.processes = tuple(Running(**each) for each in message["processes"])
+                case "link":
+                    self._take_link(message["link"], descriptors)
+                case "worker":
+                    self._take_worker(message, descriptors)
+                case "refused":
+                    self._refuse(message)
+                case "reload":
+                    self.on_reload()
+
+    def _take_link(self, name: str, descriptors: list[int]) -> None:
+        take = self._on_link.get(name)
+        if take is not None:
+            take(descriptors)
+            return
+        for each in self._links.pop(name, ()):
+            os.close(each)
+        self._links[name] = descriptors

@@ -1,0 +1,97 @@
+"""One process of the supervisor's: started, talked to, and known to be dead the moment it is."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from onhook.processes.channel import Channel, Message
+from onhook.processes.membership import CHANNEL, Running
+from onhook.processes.workers import dying_with_us
+from onhook.server.supervisor.roles import Role
+
+
+class Child:
+    """A process with a role, from its start on. `begin` is the first that it is told."""
+
+    def __init__(
+        self,
+        role: Role,
+        generation: int,
+        begin: Mapping[str, Any],
+        sockets: Mapping[str, int],
+        kept_open: Sequence[int],
+    ) -> None:
+        ours, theirs = Channel.pair()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", role.module],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, CHANNEL: str(theirs.fileno())},
+            pass_fds=(theirs.fileno(), *kept_open),
+            preexec_fn=dying_with_us(),  # this process has one thread
+        )
+        theirs.close()
+        self.role = role
+        self.generation = generation
+        self.pid = self._process.pid
+        self.pidfd = os.pidfd_open(self.pid)
+        self.channel = ours
+        self.started_s = time.monotonic()
+        self.since = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._waiting: deque[tuple[Message, list[int]]] = deque()
+        ours.set_blocking(False)
+        first = {
+            "say": "begin",
+            "role": role.name,
+            "generation": generation,
+            "sockets": list(sockets),
+        }
+        ours.send({**first, **begin}, list(sockets.values()))
+
+    @property
+    def running(self) -> Running:
+        """What is told of it."""
+        return Running(self.role.name, self.pid, self.since, self.generation - 1)
+
+    @property
+    def wants_to_send(self) -> bool:
+        """Whether something waits for room in the channel."""
+        return bool(self._waiting)
+
+    def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+        """Tell it something, in order, as soon as it listens; the descriptors are closed here then."""
+        self._waiting.append((message, list(descriptors)))
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what waits, as far as there is room."""
+        while self._waiting:
+            message, descriptors = self._waiting[0]
+            try:
+                self.channel.send(message, descriptors)
+            except BlockingIOError:
+                return
+            except OSError:  # it is dying; its pidfd says so in a moment
+                pass
+            self._waiting.popleft()
+            for each in descriptors:
+                os.close(each)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal; a dead one does not mind."""
+        self._process.send_signal(number)
+
+    def buried(self) -> int:
+        """After its death: its status as `subprocess` has it, negative for a signal."""
+        status = self._process.wait()
+        os.close(self.pidfd)
+        self.channel.close()
+        for _, descriptors in self._waiting:
+            for each in descriptors:
+                os.close(each)
+        self._waiting.clear()
+        return status

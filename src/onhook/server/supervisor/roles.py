@@ -1,0 +1,26 @@
+"""Which processes run as long as the server does."""
+
+from typing import Final, NamedTuple
+
+SWITCH: Final = "switch"
+
+
+class Role(NamedTuple):
+    """`module` is run as a program, and takes its place by `onhook.processes.membership`."""
+
+    name: str
+    module: str
+
+
+ROLES: Final = (Role(SWITCH, "onhook.server.switch_process"),)
+"""In the order in which they are started, side by side."""
+
+
+def pause_s(deaths_in_a_row: int) -> float:
+    """How long to wait before what died is started again: not at all the first time."""
+    return _PAUSES_S[min(deaths_in_a_row, len(_PAUSES_S)) - 1]
+
+
+LASTING_S: Final = 60.0
+"""What has run for so long has not died in a row with the one before."""
+_PAUSES_S: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)

@@ -1,0 +1,311 @@
+"""Starts the processes of a server, hands them what they share, starts again what dies, ends them in order.
+
+It reads nothing that a stranger sent, and knows nothing of calls: what it does for the others is
+
+- to hold the listening sockets, so that what arrives while the switch is started anew waits in the kernel;
+- to pass on a *link*: a process that serves the switch offers descriptors, and the switch gets them;
+- to tell the switch, and whoever asks on this machine (`status.py`), what runs.
+
+One thread waits for all of it; nothing here blocks but the start of a process.
+"""
+
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from onhook.processes.membership import Running
+from onhook.server.supervisor import status
+from onhook.server.supervisor.child import Child
+from onhook.server.supervisor.log import log
+from onhook.server.supervisor.roles import LASTING_S, ROLES, SWITCH, Role, pause_s
+from onhook.server.supervisor.workers import Workers
+
+_LAST_S = 10.0
+"""When the switch has ended, the others have so long to end by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """What the command has opened before it became the supervisor."""
+
+    data: str
+    settings: Mapping[str, Any]
+    sockets: Mapping[str, int]
+    """The descriptors of the listening sockets by name, for the switch."""
+    kept_open: tuple[int, ...]
+    """Descriptors that every process holds for as long as it lives: the lock of the data directory."""
+
+
+class Supervisor:
+    """All processes of one server. `run` returns the exit status of the server."""
+
+    def __init__(self, inheritance: Inheritance) -> None:
+        self._inheritance = inheritance
+        self._selector = selectors.DefaultSelector()
+        self._children: dict[str, Child] = {}
+        self._generations: dict[str, int] = {}
+        self._deaths: dict[str, int] = {}
+        self._due: dict[str, float] = {}
+        """When a role is started again, on the monotonic clock."""
+        self._offers: dict[str, list[int]] = {}
+        """Links that wait for a switch."""
+        self._workers = Workers(
+            lambda pidfd, pid: self._wait_for(pidfd, lambda: self._workers.bury(pid)),
+            self._forget,
+        )
+        self._since = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._terminal = _terminal()
+        self._announced = False
+        self._ending = False
+        self._last_s: float | None = None
+        """The moment by which the last processes have to have ended."""
+        self._exit_status = 0
+
+    def run(self) -> int:
+        """Runs until the switch was asked to end and has, or cannot run."""
+        self._listen_to_signals()
+        self._listen_to_questions()
+        for role in ROLES:
+            self._start(role)
+        while self._children or self._due or self._workers.running:
+            for key, _ in self._selector.select(self._wait_s()):
+                key.data()
+            self._do_what_is_due()
+        log("ended", status=self._exit_status)
+        return self._exit_status
+
+    @property
+    def running(self) -> list[Running]:
+        """What runs, this process first."""
+        own = Running("supervisor", os.getpid(), self._since, 0)
+        return [own, *(child.running for child in self._children.values()), *self._workers.running]
+
+    # Starting ---------------------------------------------------------------------------------------
+
+    def _start(self, role: Role) -> None:
+        given, name = self._inheritance, role.name
+        generation = self._generations[name] = self._generations.get(name, 0) + 1
+        sockets = given.sockets if name == SWITCH else {}
+        begin = {"settings": given.settings}
+        child = Child(role, generation, begin, sockets, given.kept_open)
+        self._children[name] = child
+        self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
+        self._wait_for(child.pidfd, lambda: self._bury(child))
+        log("process_started", process=name, pid=child.pid)
+        if name == SWITCH:
+            for link in list(self._offers):
+                self._hand_over(link)
+        self._tell_of_processes()
+
+    def _wait_for(self, descriptor: int, act: Callable[[], None]) -> None:
+        self._selector.register(descriptor, selectors.EVENT_READ, act)
+
+    def _forget(self, descriptor: int) -> None:
+        self._selector.unregister(descriptor)
+
+    def _start_worker(self, asked: Mapping[str, Any]) -> None:
+        answer = {"id": asked["id"]}
+        try:
+            running, descriptors = self._workers.start(asked["program"], asked["arguments"])
+        except OSError as error:
+            self._tell_switch({"say": "refused", "why": str(error), **answer}, [])
+            return
+        told = {"say": "worker", "role": running.role, "pid": running.pid, **answer}
+        self._tell_switch(told, descriptors)
+
+    def _start_again(self, name: str, status_of_last: int) -> None:
+        lasted_s = time.monotonic() - self._children[name].started_s
+        in_a_row = 1 if lasted_s >= LASTING_S else self._deaths.get(name, 0) + 1
+        self._deaths[name] = in_a_row
+        wait_s = pause_s(in_a_row)
+        self._due[name] = time.monotonic() + wait_s
+        log("process_died", "error", process=name, again_in_s=wait_s, **_cause(status_of_last))
+
+    def _do_what_is_due(self) -> None:
+        now_s = time.monotonic()
+        for role in ROLES:
+            if self._due.get(role.name, now_s + 1) <= now_s:
+                del self._due[role.name]
+                self._start(role)
+        if self._last_s is not None and now_s >= self._last_s:
+            self._last_s = None
+            for child in self._children.values():
+                log("process_killed", "warning", process=child.role.name, pid=child.pid)
+                child.signal(signal.SIGKILL)
+
+    def _wait_s(self) -> float | None:
+        moments = [*self._due.values(), *(() if self._last_s is None else (self._last_s,))]
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
+
+    # What processes say -----------------------------------------------------------------------------
+
+    def _hear(self, child: Child) -> None:
+        child.flush()
+        while True:
+            try:
+                heard = child.channel.receive()
+            except BlockingIOError:
+                break
+            if heard is None:  # it ends, or is dead: its pidfd tells
+                self._selector.unregister(child.channel)
+                return
+            message, descriptors = heard
+            match message["say"]:
+                case "offer":
+                    self._take_offer(child, descriptors)
+                case "ready":
+                    self._announce(child, message)
+                case "start":
+                    self._start_worker(message)
+                case "failed":
+                    self._fail(str(message["why"]))
+        self._watch(child)
+
+    def _take_offer(self, child: Child, descriptors: list[int]) -> None:
+        """One link of a kind is held: a newer one of the same process takes its place."""
+        self._drop_offer(child.role.name)
+        self._offers[child.role.name] = descriptors
+        if SWITCH in self._children:
+            self._hand_over(child.role.name)
+
+    def _hand_over(self, link: str) -> None:
+        self._tell_switch({"say": "link", "link": link}, self._offers.pop(link))
+
+    def _drop_offer(self, link: str) -> None:
+        for each in self._offers.pop(link, ()):
+            os.close(each)
+
+    def _tell_of_processes(self) -> None:
+        told = [each._asdict() for each in self.running]
+        self._tell_switch({"say": "processes", "processes": told}, [])
+
+    def _tell_switch(self, message: Mapping[str, Any], descriptors: list[int]) -> None:
+        switch = self._children.get(SWITCH)
+        if switch is not None:
+            switch.send(message, descriptors)
+            self._watch(switch)
+
+    def _watch(self, child: Child) -> None:
+        """Whether to wait for room in its channel, too."""
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.wants_to_send else 0)
+        with suppress(KeyError):
+            self._selector.modify(child.channel, events, lambda: self._hear(child))
+
+    def _announce(self, child: Child, facts: Mapping[str, Any]) -> None:
+        """One line on standard output, for whoever started us with port 0; once."""
+        self._deaths.pop(child.role.name, None)
+        if child.role.name != SWITCH or self._announced:
+            return
+        self._announced = True
+        with suppress(OSError, ValueError):
+            where = " ".join(f"{name}={facts[name]}" for name in ("http", "sip", "listeners"))
+            print(f"onhook ready {where}", flush=True)
+
+    # Ending -----------------------------------------------------------------------------------------
+
+    def _bury(self, child: Child) -> None:
+        """A process is dead."""
+        name = child.role.name
+        with suppress(KeyError):
+            self._selector.unregister(child.channel)
+        self._selector.unregister(child.pidfd)
+        status_of_it = child.buried()
+        if not self._ending and status_of_it and not self._announced:
+            self._fail(f"The process {name} ended before the server was ready; the log says why.")
+        elif not self._ending:
+            self._start_again(name, status_of_it)
+        del self._children[name]
+        self._drop_offer(name)
+        if name == SWITCH:
+            self._workers.kill()
+        if self._ending and name == SWITCH:
+            if status_of_it not in (0, -signal.SIGTERM):  # that, while it was still beginning
+                log("process_died", "error", process=name, **_cause(status_of_it))
+                self._exit_status = 1
+            self._end_others()
+        self._tell_of_processes()
+
+    def _fail(self, why: str) -> None:
+        """The server cannot run, or not go on; `why` is a sentence for the operator."""
+        if self._exit_status == 0:
+            with suppress(OSError, ValueError):
+                print(f"onhook: {why}", file=sys.stderr, flush=True)
+        self._exit_status = 1
+        self._end()
+
+    def _end(self) -> None:
+        """The switch ends its calls first, as long as that takes; whoever cannot wait asks twice."""
+        self._ending = True
+        self._due.clear()
+        switch = self._children.get(SWITCH)
+        if switch is not None:
+            switch.signal(signal.SIGTERM)
+        else:
+            self._end_others()
+
+    def _end_others(self) -> None:
+        """What is left gets its time once."""
+        asked_before = self._last_s is not None
+        self._last_s = time.monotonic() + (0.0 if asked_before else _LAST_S)
+        for child in self._children.values():
+            child.signal(signal.SIGTERM)
+
+    # Signals and questions --------------------------------------------------------------------------
+
+    def _listen_to_signals(self) -> None:
+        ours, kernels = socket.socketpair()
+        ours.setblocking(False)
+        kernels.setblocking(False)
+        signal.set_wakeup_fd(kernels.fileno())
+        self._signals = ours, kernels
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)  # the number comes over the socket
+        self._selector.register(ours, selectors.EVENT_READ, self._on_signals)
+
+    def _on_signals(self) -> None:
+        for number in self._signals[0].recv(64):
+            if number in (signal.SIGTERM, signal.SIGINT):
+                self._end()
+            elif number == signal.SIGHUP:
+                self._on_hangup()
+
+    def _on_hangup(self) -> None:
+        """The terminal is gone that it was started from; else somebody wants certificates read again."""
+        if self._terminal and not _terminal():
+            self._end()
+        elif SWITCH in self._children:
+            self._tell_switch({"say": "reload"}, [])
+
+    def _listen_to_questions(self) -> None:
+        listener = status.listen(Path(self._inheritance.data))
+        if listener is None:
+            log("status_unavailable", "warning", hint="onhook status will not find this server.")
+            return
+        self._selector.register(
+            listener, selectors.EVENT_READ, lambda: status.answer(listener, self.running)
+        )
+
+
+def _terminal() -> bool:
+    """Whether this process has a terminal that is there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def _cause(status_of_it: int) -> dict[str, object]:
+    """How a process died, for the log."""
+    if status_of_it >= 0:
+        return {"exit_status": status_of_it}
+    return {"signal": signal.Signals(-status_of_it).name}

@@ -1,0 +1,29 @@
+"""The program of the switch: takes its place among the processes of the server, and runs."""
+
+import sys
+
+import uvloop
+
+from onhook.processes.membership import Membership
+from onhook.server.logs import configure_logs
+from onhook.server.settings import Settings
+from onhook.server.start_error import StartError
+from onhook.server.supervised import Supervised
+from onhook.server.switch import Superseded, Switch
+
+
+def main() -> int:
+    """Runs the switch; why it cannot is told the supervisor."""
+    member = Membership.join()
+    settings = Settings.restored(member.settings)
+    configure_logs(member.role, private=settings.log_private)
+    try:
+        uvloop.run(Switch(settings, Supervised(member)).run())
+    except (StartError, Superseded) as error:
+        member.failed(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

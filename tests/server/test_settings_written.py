@@ -1,0 +1,48 @@
+"""Settings are read once, by the command, and handed to the processes of the server."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from onhook.server.settings import Settings, load
+
+_GIVEN = {
+    "http": "[::1]:8081",
+    "cors_origins": "https://shop.example.com,*",
+    "sip": "udp:0.0.0.0:5060,tls:[::]:5061,127.0.0.1:0",
+    "sip_cert": "cert.pem",
+    "rtp_ports": "30000-30999",
+    "database_url": "postgresql://me:secret@db/onhook",
+    "allowed_networks": "10.0.0.0/8,fd00::/8",
+    "trusted_peers": "",
+    "public_address": "[2001:db8::7]:5070,198.51.100.7",
+    "stun_server": "stun.example.net",
+    "dns_servers": "192.0.2.53,[2001:db8::53]:5353",
+    "country": "SG",
+    "rate": "0.0125",
+    "reject_code": "480",
+    "record_beep": "no",
+    "retry_schedule": "1,2.5,60",
+    "log_private": "yes",
+}
+
+
+@pytest.mark.parametrize("given", [{}, _GIVEN, {"public_address": "auto:5070"}])
+def test_another_process_has_the_same_settings(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = load(**given)
+    monkeypatch.setenv("ONHOOK_RINGING_S", "7")
+    monkeypatch.setenv("ONHOOK_CONFIG", str(tmp_path / "is not there any more.toml"))
+    restored = Settings.restored(json.loads(json.dumps(settings.written())))
+    for name in Settings.model_fields:
+        assert getattr(restored, name) == getattr(settings, name), name
+
+
+def test_no_file_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "onhook.toml"
+    file.write_text("idle_s = 5")
+    settings = load(config=str(file))
+    file.write_text("idle_s = nonsense")
+    assert Settings.restored(settings.written()).idle_s == 5
