@@ -8,8 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from acceptance.harness import Onhook
+from acceptance.asking import OK
+from acceptance.harness import Customer, Onhook
 from onhook.processes.programs import PROGRAMS
+from onhook.testing.phone import Phone
+from onhook.testing.receiver import Receiver
 
 STARTED_S = 60.0
 
@@ -26,7 +29,10 @@ def workers(server: Onhook) -> dict[int, str]:
     """Each helper process of a server, and its program."""
     found = {}
     for pid in descendants(server.process.pid):
-        command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        except FileNotFoundError:
+            continue  # ended meanwhile
         for name, program in PROGRAMS.items():
             if command[: len(program.start)] == list(program.start):
                 found[pid] = name
@@ -78,33 +84,47 @@ async def all_started(server: Onhook, wanted: set[str]) -> dict[int, str]:
     raise AssertionError(f"only {workers(server)} were started")
 
 
+def own(pid: int) -> set[str]:
+    """What a process holds that has a name of its own: sockets, pipes, memory without a file."""
+    kinds = ("socket:", "pipe:", "/memfd:")
+    return {target for target in held(pid).values() if target.startswith(kinds)}
+
+
 async def test_helper_processes_hold_nothing_but_their_own(
-    start: Callable[..., Onhook], again: Callable[[Onhook], Onhook]
+    start: Callable[..., Onhook],
+    again: Callable[[Onhook], Onhook],
+    receiver: Receiver,
+    phone: Phone,
 ) -> None:
-    """No socket, no file and no pipe of the server's, nor of one another's."""
+    """No socket, no file and no pipe of the server's, nor of one another's, while calls go on."""
     before = start()
     assert before.stop() == 0
     (before.data / "recordings" / f"{'x' * 32}.pcm").write_bytes(bytes(16_000))  # for the encoder
     server = again(before)
-    found = await all_started(server, {"espeak", "decoder", "encoder"})
-    ends: set[str] = set()
+    customer = await Customer.make(server, receiver, phone)
+    call, told = await customer.call()
+    await customer.block("middle/play", told["session"], msg='<speech language="fr">oui</speech>')
+    await receiver.next(to=customer.number)
+    found = await all_started(server, {"espeak", "models", "decoder", "encoder"})
+    holders = {server.process.pid, *descendants(server.process.pid)}
     for pid, name in found.items():
-        theirs = held(pid)
-        assert theirs[2] == os.devnull, name
-        own = {target for target in theirs.values() if target != os.devnull}
-        assert len(own) == 1 and own.pop().startswith("socket:"), (name, theirs)
-        ends |= {target for target in theirs.values() if target != os.devnull}
+        theirs = set(held(pid).values())
+        assert held(pid)[2] == os.devnull, name
+        assert not [target for target in theirs if target.startswith(str(server.data))], name
+        assert own(pid), name
+        for other in holders - {pid}:
+            assert not own(pid) & own(other), (name, other)
+        if name != "models":  # which starts others, and reads models
+            assert len(own(pid)) == 1 and theirs == {*own(pid), os.devnull}, name
         assert os.getsid(pid) == pid, name
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             assert ignores(pid, number), (name, number)
-    assert len(ends) == len(found)
-    others = {server.process.pid, *descendants(server.process.pid)} - found.keys()
-    for pid in others:
-        assert not ends & set(held(pid).values())
+    assert await customer.hangup(told["session"]) == OK
+    await call.ended()
 
 
 async def test_the_server_would_leave_nothing_to_a_program(server: Onhook) -> None:
     """Whatever starts it: a library, a plugin. Each descriptor is closed by exec."""
-    await all_started(server, {"espeak", "decoder"})
+    await all_started(server, {"models", "decoder"})
     for pid in (server.process.pid, *descendants(server.process.pid)):
         assert inherited(pid) == {}

@@ -17,6 +17,15 @@ from onhook.processes.workers import Spawner, Worker
 from onhook.speech.downloads.decoding_child import HEADER, KINDS, DecoderReply
 from onhook.speech.downloads.kinds import FileKind
 from onhook.speech.engines import espeak
+from onhook.speech.synthesis.messages import (
+    Answer,
+    Kind,
+    Step,
+    VoiceName,
+    packed,
+    packed_answer,
+    unpacked_answer,
+)
 from speech.engines.test_plugins import install
 
 PATIENCE_S = 120.0
@@ -52,6 +61,14 @@ def decoder_answer(worker: Worker) -> bytes:
     return bytes([outcome]) + heard(worker, size)
 
 
+def spoken(worker: Worker) -> bytes:
+    """The next answer that is one, and no sign of life."""
+    while True:
+        answer = unpacked_answer(framed_answer(worker))
+        if answer.kind not in (Kind.ALIVE, Kind.LOGGED):
+            return bytes([answer.kind]) + answer.content
+
+
 def line(worker: Worker) -> bytes:
     found = b""
     while not found.endswith(b"\n"):
@@ -75,6 +92,13 @@ TALKS = {
     "japanese": Talk(["10"], framed(kana="日本"), b"+" + "ニ".encode()),
     "kokoro": Talk(["/nowhere", "10"], framed(voice="x", phonemes=""), b"+\0\0\x5d\xc0"),
     "plugin": Talk(["calm", "10"], framed(voice="calm", text="a"), b"+\0\0\x1f\x40"),
+    "models": Talk(
+        [""],
+        packed(Step(1, 1, VoiceName("espeak", "fr+f3", "fr", "female"), "a", whole=True)),
+        bytes([Kind.LAST]),
+        spoken,
+        packed_answer(Answer(Kind.READY)),
+    ),
     "decoder": Talk(
         ["400000000", "10"],
         HEADER.pack(KINDS.index(FileKind.GSM), len(GSM_SILENCE)) + GSM_SILENCE,
@@ -100,10 +124,14 @@ def worker(program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """A worker that is ready."""
     install(tmp_path / "site", "calm", PLUGIN, "calm = calm:voices")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
     started = Spawner().start(program, *TALKS[program].arguments)
     try:
         assert heard(started, len(TALKS[program].greeting)) == TALKS[program].greeting
         yield started
+        assert not list(home.iterdir())
     finally:
         started.close()
 

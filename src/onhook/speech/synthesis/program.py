@@ -43,8 +43,17 @@ def _import() -> None:
     import babel.dates
     import babel.numbers
     import hibari
-    import onnxruntime
     import soxr
+
+    home = os.environ.get("HOME")
+    os.environ["HOME"] = (
+        os.devnull
+    )  # where this library would keep a number for the machine, for its maker
+    import onnxruntime
+
+    del os.environ["HOME"]
+    if home is not None:
+        os.environ["HOME"] = home  # plugins see what they always saw
 
     import onhook.speech.reading.normalise
 
