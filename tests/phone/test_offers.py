@@ -40,7 +40,7 @@ def finding(on: Line, **addresses: str) -> list[str]:
             raise OSError
         return addresses[host]
 
-    on.endpoint._media_hosts = MediaHosts(HostResolver(look_up))
+    on.endpoint.media_hosts = MediaHosts(HostResolver(look_up))
     return asked
 
 
@@ -161,7 +161,7 @@ async def test_a_name_server_that_does_not_answer_holds_nothing_up() -> None:
             answer.wait(20)
             raise OSError
 
-        on.endpoint._media_hosts = MediaHosts(HostResolver(look_up))
+        on.endpoint.media_hosts = MediaHosts(HostResolver(look_up))
         slow = Caller(on.peer)
         text = slow.invite(body=LOST)
         await on.peer.status(100)
@@ -185,7 +185,7 @@ async def test_in_mid_call_a_host_is_looked_up_once_and_others_wait() -> None:
             answer.wait(20)
             return "127.0.0.1"
 
-        on.endpoint._media_hosts = MediaHosts(HostResolver(look_up))
+        on.endpoint.media_hosts = MediaHosts(HostResolver(look_up))
         caller = Caller(on.peer)
         await caller.established()
         text = caller.within("INVITE", body=LOST)
@@ -209,7 +209,7 @@ async def test_the_call_is_over_before_its_host_is_found() -> None:
             answer.wait(20)
             return "127.0.0.1"
 
-        on.endpoint._media_hosts = MediaHosts(HostResolver(look_up))
+        on.endpoint.media_hosts = MediaHosts(HostResolver(look_up))
         caller = Caller(on.peer)
         await caller.established()
         caller.within("INVITE", body=LOST)
@@ -255,7 +255,7 @@ async def test_a_callee_hangs_up_before_its_host_is_found() -> None:
             answer.wait(20)
             return "127.0.0.1"
 
-        on.endpoint._media_hosts = MediaHosts(HostResolver(look_up))
+        on.endpoint.media_hosts = MediaHosts(HostResolver(look_up))
         dialler, callee = await on.dialled()
         await callee.answer(LOST)
         callee.within("BYE")

@@ -17,6 +17,7 @@ from onhook.listeners import ListenAddress
 from onhook.phone import SipEndpoint, Trunk
 from onhook.phone.addresses import Address, bracketed, transport_of
 from onhook.phone.binding import ListenerRefused
+from onhook.phone.locating.target import of_trunk
 from onhook.phone.outside.client import PATIENCE_S, Outcome, TrunkClient
 from onhook.phone.registration.messages import options
 from onhook.phone.registration.pinger import NOT_THERE
@@ -80,10 +81,7 @@ async def _listen(endpoint: SipEndpoint) -> None:
 
 async def _located(endpoint: SipEndpoint, trunk: Trunk) -> Sequence[Address]:
     """The same that the request is going to find; they are cached."""
-    loop = asyncio.get_running_loop()
-    known: asyncio.Future[Sequence[Address]] = loop.create_future()
-    endpoint.locate(trunk, known.set_result)
-    return await known
+    return await endpoint.locator.located(of_trunk(trunk))
 
 
 async def _asked(endpoint: SipEndpoint, trunk: Trunk, patience_s: float) -> Outcome:

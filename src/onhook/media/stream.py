@@ -375,7 +375,8 @@ class Stream:
         None is the address of its RTP, one port higher. Raises `BadRemote` and `StreamClosed`.
         """
         self._require_open()
-        self._ask_rtcp(remote, mux=mux, descriptor=-1)
+        rtcp, _kept = plane_rtcp(remote, mux=mux)
+        self._ask(lib.plane_report, self._handle, rtcp)
 
     def start_rtcp(self, descriptor: int, remote: tuple[str, int] | None, *, mux: bool) -> None:
         """For the plane: reports are sent from this socket, which is the stream's from now on.
@@ -383,22 +384,11 @@ class Stream:
         What is no address is taken for None.
         """
         try:
-            self._ask_rtcp(remote, mux=mux, descriptor=descriptor)
+            rtcp, _kept = plane_rtcp(remote, mux=mux, descriptor=descriptor)
+            self._ask(lib.plane_report, self._handle, rtcp)
         except BadRemote:
-            self._ask_rtcp(None, mux=mux, descriptor=descriptor)
-
-    def _ask_rtcp(self, remote: tuple[str, int] | None, *, mux: bool, descriptor: int) -> None:
-        """Under a name that is new in each call, and tells nothing (RFC 7022 4.2)."""
-        host, port = peer_address(remote) if remote is not None else (b"", 0)
-        address = ffi.new("char[]", host)  # must outlive the call below
-        how = {
-            "fd": descriptor,
-            "mux": mux,
-            "remote_ip": address if remote is not None else ffi.NULL,
-            "remote_port": port,
-            "cname": secrets.token_urlsafe(lib.PLANE_CNAME_BYTES)[: lib.PLANE_CNAME_BYTES].encode(),
-        }
-        self._ask(lib.plane_report, self._handle, ffi.new("struct plane_rtcp *", how))
+            rtcp, _kept = plane_rtcp(None, mux=mux, descriptor=descriptor)
+            self._ask(lib.plane_report, self._handle, rtcp)
 
     def close(self) -> None:
         """Cut off what is playing, end what records, close the port. Nothing the second time."""
@@ -465,6 +455,23 @@ def peer_address(remote: tuple[str, int]) -> tuple[bytes, int]:
     if not host.isascii() or "\0" in host or not 0 < port < 65536:
         raise BadRemote("not a unicast address in digits with a port")
     return host.encode("ascii"), port
+
+
+def plane_rtcp(
+    remote: tuple[str, int] | None, *, mux: bool, descriptor: int = -1
+) -> tuple[Any, Any]:
+    """Where reports go, under a name that is new in each call, and tells nothing (RFC 7022 4.2); and what has
+    to outlive the command."""
+    host, port = peer_address(remote) if remote is not None else (b"", 0)
+    address = ffi.new("char[]", host)
+    how = {
+        "fd": descriptor,
+        "mux": mux,
+        "remote_ip": address if remote is not None else ffi.NULL,
+        "remote_port": port,
+        "cname": secrets.token_urlsafe(lib.PLANE_CNAME_BYTES)[: lib.PLANE_CNAME_BYTES].encode(),
+    }
+    return ffi.new("struct plane_rtcp *", how), address
 
 
 def plane_latching(latching: Latching) -> tuple[dict[str, Any], list[Any]]:

@@ -16,6 +16,7 @@ from onhook.phone.digest import Authenticator
 from onhook.phone.errors import CallStateError
 from onhook.phone.layer import TransactionLayer
 from onhook.phone.lifecycle import CallEvent, CallState, LegListener, Moves
+from onhook.phone.media_hosts import MediaHosts
 from onhook.phone.message import Address, Request, Response
 from onhook.phone.reason import NORMAL, Reason
 from onhook.phone.reply import HeaderLines
@@ -34,6 +35,7 @@ class Signalling(Protocol):
 
     user_agent: str
     requests: OwnRequests
+    media_hosts: MediaHosts
 
     @property
     def transactions(self) -> TransactionLayer:
@@ -48,9 +50,6 @@ class Signalling(Protocol):
 
     def sent_by(self, peer: Address) -> str:
         """Our host and port as `peer` can reach them."""
-
-    def look_up(self, host: str, peer: Address, on_address: Callable[[str], None]) -> None:
-        """Find the address of a host that `peer` named; `on_address` hears later, "" if it has none."""
 
     def sends_audio_to(self, ip: str) -> bool:
         """Whether audio can be sent to a numeric address: its family is one of ours."""

@@ -125,7 +125,7 @@ class SipEndpoint(MessagePath):
         self._capacity = capacity
         self._retry_after = (("Retry-After", str(retry_after_s)),)
         self.locator = Locator(names, rank=self.rank)
-        self._media_hosts = MediaHosts()
+        self.media_hosts = MediaHosts()
         self._calls: dict[tuple[str, str], Leg] = {}
         self._orphan_timers: list[TimerHandle] = []
         self._door = Door(self._neighbours.trusts, time.monotonic, trunk_of)
@@ -194,7 +194,7 @@ class SipEndpoint(MessagePath):
             call.abandon()
         self._calls.clear()
         self.locator.close()
-        self._media_hosts.close()
+        self.media_hosts.close()
         await self._sockets.close()
 
     def dial(
@@ -247,16 +247,6 @@ class SipEndpoint(MessagePath):
         `on_sent` is called when it has left, or never will.
         """
         launch(call, self.locator, self.local_address_towards, on_sent)
-
-    # For requests outside dialogs (OutsideSignalling).
-
-    def locate(self, trunk: Trunk, on_found: Callable[[Sequence[Address]], None]) -> None:
-        """Find the addresses of a trunk; `on_found` hears none if there are none."""
-        self.locator.locate(of_trunk(trunk), on_found)
-
-    def not_there(self, trunk: Trunk, address: Address) -> None:
-        """An address of a trunk did not answer."""
-        self.locator.failed(address)
 
     def hangup_orphan(
         self,
@@ -346,10 +336,6 @@ class SipEndpoint(MessagePath):
         """Answer a request and keep nothing of it."""
         data = response(request, status, phrase, to_tag=self._tag(request), headers=headers)
         self._send(data, return_address(request.via, request.source))
-
-    def look_up(self, host: str, peer: Address, on_address: Callable[[str], None]) -> None:
-        """Find the address of a host that a peer named."""
-        self._media_hosts.look_up(host, peer, on_address)
 
     def forget(self, call: DialogClient) -> None:
         """The call is over: requests within its dialog are answered 481 from now on."""

@@ -13,13 +13,14 @@ from onhook.phone.bodies import description_of
 from onhook.phone.cause import SipCause, cause_of_request
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import Signalling
-from onhook.phone.errors import CallStateError, NamedAddress, SdpError, UnsupportedAddress
+from onhook.phone.errors import CallStateError, SdpError
+from onhook.phone.first_offer import FirstOffer
 from onhook.phone.identity import addressed, custom_headers
 from onhook.phone.inbound.parties import called_by, caller_by
 from onhook.phone.inbound.sources import Origin
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import MOVES, CallEvent, CallListener, CallState
-from onhook.phone.media_hosts import Addresses, read_located
+from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Request
 from onhook.phone.pending import PendingInvite
 from onhook.phone.reason import NORMAL, Reason, with_reason
@@ -69,9 +70,9 @@ class IncomingCall(Leg):
         self.addressed = addressed(invite)
         self.caller = caller_by(invite, origin)
         self.custom_headers = custom_headers(invite)
-        body = description_of(invite)
-        offer = self._first_offer(body)
-        self._unlocated = body if offer is None else b""
+        srtp: Policy = origin.trunk.srtp if origin.trunk is not None else "prefer"
+        self._first = FirstOffer(description_of(invite), srtp, signalling.sends_audio_to)
+        offer = self._first.read()
         self.offer = offer.media if offer else None
         self.source = invite.source
         self.dialog = dialog
@@ -99,7 +100,6 @@ class IncomingCall(Leg):
 
         A host that leads nowhere rejects the call. Nothing happens if that is over by then.
         """
-        body, self._unlocated = self._unlocated, b""
 
         def located(offer: Offer) -> None:
             if self.state is CallState.OFFERED:
@@ -112,9 +112,7 @@ class IncomingCall(Leg):
                 refusal = refuse_description(error, self._signalling.sent_by(self.source))
                 self.reject(refusal.status, refusal.phrase, refusal.headers)
 
-        if body:
-            read_located(lambda known: self._reached(body, known), self._look_up, located, lost)
-        else:
+        if not self._first.locate(self._look_up, located, lost):
             on_located()
 
     # What the owner does.
@@ -335,20 +333,3 @@ class IncomingCall(Leg):
         self._ringing.stop()
         self._invite = self._offer = self._pending = None
         super()._end()
-
-    def _first_offer(self, body: bytes) -> Offer | None:
-        """The offer of an INVITE; None if it has none, or the host of its audio has to be looked up."""
-        try:
-            return self._reached(body) if body else None
-        except NamedAddress:
-            return None
-
-    def _reached(self, body: bytes, known: Addresses | None = None) -> Offer:
-        """An offer of audio that can be sent to; raises `SdpError`."""
-        srtp = self.origin.trunk.srtp if self.origin.trunk is not None else "prefer"
-        offer = sdp.parse_first(body, known, srtp)
-        # Who says IPv6 wants an answer that does, also where it maps an address of IPv4 (RFC 4291 2.5.5.2).
-        reached = "::1" if offer.media.said_ipv6 else offer.media.ip
-        if not self._signalling.sends_audio_to(reached):
-            raise UnsupportedAddress("media address is of a family that is not served")
-        return offer

@@ -12,11 +12,12 @@ from onhook.phone.bodies import READABLE, description_of
 from onhook.phone.cause import cause_of_request
 from onhook.phone.dialog_client import Signalling
 from onhook.phone.digest import Authenticator
-from onhook.phone.errors import SdpError, UnsupportedBody
+from onhook.phone.errors import UnsupportedBody
 from onhook.phone.lifecycle import CallEvent, CallState
 from onhook.phone.media_hosts import read_located
-from onhook.phone.message import Request, TransactionKey
+from onhook.phone.message import Request
 from onhook.phone.reason import TIMER_EXPIRED
+from onhook.phone.renegotiation import Renegotiation
 from onhook.phone.reply import ALLOW, SUPPORTED, HeaderLines, response
 from onhook.phone.sdp import Offer, RemoteMedia, SdpCodec
 from onhook.phone.session_timer.client import RefreshingClient
@@ -39,7 +40,7 @@ class Leg(RefreshingClient):
     def __init__(self, signalling: Signalling) -> None:
         super().__init__(signalling)
         self._unacknowledged: AwaitedAck | None = None
-        self._looked_up_for: TransactionKey | None = None
+        self._renegotiation = Renegotiation(self, signalling, self._session)
 
     def take_trunk(self, trunk: Trunk) -> None:
         """The trunk that this call goes or came by: its credentials, codecs and keys are those of the call.
@@ -115,67 +116,29 @@ class Leg(RefreshingClient):
 
     def _reinvited(self, request: Request) -> None:
         """Re-INVITE (RFC 3261 14.2): 200 with our description, which only changes when it must."""
-        if self._is_looked_up_for(request):
+        if self._renegotiation.precedes(request):
             return
         if self._negotiates() or self.state is CallState.CLOSING:
             self._signalling.refuse(request, 491)
         else:
-            self._renegotiate(request)
+            self._renegotiation.take(request)
 
     def _updated(self, request: Request) -> None:
         """UPDATE (RFC 3311 5.2): like a re-INVITE, but answered once and without an ACK."""
-        if self._is_looked_up_for(request):
+        if self._renegotiation.precedes(request):
             return
         if request.body and self._reinvite is not None:
             self._signalling.refuse(request, 491)
         elif request.body and self._unacknowledged:
             self._signalling.refuse(request, 500, screening.retry_soon())
         else:
-            self._renegotiate(request)
-
-    def _is_looked_up_for(self, request: Request) -> bool:
-        """Whether the host of an offer is being looked up: of this one, or of another, which comes first
-        (RFC 3261 14.2, RFC 3311 5.2)."""
-        pending = self._looked_up_for
-        if pending is not None and pending != request.transaction_key:
-            self._signalling.refuse(request, 500, screening.retry_soon())
-        return pending is not None
-
-    def _renegotiate(self, request: Request) -> None:
-        refusal = screening.screen_extensions(request)
-        if refusal:
-            self._signalling.refuse(request, refusal.status, refusal.headers)
-            return
-        body = description_of(request)
-        self._looked_up_for = request.transaction_key
-        read_located(
-            lambda known: self._session.read(body, known) if body else None,
-            self._look_up,
-            lambda offer: self._offered_anew(request, offer),
-            lambda error: self._refuse_offer(request, error),
-        )
-
-    def _refuse_offer(self, request: Request, error: SdpError) -> None:
-        self._looked_up_for = None
-        refusal = screening.refuse_description(error, self._signalling.sent_by(request.source))
-        self._signalling.refuse(request, refusal.status, refusal.headers)
-
-    def _offered_anew(self, request: Request, offer: Offer | None) -> None:
-        self._looked_up_for = None
-        if self.state is CallState.ENDED:  # while the host of the audio was looked up
-            self._signalling.refuse(request, 481)
-            return
-        try:
-            self.dialog.refresh(request)
-        except ValueError:
-            self._signalling.refuse(request, 400)
-        else:
-            self._agreed_to(request, offer)
+            self._renegotiation.take(request)
 
     def _look_up(self, host: str, on_address: Callable[[str], None]) -> None:
-        self._signalling.look_up(host, self.dialog.source, on_address)
+        self._signalling.media_hosts.look_up(host, self.dialog.source, on_address)
 
-    def _agreed_to(self, request: Request, offer: Offer | None) -> None:
+    def agreed_to(self, request: Request, offer: Offer | None) -> None:
+        """Answer an INVITE or UPDATE within the dialog, and what it offers."""
         body, media = self._session.answer(offer) if offer else (b"", None)
         if request.method == "INVITE":
             transaction = self._signalling.transactions.serve_invite(request)
@@ -237,7 +200,7 @@ class Leg(RefreshingClient):
         return ()
 
     def _negotiates(self) -> bool:
-        open_offer = self._unacknowledged is not None or self._looked_up_for is not None
+        open_offer = self._unacknowledged is not None or self._renegotiation.is_open
         return open_offer or super()._negotiates()
 
     def _settle(self) -> None:

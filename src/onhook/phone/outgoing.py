@@ -5,7 +5,6 @@ that answers has it, every other one is acknowledged and hung up. Redirections a
 stranger points to is called at our expense. As in `leg`, a callback is always the last thing that happens.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
@@ -14,12 +13,12 @@ from onhook.phone.bodies import description_of
 from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_request
 from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import Signalling
+from onhook.phone.digest import Authenticator
 from onhook.phone.errors import SdpError, UnsupportedBody
-from onhook.phone.flows import CallFlows
-from onhook.phone.invite import MAX_FORKS, OutgoingInvite
+from onhook.phone.invite import MAX_FORKS
+from onhook.phone.inviting import Inviting, InvitingSignalling
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import OUTGOING_MOVES, CallEvent, CallState, OutgoingListener
-from onhook.phone.locating.locator import Locator
 from onhook.phone.media_hosts import read_located
 from onhook.phone.message import Address, Request, Response
 from onhook.phone.outline import Outline
@@ -28,7 +27,6 @@ from onhook.phone.reliable.early import EarlyDialogs, dialog_of
 from onhook.phone.reliable.numbers import TAG, rack, rseq_of
 from onhook.phone.sdp import RemoteMedia
 from onhook.phone.session_timer.terms import lists
-from onhook.phone.transactions import ClientInvite
 from onhook.phone.trunk import Trunk
 
 CANCELLED = SipCause(487, None, "hung up before the answer")
@@ -38,11 +36,8 @@ _UNUSABLE = "the answer has no audio that can be used"
 _UNANSWERED = frozenset((CallState.DIALLING, CallState.PROCEEDING, CallState.WITHDRAWN))
 
 
-class DiallingSignalling(Signalling, Protocol):
+class DiallingSignalling(Signalling, InvitingSignalling, Protocol):
     """What a call of ours needs of its endpoint."""
-
-    locator: Locator
-    call_flows: CallFlows
 
     def no_connection_because(self, peer: Address) -> str:
         """Why a peer could not be reached, in words."""
@@ -77,11 +72,8 @@ class OutgoingCall(Leg):
         self.sip_call_id = outline.call_id
         self.take_trunk(outline.trunk)
         self._session.open(ip, port)
-        self._transaction: ClientInvite | None = None
-        self._cancelled = False
-        self._held: Address | None = None
+        self._inviting = Inviting(outline, signalling, self)
         self._challenges: tuple[int, ...] = ()
-        self._shown: tuple[tuple[str, str], ...] = ()
         self._early = EarlyDialogs()
         self._answers: dict[str, Callable[[], None]] = {}
         """By the tag of each phone that answered: sends the ACK that its 2xx gets whenever it comes."""
@@ -103,13 +95,12 @@ class OutgoingCall(Leg):
         self.destination, self.others = destination, others
         if ip:
             self._session.open(ip, self._port)
-        sent = self._outline.sent(self._outline.destination, self._dialling.sent_by(destination))
-        self._sent = sent.towards(destination) if destination != sent.destination else sent
-        self.dialog = SipDialog.without_routes(self._sent)
+        self._inviting.aim(destination)
+        self.dialog = SipDialog.without_routes(self._inviting.sent)
 
     def start(self) -> None:
         """Send the INVITE, unless the call was taken back meanwhile."""
-        if self.state is CallState.DIALLING and self._transaction is None:
+        if self.state is CallState.DIALLING and not self._inviting.has_begun:
             self._invite()
 
     def fail(self, cause: SipCause) -> None:
@@ -132,15 +123,15 @@ class OutgoingCall(Leg):
         before = self.state
         if self._leave(reason) is CallState.CLOSING:
             self._bye()
-        elif self._transaction is None:
+        elif not self._inviting.has_begun:
             self.fail(CANCELLED)
         elif before is CallState.PROCEEDING:
-            self._cancel()
+            self._inviting.cancel(self._bye_headers)
 
     def give_up(self, reason: Reason) -> None:
         """Hang up because nothing at all came from its server, which counts as not being there."""
         if not self.heard:
-            self._dialling.locator.failed(self.destination)
+            self._inviting.missed()
         self.hangup(reason)
 
     def record(self) -> DialogRecord:
@@ -148,14 +139,15 @@ class OutgoingCall(Leg):
 
         One that was taken before the answer does for every INVITE of the call, until it is answered.
         """
-        waiting = self._sent if self.state in _UNANSWERED else None
+        waiting = self._inviting.sent if self.state in _UNANSWERED else None
         return self.dialog.record(pending_out=waiting)
 
     # What the network does: the INVITE (InviteUser).
 
     def responded(self, response: Response) -> None:
         """A response to our INVITE."""
-        self._hear(response)
+        self.heard = True
+        self._inviting.hear(response)
         if response.status < 200:
             self._rings(response)
         elif response.status < 300:
@@ -165,25 +157,16 @@ class OutgoingCall(Leg):
 
     def unanswered(self, reached: bool) -> None:
         """Nothing came back from our INVITE, or nothing more after our CANCEL."""
-        if self.state is CallState.PROCEEDING and self._transaction is not None:
-            # The connection is gone, and the phone rings on.
-            self._dialling.requests.cancel(self._transaction.sent, (TIMER_EXPIRED.header,))
+        if self.state is CallState.PROCEEDING:  # the connection is gone, and the phone rings on
+            self._inviting.cancel((TIMER_EXPIRED.header,))
         unreachable = SipCause(503, None, self._dialling.no_connection_because(self.destination))
         if not self.heard:
-            self._dialling.locator.failed(self.destination)
+            self._inviting.missed()
         self.fail(_TIMED_OUT if reached else unreachable)
-
-    def _hear(self, response: Response) -> None:
-        """Its server is there, or says itself that it is not (RFC 3263 4.3)."""
-        self.heard = True
-        if response.status == 503:
-            self._dialling.locator.failed(self.destination, retry_after_s(response))
-        else:
-            self._dialling.locator.answered(self.destination)
 
     def _progress(self, response: Response, media: RemoteMedia | None = None) -> None:
         """A provisional response, with where its audio comes from if that is known."""
-        early = self._early.of(self._sent, response)
+        early = self._early.of(self._inviting.sent, response)
         if early is not None:
             early.body = _description_of(response) if media else early.body
             if not self._early.is_heard(response.to_tag, audible=media is not None):
@@ -193,7 +176,7 @@ class OutgoingCall(Leg):
         if not self._happens(CallEvent.PROGRESS):
             return
         if self.state is CallState.WITHDRAWN:
-            self._cancel()
+            self._inviting.cancel(self._bye_headers)
         elif response.status > 100 and self.listener:
             self.listener.progressed(response.status, media)
 
@@ -224,7 +207,7 @@ class OutgoingCall(Leg):
         """Send PRACK for a reliable response; False for one that is to be passed over (RFC 3262 4)."""
         if not lists(response, "require", TAG):
             return True
-        rseq, early = rseq_of(response), self._early.of(self._sent, response)
+        rseq, early = rseq_of(response), self._early.of(self._inviting.sent, response)
         if rseq is None or early is None or not early.takes(rseq):
             return False
         early.settled = early.settled or bool(_description_of(response))
@@ -239,15 +222,15 @@ class OutgoingCall(Leg):
             return
         if len(self._answers) >= MAX_FORKS:
             return
-        dialog = dialog_of(self._sent, response)
+        dialog = dialog_of(self._inviting.sent, response)
         usable = dialog is not None
-        dialog = dialog or SipDialog.without_routes(self._sent, response)
+        dialog = dialog or SipDialog.without_routes(self._inviting.sent, response)
         early = self._early.get(tag)
         if early is not None:
             dialog.follow(early.dialog)
         record = dialog.record()
-        numbered = replace(record, next_cseq=self._sent.cseq)
-        self._answers[tag] = self._dialling.requests.acknowledge(numbered, self._shown)
+        numbered = replace(record, next_cseq=self._inviting.sent.cseq)
+        self._answers[tag] = self._dialling.requests.acknowledge(numbered, self._inviting.shown)
         if len(self._answers) > 1:
             self._dialling.requests.within(record, "BYE", (ELSEWHERE.header,))
             return
@@ -293,23 +276,17 @@ class OutgoingCall(Leg):
         elif self._asks_again(response) and self._happens(CallEvent.CHALLENGE):
             self._challenges = (*self._challenges, response.status)
             self._early.clear()
-            self._sent = self._sent.again()
-            self.dialog = SipDialog.without_routes(self._sent)
+            self._inviting.again()
+            self.dialog = SipDialog.without_routes(self._inviting.sent)
             self._invite()
         else:
-            self.fail(self._cause_of(response))
-
-    def _cause_of(self, response: Response) -> SipCause:
-        """Why there is no call: of a challenge that was not answered, what it asked for."""
-        cause = cause_of_refusal(response)
-        why = self.authenticator.refusal if self.authenticator else ""
-        return replace(cause, text=why) if why and not cause.reason else cause
+            self.fail(_cause(response, self.authenticator))
 
     def _asks_again(self, response: Response) -> bool:
         """Whether another INVITE may be answered better: a challenge, or a longer session (RFC 4028 7.3)."""
         better = self._take_challenge(response, self._challenges)
         better = better or self._keeper.lengthened(response)
-        return better and self._sent.cseq < self._sent.last
+        return better and self._inviting.may_go_on
 
     # What the network does: requests of the peer.
 
@@ -360,26 +337,8 @@ class OutgoingCall(Leg):
     # How it is done.
 
     def _invite(self) -> None:
-        self._shown = (*self._credentials("INVITE", self._sent.request_uri),)
-        self._send()
-
-    def _send(self) -> None:
-        if self._held is None:
-            self._held = self.destination
-            self._dialling.call_flows.hold(self._held, self.trunk.keepalive_s)
-        self._transaction = self._dialling.requests.invite(self._sent, self._text, self)
-
-    def _text(self, sent: OutgoingInvite) -> bytes:
-        contact = self._signalling.contact_for(self.destination)
-        headers = self._outline.headers(sent.sent_by, contact, self._signalling.user_agent)
-        lines = (*headers, *self._keeper.asks, *self._shown)
-        return sent.write(lines, self._session.offer())
-
-    def _cancel(self) -> None:
-        if not self._cancelled and self._transaction is not None:
-            self._cancelled = True
-            self._transaction.withdraw()
-            self._dialling.requests.cancel(self._transaction.sent, self._bye_headers)
+        credentials = self._credentials("INVITE", self._inviting.sent.request_uri)
+        self._inviting.send(self._keeper.asks, credentials, self._session.offer())
 
     def _hangup_done(self, cause: SipCause) -> None:
         if self._failure is None:
@@ -388,17 +347,16 @@ class OutgoingCall(Leg):
             self.listener.failed(self._failure)
 
     def _end(self) -> None:
-        if self._held is not None:
-            self._dialling.call_flows.let_go(self._held, self.trunk.keepalive_s)
-            self._held = None
+        self._inviting.end()
         self._early.clear()
         super()._end()
 
 
-def retry_after_s(response: Response) -> float | None:
-    """The seconds of Retry-After (RFC 3261 20.33); None without any."""
-    found = re.match(r"\s*([0-9]{1,9})", response.first("retry-after"))
-    return float(found.group(1)) if found else None
+def _cause(response: Response, authenticator: Authenticator | None) -> SipCause:
+    """Why there is no call: of a challenge that was not answered, what it asked for."""
+    cause = cause_of_refusal(response)
+    why = authenticator.refusal if authenticator else ""
+    return replace(cause, text=why) if why and not cause.reason else cause
 
 
 def _description_of(response: Response) -> bytes:

@@ -12,6 +12,7 @@ import pytest
 
 from onhook.phone import Trunk
 from onhook.phone.addresses import Address
+from onhook.phone.locating.target import Target
 from onhook.phone.outside.client import OnFound
 from onhook.phone.registration.machine import RegistrationState
 from onhook.phone.registration.pinger import TrunkPinger
@@ -256,10 +257,14 @@ class Several:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._on.endpoint, name)
 
-    def locate(self, trunk: Trunk, on_found: OnFound) -> None:
+    @property
+    def locator(self) -> "Several":
+        return self
+
+    def locate(self, target: Target, on_found: OnFound) -> None:
         on_found(self.addresses)
 
-    def not_there(self, trunk: Trunk, address: Address) -> None:
+    def failed(self, address: Address) -> None:
         self.absent.append(address)
 
 

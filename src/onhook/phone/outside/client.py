@@ -16,6 +16,7 @@ import structlog
 
 from onhook.phone.addresses import Address, TcpAddress
 from onhook.phone.digest import Authenticator
+from onhook.phone.locating.target import Target, of_trunk
 from onhook.phone.message import MAGIC_COOKIE, Response
 from onhook.phone.outside.request import OutsideRequest, Sending, write
 from onhook.phone.reply import check_headers
@@ -35,17 +36,25 @@ MAX_ADDRESSES = 8
 OnFound = Callable[[Sequence[Address]], None]
 
 
+class Locating(Protocol):
+    """What a client needs to know of where trunks are; `Locator` is one."""
+
+    def locate(self, target: Target, on_found: OnFound) -> None:
+        """Find the addresses of a target in the order of trial; `on_found` hears none if there are none."""
+
+    def failed(self, address: Address) -> None:
+        """An address did not answer: it is to come last for a while."""
+
+
 class OutsideSignalling(Protocol):
     """What a client needs of its endpoint."""
 
     user_agent: str
     requests: OwnRequests
 
-    def locate(self, trunk: Trunk, on_found: OnFound) -> None:
-        """Find the addresses of a trunk in the order of trial; `on_found` hears none if there are none."""
-
-    def not_there(self, trunk: Trunk, address: Address) -> None:
-        """An address of a trunk did not answer: it is to come last for a while."""
+    @property
+    def locator(self) -> Locating:
+        """By which servers are found."""
 
     def no_connection_because(self, peer: Address) -> str:
         """Why a peer could not be reached over a connection, in words for an operator."""
@@ -112,7 +121,7 @@ class TrunkClient:
         self.stop()
         asking = self._asking = _Asking(self, request, on_outcome)
         asking.await_addresses()
-        self._signalling.locate(self.trunk, asking.found)
+        self._signalling.locator.locate(of_trunk(self.trunk), asking.found)
 
     def stop(self) -> None:
         """Nobody wants to hear what comes of the request that is out."""
@@ -157,7 +166,7 @@ class TrunkClient:
         """An address did not answer; why there was no connection, if it takes one."""
         if address == self._preferred:
             self._preferred = None
-        self._signalling.not_there(self.trunk, address)
+        self._signalling.locator.failed(address)
         over_tcp = isinstance(address, TcpAddress)
         return self._signalling.no_connection_because(address) if over_tcp else ""
 

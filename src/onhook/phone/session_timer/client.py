@@ -135,7 +135,7 @@ class RefreshingClient(DialogClient):
         if body:
             read_located(
                 lambda known: self._session.take_answer(body, known),
-                lambda host, on_address: self._signalling.look_up(
+                lambda host, on_address: self._signalling.media_hosts.look_up(
                     host, self.dialog.source, on_address
                 ),
                 read,
