@@ -23,6 +23,10 @@ class NameServer(asyncio.DatagramProtocol):
         self.asked: list[tuple[str, str]] = []
         self.silent: set[str] = set()
         """Kinds of records that are asked for in vain; `*` is every kind."""
+        self.absent_s: int | None = None
+        """For how long it says that what is not there is not; None if it does not say."""
+        self.contradicts_itself = False
+        """Whether it says of what is not there what it is, too."""
         self.say(records)
 
     @property
@@ -58,6 +62,12 @@ class NameServer(asyncio.DatagramProtocol):
                 reply.answer.append(dns.rrset.from_text(question.name, ttl, "IN", has, text))
         if not any(owner == name for owner, *_ in self.records):
             reply.set_rcode(dns.rcode.NXDOMAIN)
+            if self.contradicts_itself:
+                said = dns.rrset.from_text(question.name, 60, "IN", kind, "192.0.2.99")
+                reply.answer.append(said)
+        if self.absent_s is not None and not reply.answer:
+            soa = f"ns.test. admin.test. 1 60 60 60 {self.absent_s}"
+            reply.authority.append(dns.rrset.from_text("test.", self.absent_s, "IN", "SOA", soa))
         self.transport.sendto(reply.to_wire(), addr)
 
 

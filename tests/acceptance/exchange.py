@@ -51,15 +51,15 @@ class Exchange:
         self._process: Process | None = None
 
     async def __aenter__(self) -> Self:
-        self._configure()
-        self._process = await asyncio.create_subprocess_exec(
-            SCRIPTS / "run.sh", self._root, self._directory, stdout=DEVNULL, stderr=DEVNULL
-        )
         try:
+            self._configure()
+            self._process = await asyncio.create_subprocess_exec(
+                SCRIPTS / "run.sh", self._root, self._directory, stdout=DEVNULL, stderr=DEVNULL
+            )
             async with asyncio.timeout(READY_S):
                 while "fully booted" not in await self.ask("core waitfullybooted"):
                     await asyncio.sleep(0.2)
-        except TimeoutError:
+        except BaseException:
             await self.close()
             raise
         return self
@@ -68,10 +68,11 @@ class Exchange:
         await self.close()
 
     async def close(self) -> None:
-        """End the process."""
+        """End the process, and remove its configuration."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def read(self, path: str) -> bytes:
         """A file of its own, by its absolute path. OSError if there is none."""

@@ -96,8 +96,11 @@ async def at_the_edge(
 
 async def converse(customer: Customer, phone: CallLeg, session: str) -> None:
     """A message, a key, the phone's own hold, and a message to hang up with."""
+    heard_before_s = phone.recording.heard_s
     await customer.block("middle/gather", session, msg=SAID, max_digits="1")
-    await asyncio.sleep(1)
+    async with asyncio.timeout(PATIENCE_S):
+        while phone.recording.heard_s < heard_before_s + 0.5:
+            await asyncio.sleep(0.05)
     await phone.send_digits("7")
     assert (await customer.receiver.next(session=session, ivr_block="gather"))["digits"] == "7"
     assert (await phone.hold()).status == 200

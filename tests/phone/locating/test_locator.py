@@ -3,11 +3,12 @@
 import asyncio
 from dataclasses import dataclass
 
+import pytest
 from structlog.testing import capture_logs
 
 from name_server import name_server
 from onhook.phone.addresses import Address, TcpAddress
-from onhook.phone.locating.dns import DnsNames
+from onhook.phone.locating.dns import ABSENT_S, DnsNames
 from onhook.phone.locating.hosts import HostsFile
 from onhook.phone.locating.locator import MAX_KEPT, STALE_S, Locator
 from onhook.phone.locating.names import Found, NamesUnavailable, Naptr, Srv
@@ -209,6 +210,25 @@ async def test_the_ttl_is_the_shortest_of_all_that_led_there() -> None:
         await locator.located(target)
         assert len(server.asked) > asked
         locator.close()
+
+
+@pytest.mark.parametrize(("said_s", "holds_s"), [(None, ABSENT_S), (7, 7), (86_400, ABSENT_S)])
+@pytest.mark.parametrize("records", ["", "carrier.test 60 A 192.0.2.7"])
+async def test_what_is_not_there_is_not_for_as_long_as_its_domain_says(
+    records: str, said_s: int | None, holds_s: float
+) -> None:
+    """Neither the name, nor records of this kind; for a minute at most."""
+    async with name_server(records) as server:
+        server.absent_s = said_s
+        found = await DnsNames([server.address]).srv("carrier.test")
+        assert found == Found((), holds_s)
+
+
+async def test_an_answer_that_contradicts_itself_is_none() -> None:
+    async with name_server() as server:
+        server.contradicts_itself = True
+        with pytest.raises(NamesUnavailable):
+            await DnsNames([server.address]).hosts("carrier.test")
 
 
 def test_the_hosts_file_is_read_again_when_it_changes(tmp_path) -> None:  # type: ignore[no-untyped-def]

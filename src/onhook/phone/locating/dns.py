@@ -103,11 +103,12 @@ class DnsNames:
             qname = dns.name.from_text(name)
             answer = await self._current().resolve(qname, kind, raise_on_no_answer=False)
         except dns.resolver.NXDOMAIN as error:
-            return Found((), _absent_s(error.response(qname)))
+            chain = error.response(qname).resolve_chaining()  # which dnspython has made before
+            return Found((), _absent_s(chain))
         except (dns.exception.DNSException, OSError, UnicodeError) as error:
             raise NamesUnavailable(f"{kind}: {type(error).__name__}") from error
         if answer.rrset is None:
-            return Found((), _absent_s(answer.response))
+            return Found((), _absent_s(answer.chaining_result))
         ttl_s = min(float(answer.chaining_result.minimum_ttl), LONGEST_S)
         return Found(tuple(map(read, answer.rrset)), ttl_s)
 
@@ -143,12 +144,9 @@ def _text(data: bytes) -> str:
     return data.decode("ascii", "replace")
 
 
-def _absent_s(response: Any) -> float:
+def _absent_s(chain: Any) -> float:
     """For how long it holds that something is not there; a day of it would keep a trunk that moves away."""
-    try:
-        return min(float(response.resolve_chaining().minimum_ttl), ABSENT_S)
-    except Exception:  # noqa: BLE001 - a negative answer of any shape is an answer
-        return ABSENT_S
+    return min(float(chain.minimum_ttl), ABSENT_S)
 
 
 def _version(path: Path) -> int | None:
