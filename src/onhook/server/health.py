@@ -6,7 +6,7 @@ is), and every write of a call says how it went. What fails is told with the mom
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.calls import clock
 from onhook.server.occupancy import LOCK_FILE
+from onhook.server.supervisor.roles import ROLES
 from onhook.store import Lease, Store
 from onhook.store.keyring import KEY_FILE
 from onhook.store.sqlite import DATABASE_FILE
@@ -39,10 +40,19 @@ class Failing:
 
 
 class Health:
-    """The parts of one process. ``owes`` counts what could not be written yet."""
+    """The parts of a server. ``owes`` counts what could not be written yet; ``missing`` names the processes
+    that are not there, of those that have to be."""
 
-    def __init__(self, store: Store, lease: Lease, owes: Callable[[], int], data: Path) -> None:
+    def __init__(
+        self,
+        store: Store,
+        lease: Lease,
+        owes: Callable[[], int],
+        data: Path,
+        missing: Callable[[], Collection[str]],
+    ) -> None:
         self._lease = lease
+        self._missing = missing
         self._owes = owes
         self._data = data
         self._files = {name: _identity(data / name) for name in _KEPT_OPEN}
@@ -54,6 +64,7 @@ class Health:
     async def look(self) -> tuple[Failing, ...]:
         """What does not work now; nothing, if all is well."""
         self._look_at_files()
+        self._look_at_processes()
         await self._try_database()
         return tuple(self._failing.values())
 
@@ -101,6 +112,14 @@ class Health:
         else:
             self._works("data")
 
+    def _look_at_processes(self) -> None:
+        missing = self._missing()
+        for role in _PROCESSES:
+            if role in missing:
+                self._note(role, f"the process {role} ended, and is started again")
+            else:
+                self._works(role)
+
     def _note(self, part: str, detail: str) -> None:
         if part not in self._failing:
             self._failing[part] = Failing(part, clock.wall_ms(clock.now_s()), detail)
@@ -111,6 +130,7 @@ class Health:
             log.info("works_again", part=part)
 
 
+_PROCESSES = tuple(role.name for role in ROLES)
 _KEPT_OPEN = (LOCK_FILE, KEY_FILE, DATABASE_FILE)
 
 

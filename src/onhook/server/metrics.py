@@ -1,10 +1,13 @@
 """What an operator watches, in the Prometheus text format at ``/metrics``."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from onhook.processes.membership import Running
+from onhook.server.process_figures import ProcessFigures
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60)
 
@@ -101,6 +104,10 @@ class Metrics:
     def watch_media(self, look: Callable[[], Mapping[str, float]]) -> None:
         """Adds one gauge a figure of the media plane; ``look`` gives them by name and unit."""
         self.registry.register(_Media(look))
+
+    def watch_processes(self, look: Callable[[], Sequence[Running]]) -> None:
+        """Adds what the processes of the server cost; ``look`` gives them."""
+        self.registry.register(ProcessFigures(look))
 
     def text(self) -> bytes:
         """Everything, in the Prometheus text format."""

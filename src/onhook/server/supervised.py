@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from onhook.processes.membership import Membership, Running
 from onhook.processes.workers import Worker
+from onhook.server.supervisor.roles import ROLES
 
 _ANSWER_S: Final = 30.0
 """A machine that takes so long to start a process has other troubles."""
@@ -32,6 +33,10 @@ class Supervised:
         self._asked: dict[int, Future[Worker]] = {}
         self._last_id = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    def missing(self) -> frozenset[str]:
+        """The roles of processes that should run and do not."""
+        return frozenset(role.name for role in ROLES) - {each.role for each in self.processes}
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hear the supervisor from now on."""

@@ -138,7 +138,13 @@ class Switch:
             stack.callback(journal.close)
             keyring = await _keyring(store, self._settings.data)
             directory = Directory(store, keyring)
-            self._health = Health(store, lease, lambda: journal.owes, self._settings.data)
+            self._health = Health(
+                store,
+                lease,
+                lambda: journal.owes,
+                self._settings.data,
+                self._supervised.missing,
+            )
             outbox, preparation, read_message = await self._open_web(stack, store, directory)
             recordings = self._open_recordings(stack)
             plane = await self._open_media(stack)
@@ -436,6 +442,7 @@ class Switch:
     def _watch(self, register: CallRegister, endpoint: SipEndpoint, plane: MediaPlane) -> None:
         self._metrics.watch_calls([state.value for state in State], register.counts)
         self._metrics.watch_sip(lambda: endpoint.counters)
+        self._metrics.watch_processes(lambda: self._supervised.processes)
         self._metrics.watch_media(lambda: _media_figures(plane))
 
     def _announce(self, endpoint: SipEndpoint) -> None:
