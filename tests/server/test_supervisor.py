@@ -1,0 +1,226 @@
+"""The supervisor with processes of the test's own: what it starts, hands on, starts again, and ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onhook.server.occupancy import LOCK_FILE, Occupied, occupied
+from onhook.server.supervisor import status
+from onhook.server.supervisor.roles import pause_s
+
+_SUPERVISOR = """
+import json, sys
+from onhook.server.supervisor import supervisor
+from onhook.server.supervisor.roles import Role
+supervisor.ROLES = (Role("plane", "played_plane"), Role("switch", "played_switch"))
+sys.exit(supervisor.Supervisor(supervisor.Inheritance(**json.loads(sys.argv[1]))).run())
+"""
+
+# It answers whoever has the link with its generation.
+_PLANE = """
+import socket
+from onhook.processes.membership import Membership
+member = Membership.join()
+while True:
+    ours, theirs = socket.socketpair()
+    member.offer("plane", [theirs.fileno()])
+    theirs.close()
+    while ours.recv(100):
+        ours.sendall(str(member.generation).encode())
+    ours.close()
+"""
+
+# It says on the test's pipe what it hears, and does what it is told by its settings.
+_SWITCH = """
+import json, os, signal, socket, sys
+from onhook.processes.membership import Membership
+member = Membership.join()
+def say(**what):
+    os.write(member.settings["pipe"], json.dumps({"generation": member.generation, **what}).encode() + b"\\n")
+def end(*_):
+    say(event="asked to end")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+if member.settings["fails"]:
+    member.failed("The test does not want it.")
+    sys.exit(1)
+member.ready(http="h", sip="s", listeners="l")
+while True:
+    told = member.channel.receive()
+    if told is None:
+        break
+    message, descriptors = told
+    if message["say"] == "processes":
+        say(event="processes", roles=[each["role"] for each in message["processes"]])
+    if message["say"] == "link":
+        link = socket.socket(fileno=descriptors[0])
+        link.sendall(b"?")
+        say(event="linked", plane=int(link.recv(10)))
+        member.kept = link
+    if message["say"] == "worker":
+        say(event="worker", role=message["role"])
+    if message["say"] == "refused":
+        say(event="refused", why=message["why"])
+    if message["say"] == "link":
+        member.channel.send({"say": "start", "id": 1, "program": "encoder", "arguments": []})
+        member.channel.send({"say": "start", "id": 2, "program": "rm", "arguments": ["-rf"]})
+"""
+
+
+class Played:
+    """A supervisor that runs, and what its switches say."""
+
+    def __init__(self, folder: Path, *, fails: bool = False) -> None:
+        for name, program in (("played_plane", _PLANE), ("played_switch", _SWITCH)):
+            (folder / f"{name}.py").write_text(program)
+        self.data = folder
+        reading, writing = os.pipe()
+        inheritance = {
+            "data": str(folder),
+            "settings": {"pipe": writing, "fails": fails},
+            "sockets": {},
+            "kept_open": [writing],
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _SUPERVISOR, json.dumps(inheritance)],
+            env={**os.environ, "PYTHONPATH": str(folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[writing],
+            text=True,
+        )
+        os.close(writing)
+        self.said = os.fdopen(reading)
+
+    def until(self, event: str, **more: object) -> dict[str, Any]:
+        """What a switch says next of a kind."""
+        for line in self.said:
+            heard: dict[str, Any] = json.loads(line)
+            if heard["event"] == event and more.items() <= heard.items():
+                return heard
+        raise AssertionError(f"nobody said {event} any more")
+
+    def pid(self, role: str) -> int:
+        """Which process has a role now."""
+        return next(int(each["pid"]) for each in status.ask(self.data) if each["role"] == role)
+
+    def end(self) -> tuple[int, str]:
+        """SIGTERM; its exit status and its log."""
+        self.process.terminate()
+        _, log = self.process.communicate(timeout=60)
+        return self.process.returncode, log
+
+
+@pytest.fixture
+def played(tmp_path: Path) -> Iterator[Played]:
+    one = Played(tmp_path)
+    yield one
+    one.process.kill()
+    one.process.wait()
+    assert one.said.read() is not None  # the pipe ends: no process holds it any more
+    one.said.close()
+
+
+def test_what_dies_is_started_again_and_gets_its_links(played: Played) -> None:
+    assert played.until("linked") == {"generation": 1, "event": "linked", "plane": 1}
+    os.kill(played.pid("plane"), signal.SIGKILL)
+    assert played.until("linked") == {"generation": 1, "event": "linked", "plane": 2}
+    os.kill(played.pid("switch"), signal.SIGKILL)
+    assert played.until("linked") == {"generation": 2, "event": "linked", "plane": 2}
+    running = {each["role"]: each for each in status.ask(played.data)}
+    assert running["supervisor"]["pid"] == played.process.pid
+    assert (running["plane"]["restarts"], running["switch"]["restarts"]) == (1, 1)
+    assert played.process.stdout is not None
+    assert played.process.stdout.readline() == "onhook ready http=h sip=s listeners=l\n"
+    exit_status, log = played.end()
+    assert exit_status == 0
+    assert played.until("asked to end")["generation"] == 2
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert {line["role"] for line in lines} == {"supervisor"}
+    assert [line["process"] for line in lines if line["event"] == "process_died"] == [
+        "plane",
+        "switch",
+    ]
+
+
+def test_workers_are_started_for_the_switch_and_go_with_it(played: Played) -> None:
+    assert played.until("worker")["role"] == "encoder"
+    assert "no program 'rm'" in played.until("refused")["why"]
+    first = played.pid("encoder")
+    os.kill(played.pid("switch"), signal.SIGKILL)
+    assert played.until("worker") == {"generation": 2, "event": "worker", "role": "encoder"}
+    while played.pid("encoder") == first:
+        played.until("processes")  # the supervisor tells of each change
+
+
+def test_all_go_with_the_supervisor(played: Played) -> None:
+    played.until("worker")
+    played.process.kill()
+    assert played.process.wait() == -signal.SIGKILL
+    played.said.read()  # to its end, which comes when the last process is gone
+
+
+def test_what_cannot_run_is_one_sentence(tmp_path: Path) -> None:
+    one = Played(tmp_path, fails=True)
+    _, log = one.process.communicate(timeout=60)
+    assert one.process.returncode == 1
+    assert [line for line in log.splitlines() if not line.startswith("{")] == [
+        "onhook: The test does not want it."
+    ]
+    one.said.close()
+
+
+def test_nobody_answers_for_a_directory_without_a_server(tmp_path: Path) -> None:
+    with pytest.raises(status.NobodyThere):
+        status.ask(tmp_path)
+
+
+def test_pauses_grow() -> None:
+    pauses = [pause_s(deaths) for deaths in range(1, 12)]
+    assert pauses[0] == 0
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 30
+
+
+def test_what_is_left_of_a_killed_server_is_waited_for(tmp_path: Path) -> None:
+    """Its processes hold the lock until they are gone; the one that signed it is gone already."""
+    holds = "import sys, time; print('held', flush=True); sys.stdin.read()"
+    with occupied(tmp_path) as lock:
+        left = subprocess.Popen(
+            [sys.executable, "-c", holds],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[lock],
+        )
+        assert left.stdout is not None
+        left.stdout.readline()
+    with pytest.raises(Occupied, match=f"process {os.getpid()}"), occupied(tmp_path):
+        pass  # this process lives, and signed it
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / LOCK_FILE).write_text(f"{gone.pid}\n")
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", _TAKES, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert waiting.stdout is not None
+    assert waiting.stdout.readline() == "waits\n"
+    left.communicate()
+    assert waiting.stdout.readline() == "taken\n"
+    waiting.communicate()
+
+
+_TAKES = """
+import sys
+from pathlib import Path
+from onhook.server.occupancy import occupied
+print("waits", flush=True)
+with occupied(Path(sys.argv[1])):
+    print("taken", flush=True)
+"""
