@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -54,7 +54,9 @@ class Disk(MemoryStore):
             progress = DeliveryProgress(attempt.at, attempt.number, next_at, attempt.scheduled)
             self.pending[notification_id] = (told, progress)
 
-    async def undelivered(self) -> AsyncIterator[Sequence[tuple[Notification, DeliveryProgress]]]:
+    async def undelivered(
+        self,
+    ) -> AsyncGenerator[Sequence[tuple[Notification, DeliveryProgress]], None]:
         self.reads += 1
         order = sorted(self.pending.values(), key=lambda one: (one[0].session, one[0].sequence))
         for start in range(0, len(order), PAGE):
@@ -337,6 +339,13 @@ async def test_draining_without_a_process_ends_at_its_deadline() -> None:
     switch.tell("a1")
     assert await switch.outbox.drain(0.05) is None
     assert list(switch.disk.pending) == ["a1"]
+
+
+@on_both_loops
+async def test_draining_without_a_process_and_with_nothing_to_say_is_done_at_once() -> None:
+    switch = Switch()
+    switch.outbox.resume()
+    assert await switch.outbox.drain(600.0) == 0
 
 
 @on_both_loops

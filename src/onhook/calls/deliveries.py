@@ -1,7 +1,7 @@
 """Between the outbox and the store: how far deliveries have come, and which are wanted once more."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -73,7 +73,7 @@ def progress_of(stored: StoredNotification) -> DeliveryProgress:
 
 async def undelivered(
     store: Store, owner: str
-) -> AsyncIterator[Sequence[tuple[Notification, DeliveryProgress]]]:
+) -> AsyncGenerator[Sequence[tuple[Notification, DeliveryProgress]], None]:
     """What a worker has not delivered, part by part, as notify.Undelivered; a database that is away is waited
     for."""
     after = ("", -1)

@@ -36,6 +36,7 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 """Of one message. None of ours comes near it."""
 
 _LENGTH: Final = struct.Struct(">I")
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class BrokenMessage(ValueError):
@@ -125,7 +126,7 @@ Message: TypeAlias = (
 def encode(message: Message) -> bytes:
     """The message as it travels, its length before it."""
     values = _WRITE[type(message)](message)
-    text = json.dumps([type(message).__name__, *values], ensure_ascii=False, separators=(",", ":"))
+    text = _JSON.encode([type(message).__name__, *values])
     # A text may hold half a character: whoever sent us a field decides what stands in it.
     data = text.encode("utf-8", "surrogatepass")
     return _LENGTH.pack(len(data)) + data

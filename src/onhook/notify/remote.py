@@ -9,7 +9,8 @@ none is forgotten. Attempts that were told of but are not yet written are waited
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing
 from typing import Final, Protocol
 
 import structlog
@@ -43,7 +44,7 @@ _ANSWER_S = 0.5  # beyond the deadline of a drain
 class Undelivered(Protocol):
     """Reads what is undelivered."""
 
-    def __call__(self) -> AsyncIterator[Sequence[tuple[Notification, DeliveryProgress]]]:
+    def __call__(self) -> AsyncGenerator[Sequence[tuple[Notification, DeliveryProgress]], None]:
         """All of it, part by part, those of one session in their order; waits for a store that is away."""
         ...
 
@@ -103,7 +104,8 @@ class RemoteOutbox:
         left: int | None = None
         try:
             async with asyncio.timeout(deadline_s + _ANSWER_S):
-                left = await self._drained
+                nothing = self._link is None and await self._nothing_waits()
+                left = 0 if nothing else await self._drained
         except TimeoutError:
             log.warning("outbox_not_drained")
         await self.close()
@@ -154,6 +156,12 @@ class RemoteOutbox:
         if link is self._link:
             log.warning("deliveries_lost")
             self._let_go()
+
+    async def _nothing_waits(self) -> bool:
+        async with aclosing(self._undelivered()) as parts:
+            async for _ in parts:
+                return False
+        return True
 
     def _let_go(self) -> None:
         """Whoever had the other end reads that this is over. The disk has what it had not delivered."""

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -30,7 +31,7 @@ from onhook.api.refusals import Refusals
 from onhook.call import State
 from onhook.calls.charging import Charging
 from onhook.calls.clock import SettledClock
-from onhook.calls.deliveries import Attempts, hand_over_replays, progress_of
+from onhook.calls.deliveries import Attempts, hand_over_replays, undelivered
 from onhook.calls.directory import Directory
 from onhook.calls.inbound.names import LocatedNames
 from onhook.calls.inbound.watch import InboundWatch
@@ -45,13 +46,11 @@ from onhook.listeners import ListenAddress
 from onhook.media.plane import MediaPlane
 from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
-from onhook.notify.client import WebClient
 from onhook.notify.errors import CaFileUnusable
 from onhook.notify.late_client import LateClient
-from onhook.notify.outbox import Outbox
 from onhook.notify.reachability import Reachability
+from onhook.notify.remote import RemoteOutbox
 from onhook.notify.resolver import AddressResolver
-from onhook.notify.schedule import RetrySchedule
 from onhook.notify.signatures import AppSecrets
 from onhook.notify.tls import client_context
 from onhook.phone.binding import adopt
@@ -190,8 +189,7 @@ class Switch:
             )
             register = control.register
             left = await self._settle(store)
-            pending = await store.undelivered(self._settings.worker)
-            outbox.resume([(stored, progress_of(stored)) for stored in pending])
+            outbox.resume()
             await self._watch_sources(stack, directory, endpoint)
             await self._open_sip(stack, endpoint)
             really = {"http": self._sockets["http"].getsockname()[:2], "sip": endpoint.listeners}
@@ -294,7 +292,7 @@ class Switch:
 
     async def _open_web(
         self, stack: AsyncExitStack, store: Store, directory: Directory
-    ) -> tuple[Outbox, Preparation, MessageReader]:
+    ) -> tuple[RemoteOutbox, Preparation, MessageReader]:
         settings = self._settings
         try:
             tls = client_context(settings.ca_file)
@@ -302,23 +300,22 @@ class Switch:
             raise StartError(f"The setting --ca-file cannot be used: {error}.") from error
         resolver = AddressResolver(AddressPolicy(settings.allowed_networks))
         stack.callback(resolver.close)
-        client = await stack.enter_async_context(WebClient(resolver, tls))
-        late = LateClient(resolver, tls)
-        stack.push_async_callback(late.close)
-        outbox = Outbox(
+        client = LateClient(resolver, tls)
+        stack.push_async_callback(client.close)
+        outbox = RemoteOutbox(
             Attempts(store, self._metrics.attempt),
-            client,
             _secrets_of(directory),
-            schedule=RetrySchedule(settings.retry_schedule),
+            lambda: undelivered(store, settings.worker),
         )
         stack.push_async_callback(outbox.close)
+        self._supervised.on_link("deliveries", lambda ends: outbox.take(_socket(ends)))
         try:
             catalogue = stack.enter_context(
                 installed_voices(settings.voices_dir, starter=self._starter)
             )
         except DirectoryUnusable as error:
             raise StartError(f"The setting --voices-dir cannot be used: {error}") from error
-        renderer, files = make_renderer(settings, late, catalogue, starter=self._starter)
+        renderer, files = make_renderer(settings, client, catalogue, starter=self._starter)
         stack.push_async_callback(renderer.close)
         self._warm_voices = lambda: _in_background(stack, _warm(renderer, files))
         preparation = Preparation(Reachability(resolver, tls), renderer, settings.prepare_s)
@@ -474,7 +471,7 @@ class Switch:
         self,
         register: CallRegister,
         endpoint: SipEndpoint,
-        outbox: Outbox,
+        outbox: RemoteOutbox,
         lease: Lease,
         watch: TrunkWatch,
     ) -> None:
@@ -517,6 +514,12 @@ def _in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> 
 def _log_failure(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and task.exception() is not None:
         log.error("background_task_failed", exc_info=task.exception())
+
+
+def _socket(ends: Sequence[int]) -> socket.socket:
+    """The one socket that a link consists of."""
+    (end,) = ends
+    return socket.socket(fileno=end)
 
 
 def _secrets_of(directory: Directory):  # type: ignore[no-untyped-def]

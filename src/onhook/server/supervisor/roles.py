@@ -12,7 +12,10 @@ class Role(NamedTuple):
     module: str
 
 
-ROLES: Final = (Role(SWITCH, "onhook.server.switch_process"),)
+ROLES: Final = (
+    Role(SWITCH, "onhook.server.switch_process"),
+    Role("deliveries", "onhook.server.deliveries_process"),
+)
 """In the order in which they are started, side by side."""
 
 
