@@ -85,8 +85,8 @@ async def all_started(server: Onhook, wanted: set[str]) -> dict[int, str]:
 
 
 def own(pid: int) -> set[str]:
-    """What a process holds that has a name of its own: sockets, pipes, memory without a file."""
-    kinds = ("socket:", "pipe:", "/memfd:")
+    """The sockets and pipes that a process holds; each has a number of its own."""
+    kinds = ("socket:", "pipe:")
     return {target for target in held(pid).values() if target.startswith(kinds)}
 
 

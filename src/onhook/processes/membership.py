@@ -4,9 +4,12 @@ import os
 import signal
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from onhook.processes.channel import Channel
+
+_LAST_STANDARD: Final = 2  # input, output, errors
 
 CHANNEL: Final = "ONHOOK_CHANNEL"
 """The variable that holds the number of the channel's descriptor."""
@@ -51,7 +54,7 @@ class Membership:
         if not number.isdigit():
             raise RuntimeError("this program is a part of the server: run 'onhook serve'")
         channel = Channel(socket.socket(fileno=int(number)))
-        os.set_inheritable(channel.fileno(), False)
+        _leave_to_nobody()
         first = channel.receive()
         if first is None:
             raise RuntimeError("the supervisor has ended")
@@ -68,3 +71,11 @@ class Membership:
     def offer(self, link: str, descriptors: Sequence[int]) -> None:
         """Whoever is to talk to this process, as `link`, takes these. They can be closed here afterwards."""
         self.channel.send({"say": "offer", "link": link}, descriptors)
+
+
+def _leave_to_nobody() -> None:
+    """What the supervisor left to this process, the lock of the data directory included, goes no further."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  numbers are wanted, not paths
+        with suppress(OSError):  # the one by which the directory was read
+            if int(name) > _LAST_STANDARD:
+                os.set_inheritable(int(name), False)
