@@ -18,20 +18,20 @@ static bool steer(uint32_t calls, uint32_t event_ring)
     return plane_attach(&steering, &link) == 0;
 }
 
-static uint64_t refused(void)
+static inline uint64_t refused(void)
 {
     return atomic_load(&media.link.header->health.refused);
 }
 
 /* What was asked has happened, as far as it goes. */
-static void settle(void)
+static inline void settle(void)
 {
     while (serve_clerk(&media))
         take_commands(&media);
 }
 
 /* Sockets that are connected to each other, by UDP on loopback; the port is the second one's. */
-static bool connect_pair(int pair[2], uint16_t *port)
+static inline bool connect_pair(int pair[2], uint16_t *port)
 {
     struct sockaddr_in ends[2];
     for (int i = 0; i < 2; i++) {

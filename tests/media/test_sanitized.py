@@ -98,6 +98,10 @@ def test_joined(tmp_path: Path, objects: Objects) -> None:
         run(joined, seed)
 
 
+def test_nonsense_from_the_other_side(tmp_path: Path, objects: Objects) -> None:
+    run(program(tmp_path, TESTS / "plane_link.c", MEMORY, objects(MEMORY)))
+
+
 def test_mixing(tmp_path: Path, objects: Objects) -> None:
     run(program(tmp_path, TESTS / "mixing.c", MEMORY, objects(MEMORY)))
 
@@ -107,7 +111,9 @@ def test_places(tmp_path: Path, objects: Objects) -> None:
     run(program(tmp_path, TESTS / "recorder_places.c", flags, objects(MEMORY)))
 
 
-@pytest.mark.parametrize(("harness", "inputs"), [("media_receive", 1500), ("media_commands", 600)])
+@pytest.mark.parametrize(
+    ("harness", "inputs"), [("media_receive", 1500), ("media_commands", 600), ("media_link", 600)]
+)
 def test_whatever_comes(tmp_path: Path, objects: Objects, harness: str, inputs: int) -> None:
     flags = (*MEMORY, "-DSTANDALONE")
     source = ROOT / "fuzz" / f"{harness}.c"

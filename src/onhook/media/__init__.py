@@ -1,6 +1,7 @@
 """What is heard: the media plane, prompts, G.711."""
 
 from onhook.media.errors import (
+    BadLink,
     BadRemote,
     MediaError,
     NoPortLeft,
@@ -31,6 +32,7 @@ from onhook.media.stream import (
 )
 
 __all__ = [
+    "BadLink",
     "BadRemote",
     "Codec",
     "Latching",

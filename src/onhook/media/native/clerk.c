@@ -175,7 +175,7 @@ int listen_for_clerk(struct host *p)
 {
     p->heard_fd = epoll_create1(EPOLL_CLOEXEC);
     bool heard = p->heard_fd >= 0 && hear(p, p->command_fd, EPOLLIN | EPOLLET) &&
-                 hear(p, p->clerk_fd, EPOLLIN) && hear(p, p->control, EPOLLRDHUP);
+                 hear(p, p->clerk_fd, EPOLLIN) && hear(p, p->control, EPOLLIN | EPOLLRDHUP | EPOLLET);
     return heard ? 0 : -errno;
 }
 
@@ -201,14 +201,19 @@ static void sleep_for(struct host *p, int timeout_ms)
     for (int i = 0; i < ready; i++) {
         if (events[i].data.fd == p->clerk_fd && read(p->clerk_fd, &count, sizeof count) < 0)
             continue; /* it was read before */
-        if (events[i].data.fd == p->control)
+        if (events[i].data.fd != p->control)
+            continue;
+        p->mail = true;
+        if (events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
             end_link(p, PLANE_SWITCH_GONE);
     }
 }
 
-/* First say so, then look: whoever has something for us after the look sees it said. */
+/* First say so, then look: whoever has something for us after the look sees it said. What came by the socket without
+ * a command is taken off it: it could be the switch's end of it, which would then never be closed. */
 static void rest(struct host *p)
 {
+    collect_parcels(p);
     if (is_held_up(p)) {
         sleep_for(p, AGAIN_MS);
         return;

@@ -115,7 +115,6 @@ int make_host(struct host *p, const struct plane_config *config, uint64_t genera
     p->config = *config;
     p->memory_fd = p->command_fd = p->event_fd = p->far_event_fd = p->control = p->far_control = -1;
     p->wake_fd = p->clerk_fd = p->over_fd = p->epoll_fd = p->heard_fd = p->ahead_fd = -1;
-    p->parcel.fd = -1;
     if (!link_is_config(config))
         return -EINVAL;
     law_prepare();

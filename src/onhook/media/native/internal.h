@@ -65,6 +65,7 @@ enum {
     RECEIVE_BATCH = 8,        /* packets taken of a call in a round: 8 times the normal rate */
     PENDING_DIGITS = 32,
     READY_BATCH = 256,           /* joined calls read in a tick */
+    PARCELS = 8,                 /* without a command yet */
     JOINED_PATIENCE_TICKS = 40,  /* for the next packet of the other side, behind the end of the last */
 };
 
@@ -225,8 +226,8 @@ struct kept_call {
 
 /* A descriptor whose command has not come. */
 struct parcel {
-    uint64_t number; /* 0: none */
-    int fd;
+    uint64_t number;
+    int fd; /* -1: none, or none that is any good */
 };
 
 struct host {
@@ -261,7 +262,9 @@ struct host {
     struct kept_call *kept;
     struct places key_places;
     uint32_t fresh_segments; /* from here on no memory was touched */
-    struct parcel parcel;
+    struct parcel parcels[PARCELS]; /* oldest first */
+    size_t parcel_count;
+    bool mail; /* there may be more */
     struct gone *leaving; /* those whose end there was no room to tell of */
     /* the media thread's */
     _Alignas(CACHE_LINE) uint64_t tick;
@@ -504,7 +507,10 @@ void admit(struct host *p, struct command *command);
 /* The descriptor that was sent with this number, or -1; it is the caller's. */
 int take_parcel(struct host *p, uint64_t number);
 
-/* A socket of RTP, and nothing else that could be read from it. */
+/* Keep what has come without a command. */
+void collect_parcels(struct host *p);
+
+/* Of one that was taken: it is no file. */
 bool is_rtp_socket(int fd);
 void close_kept(struct kept_call *call);
 

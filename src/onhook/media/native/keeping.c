@@ -3,44 +3,95 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 /* ---- Descriptors --------------------------------------------------------------------------- */
 
-/* Messages come in the order of their commands. One that is older has no command; one that is newer waits for
- * its own. */
-int take_parcel(struct host *p, uint64_t number)
-{
-    struct parcel *parcel = &p->parcel;
-    for (;;) {
-        if (parcel->number == number && number) {
-            parcel->number = 0;
-            return parcel->fd;
-        }
-        if (parcel->number > number || !number)
-            return -1;
-        if (parcel->number && parcel->fd >= 0)
-            close(parcel->fd);
-        parcel->number = 0;
-        int got = link_receive(p->control, &parcel->number, &parcel->fd);
-        if (got < 0)
-            end_link(p, PLANE_SWITCH_GONE);
-        if (got <= 0)
-            return -1;
-        if (!parcel->number && parcel->fd >= 0)
-            close(parcel->fd);
-    }
-}
-
-/* One of another kind could bring descriptors of its own, or never be emptied. */
-bool is_rtp_socket(int fd)
+/* A socket of RTP, or a file. Any other could bring descriptors of its own, never be emptied, or keep our link
+ * from its end: it may be the switch's own. */
+static bool is_welcome(int fd)
 {
     int type = 0, domain = 0;
     socklen_t bytes = sizeof type;
+    struct stat file;
+    if (fstat(fd, &file) < 0)
+        return false;
+    if (!S_ISSOCK(file.st_mode))
+        return S_ISREG(file.st_mode) || S_ISFIFO(file.st_mode) || S_ISCHR(file.st_mode);
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 && type == SOCK_DGRAM &&
            getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes) == 0 &&
            (domain == AF_INET || domain == AF_INET6);
+}
+
+bool is_rtp_socket(int fd)
+{
+    struct stat file;
+    return fstat(fd, &file) == 0 && S_ISSOCK(file.st_mode);
+}
+
+static void drop_parcel(struct parcel *parcel)
+{
+    if (parcel->fd >= 0)
+        close(parcel->fd);
+}
+
+/* The next message. False: there is none. */
+static bool receive_parcel(struct host *p, struct parcel *out)
+{
+    int got = link_receive(p->control, &out->number, &out->fd);
+    if (got < 0)
+        end_link(p, PLANE_SWITCH_GONE);
+    if (got > 0 && out->fd >= 0 && !is_welcome(out->fd)) {
+        close(out->fd);
+        out->fd = -1;
+    }
+    return got > 0;
+}
+
+/* One is on its way ahead of its command, and the next is not sent before that is in the ring: more than a few
+ * have none. */
+void collect_parcels(struct host *p)
+{
+    struct parcel parcel;
+    while (p->mail && link_waiting(&p->asked) == 0) {
+        p->mail = receive_parcel(p, &parcel);
+        if (!p->mail)
+            return;
+        if (p->parcel_count == PARCELS) {
+            drop_parcel(&parcel);
+            end_link(p, PLANE_NONSENSE);
+            return;
+        }
+        p->parcels[p->parcel_count++] = parcel;
+    }
+}
+
+/* The oldest of those that were collected, or that wait. */
+static bool next_parcel(struct host *p, struct parcel *out)
+{
+    if (!p->parcel_count)
+        return receive_parcel(p, out);
+    *out = p->parcels[0];
+    p->parcel_count--;
+    memmove(p->parcels, p->parcels + 1, p->parcel_count * sizeof *p->parcels);
+    return true;
+}
+
+/* Messages come in the order of their commands: one that is older has none. One that is newer is lost, and its
+ * command refused: that was not told in order. */
+int take_parcel(struct host *p, uint64_t number)
+{
+    struct parcel parcel;
+    while (number && next_parcel(p, &parcel)) {
+        if (parcel.number == number)
+            return parcel.fd;
+        drop_parcel(&parcel);
+        if (parcel.number > number)
+            break;
+    }
+    return -1;
 }
 
 void close_kept(struct kept_call *call)
@@ -164,8 +215,8 @@ void free_key(struct host *p, struct srtp_key *key)
 
 void free_kept(struct host *p)
 {
-    if (p->parcel.number && p->parcel.fd >= 0)
-        close(p->parcel.fd);
+    for (size_t i = 0; i < p->parcel_count; i++)
+        drop_parcel(&p->parcels[i]);
     for (uint32_t i = 0; p->kept && i < p->config.max_calls; i++)
         close_kept(&p->kept[i]);
     for (uint32_t i = 0; p->prompts && i < segment_count(&p->config); i++)

@@ -1,0 +1,72 @@
+"""The process of the media plane, started as the supervisor starts it."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any, Self
+
+from media.rtp_peer import PATIENCE_S
+from onhook.media.link import PlaneLink
+from onhook.processes.channel import Channel
+from onhook.processes.membership import CHANNEL
+
+
+class PlaneProcess:
+    """`onhook.server.plane_process`, for the ports of a range."""
+
+    def __init__(self, ports: range, *, silence_s: float = 0) -> None:
+        self._channel, theirs = Channel.pair()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "onhook.server.plane_process"],
+            env={**os.environ, CHANNEL: str(theirs.fileno())},
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        theirs.close()
+        settings = {"rtp_ports": [ports.start, ports.stop - 1], "silence_s": silence_s}
+        begin: dict[str, Any] = {"say": "begin", "role": "plane", "generation": 1}
+        self._channel.send({**begin, "sockets": [], "settings": settings})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._channel.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def _receive(self) -> tuple[dict[str, Any], Sequence[int]]:
+        async with asyncio.timeout(PATIENCE_S):
+            heard = await asyncio.to_thread(self._channel.receive)
+        assert heard is not None, self.log()
+        return heard
+
+    async def offer(self) -> PlaneLink:
+        """The next link that it offers."""
+        while True:
+            message, descriptors = await self._receive()
+            if message["say"] == "offer":
+                assert message["link"] == "plane"
+                return PlaneLink.of(descriptors)
+            assert message == {"say": "ready"}
+
+    def kill(self) -> None:
+        """As `kill -9` does."""
+        self._process.kill()
+        self._process.wait()
+
+    async def terminate(self) -> int:
+        """Ask it to end; returns its exit status."""
+        self._process.terminate()
+        return await asyncio.to_thread(self._process.wait, PATIENCE_S)
+
+    def log(self) -> str:
+        """What it has logged; once it is dead."""
+        assert self._process.stderr is not None
+        return self._process.stderr.read().decode()
