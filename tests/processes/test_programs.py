@@ -1,5 +1,6 @@
 """The real programs of the table, each with one socket for input and output."""
 
+import contextlib
 import json
 import os
 import select
@@ -16,7 +17,7 @@ from onhook.processes.programs import PROGRAMS
 from onhook.processes.workers import Spawner, Worker
 from onhook.speech.downloads.decoding_child import HEADER, KINDS, DecoderReply
 from onhook.speech.downloads.kinds import FileKind
-from onhook.speech.engines import espeak
+from onhook.speech.engines import english_ahead, espeak
 from onhook.speech.synthesis.messages import (
     Answer,
     Kind,
@@ -93,7 +94,7 @@ TALKS = {
     "kokoro": Talk(["/nowhere", "10"], framed(voice="x", phonemes=""), b"+\0\0\x5d\xc0"),
     "plugin": Talk(["calm", "10"], framed(voice="calm", text="a"), b"+\0\0\x1f\x40"),
     "models": Talk(
-        [""],
+        ["", ""],
         packed(Step(1, 1, VoiceName("espeak", "fr+f3", "fr", "female"), "a", whole=True)),
         bytes([Kind.LAST]),
         spoken,
@@ -155,8 +156,15 @@ def status_at_end(worker: Worker) -> int:
     return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
 
-def test_each_program_is_talked_to() -> None:
-    assert TALKS.keys() == PROGRAMS.keys()
+def test_each_program_is_talked_to_but_for_the_one_that_says_nothing() -> None:
+    assert TALKS.keys() | {"ahead"} == PROGRAMS.keys()
+
+
+def test_what_english_needs_is_made_ahead_in_silence(tmp_path: Path) -> None:
+    with contextlib.closing(Spawner().start("ahead", str(tmp_path / "speech"))) as making:
+        assert status_at_end(making) == 0
+        assert making.socket.recv(1) == b""
+    assert english_ahead.is_there(tmp_path / "speech")
 
 
 def test_a_program_goes_on_when_everybody_gets_a_signal_and_ends_with_its_input(

@@ -87,9 +87,10 @@ PROGRAMS: Final[Mapping[str, Program]] = {
     "models": Program(
         "speech",
         _module("onhook.speech.synthesis.program"),
-        arguments=(_PATH_OR_NONE,),
+        arguments=(_PATH_OR_NONE, _PATH_OR_NONE),
         environment=everything,
     ),
+    "ahead": Program("speech", _module("onhook.speech.engines.english_ahead"), arguments=(_PATH,)),
     "decoder": Program(
         "decoder",
         _module("onhook.speech.downloads.decoding_child"),

@@ -17,6 +17,7 @@ from onhook.speech.synthesis.synthesiser import Synthesiser
 from onhook.speech.voices import Catalogue
 
 _PROMPTS: Final = "prompts"
+_MADE_AHEAD: Final = "speech"
 _COPIES: Final = "downloads.db"
 _PROMPT_BYTES_S: Final = 2 * 8000  # both laws
 _OPEN_SHARE: Final = 4  # a quarter of the prompts that are kept may be held open
@@ -55,7 +56,12 @@ def make_renderer(
         catalogue=catalogue,
         store=files,
         downloads=downloads,
-        synthesis=Synthesiser(settings.voices_dir, starter=starter, idle_s=settings.speech_idle_s),
+        synthesis=Synthesiser(
+            settings.voices_dir,
+            made_ahead=settings.data / _MADE_AHEAD,
+            starter=starter,
+            idle_s=settings.speech_idle_s,
+        ),
         opened_s=limit_bytes / _OPEN_SHARE / _PROMPT_BYTES_S,
     )
     return renderer, files

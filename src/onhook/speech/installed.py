@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from onhook.processes.workers import Spawner, Starter
 from onhook.speech.engines import japanese, kokoro
-from onhook.speech.engines.english import EnglishVoice
+from onhook.speech.engines.english import EnglishVoice, load
 from onhook.speech.engines.espeak import Espeak
 from onhook.speech.engines.formant import FormantVoice
 from onhook.speech.engines.joe import english_man
@@ -24,19 +25,21 @@ def installed_voices(
     vectors: Path = kokoro.VECTORS,
     *,
     starter: Starter | None = None,
+    made_ahead: Path | None = None,
 ) -> Iterator[Catalogue]:
     """All voices, the default first. Leaving ends the engines that are processes of their own.
 
     `directory` holds Piper voices, `vectors` those of Kokoro. Who adds voices wants to hear them:
     those of plugins, then of the directory, then of Kokoro speak in place of ours. `starter` starts
-    those processes. Raises `DirectoryUnusable`.
+    those processes. `made_ahead` is the directory of `engines.english_ahead`. Raises
+    `DirectoryUnusable`.
     """
     starter = starter or Spawner()
     with ExitStack() as stack:
         espeak = Espeak(starter=starter)
         stack.callback(espeak.close)
         english: dict[Gender, Voice] = {
-            Gender.FEMALE: Reader(EnglishVoice()),
+            Gender.FEMALE: Reader(EnglishVoice(partial(load, made_ahead))),
             Gender.MALE: Reader(english_man(espeak)),
         }
         others: list[Voice] = [

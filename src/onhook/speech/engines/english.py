@@ -4,11 +4,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from threading import Lock
 from typing import Final, Protocol
 
 import structlog
 
+from onhook.speech.engines import english_ahead
 from onhook.speech.engines.pieces import pieces
 from onhook.speech.errors import CannotConvertText
 from onhook.speech.scripts import LATIN, readable
@@ -46,14 +48,35 @@ class Synthesiser(Protocol):
         """Sound of phonemes at 24 kHz; equal for an equal seed."""
 
 
-def load() -> Synthesiser:
-    """The engine with the one voice that is in its package; it never downloads another."""
-    import hibari
+def load(made_ahead: Path | None = None) -> Synthesiser:
+    """The engine with the one voice that is in its package; it never downloads another.
+
+    `made_ahead` is where `english_ahead` may have made what loads sooner, and sounds the same.
+    """
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
     onnxruntime.set_default_logger_severity(3)  # errors only
-    synthesiser: Synthesiser = hibari.Hibari(voice="heart", threads=1)
+    if made_ahead is not None and english_ahead.is_there(made_ahead):
+        try:
+            return _of_files(made_ahead)
+        except Exception as error:  # noqa: BLE001  what can be made again is no reason not to speak
+            log.warning("english_made_ahead_unusable", reason=type(error).__name__)
+            english_ahead.forget(made_ahead)
+    return _loaded()
+
+
+def _of_files(directory: Path) -> Synthesiser:
+    reader = english_ahead.reader(directory)
+    synthesiser = _loaded(model=str(english_ahead.model_file(directory)), g2p=reader)
+    synthesiser.phonemize("Reading is ready, 2 of 3.")
+    return synthesiser
+
+
+def _loaded(**given: object) -> Synthesiser:
+    import hibari
+
+    synthesiser: Synthesiser = hibari.Hibari(voice="heart", threads=1, **given)
     return synthesiser
 
 

@@ -29,6 +29,7 @@ class OnnxModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_mem_pattern = False  # a plan is kept for every length of sentence
+        options.enable_cpu_mem_arena = False  # it would keep what the longest sentence took
         options.log_severity_level = 4  # fatal only: errors are ours to tell
         self._path = path
         try:

@@ -1,9 +1,10 @@
 """The process that speaks: all voices of the installation, each loaded when it is first asked for.
 
-    python -m onhook.speech.synthesis.program VOICES_DIRECTORY
+    python -m onhook.speech.synthesis.program VOICES MADE_AHEAD
 
-The directory is that of Piper voices, or empty. `messages` says what is said, over the socket that is its
-standard input. It ends when the socket does. Engines that are processes of their own are its children.
+VOICES is the directory of Piper voices, MADE_AHEAD that of `engines.english_ahead`; both may be empty.
+`messages` says what is said, over the socket that is its standard input. It ends when the socket does.
+Engines that are processes of their own are its children.
 """
 
 import os
@@ -28,7 +29,8 @@ def main() -> None:
     from onhook.speech.synthesis.speaking import speak
 
     _import()
-    speak(own, Path(sys.argv[1]) if sys.argv[1] else None)
+    voices, made_ahead = (Path(argument) if argument else None for argument in sys.argv[1:])
+    speak(own, voices, made_ahead)
     os._exit(0)  # threads that still speak to nobody are no reason to stay
 
 

@@ -1,6 +1,8 @@
 """What the process that speaks does with what it is told; see `program`."""
 
+import ctypes
 import json
+import logging
 import os
 import threading
 import time
@@ -36,20 +38,24 @@ log = structlog.get_logger()
 THREADS: Final = 2
 """Steps at a time: a long one does not hold up a short one, and a machine has other things to do."""
 
+MOST_STEPS: Final = 64
+"""Steps that wait for a thread, or have one."""
+
 STUCK_S: Final = 180.0
 """A step that makes no sound for so long is not going to; the slowest engine may need 100 s."""
 
 _ALIVE_S: Final = 1.0
 
 
-def speak(own: socket, voices: Path | None) -> None:
-    """Do what is asked until the socket ends; `voices` is the directory of Piper voices."""
+def speak(own: socket, voices: Path | None, made_ahead: Path | None) -> None:
+    """Do what is asked until the socket ends; the directories are those of `installed_voices`."""
     answers = Answers(own)
     structlog.configure(
         processors=[structlog.processors.add_log_level, answers.log],
         logger_factory=structlog.ReturnLoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
-    with installed_voices(voices) as catalogue:
+    with installed_voices(voices, made_ahead=made_ahead) as catalogue:
         Speaking(catalogue, answers).serve(own)
 
 
@@ -98,6 +104,8 @@ class Speaking:
         self._answers = answers
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="speech")
         self._texts: dict[int, _Text] = {}
+        self._places = threading.Semaphore(MOST_STEPS)
+        self._resting = True
 
     def serve(self, own: socket) -> None:
         """Do what is asked until the socket ends."""
@@ -107,11 +115,12 @@ class Speaking:
         stream = own.makefile("rb", buffering=0)
         looked_at = time.monotonic()
         while True:
-            told = waiting.poll(_ALIVE_S * 1000 if self._busy() else None)
+            told = waiting.poll(None if self._resting else _ALIVE_S * 1000)
             if time.monotonic() - looked_at >= _ALIVE_S:
                 looked_at = time.monotonic()
                 self._look()
             if not told:
+                self._rest()
                 continue
             head = _exactly(stream, LENGTH_BYTES)
             if not head:
@@ -121,8 +130,16 @@ class Speaking:
     def _busy(self) -> bool:
         return any(text.at_work for text in list(self._texts.values()))
 
+    def _rest(self) -> None:
+        """Once nothing was asked for a while, give back what models needed for a moment."""
+        if not self._busy():
+            ctypes.CDLL(None).malloc_trim(0)
+            self._resting = True
+
     def _look(self) -> None:
         """Tell that the work goes on, unless it does not."""
+        if not self._busy():
+            return
         stuck_since = time.monotonic() - STUCK_S
         for text in list(self._texts.values()):
             if text.at_work and text.progress_at < stuck_since:
@@ -131,6 +148,7 @@ class Speaking:
         self._answers.say(Answer(Kind.ALIVE))
 
     def _take(self, message: Step | Abandon) -> None:
+        self._resting = False
         if isinstance(message, Abandon):
             text = self._texts.pop(message.utterance, None)
             if text is not None:
@@ -146,6 +164,7 @@ class Speaking:
                 self._answers.say(Answer(Kind.CANNOT, message.number))
                 return
             text = self._texts[message.utterance] = _text(voice, message.text)
+        self._places.acquire()  # nobody asks for so many but who does not take the answers
         text.progress_at, text.at_work = time.monotonic(), True
         self._pool.submit(self._step, text, message)
 
@@ -161,6 +180,7 @@ class Speaking:
             answer = _failed(Kind.UNAVAILABLE, step, f"An engine failed ({type(error).__name__}).")
         finally:
             text.at_work = False
+            self._places.release()
         if step.whole or answer.kind not in (Kind.PIECE, Kind.LAST):
             self._texts.pop(step.utterance, None)
         self._answers.say(answer)

@@ -5,6 +5,7 @@ nobody has spoken for a while. A process without models, whose imports are done,
 first text waits for nothing but its model.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from typing import Final
 
 import structlog
 
-from onhook.processes.workers import Spawner, Starter
+from onhook.processes.workers import Spawner, Starter, Worker
+from onhook.speech.engines import english_ahead
 from onhook.speech.errors import CannotConvertText, EngineUnavailable, WorkerFailed, WorkerLate
 from onhook.speech.narrowband import Pcm
 from onhook.speech.synthesis.conversation import Conversation
@@ -23,6 +25,7 @@ from onhook.speech.voices import Voice
 log = structlog.get_logger()
 
 PROGRAM: Final = "models"
+AHEAD: Final = "ahead"
 
 START_S: Final = 30.0
 """How long a process may take to be ready."""
@@ -30,6 +33,7 @@ START_S: Final = 30.0
 IDLE_S: Final = 600.0
 """How long a process stays that nobody asks for anything."""
 
+_AHEAD_S: Final = 300.0
 _SOUND_S: Final = 10.0  # a process that lived so long was not broken from the start
 _LONGEST_PAUSE_S: Final = 60.0
 
@@ -37,18 +41,22 @@ _LONGEST_PAUSE_S: Final = 60.0
 class Synthesiser:
     """The processes. Methods block, and may be called from several threads at once; `close` it.
 
-    `voices` is the directory of Piper voices; with an `idle_s` of 0 a process stays for good.
+    `voices` is the directory of Piper voices, `made_ahead` that of `engines.english_ahead`; with an
+    `idle_s` of 0 a process stays for good.
     """
 
     def __init__(
         self,
         voices: Path | None = None,
         *,
+        made_ahead: Path | None = None,
         starter: Starter | None = None,
         idle_s: float = IDLE_S,
         start_s: float = START_S,
     ) -> None:
-        self._arguments = ("" if voices is None else str(voices.absolute()),)
+        self._arguments = (_argument(voices), _argument(made_ahead))
+        self._made_ahead = made_ahead
+        self._making: Worker | None = None
         self._starter = starter or Spawner()
         self._idle_s = idle_s
         self._start_s = start_s
@@ -66,10 +74,15 @@ class Synthesiser:
         return SpokenApart(self, VoiceName.of(voice), text)
 
     def warm(self) -> None:
-        """Have a process stand by, from now on whenever none speaks. Raises `EngineUnavailable`."""
+        """Have a process stand by, from now on whenever none speaks. Raises `EngineUnavailable`.
+
+        Then have made what lets it load English sooner, if it was not made yet.
+        """
         self._stands_by = True
         with self._lock:
             self._stand_by()
+        if self._made_ahead is not None and not english_ahead.is_there(self._made_ahead):
+            self._make_ahead(self._made_ahead)
 
     def close(self) -> None:
         """End the processes; nothing can be spoken afterwards."""
@@ -81,6 +94,8 @@ class Synthesiser:
             self._speaking = self._standing_by = None
             if self._timer is not None:
                 self._timer.cancel()
+            if self._making is not None:
+                self._making.kill()
 
     def process(self) -> Conversation:
         """The process that speaks; one that stood by, or a new one, if there is none.
@@ -97,6 +112,23 @@ class Synthesiser:
             if self._timer is None and self._idle_s:
                 self._look_again(self._idle_s)
             return self._speaking
+
+    def _make_ahead(self, directory: Path) -> None:
+        """Has somebody else do it: it needs 130 MB for a moment."""
+        with self._lock:
+            if self._closed.is_set():
+                return
+            try:
+                making = self._making = self._starter.start(AHEAD, _argument(directory))
+            except OSError as error:
+                log.warning("english_not_made_ahead", reason=str(error))
+                return
+        with contextlib.closing(making):
+            making.socket.settimeout(_AHEAD_S)
+            with contextlib.suppress(OSError):
+                making.socket.recv(1)  # it says nothing, and ends
+        if not self._closed.is_set() and not english_ahead.is_there(directory):
+            log.warning("english_not_made_ahead", reason="it failed")
 
     # With the lock held
 
@@ -221,6 +253,10 @@ class SpokenApart:
         return self._process.ask(
             self._number, self._voice, self._text, whole=whole, checkpoint=checkpoint
         )
+
+
+def _argument(path: Path | None) -> str:
+    return "" if path is None else str(path.absolute())
 
 
 def _given_up(error: WorkerFailed) -> CannotConvertText:
