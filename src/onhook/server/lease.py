@@ -124,4 +124,4 @@ def _place(data: Path) -> str:
 
 
 def _holder() -> str:
-    return f"{socket.gethostname()}, process {os.getpid()}"
+    return f"{socket.gethostname()}, process {os.getppid()}"

@@ -80,7 +80,8 @@ class Supervisor:
             for key, _ in self._selector.select(self._wait_s()):
                 key.data()
             self._do_what_is_due()
-        log("ended", status=self._exit_status)
+        if self._announced:
+            log("ended", status=self._exit_status)
         return self._exit_status
 
     @property
@@ -100,7 +101,8 @@ class Supervisor:
         self._children[name] = child
         self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
         self._wait_for(child.pidfd, lambda: self._bury(child))
-        log("process_started", process=name, pid=child.pid)
+        if generation > 1:
+            log("process_started", process=name, pid=child.pid)
         if name == SWITCH:
             for link in list(self._offers):
                 self._hand_over(link)
@@ -174,7 +176,7 @@ class Supervisor:
         """One link of a kind is held: a newer one of the same process takes its place."""
         self._drop_offer(child.role.name)
         self._offers[child.role.name] = descriptors
-        if SWITCH in self._children:
+        if SWITCH in self._children and not self._ending:
             self._hand_over(child.role.name)
 
     def _hand_over(self, link: str) -> None:
