@@ -13,11 +13,23 @@ import structlog
 from onhook.phone import SipCause
 from onhook.phone.addresses import TlsAddress
 from onhook.phone.inbound.sources import InboundSources, TrunkSource
+from onhook.phone.registration.registrar import Answer, TrunkRegistration
 from onhook.phone.tcp import MAX_ACCEPTED, MAX_HANDSHAKES
 from onhook.phone.tls.contexts import ServerCertificate, TlsFilesUnusable
 from onhook.phone.trunk import Trunk
 from phone.authority import Authority
-from phone.peer import PATIENCE_S, SDP, Callee, Dialler, Line, TcpPeer, leave_ringing, line
+from phone.peer import (
+    PATIENCE_S,
+    SDP,
+    Callee,
+    Caller,
+    Dialler,
+    Line,
+    TcpPeer,
+    leave_ringing,
+    line,
+    place,
+)
 
 TLS = "udp:127.0.0.1:0,tls:127.0.0.1:0"
 
@@ -77,7 +89,90 @@ async def refused(on: Line, trunk: TcpPeer, authority: Authority, **more: str) -
     return str(why[0])
 
 
+def ours(peer: TcpPeer) -> str:
+    """Our end of the connection, as the peer sees it: where a server that reuses connections finds it."""
+    host, port = peer.connections[-1].transport.get_extra_info("peername")[:2]
+    return f"{host}:{port}"
+
+
 # Trunks.
+
+
+@pytest.mark.parametrize("transport", ["tls", "tcp"])
+async def test_where_nobody_listens_a_peer_asks_over_our_connection(
+    authority: Authority, transport: str
+) -> None:
+    """Our Contact is our end of it; no port at which a connection would be refused."""
+    async with line(listeners="udp:127.0.0.1:0") as on:
+        trunk = TcpPeer(on.peer.server)
+        await trunk.listen(
+            tls=authority.issue("127.0.0.1").context() if transport == "tls" else None
+        )
+        dialler = on.dial(
+            host=trunk.address[0], port=trunk.address[1], transport=transport,
+            ca_file=authority.file if transport == "tls" else "",
+        )  # fmt: skip
+        callee = Callee(trunk, await trunk.request("INVITE"))
+        assert callee.invite["Contact"] == f"<sip:{ours(trunk)};transport={transport}>"
+        callee.contact = callee.contact.replace(">", f";transport={transport}>")
+        await callee.answer(headers=("Session-Expires: 90;refresher=uac", "Allow: UPDATE"))
+        await dialler.until("answered")
+        refreshes = ("Supported: timer", "Session-Expires: 90;refresher=uas")
+        callee.within("INVITE", body=SDP.replace("sendrecv", "sendonly"), headers=refreshes)
+        held = await trunk.status(200)
+        assert held["Contact"] == callee.invite["Contact"]
+        callee.within("ACK", cseq=callee.cseq)
+        assert await dialler.until("media_moved")
+        before = trunk.connections[0]
+        before.transport.abort()
+        await trunk.gone()
+        on.clock.advance(45)
+        update = await trunk.request("UPDATE")  # over a new one, which it tells
+        assert update["Contact"] == f"<sip:{ours(trunk)};transport={transport}>"
+        trunk.answer(update, headers=("Session-Expires: 90;refresher=uac",))
+        callee.within("BYE")
+        await trunk.status(200)
+        await dialler.until("hung_up")
+        assert len(trunk.connections) == 1
+        await trunk.close()
+
+
+async def test_a_registrar_calls_over_the_connection_that_registered(authority: Authority) -> None:
+    async with line(listeners="udp:127.0.0.1:0") as on:
+        carrier = TcpPeer(on.peer.server)
+        await carrier.listen(tls=authority.issue("127.0.0.1").context())
+        trunk = Trunk(
+            *carrier.address, "tls", username="shop", register=True, ca_file=authority.file
+        )
+        registration = TrunkRegistration(
+            trunk, "o1", on.endpoint, Registered(),
+            clock=on.clock, now=lambda: on.clock.now_s, chance=lambda: 1.0,
+        )  # fmt: skip
+        registration.start()
+        register = await carrier.request("REGISTER")
+        contact = register["Contact"].partition(">")[0] + ">"
+        assert contact == f"<sip:o1@{ours(carrier)};transport=tls>"
+        carrier.answer(register, headers=(f"Contact: {contact};expires=600",))
+        caller = Caller(carrier, contact=f"<sip:{place(carrier.address)};transport=tls>")
+        final = await caller.answered(uri=contact[1:-1])
+        assert final["Contact"] == f"<sip:{ours(carrier)};transport=tls>"
+        caller.ack()
+        await on.owner.until("acknowledged")
+        caller.within("BYE")
+        await carrier.status(200)
+        registration.abandon()
+        await carrier.close()
+
+
+class Registered:
+    def registered(self, answer: Answer) -> None:
+        """As it should be."""
+
+    def not_registered(self, answer: Answer) -> None:
+        raise AssertionError(answer)
+
+    def gone(self) -> None:
+        """It is over."""
 
 
 async def test_a_call_over_tls(authority: Authority) -> None:
@@ -86,7 +181,7 @@ async def test_a_call_over_tls(authority: Authority) -> None:
         callee = Callee(trunk, await trunk.request("INVITE"))
         assert callee.invite.start.endswith(";transport=tls SIP/2.0")
         assert callee.invite["Via"].startswith("SIP/2.0/TLS 127.0.0.1:5061;branch=")
-        assert callee.invite["Contact"] == "<sip:127.0.0.1:5061;transport=tls>"
+        assert callee.invite["Contact"] == f"<sip:{ours(trunk)};transport=tls>"
         assert isinstance(dialler.call.destination, TlsAddress)
         callee.contact = callee.contact.replace(">", ";transport=tls>")
         await callee.answer()

@@ -88,7 +88,7 @@ async def _asked(endpoint: SipEndpoint, trunk: Trunk, patience_s: float) -> Outc
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[Outcome] = loop.create_future()
     client = TrunkClient(trunk, endpoint, loop, loop.time, patience_s=patience_s)
-    client.ask(options(trunk, endpoint.sent_by), outcome.set_result)
+    client.ask(options(trunk, endpoint.reached_at), outcome.set_result)
     return await outcome
 
 

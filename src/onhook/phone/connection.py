@@ -106,6 +106,8 @@ class Connection(asyncio.Protocol):
         self._silence: TimerHandle | None = None
         self._local = local
         self._certificate = certificate
+        self.local_port = 0
+        """Of one that we make, if that is known before it is there."""
         self.accepted = peer is None
         self.stranger = False
         self.proven = False

@@ -43,7 +43,7 @@ class Signalling(Protocol):
 
     @property
     def t1_s(self) -> float:
-        """T1 (RFC 3261 17.1.1.1)."""
+        """T1, in which a message that is on its way arrives (RFC 3261 17.1.1.1)."""
 
     def contact_for(self, peer: Address) -> str:
         """Our Contact value as `peer` can reach it."""
@@ -59,9 +59,6 @@ class Signalling(Protocol):
 
     def later(self, delay_s: float, callback: Callable[[], None]) -> TimerHandle:
         """Call back after so many seconds."""
-
-    def soon(self, callback: Callable[[], None]) -> None:
-        """Call back after T1, in which a message that is on its way arrives (RFC 3261 17.1.1.1)."""
 
     def forget(self, call: "DialogClient") -> None:
         """The call is over: nothing in its dialog is for it any more."""

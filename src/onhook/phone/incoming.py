@@ -231,7 +231,7 @@ class IncomingCall(Leg):
             super()._acknowledged(media, unusable)
         elif unusable:
             # Whoever wants no call after all says so by a BYE right behind its ACK; that one counts.
-            self._signalling.soon(self._no_ack)
+            self._signalling.later(self._signalling.t1_s, self._no_ack)
         elif self._happens(CallEvent.ACK):
             if self.state is CallState.CLOSING:
                 self._bye()

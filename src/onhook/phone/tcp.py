@@ -13,8 +13,10 @@ one it came from was of that connection only.
 
 import asyncio
 import os
+import socket
 import ssl
 from collections.abc import Callable, MutableMapping
+from ipaddress import ip_address
 from typing import Any
 
 import structlog
@@ -125,6 +127,13 @@ class TcpTransport:
         """Whether there is a connection with this peer, or one is being made."""
         return flow_of(address) in self._connections
 
+    def local_port(self, address: TcpAddress) -> int:
+        """Our port of the connection with a peer, which is made if there is none; 0 if that is not known."""
+        connection = self._connections.get(flow_of(address))
+        if connection is None and self._open:
+            connection = self._connect(address)
+        return connection.local_port if connection is not None else 0
+
     def send(self, data: bytes, address: TcpAddress) -> None:
         """Send to a peer, over a new connection if there is none."""
         connection = self._connections.get(flow_of(address))
@@ -220,9 +229,12 @@ class TcpTransport:
 
     def _connect(self, address: TcpAddress) -> Connection:
         connection = Connection(self, address)
+        sock = _bound(address.host)
+        if sock is not None:
+            connection.local_port = sock.getsockname()[1]
         self._connections[flow_of(address)] = connection
         self._failures.pop(flow_of(address), None)
-        task = asyncio.get_running_loop().create_task(self._make(connection))
+        task = asyncio.get_running_loop().create_task(self._make(connection, sock))
         connection.connecting = task
         connection.wait(CONNECT_S, lambda: self._too_late(connection))
         return connection
@@ -235,25 +247,51 @@ class TcpTransport:
         )
         self.drop(connection)
 
-    async def _make(self, connection: Connection) -> None:
+    async def _make(self, connection: Connection, sock: socket.socket | None) -> None:
         loop = asyncio.get_running_loop()
         peer = connection.peer
         host, port = peer.host, _listens_at(peer) if peer.local else peer.port
         try:
             if isinstance(peer, TlsAddress):
                 self.client_context(peer)  # before anybody is troubled
-            await loop.create_connection(lambda: connection, host, port)
+            if sock is None:
+                await loop.create_connection(lambda: connection, host, port)
+            else:
+                await loop.sock_connect(sock, (host, port))
+                await loop.create_connection(lambda: connection, sock=sock)
+                sock = None
         except (OSError, TlsFilesUnusable) as error:
             reason = str(error) if isinstance(error, TlsFilesUnusable) else _reason(error)
             self._fails(peer, f"no connection: {reason}")
             log.info("sip_not_connected", peer=host, port=port, error=reason)
             connection.connecting = None
             self.lost(connection)
+        finally:
+            if sock is not None:
+                sock.close()
         connection.connecting = None
 
     def _fails(self, peer: TcpAddress, why: str) -> None:
         _forget_beyond(self._failures, MAX_KNOWN - 1)
         self._failures[flow_of(peer)] = why
+
+
+def _bound(host: str) -> socket.socket | None:
+    """A socket to connect from, which has its port already; None for a name, or if the system has none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        if family == socket.AF_INET:
+            ip_address(host)
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        return None
+    try:
+        sock.setblocking(False)
+        sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 0))
+    except OSError:
+        sock.close()
+        return None
+    return sock
 
 
 def _listens_at(peer: TcpAddress) -> int:

@@ -166,12 +166,24 @@ class MessagePath(ABC):
 
     def contact_for(self, peer: Address) -> str:
         """Our Contact value for this peer."""
-        return f"<sip:{self.sent_by(peer)}{transport_parameter(peer)}>"
+        return f"<sip:{self.reached_at(peer)}{transport_parameter(peer)}>"
+
+    def reached_at(self, peer: Address) -> str:
+        """Our host and port in a Contact for this peer: where we listen; or where nobody listens to its
+        transport, our end of the connection with it, by which a peer finds that again. The connection is
+        made, if there is none."""
+        place, transport = self.sent_by(peer), transport_of(peer)
+        if not isinstance(peer, TcpAddress) or self._sockets.listener_for(
+            peer[0], transport, local_of(peer)
+        ):
+            return place
+        port = self._tcp.local_port(peer)
+        return f"{place.rpartition(':')[0]}:{port}" if port else place
 
     def sent_by(self, peer: Address) -> str:
         """Our host and port as this peer can reach them; the trunk's name need not be known yet.
 
-        This is what Via and Contact say; SDP names the same host.
+        This is what Via says; SDP names the same host.
         """
         transport, local = transport_of(peer), local_of(peer)
         listener = self._sockets.listener_for(peer[0], transport, local)
@@ -193,10 +205,6 @@ class MessagePath(ABC):
     def later(self, delay_s: float, callback: Callable[[], None]) -> TimerHandle:
         """Call back after so many seconds."""
         return self._running_clock.call_later(delay_s, callback)
-
-    def soon(self, callback: Callable[[], None]) -> None:
-        """Call back after T1, the time in which a message that is on its way arrives."""
-        self._running_clock.call_later(self._timers.t1_s, callback)
 
     def no_connection_because(self, peer: Address) -> str:
         """Why a peer could not be reached, in words for an operator."""

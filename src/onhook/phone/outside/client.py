@@ -59,8 +59,8 @@ class OutsideSignalling(Protocol):
     def no_connection_because(self, peer: Address) -> str:
         """Why a peer could not be reached over a connection, in words for an operator."""
 
-    def sent_by(self, peer: Address) -> str:
-        """Our host and port as this peer can reach them."""
+    def reached_at(self, peer: Address) -> str:
+        """Our host and port in a Contact for this peer."""
 
 
 @dataclass(frozen=True, slots=True)

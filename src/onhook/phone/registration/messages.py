@@ -8,19 +8,19 @@ from onhook.phone.outside.request import OutsideRequest
 from onhook.phone.reply import ALLOW, HeaderLines
 from onhook.phone.trunk import Trunk
 
-SentBy = Callable[[Address], str]
+ReachedAt = Callable[[Address], str]
 
 
-def contact_uri(user: str, sent_by: str, address: Address) -> str:
+def contact_uri(user: str, reached_at: str, address: Address) -> str:
     """Our Contact where an address is reached: calls to this user part come by the trunk."""
-    return f"sip:{user}@{sent_by}{transport_parameter(address)}"
+    return f"sip:{user}@{reached_at}{transport_parameter(address)}"
 
 
-def register(trunk: Trunk, user: str, sent_by: SentBy, expires_s: int) -> OutsideRequest:
+def register(trunk: Trunk, user: str, reached_at: ReachedAt, expires_s: int) -> OutsideRequest:
     """Ask for our Contact to be kept for some seconds, or with 0 to be forgotten."""
 
     def headers(address: Address) -> HeaderLines:
-        contact = contact_uri(user, sent_by(address), address)
+        contact = contact_uri(user, reached_at(address), address)
         return (
             ("Contact", f"<{contact}>;expires={expires_s}"),
             ("Expires", str(expires_s)),
@@ -37,12 +37,12 @@ def forget(trunk: Trunk, contacts: Sequence[str]) -> OutsideRequest:
     return _of_the_user(trunk, lambda address: lines)
 
 
-def options(trunk: Trunk, sent_by: SentBy) -> OutsideRequest:
+def options(trunk: Trunk, reached_at: ReachedAt) -> OutsideRequest:
     """Ask whether the trunk is there."""
     us = f"<sip:{trunk.from_user or trunk.username or 'ping'}@{trunk.from_domain or _host(trunk.host)}>"
 
     def headers(address: Address) -> HeaderLines:
-        contact = f"<sip:{sent_by(address)}{transport_parameter(address)}>"
+        contact = f"<sip:{reached_at(address)}{transport_parameter(address)}>"
         return (("Contact", contact), ("Accept", "application/sdp"))
 
     uri = f"sip:{_host(trunk.host)}{_port(trunk)}"

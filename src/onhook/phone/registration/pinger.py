@@ -33,7 +33,7 @@ class TrunkPinger:
 
     def start(self) -> None:
         """Ask now, and from now on."""
-        request = options(self.trunk, self._signalling.sent_by)
+        request = options(self.trunk, self._signalling.reached_at)
         self._client.ask(request, self._answered)
 
     def stop(self) -> None:

@@ -152,7 +152,7 @@ class TrunkRegistration:
                 self._listener.gone()
 
     def _ask(self, expires_s: int) -> None:
-        request = register(self.trunk, self.user, self._signalling.sent_by, expires_s)
+        request = register(self.trunk, self.user, self._signalling.reached_at, expires_s)
         self._client.ask(request, lambda outcome: self._answered(outcome, expires_s))
 
     def _answered(self, outcome: Outcome, asked_s: int) -> None:
@@ -180,7 +180,7 @@ class TrunkRegistration:
 
     def _forget_others(self, response: Response, address: Address) -> None:
         """Take back what an earlier process left; each of them once, for a registrar may refuse."""
-        here = contact_uri(self.user, self._signalling.sent_by(address), address)
+        here = contact_uri(self.user, self._signalling.reached_at(address), address)
         found = [
             uri for uri in left_behind(response, self.user, here) if uri not in self._forgotten
         ]
