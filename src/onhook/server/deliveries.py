@@ -64,7 +64,7 @@ async def _serve(member: Membership, client: WebClient, schedule: RetrySchedule)
                 member.ready()
                 ready = True
             await office.ended()
-            log.warning("switch_lost")
+            log.info("switch_lost")
             pause_s = (
                 _SHORTEST_S if now_s() - began_s > _LASTING_S else min(2 * pause_s, _LONGEST_S)
             )
