@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Self
+from typing import Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onhook.cli import accounts, trunks
+from onhook.cli.trunk_options import FurtherOptions
 from onhook.testing.api_client import ApiClient
 from onhook.testing.incoming_call import IncomingPhoneCall
 from onhook.testing.phone import Phone
@@ -204,11 +205,13 @@ class Callee:
 
 
 def lay_trunk(
-    server: Onhook, prefix: str = "+6591", *, host: str = "127.0.0.1", **options: str
+    server: Onhook, *, host: str = "127.0.0.1", **options: Unpack[FurtherOptions]
 ) -> TrunkLine:
     """A trunk to a port of loopback that nobody listens on yet; known to the server on return."""
     port = free_port()
-    given = trunks.Given(f"t{port}", f"{host}:{port}", prefix=prefix, **options)
+    prefix = options.get("prefix") or "+6591"
+    options["prefix"] = prefix
+    given = trunks.Given(f"t{port}", f"{host}:{port}", **options)
     asyncio.run(trunks.add(server.data, given, server.settings.get("database_url", "")))
     time.sleep(TRUNKS_BELIEVED_S)
     return TrunkLine(port, prefix)

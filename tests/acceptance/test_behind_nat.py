@@ -91,10 +91,10 @@ async def calling(customer: Customer, msg: str, pause_s: float = 0.0) -> None:
     assert call.complaints == []
 
 
-async def lay_trunk(running: Onhook, customer: Customer, **options: str) -> None:
+async def lay_trunk(running: Onhook, customer: Customer, ping: str | None = None) -> None:
     """A trunk to the phone outside, known to the server on return."""
     host, port = customer.phone.address
-    given = trunks.Given("outside", f"{host}:{port}", prefix="+6591", **options)
+    given = trunks.Given("outside", f"{host}:{port}", prefix="+6591", ping=ping)
     await trunks.add(running.data, given)
     await asyncio.sleep(TRUNKS_BELIEVED_S)
 

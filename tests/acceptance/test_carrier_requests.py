@@ -27,7 +27,8 @@ class Wanted:
     called: str
     caller: str
     preferred: str = ""
-    options: tuple[tuple[str, str], ...] = ()
+    transport: str | None = None
+    srtp: str | None = None
 
 
 CARRIERS = {
@@ -56,7 +57,8 @@ CARRIERS = {
         called="sip:+493041111111@tel.t-online.de",
         caller="<sip:+49211123456789@tel.t-online.de>",
         preferred="<sip:+49211123456789@tel.t-online.de>",
-        options=(("transport", "udp"), ("srtp", "off")),
+        transport="udp",
+        srtp="off",
     ),
 }  # fmt: skip
 
@@ -92,7 +94,7 @@ async def test_what_registrars_are_sent(
             given = trunks.Given(
                 wanted.like, like=wanted.like, username=wanted.username, prefix=prefix,
                 outbound_proxy=f"127.0.0.1:{theirs[prefix].port}", caller_id=CALLER,
-                **{"password": wanted.password} if wanted.password else {}, **dict(wanted.options),
+                password=wanted.password or None, transport=wanted.transport, srtp=wanted.srtp,
             )  # fmt: skip
             await trunks.add(server.data, given)
         await asyncio.sleep(TRUNKS_BELIEVED_S)

@@ -180,7 +180,7 @@ async def test_the_ack_never_comes(customer: Customer, files: FileServer) -> Non
 @pytest.fixture(scope="session")
 def sipp_line(server: Onhook) -> TrunkLine:
     """A trunk that leads to SIPp, with the credentials that its scenarios ask for."""
-    return lay_trunk(server, PREFIX, username="onhook", password="s3cret")
+    return lay_trunk(server, prefix=PREFIX, username="onhook", password="s3cret")
 
 
 UNREACHED = {"uas_busy": "busy", "uas_302": "failed", "uas_late_200_after_cancel": "unanswered"}

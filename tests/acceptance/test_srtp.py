@@ -28,7 +28,7 @@ FAR = "127.0.0.2"
 @pytest.fixture
 async def callee(server: Onhook) -> AsyncIterator[Callee]:
     """Somebody behind a trunk that takes encrypted calls only."""
-    line = await asyncio.to_thread(lay_trunk, server, "+6592", host=FAR, srtp="require")
+    line = await asyncio.to_thread(lay_trunk, server, prefix="+6592", host=FAR, srtp="require")
     async with Phone(host=FAR, port=line.port, srtp="prefer") as one:
         yield Callee(one, line)
 
@@ -143,7 +143,9 @@ async def test_a_call_of_ours_is_encrypted(customer: Customer, callee: Callee) -
 async def test_whoever_is_called_may_do_without_where_it_is_only_preferred(
     customer: Customer,
 ) -> None:
-    line = await asyncio.to_thread(lay_trunk, customer.server, "+6593", host=FAR, srtp="prefer")
+    line = await asyncio.to_thread(
+        lay_trunk, customer.server, prefix="+6593", host=FAR, srtp="prefer"
+    )
     async with Phone(host=FAR, port=line.port) as phone:
         callee = Callee(phone, line)
         number, url = callee.another(), customer.receiver.url("/dial")

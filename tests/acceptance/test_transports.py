@@ -57,9 +57,11 @@ async def test_calls_over_tls_and_ipv6(
     tls = PhoneTls(theirs.certificate, theirs.key, authority.file)
     ipv6 = ":" in host
     shown = f"[{host}]" if ipv6 else host
-    trunk = {"ca_file": authority.file} if transport == "tls" else {}
+    ca_file = authority.file if transport == "tls" else None
     async with serving(ours) as server:
-        line = await asyncio.to_thread(lay_trunk, server, host=shown, transport=transport, **trunk)
+        line = await asyncio.to_thread(
+            lay_trunk, server, host=shown, transport=transport, ca_file=ca_file
+        )
         listener = server.sip_over(transport, ipv6=ipv6)
         phone = Phone(host=host, port=line.port, transport=transport, tls=tls)  # type: ignore[arg-type]
         async with phone:

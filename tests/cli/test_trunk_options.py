@@ -3,8 +3,9 @@
 import asyncio
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from typer.testing import CliRunner
@@ -13,7 +14,7 @@ from cli.conftest import Run
 from cli.test_trunk_commands import stored
 from onhook.calls.trunks import trunk_of
 from onhook.cli.main import app
-from onhook.cli.trunk_options import OPTIONS
+from onhook.cli.trunk_options import OPTIONS, TrunkOptions
 from onhook.cli.trunk_presets import all_presets
 from onhook.store import Keyring
 
@@ -103,6 +104,17 @@ def test_everything_that_a_trunk_can_be_told(run: Run, tmp_path: Path) -> None:
     assert trunk.headers == (("X-Account", "7"), ("X-Branch", "a, b"))
     assert trunk.next_hop == ("edge.example.com", None, "tcp")
     assert "correct horse" not in run("trunk", "show", "carrier")
+
+
+def test_every_option_can_be_given_by_its_name() -> None:
+    kinds: dict[str, object] = {
+        "flag": bool | None,
+        "number": str | int | None,
+        "words": str | Sequence[str] | None,
+        "lines": str | Sequence[str] | None,
+    }
+    of = {name: kinds.get(option.kind, str | None) for name, option in OPTIONS.items()}
+    assert get_type_hints(TrunkOptions) == of
 
 
 def test_what_was_left_at_its_default_is_marked(run: Run) -> None:

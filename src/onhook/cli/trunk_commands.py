@@ -5,12 +5,12 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Unpack
 
 import typer
 
 from onhook.cli.running import Data, Json, run, settings_of
-from onhook.cli.trunk_options import OPTIONS, TrunkOption
+from onhook.cli.trunk_options import OPTIONS, TrunkOption, TrunkOptions
 
 commands = typer.Typer(
     help="The ways out and in: where calls go, and whose calls come.", no_args_is_help=True
@@ -55,13 +55,17 @@ def _warn(sentence: str) -> None:
 @commands.command("add")
 @_with_options
 def add(
-    name: Name, like: Like = "", data: Data = None, as_json: Json = False, **options: object
+    name: Name,
+    like: Like = "",
+    data: Data = None,
+    as_json: Json = False,
+    **options: Unpack[TrunkOptions],
 ) -> None:
     """Add a trunk. The longest prefix of a number decides; of one prefix the first added is tried first."""
     from onhook.cli import trunks  # the store costs half a second to import
     from onhook.cli.trunk_shown import shown
 
-    given = trunks.Given(name, like=like, **options)  # type: ignore[arg-type]
+    given = trunks.Given(name, like=like, **options)
     record = run(trunks.add(settings_of(data=data).data, given))
     _warn(trunks.warning(record))
     made = shown(record)
@@ -74,12 +78,14 @@ def add(
 
 @commands.command("set")
 @_with_options
-def change(name: Name, data: Data = None, as_json: Json = False, **options: object) -> None:
+def change(
+    name: Name, data: Data = None, as_json: Json = False, **options: Unpack[TrunkOptions]
+) -> None:
     """Change options of a trunk; those that are not given stay as they are. "" takes one back."""
     from onhook.cli import trunks
     from onhook.cli.trunk_shown import shown
 
-    given = trunks.Given(name, **options)  # type: ignore[arg-type]
+    given = trunks.Given(name, **options)
     record = run(trunks.change(settings_of(data=data).data, given))
     _warn(trunks.warning(record))
     changed = ", ".join(given.options)

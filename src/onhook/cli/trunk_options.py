@@ -4,8 +4,9 @@ An option has one name everywhere: ``from_user`` is ``--from-user`` of a command
 table and of ``--json``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 
 class OptionRefused(Exception):
@@ -115,6 +116,44 @@ _ALL = (
 
 OPTIONS: Mapping[str, TrunkOption] = {option.name: option for option in _ALL}
 """By name, in the order in which they are shown."""
+
+
+class FurtherOptions(TypedDict, total=False):
+    """What may be given of a trunk beside its proxy; None is not given. ``OPTIONS`` says what each is."""
+
+    transport: str | None
+    register: bool | None
+    username: str | None
+    password: str | None
+    auth_user: str | None
+    from_user: str | None
+    from_domain: str | None
+    outbound_proxy: str | None
+    srtp: str | None
+    number_format: str | None
+    called_from: str | None
+    caller_from: str | None
+    inbound: str | Sequence[str] | None
+    codecs: str | Sequence[str] | None
+    ptime: str | int | None
+    session_timer: str | int | None
+    privacy: str | None
+    header: str | Sequence[str] | None
+    ping: str | int | None
+    keepalive: str | int | None
+    ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
+    prefix: str | None
+    caller_id: str | None
+    rtp_latching: str | None
+
+
+class TrunkOptions(FurtherOptions, total=False):
+    """What may be given of a trunk."""
+
+    proxy: str | None
+
 
 _CODECS = {"ALAW": "PCMA", "G711A": "PCMA", "ULAW": "PCMU", "G711U": "PCMU"}
 """What others call them."""

@@ -6,14 +6,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from onhook import numbers
 from onhook.calls.trunks import trunk_of
 from onhook.cli.errors import CommandError
 from onhook.cli.opening import opened
 from onhook.cli.trunk_files import WrittenTrunk, read_trunks
-from onhook.cli.trunk_options import OPTIONS, OptionRefused, read
+from onhook.cli.trunk_options import OPTIONS, FurtherOptions, OptionRefused, read
 from onhook.cli.trunk_presets import preset
 from onhook.phone.trunks.checks import FieldRefused, plain_host_port
 from onhook.store import Keyring, KeyringError, Store, TrunkRecord
@@ -41,11 +41,15 @@ class Given:
     options: Mapping[str, object] = field(repr=False)
 
     def __init__(
-        self, name: str, proxy: str | None = None, *, like: str = "", **options: object
+        self,
+        name: str,
+        proxy: str | None = None,
+        *,
+        like: str = "",
+        **options: Unpack[FurtherOptions],
     ) -> None:
-        said = {
-            key: value for key, value in {"proxy": proxy, **options}.items() if value is not None
-        }
+        every: dict[str, object] = {"proxy": proxy, **options}
+        said = {key: value for key, value in every.items() if value is not None}
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "like", like)
         object.__setattr__(self, "options", said)
