@@ -1,6 +1,6 @@
 """What a process that delivers is handed over: read from the store, which may be away for a while."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,25 +12,24 @@ from store.samples import ACCOUNT, APPLICATION, call, notification
 
 
 async def test_all_that_is_undelivered_is_read_in_its_order_and_with_how_far_it_came(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(deliveries, "_TOGETHER", 4)
     store = await Store.open(tmp_path)
     await store.add_account(ACCOUNT)
     await store.add_application(APPLICATION)
     for session in ("S1", "S2", "S3"):
-        told = tuple(notification(session, number) for number in range(4))
+        told = tuple(notification(session, number) for number in range(100))
         await store.submit(Writes(calls=(call(session),), notifications=told))
     tried = AttemptRecord("msg_S2_1", 1, 7000, 30, 500, "")
     stands = NotificationOutcome("msg_S2_1", "pending", 1, 7000, 9000)
     await store.submit(Writes(attempts=(tried,), outcomes=(stands,)))
     parts = [list(part) async for part in deliveries.undelivered(store, "me")]
-    assert [len(part) for part in parts] == [4, 4, 4]
+    assert len(parts) > 1
     found = [one for part in parts for one in part]
     assert [(told.session, told.sequence) for told, _ in found] == [
-        (session, number) for session in ("S1", "S2", "S3") for number in range(4)
+        (session, number) for session in ("S1", "S2", "S3") for number in range(100)
     ]
-    progress = found[5][1]
+    progress = found[101][1]
     assert (progress.first_attempt_at, progress.next_at, progress.attempts) == (7.0, 9.0, 1)
     assert [part async for part in deliveries.undelivered(store, "another")] == []
     await store.close()
@@ -38,21 +37,20 @@ async def test_all_that_is_undelivered_is_read_in_its_order_and_with_how_far_it_
 
 async def test_a_store_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deliveries, "LOOK_S", 0.001)
-    monkeypatch.setattr(deliveries, "_TOGETHER", 1)
 
     class Away:
-        """Every second question fails."""
+        """Goes away in the middle, twice."""
 
         asked = 0
 
-        async def undelivered(
-            self, owner: str, *, after: tuple[str, int], limit: int
-        ) -> Sequence[StoredNotification]:
+        async def undelivered_parts(
+            self, owner: str
+        ) -> AsyncGenerator[Sequence[StoredNotification], None]:
             self.asked += 1
-            if self.asked % 2:
+            for number in range(self.asked):
+                yield [notification("S1", number)]
+            if self.asked < 3:
                 raise StoreError("The database refused a query.")
-            place = after[1] + 1
-            return [notification("S1", place)] if place < 2 else []
 
     found = [part async for part in deliveries.undelivered(Away(), "me")]  # type: ignore[arg-type]
-    assert [told.sequence for [(told, _)] in found] == [0, 1]
+    assert [told.sequence for part in found for told, _ in part] == [0, 1, 2]

@@ -23,9 +23,6 @@ log = structlog.get_logger()
 LOOK_S = 1.0
 """How often the store is asked for notifications that an operator wants sent once more."""
 
-_TOGETHER = 200
-"""So many notifications are read at a time: few enough to hold up nothing else."""
-
 
 class Attempts:
     """Keeps what the outbox tried (notify.OutboxStore); ``count`` hears of each outcome."""
@@ -76,19 +73,16 @@ async def undelivered(
 ) -> AsyncGenerator[Sequence[tuple[Notification, DeliveryProgress]], None]:
     """What a worker has not delivered, part by part, as notify.Undelivered; a database that is away is waited
     for."""
-    after = ("", -1)
+    read: set[str] = set()
     while True:
         try:
-            part = await store.undelivered(owner, after=after, limit=_TOGETHER)
+            async for part in store.undelivered_parts(owner):
+                yield [(one, progress_of(one)) for one in part if one.notification_id not in read]
+                read.update(one.notification_id for one in part)
+            return
         except (StoreError, SQLAlchemyError) as error:
             log.warning("undelivered_not_read", error=type(error).__name__)
             await asyncio.sleep(LOOK_S)
-            continue
-        if part:
-            yield [(stored, progress_of(stored)) for stored in part]
-        if len(part) < _TOGETHER:
-            return
-        after = (part[-1].session, part[-1].sequence)
 
 
 async def hand_over_replays(

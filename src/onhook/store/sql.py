@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Delete, Table, Update, insert, select, text, tuple_
+from sqlalchemy import Connection, Delete, RowMapping, Table, Update, insert, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -149,24 +149,31 @@ class Store:
         table = schema.calls
         return await self._one(CallRecord, select(table).where(table.c.session == session))
 
-    async def undelivered(
-        self, owner: str, *, after: tuple[str, int] = ("", -1), limit: int | None = None
-    ) -> Sequence[StoredNotification]:
+    async def undelivered(self, owner: str) -> Sequence[StoredNotification]:
         """Notifications of a worker's calls that are neither delivered nor given up.
 
-        Those of a session are in their order. ``limit`` is how many at the most, from the one that comes
-        behind ``after``, a session and a sequence.
+        Those of a session are in their order.
         """
+        return [one async for part in self.undelivered_parts(owner) for one in part]
+
+    async def undelivered_parts(
+        self, owner: str, together: int = 200
+    ) -> AsyncGenerator[Sequence[StoredNotification], None]:
+        """The same, so many at a time, so that nothing else has to wait for a long list of them."""
         table, calls = schema.notifications, schema.calls
-        place = tuple_(table.c.session, table.c.sequence)
-        statement = (
-            select(table)
+        which = (
+            select(table.c.notification_id)
             .join(calls, calls.c.session == table.c.session)
-            .where(table.c.state == "pending", calls.c.owner == owner, place > after)
+            .where(table.c.state == "pending", calls.c.owner == owner)
             .order_by(table.c.session, table.c.sequence)
-            .limit(limit)
         )
-        return await self._all(StoredNotification, statement)
+        ids = [row["notification_id"] for row in await self._rows(which)]
+        for start in range(0, len(ids), together):
+            # By key alone: with its state beside it, SQLite would go through all that are pending each time.
+            part = select(table).where(table.c.notification_id.in_(ids[start : start + together]))
+            yield await self._all(
+                StoredNotification, part.order_by(table.c.session, table.c.sequence)
+            )
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -198,15 +205,18 @@ class Store:
         return rows[0] if rows else None
 
     async def _all(self, kind: type[Record], statement: Any) -> list[Record]:
+        rows = await self._rows(statement)
+        names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # all are dataclasses
+        return [kind(**{name: row[name] for name in names}) for row in rows]
+
+    async def _rows(self, statement: Any) -> Sequence[RowMapping]:
         try:
             async with self._engine.connect() as connection:
-                rows = (await connection.execute(statement)).mappings().all()
+                return (await connection.execute(statement)).mappings().all()
         except SQLAlchemyError as error:
             raise StoreError(
                 f"The database refused a query: {error.__class__.__name__}."
             ) from error
-        names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # all are dataclasses
-        return [kind(**{name: row[name] for name in names}) for row in rows]
 
 
 async def _give_up(lease: Lease) -> None:
