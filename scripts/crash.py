@@ -1,4 +1,4 @@
-"""``make crash``: kills a server at many random moments and counts what was lost, doubled or left open."""
+"""``make crash``: kills processes of a server at random moments; counts what was lost, doubled, left open."""
 
 import argparse
 import asyncio
@@ -6,19 +6,21 @@ import random
 import sys
 import time
 
-from acceptance.crashing import CrashRig
+from acceptance.crashing import ENDS_CALLS, CrashRig
 from scratch import Scratch
 
 CALLS = 8
 SPAN_S = 3.0
 SETTLE_EVERY = 4
+KILLS_OF_THE_SWITCH = 200
+KILLS_OF_ANOTHER = 50
 
 
-async def main(kills: int, seed: int) -> bool:
+async def main(role: str, kills: int, seed: int) -> bool:
     """Prints progress and the verdict; returns whether nothing went wrong."""
     began_s = time.monotonic()
     scratch = Scratch()
-    async with CrashRig(seed) as rig:
+    async with CrashRig(seed, role) as rig:
         for number in range(1, kills + 1):
             last = number % SETTLE_EVERY == 0 or number == kills
             await rig.crash(CALLS, SPAN_S, then_settle=last)
@@ -31,8 +33,12 @@ async def main(kills: int, seed: int) -> bool:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument(
+        "--role", choices=sorted(ENDS_CALLS), default="switch", help="all: the whole server at once"
+    )
+    parser.add_argument("--kills", type=int, help="200 of the switch, or 50 of another")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     given = parser.parse_args()
-    print(f"seed {given.seed}")
-    sys.exit(0 if asyncio.run(main(given.kills, given.seed)) else 1)
+    usual = KILLS_OF_THE_SWITCH if given.role == "switch" else KILLS_OF_ANOTHER
+    print(f"{given.role}, seed {given.seed}")
+    sys.exit(0 if asyncio.run(main(given.role, given.kills or usual, given.seed)) else 1)

@@ -6,7 +6,7 @@ whoever is called does. A server that is not there answers nobody, and nobody mi
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from itertools import count
 
 import aiohttp
@@ -66,6 +66,9 @@ class Cast:
         """References of calls that the server said it would place."""
         self.plans: dict[str, str] = {}
         """By the caller's number."""
+        self.says_something_new = False
+        """Whether no message is one that was spoken before."""
+        self._messages = count(1)
         self._random = chance
         self._callers = count(91_000_000)
         self._work: set[asyncio.Task[None]] = set()
@@ -159,8 +162,13 @@ class Cast:
     def _url(self, what: str) -> str:
         return self.customer.receiver.url(f"/{what}")
 
+    def _with_new_words(self, params: Mapping[str, str]) -> dict[str, str]:
+        """Parameters of a block; a message is another one than those before, if that is wanted."""
+        new = self.says_something_new and "msg" in params
+        return {**params, "msg": f"{params['msg']} {next(self._messages)}."} if new else {**params}
+
     async def _order(self, api: ApiClient, plan: str) -> None:
-        params = dict(PLACED[plan])
+        params = self._with_new_words(PLACED[plan])
         one, other = self.callee.another(), self.callee.another()
         numbers = {
             "dial": {"dest": one},
@@ -177,7 +185,7 @@ class Cast:
         """What a call that rings is answered with, if anything."""
         if plan not in ASKED:
             return
-        params = {"session": session, **ASKED[plan]}
+        params = {"session": session, **self._with_new_words(ASKED[plan])}
         path = params.pop("path")
         if plan != "hold":
             params["notify_url"] = self._url(plan)

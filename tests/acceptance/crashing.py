@@ -1,8 +1,8 @@
-"""Kills a server at random moments, starts it again, and keeps the books of what became of the calls.
+"""Kills a server, or one process of it, at random moments, and keeps the books of what became of the calls.
 
-The server is a real process on one data directory and the same ports; phones and the customer's web
-server are real and outlive it. What a call does is drawn by lot, so that at the moment of a kill there
-are calls in every state. Afterwards the phones, the receiver's log and the database have to agree.
+The server is a real one on one data directory and the same ports; phones and the customer's web server are
+real and outlive it. What a call does is drawn by lot, so that at the moment of a kill there are calls in
+every state. Afterwards the phones, the receiver's log and the database have to agree.
 """
 
 import asyncio
@@ -12,8 +12,9 @@ import sqlite3
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -41,13 +42,18 @@ OWN_FIELDS = {
 }
 """What the terminal notification of a block says of the block itself."""
 LINKS = ("record_url", "monitor_url")
+ENDS_CALLS = {"all": True, "switch": True, "plane": True, "deliveries": False, "speech": False}
+"""What can be killed, and whether calls end by that."""
 
 
 @dataclass
 class Verdict:
     """What was counted over all kills; everything but the first lines should be zero."""
 
-    kills: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    """By what was killed."""
+    processes: int = 0
+    """So many ended by that."""
     calls: int = 0
     states: Counter[str] = field(default_factory=Counter)
     """Calls by the state that was on disk when the process was killed."""
@@ -67,6 +73,8 @@ class Verdict:
     left_open: int = 0
     cents_off: int = 0
     billed_beyond: int = 0
+    ended_for_nothing: int = 0
+    """Calls that ended by the crash of a process without which they can go on."""
     trouble: list[str] = field(default_factory=list)
 
     @property
@@ -79,18 +87,19 @@ class Verdict:
     def clean(self) -> bool:
         """Whether nothing went wrong."""
         bad = self.lost, self.doubled, self.out_of_order, self.left_open, self.cents_off
-        return not any((*bad, self.billed_beyond, self.trouble))
+        return not any((*bad, self.billed_beyond, self.ended_for_nothing, self.trouble))
 
     def __str__(self) -> str:
         states = ", ".join(f"{number} {state}" for state, number in self.states.most_common())
+        kills = ", ".join(f"{number} kills of {role}" for role, number in self.kills.items())
         return (
-            f"{self.kills} kills, {self.calls} calls ({states} when killed), "
+            f"{kills} ({self.processes} processes), {self.calls} calls ({states} when killed), "
             f"{self.recovered} ended by a crash, "
             f"{self.recordings} recordings heard, {self.repeated} deliveries repeated with their id, "
             f"{self.unbilled_ms} ms the most left unbilled, told within {self.told_s:.1f} s of the start\n"
             f"lost {self.lost}, doubled {self.doubled}, out of order {self.out_of_order}, "
             f"left open {self.left_open}, cents off {self.cents_off}, "
-            f"billed beyond the crash {self.billed_beyond}"
+            f"billed beyond the crash {self.billed_beyond}, ended for nothing {self.ended_for_nothing}"
             + "".join(f"\n  {line}" for line in self.trouble[:20])
         )
 
@@ -101,6 +110,7 @@ class _Kill:
 
     before_ms: float
     after_ms: float
+    ends_calls: bool
 
 
 async def kill(server: Onhook) -> None:
@@ -150,8 +160,9 @@ def terminal_ids(receiver: Receiver) -> set[str]:
 class CrashRig:
     """A server to be killed, and everybody who has to do with it. Use it with ``async with``."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, role: str = "all") -> None:
         self.verdict = Verdict()
+        self._role = role
         self._random = random.Random(seed)
         self._receiver = Receiver()
         self._phone = Phone()
@@ -181,6 +192,7 @@ class CrashRig:
         customer = await Customer.make(self.server, self._receiver, self._phone)
         answerer = await Phone(port=line.port).__aenter__()
         self._cast = Cast(self._random, customer, Callee(answerer, line))
+        self._cast.says_something_new = self._role == "speech"  # else there is nothing to be spoken
         await self._warm()
         self._receiver.handler = self._cast.application
         return self
@@ -226,7 +238,7 @@ class CrashRig:
     # One crash ----------------------------------------------------------------------------------
 
     async def crash(self, calls: int, span_s: float, *, then_settle: bool) -> None:
-        """Places calls within ``span_s``, kills the server at some moment of that, starts it again.
+        """Places calls within ``span_s``, kills at some moment of that, and waits for the next process.
 
         With ``then_settle`` waits until nothing is left to be done, and checks; without, the next kill
         may come in the middle of the recovery from this one.
@@ -236,11 +248,7 @@ class CrashRig:
             self._cast.place(self._random.uniform(0.0, span_s * 0.8))
         self.verdict.calls += calls
         await asyncio.sleep(moment_s)
-        before_ms = time.time() * 1000
-        await kill(self.server)
-        self._kills.append(_Kill(before_ms, time.time() * 1000))
-        self.server.close()
-        self.verdict.kills += 1
+        again = await self._kill()
         self.verdict.states.update(
             state
             for (state,) in self._rows(
@@ -248,9 +256,36 @@ class CrashRig:
                 " FROM calls WHERE state <> 'ended' OR dialog <> ''"
             )
         )
-        await self._start()
+        await again()
         if then_settle:
             await self.settle()
+
+    async def _kill(self) -> Callable[[], Awaitable[None]]:
+        """Kills, and returns when that is done; what is returned waits for whatever follows."""
+        self.verdict.kills[self._role] += 1
+        crash = _Kill(time.time() * 1000, 0.0, ENDS_CALLS[self._role])
+        if self._role == "all":
+            self.verdict.processes += len(self.server.pids())
+            await kill(self.server)
+            self.server.close()
+            follow = self._start
+        else:
+            struck = await self.server.strike(self._role)
+            self.verdict.processes += len(struck)
+            follow = partial(self._follow, struck, crash)
+        crash.after_ms = time.time() * 1000
+        self._kills.append(crash)
+        return follow
+
+    async def _follow(self, struck: list[int], crash: _Kill) -> None:
+        """The supervisor starts the next process of this role; one that speaks only when it is needed."""
+        self._starts_s.append(time.monotonic())
+        if self._role == "speech":
+            return
+        [before] = struck
+        await self.server.serves(self._role, before)
+        if self._role == "plane":  # its calls are ended by the switch, once it has heard of it
+            crash.after_ms = time.time() * 1000
 
     async def settle(self) -> None:
         """Waits until every call is over and everything is told, then checks."""
@@ -381,7 +416,10 @@ class CrashRig:
             return
         self.verdict.recovered += 1
         # It began after one kill, and the next one is that which ended it.
-        kill = next(kill for kill in self._kills if kill.after_ms > began_ms)
+        kill = next((kill for kill in self._kills if kill.after_ms > began_ms), None)
+        if kill is None or not kill.ends_calls:
+            self._count("ended_for_nothing", f"{session}: by a crash of {self._role}")
+            return
         if ended_ms > kill.after_ms or duration_ms > kill.after_ms - (answered_ms or ended_ms):
             self._count("billed_beyond", f"{session}: {ended_ms - kill.after_ms:.0f} ms")
         self.verdict.unbilled_ms = max(

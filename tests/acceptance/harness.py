@@ -1,24 +1,30 @@
-"""A real server in a process of its own, driven from outside."""
+"""A real server in processes of its own, driven from outside."""
 
 import asyncio
+import fcntl
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Self, Unpack
+from typing import Any, Self, Unpack
 
+import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
 from onhook.cli import accounts, trunks
 from onhook.cli.trunk_options import FurtherOptions
+from onhook.server.supervisor import status
+from onhook.server.supervisor.roles import ROLES
 from onhook.testing.api_client import ApiClient
 from onhook.testing.incoming_call import IncomingPhoneCall
 from onhook.testing.phone import Phone
@@ -29,6 +35,8 @@ from ports import free_port as free_port
 
 READY_S = 120.0
 """How long a process may take to start. Many of them start side by side on a busy machine."""
+LASTING = tuple(role.name for role in ROLES)
+"""The roles of processes that run as long as the server does, beside the supervisor."""
 TRUNKS_BELIEVED_S = 1.1
 """A running server knows of a new trunk after this."""
 _numbers = count(31_000_000)
@@ -40,12 +48,17 @@ class ServerFailed(Exception):
 
 @dataclass
 class Onhook:
-    """``onhook serve`` on free ports of loopback, with a data directory of its own."""
+    """``onhook serve`` on free ports of loopback, with a data directory of its own.
+
+    ``process`` is the supervisor. Killing it kills all of them.
+    """
 
     settings: Mapping[str, str] = field(default_factory=dict)
     data: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="onhook-")))
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables beside the settings."""
+    terminal: int | None = None
+    """The descriptor of a terminal that it is started from, in a session of its own."""
 
     def __post_init__(self) -> None:
         environment = {
@@ -62,9 +75,11 @@ class Onhook:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "onhook", "serve"],
                 env={**os.environ, **environment, **self.environment},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if self.terminal is None else self.terminal,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                start_new_session=self.terminal is not None,
+                preexec_fn=None if self.terminal is None else _take_terminal,
             )
         line = self._first_line()
         if not line.startswith("onhook ready "):
@@ -90,6 +105,53 @@ class Onhook:
             return self.process.stdout.readline().decode()
         finally:
             stuck.cancel()
+
+    def processes(self) -> list[dict[str, Any]]:
+        """What runs of it: ``role``, ``pid`` and ``since`` of each."""
+        return status.ask(self.data)
+
+    def pids(self, *roles: str) -> list[int]:
+        """The processes of these roles, or all of them."""
+        return [one["pid"] for one in self.processes() if not roles or one["role"] in roles]
+
+    def pid(self, role: str) -> int:
+        """The process that has this role, of which there is one."""
+        [found] = self.pids(role)
+        return found
+
+    async def strike(self, role: str) -> list[int]:
+        """SIGKILL for the processes of a role; they are gone when this returns."""
+        struck = self.pids(role)
+        watched = []
+        for pid in struck:
+            try:
+                watched.append(os.pidfd_open(pid))
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:  # a worker that was not needed any more
+                continue
+        await asyncio.to_thread(_wait_for_ends, watched)
+        return struck
+
+    async def kill_role(self, role: str) -> int:
+        """SIGKILL for the process of a role; the pid of the next one, which serves when this returns."""
+        before = self.pid(role)
+        await self.strike(role)
+        await self.serves(role, before)
+        return self.pid(role)
+
+    async def serves(self, role: str, before: int) -> None:
+        """Returns once a process of this role has followed that of before, and the server is ready."""
+        async with asyncio.timeout(READY_S):
+            while self.pids(role) in ([], [before]) or not await self.is_ready():
+                await asyncio.sleep(0.02)
+
+    async def is_ready(self) -> bool:
+        """Whether it says that it takes new calls."""
+        try:
+            async with aiohttp.ClientSession() as http, http.get(f"{self.url}/healthz") as reply:
+                return reply.status == 200
+        except aiohttp.ClientError:
+            return False
 
     @property
     def log(self) -> str:
@@ -117,6 +179,19 @@ class Onhook:
         self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+def _take_terminal() -> None:
+    """Make standard input the terminal of this session."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _wait_for_ends(pidfds: list[int]) -> None:
+    """Returns when all of these processes have ended; closes the descriptors."""
+    for pidfd in pidfds:
+        ended, _, _ = select.select([pidfd], [], [], READY_S)
+        os.close(pidfd)
+        assert ended, "a process does not end"
 
 
 def _listener(text: str) -> tuple[str, str, int]:

@@ -9,7 +9,7 @@ import pytest
 
 from acceptance.asking import OK
 from acceptance.files import FileServer
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import LASTING, Customer, Onhook
 from onhook.speech.downloads.decoding import MEMORY_BYTES
 from onhook.testing.api_client import ApiClient
 from onhook.testing.phone import Phone
@@ -120,8 +120,14 @@ class Victim:
         return str(reply["status"])
 
     async def still_works(self) -> None:
-        """Nothing of it all has had an effect."""
-        assert await self._customer.hangup(self._session, msg="Good bye.") == OK
+        """Nothing of it all has had an effect. A machine that is slow to speak may be asked again."""
+        async with asyncio.timeout(60):
+            while "in time" in (reply := await self._good_bye()).get("detail", ""):
+                continue
+        assert reply == OK
+
+    async def _good_bye(self) -> dict[str, str]:
+        return await self._customer.hangup(self._session, msg="Good bye.")
 
 
 @pytest.fixture
@@ -135,25 +141,21 @@ def peak_bytes(pid: int) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def workers_of(server: Onhook) -> set[int]:
-    """The processes that the server has started."""
-    tasks = Path(f"/proc/{server.process.pid}/task").glob("*/children")
-    return {int(pid) for task in tasks for pid in task.read_text().split()}
-
-
 async def test_broken_files(victim: Victim, files: FileServer) -> None:
     """None needs more memory than a decoder may take, and the server itself holds a few at most."""
     server = victim.server
     await victim.refused(f"<url>{files.serve('warm.wav', b'')}</url>")
-    before = peak_bytes(server.process.pid)
+    lasting = server.pids("supervisor", *LASTING)
+    before = {pid: peak_bytes(pid) for pid in lasting}
     found: dict[str, str] = {}
     for number, (name, (body, extension, _)) in enumerate(FILES.items()):
         url = files.serve(f"{number}{extension}", body)
         found[name] = await victim.refused(f"<url>{url}</url>")
     assert found == {name: status for name, (_, _, status) in FILES.items()}
     assert len(found) >= 30
-    assert peak_bytes(server.process.pid) - before < 256 * 1024 * 1024
-    assert all(peak_bytes(pid) < MEMORY_BYTES for pid in workers_of(server))
+    assert server.pids("supervisor", *LASTING) == lasting
+    assert sum(peak_bytes(pid) - before[pid] for pid in lasting) < 256 * 1024 * 1024
+    assert all(peak_bytes(pid) < MEMORY_BYTES for pid in server.pids("decoder"))
     await victim.still_works()
 
 

@@ -136,6 +136,7 @@ async def listening(port: int) -> None:
             return
 
 
+@pytest.mark.slow  # a dozen processes; that these commands do what they say has tests of its own
 def test_the_other_commands_of_the_readme_work_in_a_row(newcomer: Newcomer) -> None:
     readme = (ROOT / "README.md").read_text()
     lines = typed(readme[readme.index("## A first application") :])

@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 
 from acceptance.asking import rows
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import LASTING, Customer, Onhook
 from acceptance.test_health import becomes
 from onhook.calls.clock import api_date
 from onhook.testing.call_log import How
@@ -88,12 +88,14 @@ def _ballast(server: Onhook) -> Iterator[None]:
 
 @contextmanager
 def _refused(server: Onhook) -> Iterator[None]:
-    """The kernel refuses every write of the process to a file; it has it in its log, too."""
-    pid = server.process.pid
-    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+    """The kernel refuses every write of its processes to a file; it has it in its log, too."""
+    pids = server.pids("supervisor", *LASTING)
+    before = [resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids]
+    for pid, (_, hard) in zip(pids, before, strict=True):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
     yield
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+    for pid, limits in zip(pids, before, strict=True):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Two servers under one name on one database: never do both answer for the same calls."""
 
 import asyncio
+import os
 import shutil
 import signal
 import subprocess
@@ -138,13 +139,16 @@ async def test_a_process_that_stood_still_writes_nothing_more_and_ends(
     first = await asyncio.to_thread(start)
     customer = await Customer.make(first, receiver, phone)
     call, session = await talking(customer, files)
-    first.process.send_signal(signal.SIGSTOP)
+    stopped = first.pids()
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
     second = await asyncio.to_thread(start)
     assert (await call.ended()).how is How.BYE_RECEIVED
     last = await the_end(receiver, session)
     record = await stored(second, session)
     assert (record.state, record.cause) == ("ended", "crash")
-    first.process.send_signal(signal.SIGCONT)
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
     assert await first.stopped() == 1
     sentences = [line for line in first.log.splitlines() if line.startswith("onhook: ")]
     assert sentences == [

@@ -94,7 +94,7 @@ def at_the_engine(gender: str) -> list[tuple[npt.NDArray[np.float32], int]]:
     return [(np.concatenate([part.samples for part in one]), one[0].rate_hz) for one in sounds]
 
 
-@pytest.mark.parametrize("gender", ["female", "male"])
+@pytest.mark.parametrize("gender", ["female", pytest.param("male", marks=pytest.mark.slow)])
 async def test_english_is_understood_on_the_phone(customer: Customer, gender: str) -> None:
     owners = [
         await Customer.make(customer.server, customer.receiver, customer.phone) for _ in SENTENCES

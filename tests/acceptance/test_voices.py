@@ -47,12 +47,6 @@ async def test_a_language_that_is_not_offered_is_refused(customer: Customer, lan
     await assert_refused(customer, "error_msg_invalid_language", msg=msg)
 
 
-def workers_of(server: Onhook) -> set[int]:
-    """The processes that the server has started."""
-    tasks = Path(f"/proc/{server.process.pid}/task").glob("*/children")
-    return {int(pid) for task in tasks for pid in task.read_text().split()}
-
-
 def running(pid: int) -> bool:
     """Whether a process still runs; one that nobody has waited for does not."""
     try:
@@ -68,7 +62,7 @@ async def test_the_workers_end_with_the_server(
 ) -> None:
     server = start()
     async with asyncio.timeout(30):
-        while len(workers := workers_of(server)) < 2:  # they are started beside the first calls
+        while not (workers := server.pids("speech")):  # they are started beside the first calls
             await asyncio.sleep(0.05)
         server.process.send_signal(end)
         await server.stopped()

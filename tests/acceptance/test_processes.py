@@ -1,0 +1,204 @@
+"""The processes of a server: what is told of them, and what becomes of the others when one is killed."""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from acceptance.asking import ask
+from acceptance.crashing import Phoenix, kill
+from acceptance.harness import LASTING, Customer, Onhook
+from acceptance.remains import Remains, descendants
+from acceptance.test_operator_commands import command
+from onhook.cli.main import app
+from onhook.testing.call_log import How
+from onhook.testing.phone import Phone
+from onhook.testing.receiver import Receiver
+
+ROLES = {"supervisor", *LASTING, "speech", "decoder", "encoder"}
+RESTARTS = 20
+_messages = count(1)
+
+
+async def new_message_heard(customer: Customer) -> None:
+    """A call that is told something new, to its end, and of which the application hears."""
+    call, told = await customer.call()
+    msg = f"This is message number {next(_messages)}."
+    url = customer.receiver.url("/end")
+    reply = await customer.hangup(told["session"], msg=msg, notify_url=url)
+    assert reply["status"] == "success_ok", reply
+    assert (await call.ended(timeout_s=60)).how is How.BYE_RECEIVED
+    assert call.recording.heard_s > 0.5
+    last = await customer.receiver.next(session=told["session"], call_state="ended", timeout_s=30)
+    assert last["cause"] == "hangup"
+
+
+async def test_the_status_of_a_server_says_what_runs(customer: Customer) -> None:
+    server = customer.server
+    await new_message_heard(customer)
+    told = json.loads(await command(server, "status", "--json"))["processes"]
+    by_role: dict[str, list[int]] = {}
+    for one in told:
+        by_role.setdefault(one["role"], []).append(one["pid"])
+        assert datetime.fromisoformat(one["since"]) <= datetime.now(UTC)
+    assert by_role["supervisor"] == [server.process.pid]
+    assert all(len(by_role[role]) == 1 for role in LASTING)
+    assert by_role["speech"]
+    assert by_role.keys() <= ROLES
+    pids = {pid for some in by_role.values() for pid in some}
+    assert pids - {server.process.pid} <= descendants(server.process.pid)
+    table = await command(server, "status")
+    for one in told:
+        assert one["role"] in table
+        assert str(one["pid"]) in table
+
+
+def test_where_no_server_runs_that_is_said(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(app, ["status", "--data", str(tmp_path)])
+    assert ended.exit_code == 1
+    assert ended.stderr.startswith("onhook: ")
+    assert str(tmp_path) in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+# One of them is killed -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", LASTING)
+async def test_one_that_is_killed_is_started_again(
+    shared: Callable[..., Onhook], receiver: Receiver, phone: Phone, role: str
+) -> None:
+    """The others stay; soon calls are taken again, are heard, and told of."""
+    server = shared(retry_schedule="0.2")
+    customer = await Customer.make(server, receiver, phone)
+    await new_message_heard(customer)
+    before = {one["role"]: one["pid"] for one in server.processes()}
+    pid = await server.kill_role(role)
+    after = {one["role"]: one["pid"] for one in server.processes()}
+    assert after[role] == pid != before[role]
+    figures = await metrics(server)
+    assert figures[f'onhook_process_restarts_total{{role="{role}"}}'] >= 1
+    for one in {"supervisor", *LASTING}:
+        assert figures[f'onhook_processes{{role="{one}"}}'] == 1
+        assert figures[f'onhook_process_resident_bytes{{role="{one}"}}'] > 1_000_000
+    for other in {"supervisor", *LASTING} - {role}:
+        assert after[other] == before[other]
+    await new_message_heard(customer)
+    await only_those_that_are_told_of(server)
+
+
+async def metrics(server: Onhook) -> dict[str, float]:
+    """What ``/metrics`` tells, by name and labels."""
+    page = (await ask(server, "GET", path="/metrics")).body.decode()
+    told = (line.rpartition(" ") for line in page.splitlines() if line[:1] != "#")
+    return {name: float(value) for name, _, value in told}
+
+
+async def test_one_that_speaks_is_started_again_when_it_is_needed(
+    shared: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
+    customer = await Customer.make(shared(retry_schedule="0.2"), receiver, phone)
+    await new_message_heard(customer)
+    struck = await customer.server.strike("speech")
+    assert struck
+    await new_message_heard(customer)
+    assert not set(struck) & set(customer.server.pids())
+
+
+async def only_those_that_are_told_of(server: Onhook) -> None:
+    """Nothing is left of processes that belonged to one that was killed."""
+    async with asyncio.timeout(30):
+        while descendants(server.process.pid) != set(server.pids()) - {server.process.pid}:
+            await asyncio.sleep(0.05)
+
+
+async def test_each_line_of_the_log_says_whose_it_is(
+    shared: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
+    server = shared(retry_schedule="0.2")
+    await new_message_heard(await Customer.make(server, receiver, phone))
+    await server.kill_role(LASTING[-1])
+    roles = {json.loads(line)["role"] for line in server.log.splitlines()}
+    assert {"supervisor", "switch"} <= roles <= ROLES
+
+
+# All of them end -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def terminal() -> Iterator[tuple[int, int]]:
+    """The two ends of a terminal; whoever types has the first, and may close it."""
+    person, programs = pty.openpty()
+    try:
+        yield person, programs
+    finally:
+        os.close(programs)
+        try:
+            os.close(person)
+        except OSError:
+            return  # it was closed
+
+
+def told_to_end(server: Onhook, _: int) -> None:
+    server.process.terminate()
+
+
+def killed(server: Onhook, _: int) -> None:
+    server.process.kill()
+
+
+def interrupted(_: Onhook, person: int) -> None:
+    """The terminal sends SIGINT to all processes of the group."""
+    os.write(person, b"\x03")
+
+
+def without_a_terminal(_: Onhook, person: int) -> None:
+    os.close(person)
+
+
+@pytest.mark.parametrize("end", [told_to_end, killed, interrupted, without_a_terminal])
+async def test_nothing_is_left_of_a_server_that_ended(
+    end: Callable[[Onhook, int], None], receiver: Receiver, phone: Phone
+) -> None:
+    """Not after an orderly end, nor after any other; whatever had been killed before."""
+    with terminal() as (person, programs):
+        server = await asyncio.to_thread(Onhook, {"retry_schedule": "0.2"}, terminal=programs)
+        try:
+            customer = await Customer.make(server, receiver, phone)
+            await new_message_heard(customer)
+            before = Remains.of(server)
+            for role in LASTING:
+                await server.kill_role(role)
+            await new_message_heard(customer)
+            remains = Remains.of(server)
+            end(server, person)
+            status = await server.stopped()
+            await remains.are_gone()
+            await before.are_gone()
+        finally:
+            server.close()
+    assert status == (-signal.SIGKILL if end is killed else 0)
+
+
+@pytest.mark.slow
+async def test_one_that_was_killed_is_followed_at_once_on_its_ports() -> None:
+    """Whatever its processes held is free by then, every time."""
+    phoenix = Phoenix()
+    try:
+        for _ in range(RESTARTS):
+            before = phoenix.server
+            await kill(before)
+            after = await asyncio.to_thread(phoenix.again)
+            assert (after.url, after.sip) == (before.url, before.sip)
+            assert await after.is_ready()
+    finally:
+        phoenix.server.close()
