@@ -43,7 +43,8 @@ _IDLE = 0.06
 _IDLE_STEPS = 4
 _STEP_S = 0.5
 _PATIENCE_S = 60.0
-_FIRST = "neural female"
+_FIRST = "Good morning. You have reached our office, which is open until six."
+"""The first message: the same for both, as there is only one in a round."""
 
 
 def _latencies(besides: str) -> list[tuple[str, str]]:
@@ -95,7 +96,7 @@ def memory(tree: Tree, messages: int, window_s: float) -> Figures:
 
 def _spoken(caller: Caller, speech: Speech, samples: Samples, messages: int) -> Iterator[Script]:
     """The first message, and then some in each voice; all of them new."""
-    yield first_packet(caller, samples, "first", speech.msg(_FIRST, 10))
+    yield first_packet(caller, samples, "first", _FIRST)
     for voice in VOICES:
         for _ in range(messages):
             yield first_packet(caller, samples, voice, speech.msg(voice, 10))
