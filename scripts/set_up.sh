@@ -68,5 +68,5 @@ echo "Installing Onhook's dependencies into .venv …"
 echo "Building the media plane …"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps \
     --no-build-isolation --editable .
-.venv/bin/python -c 'import onhook.cli, onhook.server.process'
+.venv/bin/python -c 'import onhook.cli, onhook.server.switch'
 touch .venv/installed $mark
