@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from acceptance.asking import OK
+from acceptance.files import FileServer, wav
 from acceptance.harness import Customer, Onhook
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
+from onhook.testing.tones import tone
 
 PATIENCE_S = 60.0
 PROGRAM = b"onhook.speech.synthesis.program"
@@ -58,6 +60,10 @@ async def one_speaks(server: Onhook, *, instead_of: int = 0) -> int:
     return pid
 
 
+def of_process(pid: int, what: str) -> str:
+    return Path(f"/proc/{pid}/{what}").read_text(errors="replace")
+
+
 def running(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
@@ -82,6 +88,23 @@ async def test_the_first_message_after_the_start(
     customer = await Customer.make(started, receiver, phone)
     await is_heard(customer, new_message())
     await one_speaks(started)
+
+
+async def test_no_other_process_computes_sound(
+    started: Onhook, receiver: Receiver, phone: Phone, files: FileServer
+) -> None:
+    """What does that takes 15 MB in each process that loads it, and long to load."""
+    customer = await Customer.make(started, receiver, phone)
+    url = files.serve(
+        "beep.wav", wav(tone(1000, 500)[:-37])
+    )  # it begins with a step, and ends in a frame
+    await is_heard(customer, f"<url>{url}</url>{new_message()}")
+    server, speaks = started.process.pid, await one_speaks(started)
+    loaded = {pid for pid in [server, *descendants(server)] if "numpy" in of_process(pid, "maps")}
+    assert speaks in loaded
+    assert all(
+        "speech" in of_process(pid, "cmdline") for pid in loaded
+    )  # decoders are a part of it
 
 
 async def test_killed_between_two_messages(

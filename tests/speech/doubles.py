@@ -12,7 +12,7 @@ import soundfile
 from onhook.processes.programs import PROGRAMS
 from onhook.processes.workers import Spawner
 from onhook.speech.fetch import Download, FetchError
-from onhook.speech.narrowband import Pcm
+from onhook.speech.narrowband import Pcm, PcmBuffer
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,17 +39,17 @@ class Shelf:
         assert threading.current_thread() is not threading.main_thread()
         return self._open(digest) if digest in self.kept else None
 
-    def save(self, digest: str, pcm: Pcm) -> Opened:
+    def save(self, digest: str, pcm: PcmBuffer) -> Opened:
         assert threading.current_thread() is not threading.main_thread()
         if self.full:
             raise OSError("no space left on device")
         self.saved.append(digest)
-        self.kept[digest] = pcm
+        self.kept[digest] = np.asarray(pcm)
         return self._open(digest)
 
-    def piece(self, pcm: Pcm) -> Opened:
+    def piece(self, pcm: PcmBuffer) -> Opened:
         assert threading.current_thread() is not threading.main_thread()
-        return Opened(pcm)
+        return Opened(np.asarray(pcm))
 
     def _open(self, digest: str) -> Opened:
         self.opened.append(digest)

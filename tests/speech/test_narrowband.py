@@ -82,7 +82,7 @@ def test_a_fade_touches_the_edges_alone(length: int) -> None:
 @pytest.mark.parametrize("length", [1, 100, 159, 161, 290])
 def test_a_last_frame_that_is_not_full_falls_to_silence(length: int) -> None:
     pcm = np.full(length, 8000, np.int16)
-    filled = filled_up(pcm)
+    filled = np.asarray(filled_up(pcm))
     np.testing.assert_array_equal(filled[:length], pcm)
     assert -len(filled) // 160 == -length // 160
     fall = np.diff(filled[length - 1 :].astype(int))

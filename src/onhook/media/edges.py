@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
-from onhook.media.frame_file import LAWS, FrameFile, Part
-from onhook.media.g711 import FRAME_BYTES, Codec, decode, encode
+from onhook.media.frame_file import LAWS, FrameFile, Part, coded, decoded
+from onhook.media.g711 import FRAME_BYTES, Codec
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from onhook.media.play_queue import Playable
 
 FADE_SAMPLES: Final = 16
@@ -89,14 +87,11 @@ def _fade(
     file: FrameFile, codec: Codec, number: int, *, begins: bool = False, ends: bool = False
 ) -> bytes:
     """One frame; silence, where the file was cut short behind our back."""
-    import numpy as np
-
     frame = bytes(file.read(codec, number, 1)).ljust(FRAME_BYTES, bytes([codec.silence]))
-    pcm = decode(np.frombuffer(frame, np.uint8), codec).astype(np.float32)
-    ramp = np.arange(FADE_SAMPLES, dtype=np.float32) / FADE_SAMPLES
-    if begins:
-        pcm[:FADE_SAMPLES] *= ramp
-    if ends:
-        pcm[-FADE_SAMPLES:] *= ramp[::-1]
-    faded: NDArray[np.int16] = np.rint(pcm).astype(np.int16)
-    return encode(faded, codec).tobytes()
+    pcm = decoded(frame, codec)
+    for place in range(FADE_SAMPLES):
+        if begins:
+            pcm[place] = round(pcm[place] * place / FADE_SAMPLES)
+        if ends:
+            pcm[-1 - place] = round(pcm[-1 - place] * place / FADE_SAMPLES)
+    return coded(pcm)[LAWS.index(codec)]

@@ -5,16 +5,20 @@ it or cut it short any more, whoever has a descriptor of it.
 """
 
 import os
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from onhook.media._plane import ffi, lib
-from onhook.media.g711 import FRAME_BYTES, Codec, encode
+from onhook.media.g711 import FRAME_BYTES, Codec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+Pcm: TypeAlias = "NDArray[np.int16] | memoryview | array[int]"
+"""Samples of 16 bits, one after another: whatever has a buffer of them."""
 
 LAWS: Final = (Codec.PCMU, Codec.PCMA)
 """In which order a file has them: all frames in one, then the same in the other."""
@@ -70,15 +74,38 @@ class Part:
     frame_count: int
 
 
-def coded(pcm: "NDArray[np.int16]") -> tuple[bytes, bytes]:
+def coded(pcm: Pcm) -> tuple[bytes, bytes]:
     """Mono samples at 8,000 Hz as whole frames in both laws; the last one is filled up with silence.
 
     Raises `ValueError` for no samples, or more than one channel, and `TypeError` for what is not int16.
     """
-    if pcm.ndim != 1 or not len(pcm):
+    samples = memoryview(cast("memoryview", pcm))  # mypy knows of no buffer in an array
+    if samples.format != "h":
+        raise TypeError(f"samples are int16, not of the format {samples.format}")
+    if samples.ndim != 1 or not len(samples):
         raise ValueError("a prompt is made of one channel with at least one sample")
-    padding = -len(pcm) % FRAME_BYTES
-    mu_law, a_law = (
-        encode(pcm, codec).tobytes() + bytes([codec.silence]) * padding for codec in LAWS
-    )
+    if not samples.c_contiguous:
+        samples = memoryview(samples.tobytes()).cast("h")
+    mu_law, a_law = (_coded(samples, codec) for codec in LAWS)
     return mu_law, a_law
+
+
+def _coded(samples: memoryview, codec: Codec) -> bytes:
+    """By the plane's own tables: numpy, which has others, is not loaded for it."""
+    size = -(-len(samples) // FRAME_BYTES) * FRAME_BYTES
+    found = bytearray([codec.silence]) * size
+    count = len(samples)
+    lib.plane_encode(ffi.from_buffer("int16_t[]", samples), count, codec, ffi.from_buffer(found))
+    return bytes(found)
+
+
+def decoded(frames: bytes, codec: Codec) -> "array[int]":
+    """Their samples, of 16 bits."""
+    samples = array("h", bytes(2 * len(frames)))
+    lib.plane_decode(
+        ffi.from_buffer("uint8_t[]", frames),
+        len(frames),
+        codec,
+        ffi.from_buffer("int16_t[]", samples),
+    )
+    return samples

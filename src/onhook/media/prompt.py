@@ -11,16 +11,11 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from onhook.media.errors import PromptDamaged, PromptMissing
-from onhook.media.frame_file import LAWS, FrameFile, coded
+from onhook.media.frame_file import LAWS, FrameFile, Pcm, coded
 from onhook.media.g711 import FRAME_BYTES, FRAME_MS, Codec
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 
 SUFFIX: Final = ".g711"
 """What the name of a prompt ends in."""
@@ -79,7 +74,7 @@ class Prompt:
         return cls(digest, _opened(path))
 
     @classmethod
-    def write(cls, directory: Path, digest: str, pcm: "NDArray[np.int16]") -> "Prompt":
+    def write(cls, directory: Path, digest: str, pcm: Pcm) -> "Prompt":
         """Keep mono samples at 8,000 Hz as a prompt, and open it. It survives a power cut.
 
         `pcm` is one-dimensional int16 with at least one sample; the last frame is filled up with
@@ -92,7 +87,7 @@ class Prompt:
         return cls(digest, _opened(path))
 
     @classmethod
-    def of(cls, pcm: "NDArray[np.int16]") -> "Prompt":
+    def of(cls, pcm: Pcm) -> "Prompt":
         """As `write`, but kept in memory only, and without a digest."""
         return cls("", FrameFile.of(*coded(pcm)))
 

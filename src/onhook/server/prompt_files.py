@@ -19,7 +19,7 @@ from onhook.media.g711 import FRAME_BYTES
 from onhook.media.prompt import OLD_SUFFIXES, SUFFIX, Prompt, is_scratch
 
 if TYPE_CHECKING:
-    from onhook.speech.narrowband import Pcm
+    from onhook.speech.narrowband import PcmBuffer
 
 log = structlog.get_logger()
 
@@ -60,7 +60,7 @@ class PromptFiles:
             self._used(digest, prompt)
             return prompt
 
-    def save(self, digest: str, pcm: "Pcm") -> Prompt:
+    def save(self, digest: str, pcm: "PcmBuffer") -> Prompt:
         """Keeps 8 kHz audio under ``digest``, and maps it; others may have to go for it."""
         with self._lock:
             self._saving[digest] += 1
@@ -76,14 +76,14 @@ class PromptFiles:
             self._make_room()
         return prompt
 
-    def _write(self, digest: str, pcm: "Pcm") -> Prompt:
+    def _write(self, digest: str, pcm: "PcmBuffer") -> Prompt:
         try:
             return Prompt.write(self._directory, digest, pcm)
         except (FileNotFoundError, PromptMissing):  # somebody deleted it all, in the middle of it
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             return Prompt.write(self._directory, digest, pcm)
 
-    def piece(self, pcm: "Pcm") -> Prompt:
+    def piece(self, pcm: "PcmBuffer") -> Prompt:
         """8 kHz audio as a prompt in memory."""
         return Prompt.of(pcm)
 

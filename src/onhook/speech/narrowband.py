@@ -1,6 +1,8 @@
 """Any sound as the telephone carries it: 8000 samples a second, one channel, 16 bits."""
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+import sys
+from array import array
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from onhook.speech.voices import Samples
 
@@ -19,6 +21,19 @@ FADE_MS: Final = 5
 
 Pcm: TypeAlias = "npt.NDArray[np.int16]"
 """One channel at `RATE_HZ`, shape (n,), the full range of 16 bits."""
+
+
+PcmBuffer: TypeAlias = "Pcm | memoryview"
+"""The same, however it is held: numpy is not loaded where nothing is computed."""
+
+
+def little_endian(pcm: memoryview) -> memoryview:
+    """Samples as they are on every machine; turned round where that is another order. Its own inverse."""
+    if sys.byteorder == "little":
+        return pcm
+    turned = array("h", pcm)
+    turned.byteswap()
+    return memoryview(turned)
 
 
 class Narrowband:
@@ -65,16 +80,19 @@ class Narrowband:
         self._pcm.append(np.clip(np.rint(sound * 32768.0), -32768, 32767).astype(np.int16))
 
 
-def filled_up(pcm: Pcm) -> Pcm:
+def filled_up(pcm: PcmBuffer) -> memoryview:
     """`pcm` and, if its last frame is not full, a fall to silence from its last sample.
 
     A step down to the silence that fills the frame would be heard as a click.
     """
-    import numpy as np
-
-    room = -len(pcm) % FRAME_SAMPLES
-    fall = np.linspace(0.0, 1.0, min(room, FADE_MS * RATE_HZ // 1000), endpoint=False)[::-1]
-    return np.concatenate([pcm, np.rint(fall * float(pcm[-1])).astype(np.int16)])
+    samples = memoryview(cast("memoryview", pcm))  # mypy knows of no buffer in an array
+    room = -len(samples) % FRAME_SAMPLES
+    steps = min(room, FADE_MS * RATE_HZ // 1000)
+    if not steps:
+        return samples
+    last = float(samples[-1])
+    fall = array("h", [round(step * (1 / steps) * last) for step in reversed(range(steps))])
+    return memoryview(samples.tobytes() + fall.tobytes()).cast("h")
 
 
 def faded(pcm: Pcm, *, begins: bool = True, ends: bool = True) -> Pcm:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from onhook.speech.narrowband import Pcm
+from onhook.speech.narrowband import PcmBuffer
 
 
 class OpenedPrompt(Protocol):
@@ -27,10 +27,10 @@ class PromptStore(Protocol[P_co]):
     def find(self, digest: str) -> P_co | None:
         """The prompt, opened; None if it is not there, or not whole."""
 
-    def save(self, digest: str, pcm: Pcm) -> P_co:
+    def save(self, digest: str, pcm: PcmBuffer) -> P_co:
         """Keep 8 kHz audio under `digest`, and open it. Atomic; harmless if it is there already."""
 
-    def piece(self, pcm: Pcm) -> P_co:
+    def piece(self, pcm: PcmBuffer) -> P_co:
         """8 kHz audio as a prompt that is kept nowhere: a part of one that is still being made."""
 
 

@@ -8,7 +8,15 @@ import structlog
 
 from onhook.speech.errors import CannotConvertText
 from onhook.speech.level import amplified, gain_db, levelled
-from onhook.speech.narrowband import FADE_MS, FRAME_SAMPLES, RATE_HZ, Narrowband, Pcm, faded
+from onhook.speech.narrowband import (
+    FADE_MS,
+    FRAME_SAMPLES,
+    RATE_HZ,
+    Narrowband,
+    Pcm,
+    PcmBuffer,
+    faded,
+)
 from onhook.speech.voices import Sound, Voice
 
 log = structlog.get_logger()
@@ -34,14 +42,14 @@ class Spoken(Protocol):
     def over(self) -> bool:
         """Whether all has been spoken."""
 
-    def piece(self, checkpoint: Callable[[], None] = ..., /) -> Pcm:
+    def piece(self, checkpoint: Callable[[], None] = ..., /) -> PcmBuffer:
         """The next piece, of `PIECE_S` or more if that much is left.
 
         The last one need not be whole frames, and none is to be asked for after it. Raises
         `CannotConvertText`, also for no sound at all.
         """
 
-    def whole(self, checkpoint: Callable[[], None] = ..., /) -> Pcm:
+    def whole(self, checkpoint: Callable[[], None] = ..., /) -> PcmBuffer:
         """All of it, at its own level, whatever was taken in pieces. Raises as `piece` does."""
 
     def close(self) -> None:

@@ -1,6 +1,8 @@
 /* G.711, as ITU-T G.191 computes it; g711.py is the same for whole arrays, and a test compares. */
 #include "law.h"
 
+#include "plane.h"
+
 #include <pthread.h>
 
 enum { MU_BIAS = 33, MU_TOP = 8191 /* of the biased magnitude */ };
@@ -74,4 +76,20 @@ void law_prepare(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_tables);
+}
+
+void plane_encode(const int16_t *samples, uint32_t count, uint8_t payload_type, uint8_t *coded)
+{
+    law_prepare();
+    const uint8_t *table = law_encoded[law_of(payload_type)];
+    for (uint32_t i = 0; i < count; i++)
+        coded[i] = table[(uint16_t)samples[i]];
+}
+
+void plane_decode(const uint8_t *coded, uint32_t count, uint8_t payload_type, int16_t *samples)
+{
+    law_prepare();
+    const int16_t *table = law_decoded[law_of(payload_type)];
+    for (uint32_t i = 0; i < count; i++)
+        samples[i] = table[coded[i]];
 }

@@ -242,6 +242,11 @@ int plane_add_prompt(plane *p, int fd, uint64_t offset, uint32_t count, uint64_t
  * write to it or cut it short. Returns the fd. From any thread. -EINVAL, -EMFILE, -ENFILE, -ENOMEM. */
 int plane_make_file(const uint8_t *mu_law, const uint8_t *a_law, uint32_t count);
 
+/* Samples of 16 bits in a law, which is that of a payload type: 8 is A-law, all else mu-law; and back. From any
+ * thread. */
+void plane_encode(const int16_t *samples, uint32_t count, uint8_t payload_type, uint8_t *coded);
+void plane_decode(const uint8_t *coded, uint32_t count, uint8_t payload_type, int16_t *samples);
+
 /* From now on the handle is good for nothing; what was asked to play goes on, and then the file is unmapped.
  * -ENOENT. */
 int plane_drop_prompt(plane *p, uint64_t prompt);

@@ -25,7 +25,7 @@ from onhook.speech.errors import (
     InvalidFileFormat,
     InvalidFileSize,
 )
-from onhook.speech.narrowband import RATE_HZ, Pcm
+from onhook.speech.narrowband import RATE_HZ, little_endian
 from onhook.speech.threads import Checkpoint
 
 log = structlog.get_logger()
@@ -64,7 +64,9 @@ class Decoders:
         self._idle: list[_Decoder] = []
         self._closed = False
 
-    def decode(self, body: bytes, named: FileKind, checkpoint: Checkpoint = lambda: None) -> Pcm:
+    def decode(
+        self, body: bytes, named: FileKind, checkpoint: Checkpoint = lambda: None
+    ) -> memoryview:
         """The whole sound of a recording; see `audio.decode`, and `level.levelled`.
 
         When `checkpoint` raises, the process is ended. Raises `InvalidFileFormat`, also for a file
@@ -148,10 +150,8 @@ class _Decoder:
         """Whether the process can be asked."""
         return self._worker.alive()
 
-    def decode(self, body: bytes, named: FileKind, checkpoint: Checkpoint) -> Pcm:
+    def decode(self, body: bytes, named: FileKind, checkpoint: Checkpoint) -> memoryview:
         """See `Decoders.decode`; raises `DecoderFailed` too."""
-        import numpy as np
-
         wait = _Wait(self._deadline_s, checkpoint)
         self._write(HEADER.pack(KINDS.index(named), len(body)), wait)
         self._write(body, wait)
@@ -161,7 +161,7 @@ class _Decoder:
             raise DecoderBabbled
         content = self._read(size_bytes, wait)
         if sound and size_bytes and size_bytes % 2 == 0:
-            return np.frombuffer(content, "<i2").astype(np.int16, copy=False)
+            return little_endian(memoryview(content).cast("h"))
         sentence = content.decode("ascii", errors="replace")
         if outcome == DecoderReply.NO_FORMAT:
             raise InvalidFileFormat(sentence)

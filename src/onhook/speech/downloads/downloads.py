@@ -24,7 +24,7 @@ from onhook.speech.fetch import (
     TryLater,
     UrlNotValid,
 )
-from onhook.speech.narrowband import Pcm, filled_up
+from onhook.speech.narrowband import filled_up, little_endian
 from onhook.speech.prompts import OpenedPrompt, PromptStore, RenderedPart
 from onhook.speech.threads import Checkpoint, ThreadPool
 
@@ -187,7 +187,7 @@ def _first_come(places: int) -> DownloadSlots:
     return hold
 
 
-def _digest(pcm: Pcm) -> str:
+def _digest(pcm: memoryview) -> str:
     digest = hashlib.sha256(_RECIPE)
-    digest.update(pcm.astype("<i2", copy=False).data)
+    digest.update(little_endian(pcm))
     return digest.hexdigest()

@@ -17,7 +17,7 @@ import structlog
 from onhook.processes.workers import Spawner, Starter, Worker
 from onhook.speech.engines import english_ahead
 from onhook.speech.errors import CannotConvertText, EngineUnavailable, WorkerFailed, WorkerLate
-from onhook.speech.narrowband import Pcm
+from onhook.speech.narrowband import PcmBuffer
 from onhook.speech.synthesis.conversation import Conversation
 from onhook.speech.synthesis.messages import Answer, Kind, VoiceName
 from onhook.speech.voices import Voice
@@ -211,11 +211,11 @@ class SpokenApart:
         self.begun = False
         self.over = False
 
-    def piece(self, checkpoint: Callable[[], None] = lambda: None) -> Pcm:
+    def piece(self, checkpoint: Callable[[], None] = lambda: None) -> PcmBuffer:
         """See `Spoken`."""
         return self._sound(checkpoint, whole=False)
 
-    def whole(self, checkpoint: Callable[[], None] = lambda: None) -> Pcm:
+    def whole(self, checkpoint: Callable[[], None] = lambda: None) -> PcmBuffer:
         """See `Spoken`."""
         return self._sound(checkpoint, whole=True)
 
@@ -224,9 +224,7 @@ class SpokenApart:
         if self._process is not None:
             self._process.leave(self._number)
 
-    def _sound(self, checkpoint: Callable[[], None], *, whole: bool) -> Pcm:
-        import numpy as np  # here, because the process is ready sooner without it
-
+    def _sound(self, checkpoint: Callable[[], None], *, whole: bool) -> PcmBuffer:
         self.begun = True
         while True:
             try:
@@ -244,7 +242,7 @@ class SpokenApart:
         if answer.kind is Kind.UNAVAILABLE:
             raise EngineUnavailable(answer.content.decode())
         self._given_out = True
-        return np.frombuffer(answer.content, np.int16)
+        return memoryview(answer.content).cast("h")
 
     def _ask(self, checkpoint: Callable[[], None], *, whole: bool) -> Answer:
         if self._process is None:
