@@ -40,7 +40,7 @@ class End:
     ``idle_timeout``, ``session_timeout``, ``max_duration``, ``no_ack``, ``media_lost``,
     ``message_incomplete``, ``transfer_failed``, ``kicked``, ``insufficient_credit``, ``shutdown``; of an
     outgoing call that nobody answered ``busy``, ``unanswered`` and ``failed``; and ``crash`` for
-    what a process left behind that did not end properly.
+    what a process left behind that did not end properly, and what had its audio in one that died.
     ``sip_cause`` is the far end's own reason for its BYE or CANCEL (RFC 3326) where it gave one, and
     ``sip_code`` the SIP status for which a call out was not answered, or with which we rejected one.
     """

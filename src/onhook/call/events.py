@@ -105,10 +105,11 @@ class HangupDone:
 
 @dataclass(frozen=True, slots=True)
 class MediaLost:
-    """The far end is ``gone``; or, without that, the media plane cannot carry the call."""
+    """The far end is ``gone``; or, without that, the media plane cannot carry the call: or it ``crashed``."""
 
     at: float
     gone: Gone | None = None
+    crashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

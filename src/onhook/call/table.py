@@ -289,7 +289,7 @@ def media_lost(call: Call, event: ev.MediaLost) -> Step:
         return call, ()
     if event.gone is not None:
         return _close(call, _lost(call, event.gone))
-    return _close(call, End(event.at, EndedBy.SYSTEM, "media_lost"))
+    return _close(call, End(event.at, EndedBy.SYSTEM, "crash" if event.crashed else "media_lost"))
 
 
 def shut_down(call: Call, event: ev.Shutdown) -> Step:

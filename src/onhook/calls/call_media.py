@@ -225,7 +225,7 @@ class CallMedia:
     def stop_playing(self) -> None:
         """Cuts off what plays."""
         self._forget()
-        if self.stream is not None:
+        if self.stream is not None and self.stream.is_open:
             self.stream.stop()
 
     def _forget(self) -> None:
@@ -260,8 +260,9 @@ class CallMedia:
         """No frame leaves any more; recordings are completed. Does nothing the second time."""
         self._forget()
         if self.stream is not None:
-            if self.stream.is_open:
-                self.figures = figures(self.stream.stats_now)
+            stats = self.stream.stats_now if self.stream.is_open else self.stream.stats
+            if stats is not None:
+                self.figures = figures(stats)
             self.stream.close()
             self.stream = None
         if self._port is not None:

@@ -191,6 +191,16 @@ class LiveCall:
         if rejected:
             self.feed(machine.HangupDone(clock.now_s()))
 
+    def lose_media(self) -> None:
+        """The process that has its audio is gone, if it had any: it ends, as after a crash."""
+        if self._media.stream is None:
+            return
+        at_s = clock.now_s()
+        if self.now.answered:
+            self.feed(machine.MediaLost(at_s, crashed=True))
+        else:
+            self.feed(machine.Shutdown(at_s))
+
     def _arm(self, before: Call | None) -> None:
         """Two timers a call: what the present state asks for, and its longest life."""
         due_at, expires_at = self.now.due_at, self.now.expires_at

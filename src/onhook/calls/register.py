@@ -86,6 +86,11 @@ class CallRegister:
         if call is not None:
             call.feed(machine.Untold(clock.now_s()))
 
+    def lose_media(self) -> None:
+        """The media plane is gone: every call that has audio ends."""
+        for call in list(self._by_session.values()):
+            call.lose_media()
+
     # The end ------------------------------------------------------------------------------------
 
     async def drain(self, deadline_s: float) -> None:

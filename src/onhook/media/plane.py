@@ -191,9 +191,12 @@ class MediaPlane:
         self.attach(link)
 
     def attach(self, link: PlaneLink | None = None) -> None:
-        """Go on with another plane, after one was lost. Raises what `start()` does."""
-        if self._plane is not None or self._loop is None:
-            raise RuntimeError("the media plane is running, or was not started")
+        """Go on with another plane: the one before is lost, if that was not noticed yet. Raises what
+        `start()` does."""
+        if self._loop is None:
+            raise RuntimeError("the media plane was not started")
+        if self._plane is not None:
+            self._on_end()
         self._plane = self._start_here() if link is None else _attach_to(link)
         self._loop.add_reader(lib.plane_event_fd(self._plane), self._on_readable)
         self._loop.add_reader(lib.plane_control_fd(self._plane), self._on_end)

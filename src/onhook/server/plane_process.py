@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import time
 from datetime import UTC, datetime
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
@@ -22,6 +23,10 @@ _ROLE: Final = "plane"
 _MEDIA: Final = Path(__file__).parents[1] / "media"
 _RING: Final = 4096
 """Commands and events on their way; what does not fit waits on the other side."""
+_LASTING_S: Final = 1.0
+_SHORTEST_S: Final = 0.01
+_LONGEST_S: Final = 1.0
+"""Between links: the longer, the more of them in a row did not last."""
 
 
 def load_plane() -> Any:
@@ -57,7 +62,7 @@ def serve(member: Membership, plane: Any) -> int:
         "event_ring": _RING,
     }
     host, link = ffi.new("plane_host **"), ffi.new("struct plane_link *")
-    generation = 0
+    generation, pause_s = 0, _SHORTEST_S
     while True:
         generation += 1
         how = ffi.new("struct plane_config *", config)
@@ -69,14 +74,17 @@ def serve(member: Membership, plane: Any) -> int:
             member.ready()
         member.offer(_ROLE, [link.memory, link.commands, link.events, link.control])
         lib.plane_host_handed_over(host[0])
+        began_s = time.monotonic()
         why = lib.plane_host_wait(host[0])
         lib.plane_host_stop(host[0])
         if why == lib.PLANE_TERMINATED:
             return 0
         if why == lib.PLANE_NONSENSE:
             log("plane_link_broken", "error", generation=generation)
-        else:
-            log("plane_switch_gone", generation=generation)
+        lasted = time.monotonic() - began_s > _LASTING_S
+        pause_s = _SHORTEST_S if lasted else min(2 * pause_s, _LONGEST_S)
+        if signal.sigtimedwait({signal.SIGTERM}, pause_s) is not None:
+            return 0
 
 
 def main() -> int:

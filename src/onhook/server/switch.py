@@ -43,6 +43,8 @@ from onhook.calls.recovery import PhoneRecovery, settle
 from onhook.calls.register import CallRegister
 from onhook.calls.trunk_watch.watch import TrunkWatch
 from onhook.listeners import ListenAddress
+from onhook.media.errors import BadLink
+from onhook.media.link import PlaneLink
 from onhook.media.plane import MediaPlane
 from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
@@ -90,6 +92,7 @@ from onhook.store.seal import keyring_of
 log = structlog.get_logger()
 
 _NAMES_S = 3.0
+_PLANE_S = 30.0
 _LAST_BYES_S = 5.0
 _LAST_NOTIFICATIONS_S = 10.0
 _CLOCK_SETTLES_S = 86400.0
@@ -146,7 +149,7 @@ class Switch:
             )
             outbox, preparation, read_message = await self._open_web(stack, store, directory)
             recordings = self._open_recordings(stack)
-            plane = await self._open_media(stack)
+            plane = await self._open_media(stack, lambda: control.register.lose_media())
             names = DnsNames(self._settings.dns_servers)
             outside = await self._look_from_outside(stack, names)
             endpoint = SipEndpoint(
@@ -339,21 +342,39 @@ class Switch:
         _in_background(stack, recordings.sweep())
         return recordings
 
-    async def _open_media(self, stack: AsyncExitStack) -> MediaPlane:
+    async def _open_media(self, stack: AsyncExitStack, lost: Callable[[], None]) -> MediaPlane:
+        """The plane's process has a link for us; and if it dies, the next one has. ``lost`` hears of that."""
         low, high = self._settings.rtp_ports
+        loop = asyncio.get_running_loop()
+        first: asyncio.Future[PlaneLink] = loop.create_future()
         plane = MediaPlane(
             host=[each.host for each in self._settings.sip],
             ports=range(low, high + 1),
             rtp_timeout_s=self._settings.silence_s,
         )
         try:
-            plane.start(asyncio.get_running_loop())
             plane.reserve().release()
         except OSError as error:
             plane.close()
             raise StartError(
                 f"Audio cannot be heard at {_hosts(self._settings.sip)}, the address of --sip, on the "
                 f"ports of --rtp-ports ({low}-{high}): {error.strerror}."
+            ) from error
+
+        def take(descriptors: list[int]) -> None:
+            link = PlaneLink.of(descriptors)
+            if not first.done():
+                first.set_result(link)
+            else:
+                _attach(plane, link)
+
+        self._supervised.on_link("plane", take)
+        try:
+            async with asyncio.timeout(_PLANE_S):
+                plane.start(loop, await first, on_lost=lost)
+        except (TimeoutError, OSError, BadLink) as error:
+            raise StartError(
+                f"The process of the media plane cannot be used: {error!r}."
             ) from error
         stack.callback(plane.close)
         return plane
@@ -533,8 +554,21 @@ def _secrets_of(directory: Directory):  # type: ignore[no-untyped-def]
     return look_up
 
 
+def _attach(plane: MediaPlane, link: PlaneLink) -> None:
+    """A plane that is none is let be: there is no audio until there is another."""
+    try:
+        plane.attach(link)
+    except (OSError, BadLink) as error:
+        log.error("media_plane_unusable", reason=str(error))
+    else:
+        log.info("media_plane_back", pid=plane.pid)
+
+
 def _media_figures(plane: MediaPlane) -> dict[str, float]:
-    """What an operator wants to see of the media plane: trouble shows in the last five."""
+    """What an operator wants to see of the media plane: trouble shows in the last five. Nothing, while there
+    is none."""
+    if not plane.running:
+        return {}
     health = plane.health()
     return {
         "streams": health.calls,

@@ -13,6 +13,7 @@ class Role(NamedTuple):
 
 
 ROLES: Final = (
+    Role("plane", "onhook.server.plane_process"),
     Role(SWITCH, "onhook.server.switch_process"),
     Role("deliveries", "onhook.server.deliveries_process"),
 )
