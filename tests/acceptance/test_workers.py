@@ -12,6 +12,7 @@ from pathlib import Path
 from acceptance.asking import OK
 from acceptance.harness import Customer, Onhook
 from onhook.processes.programs import PROGRAMS
+from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 
@@ -131,3 +132,31 @@ async def test_the_server_would_leave_nothing_to_a_program(server: Onhook) -> No
     await all_started(server, {"models", "decoder"})
     for pid in (server.process.pid, *descendants(server.process.pid)):
         assert inherited(pid) == {}
+
+
+async def test_an_interrupt_from_the_terminal_cuts_no_message(
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
+    """Ctrl-C goes to every process of the terminal's group at once; what is being said is said to its end."""
+    server = start()
+    customer = await Customer.make(server, receiver, phone)
+    call, told = await customer.call()
+    said = "Thank you for calling the clinic. Our offices are closed until ten in the morning."
+    await customer.block("end/hangup", told["session"], msg=said)
+    async with asyncio.timeout(STARTED_S):
+        while call.recording.heard_s < 0.5:
+            await asyncio.sleep(0.02)
+    all_of_them = [server.process.pid, *descendants(server.process.pid)]
+    group = os.getpgid(server.process.pid)
+    for pid in all_of_them:
+        if os.getpgid(pid) == group:
+            os.kill(pid, signal.SIGINT)
+    assert (await call.ended(timeout_s=STARTED_S)).how is How.BYE_RECEIVED
+    assert call.recording.heard_s > 3
+    assert call.recording.lost == 0
+    last = await receiver.next(session=told["session"], ivr_block="hangup")
+    assert last["call_state"] == "ended"
+    assert await server.stopped() == 0
+    async with asyncio.timeout(STARTED_S):
+        while any(map(held, all_of_them)):  # what a helper process started ends after it
+            await asyncio.sleep(0.02)
