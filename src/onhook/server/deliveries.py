@@ -64,8 +64,8 @@ async def _serve(member: Membership, client: WebClient, schedule: RetrySchedule)
                 member.ready()
                 ready = True
             await office.ended()
-            log.info("switch_lost")
-            pause_s = (
-                _SHORTEST_S if now_s() - began_s > _LASTING_S else min(2 * pause_s, _LONGEST_S)
-            )
+            lasted = now_s() - began_s > _LASTING_S
+            if lasted and not office.drained:
+                log.info("switch_lost")
+            pause_s = _SHORTEST_S if lasted else min(2 * pause_s, _LONGEST_S)
             await asyncio.sleep(pause_s)
