@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from onhook.cli import accounts, trunks
 from onhook.cli.trunk_options import FurtherOptions
 from onhook.server.supervisor import status
-from onhook.server.supervisor.roles import ROLES
 from onhook.speech.engines import english_ahead
 from onhook.testing.api_client import ApiClient
 from onhook.testing.incoming_call import IncomingPhoneCall
@@ -37,7 +36,7 @@ from ports import free_port as free_port
 
 READY_S = 120.0
 """How long a process may take to start. Many of them start side by side on a busy machine."""
-LASTING = tuple(role.name for role in ROLES)
+LASTING = ("plane", "switch", "deliveries")
 """The roles of processes that run as long as the server does, beside the supervisor."""
 TRUNKS_BELIEVED_S = 1.1
 """A running server knows of a new trunk after this."""
