@@ -5,16 +5,22 @@
 TRACE is JSON: `functions`, a list of module and qualified name; `calls`, in order, of the moment (ns since
 the epoch), the place in that list, and how far away the caller is (0 to 3, see below);
 `steps`, the moments at which the state machine returned. A coroutine that goes on counts as called. Modules
-and comprehensions are no functions. Threads are traced like the loop, processes that the server starts
-are not. It needs nothing but Python, so it traces any version.
+and comprehensions are no functions. Threads are traced like the loop, and the processes that calls and
+notifications are the business of like one. It needs nothing but Python, so it traces any version.
 """
 
+import atexit
 import json
+import os
+import signal
 import sys
+import tempfile
 import threading
 import time
+from operator import itemgetter
 from pathlib import Path
 from types import CodeType, FrameType
+from typing import Any, NoReturn
 
 SAME_MODULE, SAME_PART, ANOTHER_PART, NOBODY = range(4)
 """How far away a caller is. A part is a folder of the package; `NOBODY` is the event loop, or a thread."""
@@ -85,19 +91,82 @@ class Trace:
         return len(self._functions) - 1
 
 
+PROCESSES = ("onhook.server.switch_process", "onhook.server.deliveries_process")
+"""Modules that the server runs as processes, where it has several."""
+_PARTS = "ONHOOK_TRACE_PARTS"
+_SITE = """
+import os, sys
+if {processes!r} & set(sys.orig_argv):
+    sys.path.append({here!r})
+    import traced
+    sys.path.remove({here!r})
+    traced.trace_this(os.environ[{parts!r}])
+"""
+"""Python runs it at the start of each process (site)."""
+
+
+def trace_this(parts: str) -> None:
+    """Traces this process from now on; what was traced is written when it ends."""
+    import onhook
+
+    trace = Trace(Path(onhook.__file__).parent)
+    trace.begin()
+    atexit.register(trace.write, Path(parts) / f"{os.getpid()}.json")
+    # One that does not ask for an orderly end shall have one all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+def merged(parts: Path) -> dict[str, Any]:
+    """The traces of several processes as one: their clock is the same."""
+    functions: list[Any] = []
+    calls: list[Any] = []
+    steps: list[int] = []
+    for part in sorted(parts.glob("*.json")):
+        found = json.loads(part.read_text())
+        first = len(functions)
+        functions += found["functions"]
+        calls += [(at_ns, first + place, far) for at_ns, place, far in found["calls"]]
+        steps += found["steps"]
+    return {
+        "functions": functions,
+        "calls": sorted(calls, key=itemgetter(0)),
+        "steps": sorted(steps),
+    }
+
+
 def main() -> None:
     """As `python -m onhook`, traced."""
     out = Path(sys.argv.pop(1))
     sys.path.pop(0)  # this folder: what stands beside this file is no business of the server's
+    with tempfile.TemporaryDirectory() as folder:
+        site = _SITE.format(processes=set(PROCESSES), here=str(Path(__file__).parent), parts=_PARTS)
+        Path(folder, "sitecustomize.py").write_text(site)
+        ways = (folder, os.environ.get("PYTHONPATH", ""))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, ways))
+        os.environ[_PARTS] = folder
+        child = os.fork()
+        if child == 0:
+            _run(Path(folder))
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+        _, status = os.waitpid(child, 0)
+        out.write_text(json.dumps(merged(Path(folder))))
+    sys.exit(os.waitstatus_to_exitcode(status))
+
+
+def _run(parts: Path) -> NoReturn:
+    """The command; it becomes another program (exec), or ends here."""
     import onhook
     from onhook.cli import main as run
 
     trace = Trace(Path(onhook.__file__).parent)
     trace.begin()
+    status: object = 0
     try:
         run()
-    finally:
-        trace.write(out)
+    except SystemExit as ending:
+        status = ending.code
+    trace.write(parts / "command.json")
+    os._exit(status if isinstance(status, int) else 1)
 
 
 if __name__ == "__main__":
