@@ -108,12 +108,13 @@ if {processes!r} & set(sys.orig_argv):
 def trace_this(parts: str) -> None:
     """Traces this process from now on; what was traced is written when it ends."""
     import onhook
+    from onhook.processes.membership import END
 
     trace = Trace(Path(onhook.__file__).parent)
     trace.begin()
     atexit.register(trace.write, Path(parts) / f"{os.getpid()}.json")
     # One that does not ask for an orderly end shall have one all the same.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(END, lambda *_: sys.exit(0))
 
 
 def merged(parts: Path) -> dict[str, Any]:

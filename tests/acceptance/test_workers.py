@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 from acceptance.asking import OK
 from acceptance.harness import Customer, Onhook
 from onhook.processes.programs import PROGRAMS
@@ -134,10 +136,12 @@ async def test_the_server_would_leave_nothing_to_a_program(server: Onhook) -> No
         assert inherited(pid) == {}
 
 
-async def test_an_interrupt_from_the_terminal_cuts_no_message(
-    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_to_all_of_its_processes_cuts_no_message(
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone, number: signal.Signals
 ) -> None:
-    """Ctrl-C goes to every process of the terminal's group at once; what is being said is said to its end."""
+    """Ctrl-C goes to every process of the terminal's group at once, and SIGTERM of a service manager to every
+    process there is; what is being said is said to its end."""
     server = start()
     customer = await Customer.make(server, receiver, phone)
     call, told = await customer.call()
@@ -149,8 +153,8 @@ async def test_an_interrupt_from_the_terminal_cuts_no_message(
     all_of_them = [server.process.pid, *descendants(server.process.pid)]
     group = os.getpgid(server.process.pid)
     for pid in all_of_them:
-        if os.getpgid(pid) == group:
-            os.kill(pid, signal.SIGINT)
+        if number == signal.SIGTERM or os.getpgid(pid) == group:
+            os.kill(pid, number)
     assert (await call.ended(timeout_s=STARTED_S)).how is How.BYE_RECEIVED
     assert call.recording.heard_s > 3
     assert call.recording.lost == 0

@@ -10,7 +10,7 @@ from typing import Any, Self
 from media.rtp_peer import PATIENCE_S
 from onhook.media.link import PlaneLink
 from onhook.processes.channel import Channel
-from onhook.processes.membership import CHANNEL
+from onhook.processes.membership import CHANNEL, END
 
 
 class PlaneProcess:
@@ -63,7 +63,7 @@ class PlaneProcess:
 
     async def terminate(self) -> int:
         """Ask it to end; returns its exit status."""
-        self._process.terminate()
+        self._process.send_signal(END)
         return await asyncio.to_thread(self._process.wait, PATIENCE_S)
 
     def log(self) -> str:

@@ -40,14 +40,14 @@ while True:
 # It says on the test's pipe what it hears, and does what it is told by its settings.
 _SWITCH = """
 import json, os, signal, socket, sys
-from onhook.processes.membership import Membership
+from onhook.processes.membership import END, Membership
 member = Membership.join()
 def say(**what):
     os.write(member.settings["pipe"], json.dumps({"generation": member.generation, **what}).encode() + b"\\n")
 def end(*_):
     say(event="asked to end")
     sys.exit(0)
-signal.signal(signal.SIGTERM, end)
+signal.signal(END, end)
 if member.settings["fails"]:
     member.failed("The test does not want it.")
     sys.exit(1)

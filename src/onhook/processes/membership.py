@@ -11,6 +11,9 @@ from onhook.processes.channel import Channel
 
 _LAST_STANDARD: Final = 2  # input, output, errors
 
+END: Final = signal.SIGUSR1
+"""Asks a process to end. Nobody else sends it: a service manager that stops the server sends SIGTERM to all
+of its processes, and which of them ends when is the supervisor's affair."""
 CHANNEL: Final = "ONHOOK_CHANNEL"
 """The variable that holds the number of the channel's descriptor."""
 
@@ -47,9 +50,9 @@ class Membership:
     @classmethod
     def join(cls) -> "Membership":
         """Take the place that the supervisor gave this process. Raises RuntimeError without one."""
-        # Whoever ends the server tells the supervisor; the terminal tells everybody.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        # Whoever ends the server tells the supervisor; the terminal, or a service manager, tells everybody.
+        for each in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
         number = os.environ.pop(CHANNEL, "")
         if not number.isdigit():
             raise RuntimeError("this program is a part of the server: run 'onhook serve'")

@@ -17,7 +17,7 @@ from importlib.util import module_from_spec
 from pathlib import Path
 from typing import Any, Final
 
-from onhook.processes.membership import Membership
+from onhook.processes.membership import END, Membership
 
 _ROLE: Final = "plane"
 _MEDIA: Final = Path(__file__).parents[1] / "media"
@@ -83,13 +83,13 @@ def serve(member: Membership, plane: Any) -> int:
             log("plane_link_broken", "error", generation=generation)
         lasted = time.monotonic() - began_s > _LASTING_S
         pause_s = _SHORTEST_S if lasted else min(2 * pause_s, _LONGEST_S)
-        if signal.sigtimedwait({signal.SIGTERM}, pause_s) is not None:
+        if signal.sigtimedwait({END}, pause_s) is not None:
             return 0
 
 
 def main() -> int:
-    """Run until SIGTERM; what is recorded is then written to its end."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # plane_host_wait() waits for it
+    """Run until it is asked to end; what is recorded is then written to its end."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {END})  # plane_host_wait() waits for it
     member = Membership.join()
     try:
         return serve(member, load_plane())

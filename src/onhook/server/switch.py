@@ -6,7 +6,6 @@ What cannot be opened raises :class:`StartError` with one sentence for the opera
 import asyncio
 import contextlib
 import gc
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -60,6 +59,7 @@ from onhook.phone.endpoint import SipEndpoint
 from onhook.phone.locating.dns import DnsNames
 from onhook.phone.nat.public_address import AUTO, OutsideView
 from onhook.phone.tls.contexts import ServerCertificate
+from onhook.processes.membership import END
 from onhook.processes.workers import Starter
 from onhook.server import told_options
 from onhook.server.admission import Admission
@@ -127,7 +127,7 @@ class Switch:
         self._certificate: ServerCertificate | None = None
 
     async def run(self) -> None:
-        """Serves until SIGTERM, then drains. Raises StartError and :class:`Superseded`."""
+        """Serves until it is asked to end, then drains. Raises StartError and :class:`Superseded`."""
         self._certificate = sip_certificate(self._settings)
         self._catch_signals()
         self._supervised.listen(asyncio.get_running_loop())
@@ -477,7 +477,7 @@ class Switch:
     # Ending -------------------------------------------------------------------------------------
 
     def _catch_signals(self) -> None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._on_signal)
+        asyncio.get_running_loop().add_signal_handler(END, self._on_signal)
         certificate = self._certificate
         if certificate is not None:
             self._supervised.on_reload = lambda: reload_certificate(certificate)

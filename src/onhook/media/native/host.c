@@ -219,7 +219,7 @@ int plane_host_wait(plane_host *p)
 {
     sigset_t terminate;
     sigemptyset(&terminate);
-    sigaddset(&terminate, SIGTERM);
+    sigaddset(&terminate, SIGUSR1);
     struct pollfd waited[2] = {{.fd = p->over_fd, .events = POLLIN},
                                {.fd = signalfd(-1, &terminate, SFD_CLOEXEC), .events = POLLIN}};
     int ready;

@@ -53,7 +53,7 @@ enum plane_end {
     PLANE_GOING = 0,
     PLANE_SWITCH_GONE = 1,
     PLANE_NONSENSE = 2,   /* the switch wrote what cannot be */
-    PLANE_TERMINATED = 3 /* it is not: SIGTERM came */
+    PLANE_TERMINATED = 3 /* it is not: SIGUSR1 came */
 };
 
 enum plane_scheduling { PLANE_NORMAL = 0, PLANE_NICE = 1, PLANE_FIFO = 2 };
@@ -193,7 +193,7 @@ int plane_host_start(plane_host **out, const struct plane_config *config, uint64
                      struct plane_link *link);
 void plane_host_handed_over(plane_host *host);
 
-/* Wait until the link is over, or SIGTERM comes, which has to be blocked in this process: enum plane_end. */
+/* Wait until the link is over, or SIGUSR1 comes, which has to be blocked in this process: enum plane_end. */
 int plane_host_wait(plane_host *host);
 
 /* Join the threads, close every socket, free everything. Recordings are written to their end, so this waits

@@ -1,11 +1,12 @@
 """One process of the supervisor's: started, talked to, and known to be dead the moment it is."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +33,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             env={**os.environ, CHANNEL: str(theirs.fileno())},
             pass_fds=(theirs.fileno(), *kept_open),
-            preexec_fn=dying_with_us(),  # this process has one thread
+            preexec_fn=_beginning(),  # this process has one thread
         )
         theirs.close()
         self.role = role
@@ -95,3 +96,15 @@ class Child:
                 os.close(each)
         self._waiting.clear()
         return status
+
+
+def _beginning() -> Callable[[], None]:
+    """What a child does before its program. A SIGTERM to all processes of the server is not for it, however
+    early it comes (`onhook.processes.membership.END`)."""
+    die_with_us = dying_with_us()
+
+    def begin() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        die_with_us()
+
+    return begin

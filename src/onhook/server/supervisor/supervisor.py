@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from onhook.processes.membership import Running
+from onhook.processes.membership import END, Running
 from onhook.server.supervisor import status
 from onhook.server.supervisor.child import Child
 from onhook.server.supervisor.log import log
@@ -230,7 +230,7 @@ class Supervisor:
         if name == SWITCH:
             self._workers.kill()
         if self._ending and name == SWITCH:
-            if status_of_it not in (0, -signal.SIGTERM):  # that, while it was still beginning
+            if status_of_it not in (0, -END):  # that, while it was still beginning
                 log("process_died", "error", process=name, **_cause(status_of_it))
                 self._exit_status = 1
             self._end_others()
@@ -250,7 +250,7 @@ class Supervisor:
         self._due.clear()
         switch = self._children.get(SWITCH)
         if switch is not None:
-            switch.signal(signal.SIGTERM)
+            switch.signal(END)
         else:
             self._end_others()
 
@@ -259,7 +259,7 @@ class Supervisor:
         asked_before = self._last_s is not None
         self._last_s = time.monotonic() + (0.0 if asked_before else _LAST_S)
         for child in self._children.values():
-            child.signal(signal.SIGTERM)
+            child.signal(END)
 
     # Signals and questions --------------------------------------------------------------------------
 
