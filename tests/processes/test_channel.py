@@ -42,6 +42,17 @@ def test_a_message_arrives_whole_and_with_what_is_open() -> None:
     other.close()
 
 
+def test_the_last_word_of_one_that_did_not_listen_is_heard() -> None:
+    """Whoever ends with messages unread is told of by an error, which comes before what it had said."""
+    one, other = Channel.pair()
+    one.send({"say": "unheard"})
+    other.send({"say": "failed"})
+    other.close()
+    assert one.receive() == ({"say": "failed"}, [])
+    assert one.receive() is None
+    one.close()
+
+
 def test_what_is_too_long_is_not_cut_short() -> None:
     one, other = Channel.pair()
     with pytest.raises(ValueError, match="too long"):

@@ -50,10 +50,10 @@ class Channel:
     def receive(self) -> tuple[dict[str, Any], list[int]] | None:
         """The next message and its descriptors, which are ours; None once the other end is gone."""
         try:
-            # socket.recv_fds() forgets its flags: what comes would be inherited by processes of ours.
-            data, ancillary, _, _ = self._socket.recvmsg(MAX_BYTES, _ROOM, socket.MSG_CMSG_CLOEXEC)
+            data, ancillary = self._receive()
         except ConnectionResetError:
-            return None
+            # It has ended without reading what we had sent. That is told once, ahead of what it said before.
+            data, ancillary = self._receive()
         descriptors = array("i")
         for level, kind, content in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
@@ -64,6 +64,11 @@ class Channel:
         if not isinstance(message, dict):
             raise ValueError("a message between processes is no object")
         return message, list(descriptors)
+
+    def _receive(self) -> tuple[bytes, list[tuple[int, int, bytes]]]:
+        # socket.recv_fds() forgets its flags: what comes would be inherited by processes of ours.
+        data, ancillary, _, _ = self._socket.recvmsg(MAX_BYTES, _ROOM, socket.MSG_CMSG_CLOEXEC)
+        return data, ancillary
 
     def close(self) -> None:
         """The other end reads None from now on."""
