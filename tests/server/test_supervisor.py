@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -107,6 +108,15 @@ class Played:
                 return heard
         raise AssertionError(f"nobody said {event} any more")
 
+    def logged(self, event: str) -> dict[str, Any]:
+        """What the supervisor logs next of a kind."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            found: dict[str, Any] = json.loads(line)
+            if found["event"] == event:
+                return found
+        raise AssertionError(f"there is no {event} in the log")
+
     def pid(self, role: str) -> int:
         """Which process has a role now."""
         return next(int(each["pid"]) for each in status.ask(self.data) if each["role"] == role)
@@ -148,6 +158,18 @@ def test_what_dies_is_started_again_and_gets_its_links(played: Played) -> None:
         "plane",
         "switch",
     ]
+
+
+def test_what_cannot_be_started_is_tried_again_and_the_others_stay(played: Played) -> None:
+    played.until("linked")
+    switch, plane = played.pid("switch"), played.pid("plane")
+    limits = resource.prlimit(played.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(played.process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    os.kill(plane, signal.SIGKILL)
+    assert played.logged("process_not_started")["process"] == "plane"
+    resource.prlimit(played.process.pid, resource.RLIMIT_NOFILE, limits)
+    assert played.until("linked") == {"generation": 1, "event": "linked", "plane": 2}
+    assert played.pid("switch") == switch
 
 
 def test_workers_are_started_for_the_switch_and_go_with_it(played: Played) -> None:

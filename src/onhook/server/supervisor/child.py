@@ -7,6 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,19 +28,19 @@ class Child:
         sockets: Mapping[str, int],
         kept_open: Sequence[int],
     ) -> None:
+        """Raises OSError when there is none."""
         ours, theirs = Channel.pair()
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", role.module],
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, CHANNEL: str(theirs.fileno())},
-            pass_fds=(theirs.fileno(), *kept_open),
-            preexec_fn=_beginning(),  # this process has one thread
-        )
-        theirs.close()
+        try:
+            self._process = _started(role, theirs, kept_open)
+            self.pidfd = _pidfd(self._process)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         self.role = role
         self.generation = generation
         self.pid = self._process.pid
-        self.pidfd = os.pidfd_open(self.pid)
         self.channel = ours
         self.started_s = time.monotonic()
         self.since = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -51,7 +52,8 @@ class Child:
             "generation": generation,
             "sockets": list(sockets),
         }
-        ours.send({**first, **begin}, list(sockets.values()))
+        with suppress(BrokenPipeError, ConnectionResetError):  # it is dead; its pidfd says so
+            ours.send({**first, **begin}, list(sockets.values()))
 
     @property
     def running(self) -> Running:
@@ -96,6 +98,28 @@ class Child:
                 os.close(each)
         self._waiting.clear()
         return status
+
+
+def _started(role: Role, channel: Channel, kept_open: Sequence[int]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", role.module],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, CHANNEL: str(channel.fileno())},
+            pass_fds=(channel.fileno(), *kept_open),
+            preexec_fn=_beginning(),  # this process has one thread
+        )
+    except subprocess.SubprocessError as error:
+        raise OSError(str(error)) from error
+
+
+def _pidfd(process: subprocess.Popen[bytes]) -> int:
+    try:
+        return os.pidfd_open(process.pid)
+    except OSError:
+        process.kill()
+        process.wait()
+        raise
 
 
 def _beginning() -> Callable[[], None]:

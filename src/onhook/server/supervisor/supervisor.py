@@ -75,7 +75,8 @@ class Supervisor:
         self._listen_to_signals()
         self._listen_to_questions()
         for role in ROLES:
-            self._start(role)
+            if not self._ending:
+                self._start(role)
         while self._children or self._due or self._workers.running:
             for key, _ in self._selector.select(self._wait_s()):
                 key.data()
@@ -94,10 +95,15 @@ class Supervisor:
 
     def _start(self, role: Role) -> None:
         given, name = self._inheritance, role.name
-        generation = self._generations[name] = self._generations.get(name, 0) + 1
+        generation = self._generations.get(name, 0) + 1
         sockets = given.sockets if name == SWITCH else {}
         begin = {"settings": given.settings}
-        child = Child(role, generation, begin, sockets, given.kept_open)
+        try:
+            child = Child(role, generation, begin, sockets, given.kept_open)
+        except OSError as error:
+            self._not_started(name, error)
+            return
+        self._generations[name] = generation
         self._children[name] = child
         self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
         self._wait_for(child.pidfd, lambda: self._bury(child))
@@ -125,12 +131,25 @@ class Supervisor:
         self._tell_switch(told, descriptors)
 
     def _start_again(self, name: str, status_of_last: int) -> None:
-        lasted_s = time.monotonic() - self._children[name].started_s
-        in_a_row = 1 if lasted_s >= LASTING_S else self._deaths.get(name, 0) + 1
-        self._deaths[name] = in_a_row
-        wait_s = pause_s(in_a_row)
-        self._due[name] = time.monotonic() + wait_s
+        if time.monotonic() - self._children[name].started_s >= LASTING_S:
+            self._deaths.pop(name, None)
+        wait_s = self._put_off(name)
         log("process_died", "error", process=name, again_in_s=wait_s, **_cause(status_of_last))
+
+    def _not_started(self, name: str, error: OSError) -> None:
+        """The machine has no room for a process: the others go on, and it is tried again."""
+        if not self._announced:
+            self._fail(f"The process {name} cannot be started: {error}.")
+            return
+        wait_s = self._put_off(name)
+        log("process_not_started", "error", process=name, again_in_s=wait_s, reason=str(error))
+
+    def _put_off(self, name: str) -> float:
+        """Start a process in a while; in how many seconds."""
+        self._deaths[name] = self._deaths.get(name, 0) + 1
+        wait_s = pause_s(self._deaths[name])
+        self._due[name] = time.monotonic() + wait_s
+        return wait_s
 
     def _do_what_is_due(self) -> None:
         now_s = time.monotonic()
