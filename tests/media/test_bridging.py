@@ -62,9 +62,10 @@ def open_leg(plane: MediaPlane) -> Iterator[OpenLeg]:
 
 
 @pytest.fixture
-def legs(open_leg: OpenLeg) -> tuple[Leg, Leg]:
+async def legs(open_leg: OpenLeg, settle: Settle) -> tuple[Leg, Leg]:
     one, other = open_leg(), open_leg()
     one.stream.bridge(other.stream)
+    await settle()  # what is said now is said to the other
     return one, other
 
 
