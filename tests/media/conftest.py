@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
+from media.followed import Followed
 from media.rtp_peer import Ear, RtpPeer, free_ports
 from media.settling import settled
 from onhook.media import Codec, MediaPlane, NotRunning, Stream
@@ -20,7 +21,7 @@ def peer() -> Iterator[RtpPeer]:
 
 @pytest.fixture
 async def plane() -> AsyncIterator[MediaPlane]:
-    plane = MediaPlane(host="127.0.0.1", ports=free_ports(16))
+    plane = Followed(host="127.0.0.1", ports=free_ports(16))
     plane.start(asyncio.get_running_loop())
     yield plane
     with contextlib.suppress(NotRunning):  # a test may have closed it

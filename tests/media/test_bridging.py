@@ -62,10 +62,9 @@ def open_leg(plane: MediaPlane) -> Iterator[OpenLeg]:
 
 
 @pytest.fixture
-async def legs(open_leg: OpenLeg, settle: Settle) -> tuple[Leg, Leg]:
+def legs(open_leg: OpenLeg) -> tuple[Leg, Leg]:
     one, other = open_leg(), open_leg()
     one.stream.bridge(other.stream)
-    await settle()  # what is said now is said to the other
     return one, other
 
 

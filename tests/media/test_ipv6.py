@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from media import rtcp_text
+from media.followed import Followed
 from media.rtcp_text import SR
 from media.rtp_peer import PATIENCE_S, Clip, Ear, RtpPeer, event, free_ports, rtp, tone
 from media.settling import settled
@@ -21,7 +22,7 @@ LOOPBACKS = ("127.0.0.1", "::1")
 
 @pytest.fixture(params=["::1", "::", LOOPBACKS, ANYWHERE], ids=str)
 async def plane(request: pytest.FixtureRequest) -> AsyncIterator[MediaPlane]:
-    plane = MediaPlane(host=request.param, ports=free_ports(16))
+    plane = Followed(host=request.param, ports=free_ports(16))
     plane.start(asyncio.get_running_loop())
     yield plane
     assert plane.health().refused == 0
@@ -30,7 +31,7 @@ async def plane(request: pytest.FixtureRequest) -> AsyncIterator[MediaPlane]:
 
 @pytest.fixture
 async def both() -> AsyncIterator[MediaPlane]:
-    plane = MediaPlane(host=ANYWHERE, ports=free_ports(16))
+    plane = Followed(host=ANYWHERE, ports=free_ports(16))
     plane.start(asyncio.get_running_loop())
     yield plane
     assert plane.health().refused == 0
@@ -129,7 +130,7 @@ async def test_reports_go_both_ways(plane: MediaPlane, peer: RtpPeer, ear: Ear) 
 async def test_one_side_by_ipv4_and_one_by_ipv6(
     hosts: tuple[str, ...], peer: RtpPeer, old_peer: RtpPeer
 ) -> None:
-    plane = MediaPlane(host=hosts, ports=free_ports(6))
+    plane = Followed(host=hosts, ports=free_ports(6))
     plane.start(asyncio.get_running_loop())
     ears = Ear(), Ear()
     new, old = opened(plane, peer.address, ears[0]), opened(plane, old_peer.address, ears[1])
@@ -182,7 +183,7 @@ async def test_what_is_no_address_of_one_host(both: MediaPlane, ear: Ear, ip: st
     ("host", "remote"), [("127.0.0.1", "::1"), ("::1", "127.0.0.1"), ("::", "127.0.0.1")]
 )
 async def test_a_family_that_is_not_served(host: str, remote: str, ear: Ear) -> None:
-    plane = MediaPlane(host=host, ports=free_ports(2))
+    plane = Followed(host=host, ports=free_ports(2))
     plane.start(asyncio.get_running_loop())
     port = plane.reserve()
     assert not plane.reaches(remote)
@@ -193,7 +194,7 @@ async def test_a_family_that_is_not_served(host: str, remote: str, ear: Ear) -> 
 
 
 async def test_the_sockets_that_a_call_does_not_need_are_closed(peer: RtpPeer, ear: Ear) -> None:
-    plane = MediaPlane(host=LOOPBACKS, ports=free_ports(2))
+    plane = Followed(host=LOOPBACKS, ports=free_ports(2))
     plane.start(asyncio.get_running_loop())
     clip = Clip(tone(1))
     before = open_descriptors()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from media.followed import Followed
 from media.rtp_peer import Clip, Ear, RtpPeer, event, free_ports, rtp, tone
 from onhook.media import BadRemote, Codec, Latching, MediaPlane, Signs, Stream, StreamClosed
 from onhook.media.plane import NOWHERE_ELSE
@@ -176,7 +177,7 @@ async def test_signs_of_the_peer_and_of_nobody_else(
 
 
 async def test_silence_is_told_of_sooner_if_nobody_is_at_the_peers_port(ear: Ear) -> None:
-    plane = MediaPlane(host=PHONE, ports=free_ports(16), rtp_timeout_s=600)
+    plane = Followed(host=PHONE, ports=free_ports(16), rtp_timeout_s=600)
     plane.start(asyncio.get_running_loop())
     with RtpPeer() as peer:
         stream = opened(plane, peer, ear)

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from media import rtcp_text
+from media.followed import Followed
 from media.rtp_peer import Clip, Ear, RtpPeer, event, free_ports, rtp, tone
 from onhook.media import BadRemote, Codec, MediaPlane, Stream, StreamStats
 
@@ -408,7 +409,7 @@ async def test_an_event_that_is_cut_short(stream: Stream, peer: RtpPeer, ear: Ea
 
 
 async def test_silence_is_told_once_and_again_after_sound(peer: RtpPeer, ear: Ear) -> None:
-    plane = MediaPlane(host="127.0.0.1", ports=free_ports(4), rtp_timeout_s=0.05)
+    plane = Followed(host="127.0.0.1", ports=free_ports(4), rtp_timeout_s=0.05)
     plane.start(asyncio.get_running_loop())
     stream = plane.open(
         plane.reserve(),
@@ -473,7 +474,7 @@ def mutated_rtp() -> st.SearchStrategy[bytes]:
 def test_no_datagram_disturbs_a_stream(datagrams: list[bytes]) -> None:
     async def attempt() -> None:
         ear = Ear()
-        plane = MediaPlane(host="127.0.0.1", ports=free_ports(4))
+        plane = Followed(host="127.0.0.1", ports=free_ports(4))
         plane.start(asyncio.get_running_loop())
         with RtpPeer() as peer:
             stream = plane.open(

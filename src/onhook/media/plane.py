@@ -81,6 +81,8 @@ class PlaneHealth:
     """Packets of encrypted streams that were not: see `StreamStats`, as are"""
     replayed: int
     """those that came again."""
+    waiting: int
+    """Commands that the plane has not followed yet: a few, for a millisecond, if it is well."""
 
 
 class PortReservation:
@@ -371,6 +373,7 @@ class MediaPlane:
             refused=out.refused,
             unauthentic=out.unauthentic,
             replayed=out.replayed,
+            waiting=out.waiting,
         )
 
     def _running(self) -> Any:

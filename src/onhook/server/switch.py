@@ -565,7 +565,7 @@ def _attach(plane: MediaPlane, link: PlaneLink) -> None:
 
 
 def _media_figures(plane: MediaPlane) -> dict[str, float]:
-    """What an operator wants to see of the media plane: trouble shows in the last five. Nothing, while there
+    """What an operator wants to see of the media plane: trouble shows in the last six. Nothing, while there
     is none."""
     if not plane.running:
         return {}
@@ -579,6 +579,7 @@ def _media_figures(plane: MediaPlane) -> dict[str, float]:
         "commands_refused": health.refused,
         "srtp_unauthentic_packets": health.unauthentic,
         "srtp_replayed_packets": health.replayed,
+        "commands_waiting": health.waiting,
     }
 
 

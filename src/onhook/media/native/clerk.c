@@ -160,6 +160,8 @@ bool serve_clerk(struct host *p)
         struct command command;
         take_entry(p, &command);
         admit(p, &command);
+        atomic_store(&p->link.header->health.handed_on, atomic_load(&p->commands.tail.value));
+        atomic_store(&p->link.header->health.admitted, p->asked.own);
         any = true;
     }
     return any;

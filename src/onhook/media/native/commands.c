@@ -304,5 +304,6 @@ void take_commands(struct host *p)
         ring_taken(&p->commands);
         if (!take_command(p, &command))
             refuse(p, &command);
+        atomic_store(&p->link.header->health.followed, atomic_load(&p->commands.head.value));
     }
 }

@@ -52,6 +52,10 @@ struct link_health {
     _Alignas(64) _Atomic uint64_t calls, skipped_rounds, refused, unauthentic, replayed;
     _Atomic int64_t late_max_ns;
     _Atomic int32_t scheduling;
+    /* How many commands the clerk is through with, how many of its own it has handed on, and how many of these
+     * the media thread is through with: what waits is the rest. */
+    _Alignas(64) _Atomic uint32_t admitted, handed_on;
+    _Alignas(64) _Atomic uint32_t followed;
 };
 
 struct link_cursors {

@@ -142,4 +142,7 @@ void plane_health(const plane *p, struct plane_health *out)
     out->refused = atomic_load(&health->refused);
     out->unauthentic = atomic_load(&health->unauthentic);
     out->replayed = atomic_load(&health->replayed);
+    /* in the order in which a command goes, or one would be missed on its way */
+    out->waiting = p->commands.own - atomic_load(&health->admitted);
+    out->waiting += atomic_load(&health->handed_on) - atomic_load(&health->followed);
 }

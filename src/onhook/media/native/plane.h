@@ -175,6 +175,7 @@ struct plane_health {
     uint64_t refused;        /* commands that the plane could not follow: a fault of ours */
     uint64_t unauthentic;    /* of all calls so far, as in plane_stats; likewise */
     uint64_t replayed;
+    uint32_t waiting; /* commands that are not followed yet, those held back apart */
 };
 
 struct plane_about {

@@ -60,7 +60,7 @@ class Supervisor:
         """Links that wait for a switch."""
         self._workers = Workers(
             lambda pidfd, pid: self._wait_for(pidfd, lambda: self._workers.bury(pid)),
-            self._forget,
+            self._selector.unregister,
         )
         self._since = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._terminal = _terminal()
@@ -116,9 +116,6 @@ class Supervisor:
 
     def _wait_for(self, descriptor: int, act: Callable[[], None]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, act)
-
-    def _forget(self, descriptor: int) -> None:
-        self._selector.unregister(descriptor)
 
     def _start_worker(self, asked: Mapping[str, Any]) -> None:
         answer = {"id": asked["id"]}
