@@ -5,11 +5,13 @@ import json
 import os
 import pty
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -20,6 +22,7 @@ from acceptance.harness import LASTING, Customer, Onhook
 from acceptance.remains import Remains, descendants
 from acceptance.test_operator_commands import command
 from onhook.cli.main import app
+from onhook.server.supervisor import status
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
@@ -187,6 +190,38 @@ async def test_nothing_is_left_of_a_server_that_ended(
         finally:
             server.close()
     assert status == (-signal.SIGKILL if end is killed else 0)
+
+
+@pytest.mark.parametrize("closed", [(2,), (0, 1, 2)])
+async def test_closed_streams_are_not_taken_for_others(
+    closed: tuple[int, ...], tmp_path: Path
+) -> None:
+    """What is opened first would have their numbers, and the log would be written into the lock."""
+    closing = " ".join(f"{number}>&-" for number in closed)
+    serve = f"exec {sys.executable} -m onhook serve --http 127.0.0.1:0 --sip 127.0.0.1:0 {closing}"
+    process = await asyncio.create_subprocess_shell(
+        f"{serve} --data {tmp_path}",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        while not (running := await status_of(tmp_path, process)):
+            await asyncio.sleep(0.05)
+        for one in running:
+            streams = [Path(f"/proc/{one['pid']}/fd/{number}") for number in range(3)]
+            assert {str(each.readlink()) for each in streams} == {os.devnull}, one["role"]
+    finally:
+        process.terminate()
+    assert await process.wait() == 0
+
+
+async def status_of(data: Path, process: asyncio.subprocess.Process) -> list[dict[str, Any]]:
+    """The processes of a server that was started; none, while it is not there yet."""
+    assert process.returncode is None
+    try:
+        return await asyncio.to_thread(status.ask, data)
+    except status.NobodyThere:
+        return []
 
 
 @pytest.mark.slow

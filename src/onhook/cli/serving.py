@@ -1,6 +1,7 @@
 """``onhook serve``: what this process may use, and one sentence when it cannot start."""
 
 import os
+import sys
 from typing import NoReturn
 
 import structlog
@@ -15,9 +16,12 @@ from onhook.server.start_error import StartError
 
 log = structlog.get_logger()
 
+_STANDARD_ERROR = 2
+
 
 def serve(settings: Settings) -> NoReturn:
     """Becomes the server; ends with one sentence if it cannot start."""
+    _open_standard_streams()
     configure_logs("supervisor", private=settings.log_private)
     os.umask(0o077)  # numbers, messages, URLs with secrets: nothing that is kept is for other users
     too_few = _too_few(allow_files())
@@ -29,6 +33,16 @@ def serve(settings: Settings) -> NoReturn:
         become_supervisor(settings)
     except StartError as error:
         fail(str(error))
+
+
+def _open_standard_streams() -> None:
+    """Those that were closed lead nowhere. Else what is opened next, such as the lock of the data directory,
+    would be standard error, and the log be written into it."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    if sys.stderr is None:
+        sys.stderr = open(_STANDARD_ERROR, "w", closefd=False)  # noqa: SIM115  as long as the process
 
 
 def _too_few(files: int) -> str | None:
