@@ -1,11 +1,14 @@
 """The supervisor with processes of the test's own: what it starts, hands on, starts again, and ends."""
 
+import fcntl
 import json
 import os
+import pty
 import resource
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +68,8 @@ while True:
         link.sendall(b"?")
         say(event="linked", plane=int(link.recv(10)))
         member.kept = link
+    if message["say"] == "reload":
+        say(event="reload")
     if message["say"] == "worker":
         say(event="worker", role=message["role"])
     if message["say"] == "refused":
@@ -75,10 +80,18 @@ while True:
 """
 
 
+def take_terminal() -> None:
+    """Make standard input the terminal of this session."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Played:
     """A supervisor that runs, and what its switches say."""
 
-    def __init__(self, folder: Path, *, fails: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, fails: bool = False, start: str = "", terminal: int | None = None
+    ) -> None:
+        """`start` is a command that starts another; `terminal` becomes its terminal."""
         for name, program in (("played_plane", _PLANE), ("played_switch", _SWITCH)):
             (folder / f"{name}.py").write_text(program)
         self.data = folder
@@ -90,7 +103,10 @@ class Played:
             "kept_open": [writing],
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _SUPERVISOR, json.dumps(inheritance)],
+            [*start.split(), sys.executable, "-P", "-c", _SUPERVISOR, json.dumps(inheritance)],
+            stdin=terminal,
+            start_new_session=terminal is not None,
+            preexec_fn=None if terminal is None else take_terminal,
             env={**os.environ, "PYTHONPATH": str(folder)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -170,6 +186,23 @@ def test_what_cannot_be_started_is_tried_again_and_the_others_stay(played: Playe
     resource.prlimit(played.process.pid, resource.RLIMIT_NOFILE, limits)
     assert played.until("linked") == {"generation": 1, "event": "linked", "plane": 2}
     assert played.pid("switch") == switch
+
+
+@pytest.mark.parametrize(("start", "then"), [("", "asked to end"), ("nohup", "reload")])
+def test_it_goes_with_its_terminal_unless_it_was_told_not_to(
+    tmp_path: Path, start: str, then: str
+) -> None:
+    person, programs = pty.openpty()
+    one = Played(tmp_path, start=start, terminal=programs)
+    try:
+        one.until("linked")
+        os.close(programs)
+        os.close(person)
+        assert one.until(then)["generation"] == 1
+    finally:
+        one.process.kill()
+        one.process.communicate()
+        one.said.close()
 
 
 def test_workers_are_started_for_the_switch_and_go_with_it(played: Played) -> None:

@@ -63,7 +63,8 @@ class Supervisor:
             self._selector.unregister,
         )
         self._since = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._terminal = _terminal()
+        # Whoever has it ignore SIGHUP (nohup) wants it to outlive its terminal.
+        self._goes_with_terminal = _terminal() and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
         self._announced = False
         self._ending = False
         self._last_s: float | None = None
@@ -298,7 +299,7 @@ class Supervisor:
 
     def _on_hangup(self) -> None:
         """The terminal is gone that it was started from; else somebody wants certificates read again."""
-        if self._terminal and not _terminal():
+        if self._goes_with_terminal and not _terminal():
             self._end()
         elif SWITCH in self._children:
             self._tell_switch({"say": "reload"}, [])
