@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from onhook.server.supervisor import status
 from onhook.server.supervisor.roles import pause_s
 
 _SUPERVISOR = """
-import json, sys
+import ctypes, json, sys
 from onhook.server.supervisor import supervisor
 from onhook.server.supervisor.roles import Role
+PR_SET_CHILD_SUBREAPER = 36  # whoever loses its parent is ours, as of the first process of a container
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 supervisor.ROLES = (Role("plane", "played_plane"), Role("switch", "played_switch"))
 sys.exit(supervisor.Supervisor(supervisor.Inheritance(**json.loads(sys.argv[1]))).run())
 """
@@ -55,6 +58,13 @@ signal.signal(END, end)
 if member.settings["fails"]:
     member.failed("The test does not want it.")
     sys.exit(1)
+between = os.fork()
+if between == 0:
+    orphan = os.fork()
+    if orphan:
+        say(event="orphaned", pid=orphan)
+    os._exit(0)
+os.waitpid(between, 0)
 member.ready(http="h", sip="s", listeners="l")
 while True:
     told = member.channel.receive()
@@ -203,6 +213,15 @@ def test_it_goes_with_its_terminal_unless_it_was_told_not_to(
         one.process.kill()
         one.process.communicate()
         one.said.close()
+
+
+def test_what_lost_its_parent_is_taken_away_when_it_ends(played: Played) -> None:
+    orphan = played.until("orphaned")["pid"]
+    ends_s = time.monotonic() + 30
+    while Path(f"/proc/{orphan}").exists():
+        assert time.monotonic() < ends_s, "it is left"
+        time.sleep(0.01)
+    assert played.pid("switch")
 
 
 def test_workers_are_started_for_the_switch_and_go_with_it(played: Played) -> None:

@@ -82,6 +82,7 @@ class Supervisor:
             for key, _ in self._selector.select(self._wait_s()):
                 key.data()
             self._do_what_is_due()
+            self._reap_strangers()
         if self._announced:
             log("ended", status=self._exit_status)
         return self._exit_status
@@ -253,6 +254,16 @@ class Supervisor:
             self._end_others()
         self._tell_of_processes()
 
+    def _reap_strangers(self) -> None:
+        """The first process of a container becomes the parent of all that lose theirs, such as what a process
+        that speaks had started; nobody else takes them away once they have ended."""
+        ours = {running.pid for running in self.running}
+        with suppress(ChildProcessError):  # there is none at all
+            while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if found.si_pid in ours:  # its pidfd comes next, and we after it
+                    break
+                os.waitpid(found.si_pid, 0)
+
     def _fail(self, why: str) -> None:
         """The server cannot run, or not go on; `why` is a sentence for the operator."""
         if self._exit_status == 0:
@@ -286,7 +297,7 @@ class Supervisor:
         kernels.setblocking(False)
         signal.set_wakeup_fd(kernels.fileno())
         self._signals = ours, kernels
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)  # the number comes over the socket
         self._selector.register(ours, selectors.EVENT_READ, self._on_signals)
 
