@@ -168,7 +168,7 @@ def test_a_mistake_is_one_clear_sentence(
 
 def test_the_server_does_not_import_what_it_does_not_use() -> None:
     """Start-up time: each of these costs tens of milliseconds or more."""
-    used = "import sys, onhook.cli.serving; print(*sys.modules)"
+    used = "import sys, onhook.cli.serving, onhook.server.switch; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", used], capture_output=True, check=True)
     modules = set(done.stdout.decode().split())
     assert "onhook.store" in modules
