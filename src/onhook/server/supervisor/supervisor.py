@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,9 @@ from onhook.processes.membership import END, Running
 from onhook.server.supervisor import status
 from onhook.server.supervisor.child import Child
 from onhook.server.supervisor.log import log
-from onhook.server.supervisor.roles import LASTING_S, ROLES, SWITCH, Role, pause_s
+from onhook.server.supervisor.restarts import Restarts
+from onhook.server.supervisor.roles import ROLES, SWITCH, Role
+from onhook.server.supervisor.strangers import reap
 from onhook.server.supervisor.workers import Workers
 
 _LAST_S = 10.0
@@ -53,13 +55,13 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._children: dict[str, Child] = {}
         self._generations: dict[str, int] = {}
-        self._deaths: dict[str, int] = {}
-        self._due: dict[str, float] = {}
-        """When a role is started again, on the monotonic clock."""
+        self._restarts = Restarts()
         self._offers: dict[str, list[int]] = {}
         """Links that wait for a switch."""
         self._workers = Workers(
-            lambda pidfd, pid: self._wait_for(pidfd, lambda: self._workers.bury(pid)),
+            lambda pidfd, pid: self._selector.register(
+                pidfd, selectors.EVENT_READ, lambda: self._workers.bury(pid)
+            ),
             self._selector.unregister,
         )
         self._since = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -78,11 +80,11 @@ class Supervisor:
         for role in ROLES:
             if not self._ending:
                 self._start(role)
-        while self._children or self._due or self._workers.running:
+        while self._children or self._restarts or self._workers.running:
             for key, _ in self._selector.select(self._wait_s()):
                 key.data()
             self._do_what_is_due()
-            self._reap_strangers()
+            reap({running.pid for running in self.running})
         if self._announced:
             log("ended", status=self._exit_status)
         return self._exit_status
@@ -108,16 +110,13 @@ class Supervisor:
         self._generations[name] = generation
         self._children[name] = child
         self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
-        self._wait_for(child.pidfd, lambda: self._bury(child))
+        self._selector.register(child.pidfd, selectors.EVENT_READ, lambda: self._bury(child))
         if generation > 1:
             log("process_started", process=name, pid=child.pid)
         if name == SWITCH:
             for link in list(self._offers):
                 self._hand_over(link)
         self._tell_of_processes()
-
-    def _wait_for(self, descriptor: int, act: Callable[[], None]) -> None:
-        self._selector.register(descriptor, selectors.EVENT_READ, act)
 
     def _start_worker(self, asked: Mapping[str, Any]) -> None:
         answer = {"id": asked["id"]}
@@ -130,9 +129,7 @@ class Supervisor:
         self._tell_switch(told, descriptors)
 
     def _start_again(self, name: str, status_of_last: int) -> None:
-        if time.monotonic() - self._children[name].started_s >= LASTING_S:
-            self._deaths.pop(name, None)
-        wait_s = self._put_off(name)
+        wait_s = self._restarts.put_off(name, self._children[name].started_s)
         log("process_died", "error", process=name, again_in_s=wait_s, **_cause(status_of_last))
 
     def _not_started(self, name: str, error: OSError) -> None:
@@ -140,30 +137,21 @@ class Supervisor:
         if not self._announced:
             self._fail(f"The process {name} cannot be started: {error}.")
             return
-        wait_s = self._put_off(name)
+        wait_s = self._restarts.put_off(name)
         log("process_not_started", "error", process=name, again_in_s=wait_s, reason=str(error))
 
-    def _put_off(self, name: str) -> float:
-        """Start a process in a while; in how many seconds."""
-        self._deaths[name] = self._deaths.get(name, 0) + 1
-        wait_s = pause_s(self._deaths[name])
-        self._due[name] = time.monotonic() + wait_s
-        return wait_s
-
     def _do_what_is_due(self) -> None:
-        now_s = time.monotonic()
         for role in ROLES:
-            if self._due.get(role.name, now_s + 1) <= now_s:
-                del self._due[role.name]
+            if self._restarts.take(role.name):
                 self._start(role)
-        if self._last_s is not None and now_s >= self._last_s:
+        if self._last_s is not None and time.monotonic() >= self._last_s:
             self._last_s = None
             for child in self._children.values():
                 log("process_killed", "warning", process=child.role.name, pid=child.pid)
                 child.signal(signal.SIGKILL)
 
     def _wait_s(self) -> float | None:
-        moments = [*self._due.values(), *(() if self._last_s is None else (self._last_s,))]
+        moments = [*self._restarts.next_s, *(() if self._last_s is None else (self._last_s,))]
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     # What processes say -----------------------------------------------------------------------------
@@ -222,7 +210,7 @@ class Supervisor:
 
     def _announce(self, child: Child, facts: Mapping[str, Any]) -> None:
         """One line on standard output, for whoever started us with port 0; once."""
-        self._deaths.pop(child.role.name, None)
+        self._restarts.works(child.role.name)
         if child.role.name != SWITCH or self._announced:
             return
         self._announced = True
@@ -254,16 +242,6 @@ class Supervisor:
             self._end_others()
         self._tell_of_processes()
 
-    def _reap_strangers(self) -> None:
-        """The first process of a container becomes the parent of all that lose theirs, such as what a process
-        that speaks had started; nobody else takes them away once they have ended."""
-        ours = {running.pid for running in self.running}
-        with suppress(ChildProcessError):  # there is none at all
-            while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                if found.si_pid in ours:  # its pidfd comes next, and we after it
-                    break
-                os.waitpid(found.si_pid, 0)
-
     def _fail(self, why: str) -> None:
         """The server cannot run, or not go on; `why` is a sentence for the operator."""
         if self._exit_status == 0:
@@ -275,7 +253,7 @@ class Supervisor:
     def _end(self) -> None:
         """The switch ends its calls first, as long as that takes; whoever cannot wait asks twice."""
         self._ending = True
-        self._due.clear()
+        self._restarts.none()
         switch = self._children.get(SWITCH)
         if switch is not None:
             switch.signal(END)

@@ -11,7 +11,9 @@ from onhook.processes.workers import Spawner, Worker
 class Workers:
     """Those that run. `started` and `ended` hear of each one's pidfd, to wait for it or no more."""
 
-    def __init__(self, started: Callable[[int, int], None], ended: Callable[[int], object]) -> None:
+    def __init__(
+        self, started: Callable[[int, int], object], ended: Callable[[int], object]
+    ) -> None:
         self._spawner = Spawner(die_with_us=True)
         self._started, self._ended = started, ended
         self._workers: dict[int, tuple[Worker, Running]] = {}
