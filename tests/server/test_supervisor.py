@@ -40,6 +40,7 @@ while True:
     member.offer("plane", [theirs.fileno()])
     theirs.close()
     while ours.recv(100):
+        assert member.settings["database_url"] == ""
         ours.sendall(str(member.generation).encode())
     ours.close()
 """
@@ -55,6 +56,7 @@ def end(*_):
     say(event="asked to end")
     sys.exit(0)
 signal.signal(END, end)
+assert "secret" in member.settings["database_url"]
 if member.settings["fails"]:
     member.failed("The test does not want it.")
     sys.exit(1)
@@ -108,7 +110,11 @@ class Played:
         reading, writing = os.pipe()
         inheritance = {
             "data": str(folder),
-            "settings": {"pipe": writing, "fails": fails},
+            "settings": {
+                "pipe": writing,
+                "fails": fails,
+                "database_url": "postgresql://me:secret@db",
+            },
             "sockets": {},
             "kept_open": [writing],
         }

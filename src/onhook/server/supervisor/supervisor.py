@@ -31,6 +31,8 @@ from onhook.server.supervisor.roles import ROLES, SWITCH, Role
 from onhook.server.supervisor.strangers import reap
 from onhook.server.supervisor.workers import Workers
 
+_SECRETS = ("database_url",)
+"""Settings that are nobody's business but the switch's: it has a password in it."""
 _LAST_S = 10.0
 """When the switch has ended, the others have so long to end by themselves."""
 
@@ -101,7 +103,8 @@ class Supervisor:
         given, name = self._inheritance, role.name
         generation = self._generations.get(name, 0) + 1
         sockets = given.sockets if name == SWITCH else {}
-        begin = {"settings": given.settings}
+        secrets = {} if name == SWITCH else dict.fromkeys(_SECRETS, "")
+        begin = {"settings": {**given.settings, **secrets}}
         try:
             child = Child(role, generation, begin, sockets, given.kept_open)
         except OSError as error:
