@@ -93,7 +93,7 @@ class Trace:
 
 PROCESSES = ("onhook.server.switch_process", "onhook.server.deliveries_process")
 """Modules that the server runs as processes, where it has several."""
-_PARTS = "ONHOOK_TRACE_PARTS"
+_PARTS = "BENCH_TRACE_PARTS"
 _SITE = """
 import os, sys
 if {processes!r} & set(sys.orig_argv):

@@ -1,5 +1,6 @@
 """The supervisor with processes of the test's own: what it starts, hands on, starts again, and ends."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -18,6 +19,7 @@ import pytest
 
 from onhook.server.occupancy import LOCK_FILE, Occupied, occupied
 from onhook.server.supervisor import status
+from onhook.server.supervisor.restarts import AT_ONCE, Restarts
 from onhook.server.supervisor.roles import pause_s
 
 _SUPERVISOR = """
@@ -57,8 +59,10 @@ def end(*_):
     sys.exit(0)
 signal.signal(END, end)
 assert "secret" in member.settings["database_url"]
-if member.settings["fails"]:
-    member.failed("The test does not want it.")
+lasting = os.path.exists(member.settings["folder"] + "/lasting")
+if member.settings["fails"] or lasting or os.path.exists(member.settings["folder"] + "/passing"):
+    say(event="fails")
+    member.failed("The test does not want it.", lasting=lasting)
     sys.exit(1)
 between = os.fork()
 if between == 0:
@@ -113,6 +117,7 @@ class Played:
             "settings": {
                 "pipe": writing,
                 "fails": fails,
+                "folder": str(folder),
                 "database_url": "postgresql://me:secret@db",
             },
             "sockets": {},
@@ -255,6 +260,76 @@ def test_what_cannot_run_is_one_sentence(tmp_path: Path) -> None:
         "onhook: The test does not want it."
     ]
     one.said.close()
+
+
+def test_what_did_run_is_tried_again_until_it_can(played: Played) -> None:
+    played.until("worker")
+    hindrance = played.data / "passing"
+    hindrance.touch()
+    os.kill(played.pid("switch"), signal.SIGKILL)
+    assert played.until("fails")["generation"] == 2
+    assert played.until("fails")["generation"] == 3
+    hindrance.unlink()
+    assert played.until("linked")["generation"] > 3
+    exit_status, log = played.end()
+    assert exit_status == 0
+    failed = [
+        each for each in map(json.loads, log.splitlines()) if each["event"] == "process_failed"
+    ]
+    assert failed[0]["reason"] == "The test does not want it."
+
+
+def test_what_will_not_go_away_ends_the_server(tmp_path: Path) -> None:
+    one = Played(tmp_path)
+    one.until("worker")
+    (tmp_path / "lasting").touch()
+    os.kill(one.pid("switch"), signal.SIGKILL)
+    _, log = one.process.communicate(timeout=60)
+    assert one.process.returncode == 1
+    assert "onhook: The test does not want it." in log.splitlines()
+    one.said.close()
+
+
+def test_what_dies_again_and_again_is_started_ever_later() -> None:
+    now_s = 100.0
+    restarts = Restarts(lambda: now_s)
+    waits = []
+    for _ in range(AT_ONCE + 9):
+        waits.append(restarts.put_off("plane"))
+        restarts.works("plane")
+    assert waits == sorted(waits)
+    assert set(waits[: AT_ONCE + 1]) == {0.0}
+    assert waits[-1] == 30.0
+    now_s += 61
+    assert restarts.put_off("plane") == 0.0
+    assert [restarts.put_off("plane"), restarts.put_off("plane")] == [0.5, 1.0]  # it never worked
+    assert restarts.put_off("switch") == 0.0
+
+
+def test_a_log_that_nobody_reads_holds_nothing_up(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writing, bytes(4096)):
+            pass
+    os.set_blocking(writing, True)
+    command = ["serve", "--data", str(tmp_path), "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "onhook", *command], stdout=subprocess.PIPE, stderr=writing
+    ) as server:
+        os.close(writing)
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith(b"onhook ready ")
+        before = {each["role"]: each["pid"] for each in status.ask(tmp_path)}
+        os.kill(before["plane"], signal.SIGKILL)
+        while not any(
+            each["role"] == "plane" and each["ready"] and each["pid"] != before["plane"]
+            for each in status.ask(tmp_path)
+        ):
+            time.sleep(0.02)
+        server.terminate()
+    assert server.returncode == 0
+    os.close(reading)
 
 
 def test_nobody_answers_for_a_directory_without_a_server(tmp_path: Path) -> None:

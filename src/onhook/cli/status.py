@@ -17,5 +17,5 @@ def show_processes(data: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"processes": processes}))
         return
-    columns = ("role", "pid", "since", "restarts")
+    columns = ("role", "pid", "since", "restarts", "ready")
     show_table(columns, [[each[column] for column in columns] for each in processes])

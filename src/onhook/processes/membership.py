@@ -27,6 +27,8 @@ class Running(NamedTuple):
     """When it was started, ISO 8601 in UTC."""
     restarts: int
     """How many before it had its place and died."""
+    ready: bool
+    """Whether it does its work."""
 
 
 class Membership:
@@ -67,9 +69,12 @@ class Membership:
         """Say that it does its work from now on."""
         self.channel.send({"say": "ready", **facts})
 
-    def failed(self, why: str) -> None:
-        """Say in a sentence for the operator why the server cannot run; the process ends itself."""
-        self.channel.send({"say": "failed", "why": why})
+    def failed(self, why: str, *, lasting: bool = False) -> None:
+        """Say in a sentence for the operator why this process cannot run; it ends itself.
+
+        If that is so from the first start on, or `lasting`, the server ends; else it is tried again.
+        """
+        self.channel.send({"say": "failed", "why": why, "lasting": lasting})
 
     def offer(self, link: str, descriptors: Sequence[int]) -> None:
         """Whoever is to talk to this process, as `link`, takes these. They can be closed here afterwards."""

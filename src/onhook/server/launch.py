@@ -7,6 +7,7 @@ takes the place of this one (exec) and inherits what was opened.
 import json
 import os
 import socket
+import stat
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -19,10 +20,12 @@ from onhook.phone.binding import ListenerRefused, bind
 from onhook.server.occupancy import Occupied, occupied
 from onhook.server.prompt_making import prompt_directory
 from onhook.server.settings import Settings
+from onhook.server.settings_names import PREFIX
 from onhook.server.sip_certificate import sip_certificate
 from onhook.server.start_error import StartError
 from onhook.server.supervisor.supervisor import Inheritance
 
+_LOG = 2  # standard error
 RECORDINGS = "recordings"
 """Where recordings are in the data directory."""
 
@@ -39,11 +42,11 @@ def become_supervisor(settings: Settings) -> NoReturn:
             {name: each.fileno() for name, each in sockets.items()},
             (lock,),
         )
-        left = os.memfd_create("onhook-inheritance", 0)
-        os.write(left, json.dumps(asdict(inheritance)).encode())
-        os.lseek(left, 0, os.SEEK_SET)
-        for descriptor in (*inheritance.sockets.values(), *inheritance.kept_open):
+        left, writing = os.pipe()  # which holds more than all settings together
+        os.write(writing, json.dumps(asdict(inheritance)).encode())
+        for descriptor in (left, *inheritance.sockets.values(), *inheritance.kept_open):
             os.set_inheritable(descriptor, True)
+        _never_wait_for_the_log()
         command = [sys.executable, "-P", "-m", "onhook.server.supervisor", str(left)]
         os.execve(sys.executable, command, _environment())
 
@@ -100,8 +103,22 @@ def place(address: tuple[str, int]) -> str:
     return f"{host}:{address[1]}"
 
 
+def _never_wait_for_the_log() -> None:
+    """A pipe that nobody reads holds up none of the processes: lines are lost then. What it has at its other
+    end is opened anew for it, since whether to wait is the affair of all who share an opened file."""
+    try:
+        if stat.S_ISFIFO(os.fstat(_LOG).st_mode):
+            anew = os.open(f"/proc/self/fd/{_LOG}", os.O_WRONLY | os.O_NONBLOCK)
+            os.dup2(anew, _LOG)
+            os.close(anew)
+    except OSError:
+        return  # it waits, as it did
+
+
 def _environment() -> dict[str, str]:
-    """Ours, with the way to this package for a program that does not look where it was started."""
+    """Ours without settings, which may be secret and are handed on, and with the way to this package for a
+    program that does not look where it was started."""
     home = str(Path(onhook.__file__).parent.parent)
     ways: Iterable[str] = (home, os.environ.get("PYTHONPATH", ""))
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, ways))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, ways))}

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
@@ -48,8 +49,9 @@ def log(event: str, level: str = "info", **fields: object) -> None:
     """One line, as the other processes write it."""
     at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     line = {"event": event, **fields, "role": _ROLE, "level": level, "timestamp": at}
-    sys.stderr.write(json.dumps(line) + "\n")
-    sys.stderr.flush()
+    with suppress(OSError, ValueError):  # a log that nobody takes ends no call
+        sys.stderr.write(json.dumps(line) + "\n")
+        sys.stderr.flush()
 
 
 def serve(member: Membership, plane: Any) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from onhook.processes.membership import Membership, Running
 from onhook.processes.workers import Worker
-from onhook.server.supervisor.roles import ROLES
+from onhook.server.supervisor.roles import ROLES, SWITCH
 
 _ANSWER_S: Final = 30.0
 """A machine that takes so long to start a process has other troubles."""
@@ -35,8 +35,9 @@ class Supervised:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def missing(self) -> frozenset[str]:
-        """The roles of processes that should run and do not."""
-        return frozenset(role.name for role in ROLES) - {each.role for each in self.processes}
+        """The roles of processes that should do their work and do not, apart from this one's."""
+        there = {each.role for each in self.processes if each.ready}
+        return frozenset(role.name for role in ROLES if role.name != SWITCH) - there
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hear the supervisor from now on."""

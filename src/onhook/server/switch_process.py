@@ -22,7 +22,7 @@ def main() -> int:
     try:
         uvloop.run(Switch(settings, Supervised(member)).run())
     except (StartError, Superseded) as error:
-        member.failed(str(error))
+        member.failed(str(error), lasting=isinstance(error, Superseded))
         return 1
     return 0
 

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -42,8 +41,9 @@ class Child:
         self.generation = generation
         self.pid = self._process.pid
         self.channel = ours
-        self.started_s = time.monotonic()
         self.since = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.ready = False
+        """Whether it has said that it does its work."""
         self._waiting: deque[tuple[Message, list[int]]] = deque()
         ours.set_blocking(False)
         first = {
@@ -58,7 +58,7 @@ class Child:
     @property
     def running(self) -> Running:
         """What is told of it."""
-        return Running(self.role.name, self.pid, self.since, self.generation - 1)
+        return Running(self.role.name, self.pid, self.since, self.generation - 1, self.ready)
 
     @property
     def wants_to_send(self) -> bool:

@@ -1,9 +1,13 @@
 """When what died is started again."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 
 from onhook.server.supervisor.roles import LASTING_S, pause_s
+
+AT_ONCE = 10
+"""Deaths of one role within `LASTING_S` after which it is started again at once, if it had worked."""
 
 
 class Restarts:
@@ -11,7 +15,9 @@ class Restarts:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._deaths: dict[str, int] = {}
+        self._failures: dict[str, int] = {}
+        """Deaths in a row of what had not worked yet."""
+        self._deaths: dict[str, deque[float]] = {}
         self._due: dict[str, float] = {}
 
     def __bool__(self) -> bool:
@@ -22,19 +28,21 @@ class Restarts:
         """The moments at which one is due."""
         return tuple(self._due.values())
 
-    def put_off(self, role: str, started_s: float | None = None) -> float:
-        """Have one started again in so many seconds; `started_s` is when the one that died had begun."""
+    def put_off(self, role: str) -> float:
+        """Have one that died, or could not be started, started again; in how many seconds."""
         now_s = self._clock()
-        if started_s is not None and now_s - started_s >= LASTING_S:
-            self.works(role)
-        self._deaths[role] = self._deaths.get(role, 0) + 1
-        wait_s = pause_s(self._deaths[role])
+        deaths = self._deaths.setdefault(role, deque())
+        deaths.append(now_s)
+        while deaths[0] < now_s - LASTING_S:
+            deaths.popleft()
+        self._failures[role] = self._failures.get(role, 0) + 1
+        wait_s = pause_s(max(self._failures[role], len(deaths) - AT_ONCE))
         self._due[role] = now_s + wait_s
         return wait_s
 
     def works(self, role: str) -> None:
-        """It does what it is for: its next death is the first."""
-        self._deaths.pop(role, None)
+        """It does what it is for: if it dies, the next is wanted at once."""
+        self._failures.pop(role, None)
 
     def take(self, role: str) -> bool:
         """Whether it is due now, and then no more."""

@@ -21,10 +21,10 @@ ROLES: Final = (
 
 
 def pause_s(deaths_in_a_row: int) -> float:
-    """How long to wait before what died is started again: not at all the first time."""
+    """How long to wait before what died is started again: not at all the first time (`Restarts`)."""
     return _PAUSES_S[min(deaths_in_a_row, len(_PAUSES_S)) - 1]
 
 
 LASTING_S: Final = 60.0
-"""What has run for so long has not died in a row with the one before."""
+"""Deaths that are longer ago than this count no more."""
 _PAUSES_S: Final = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)

@@ -94,7 +94,7 @@ class Supervisor:
     @property
     def running(self) -> list[Running]:
         """What runs, this process first."""
-        own = Running("supervisor", os.getpid(), self._since, 0)
+        own = Running("supervisor", os.getpid(), self._since, 0, ready=True)
         return [own, *(child.running for child in self._children.values()), *self._workers.running]
 
     # Starting ---------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ class Supervisor:
         self._tell_switch(told, descriptors)
 
     def _start_again(self, name: str, status_of_last: int) -> None:
-        wait_s = self._restarts.put_off(name, self._children[name].started_s)
+        wait_s = self._restarts.put_off(name)
         log("process_died", "error", process=name, again_in_s=wait_s, **_cause(status_of_last))
 
     def _not_started(self, name: str, error: OSError) -> None:
@@ -178,8 +178,16 @@ class Supervisor:
                 case "start":
                     self._start_worker(message)
                 case "failed":
-                    self._fail(str(message["why"]))
+                    self._hear_failure(child, message)
         self._watch(child)
+
+    def _hear_failure(self, child: Child, told: Mapping[str, Any]) -> None:
+        """What does not work at the start ends the server; what did work once is tried again, but for what
+        stays as it is."""
+        if not self._announced or told["lasting"]:
+            self._fail(str(told["why"]))
+        else:
+            log("process_failed", "error", process=child.role.name, reason=told["why"])
 
     def _take_offer(self, child: Child, descriptors: list[int]) -> None:
         """One link of a kind is held: a newer one of the same process takes its place."""
@@ -214,6 +222,8 @@ class Supervisor:
     def _announce(self, child: Child, facts: Mapping[str, Any]) -> None:
         """One line on standard output, for whoever started us with port 0; once."""
         self._restarts.works(child.role.name)
+        child.ready = True
+        self._tell_of_processes()
         if child.role.name != SWITCH or self._announced:
             return
         self._announced = True

@@ -27,7 +27,7 @@ class Workers:
         """A new one, and the descriptors of its pidfd and of its socket, for the switch. Raises OSError."""
         worker = self._spawner.start(program, *arguments)
         since = datetime.now(UTC).isoformat(timespec="milliseconds")
-        running = Running(worker.role, worker.pid, since, 0)
+        running = Running(worker.role, worker.pid, since, 0, ready=True)
         self._workers[worker.pid] = worker, running
         self._started(worker.pidfd, worker.pid)
         return running, [os.dup(worker.pidfd), worker.socket.detach()]
