@@ -77,8 +77,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Runs until the switch was asked to end and has, or cannot run."""
-        self._listen_to_signals()
-        self._listen_to_questions()
+        self._listen()
         for role in ROLES:
             if not self._ending:
                 self._start(role)
@@ -282,7 +281,8 @@ class Supervisor:
 
     # Signals and questions --------------------------------------------------------------------------
 
-    def _listen_to_signals(self) -> None:
+    def _listen(self) -> None:
+        """To signals, and to who asks what runs."""
         ours, kernels = socket.socketpair()
         ours.setblocking(False)
         kernels.setblocking(False)
@@ -291,6 +291,13 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)  # the number comes over the socket
         self._selector.register(ours, selectors.EVENT_READ, self._on_signals)
+        listener = status.listen(Path(self._inheritance.data))
+        if listener is None:
+            log("status_unavailable", "warning", hint="onhook status will not find this server.")
+            return
+        self._selector.register(
+            listener, selectors.EVENT_READ, lambda: status.answer(listener, self.running)
+        )
 
     def _on_signals(self) -> None:
         for number in self._signals[0].recv(64):
@@ -305,15 +312,6 @@ class Supervisor:
             self._end()
         elif SWITCH in self._children:
             self._tell_switch({"say": "reload"}, [])
-
-    def _listen_to_questions(self) -> None:
-        listener = status.listen(Path(self._inheritance.data))
-        if listener is None:
-            log("status_unavailable", "warning", hint="onhook status will not find this server.")
-            return
-        self._selector.register(
-            listener, selectors.EVENT_READ, lambda: status.answer(listener, self.running)
-        )
 
 
 def _terminal() -> bool:
