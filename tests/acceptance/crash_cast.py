@@ -70,7 +70,7 @@ class Cast:
         """Whether no message is one that was spoken before."""
         self._messages = count(1)
         self._random = chance
-        self._callers = count(91_000_000)
+        self._callers = count(81_000_000)  # not those that calls are placed to
         self._work: set[asyncio.Task[None]] = set()
         callee.phone.on_call = self._pick_up
 
