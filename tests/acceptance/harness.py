@@ -209,7 +209,8 @@ def _parent(directory: Path) -> Path:
 
 
 def _take_terminal() -> None:
-    """Make standard input the terminal of this session."""
+    """Make standard input the terminal of this session, whose end is not ignored (as under nohup)."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

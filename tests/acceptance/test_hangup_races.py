@@ -81,10 +81,12 @@ async def test_of_20_parallel_hangups_with_a_message_one_succeeds(
 async def test_of_20_parallel_forced_hangups_of_a_playing_call_one_succeeds(
     customer: Customer, files: FileServer, answer_bye: bool
 ) -> None:
-    """Whether the call is over at once, or stays on its way out."""
+    """Whether the call is over at once, or stays on its way out. Once it is over, a request that is read
+    only then is told so."""
     call, told = await playing(customer, files, answer_bye=answer_bye)
     statuses = await hang_up_together(customer, told["session"], force="enabled")
-    assert statuses == {"success_ok": 1, ALREADY: TOGETHER - 1}
+    assert statuses.pop("success_ok") == 1
+    assert statuses.keys() <= {ALREADY, *(["error_session_ended"] if answer_bye else [])}
     assert (await call.ended()).how is How.BYE_RECEIVED
     assert len({seen.message.branch for seen in call.log.received("BYE")}) == 1
 

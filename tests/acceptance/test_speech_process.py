@@ -135,6 +135,7 @@ async def test_killed_while_it_speaks(started: Onhook, receiver: Receiver, phone
     os.kill(await one_speaks(started), signal.SIGKILL)
     assert (await call.ended(timeout_s=PATIENCE_S)).how is How.BYE_RECEIVED
     assert 0 < call.recording.heard_s < 40
+    await receiver.next(session=told_other["session"], ivr_block="play", timeout_s=PATIENCE_S)
     assert await customer.hangup(told_other["session"], msg=new_message()) == OK
     assert (await other.ended(timeout_s=PATIENCE_S)).how is How.BYE_RECEIVED
     assert other.recording.heard_s > 1

@@ -72,9 +72,9 @@ def serve(member: Membership, plane: Any) -> int:
         if result < 0:
             member.failed(f"The media plane cannot be started: {os.strerror(-result)}.")
             return 1
+        member.offer(_ROLE, [link.memory, link.commands, link.events, link.control])
         if generation == 1:
             member.ready()
-        member.offer(_ROLE, [link.memory, link.commands, link.events, link.control])
         lib.plane_host_handed_over(host[0])
         began_s = time.monotonic()
         why = lib.plane_host_wait(host[0])

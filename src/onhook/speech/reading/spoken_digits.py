@@ -110,7 +110,10 @@ def _is_dotted_name(groups: list[str]) -> bool:
 
 
 def _by_thousands(groups: list[str]) -> bool:
-    return len(groups[0]) <= 3 and all(len(group) == 3 for group in groups[1:])
+    """Nobody writes a quantity of thousands with a zero in front."""
+    return (
+        groups[0][0] != "0" and len(groups[0]) <= 3 and all(len(group) == 3 for group in groups[1:])
+    )
 
 
 def _spaced(found: "re.Match[str]", language: Tongue) -> str | None:
