@@ -76,11 +76,6 @@ class Office:
         """Serve the switch that has, or will have, the other end of this socket."""
         await self._link.open(end)
 
-    @property
-    def drained(self) -> bool:
-        """Whether the switch asked for a last round, and it is over: it is about to end."""
-        return self._draining is not None and self._draining.done()
-
     async def ended(self) -> None:
         """Return once the switch is gone. What it left is forgotten, requests under way are cut off."""
         await self._lost.wait()

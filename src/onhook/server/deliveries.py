@@ -10,7 +10,6 @@ import socket
 from pathlib import Path
 from typing import Final
 
-import structlog
 import uvloop
 
 from onhook.notify.addresses import AddressPolicy
@@ -22,8 +21,6 @@ from onhook.notify.schedule import RetrySchedule
 from onhook.notify.tls import client_context
 from onhook.processes.membership import Membership
 from onhook.server.logs import configure_logs
-
-log = structlog.get_logger()
 
 _LASTING_S: Final = 1.0
 _SHORTEST_S: Final = 0.02
@@ -65,7 +62,5 @@ async def _serve(member: Membership, client: WebClient, schedule: RetrySchedule)
                 ready = True
             await office.ended()
             lasted = now_s() - began_s > _LASTING_S
-            if lasted and not office.drained:
-                log.info("switch_lost")
             pause_s = _SHORTEST_S if lasted else min(2 * pause_s, _LONGEST_S)
             await asyncio.sleep(pause_s)
