@@ -1,21 +1,42 @@
-"""Ports for what a test starts, that nobody else gets meanwhile."""
+"""Ports for what a test starts, that nobody else gets meanwhile.
 
+All lie below those that the system gives out by itself and those that servers under test have for audio.
+Each worker of a run takes them from a part of its own, so that no two tests are given the same one.
+"""
+
+import os
 import random
 import socket
 
+_LOWEST, _END = 10_240, 20_000
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+_SHARE = (_END - _LOWEST) // _WORKERS & ~1
+_OURS = range(_LOWEST + _WORKER * _SHARE, _LOWEST + (_WORKER + 1) * _SHARE)
+
 
 def free_port() -> int:
-    """A port of loopback that is free for UDP and for TCP, and that no socket gets by chance before it
-    is used: it lies below those that the system gives out, and below those for audio."""
-    for port in random.sample(range(10_240, 20_000), 200):
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
-        ):
-            try:
-                datagrams.bind(("127.0.0.1", port))
-                stream.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+    """A port of loopback that is free for UDP and for TCP."""
+    for port in random.sample(_OURS, 200):
+        if _is_free(port, socket.SOCK_DGRAM) and _is_free(port, socket.SOCK_STREAM):
             return port
     raise OSError("no port is free")
+
+
+def free_ports(calls: int) -> range:
+    """A range with room for the audio of so many calls, two ports each, the first one even."""
+    starts = range(_OURS.start, _OURS.stop - 2 * calls, 2)
+    for first in random.sample(starts, min(200, len(starts))):
+        ports = range(first, first + 2 * calls)
+        if all(_is_free(port, socket.SOCK_DGRAM) for port in ports):
+            return ports
+    raise OSError(f"no {2 * calls} ports in a row are free")
+
+
+def _is_free(port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

@@ -1,9 +1,7 @@
 """Hangup under settings that are not the defaults, and when something is wrong with the server."""
 
 import asyncio
-import random
 import re
-import socket
 from collections.abc import Callable, Iterator
 
 import aiohttp
@@ -16,6 +14,7 @@ from acceptance.harness import Customer, Onhook
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver, Reply
+from ports import free_ports
 
 INTERNAL = "error_internal_server_error"
 LIMITED = "error_rate_limit_exceeded"
@@ -24,29 +23,17 @@ PER_MINUTE = 20
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Onhook]:
-    port = free_even_port()
+    ports = free_ports(1)
     running = Onhook(
         {
             "reject_code": "480",
             "rate_limit": str(PER_MINUTE),
             "retry_schedule": "0.1",
-            "rtp_ports": f"{port}-{port + 1}",
+            "rtp_ports": f"{ports.start}-{ports.stop - 1}",
         }
     )
     yield running
     running.close()
-
-
-def free_even_port() -> int:
-    """A port that is free now, below those that the kernel and the other servers give away."""
-    while True:
-        port = random.randrange(10_000, 20_000, 2)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 @pytest.mark.parametrize("force", ["", "enabled"])

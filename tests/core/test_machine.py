@@ -44,7 +44,8 @@ def test_descendants_count_whether_they_have_ended_or_not() -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == b"done\n"
         costs = meter.stop()
-        assert costs.cpu_s["server"] >= 3 * WORK_S
+        # The kernel tells whole ticks, of each process and kind: some hundredths may be missing.
+        assert costs.cpu_s["server"] > 2.7 * WORK_S
         found = family(process.pid)
         assert found[0] == process.pid
         assert len(found) == 3

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 
 from media.followed import Followed
-from media.rtp_peer import Ear, RtpPeer, free_ports
+from media.rtp_peer import Ear, RtpPeer
 from media.settling import settled
 from onhook.media import Codec, MediaPlane, NotRunning, Stream
+from ports import free_ports
 
 OpenStream = Callable[..., Stream]
 Settle = Callable[[], Awaitable[None]]

@@ -18,24 +18,6 @@ SPOKEN = b"\x21" * FRAME_BYTES
 """What a peer says that says something."""
 
 
-def free_ports(calls: int) -> range:
-    """A range with room for so many calls, of which nobody uses a port now."""
-    for first in random.sample(range(20000, 50000, 2), 200):
-        ports = range(first, first + 2 * calls)
-        if all(map(_is_free, ports)):
-            return ports
-    raise OSError(f"no {2 * calls} ports in a row are free")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
 def tone(frame_count: int, seed: int = 1) -> bytes:
     """Bytes of so many frames that no other seed and no other place has."""
     return random.Random(seed).randbytes(frame_count * FRAME_BYTES)

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from media.conftest import Settle
-from media.rtp_peer import SPOKEN, Clip, Ear, Packet, RtpPeer, event, free_ports, tone
+from media.rtp_peer import SPOKEN, Clip, Ear, Packet, RtpPeer, event, tone
 from media.test_playing import audio
 from media.tones import heard, samples
 from onhook.media import Codec, MediaPlane, Stream, StreamClosed
 from onhook.media.g711 import decode, encode
+from ports import free_ports
 
 
 @dataclass

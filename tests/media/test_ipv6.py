@@ -9,10 +9,11 @@ import pytest
 from media import rtcp_text
 from media.followed import Followed
 from media.rtcp_text import SR
-from media.rtp_peer import PATIENCE_S, Clip, Ear, RtpPeer, event, free_ports, rtp, tone
+from media.rtp_peer import PATIENCE_S, Clip, Ear, RtpPeer, event, rtp, tone
 from media.settling import settled
 from onhook.media import BadRemote, Codec, Latching, MediaPlane, Stream
 from onhook.media.plane import NOWHERE_ELSE
+from ports import free_ports
 
 FAR = "2001:db8::7"
 """An address that nobody has (RFC 3849)."""

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from media.followed import Followed
-from media.rtp_peer import Clip, Ear, RtpPeer, event, free_ports, rtp, tone
+from media.rtp_peer import Clip, Ear, RtpPeer, event, rtp, tone
 from onhook.media import BadRemote, Codec, Latching, MediaPlane, Signs, Stream, StreamClosed
 from onhook.media.plane import NOWHERE_ELSE
+from ports import free_ports
 
 PHONE = "127.0.0.1"
 PROXY = "127.0.0.2"

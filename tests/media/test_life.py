@@ -11,7 +11,7 @@ import structlog
 import uvloop
 from onhook.media._plane import ffi, lib
 
-from media.rtp_peer import Clip, Ear, RtpPeer, free_ports, rtp, tone
+from media.rtp_peer import Clip, Ear, RtpPeer, rtp, tone
 from onhook.media import (
     Codec,
     MediaPlane,
@@ -22,6 +22,7 @@ from onhook.media import (
     StreamClosed,
 )
 from onhook.media.frame_file import Part
+from ports import free_ports
 
 
 def open_stream(plane: MediaPlane, peer: RtpPeer, ear: Ear) -> Stream:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from media.plane_process import PlaneProcess
-from media.rtp_peer import PATIENCE_S, Clip, Ear, RtpPeer, event, free_ports, rtp, tone
+from media.rtp_peer import PATIENCE_S, Clip, Ear, RtpPeer, event, rtp, tone
 from media.settling import settled
 from media.test_bridging import legs as legs
 from media.test_bridging import open_leg as open_leg
@@ -46,6 +46,7 @@ from onhook.media import (
     StreamClosed,
 )
 from onhook.media.link import PlaneLink
+from ports import free_ports
 
 _VERSION_AT = 8  # of the layout, in the memory: native/link.h
 _TAIL_OF_ENDINGS_AT = 384  # that of the ring's, as the plane has put them

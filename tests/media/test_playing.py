@@ -11,9 +11,10 @@ import pytest
 import structlog
 
 from media.conftest import Settle
-from media.rtp_peer import PATIENCE_S, Clip, Ear, Packet, RtpPeer, free_ports, tone
+from media.rtp_peer import PATIENCE_S, Clip, Ear, Packet, RtpPeer, tone
 from onhook.media import Codec, MediaPlane, Prompt, Stream
 from onhook.media.edges import without_clicks
+from ports import free_ports
 
 SILENCE_PAUSE_S = 0.07
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from media import rtcp_text
 from media.followed import Followed
-from media.rtp_peer import Clip, Ear, RtpPeer, event, free_ports, rtp, tone
+from media.rtp_peer import Clip, Ear, RtpPeer, event, rtp, tone
 from onhook.media import BadRemote, Codec, MediaPlane, Stream, StreamStats
+from ports import free_ports
 
 
 async def close(stream: Stream, ear: Ear) -> StreamStats:

@@ -9,10 +9,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from media.rtp_peer import Clip, Ear, Packet, RtpPeer, free_ports, tone
+from media.rtp_peer import Clip, Ear, Packet, RtpPeer, tone
 from media.test_playing import audio
 from media.tones import Hum, amplitude, heard
 from onhook.media import Codec, MediaPlane, Room, RoomClosed, RoomFull, Stream, StreamClosed
+from ports import free_ports
 
 TONES_HZ = [400.0, 550.0, 700.0, 900.0, 1150.0, 1450.0, 1850.0, 2350.0]
 SETTLED = 15  # frames: what was said before a change is heard to its end

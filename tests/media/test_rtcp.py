@@ -9,8 +9,9 @@ import pytest
 
 from media import rtcp_text
 from media.rtcp_text import BYE, RR, SDES, SR, Block, Compound
-from media.rtp_peer import PATIENCE_S, SPOKEN, Ear, Packet, RtpPeer, free_ports
+from media.rtp_peer import PATIENCE_S, SPOKEN, Ear, Packet, RtpPeer
 from onhook.media import Codec, MediaPlane, Stream
+from ports import free_ports
 
 PEER_SSRC = 7
 NTP_UNIX_S = 2208988800
