@@ -386,8 +386,12 @@ def test_the_fields_are_those_of_the_declaration(told: Block | Notice) -> None:
 def test_the_example_of_a_notification_conforms(told: Block | Notice) -> None:
     title = "".join(word.capitalize() for word in told.slug.split("_"))
     item = DOCUMENT["components"]["pathItems"][f"{title}Notification"]
-    (media,) = item["post"]["requestBody"]["content"].values()
-    example = media["examples"]["usual"]["value"]
+    content = item["post"]["requestBody"]["content"]
+    assert list(content) == ["application/x-www-form-urlencoded", "application/json"]
+    form, as_json = content.values()
+    assert form == as_json
+    example = form["examples"]["usual"]["value"]
+    assert {type(value) for value in example.values()} == {str}
 
     assert breaks(component(told, "Notification"), example) == []
     assert example["ivr_block"] == told.name

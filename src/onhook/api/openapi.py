@@ -172,6 +172,11 @@ def _response(asked: Asked) -> Json:
 
 
 def _notification(told: Tells) -> Json:
+    # Every value is a text in both formats, so one schema describes them.
+    content = {
+        "schema": _ref(title(told) + "Notification"),
+        "examples": {"usual": {"value": reference.notification(told)}},
+    }
     return {
         "post": {
             "tags": [_BLOCKS],
@@ -179,15 +184,7 @@ def _notification(told: Tells) -> Json:
             "description": _paragraphs(reference.DELIVERY),
             # In place, since a widely used generator does not follow references within pathItems.
             "parameters": [_signature(name, doc) for name, doc in reference.SIGNATURES.items()],
-            "requestBody": {
-                "required": True,
-                "content": {
-                    FORM: {
-                        "schema": _ref(title(told) + "Notification"),
-                        "examples": {"usual": {"value": reference.notification(told)}},
-                    }
-                },
-            },
+            "requestBody": {"required": True, "content": {FORM: content, JSON: content}},
             "responses": {
                 "2XX": {"description": "Delivered. The body is not read."},
                 "410": {"description": "Not wanted any more: there is no further attempt."},
