@@ -1,7 +1,8 @@
 """Identifiers that a stranger cannot guess, in the shapes that clients of the API know."""
 
-import secrets
 import string
+
+from onhook import identifiers
 
 _ALPHABET = string.digits + string.ascii_letters
 _SESSION_CHARACTERS = 20
@@ -10,7 +11,7 @@ _SESSION_CHARACTERS = 20
 
 def new_session() -> str:
     """A session: ``S`` and twenty digits and letters."""
-    return "S" + "".join(secrets.choice(_ALPHABET) for _ in range(_SESSION_CHARACTERS))
+    return "S" + identifiers.token_text(_ALPHABET, _SESSION_CHARACTERS)
 
 
 def is_session(text: str) -> bool:
@@ -20,14 +21,14 @@ def is_session(text: str) -> bool:
 
 def new_txn_ref(prefix: str) -> str:
     """A reference of a call: account prefix, ``C``, integer. Random, so that it tells nothing."""
-    return f"{prefix}-C-{10**17 + secrets.randbelow(9 * 10**17)}"
+    return f"{prefix}-C-{10**17 + identifiers.randbelow(9 * 10**17)}"
 
 
 def new_notification_id() -> str:
     """The id of a notification; receivers drop what they have seen by it."""
-    return "msg_" + secrets.token_hex(16)
+    return "msg_" + identifiers.token_hex(16)
 
 
 def new_incident() -> str:
     """What an error reply and its log line have in common."""
-    return secrets.token_hex(6)
+    return identifiers.token_hex(6)

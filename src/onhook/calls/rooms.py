@@ -4,11 +4,11 @@ A seat is taken while a request is prepared, so that a room that is full refuses
 not in the middle of the call. A room is there as long as somebody has a seat in it.
 """
 
-import secrets
 import string
 from collections.abc import Callable
 from typing import Protocol
 
+from onhook import identifiers
 from onhook.blocks import Refused
 from onhook.blocks.destination import MEMBERS_MAX
 from onhook.media.stream import Stream
@@ -127,4 +127,4 @@ class Rooms:
 
 def new_name() -> str:
     """A name that nobody has guessed. Clients that check names take letters, digits, ``.`` and ``_``."""
-    return "R" + "".join(secrets.choice(_ALPHABET) for _ in range(_NAME_LETTERS))
+    return "R" + identifiers.token_text(_ALPHABET, _NAME_LETTERS)
