@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from media.rtp_peer import PATIENCE_S
@@ -55,6 +56,12 @@ class PlaneProcess:
                 assert message["link"] == "plane"
                 return PlaneLink.of(descriptors)
             assert message == {"say": "ready"}
+
+    def wakings(self) -> int:
+        """How often its threads have slept and gone on, all of them, as the kernel counts it."""
+        told = [status.read_text() for status in Path(f"/proc/{self.pid}/task").glob("*/status")]
+        lines = [line for status in told for line in status.splitlines()]
+        return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt"))
 
     def kill(self) -> None:
         """As `kill -9` does."""

@@ -324,3 +324,32 @@ async def test_it_is_small(plane: MediaPlane) -> None:
     maps = mapped(plane.pid)
     for library in ("numpy", "pydantic", "uvloop", "_asyncio", "_ssl", "sqlite"):
         assert library not in maps
+
+
+async def test_without_calls_it_sleeps(
+    process: PlaneProcess, plane: MediaPlane, peer: RtpPeer, ear: Ear
+) -> None:
+    stream = opened(plane, peer, ear)
+    await peer.receive_any()
+    stream.close()
+    await ear.until_closed()
+    before = process.wakings()
+    await asyncio.sleep(0.5)
+    # each of its threads goes to sleep, at most
+    assert process.wakings() - before <= 4
+
+
+@pytest.mark.parametrize("joined", [False, True])
+async def test_it_wakes_for_its_calls_alone(
+    process: PlaneProcess, plane: MediaPlane, joined: bool
+) -> None:
+    frames = 25
+    with RtpPeer() as peer, RtpPeer() as other:
+        stream, second = opened(plane, peer, Ear()), opened(plane, other, Ear())
+        if joined:
+            stream.bridge(second)
+        await peer.receive_all(2)
+        before = process.wakings()
+        await peer.receive_all(frames)
+        # one a frame and a call; those that are slept through would be another 18
+        assert process.wakings() - before < frames * 5

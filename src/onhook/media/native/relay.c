@@ -5,8 +5,8 @@
  * packet time of the sender. Where that sequence begins is set anew when it cannot follow on (the
  * sender changed, or a prompt was played in between): then at the clock, or behind what was sent
  * last if that is later. Telephone-events pass in the same way, if the other side knows them.
- * Calls that are joined to others are read as soon as something has arrived (epoll, each tick),
- * not once a round; how much is read of one in a round is bounded all the same.
+ * Calls that are joined to others are read as soon as something has arrived (epoll; where they are many, each
+ * tick), not once a round; how much is read of one in a round is bounded all the same.
  */
 #define _GNU_SOURCE
 #include "internal.h"

@@ -3,6 +3,8 @@
  * Time. A tick is 1 ms, on CLOCK_MONOTONIC; 20 ticks are a round. Each call stands in one of 20
  * slots and is served once a round: at most one frame sent, and what has arrived taken in. A tick
  * takes the commands, then serves its slot: first all frames are sent, then all sockets are read.
+ * Ticks whose slot is empty are slept through, unless a command comes, or something arrives at a joined call: then
+ * the tick is the one that it comes in. Where nothing is open there are no ticks at all.
  *
  * Being late. A tick that begins late is made up for at once, and so are the ticks that it held
  * up, in order: within 20 ms each call still gets one frame a round. When a whole round or more
@@ -13,7 +15,7 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
-#include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,6 +25,7 @@ enum {
     FIFO_PRIORITY = 10,
     NICE_LEVEL = -15,
     TIMER_SLACK_NS = 1000,
+    WATCHED_SINGLY = 16, /* joined calls: with more of them it is cheaper to look in every tick */
 };
 
 static void sleep_until(int64_t when_ns)
@@ -62,22 +65,51 @@ void serve_slot(struct host *p, struct slot *slot)
         serve_rooms(p, slot);
 }
 
-/* Nothing is open: sleep until a command comes, and let time pass without counting it as late. */
-static void wait_for_command(struct host *p)
+/* How many ticks there are, from this one on, in which nobody is served; SLOTS: there is nobody. */
+static uint64_t quiet_ticks(const struct host *p)
 {
+    uint64_t ticks = 0;
+    while (ticks < SLOTS && !p->slots[(p->tick + ticks) % SLOTS].count)
+        ticks++;
+    return ticks;
+}
+
+static int64_t begins_ns(const struct host *p, uint64_t tick)
+{
+    return p->epoch_ns + (int64_t)tick * TICK_NS;
+}
+
+/* Sleep until a moment, -1: for ever; or until a command comes, or something arrives at joined calls. */
+static void rest(struct host *p, int64_t until_ns)
+{
+    struct pollfd waited[2] = {{.fd = p->wake_fd, .events = POLLIN},
+                               {.fd = p->epoll_fd, .events = POLLIN}};
+    int64_t left_ns = until_ns < 0 ? 0 : until_ns - clock_ns();
+    struct timespec left = {.tv_sec = left_ns / 1000000000, .tv_nsec = left_ns % 1000000000};
     uint64_t count;
-    for (;;) {
-        /* first say so, then look: whoever puts a command in after the look sees it said */
-        atomic_store(&p->idle, true);
-        if (ring_length(&p->commands) || atomic_load(&p->stopping))
-            break;
-        if (read(p->wake_fd, &count, sizeof count) < 0 && errno != EINTR)
-            break;
-    }
+    /* first say so, then look: whoever puts a command in after the look sees it said */
+    atomic_store(&p->idle, true);
+    if (left_ns >= 0 && !ring_length(&p->commands) && !atomic_load(&p->stopping))
+        ppoll(waited, p->watched_calls ? 2 : 1, until_ns < 0 ? NULL : &left, NULL);
     atomic_store(&p->idle, false);
-    int64_t passed = (clock_ns() - p->epoch_ns) / TICK_NS;
-    if ((uint64_t)passed > p->tick)
-        p->tick = (uint64_t)passed;
+    if (waited[0].revents && read(p->wake_fd, &count, sizeof count) < 0)
+        return; /* it was read before */
+}
+
+/* The next tick that has anything in it, and until then sleep. True: that is one that serves a slot, whose time
+ * was known; what happens in the others begins whenever it is asked for. */
+static bool wait_for_tick(struct host *p)
+{
+    uint64_t quiet = p->watched_calls > WATCHED_SINGLY ? 0 : quiet_ticks(p), due = p->tick + quiet;
+    if (quiet) {
+        rest(p, quiet < SLOTS ? begins_ns(p, due) : -1);
+        uint64_t now = (uint64_t)((clock_ns() - p->epoch_ns) / TICK_NS);
+        if (now > p->tick)
+            p->tick = quiet < SLOTS && now > due ? due : now;
+    }
+    while (!atomic_load(&p->stopping) && (p->now_ns = clock_ns()) < begins_ns(p, p->tick))
+        sleep_until(begins_ns(p, p->tick));
+    return p->tick == due;
 }
 
 /* Leave out whole rounds that cannot be made up for without sending bursts. */
@@ -111,17 +143,8 @@ void *run(void *argument)
     keep_time_well(p);
     p->epoch_ns = clock_ns();
     while (!atomic_load(&p->stopping)) {
-        if (!p->open_calls && !p->open_rooms && !ring_length(&p->commands)) {
-            wait_for_command(p);
-            continue;
-        }
-        int64_t due_ns = p->epoch_ns + (int64_t)p->tick * TICK_NS;
-        p->now_ns = clock_ns();
-        if (p->now_ns < due_ns) {
-            sleep_until(due_ns);
-            continue;
-        }
-        skip_rounds(p, p->now_ns - due_ns);
+        if (wait_for_tick(p))
+            skip_rounds(p, p->now_ns - begins_ns(p, p->tick));
         take_commands(p);
         if (p->watched_calls)
             serve_watched(p);
