@@ -10,10 +10,9 @@ import pytest
 from notify.loops import on_both_loops
 from notify.servers import Connection, raw_server, read_request, web_client
 from onhook.notify.client import WebClient
-from onhook.notify.errors import DownloadFailed
-from onhook.notify.heads import HeadSplitter
+from onhook.notify.errors import BrokenReply, DownloadFailed
+from onhook.notify.heads import MAX_LINE_BYTES, HeadSplitter
 from onhook.notify.replies import PostResult
-from onhook.notify.wire import MAX_HEADER_BYTES
 from onhook.urls import WebUrl, parse
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -197,7 +196,7 @@ def test_a_head_ends_where_it_ends_however_it_is_cut(answer: bytes) -> None:
     """At each place, and byte by byte: the same head, and the same that follows it."""
 
     def split(pieces: Sequence[bytes]) -> tuple[bytes, bytes]:
-        splitter = HeadSplitter(MAX_HEADER_BYTES)
+        splitter = HeadSplitter()
         heads = rest = b""
         for piece in pieces:
             more, behind = (b"", piece) if splitter.complete else splitter.split(piece)
@@ -214,14 +213,15 @@ def test_a_head_ends_where_it_ends_however_it_is_cut(answer: bytes) -> None:
 
 
 def test_a_line_without_end_is_not_waited_for() -> None:
-    splitter = HeadSplitter(10)
+    splitter = HeadSplitter()
     assert splitter.split(b"HTTP/1.1 ") == (b"", b"")
-    assert splitter.split(b"200") == (b"HTTP/1.1 200", b"")
+    with pytest.raises(BrokenReply):
+        splitter.split(b"2" * MAX_LINE_BYTES)
 
 
 def test_an_interim_reply_of_another_version_is_the_end() -> None:
     """What is not counted is not passed over: a read is full of such heads, each a copy of the rest."""
-    splitter = HeadSplitter(MAX_HEADER_BYTES)
+    splitter = HeadSplitter()
     again = b"HTTP/9 100\n\n" * 20_000
     assert splitter.split(b"HTTP/9 100\n\n" + again) == (b"HTTP/9 100\n\n", again)
     assert splitter.complete

@@ -151,7 +151,9 @@ async def test_a_file_of_authorities_that_cannot_be_read_ends_it_with_a_sentence
         assert await asyncio.to_thread(running.process.wait, 30) == 1
 
 
-@pytest.mark.parametrize("unused", ["sqlalchemy", "sqlite3", "pydantic", "numpy", "rich"])
+@pytest.mark.parametrize(
+    "unused", ["sqlalchemy", "sqlite3", "pydantic", "numpy", "rich", "aiohttp"]
+)
 def test_it_loads_nothing_that_it_does_not_need(unused: str) -> None:
     program = (
         "import sys; from onhook.server.deliveries_process import main\n"

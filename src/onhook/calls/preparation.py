@@ -10,6 +10,7 @@ from onhook.blocks import BlockRequest, Refused
 from onhook.calls.speaking import NOTHING, PreparedMessage
 from onhook.media.prompt import Prompt
 from onhook.message import Fetch, Message
+from onhook.notify.downloads import Downloader
 from onhook.notify.errors import (
     DownloadError,
     DownloadFailed,
@@ -19,7 +20,6 @@ from onhook.notify.errors import (
     UnableToResolve,
     Unreachable,
 )
-from onhook.notify.late_client import Downloader
 from onhook.notify.reachability import Reachability
 from onhook.notify.slots import Slots
 from onhook.speech import fetch

@@ -6,6 +6,12 @@
       Unreachable                 a notify_url that cannot be used now; each leaf knows its API status
         UnableToResolve           its host has no address, or none that may be called
         UnableToCompleteHandshake no connection, no TLS handshake, or a certificate that is not accepted
+      NoReply                     a request to which there is no reply, or none that is whole
+        NotConnected              no connection: nothing was sent
+        ConnectionClosed          it ended before the reply was complete
+        BrokenReply               what came is no HTTP, or beyond its bounds
+        ClientClosed              this client takes no more requests
+      RequestUnusable             a request that cannot be written as HTTP: nothing was sent
       DownloadError               a file that was not downloaded
         DownloadRefused           its address, or one that it redirects to, may not be called
         DownloadTooLarge          it is larger than allowed
@@ -53,6 +59,36 @@ class UnableToCompleteHandshake(Unreachable):
     """No connection, no handshake, or a certificate that is not accepted."""
 
     status = "error_unable_to_complete_ssl_handshake_notify_url"
+
+
+class NoReply(NotifyError):
+    """There is no reply, or none that is whole."""
+
+
+class NotConnected(NoReply):
+    """There is no connection: nothing was sent."""
+
+    def __init__(self, detail: str, *, elsewhere: bool = True) -> None:
+        super().__init__(detail)
+        self.elsewhere = elsewhere
+        """Whether another address of the host may do better. A certificate that is not accepted is the
+        customer's to repair."""
+
+
+class ConnectionClosed(NoReply):
+    """The connection ended before the reply was complete."""
+
+
+class BrokenReply(NoReply):
+    """What came is no HTTP, or it is beyond its bounds."""
+
+
+class ClientClosed(NoReply):
+    """The client was closed."""
+
+
+class RequestUnusable(NotifyError):
+    """A part of the request cannot stand where it would have to; nothing of it is repeated."""
 
 
 class DownloadError(NotifyError):

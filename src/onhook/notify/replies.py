@@ -1,4 +1,4 @@
-"""What a request to a customer's server came to, as values, whatever library sent it."""
+"""What a request to a customer's server came to, as values."""
 
 import ssl
 from collections.abc import Mapping
@@ -15,7 +15,8 @@ class PostResult:
     status: int | None
     """The HTTP status, whatever came after it; None if there was no whole reply head."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """`content-type`, `date`, `location`, `retry-after`, `server`: those that came, lower-cased."""
+    """`content-type`, `date`, `location`, `retry-after`, `server`: those that came, lower-cased. Empty if it
+    was delivered: nobody asks then."""
     retry_after_s: float | None = None
     """What Retry-After asks for, in seconds from the reply."""
     error: str | None = None

@@ -5,7 +5,7 @@ from typing import Final
 
 from onhook.calls.preparation import CheckedFetcher, download_slots
 from onhook.media.prompt import Prompt
-from onhook.notify.late_client import Downloader
+from onhook.notify.downloads import Downloader
 from onhook.processes.workers import Starter
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.settings import Settings

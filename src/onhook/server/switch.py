@@ -47,8 +47,8 @@ from onhook.media.link import PlaneLink
 from onhook.media.plane import MediaPlane
 from onhook.media.prompt import Prompt
 from onhook.notify.addresses import AddressPolicy
+from onhook.notify.client import WebClient
 from onhook.notify.errors import CaFileUnusable
-from onhook.notify.late_client import LateClient
 from onhook.notify.reachability import Reachability
 from onhook.notify.remote import RemoteOutbox
 from onhook.notify.resolver import AddressResolver
@@ -303,7 +303,7 @@ class Switch:
             raise StartError(f"The setting --ca-file cannot be used: {error}.") from error
         resolver = AddressResolver(AddressPolicy(settings.allowed_networks))
         stack.callback(resolver.close)
-        client = LateClient(resolver, tls)
+        client = WebClient(resolver, tls)
         stack.push_async_callback(client.close)
         outbox = RemoteOutbox(
             Attempts(store, self._metrics.attempt),
