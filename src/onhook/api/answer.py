@@ -1,9 +1,12 @@
 """What goes back to an application: the JSON object, and the headers beside it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from onhook.blocks import Refused, statuses
+
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,13 @@ def success(reply: Mapping[str, object]) -> Answer:
 def refusal(refused: Refused) -> Answer:
     """HTTP 200 with the status and the sentence, as all errors of this API."""
     return Answer({"status": refused.status, "detail": refused.detail}, refused.headers)
+
+
+def written(answer: Answer, beside: Iterable[tuple[str, str]] = ()) -> tuple[bytes, bytes]:
+    """The header lines of a reply, with those ``beside`` the answer's own, and its body."""
+    body = _JSON.encode(answer.body).encode()
+    lines = "".join(f"{name.lower()}: {text}\r\n" for name, text in answer.headers.items())
+    lines += f"content-length: {len(body)}\r\ncontent-type: application/json\r\n"
+    for name, text in beside:
+        lines += f"{name.lower()}: {text}\r\n"
+    return lines.encode("latin-1"), body

@@ -6,10 +6,8 @@ headers name the page's origin. Nothing here keeps anybody else out: a request i
 
 from collections.abc import Iterable, Mapping
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
+from onhook.api.answer import Answer
+from onhook.api.request import ApiRequest
 from onhook.blocks import idempotency, statuses
 
 _ANY = "*"
@@ -30,28 +28,11 @@ class Origins:
     def __init__(self, allowed: Iterable[str] = ()) -> None:
         self._allowed = frozenset(allowed)
 
-    def __bool__(self) -> bool:
-        return bool(self._allowed)
-
-    async def serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Has ``app`` answer, with permission for whoever has it; a preflight is answered here."""
-        asked = Headers(scope=scope)
-        permission = self._permission(asked.get("origin", ""))
-        preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in asked
-        if preflight and "Access-Control-Allow-Origin" in permission:
-            headers = {**permission, **_PERMISSION}
-            await JSONResponse({"status": statuses.SUCCESS}, headers=headers)(scope, receive, send)
-            return
-
-        async def with_permission(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(permission)
-            await send(message)
-
-        await app(scope, receive, with_permission)
-
-    def _permission(self, origin: str) -> dict[str, str]:
+    def permission(self, request: ApiRequest) -> dict[str, str]:
         """What a reply says to this origin; to others, that caches must not take it for another's."""
+        if not self._allowed:
+            return {}
+        origin = request.header(b"origin") or ""
         if _ANY in self._allowed:
             named = _ANY
         elif origin.lower() in self._allowed:
@@ -60,3 +41,11 @@ class Origins:
             return {"Vary": "Origin"}
         granted = {"Access-Control-Allow-Origin": named, "Access-Control-Expose-Headers": _EXPOSED}
         return granted if named == _ANY else {**granted, "Vary": "Origin"}
+
+    def preflight(self, request: ApiRequest, permission: Mapping[str, str]) -> Answer | None:
+        """The answer to a browser that asks whether a page may; None where none asks, or it may not."""
+        if request.method != "OPTIONS" or "Access-Control-Allow-Origin" not in permission:
+            return None
+        if request.header(b"access-control-request-method") is None:
+            return None
+        return Answer({"status": statuses.SUCCESS}, _PERMISSION)

@@ -1,4 +1,4 @@
-"""What a connection to the HTTP port may cost, whoever is behind it.
+"""What a connection to the HTTP port may cost, whoever is behind it; and the short way of what is the API's.
 
 uvicorn bounds neither the head of a request, nor how long a request takes to come or its reply to be
 read, nor how many connections there are, and it logs a line for every request that is not HTTP. All of
@@ -9,12 +9,18 @@ import asyncio
 import json
 import re
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 
+from onhook.api.exchange import Answers, Exchange
 from onhook.api.params import MAX_BODY_BYTES
+from onhook.api.request import ApiRequest
 from onhook.blocks import statuses
 
 MAX_HEAD_BYTES = 128 * 1024
@@ -41,6 +47,9 @@ _BEGINS_BYTES = 64
 _OF_THE_API = re.compile(rb"[A-Za-z]+ +(?:https?://[^/ ]*)?/+open[/? ]")
 """The beginning of a request line whose path is the API's, however the rest is broken."""
 
+Find = Callable[[str], Answers | None]
+"""What answers at a path, percent signs decoded, if it is the API's."""
+
 
 class _TooMuch(Exception):
     """Raised inside the parser, which turns it into the refusal of the request."""
@@ -51,17 +60,20 @@ class _GuardedHttp(HttpToolsProtocol):
 
     max_connections = _MAX_CONNECTIONS
     on_refused: Callable[[], None]
+    find: Find
     progress_s = PROGRESS_S
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Asyncio: somebody connected."""
+        """Asyncio: somebody connected. In place of uvicorn's: who that is, the API does not ask."""
         self._received_bytes = self._head_bytes = self._header_lines = 0
         self._in_head = True
         self._is_refused = False
         self._begins = b""
         self._idle = True
         """Since the last look no request has come whole, and nothing more of a long reply was read."""
-        super().connection_made(transport)
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
         self._watch = self.loop.call_later(self.progress_s, self._look)
         if len(self.connections) > self.max_connections:
             self.on_refused()
@@ -106,23 +118,42 @@ class _GuardedHttp(HttpToolsProtocol):
             raise _TooMuch
         self._head_bytes = self._header_lines = 0
         self._in_head = True
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_url(self, url: bytes) -> None:
         """A part of the request's target."""
         self._count_head(len(url))
-        super().on_url(url)
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One line of the head, or from behind a chunked body."""
         self._header_lines += 1
         self._count_head(len(name) + len(value))
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """httptools: the head is there, so its bounds hold no longer."""
         self._in_head = False
-        super().on_headers_complete()
+        target = httptools.parse_url(self.url)
+        path = target.path.decode("ascii")
+        service = self.find(unquote(path) if "%" in path else path)
+        if service is None:
+            self._leave_to_uvicorn()
+        else:
+            self._serve(service, target.query or b"")
+
+    def on_body(self, body: bytes) -> None:
+        """httptools: a part of the body."""
+        exchange: Any = self.cycle
+        if type(exchange) is Exchange:
+            exchange.take(body)
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """httptools: the request is there; the next on this connection begins at nought."""
@@ -136,6 +167,60 @@ class _GuardedHttp(HttpToolsProtocol):
         self._head_bytes += more_bytes
         if self._head_bytes > MAX_HEAD_BYTES or self._header_lines > MAX_HEADER_LINES:
             raise _TooMuch
+
+    # Whose request it is --------------------------------------------------------------------------
+
+    def _leave_to_uvicorn(self) -> None:
+        """It makes an ASGI request of the head, as if it had collected that itself."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        self.server = get_local_addr(self.transport)
+        self.client = get_remote_addr(self.transport)
+        self.scheme = "http"
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        super().on_headers_complete()
+
+    def _serve(self, service: Answers, query: bytes) -> None:
+        """In its turn: replies leave in the order of their requests."""
+        version = self.parser.get_http_version()
+        before = self.cycle
+        exchange = Exchange(
+            self,
+            service,
+            ApiRequest(self.parser.get_method().decode("ascii"), query, self.headers),
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            expects_continue=self.expect_100_continue,
+        )
+        self.cycle = exchange  # type: ignore[assignment]  # what uvicorn asks of one, it has
+        if before is None or before.response_complete:
+            exchange.begin()
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))  # type: ignore[arg-type]
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """uvicorn: it is the turn of a request that had to wait, or of one of its own."""
+        if type(cycle) is Exchange:
+            cycle.begin()
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def run(self, exchange: Exchange) -> None:
+        """See :class:`onhook.api.exchange.Connection`. The end of the server waits for it."""
+        task = self.loop.create_task(exchange.run())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def may_write(self) -> bool:
+        """See :class:`onhook.api.exchange.Connection`."""
+        if self.flow.write_paused:
+            await self.flow.drain()
+        return not (self._is_refused or self.transport.is_closing())
+
+    def every_reply(self) -> Sequence[tuple[bytes, bytes]]:
+        """See :class:`onhook.api.exchange.Connection`."""
+        return self.server_state.default_headers
 
     # Time ----------------------------------------------------------------------------------------
 
@@ -175,12 +260,17 @@ def _bad_request(reason: str) -> bytes:
     return f"{head}{reason}".encode("ascii")
 
 
+def _nothing(_path: str) -> None:
+    """There is no API."""
+
+
 def guarded(
-    on_refused: Callable[[], None], *, progress_s: float = PROGRESS_S
+    on_refused: Callable[[], None], find: Find = _nothing, *, progress_s: float = PROGRESS_S
 ) -> type[asyncio.Protocol]:
     """The protocol for uvicorn; ``on_refused`` hears of everything that was refused or cut off.
 
-    At most a quarter of the files that the process may open are connections: calls need the others.
+    What ``find`` does not know at a path, uvicorn's application answers. At most a quarter of the files that
+    the process may open are connections: calls need the others.
     """
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     room = (
@@ -188,6 +278,7 @@ def guarded(
     )
     members: dict[str, Any] = {
         "on_refused": staticmethod(on_refused),
+        "find": staticmethod(find),
         "max_connections": room,
         "progress_s": progress_s,
     }

@@ -72,16 +72,24 @@ def _scalar(name: str, value: object) -> str:
 
 
 def _form(data: bytes) -> dict[str, str]:
-    if _BROKEN_ESCAPE.search(data):
+    if not data:
+        return {}
+    if b"%" in data and _BROKEN_ESCAPE.search(data):
         raise _malformed("a percent sign is not followed by two hexadecimal digits")
     pairs = data.split(b"&")
     if len(pairs) > _MAX_PARAMS:
         raise _malformed(f"there are more than {_MAX_PARAMS} parameters")
+    is_plain = data.isascii() and b"\0" not in data
     given: dict[str, str] = {}
     for pair in pairs:
-        name, _, value = pair.partition(b"=")
-        if name:
-            given.setdefault(_unquote(name), _unquote(value))
+        if is_plain and b"%" not in pair:
+            name, _, value = pair.decode("ascii").replace("+", " ").partition("=")
+            if name:
+                given.setdefault(name, value)
+            continue
+        encoded, _, text = pair.partition(b"=")
+        if encoded:
+            given.setdefault(_unquote(encoded), _unquote(text))
     return given
 
 

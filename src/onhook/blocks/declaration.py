@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from onhook import urls
 from onhook.blocks import statuses
-from onhook.blocks.params import Kind, Param, check_request, default_of, syntax_statuses
+from onhook.blocks.params import Kind, Param, check_request, default_of, pasted, syntax_statuses
 from onhook.blocks.request import BlockRequest
 
 MESSAGE_MAX = 1000
@@ -95,12 +95,15 @@ class Block:
     """Path under ``/open/``, where it is not that of an IVR block."""
     defaults: Mapping[str, object] = field(init=False, repr=False, compare=False)
     """Attributes of the request that its parameters have a default for."""
+    pasted: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The parameters whose values are copied or read from a file."""
 
     def __post_init__(self) -> None:
         """Raises TypeError where the parameters and the request do not say the same."""
         check_request(self.request, self.params)
         defaults = {one.attribute: default_of(one) for one in self.params if one.default}
         object.__setattr__(self, "defaults", defaults)
+        object.__setattr__(self, "pasted", pasted(self.params))
 
     @property
     def path(self) -> str:

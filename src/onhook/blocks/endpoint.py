@@ -1,10 +1,10 @@
 """The vocabulary in which an endpoint beside the blocks is declared: what it takes and what it replies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from onhook.blocks import statuses
 from onhook.blocks.declaration import Field
-from onhook.blocks.params import Param
+from onhook.blocks.params import Param, pasted
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,12 @@ class Endpoint:
     beyond: tuple[Field, ...] = ()
     """What a reply, or an element of ``entries``, may carry besides, which the original's never did."""
     notes: tuple[str, ...] = ()
+    pasted: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The parameters whose values are copied or read from a file."""
+
+    def __post_init__(self) -> None:
+        """Works out what every request would ask for."""
+        object.__setattr__(self, "pasted", pasted(self.params))
 
     @property
     def all_fields(self) -> tuple[Field, ...]:

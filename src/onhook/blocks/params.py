@@ -7,7 +7,7 @@ held together when the block is declared (:func:`check_request`). A default is s
 import enum
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_type_hints
 
 from onhook.blocks import statuses
@@ -58,6 +58,9 @@ class Kind(enum.Enum):
     SIP_HEADERS = "sip_headers"
     """Any number of parameters, whose names say which SIP headers they are."""
 
+    __hash__ = object.__hash__
+    """Each is one object: that of enum.Enum is computed in Python, for every parameter of every request."""
+
 
 TYPES: Mapping[Kind, object] = {
     Kind.SESSION: str,
@@ -102,16 +105,16 @@ class Param:
     """The status of a value that cannot be used, where the kind does not say it."""
     not_with: str = ""
     """The parameter that cannot stand beside it."""
+    attribute: str = field(init=False, repr=False, compare=False)
+    """Its name in the request."""
+    is_family: bool = field(init=False, repr=False, compare=False)
+    """Whether it stands for parameters of many names, which ``pattern`` describes."""
 
-    @property
-    def attribute(self) -> str:
-        """Its name in the request."""
-        return {Kind.MESSAGE: "message", Kind.SIP_HEADERS: "sip_headers"}.get(self.kind, self.name)
-
-    @property
-    def is_family(self) -> bool:
-        """Whether it stands for parameters of many names, which ``pattern`` describes."""
-        return self.kind is Kind.SIP_HEADERS
+    def __post_init__(self) -> None:
+        """Works out what every request would ask for."""
+        named = {Kind.MESSAGE: "message", Kind.SIP_HEADERS: "sip_headers"}
+        object.__setattr__(self, "attribute", named.get(self.kind, self.name))
+        object.__setattr__(self, "is_family", self.kind is Kind.SIP_HEADERS)
 
     @property
     def type(self) -> object:
@@ -179,3 +182,11 @@ def check_request(request: type[BlockRequest], params: Sequence[Param]) -> None:
         wanted: Any = param.type
         if types[name] != (wanted | None if default is None else wanted):
             raise TypeError(f"{request.__name__}.{name} is not of the type of its parameter")
+
+
+_PASTED = frozenset({Kind.CREDENTIAL, Kind.SESSION, Kind.TXN_REF})
+
+
+def pasted(params: Sequence[Param]) -> frozenset[str]:
+    """The names of those whose values are copied or read from a file: ids, tokens, sessions."""
+    return frozenset(param.name for param in params if param.kind in _PASTED)

@@ -29,16 +29,15 @@ ReadMessage: TypeAlias = Callable[[str], Message]
 """Reads ``msg``, which takes somebody who knows the voices: quick, touches nothing outside, and raises
 :class:`Refused`."""
 
-_PASTED = frozenset({Kind.CREDENTIAL, Kind.SESSION, Kind.TXN_REF})
+_CREDENTIAL, _MESSAGE = Kind.CREDENTIAL, Kind.MESSAGE
 _AROUND = "\ufeff\u200b"  # a byte order mark, a blank of no width: `str.strip` leaves them
 
 
 def trimmed(declared: Block | Endpoint, given: Mapping[str, str]) -> Mapping[str, str]:
     """`given` without blanks and line ends around what is copied or read from a file: ids, tokens,
     sessions. None of them has any of its own."""
-    pasted = {param.name for param in declared.params if param.kind in _PASTED}
     return {
-        name: text.strip().strip(_AROUND).strip() if name in pasted else text
+        name: text.strip().strip(_AROUND).strip() if name in declared.pasted else text
         for name, text in given.items()
     }
 
@@ -62,13 +61,13 @@ def parse(block: Block, given: Mapping[str, str], read_message: ReadMessage) -> 
             values[param.attribute] = sip_headers.read(given)
             continue
         text = given.get(param.name)
-        if not text or param.kind is Kind.CREDENTIAL:
+        if not text or param.kind is _CREDENTIAL:
             continue
         if param.not_with and given.get(param.not_with):
             raise Refused(syntax_statuses(param)[0])
         values[param.attribute] = (
             _message(param, text, read_message)
-            if param.kind is Kind.MESSAGE
+            if param.kind is _MESSAGE
             else _READERS[param.kind](param, text)
         )
     return block.request(**values)  # type: ignore[arg-type]  # as `check_request` saw to

@@ -54,7 +54,7 @@ def read(given: Mapping[str, str]) -> SipHeaders:
     """The headers that a request names, in its order. Raises :class:`Refused`, without a value in it."""
     found: dict[str, tuple[str, str]] = {}
     for name, text in given.items():
-        if not name.lower().startswith(PREFIX) or not text:
+        if name[:1] not in "sS" or not name.lower().startswith(PREFIX) or not text:
             continue
         header = _named(name[len(PREFIX) :])
         if header.lower() in found:

@@ -30,6 +30,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._of_requests: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._hangup_seconds = Histogram(
             "onhook_hangup_to_bye_seconds",
             "From a forced Hangup's request to its BYE.",
@@ -62,8 +63,13 @@ class Metrics:
 
     def request(self, block: str, status: str, seconds: float) -> None:
         """Counts a request by its block and status; ``seconds`` from its arrival to the reply."""
-        self._requests.labels(block, status).inc()
-        self._request_seconds.labels(block).observe(seconds)
+        found = self._of_requests.get((block, status))
+        if found is None:  # there are as many as there are blocks and statuses
+            found = self._requests.labels(block, status), self._request_seconds.labels(block)
+            self._of_requests[block, status] = found
+        count, took = found
+        count.inc()
+        took.observe(seconds)
 
     def forced_hangup(self, seconds: float) -> None:
         """A forced Hangup's BYE (or rejection) left."""

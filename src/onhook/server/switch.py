@@ -7,24 +7,19 @@ import asyncio
 import contextlib
 import gc
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
-import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from onhook import __version__
 from onhook.api.account_api import AccountApi
 from onhook.api.cors import Origins
-from onhook.api.endpoints import Api, Application
-from onhook.api.http_guard import guarded
+from onhook.api.endpoints import Api
 from onhook.api.idempotency import KeptReplies
-from onhook.api.pages import routes as reference_routes
 from onhook.api.ratelimit import RateLimit
 from onhook.api.refusals import Refusals
 from onhook.call import State
@@ -36,7 +31,6 @@ from onhook.calls.inbound.names import LocatedNames
 from onhook.calls.inbound.watch import InboundWatch
 from onhook.calls.journal import Journal
 from onhook.calls.preparation import MessageReader, Preparation
-from onhook.calls.recordings import web as recordings_web
 from onhook.calls.recordings.store import RecordingStore
 from onhook.calls.recovery import PhoneRecovery, settle
 from onhook.calls.register import CallRegister
@@ -75,6 +69,7 @@ from onhook.server.settings import Settings
 from onhook.server.sip_certificate import reload_certificate, sip_certificate
 from onhook.server.start_error import StartError
 from onhook.server.supervised import Supervised
+from onhook.server.web import as_json, serving
 from onhook.server.wiring import Openings, call_control
 from onhook.speech.errors import DirectoryUnusable
 from onhook.speech.installed import installed_voices
@@ -88,6 +83,9 @@ from onhook.store import (
     StoreError,
 )
 from onhook.store.seal import keyring_of
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 log = structlog.get_logger()
 
@@ -217,6 +215,7 @@ class Switch:
                 ),
                 replies=replies,
                 refusals=Refusals(store, register.session_of),
+                origins=Origins(self._settings.cors_origins),
             )
             self._watch(register, endpoint, plane)
             await stack.enter_async_context(self._serve_http(api, recordings))
@@ -420,42 +419,26 @@ class Switch:
         await endpoint.serve(bound, self._certificate)
         stack.push_async_callback(endpoint.close)
 
-    @asynccontextmanager
-    async def _serve_http(self, api: Api, recordings: RecordingStore) -> AsyncIterator[None]:
-        routes = [
-            recordings_web.route(recordings),
-            Route("/healthz", self._healthz),
-            Route("/metrics", self._metrics_page),
-            *reference_routes(),
-        ]
-        config = uvicorn.Config(
-            Application(api, routes, Origins(self._settings.cors_origins)),
-            http=guarded(self._metrics.http_refused),
-            ws="none",
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=5,
-        )
-        server = _HttpServer(config)
-        task = asyncio.create_task(server.serve([self._sockets["http"]]))
-        try:
-            yield
-        finally:
-            server.should_exit = True
-            await task
+    def _serve_http(
+        self, api: Api, recordings: RecordingStore
+    ) -> AbstractAsyncContextManager[None]:
+        pages = {"/healthz": self._healthz, "/metrics": self._metrics_page}
+
+        def others() -> "ASGIApp":
+            from onhook.server.web_pages import application
+
+            return application(recordings, pages)
+
+        return serving(self._sockets["http"], api.find, pages, others, self._metrics.http_refused)
 
     # Serving ------------------------------------------------------------------------------------
 
-    async def _healthz(self, _request: Request) -> Response:
+    async def _healthz(self) -> tuple[int, str, bytes]:
         failing = await self._health.look() if self._health is not None else ()
-        body, status = report(not self._ready or self._stop.is_set(), failing)
-        return JSONResponse(body, status_code=status)
+        return as_json(*report(not self._ready or self._stop.is_set(), failing))
 
-    async def _metrics_page(self, _request: Request) -> Response:
-        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
+    async def _metrics_page(self) -> tuple[int, str, bytes]:
+        return 200, "text/plain; version=0.0.4; charset=utf-8", self._metrics.text()
 
     def _watch(self, register: CallRegister, endpoint: SipEndpoint, plane: MediaPlane) -> None:
         self._metrics.watch_calls([state.value for state in State], register.counts)
@@ -514,15 +497,6 @@ class Switch:
         await outbox.drain(_LAST_NOTIFICATIONS_S)
         await leaving
         log.info("stopped")
-
-
-class _HttpServer(uvicorn.Server):
-    """uvicorn without its own signal handling: the process drains first."""
-
-    @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
-        """Leaves signals to the process."""
-        yield
 
 
 def _in_background(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:

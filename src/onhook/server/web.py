@@ -1,0 +1,146 @@
+"""The HTTP port: uvicorn serves it, without a clock of its own; the API, health and metrics need no router.
+
+Everything else (recordings, the reference) is Starlette's, which is loaded when somebody asks for one of its
+pages: most servers are never asked, and it would take 5 MB.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from onhook.api.http_guard import Find, guarded
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+LINGER_S: Final = 5
+"""At the end of the server, requests that are being answered have so long."""
+
+Page = Callable[[], Awaitable[tuple[int, str, bytes]]]
+"""Makes a page anew: its HTTP status, its media type, its text."""
+
+
+def as_json(body: Mapping[str, object], status: int) -> tuple[int, str, bytes]:
+    """A page of JSON."""
+    return (
+        status,
+        "application/json",
+        json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+    )
+
+
+@asynccontextmanager
+async def serving(
+    at: socket.socket,
+    find: Find,
+    pages: Mapping[str, Page],
+    others: "Callable[[], ASGIApp]",
+    on_refused: Callable[[], None],
+) -> AsyncIterator[None]:
+    """Serves within this context: what ``find`` knows, ``pages`` by their path, ``others`` for the rest.
+
+    ``others`` is called once, in a thread. At the end nothing new is taken, and what is being answered is
+    waited for.
+    """
+    config = uvicorn.Config(
+        _Beside(pages, others),
+        interface="asgi3",
+        http=guarded(on_refused, find),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=LINGER_S,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve([at]))
+    try:
+        yield
+    finally:
+        server.end()
+        await task
+
+
+class _Beside:
+    """The ASGI application of what is not the API."""
+
+    def __init__(self, pages: Mapping[str, Page], others: "Callable[[], ASGIApp]") -> None:
+        self._pages = pages
+        self._make = others
+        self._others: ASGIApp | None = None
+        self._making = asyncio.Lock()
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """ASGI: a page where one is asked for by GET; who asks otherwise is told so by a router."""
+        page = self._pages.get(scope["path"]) if scope["method"] == "GET" else None
+        if page is None:
+            others = self._others or await self._made()
+            await others(scope, receive, send)
+            return
+        status, media_type, text = await page()
+        headers = [
+            (b"content-length", str(len(text)).encode()),
+            (b"content-type", media_type.encode()),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": text})
+
+    async def _made(self) -> "ASGIApp":
+        async with self._making:
+            if self._others is None:
+                self._others = await asyncio.to_thread(self._make)
+            return self._others
+
+
+class _State(ServerState):
+    """What connections share. The date is looked up by whoever replies, and not ten times a second."""
+
+    _second = 0
+    _headers: list[tuple[bytes, bytes]]
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """Headers of every reply."""
+        now = int(time.time())
+        if now != self._second:
+            self._second = now
+            self._headers = [(b"date", formatdate(now, usegmt=True).encode())]
+        return self._headers
+
+    @default_headers.setter
+    def default_headers(self, _value: Any) -> None:
+        """uvicorn begins with none."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signals, as the process drains first, and without its clock."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state = _State()
+        self._over = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Until :meth:`end`."""
+        await self._over.wait()
+
+    def end(self) -> None:
+        """Takes nothing new."""
+        self.should_exit = True
+        self._over.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals to the process."""
+        yield
