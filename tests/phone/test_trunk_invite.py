@@ -16,9 +16,9 @@ from onhook.phone import (
     Trunk,
 )
 from onhook.phone.errors import NoCommonCodec
-from onhook.phone.grammar import sip_uri
 from onhook.phone.message import Request, parse
 from onhook.phone.outline import Outline
+from onhook.phone.uris import sip_uri
 from phone.peer import SDP, Callee, Caller, Line, Message, line
 
 CALLER = ShownCaller("+6531234567")

@@ -1,20 +1,19 @@
-"""Values of SIP header fields: lists, parameters, addresses, Via, URIs. Pure, and linear in time.
+"""Values of SIP header fields: lists, parameters, addresses, Via. Pure, and linear in time.
 
-URIs are read by `sipmessage`. The rest is read here, because what a user agent echoes (Via, From,
-To, Record-Route) has to come back byte for byte, and a typed value that is printed again does not:
-its quoted parameters come out percent-encoded. Parameter names are compared without regard to
-case, as RFC 3261 7.3.1 asks.
+What a user agent echoes (Via, From, To, Record-Route) has to come back byte for byte, so values are kept as
+they were written beside what was read of them. Parameter names are compared without regard to
+case, as RFC 3261 7.3.1 asks. URIs are read in `uris`.
+
+What nearly every message says is read by one expression; whatever does not look so is read step by step, to
+the same result (`any_name_addr`, `any_parameters`, `any_list`).
 
 Every function raises `ValueError`, and only that, for text that does not fit.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from sipmessage import URI
-
-MAX_URI_CHARS = 512
-"""Longer URIs are refused: no telephone needs one, and the grammar should not have to chew it."""
+from onhook.phone.uris import MAX_URI_CHARS
 
 _SEPARATOR = re.compile(r'["<>,]')
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -28,28 +27,32 @@ _NOT_IN_URI = re.compile(r'[\s<>"]')
 _ANY_URI = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"]+', re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+", re.ASCII)
 _VIA = re.compile(
-    r"SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*(?P<transport>[A-Z0-9-]+)[ \t]+"
-    r"(?P<host>\[[0-9A-F:.]+\]|[A-Z0-9._-]+)"
-    r"(?:[ \t]*:[ \t]*(?P<port>\d{1,5}))?[ \t]*(?P<parameters>;.*)?",
+    r"SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([A-Z0-9-]+)[ \t]+"
+    r"(\[[0-9A-F:.]+\]|[A-Z0-9._-]+)(?:[ \t]*:[ \t]*(\d{1,5}))?[ \t]*(;.*)?",
     re.ASCII | re.IGNORECASE,
 )
 _CSEQ = re.compile(r"(\d{1,10})[ \t]+([A-Za-z0-9.!%*_+`'~-]+)", re.ASCII)
 _MAX_CSEQ = 2**31 - 1  # RFC 3261 8.1.1.5
+# A display name that is a quoted string or tokens, a URI in brackets, and no parameter but a tag.
+_PLAIN_NAME_ADDR = re.compile(
+    r"""(?:"[^"\\]*"[ \t]*|[A-Za-z0-9.!%*_+`'~ \t-]*)"""
+    r"""<([A-Za-z][A-Za-z0-9+.-]*:[^\s<>"]+)>(?:;tag=([!#-+\--:<-~]*))?""",
+    re.ASCII,
+)
+_PLAIN_PARAMETERS = re.compile(r'(?:;[^\s;=,"]+(?:=[^\s;,"]*)?)+')
 
 Parameters = dict[str, str]
 """Parameters by lower-case name; a flag such as `lr` has the empty string as its value."""
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(NamedTuple):
     """A name-addr or addr-spec (RFC 3261 20.10): the URI as it was written, and the parameters."""
 
     uri: str
     parameters: Parameters
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(NamedTuple):
     """One Via value (RFC 3261 20.42). `port` is None where the sender named none."""
 
     transport: str
@@ -84,6 +87,13 @@ def split_list(text: str) -> list[str]:
     """The values of a comma-separated header field, as written; quotes and <> protect commas."""
     if "," not in text:
         return [text.strip()]
+    if '"' in text or "<" in text:
+        return any_list(text)
+    return [value for each in text.split(",") if (value := each.strip())]
+
+
+def any_list(text: str) -> list[str]:
+    """As `split_list`, whatever is in it."""
     values: list[str] = []
     start = position = 0
     in_brackets = False
@@ -107,6 +117,17 @@ def split_list(text: str) -> list[str]:
 
 def parameters(text: str) -> Parameters:
     """Read `;name=value;flag`. The first of several equal names counts."""
+    if not _PLAIN_PARAMETERS.fullmatch(text):
+        return any_parameters(text)
+    result: Parameters = {}
+    for each in text[1:].split(";"):
+        name, _, value = each.partition("=")
+        result.setdefault(name.lower(), value)
+    return result
+
+
+def any_parameters(text: str) -> Parameters:
+    """As `parameters`, with blanks and quoted values."""
     result: Parameters = {}
     position = 0
     while position < len(text):
@@ -127,6 +148,15 @@ def name_addr(text: str, *, strict: bool = False) -> NameAddr:
     `strict` refuses display names that should be in quotes: they hold other ASCII than tokens do. Letters
     of other alphabets are let pass, for many exchanges write them so.
     """
+    found = _PLAIN_NAME_ADDR.fullmatch(text) if len(text) <= MAX_URI_CHARS else None
+    if found is None:
+        return any_name_addr(text, strict=strict)
+    uri, tag = found.groups()
+    return NameAddr(uri, {} if tag is None else {"tag": tag})
+
+
+def any_name_addr(text: str, *, strict: bool = False) -> NameAddr:
+    """As `name_addr`, however it is written."""
     text = text.strip()
     quoted = _QUOTED.match(text)  # a quoted display name may hold any of the characters below
     if quoted is None and text.startswith('"'):
@@ -154,34 +184,15 @@ def via(text: str) -> Via:
     found = _VIA.fullmatch(text.strip())
     if found is None:
         raise ValueError("bad Via")
-    port = found.group("port")
+    transport, host, port, rest = found.groups()
     return Via(
-        transport=found.group("transport").upper(),
-        host=found.group("host"),
-        port=int(port) if port else None,
-        parameters=parameters(found.group("parameters") or ""),
+        transport.upper(), host, int(port) if port else None, parameters(rest) if rest else {}
     )
 
 
 def cseq(text: str) -> tuple[int, str]:
     """Read a CSeq value: the number and the method."""
     found = _CSEQ.fullmatch(text.strip())
-    if found is None or int(found.group(1)) > _MAX_CSEQ:
+    if found is None or int(found[1]) > _MAX_CSEQ:
         raise ValueError("bad CSeq")
-    return int(found.group(1)), found.group(2)
-
-
-def sip_uri(text: str) -> URI:
-    """Read a sip or sips URI.
-
-    Underscores in the host are let pass, although RFC 3261 25.1 has none: container networks name
-    their hosts so, and we never look a name up.
-    """
-    if len(text) > MAX_URI_CHARS or not text[:5].lower().startswith(("sip:", "sips:")):
-        raise ValueError("not a SIP URI")
-    scheme, _, rest = text.partition(":")
-    user, at, host = rest.rpartition("@")
-    try:
-        return URI.parse(f"{scheme.lower()}:{user}{at}{host.replace('_', '-')}")
-    except TypeError as error:  # a parameter called `self` collides inside sipmessage 0.7.1
-        raise ValueError("bad URI parameter") from error
+    return int(found[1]), found[2]

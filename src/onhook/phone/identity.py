@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from onhook.phone import grammar
 from onhook.phone.message import Request
+from onhook.phone.uris import sip_uri
 
 MAX_CHARS = 128
 """A longer user part names nobody; a longer display name is cut."""
@@ -55,7 +56,7 @@ def called_user(uri: str) -> PhoneUser:
     """
     try:
         is_tel = uri[:4].lower() == "tel:"
-        user = _of_tel(uri) if is_tel else (grammar.sip_uri(uri).user or "").partition(";")[0]
+        user = _of_tel(uri) if is_tel else (sip_uri(uri).user or "").partition(";")[0]
     except ValueError as error:
         raise ValueError("Bad Request-URI") from error
     if not (user.isprintable() and user.isascii()):

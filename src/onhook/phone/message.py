@@ -1,8 +1,8 @@
 """From a datagram to a request or a response. Pure; every header is read once.
 
-The bounds come first: `sipmessage.Message` stores headers in a list that it searches for every line
-added, so 9,000 headers in one datagram cost it 1.7 s. Here a header is a dictionary entry, and
-the datagram and the number of lines are bounded before anything is read.
+The bounds come first: the size of a datagram and the number of its lines, before anything is read. A header
+is a dictionary entry, whose value is looked into by whoever asks for it; only what every message has to have
+(RFC 3261 8.1.1) is read at once.
 
 Text is decoded with `surrogateescape`, so that whatever bytes a peer put into the fields that a
 reply echoes go back unchanged.
@@ -11,7 +11,6 @@ reply echoes go back unchanged.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 from onhook.phone import grammar
@@ -48,18 +47,29 @@ _COMPACT = {
     "r": "refer-to", "s": "subject", "t": "to", "u": "allow-events", "v": "via",
     "x": "session-expires",
 }  # fmt: skip
+_NAMES = {
+    **{spelling: name for letter, name in _COMPACT.items() for spelling in (letter, letter.upper())},
+    **{spelling: written.lower() for written in (
+        "Via", "From", "To", "Call-ID", "Call-Id", "CSeq", "Contact", "Max-Forwards", "Content-Length",
+        "Content-Type", "Record-Route", "Route", "Allow", "Supported", "Require", "User-Agent", "Server",
+        "Accept", "Session-Expires", "Min-SE", "P-Asserted-Identity", "Privacy", "Reason", "Expires",
+        "Date", "Authorization", "Proxy-Authorization", "Allow-Events", "Organization",
+    ) for spelling in (written, written.lower())},
+}  # fmt: skip
+"""What is kept of a header's name, for the ways in which nearly everybody writes it."""
 _FOLD = re.compile(r"\r\n[ \t]+")
 # Echoing these would let a peer write headers of its own choice into our messages.
 _CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\r\n")
-_ONCE = {"max-forwards": "Max-Forwards", "content-type": "Content-Type"}
+_ONCE = (("max-forwards", "Max-Forwards"), ("content-type", "Content-Type"))
 _CALL_ID = re.compile(r"[\x21-\x7e]+")
+_PLAIN_REQUEST_URI = re.compile(r'sips?:[^\s<>"?]+')
 _REQUEST_LINE = re.compile(r"([^ ]+) (.*) SIP/(\d+\.\d+)([ \t]*)", re.ASCII | re.IGNORECASE)
 _STATUS = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?", re.ASCII)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Request:
-    """A request whose mandatory fields are present and readable.
+    """A request whose mandatory fields are present and readable; nobody changes it.
 
     `to_tag` is empty outside a dialog. `source` is where the datagram came from.
     """
@@ -76,6 +86,8 @@ class Request:
     cseq: int
     names: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The names that begin with X- as they are written, by how they are written in small letters."""
+    _echo: tuple[str, str] | None = field(default=None, init=False, repr=False, compare=False)
+    _key: TransactionKey | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def from_tag(self) -> str:
@@ -96,16 +108,19 @@ class Request:
         """All values of a header, whether on one line or on many; ValueError when unreadable."""
         return [value for line in self.headers.get(name, ()) for value in grammar.split_list(line)]
 
-    @cached_property
+    @property
     def echo(self) -> tuple[str, str]:
         """What every response repeats: the lines before the To value, and those after it."""
-        return echo(self.headers, self.via, self.source)
+        if self._echo is None:
+            self._echo = echo(self.headers, self.via, self.source)
+        return self._echo
 
-    @cached_property
+    @property
     def transaction_key(self) -> TransactionKey:
         """Identifies the server transaction (RFC 3261 17.2.3); an ACK has its INVITE's key."""
-        method = "INVITE" if self.method == "ACK" else self.method
-        return self.key_of(method)
+        if self._key is None:
+            self._key = self.key_of("INVITE" if self.method == "ACK" else self.method)
+        return self._key
 
     def key_of(self, method: str) -> TransactionKey:
         """The key of the transaction with this request's identifiers but another method."""
@@ -118,9 +133,9 @@ class Request:
         return ("rfc2543", line, self.call_id, self.from_tag, str(self.cseq), method)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Response:
-    """A response to one of our requests; `branch` and `method` find the transaction."""
+    """A response to one of our requests; `branch` and `method` find the transaction. Nobody changes it."""
 
     status: int
     branch: str
@@ -142,8 +157,7 @@ class Response:
     @property
     def to_tag(self) -> str:
         """The tag of whoever answered, empty without one. ValueError when To cannot be read."""
-        value = _only(self.headers, "to", "To")
-        return _labelled("To", value).parameters.get("tag", "")
+        return grammar.name_addr(_only(self.headers, "to", "To")).parameters.get("tag", "")
 
 
 def parse(data: bytes, source: Address) -> Request | Response:
@@ -196,6 +210,9 @@ class _RequestLine(NamedTuple):
 
 
 def _request_line(start: str) -> _RequestLine:
+    words = start.split(" ")
+    if len(words) == 3 and words[0] in METHODS and words[1] and words[2] == "SIP/2.0":
+        return _RequestLine(words[0], words[1], "2.0", "")
     found = _REQUEST_LINE.fullmatch(start)
     if found is None:
         raise Unanswerable("not a request line")
@@ -219,33 +236,44 @@ def _headers(lines: list[str], names: dict[str, str] | None = None) -> tuple[Hea
         if not colon:
             defect = defect or "Header Field Without Colon"
             continue
-        written = name.rstrip()
-        name = written.lower()
-        if names is not None and name.startswith("x-"):
-            names.setdefault(name, written)
-        headers.setdefault(_COMPACT.get(name, name), []).append(value.strip())
+        key = _NAMES.get(name)
+        if key is None:
+            written = name.rstrip()
+            name = written.lower()
+            if names is not None and name.startswith("x-"):
+                names.setdefault(name, written)
+            key = _COMPACT.get(name, name)
+        values = headers.get(key)
+        if values is None:
+            headers[key] = [value.strip()]
+        else:
+            values.append(value.strip())
     return headers, defect
 
 
 def _only(headers: Headers, name: str, label: str) -> str:
-    values = headers.get(name, ())
-    if len(values) != 1 or not values[0]:
-        raise ValueError(f"{'Repeated' if len(values) > 1 else 'Missing'} {label} Header Field")
+    values = headers.get(name)
+    if values is None or len(values) != 1 or not values[0]:
+        raise ValueError(
+            f"{'Repeated' if values and values[1:] else 'Missing'} {label} Header Field"
+        )
     return values[0]
 
 
 def _check_repetitions(headers: Headers) -> None:
     """Raise ValueError where two lines say what can be said once; Content-Length is looked at later."""
-    for name, label in _ONCE.items():
-        if len(headers.get(name, ())) > 1:
+    for name, label in _ONCE:
+        if name in headers and len(headers[name]) > 1:
             raise ValueError(f"Repeated {label} Header Field")
 
 
-def _labelled(name: str, value: str, *, strict: bool = False) -> NameAddr:
+def _party(headers: Headers, name: str, label: str) -> NameAddr:
+    """Who a request is from, or for."""
+    value = _only(headers, name, label)
     try:
-        return grammar.name_addr(value, strict=strict)
+        return grammar.name_addr(value, strict=True)
     except ValueError as error:
-        raise ValueError(f"Bad {name} Header Field") from error
+        raise ValueError(f"Bad {label} Header Field") from error
 
 
 def _top_via(headers: Headers) -> Via:
@@ -271,15 +299,16 @@ def _request(
     source: Address,
     names: Mapping[str, str],
 ) -> Request:
-    if not grammar.is_request_uri(uri):  # RFC 3261 16.3: never repaired, always refused
+    # RFC 3261 16.3: never repaired, always refused
+    if not _PLAIN_REQUEST_URI.fullmatch(uri) and not grammar.is_request_uri(uri):
         raise ValueError("Bad Request-URI")
     _check_repetitions(headers)
     top = _top_via(headers)
     call_id = _only(headers, "call-id", "Call-ID")
     if len(call_id) > MAX_CALL_ID_CHARS or not _CALL_ID.fullmatch(call_id):
         raise ValueError("Bad Call-ID Header Field")
-    sender = _labelled("From", _only(headers, "from", "From"), strict=True)
-    recipient = _labelled("To", _only(headers, "to", "To"), strict=True)
+    sender = _party(headers, "from", "From")
+    recipient = _party(headers, "to", "To")
     if recipient.parameters.get("tag") == "":  # neither inside nor outside a dialog
         raise ValueError("Bad To Header Field")
     number, named = _cseq(headers)
@@ -287,18 +316,9 @@ def _request(
         raise BadRequest("Not Implemented", method, headers, status=501)
     if named != method:
         raise ValueError("CSeq Method Does Not Match")
+    whole = _body(headers, body)
     return Request(
-        method=method,
-        uri=uri,
-        headers=headers,
-        body=_body(headers, body),
-        source=source,
-        via=top,
-        call_id=call_id,
-        sender=sender,
-        recipient=recipient,
-        cseq=number,
-        names=names,
+        method, uri, headers, whole, source, top, call_id, sender, recipient, number, names
     )
 
 
@@ -310,9 +330,10 @@ def _body(headers: Headers, body: bytes) -> bytes:
     text = values[0]
     if not (text.isascii() and text.isdigit() and len(text) <= 6) or len(set(values)) > 1:
         raise ValueError("Bad Content-Length Header Field")
-    if int(text) > len(body):
+    length = int(text)
+    if length > len(body):
         raise ValueError("Body Shorter Than Content-Length")
-    return body[: int(text)]
+    return body if length == len(body) else body[:length]
 
 
 def _response(start: str, lines: list[str], body: bytes, defect: str) -> Response:

@@ -15,8 +15,6 @@ calls itself by a private one is behind address translation too, and its port is
 import ipaddress
 from collections.abc import Sequence
 
-from sipmessage import URI
-
 from onhook.phone import grammar
 from onhook.phone.addresses import (
     Address,
@@ -30,6 +28,7 @@ from onhook.phone.addresses import (
 )
 from onhook.phone.grammar import Via
 from onhook.phone.message import Request
+from onhook.phone.uris import SipUri, sip_uri
 
 DEFAULT_PORT = 5060
 """RFC 3261 19.1.2."""
@@ -58,7 +57,7 @@ def request_uri_and_routes(target: str, routes: Sequence[str]) -> tuple[str, tup
 def next_hop(target: str, routes: Sequence[str], source: Address) -> Address:
     """The address to send to; `source` is where the peer's INVITE came from, or ours went."""
     try:
-        uri = grammar.sip_uri(grammar.name_addr(routes[0]).uri if routes else target)
+        uri = sip_uri(grammar.name_addr(routes[0]).uri if routes else target)
     except ValueError:
         return source
     host = _numeric(uri.host.strip("[]"))
@@ -76,7 +75,7 @@ def next_hop(target: str, routes: Sequence[str], source: Address) -> Address:
     return _towards(source, transport, str(host), port)
 
 
-def _next_transport(uri: URI, source: Address, *, is_route: bool) -> str:
+def _next_transport(uri: SipUri, source: Address, *, is_route: bool) -> str:
     """The transport that a URI asks for, if we follow it there; empty if we stay with that of `source`.
 
     A peer that names none means the one that it uses. What began over TLS never leaves it, and no TLS begins
@@ -90,7 +89,7 @@ def _next_transport(uri: URI, source: Address, *, is_route: bool) -> str:
     return said if is_route and said in ("udp", "tcp") and used != "tls" else ""
 
 
-def _over_its_connection(source: TcpAddress, uri: URI, transport: str) -> Address:
+def _over_its_connection(source: TcpAddress, uri: SipUri, transport: str) -> Address:
     """The connection that a peer made to us; `back` and `name` say how it is found should that be gone."""
     port = uri.port or default_port(transport)
     found: TcpAddress = TcpAddress(source.host, source.port)
@@ -127,7 +126,7 @@ def origin_of(request: Request) -> str:
 def host_of(target: str) -> str:
     """The numeric host of a SIP URI; empty if it is a name, or cannot be read."""
     try:
-        host = grammar.sip_uri(target).host.strip("[]")
+        host = sip_uri(target).host.strip("[]")
     except ValueError:
         return ""
     return host if _numeric(host) else ""

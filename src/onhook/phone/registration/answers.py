@@ -4,11 +4,10 @@ unread."""
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sipmessage import URI
-
 from onhook.phone import grammar
 from onhook.phone.message import Response
 from onhook.phone.registration.machine import Granted, Refused, TooBrief, Unanswered
+from onhook.phone.uris import SipUri, sip_uri
 
 MAX_ROUTES = 10
 MAX_ROUTE_CHARS = 2048
@@ -63,7 +62,7 @@ def bindings(response: Response) -> Iterator[Binding]:
     for value in values:
         try:
             address = grammar.name_addr(value)
-            uri = grammar.sip_uri(address.uri)
+            uri = sip_uri(address.uri)
         except ValueError:
             continue
         expires_s = _seconds(address.parameters.get("expires", ""))
@@ -90,7 +89,7 @@ def left_behind(response: Response, user: str, contact: str) -> tuple[str, ...]:
     None, if that is not listed: then the registrar writes Contacts in its own way, and which of them is the
     present one nobody knows.
     """
-    here = _where(grammar.sip_uri(contact))
+    here = _where(sip_uri(contact))
     ours = [each for each in bindings(response) if each.user == user]
     if all(each.where != here for each in ours):
         return ()
@@ -103,7 +102,7 @@ def service_route(response: Response) -> tuple[str, ...]:
     try:
         values = response.values("service-route")
         for value in values:
-            grammar.sip_uri(grammar.name_addr(value).uri)
+            sip_uri(grammar.name_addr(value).uri)
             value.index("<")  # as Route has it (RFC 3261 20.34)
     except ValueError:
         return ()
@@ -146,7 +145,7 @@ _HINTS = {
 }
 
 
-def _where(uri: URI) -> str:
+def _where(uri: SipUri) -> str:
     """Host, port and transport, in which Contacts of one user part may differ (RFC 3261 19.1.4)."""
     transport = (uri.parameters.get("transport") or "udp").lower()
     return f"{uri.host.lower()}:{uri.port or 5060};{transport}"
