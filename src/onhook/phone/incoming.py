@@ -128,12 +128,16 @@ class IncomingCall(Leg):
         """Whether the audio of this call may be encrypted, or has to be; `prefer` unless somebody says so
         before the answer. `SdpError` if the offer does not go with that; `offer` has the keys."""
         self._session.security = Negotiation(srtp)
-        if self._offer is not None:
-            media = self._offer.media
-            keys = sdp.encrypted(media.cryptos, self._offer.transport, srtp)
-            self._session.security.answer(keys)
-            agreed = replace(media, cryptos=keys, srtp=self._session.security.agreed)
-            self._offer, self.offer = replace(self._offer, media=agreed), agreed
+        if self._offer is None:
+            return
+        media = self._offer.media
+        keys = sdp.encrypted(media.cryptos, self._offer.transport, srtp)
+        self._session.security.answer(keys)
+        agreed = self._session.security.agreed
+        if keys != media.cryptos or agreed != media.srtp:
+            media = replace(media, cryptos=keys, srtp=agreed)
+            self._offer = replace(self._offer, media=media)
+        self.offer = media
 
     @property
     def offers_while_ringing(self) -> bool:

@@ -7,11 +7,12 @@ The parser raises nothing but the `SdpError` tree, whatever it is given. What is
 """
 
 import contextlib
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from functools import lru_cache
+from typing import NamedTuple
 
 from onhook.phone.errors import (
     NamedAddress,
@@ -20,6 +21,9 @@ from onhook.phone.errors import (
     SdpError,
     UnsupportedAddress,
 )
+from onhook.phone.sdp_hosts import NOBODY as NOBODY
+from onhook.phone.sdp_hosts import address_in, host
+from onhook.phone.sdp_hosts import is_ipv6 as is_ipv6
 from onhook.phone.srtp import crypto
 from onhook.phone.srtp.crypto import Agreed, Crypto
 from onhook.phone.srtp.negotiation import IN_THE_CLEAR, UNUSABLE, Policy
@@ -29,13 +33,9 @@ MAX_SDP_BYTES = 8 * 1024
 MAX_LINES = 300
 MAX_STREAMS = 16
 MAX_FORMATS = 64
-MAX_HOST_CHARS = 253
-"""RFC 1035 2.3.4; a longer name is none."""
 
 COMFORT_NOISE = 13
 """The payload type of comfort noise (RFC 3389 4)."""
-NOBODY = "0.0.0.0"
-"""The address of a peer that does not listen at present (RFC 3264 8.4); also where it wrote `::`."""
 TRANSPORTS = ("RTP/AVP", "RTP/AVPF")
 """What audio may come over (RFC 3551, RFC 4585); feedback is asked for by none of ours."""
 SECURE_TRANSPORTS = ("RTP/SAVP", "RTP/SAVPF")
@@ -131,6 +131,18 @@ class Offer:
         return self.streams[self.taken].split()[2]
 
 
+class _MediaLine(NamedTuple):
+    """An m= line (RFC 8866 5.14)."""
+
+    kind: str
+    port: int
+    protocol: str
+    formats: tuple[str, ...]
+
+
+_NO_MEDIA = _MediaLine("", 0, "", ())
+
+
 @dataclass(slots=True)
 class _Section:
     """The lines of one m= section, or those above the first one."""
@@ -138,23 +150,32 @@ class _Section:
     media: str = ""
     connection: str = ""
     attributes: list[str] = field(default_factory=list)
+    line: _MediaLine = _NO_MEDIA
+
+
+class _Said(NamedTuple):
+    """What the attributes of a section say, of its formats and otherwise; `types` are the payload types of
+    the codecs that we talk, in their author's order (RFC 3551 6); `rtcp` are the attributes of this name."""
+
+    types: tuple[tuple[SdpCodec, int], ...]
+    dtmf: int | None
+    comfort_noise: bool
+    ptime_ms: int | None
+    direction: Direction | None
+    rtcp_mux: bool
+    rtcp: tuple[str, ...]
 
 
 _PORT = re.compile(r"(\d{1,5})(?:/\d{1,3})?", re.ASCII)
 _RTPMAP = re.compile(r"rtpmap:(\d{1,3})[ \t]+([^ \t/]+)/(\d{1,6})(?:/(\d{1,2}))?[ \t]*", re.ASCII)
 _PTIME = re.compile(r"ptime:[ \t]*(\d{1,4})(?:\.\d+)?[ \t]*", re.ASCII)
 _RTCP = re.compile(r"rtcp:(\d{1,5})(?: IN IP[46] (\S+))?[ \t]*", re.ASCII)
-_NO_HOSTS = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4",  # RFC 6890; broadcast is the last
-        "ff00::/8", "fe80::/10",  # RFC 4291; a link-local one means nothing without its interface
-    )
-)  # fmt: skip
 _FORMAT = re.compile(r"\d{1,3}", re.ASCII)
-_LABEL = "[A-Z0-9_](?:[A-Z0-9_-]{0,61}[A-Z0-9_])?"
-_NAME = re.compile(rf"(?:{_LABEL}\.)*(?!\d+\.?$){_LABEL}\.?", re.ASCII | re.IGNORECASE)
 _STATIC = {int(codec): f"{codec.name}/8000" for codec in SdpCodec}
+_CODECS = {f"{codec.name}/8000": codec for codec in SdpCodec}
+_DIRECTIONS = {direction.value: direction for direction in Direction}
+_MAX_REMEMBERED_CHARS = 1024
+"""Attributes beyond this are read anew each time: what is remembered is bounded."""
 _NO_AUDIO = RemoteMedia(NOBODY, 0, tuple(SdpCodec), direction=Direction.INACTIVE)
 
 
@@ -167,23 +188,28 @@ def parse(body: bytes, addresses: Mapping[str, str] | None = None, srtp: Policy 
     when the audio is at no single host, and `NamedAddress` when that has to be looked up.
     """
     session, sections = _sections(_lines(body))
-    streams = tuple(section.media for section in sections)
+    streams = tuple([section.media for section in sections])
     refusal: SdpError | None = None
-    policies: tuple[Policy, ...] = ("require", "prefer") if srtp == "prefer" else (srtp,)
+    both = srtp == "prefer" and any(crypto.is_offered(each.attributes) for each in sections)
+    policies: tuple[Policy, ...] = ("require", "prefer") if both else (srtp,)
     for policy in policies:
-        found, refusal = _taken(session, sections, addresses or {}, policy)
+        found, refusal = _taken(session, sections, streams, addresses or {}, policy)
         if found is not None:
             return found
         if isinstance(refusal, NamedAddress):
             raise refusal
-    closed = [index for index, stream in enumerate(streams) if _is_closed_audio(stream)]
+    closed = [index for index, each in enumerate(sections) if _is_closed_audio(each.line)]
     if closed and len(closed) == sum(stream.startswith("audio ") for stream in streams):
         return Offer(_NO_AUDIO, streams, closed[0])
     raise refusal or NoCommonCodec("no audio stream", 304)
 
 
 def _taken(
-    session: _Section, sections: Sequence[_Section], addresses: Mapping[str, str], srtp: Policy
+    session: _Section,
+    sections: Sequence[_Section],
+    streams: tuple[str, ...],
+    addresses: Mapping[str, str],
+    srtp: Policy,
 ) -> tuple[Offer | None, SdpError | None]:
     """The first stream that is of use; or why none is."""
     refusal: SdpError | None = None
@@ -194,7 +220,7 @@ def _taken(
             if refusal is None or section.media.startswith("audio "):
                 refusal = error
         else:
-            return Offer(media, tuple(each.media for each in sections), index), None
+            return Offer(media, streams, index), None
     return None, refusal
 
 
@@ -245,63 +271,60 @@ def _sections(lines: Sequence[str]) -> tuple[_Section, list[_Section]]:
     if len(streams) > MAX_STREAMS:
         raise SdpError("too many media streams")
     for stream in streams:  # the answer repeats each of them, so each must be readable
-        media_line(stream.media)
+        stream.line = media_line(stream.media)
     return session, streams
 
 
-def media_line(text: str) -> tuple[str, int, str, list[str]]:
-    """The kind, port, protocol and formats of an m= line (RFC 8866 5.14); raises `SdpError`."""
+def media_line(text: str) -> _MediaLine:
+    """The kind, port, protocol and formats of an m= line; raises `SdpError`."""
     words = text.split()
     if len(words) < 4 or len(words) > 3 + MAX_FORMATS:
         raise SdpError("bad m= line")
-    port = _PORT.fullmatch(words[1])
-    if port is None or int(port.group(1)) > 65535:
+    found = _PORT.fullmatch(words[1])
+    if found is None or (port := int(found[1])) > 65535:
         raise SdpError("bad port in m= line")
-    return words[0], int(port.group(1)), words[2], words[3:]
+    return _MediaLine(words[0], port, words[2], tuple(words[3:]))
 
 
-def _is_closed_audio(stream: str) -> bool:
-    kind, port, _, _ = media_line(stream)
-    return kind == "audio" and port == 0
+def _is_closed_audio(line: _MediaLine) -> bool:
+    return line.kind == "audio" and line.port == 0
 
 
 def _audio(
     section: _Section, session: _Section, addresses: Mapping[str, str], srtp: Policy
 ) -> RemoteMedia:
-    kind, port, protocol, formats = media_line(section.media)
+    kind, port, protocol, formats = section.line
     if kind != "audio" or port == 0:
         raise NoCommonCodec("no audio stream", 304)
     cryptos = _cryptos(section.attributes, protocol, srtp)
-    encodings = _encodings(section.attributes)
-    numbers = [int(text) for text in formats if _FORMAT.fullmatch(text)]
-    types = _codecs(numbers, encodings)
-    if not types:
+    said = _said(formats, section.attributes)
+    if not said.types:
         raise NoCommonCodec("neither PCMU nor PCMA offered")
+    above = _said((), session.attributes)
     connection = section.connection or session.connection
-    ip = _address(connection, addresses)
+    ip = address_in(connection, addresses)
     return RemoteMedia(
         ip=ip,
         port=port,
-        codecs=tuple(types),
-        dtmf_payload_type=_dtmf(numbers, encodings),
-        ptime_ms=_ptime(section.attributes) or _ptime(session.attributes),
-        direction=_direction(section.attributes) or _direction(session.attributes)
-        or Direction.SENDRECV,
-        payload_types={codec: number for codec, number in types.items() if number != codec},
-        rtcp=_rtcp(section.attributes, ip),
-        rtcp_mux="rtcp-mux" in section.attributes,
-        comfort_noise=COMFORT_NOISE in numbers
-        and encodings.get(COMFORT_NOISE, "CN/8000") == "CN/8000",
+        codecs=tuple([codec for codec, _ in said.types]),
+        dtmf_payload_type=said.dtmf,
+        ptime_ms=said.ptime_ms or above.ptime_ms,
+        direction=said.direction or above.direction or Direction.SENDRECV,
+        payload_types={codec: number for codec, number in said.types if number != codec},
+        rtcp=_rtcp(said.rtcp, ip) if said.rtcp else None,
+        rtcp_mux=said.rtcp_mux,
+        comfort_noise=said.comfort_noise,
         cryptos=cryptos,
-        said_ipv6=connection.split()[1] == "IP6" and ip != NOBODY and not is_ipv6(ip),
-    )  # fmt: skip
+        said_ipv6=ip != NOBODY and not is_ipv6(ip) and connection.split()[1] == "IP6",
+    )
 
 
 def _cryptos(attributes: Sequence[str], protocol: str, srtp: Policy) -> tuple[Crypto, ...]:
     """The keys of a stream over this protocol."""
-    if protocol not in (*TRANSPORTS, *SECURE_TRANSPORTS):
+    if protocol not in TRANSPORTS and protocol not in SECURE_TRANSPORTS:
         raise NoCommonCodec("no audio stream over RTP/AVP, RTP/AVPF or RTP/SAVP", 302)
-    return encrypted(crypto.read(attributes), protocol, srtp)
+    keys = crypto.read(attributes) if crypto.is_offered(attributes) else ()
+    return encrypted(keys, protocol, srtp)
 
 
 def encrypted(cryptos: tuple[Crypto, ...], protocol: str, srtp: Policy) -> tuple[Crypto, ...]:
@@ -317,26 +340,60 @@ def encrypted(cryptos: tuple[Crypto, ...], protocol: str, srtp: Policy) -> tuple
     return cryptos
 
 
-def _encodings(attributes: Sequence[str]) -> dict[int, str]:
-    """Encoding name and rate by payload type, as in `PCMU/8000`; mono only."""
+def _said(formats: tuple[str, ...], attributes: Sequence[str]) -> _Said:
+    """What attributes say. Phones of one make say the same in all calls, so it is remembered; but no key."""
+    if sum(map(len, attributes)) > _MAX_REMEMBERED_CHARS or crypto.is_offered(attributes):
+        return _read(formats, tuple(attributes))
+    return _read_once(formats, tuple(attributes))
+
+
+def _read(formats: tuple[str, ...], attributes: tuple[str, ...]) -> _Said:
     encodings: dict[int, str] = {}
+    direction: Direction | None = None
+    ptime_ms: int | None = None
+    rtcp: list[str] = []
     for attribute in attributes:
-        found = _RTPMAP.fullmatch(attribute)
-        if found is not None:
-            number, name, rate, channels = found.groups()
-            mono = channels in (None, "1")
-            encodings[int(number)] = f"{name.upper()}/{int(rate)}" if mono else "other"
-    return encodings
+        name = attribute.partition(":")[0]
+        if name == "rtpmap":
+            _read_encoding(attribute, encodings)
+        elif name == "ptime":
+            found = _PTIME.fullmatch(attribute)
+            ptime_ms = ptime_ms or (int(found[1]) or None if found else None)
+        elif name == "rtcp":
+            rtcp.append(attribute)
+        elif direction is None:
+            direction = _DIRECTIONS.get(attribute)
+    numbers = [int(text) for text in formats if _FORMAT.fullmatch(text)]
+    return _Said(
+        tuple(_codecs(numbers, encodings).items()),
+        _dtmf(numbers, encodings),
+        COMFORT_NOISE in numbers and encodings.get(COMFORT_NOISE, "CN/8000") == "CN/8000",
+        ptime_ms,
+        direction,
+        "rtcp-mux" in attributes,
+        tuple(rtcp),
+    )
+
+
+_read_once = lru_cache(maxsize=256)(_read)
+
+
+def _read_encoding(attribute: str, encodings: dict[int, str]) -> None:
+    """Encoding name and rate by payload type, as in `PCMU/8000`; mono only."""
+    found = _RTPMAP.fullmatch(attribute)
+    if found is not None:
+        number, name, rate, channels = found.groups()
+        mono = channels in (None, "1")
+        encodings[int(number)] = f"{name.upper()}/{int(rate)}" if mono else "other"
 
 
 def _codecs(numbers: Sequence[int], encodings: dict[int, str]) -> dict[SdpCodec, int]:
     """The payload types of the codecs that we talk, in order of preference (RFC 3551 6)."""
     types: dict[SdpCodec, int] = {}
     for number in numbers:
-        encoding = encodings.get(number, _STATIC.get(number, ""))
-        for codec in SdpCodec:
-            if encoding == f"{codec.name}/8000" and (number == codec or _is_dynamic(number)):
-                types.setdefault(codec, number)
+        codec = _CODECS.get(encodings.get(number, _STATIC.get(number, "")))
+        if codec is not None and (number == codec or _is_dynamic(number)):
+            types.setdefault(codec, number)
     return types
 
 
@@ -356,69 +413,9 @@ def _rtcp(attributes: Sequence[str], ip: str) -> tuple[str, int] | None:
     a call is as good."""
     for attribute in attributes:
         found = _RTCP.fullmatch(attribute)
-        if found and 0 < int(found.group(1)) < 65536:
+        if found and 0 < int(found[1]) < 65536:
             with contextlib.suppress(SdpError):
-                host = _host(found.group(2), {}) if found.group(2) else ip
-                known = host != NOBODY and is_ipv6(host) == is_ipv6(ip)
-                return (host, int(found.group(1))) if known else None
+                said = host(found[2], {}) if found[2] else ip
+                known = said != NOBODY and is_ipv6(said) == is_ipv6(ip)
+                return (said, int(found[1])) if known else None
     return None
-
-
-def _ptime(attributes: Sequence[str]) -> int | None:
-    for attribute in attributes:
-        if (found := _PTIME.fullmatch(attribute)) and int(found.group(1)):
-            return int(found.group(1))
-    return None
-
-
-def _direction(attributes: Sequence[str]) -> Direction | None:
-    for attribute in attributes:
-        for direction in Direction:
-            if attribute == direction.value:
-                return direction
-    return None
-
-
-def _address(connection: str, addresses: Mapping[str, str]) -> str:
-    words = connection.split()
-    if not words:
-        raise SdpError("no c= line")
-    if len(words) != 3:
-        raise SdpError("bad c= line")
-    if words[0] != "IN":
-        raise UnsupportedAddress("media address is not of the internet", 300)
-    if words[1] not in ("IP4", "IP6"):
-        raise UnsupportedAddress("media address is neither IPv4 nor IPv6")
-    ip = _host(words[2], addresses if words[1] == "IP4" else None)
-    if words[1] == "IP4" and is_ipv6(ip):
-        raise UnsupportedAddress("media address is not of the family that it says")
-    return ip
-
-
-def is_ipv6(ip: str) -> bool:
-    """The family of an address in digits."""
-    return ":" in ip
-
-
-def _host(text: str, addresses: Mapping[str, str] | None) -> str:
-    """The numeric address of a host, that of a name if it was looked up; without `addresses` it is none.
-
-    An IPv4 address in the form of IPv6 (RFC 4291 2.5.5.2) is that IPv4 address.
-    """
-    if addresses is not None and _NAME.fullmatch(text) and len(text) <= MAX_HOST_CHARS:
-        if text not in addresses:
-            raise NamedAddress(text)
-        text = addresses[text]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError as error:
-        raise UnsupportedAddress("media address leads nowhere") from error
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None:
-            raise UnsupportedAddress("media address has a zone")
-        address = address.ipv4_mapped or address
-    if int(address) == 0:
-        return NOBODY
-    if any(address in network for network in _NO_HOSTS):
-        raise UnsupportedAddress("media address is not a single host")
-    return str(address)

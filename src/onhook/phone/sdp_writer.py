@@ -6,6 +6,8 @@ refuses every other one (RFC 3264 6).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from onhook.phone.sdp import (
     COMFORT_NOISE,
@@ -27,8 +29,7 @@ PTIME_MS = 20
 """The packet time that we send and ask for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extras:
+class Extras(NamedTuple):
     """What is only agreed to where the peer offers it: RTCP on the port of the audio (RFC 5761), and
     comfort noise for silence (RFC 3389)."""
 
@@ -115,9 +116,10 @@ def _streams(
     """The m= lines of an offer, ours in the place of the one that was taken, the others refused."""
     own = SECURE_TRANSPORTS[0] if encryption.secure else TRANSPORTS[0]
     transport = offer.transport if offer else own
-    ours = _stream(port, transport, types, dtmf_payload_type, direction, extras)
-    ours[1:1] = [f"a={line.written()}" for line in encryption.cryptos]
-    if offer is None:
+    formats, lines = _stream(tuple(types.items()), dtmf_payload_type, direction, extras)
+    keys = [f"a={line.written()}" for line in encryption.cryptos]
+    ours = [f"m=audio {port} {transport} {formats}", *keys, lines]
+    if offer is None or len(offer.streams) == 1:
         return ours
     refused = [f"m={_refused(stream)}" for stream in offer.streams]
     return [*refused[: offer.taken], *ours, *refused[offer.taken + 1 :]]
@@ -145,16 +147,16 @@ def _head(local: LocalMedia) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=256)
 def _stream(
-    port: int,
-    transport: str,
-    types: Mapping[SdpCodec, int],
+    types: tuple[tuple[SdpCodec, int], ...],
     dtmf_payload_type: int | None,
     direction: Direction,
     extras: Extras,
-) -> list[str]:
-    formats = [str(number) for number in types.values()]
-    lines = [f"a=rtpmap:{number} {codec.name}/8000" for codec, number in types.items()]
+) -> tuple[str, str]:
+    """The formats of our m= line, and the attributes below it: the same in nearly all calls."""
+    formats = [str(number) for _, number in types]
+    lines = [f"a=rtpmap:{number} {codec.name}/8000" for codec, number in types]
     if extras.comfort_noise:
         formats.append(str(COMFORT_NOISE))
         lines.append(f"a=rtpmap:{COMFORT_NOISE} CN/8000")
@@ -162,9 +164,9 @@ def _stream(
         formats.append(str(dtmf_payload_type))
         lines.append(f"a=rtpmap:{dtmf_payload_type} telephone-event/8000")
         lines.append(f"a=fmtp:{dtmf_payload_type} 0-15")
-    head = f"m=audio {port} {transport} {' '.join(formats)}"
     mux = ["a=rtcp-mux"] if extras.rtcp_mux else []
-    return [head, *lines, f"a=ptime:{PTIME_MS}", *mux, f"a={direction.value}"]
+    lines += [f"a=ptime:{PTIME_MS}", *mux, f"a={direction.value}"]
+    return " ".join(formats), "\r\n".join(lines)
 
 
 def _joined(lines: Sequence[str]) -> bytes:

@@ -1,5 +1,6 @@
 """Offer and answer of one call (RFC 3264): which codec was agreed, and what we said last. Pure."""
 
+import functools
 import ipaddress
 import secrets
 from collections.abc import Callable, Sequence
@@ -121,9 +122,12 @@ class MediaSession:
         codec = media.codecs[0]
         if before is not None and before.codecs[0] in media.codecs:
             codec = before.codecs[0]
-        others = tuple(other for other in media.codecs if other is not codec)
         keys = self.security.agreed
-        self._media = replace(media, codecs=(codec, *others), cryptos=(), srtp=keys)
+        if media.codecs[0] is codec and not media.cryptos and media.srtp is keys:
+            self._media = media
+        else:
+            others = tuple(other for other in media.codecs if other is not codec)
+            self._media = replace(media, codecs=(codec, *others), cryptos=(), srtp=keys)
         return self._media
 
     def _written(self, write: Writer) -> bytes:
@@ -160,8 +164,13 @@ def without_extras(answered: RemoteMedia, before: RemoteMedia | None) -> RemoteM
 
 def check_address(ip: str, port: int) -> None:
     """Raise ValueError unless our audio can be there."""
+    _check_numeric(ip)
+    if not 0 < port < 65536:
+        raise ValueError("bad port")
+
+
+@functools.lru_cache(maxsize=64)
+def _check_numeric(ip: str) -> None:
     ipaddress.ip_address(ip)
     if "%" in ip:
         raise ValueError("an address with a zone means nothing to a peer")
-    if not 0 < port < 65536:
-        raise ValueError("bad port")
