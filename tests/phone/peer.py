@@ -50,6 +50,9 @@ class VirtualClock:
         self._heap: list[tuple[float, int, VirtualTimer, Callable[..., object], tuple[Any, ...]]]
         self._heap = []
 
+    def time(self) -> float:
+        return self.now_s
+
     def call_later(
         self, delay: float, callback: Callable[..., object], /, *args: Any
     ) -> VirtualTimer:

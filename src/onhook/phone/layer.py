@@ -18,6 +18,7 @@ from onhook.phone.invite import OutgoingInvite
 from onhook.phone.message import Address, Request, Response, TcpAddress, TransactionKey
 from onhook.phone.routing import return_address
 from onhook.phone.shares import Shares
+from onhook.phone.timer_queues import TimerQueues
 from onhook.phone.timers import Clock, SipTimers
 from onhook.phone.transactions import (
     ClientInvite,
@@ -33,6 +34,8 @@ from onhook.phone.transactions import (
     TxState,
     Written,
 )
+
+_REFUSED = (TxState.COMPLETED, TxState.CONFIRMED)
 
 
 class TransactionUser(Protocol):
@@ -59,7 +62,7 @@ class TransactionLayer(TransactionOwner):
     ) -> None:
         self._send = send
         self._user = user
-        self._clock = clock
+        self._clock = TimerQueues(clock)
         self._timers = timers
         self._max_lingering = max_lingering
         self._servers: dict[TransactionKey, ServerInvite | ServerNonInvite] = {}
@@ -85,10 +88,7 @@ class TransactionLayer(TransactionOwner):
         server = self._servers.get(message.transaction_key)
         if message.method == "ACK":
             # Some old agents give the ACK of a 2xx the branch of its INVITE: that one goes up.
-            if server is not None and server.state in (
-                TxState.COMPLETED,
-                TxState.CONFIRMED,
-            ):
+            if server is not None and server.state in _REFUSED:
                 server.handle(TxEvent.ACK)
             else:
                 self._user.acknowledged(message)

@@ -1,6 +1,6 @@
 """The timers of RFC 3261 17.1.1.1 and what runs them.
 
-Nothing below the endpoint reads a clock: whoever owns a transaction hands in an object with
+Nothing below the endpoint knows a clock of its own: whoever owns a transaction hands in an object with
 `call_later`. On the network that is the event loop; in tests it is a clock that only moves when
 it is told to.
 """
@@ -19,6 +19,9 @@ class TimerHandle(Protocol):
 
 class Clock(Protocol):
     """Runs a function later. An asyncio event loop is one."""
+
+    def time(self) -> float:
+        """Seconds that only grow."""
 
     def call_later(
         self, delay: float, callback: Callable[..., object], /, *args: Any
