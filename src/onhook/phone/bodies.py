@@ -20,6 +20,8 @@ MAX_PARTS = 20
 """A body in more parts than these, those within parts included, is refused."""
 MAX_DEPTH = 3
 
+_PLAIN = [SDP]
+"""What nearly every Content-Type and Accept says."""
 _IDENTITY = frozenset(("", "binary", "7bit", "8bit", "identity"))
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]", re.ASCII)
 _FOLD = re.compile(rb"\r\n[ \t]+")
@@ -61,6 +63,8 @@ def description_of(message: Request | Response) -> bytes:
     """
     if not message.body:
         return b""
+    if message.headers.get("content-type") == _PLAIN and "content-encoding" not in message.headers:
+        return message.body
     whole = _whole(message)
     found = _find(whole, 0, [0])
     if found is None and whole.handling != "optional":
@@ -70,7 +74,7 @@ def description_of(message: Request | Response) -> bytes:
 
 def accepts_sdp(request: Request) -> bool:
     """Whether the answer may be a session description; without Accept it may (RFC 3261 20.1)."""
-    if "accept" not in request.headers:
+    if request.headers.get("accept", _PLAIN) == _PLAIN:
         return True
     try:
         qualities = {media_type(each): _quality(each) for each in request.values("accept")}

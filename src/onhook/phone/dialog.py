@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from onhook.phone import grammar
 from onhook.phone.addresses import (
@@ -87,6 +88,14 @@ class DialogRecord:
         raise ValueError("not a dialog record")
 
 
+class _Way(NamedTuple):
+    """How a request within a dialog reaches the peer."""
+
+    request_uri: str
+    routes: tuple[str, ...]
+    destination: Address
+
+
 class SipDialog:
     """The state of one dialog; `source` is an address that is known to reach the peer, `origin` the numeric
     one that its phone was heard from by a proxy, or empty.
@@ -119,6 +128,7 @@ class SipDialog:
         self._local = local
         self._remote = remote
         self._next_cseq = next_cseq
+        self._way: tuple[str, Address, _Way] | None = None
 
     @classmethod
     def of_invite(
@@ -188,7 +198,7 @@ class SipDialog:
 
     def is_with(self, peer: TcpAddress) -> bool:
         """Whether its messages come over the connection with this peer, or go over it."""
-        ends = (self._source, next_hop(self.target, self.routes, self._source))
+        ends = (self._source, self._found_way().destination)
         return any(flow_of(end) == flow_of(peer) for end in ends)
 
     def matches(self, request: Request) -> bool:
@@ -222,7 +232,7 @@ class SipDialog:
         self, pending: PendingInvite | None = None, pending_out: OutgoingInvite | None = None
     ) -> DialogRecord:
         """A snapshot from which this dialog can be ended."""
-        request_uri, routes = request_uri_and_routes(self.target, self.routes)
+        request_uri, routes, destination = self._found_way()
         return DialogRecord(
             call_id=self.call_id,
             local=self._local,
@@ -230,10 +240,19 @@ class SipDialog:
             next_cseq=self._next_cseq,
             request_uri=request_uri,
             routes=routes,
-            destination=next_hop(self.target, self.routes, self._source),
+            destination=destination,
             pending=pending,
             pending_out=pending_out,
         )
+
+    def _found_way(self) -> _Way:
+        """How requests reach the peer; looked for again when its target or its source is another."""
+        known = self._way
+        if known is None or known[0] is not self.target or known[1] is not self._source:
+            uri, routes = request_uri_and_routes(self.target, self.routes)
+            way = _Way(uri, routes, next_hop(self.target, self.routes, self._source))
+            self._way = known = self.target, self._source, way
+        return known[2]
 
     def follow(self, early: "SipDialog") -> None:
         """Go on where the early dialog with the same peer was: its numbers are those of this one."""

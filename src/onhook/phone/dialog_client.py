@@ -26,6 +26,9 @@ from onhook.phone.timers import TimerHandle
 log = structlog.get_logger()
 
 
+_NORMALLY = (NORMAL.header,)
+
+
 def _nobody_listens() -> None:
     """For a leg whose owner does not ask whether the peer is there."""
 
@@ -77,7 +80,7 @@ class DialogClient(ABC):
 
     def __init__(self, signalling: Signalling) -> None:
         self._signalling = signalling
-        self._bye_headers: tuple[tuple[str, str], ...] = (NORMAL.header,)
+        self._bye_headers: tuple[tuple[str, str], ...] = _NORMALLY
         self.parting_headers: HeaderLines = ()
         """What the owner has to say in the BYE, beside what is ours; set before `hangup`."""
         self.on_heard: Callable[[], None] = _nobody_listens

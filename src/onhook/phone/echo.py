@@ -72,6 +72,8 @@ def _stamped(text: str, top: Via, source: tuple[str, int]) -> str:
     host, port = source[0].partition("%")[0], source[1]
     if "received" in top.parameters:  # whatever the sender wrote there is not for it to say
         text = _RECEIVED.sub("", text)
+    if text.endswith(";rport") and text.lower().count("rport") == 1 and '"' not in text:
+        return f"{text}={port};received={host}"
     if "rport" in top.parameters:
         text = _RPORT.sub(f";rport={port}", text, count=1)
         return f"{text};received={host}"

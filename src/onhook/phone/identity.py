@@ -67,6 +67,8 @@ def called_user(uri: str) -> PhoneUser:
 def addressed(request: Request) -> tuple[PhoneUser, ...]:
     """Whom a request was for before the Request-URI became our Contact: P-Called-Party-ID (RFC 7315 4.2),
     To."""
+    if "p-called-party-id" not in request.headers:
+        return _users([request.recipient.uri])
     try:
         named = [grammar.name_addr(value).uri for value in request.values("p-called-party-id")]
     except ValueError:
@@ -140,7 +142,7 @@ def display_name(value: str) -> str:
 
 def _identities(request: Request, header: str) -> list[str]:
     """The values of a header that say who calls; none of From, which is read for want of them."""
-    if header == "from":
+    if header == "from" or header not in request.headers:
         return []
     values = [*request.values(header)]
     if header == "diversion":
@@ -176,11 +178,12 @@ def _of_tel(uri: str) -> str:
 
 def _decoded(user: str) -> str:
     """The user part of a SIP URI, percent-decoded, without parameters and password."""
-    return unquote(user.partition(";")[0].partition(":")[0])
+    text = user.partition(";")[0].partition(":")[0]
+    return unquote(text) if "%" in text else text
 
 
 def _context(uri: str) -> str:
-    found = _CONTEXT.search(uri)
+    found = _CONTEXT.search(uri) if ";" in uri else None
     return found.group(1) if found else ""
 
 
@@ -194,5 +197,7 @@ def _is_anonymous(uri: str) -> bool:
 
 def _withheld(request: Request) -> bool:
     """RFC 3323 4.2: the caller asked for privacy."""
+    if "privacy" not in request.headers:
+        return False
     wanted = request.first("privacy").lower().replace(",", ";").split(";")
     return any(word.strip() in _WITHHELD for word in wanted)

@@ -77,6 +77,7 @@ class OutgoingListener(LegListener, Protocol):
 class CallState(Enum):
     """Where a call is. The first three are of calls to us, the next three of calls of ours."""
 
+    __hash__ = object.__hash__  # each is one object, and Enum's own is slow
     OFFERED = auto()
     ANSWERED = auto()
     """200 sent, no ACK yet."""
@@ -97,6 +98,7 @@ class CallState(Enum):
 class CallEvent(Enum):
     """What moves a call from one state to the next."""
 
+    __hash__ = object.__hash__  # each is one object, and Enum's own is slow
     ANSWER = auto()
     REJECT = auto()
     WITHDRAWN = auto()

@@ -35,13 +35,19 @@ class Neighbours:
         self._is_trunks: Callable[[str], bool] = lambda host: False
         self.trusts = functools.lru_cache(maxsize=_CACHED)(self._trusts)
         self._outside = outside or OutsideView()
-        self._outside.on_change.append(lambda: self.host_towards.cache_clear())
+        self._outside.on_change.append(self._changed)
         self.host_towards = functools.lru_cache(maxsize=_CACHED)(self._host_towards)
+        self.on_change: list[Callable[[], None]] = [self.host_towards.cache_clear]
+        """Called when peers are told another address than before."""
 
     def know(self, is_trunks: Callable[[str], bool]) -> None:
         """Hosts that are trunks' are trusted as well, from now on these."""
         self._is_trunks = is_trunks
         self.trusts.cache_clear()
+
+    def _changed(self) -> None:
+        for changed in self.on_change:
+            changed()
 
     def _trusts(self, host: str) -> bool:
         address = ip_address(host.partition("%")[0])

@@ -7,6 +7,7 @@ other forks     SIP 200, call completed elsewhere (RFC 3326 3.1)
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from onhook.phone.reply import HeaderLines, phrase_text
@@ -40,7 +41,12 @@ class Reason:
     @property
     def header(self) -> tuple[str, str]:
         """The header with this value alone."""
-        return "Reason", str(self)
+        return _header(self)
+
+
+@lru_cache(maxsize=256)
+def _header(reason: Reason) -> tuple[str, str]:
+    return "Reason", str(reason)
 
 
 def is_cause(protocol: str, number: int) -> bool:

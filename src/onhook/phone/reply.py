@@ -38,7 +38,10 @@ PHRASES = {
 
 def phrase_text(text: str) -> str:
     """`text` fit for a status line or a quoted string: printable, on one line, 200 characters."""
-    return "".join(char if char.isprintable() else " " for char in text[:200])
+    text = text[:200]
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def warning(code: int, agent: str, text: str) -> tuple[str, str]:

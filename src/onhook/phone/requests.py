@@ -128,12 +128,10 @@ class OwnRequests:
         """How a request goes, and then how it goes if there is no connection for that."""
         sent_by = self._sent_by(destination)
         plain = Written(destination, sent_by, write(destination, sent_by))
+        if len(plain.data) <= MAX_UDP_BYTES or isinstance(destination, TcpAddress):
+            return plain, None
         over_tcp = TcpAddress(*destination)
-        if (
-            len(plain.data) <= MAX_UDP_BYTES
-            or isinstance(destination, TcpAddress)
-            or over_tcp in self._without_tcp
-        ):
+        if over_tcp in self._without_tcp:
             return plain, None
         sent_by = self._sent_by(over_tcp)
         return Written(over_tcp, sent_by, write(over_tcp, sent_by)), plain
@@ -142,8 +140,9 @@ class OwnRequests:
         self, record: DialogRecord, method: str, branch: str, headers: HeaderLines, body: bytes
     ) -> Write:
         def write(destination: Address, sent_by: str) -> bytes:
+            same = destination is record.destination
             return write_request(
-                replace(record, destination=destination),
+                record if same else replace(record, destination=destination),
                 method,
                 branch=branch,
                 sent_by=sent_by,

@@ -14,6 +14,7 @@ calls itself by a private one is behind address translation too, and its port is
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 from onhook.phone import grammar
 from onhook.phone.addresses import (
@@ -34,6 +35,9 @@ DEFAULT_PORT = 5060
 """RFC 3261 19.1.2."""
 
 _IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+_MAX_NUMERIC_CHARS = 64
+"""No address in digits is longer; what is remembered of peers is bounded."""
+_CACHED = 1024
 _PRIVATE = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -69,7 +73,7 @@ def next_hop(target: str, routes: Sequence[str], source: Address) -> Address:
     if (
         host is None
         or not (transport and same_family and 0 < port < 65536)
-        or not _is_reachable(host, source[0])
+        or not _is_reachable(str(host), source[0])
     ):
         return source
     return _towards(source, transport, str(host), port)
@@ -137,14 +141,16 @@ def is_believable(address: str, peer: str) -> bool:
 
     Not one of a network of ours, unless the peer was heard from such a network: its name server is its own.
     """
-    host = _numeric(address)
-    return host is not None and _is_reachable(host, peer)
+    return len(address) <= _MAX_NUMERIC_CHARS and _is_reachable(address, peer)
 
 
-def _is_reachable(host: _IPAddress, peer: str) -> bool:
+@lru_cache(maxsize=_CACHED)
+def _is_reachable(address: str, peer: str) -> bool:
     """Whether an address is anybody's, or the one that a peer was heard from, or as private as that."""
+    host, heard_from = _numeric(address), _numeric(peer)
+    if host is None:
+        return False
     public = host.is_global and not host.is_multicast
-    heard_from = _numeric(peer)
     return public or host == heard_from or _side_by_side(host, heard_from)
 
 
@@ -177,6 +183,8 @@ def sent_by_port(response: bytes) -> int:
 
 def _translated(sent_by: str, source: str) -> bool:
     """Whether a peer calls itself by a private address, and was heard from a public one."""
+    if sent_by == source:
+        return False
     claimed, heard_from = _numeric(sent_by.strip("[]")), _numeric(source)
     return claimed is not None and _is_private(claimed) and not _is_private(heard_from)
 
@@ -198,6 +206,11 @@ def _is_private(address: _IPAddress | None) -> bool:
 
 
 def _numeric(text: str) -> _IPAddress | None:
+    return _address(text) if len(text) <= _MAX_NUMERIC_CHARS else None
+
+
+@lru_cache(maxsize=_CACHED)
+def _address(text: str) -> _IPAddress | None:
     try:
         return ipaddress.ip_address(text)
     except ValueError:

@@ -74,14 +74,14 @@ def screen_extensions(request: Request) -> Refusal | None:
     """420 for required extensions that we do not know; 422 for a session that is too short (RFC 4028 9); 415
     for a body that is not SDP; 406 where Accept has no room for ours."""
     try:
-        required = request.values("require")
+        required = request.values("require") if "require" in request.headers else []
     except ValueError:
         return Refusal(400, "Bad Require Header Field")
     if unknown := [each for each in required if each.lower() not in _KNOWN]:
         return Refusal(420, headers=(("Unsupported", ", ".join(unknown)),))
     if request.method == "OPTIONS":
         return None
-    if too_short(read(request)):
+    if "session-expires" in request.headers and too_short(read(request)):
         return Refusal(422, headers=(("Min-SE", str(MIN_SE_S)),))
     if not accepts_sdp(request):
         return Refusal(406)

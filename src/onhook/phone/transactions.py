@@ -38,6 +38,7 @@ from onhook.phone.timers import Clock, SipTimers, TimerHandle
 class TxState(Enum):
     """The states of all four machines of a transaction."""
 
+    __hash__ = object.__hash__  # each is one object, and Enum's own is slow
     CALLING = auto()
     """Our INVITE is out, and nothing came back yet."""
     TRYING = auto()
@@ -54,6 +55,7 @@ class TxState(Enum):
 class TxEvent(Enum):
     """What can happen to a transaction."""
 
+    __hash__ = object.__hash__  # each is one object, and Enum's own is slow
     REQUEST = auto()
     """Server: the request came again."""
     ACK = auto()

@@ -5,6 +5,7 @@ is taken from the socket.
 """
 
 import asyncio
+import functools
 import secrets
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -16,7 +17,6 @@ import structlog
 from onhook.listeners import ListenAddress
 from onhook.phone.addresses import (
     TcpAddress,
-    TlsAddress,
     bracketed,
     default_port,
     local_of,
@@ -51,9 +51,12 @@ _SHORTER = (
     "It is dropped. Let its sender leave out headers, codecs or candidates that nobody needs here."
 )
 
-_METHODS = frozenset((
+_REQUESTS = {method: f"requests.{method}" for method in (
     "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "REGISTER",
-))  # fmt: skip
+)}  # fmt: skip
+_RESPONSES = {ord(digit): f"responses.{digit}xx" for digit in "123456"}
+_CACHED = 1024
+"""Peers for which it is remembered how they reach us."""
 
 
 class MessagePath(ABC):
@@ -89,6 +92,8 @@ class MessagePath(ABC):
         self.call_flows = CallFlows(self.flows)
         """Those that stay open though no call needs them."""
         self._counters: Counter[str] = Counter()
+        self._place = functools.lru_cache(maxsize=_CACHED)(self._found_place)
+        self._neighbours.on_change.append(self._place.cache_clear)
         self._too_large = OnceAMinute()
         self.requests = OwnRequests(lambda: self.transactions, self._send, self.sent_by, user_agent)
         """What we ask of peers, and where that leaves from."""
@@ -143,6 +148,7 @@ class MessagePath(ABC):
         )
         await self._sockets.open(bound, clock, certificate)
         self._neighbours.bound = self.address[0]
+        self._place.cache_clear()
 
     def _stop(self) -> None:
         """Ends all transactions without a word to the peers."""
@@ -186,15 +192,28 @@ class MessagePath(ABC):
         This is what Via says; SDP names the same host.
         """
         transport, local = transport_of(peer), local_of(peer)
-        listener = self._sockets.listener_for(peer[0], transport, local)
-        bound = listener.host if listener else self.address[0]
-        port = listener.port if listener else default_port(transport.lower())
         try:
-            host = self._neighbours.host_towards(peer[0], bound)
+            return self._place(peer[0], transport, local)
         except OSError:  # no route: what is sent will be lost, but a name it must have
-            host = bound
-        if not isinstance(peer, TlsAddress):
-            port = self._neighbours.port_towards(peer[0], port)
+            host, port = self._listener_towards(peer[0], transport, local)
+            return self._written_place(peer[0], transport, host, port)
+
+    def _found_place(self, peer: str, transport: str, local: str) -> str:
+        """As `sent_by`; OSError when there is no route."""
+        bound, port = self._listener_towards(peer, transport, local)
+        host = self._neighbours.host_towards(peer, bound)
+        return self._written_place(peer, transport, host, port)
+
+    def _listener_towards(self, peer: str, transport: str, local: str) -> Address:
+        """Where the listener is bound that a peer is talked to from."""
+        listener = self._sockets.listener_for(peer, transport, local)
+        if listener is None:
+            return self.address[0], default_port(transport.lower())
+        return listener.host, listener.port
+
+    def _written_place(self, peer: str, transport: str, host: str, port: int) -> str:
+        if transport != "TLS":
+            port = self._neighbours.port_towards(peer, port)
         return f"{bracketed(host)}:{port}"
 
     @property
@@ -248,8 +267,7 @@ class MessagePath(ABC):
             self._counters["malformed"] += 1
             return
         if isinstance(message, Request):
-            method = message.method if message.method in _METHODS else "other"
-            self._counters["requests." + method] += 1
+            self._counters[_REQUESTS.get(message.method, "requests.other")] += 1
         self._layer.receive(message)
 
     def _tell_too_large(self, host: str) -> None:
@@ -260,7 +278,7 @@ class MessagePath(ABC):
         if self.on_message is not None:
             self.on_message("out", data, destination)
         if data.startswith(b"SIP/2.0 "):
-            self._counters[f"responses.{data[8:9].decode()}xx"] += 1
+            self._counters[_RESPONSES[data[8]]] += 1
         self._sockets.send(data, destination)
 
     def _is_used(self, peer: TcpAddress) -> bool:

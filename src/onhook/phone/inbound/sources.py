@@ -93,6 +93,7 @@ class InboundSources:
         return self._by_user.get(user, ())
 
 
+@lru_cache(maxsize=_CACHED)
 def plain_host(host: str) -> str:
     """A numeric host without its zone; an IPv4 address that came as IPv6 as itself (RFC 4291 2.5.5.2)."""
     address = ip_address(host.partition("%")[0])

@@ -50,6 +50,8 @@ class Terms:
 
 def read(message: Request | Response) -> Asked:
     """What a message says of session timers."""
+    if "session-expires" not in message.headers and "min-se" not in message.headers:
+        return Asked(None, "", MIN_SE_S, lists(message, "supported", "timer"))
     interval_s, refresher = _session_expires(message)
     least_s = max(min(min_se(message), LONGEST_S), MIN_SE_S)
     return Asked(interval_s, refresher, least_s, lists(message, "supported", "timer"))
@@ -62,6 +64,8 @@ def min_se(message: Request | Response) -> int:
 
 def lists(message: Request | Response, header: str, tag: str) -> bool:
     """Whether a header (Supported, Require, Allow) has this among its values."""
+    if not any(tag in line for line in message.headers.get(header, ())):
+        return False
     try:
         return tag in (value.strip() for value in message.values(header))
     except ValueError:
