@@ -1,6 +1,6 @@
 """How many calls the media plane plays to at once, and how evenly.
 
-    python bench/media_plane.py [--streams 500] [--seconds 10] [--talking] [--srtp]
+    python bench/media_plane.py [--streams 500] [--seconds 10] [--threads 2] [--talking] [--srtp]
 
 One process plays; another receives everything on one socket, with the kernel's receive time stamps
 (SO_TIMESTAMPNS), so that its own scheduling does not show in the gaps. It polls every 2 ms: a
@@ -16,6 +16,7 @@ import asyncio
 import ctypes
 import json
 import multiprocessing
+import os
 import resource
 import socket
 import time
@@ -200,10 +201,9 @@ class Keys:
     answered: bool = False
 
 
-async def play(
-    count: int, seconds: int, remote: tuple[str, int], talking: bool, srtp: bool
-) -> dict[str, Any]:
-    plane = MediaPlane(host="127.0.0.1", ports=PORTS)
+async def play(options: argparse.Namespace, remote: tuple[str, int], srtp: bool) -> dict[str, Any]:
+    count, seconds, talking = options.streams, options.seconds, options.talking
+    plane = MediaPlane(host="127.0.0.1", ports=PORTS, threads=options.threads)
     plane.start(asyncio.get_running_loop())
     clip = Sound(np.zeros(seconds * SAMPLE_RATE, np.int16))
     playing = [Playing() for _ in range(count)]
@@ -247,6 +247,7 @@ async def play(
     return {
         "streams": count,
         "seconds": seconds,
+        "threads": options.threads,
         "talking": talking,
         "srtp": srtp,
         "sent": sum(figures.sent_packets for figures in stats),
@@ -269,6 +270,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--streams", type=int, default=500)
     parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--talking", action="store_true")
     parser.add_argument("--srtp", action="store_true")
     options = parser.parse_args()
@@ -282,7 +284,7 @@ def run(options: argparse.Namespace, srtp: bool) -> dict[str, Any]:
     receiver = multiprocessing.Process(target=receive, args=(theirs,))
     receiver.start()
     where = ours.recv()
-    figures = asyncio.run(play(options.streams, options.seconds, where, options.talking, srtp))
+    figures = asyncio.run(play(options, where, srtp))
     ours.send("stop")
     figures |= ours.recv()
     receiver.join()

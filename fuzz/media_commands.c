@@ -19,6 +19,7 @@
 enum { CALLS = 4, ROOMS = 2, TAPES = 6, KEYS_MADE = 24, FRAMES_KNOWN = 3, COMMANDS = 200 };
 
 static struct host media;
+static struct media *const thread = &media.threads[0];
 static struct link_end reports;
 static uint8_t frames[FRAMES_KNOWN * PLANE_FRAME_BYTES];
 static uint64_t prompt;
@@ -33,8 +34,8 @@ static void set_up(void)
 {
     if (media.calls)
         return;
-    require(make_host(&media, &(struct plane_config){CALLS, 100, 16, 1 << 10}, 1) == 0);
-    reports = link_consumer(&media.link.header->reports, media.config.event_ring);
+    require(make_host(&media, &(struct plane_config){CALLS, 100, 16, 1 << 10, 1, 0}, 1) == 0);
+    reports = link_consumer(&media.link.header->reports[0], media.config.event_ring);
     int file = plane_make_file(frames, frames, FRAMES_KNOWN);
     prompt = (uint64_t)1 << 32;
     require(file >= 0 && keep_prompt(&media, prompt, file, 0, FRAMES_KNOWN) == 0 && close(file) == 0);
@@ -76,16 +77,16 @@ static void free_gone(void)
 static void take_reports(void)
 {
     for (; link_waiting(&reports) > 0; link_taken(&reports)) {
-        const struct report *report = &media.link.report[link_at(&reports)];
+        const struct report *report = &media.link.report[0][link_at(&reports)];
         require(report->segment == NO_SEGMENT || report->segment < segment_count(&media.config));
     }
 }
 
 static void pass(unsigned ticks)
 {
-    for (; ticks; ticks--, media.tick++) {
-        media.now_ns += TICK_NS;
-        serve_slot(&media, &media.slots[media.tick % SLOTS]);
+    for (; ticks; ticks--, thread->tick++) {
+        thread->now_ns += TICK_NS;
+        serve_slot(thread, &thread->slots[thread->tick % SLOTS]);
         take_reports();
         free_gone();
     }
@@ -95,11 +96,13 @@ static void pass(unsigned ticks)
 static void end(void)
 {
     for (uint32_t i = 0; i < CALLS; i++)
-        take_command(&media, &(struct command){.kind = CLOSE, .call = media.calls[i].handle});
+        take_command(thread, &(struct command){.kind = ARRIVE, .call = media.calls[i].handle});
+    for (uint32_t i = 0; i < CALLS; i++)
+        take_command(thread, &(struct command){.kind = CLOSE, .call = media.calls[i].handle});
     for (uint32_t i = 0; i < ROOMS; i++)
-        take_command(&media, &(struct command){.kind = CLOSE_ROOM, .room = media.rooms[i]->handle});
+        take_command(thread, &(struct command){.kind = CLOSE_ROOM, .room = media.rooms[i]->handle});
     pass(2 * SLOTS);
-    require(media.open_calls == 0 && media.open_rooms == 0 && media.watched_calls == 0);
+    require(thread->open_calls == 0 && thread->open_rooms == 0 && thread->watched_calls == 0);
     require(atomic_load(&kept_prompt(&media, prompt)->uses) == 1);
     for (uint32_t i = 0; i < segment_count(&media.config); i++)
         require(media.segments[i].state == FREE);
@@ -182,7 +185,7 @@ static void take(const struct command *command)
     struct prompt *played = command->kind == PLAY ? kept_prompt(&media, command->play.prompt) : NULL;
     if (played)
         atomic_fetch_add(&played->uses, 1);
-    if (!take_command(&media, command) && played)
+    if (!take_command(thread, command) && played)
         let_go_prompt(&media, played);
 }
 
@@ -228,7 +231,7 @@ int main(int count, char **arguments)
     long rounds = count > 1 ? atol(arguments[1]) : 100000;
     for (long round = 0; round < rounds; round++) {
         for (size_t at = 0; at < sizeof input; at += 1 + sizeof(struct command)) {
-            struct command command = {.kind = (enum command_kind)chance(DROP_PROMPT + 3)};
+            struct command command = {.kind = (enum command_kind)chance(ARRIVE + 3)};
             for (size_t i = sizeof command.kind; i < sizeof command; i++)
                 ((uint8_t *)&command)[i] = (uint8_t)chance(chance(2) ? 4 : 256);
             input[at] = (uint8_t)(chance(256) | (chance(8) ? 3 : 0));

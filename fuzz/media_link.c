@@ -24,7 +24,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
-enum { CALLS = 4, RING_ENTRIES = 16, DEEDS = 60, FRAMES_KNOWN = 3, PATIENCE_MS = 20000 };
+enum { CALLS = 4, THREADS = 2, RING_ENTRIES = 16, DEEDS = 60, FRAMES_KNOWN = 3, PATIENCE_MS = 20000 };
 
 static struct link_memory memory;
 static struct link_end commands;
@@ -151,7 +151,7 @@ static void ask_something(void)
     struct command command;
     uint8_t how = next(), kind = next();
     read_input(&command, sizeof command);
-    command.kind = (enum command_kind)(kind % (DROP_PROMPT + 3));
+    command.kind = (enum command_kind)(kind % (ARRIVE + 3));
     if (how >= 192) { /* a call that is open, else little of the rest is seen */
         int fd = open_something(0);
         require(fd >= 0 && link_send(link_fds.control, ++number, fd) <= 0 && close(fd) == 0);
@@ -186,7 +186,9 @@ static void take_something(void)
     uint8_t bells[64];
     ssize_t got = read(link_fds.events, bells, sizeof bells);
     (void)got;
-    atomic_store(&memory.header->reports.head.value, atomic_load(&memory.header->reports.tail.value));
+    for (int i = 0; i < THREADS; i++)
+        atomic_store(&memory.header->reports[i].head.value,
+                     atomic_load(&memory.header->reports[i].tail.value));
     atomic_store(&memory.header->endings.head.value, atomic_load(&memory.header->endings.tail.value));
     ring();
 }
@@ -239,7 +241,7 @@ static void expect_over(plane_host *host)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    static const struct plane_config config = {CALLS, 5, RING_ENTRIES, RING_ENTRIES};
+    static const struct plane_config config = {CALLS, 5, RING_ENTRIES, RING_ENTRIES, THREADS, 1};
     struct plane_config read;
     struct plane_link theirs;
     plane_host *host;

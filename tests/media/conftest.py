@@ -22,7 +22,8 @@ def peer() -> Iterator[RtpPeer]:
 
 @pytest.fixture
 async def plane() -> AsyncIterator[MediaPlane]:
-    plane = Followed(host="127.0.0.1", ports=free_ports(16))
+    # two threads from the second call on: those that are joined have to be brought together
+    plane = Followed(host="127.0.0.1", ports=free_ports(16), threads=2, calls_a_thread=1)
     plane.start(asyncio.get_running_loop())
     yield plane
     with contextlib.suppress(NotRunning):  # a test may have closed it

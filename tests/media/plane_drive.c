@@ -291,8 +291,9 @@ int main(void)
 {
     /* rings so small that both are full all the time */
     struct plane_config config = {
-        .max_calls = CALLS, .rtp_timeout_ms = 0, .command_ring = 4, .event_ring = 4};
-    struct plane_config odd = {.max_calls = 1, .command_ring = 3, .event_ring = 4};
+        .max_calls = CALLS, .rtp_timeout_ms = 0, .command_ring = 4, .event_ring = 4, .threads = 2,
+        .plenty = 4};
+    struct plane_config odd = {.max_calls = 1, .command_ring = 3, .event_ring = 4, .threads = 1};
     memset(frames, 0x55, sizeof frames);
     expect(plane_start(&media, &odd) == -EINVAL);
     expect(plane_start(&media, &config) == 0);

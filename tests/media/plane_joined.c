@@ -35,7 +35,7 @@ static void expect_at(bool truth, const char *what, int line)
 {
     if (truth)
         return;
-    fprintf(stderr, "line %d, tick %llu: expected %s\n", line, (unsigned long long)media.tick, what);
+    fprintf(stderr, "line %d, tick %llu: expected %s\n", line, (unsigned long long)thread->tick, what);
     exit(1);
 }
 #define expect(truth) expect_at(truth, #truth, __LINE__)
@@ -101,7 +101,7 @@ static void hear(int i)
         heard[i].spoken = true;
         heard[i].sequence = sequence;
         heard[i].end = timestamp + (uint32_t)bytes - RTP_HEADER_BYTES;
-        heard[i].tick = media.tick;
+        heard[i].tick = thread->tick;
         heard[i].packets++;
     }
 }
@@ -116,13 +116,13 @@ static void take_reports(void)
 
 static void run_tick(void)
 {
-    if (media.watched_calls)
-        serve_watched(&media);
-    serve_slot(&media, &media.slots[media.tick % SLOTS]);
+    if (thread->watched_calls)
+        serve_watched(thread);
+    serve_slot(thread, &thread->slots[thread->tick % SLOTS]);
     for (int i = 0; i < CALLS; i++)
         hear(i);
     take_reports();
-    media.tick++;
+    thread->tick++;
 }
 
 static void play(int i, bool looped)
@@ -165,11 +165,11 @@ static void expect_no_gap(void)
         uint64_t patience = SLOTS + (calls[i].bridged ? JOINED_PATIENCE_TICKS + SLOTS : 0);
         bool moved = calls[i].bridged != joined_to[i]; /* by what was asked of another */
         joined_to[i] = calls[i].bridged;
-        bool sent = heard[i].spoken && heard[i].tick + 1 == media.tick;
-        if (!due[i] || moved || sent || sent_ahead(&media, &calls[i]) > 0)
-            due[i] = media.tick + patience; /* the last frame is over, and the next turn comes */
+        bool sent = heard[i].spoken && heard[i].tick + 1 == thread->tick;
+        if (!due[i] || moved || sent || sent_ahead(thread, &calls[i]) > 0)
+            due[i] = thread->tick + patience; /* the last frame is over, and the next turn comes */
         else
-            expect(media.tick <= due[i]);
+            expect(thread->tick <= due[i]);
     }
 }
 
@@ -184,7 +184,7 @@ static void expect_consistent(void)
         expect(!call->member || call->member->call == call);
         expect(call->watched == (call->bridged || call->member));
     }
-    expect(watched == media.watched_calls);
+    expect(watched == thread->watched_calls);
 }
 
 /* However much one says at once: eight packets a round are passed on, and in time all of them. */
@@ -256,7 +256,7 @@ static void close_rooms(void)
         expect(!calls[i].member);
     for (int n = 0; n < SLOTS; n++)
         run_tick();
-    expect(!media.rooms[0] && !media.rooms[1] && media.open_rooms == 0);
+    expect(!media.rooms[0] && !media.rooms[1] && thread->open_rooms == 0);
 }
 
 int main(int count, char **arguments)
@@ -275,7 +275,7 @@ int main(int count, char **arguments)
         if (chance(6) == 0)
             ask_at_random();
         for (int i = 0; i < CALLS; i++)
-            if (media.tick % SLOTS == (unsigned)i && chance(8))
+            if (thread->tick % SLOTS == (unsigned)i && chance(8))
                 say(i, 160);
         run_tick();
         expect_no_gap();
@@ -290,7 +290,7 @@ int main(int count, char **arguments)
         take_reports();
         close(ears[i]);
     }
-    expect(media.watched_calls == 0);
+    expect(thread->watched_calls == 0);
     plane_detach(steering);
     media.memory_fd = media.command_fd = media.far_event_fd = media.far_control = -1;
     free_host(&media);

@@ -62,8 +62,8 @@ static struct command opening(uint64_t call, uint64_t parcel)
 
 static void pass(int rounds)
 {
-    for (int n = 0; n < rounds * SLOTS; n++, media.tick++)
-        serve_slot(&media, &media.slots[media.tick % SLOTS]);
+    for (int n = 0; n < rounds * SLOTS; n++, thread->tick++)
+        serve_slot(thread, &thread->slots[thread->tick % SLOTS]);
     settle();
     serve_clerk(&media);
 }
@@ -92,10 +92,10 @@ static void a_descriptor_that_never_came(void)
 {
     begin();
     put(opening(first, 1)); /* the next message is the first */
-    expect(refused() == 1 && media.open_calls == 0 && over() == PLANE_GOING);
+    expect(refused() == 1 && thread->open_calls == 0 && over() == PLANE_GOING);
     struct plane_event events[1];
     expect(plane_take_events(steering, events, 1) == 0); /* of a call that the switch does not know */
-    expect(open_one() == first && media.open_calls == 1);
+    expect(open_one() == first && thread->open_calls == 1);
     uint64_t recording;
     expect(plane_record(steering, first, (int)memfd_create("spool", 0), &recording) == 0);
     expect(media.recordings[0] == NULL); /* not before the clerk takes it */
@@ -152,7 +152,7 @@ static void handles_of_nobody(void)
 {
     begin();
     uint64_t handle = open_one();
-    for (int kind = OPEN; kind <= DROP_PROMPT + 1; kind++)
+    for (int kind = OPEN; kind <= ARRIVE + 1; kind++)
         for (uint64_t wrong = 0; wrong < 3; wrong++) {
             uint64_t before = refused(), handles[] = {0, UINT64_MAX, handle + first};
             struct command command = {.kind = (enum command_kind)kind, .call = handles[wrong]};
@@ -161,14 +161,14 @@ static void handles_of_nobody(void)
             struct plane_event events[EVENT_RING];
             expect(plane_take_events(steering, events, EVENT_RING) == 0);
         }
-    expect(over() == PLANE_GOING && media.open_calls == 1);
+    expect(over() == PLANE_GOING && thread->open_calls == 1);
     expect(plane_close(steering, handle) == 0);
     settle();
     uint64_t before = refused();
     put((struct command){.kind = CLOSE, .call = handle});
     expect(refused() == before + 1);
     pass(2);
-    expect(media.open_calls == 0 && media.kept[0].handle == 0);
+    expect(thread->open_calls == 0 && media.kept[0].handle == 0);
     end();
 }
 
@@ -177,7 +177,7 @@ static void a_cursor_of_the_switch(int which)
     begin();
     uint64_t handle = open_one();
     struct link_header *header = media.link.header;
-    struct cursor *cursors[] = {&header->commands.tail, &header->reports.head, &header->endings.head};
+    struct cursor *cursors[] = {&header->commands.tail, &header->reports[0].head, &header->endings.head};
     atomic_fetch_add(&cursors[which]->value, EVENT_RING * 1000);
     if (which == 1) /* the media thread looks when it has something to tell */
         media.calls[handle_index(handle)].owes_timeout = true;
@@ -195,7 +195,7 @@ static void a_cursor_of_the_plane(int which)
     uint64_t handle = open_one();
     struct plane_event events[4];
     struct link_header *header = steering->link.header;
-    struct cursor *cursors[] = {&header->commands.head, &header->reports.tail, &header->endings.tail};
+    struct cursor *cursors[] = {&header->commands.head, &header->reports[0].tail, &header->endings.tail};
     atomic_fetch_sub(&cursors[which]->value, 5000);
     if (which)
         expect(plane_take_events(steering, events, 4) == -EPIPE);
@@ -210,13 +210,13 @@ static void events_of_the_plane(void)
     uint64_t handle = open_one();
     struct plane_event events[EVENT_RING];
     for (uint32_t i = 0; i < EVENT_RING; i++) {
-        media.link.report[i] = (struct report){
+        media.link.report[0][i] = (struct report){
             .kind = (enum plane_event_kind)(i % 2 ? PLANE_RECORDED : PLANE_PLAYED),
             .call = i % 3 ? handle : UINT64_MAX - i,
             .number = UINT64_MAX - i,
             .room = i % 4 == 3 ? UINT64_MAX : 0,
             .segment = i * 1000};
-        link_put(&media.reports);
+        link_put(&thread->reports);
     }
     int count = plane_take_events(steering, events, EVENT_RING);
     expect(count >= 0 && count < (int)EVENT_RING);

@@ -14,6 +14,12 @@ from onhook.processes.channel import Channel
 from onhook.processes.membership import CHANNEL, END
 
 
+def wakings(task: Path) -> int:
+    """How often a thread has slept and gone on, as the kernel counts it; its folder in /proc."""
+    lines = (task / "status").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt"))
+
+
 class PlaneProcess:
     """`onhook.server.plane_process`, for the ports of a range."""
 
@@ -58,10 +64,8 @@ class PlaneProcess:
             assert message == {"say": "ready"}
 
     def wakings(self) -> int:
-        """How often its threads have slept and gone on, all of them, as the kernel counts it."""
-        told = [status.read_text() for status in Path(f"/proc/{self.pid}/task").glob("*/status")]
-        lines = [line for status in told for line in status.splitlines()]
-        return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt"))
+        """How often its threads have slept and gone on, all of them."""
+        return sum(wakings(task) for task in Path(f"/proc/{self.pid}/task").iterdir())
 
     def kill(self) -> None:
         """As `kill -9` does."""

@@ -25,7 +25,7 @@ static void expect_at(bool truth, const char *what, int line)
 {
     if (truth)
         return;
-    fprintf(stderr, "line %d, tick %llu: expected %s\n", line, (unsigned long long)media.tick, what);
+    fprintf(stderr, "line %d, tick %llu: expected %s\n", line, (unsigned long long)thread->tick, what);
     exit(1);
 }
 #define expect(truth) expect_at(truth, #truth, __LINE__)
@@ -62,7 +62,7 @@ static void open_all(void)
 static void play(int i)
 {
     if (!calls[i].playing) {
-        asked_at[i] = media.tick;
+        asked_at[i] = thread->tick;
         rounds_skipped_at[i] = rounds_skipped;
     }
     ask(plane_play(steering, handles[i], 1, prompt, 0, 1 + (uint32_t)chance(LONGEST)));
@@ -77,16 +77,16 @@ static void hear(int i)
         return;
     expect(bytes == RTP_HEADER_BYTES + PLANE_FRAME_BYTES);
     expect(recv(ears[i], packet + 12, 1, MSG_DONTWAIT) < 0);
-    uint64_t since = media.tick - last_tick[i];
+    uint64_t since = thread->tick - last_tick[i];
     expect(!heard[i] || since >= SLOTS);
     expect(packet[1] >> 7 == (!heard[i] || since != SLOTS));
-    expect(get_be32(packet + 4) == calls[i].timestamp + (uint32_t)media.tick * SAMPLES_PER_TICK);
+    expect(get_be32(packet + 4) == calls[i].timestamp + (uint32_t)thread->tick * SAMPLES_PER_TICK);
     expect(get_be16(packet + 2) == (uint16_t)(last_sequence[i] + (heard[i] ? 1 : 0)));
     if (asked_at[i]) /* within a round, and the rounds that were left out meanwhile */
-        expect(media.tick - asked_at[i] <= SLOTS * (1 + rounds_skipped - rounds_skipped_at[i]));
+        expect(thread->tick - asked_at[i] <= SLOTS * (1 + rounds_skipped - rounds_skipped_at[i]));
     asked_at[i] = 0;
     heard[i]++;
-    last_tick[i] = media.tick;
+    last_tick[i] = thread->tick;
     last_sequence[i] = get_be16(packet + 2);
 }
 
@@ -100,27 +100,27 @@ static void take_reports(void)
 
 static void be_late(void)
 {
-    uint64_t before = media.tick;
-    skip_rounds(&media, (int64_t)(SLOTS * TICK_NS) - 1);
-    expect(media.tick == before);
+    uint64_t before = thread->tick;
+    skip_rounds(thread, (int64_t)(SLOTS * TICK_NS) - 1);
+    expect(thread->tick == before);
     uint64_t rounds = 1 + chance(5);
-    skip_rounds(&media, (int64_t)rounds * SLOTS * TICK_NS + (int64_t)chance(SLOTS) * TICK_NS);
-    expect(media.tick == before + rounds * SLOTS);
+    skip_rounds(thread, (int64_t)rounds * SLOTS * TICK_NS + (int64_t)chance(SLOTS) * TICK_NS);
+    expect(thread->tick == before + rounds * SLOTS);
     rounds_skipped += rounds;
 }
 
 /* A call that was silent is heard within a few ms when the slots are not full. */
 static void begin_soon(void)
 {
-    while (calls[0].playing || sent_ahead(&media, &calls[0]) > 0) {
-        serve_slot(&media, &media.slots[media.tick % SLOTS]);
+    while (calls[0].playing || sent_ahead(thread, &calls[0]) > 0) {
+        serve_slot(thread, &thread->slots[thread->tick % SLOTS]);
         for (int i = 0; i < CALLS; i++)
             hear(i);
         take_reports();
-        media.tick++;
+        thread->tick++;
     }
     play(0);
-    expect((calls[0].slot + SLOTS - (int)(media.tick % SLOTS)) % SLOTS < 5);
+    expect((calls[0].slot + SLOTS - (int)(thread->tick % SLOTS)) % SLOTS < 5);
 }
 
 int main(void)
@@ -131,10 +131,10 @@ int main(void)
     expect(file >= 0 && plane_add_prompt(steering, file, 0, LONGEST, &prompt) == 0 && close(file) == 0);
     open_all();
     for (int slot = 0; slot < SLOTS; slot++) /* a new call goes into the emptiest */
-        expect(media.slots[slot].count == CALLS / SLOTS ||
-               media.slots[slot].count == CALLS / SLOTS + 1);
-    media.tick = 1;
-    for (int n = 0; n < TICKS; n++, media.tick++) {
+        expect(thread->slots[slot].count == CALLS / SLOTS ||
+               thread->slots[slot].count == CALLS / SLOTS + 1);
+    thread->tick = 1;
+    for (int n = 0; n < TICKS; n++, thread->tick++) {
         if (chance(3) == 0)
             play((int)chance(CALLS));
         if (chance(20) == 0)
@@ -144,13 +144,13 @@ int main(void)
                 asked_at[i] = 0;
         if (chance(500) == 0)
             be_late();
-        serve_slot(&media, &media.slots[media.tick % SLOTS]);
+        serve_slot(thread, &thread->slots[thread->tick % SLOTS]);
         for (int i = 0; i < CALLS; i++)
             hear(i);
         take_reports();
         uint32_t total = 0;
         for (int slot = 0; slot < SLOTS; slot++)
-            total += media.slots[slot].count;
+            total += thread->slots[slot].count;
         expect(total == CALLS);
     }
     begin_soon();

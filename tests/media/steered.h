@@ -5,12 +5,13 @@
 #include "internal.h"
 
 static struct host media;
+static struct media *const thread = &media.threads[0]; /* its only one */
 static plane *steering;
 
 /* The plane, and a switch that is attached to it. */
 static bool steer(uint32_t calls, uint32_t event_ring)
 {
-    struct plane_config config = {calls, 0, 16, event_ring};
+    struct plane_config config = {calls, 0, 16, event_ring, 1, 0};
     if (make_host(&media, &config, 1) < 0)
         return false;
     struct plane_link link = {media.memory_fd, media.command_fd, media.far_event_fd,
@@ -27,7 +28,7 @@ static inline uint64_t refused(void)
 static inline void settle(void)
 {
     while (serve_clerk(&media))
-        take_commands(&media);
+        take_commands(thread);
 }
 
 /* Sockets that are connected to each other, by UDP on loopback; the port is the second one's. */

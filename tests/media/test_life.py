@@ -56,7 +56,13 @@ async def test_a_closed_stream_refuses_everything(stream: Stream, peer: RtpPeer,
 async def test_stale_handles_hit_nobody() -> None:
     """Below `Stream`, which would not even ask: a place is used again under another handle."""
     plane = ffi.new("plane **")
-    config = {"max_calls": 1, "rtp_timeout_ms": 0, "command_ring": 16, "event_ring": 16}
+    config = {
+        "max_calls": 1,
+        "rtp_timeout_ms": 0,
+        "command_ring": 16,
+        "event_ring": 16,
+        "threads": 1,
+    }
     assert lib.plane_start(plane, ffi.new("struct plane_config *", config)) == 0
     handles: list[int] = []
     clip = Clip(tone(1))

@@ -49,7 +49,7 @@ from onhook.media.link import PlaneLink
 from ports import free_ports
 
 _VERSION_AT = 8  # of the layout, in the memory: native/link.h
-_TAIL_OF_ENDINGS_AT = 384  # that of the ring's, as the plane has put them
+_TAIL_OF_ENDINGS_AT = 256  # that of the ring's, as the plane has put them
 SAMPLES_PER_FRAME = 160
 
 
@@ -266,7 +266,7 @@ async def test_a_plane_of_another_version_is_not_talked_to(
     process: PlaneProcess, ports: range, peer: RtpPeer
 ) -> None:
     link = await process.offer()
-    assert written_over(link, _VERSION_AT) == 1
+    assert written_over(link, _VERSION_AT) == 2
     plane = MediaPlane(host="127.0.0.1", ports=ports)
     with pytest.raises(BadLink):
         plane.start(asyncio.get_running_loop(), link)

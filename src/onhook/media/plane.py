@@ -136,8 +136,9 @@ class MediaPlane:
 
     `host` is the address to bind in digits (`0.0.0.0` or `::` for all), or one of IPv4 and one of IPv6;
     `ports` the range of which even ones are used, and the odd ones above them for RTCP, `rtp_timeout_s`
-    the silence after which a listener is told (0: never). Raises `ValueError` for a range without an even
-    port and the one above it.
+    the silence after which a listener is told (0: never). A plane in this process has so many `threads` that
+    send and receive, and uses another one once those before have `calls_a_thread`. Raises `ValueError` for a
+    range without an even port and the one above it.
     """
 
     def __init__(
@@ -147,11 +148,14 @@ class MediaPlane:
         ports: range,
         rtp_timeout_s: float = 0,
         ring_size: int = _RING,
+        threads: int = 1,
+        calls_a_thread: int = 1000,
     ) -> None:
         self._hosts = hosts_of([host] if isinstance(host, str) else host)
         self._pool = PortPool(ports, bind=self._bind, start=secrets.randbelow(65536))
         self._rtp_timeout_ms = round(rtp_timeout_s * 1000)
         self._ring_size = ring_size
+        self._threads, self._calls_a_thread = threads, calls_a_thread
         self._plane: Any = None
         self._on_lost: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -234,6 +238,8 @@ class MediaPlane:
             "rtp_timeout_ms": self._rtp_timeout_ms,
             "command_ring": self._ring_size,
             "event_ring": self._ring_size,
+            "threads": self._threads,
+            "plenty": self._calls_a_thread,
         }
         out = ffi.new("plane **")
         _raise_for(lib.plane_start(out, ffi.new("struct plane_config *", config)))

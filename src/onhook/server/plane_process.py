@@ -24,6 +24,8 @@ _ROLE: Final = "plane"
 _MEDIA: Final = Path(__file__).parents[1] / "media"
 _RING: Final = 4096
 """Commands and events on their way; what does not fit waits on the other side."""
+_CALLS_A_THREAD: Final = 1000
+"""Before another one is used beside it: one that has none sleeps."""
 _LASTING_S: Final = 1.0
 _SHORTEST_S: Final = 0.01
 _LONGEST_S: Final = 1.0
@@ -62,6 +64,8 @@ def serve(member: Membership, plane: Any) -> int:
         "rtp_timeout_ms": round(member.settings["silence_s"] * 1000),
         "command_ring": _RING,
         "event_ring": _RING,
+        "threads": min(len(os.sched_getaffinity(0)), lib.PLANE_MAX_THREADS),
+        "plenty": _CALLS_A_THREAD,
     }
     host, link = ffi.new("plane_host **"), ffi.new("struct plane_link *")
     generation, pause_s = 0, _SHORTEST_S

@@ -1,4 +1,4 @@
-/* What the switch asks for, before the media thread hears of it: descriptors are taken, files mapped, keys made, and
+/* What the switch asks for, before a media thread hears of it: descriptors are taken, files mapped, keys made, and
  * what has to be there is. What does not make sense goes no further. */
 #define _GNU_SOURCE
 #include "internal.h"
@@ -70,7 +70,8 @@ static bool admit_open(struct host *p, struct command *command)
     }
     command->open.fd = fd;
     *call = (struct kept_call){
-        .handle = command->call, .fd = fd, .is_protected = offer->sends};
+        .handle = command->call, .fd = fd, .thread = choose_thread(p), .is_protected = offer->sends};
+    p->load[call->thread]++;
     reset_signs(&p->link.signs[handle_index(command->call)]);
     return true;
 }
@@ -134,6 +135,7 @@ static bool touch_segment(struct host *p, uint32_t number)
         return false;
     if (number >= p->fresh_segments) {
         memset(&p->segments[number], 0, sizeof p->segments[number]);
+        atomic_store(&p->segments_taken[number], 0);
         p->fresh_segments = number + 1;
     }
     return true;
@@ -190,6 +192,8 @@ static bool make_room(struct host *p, uint64_t handle)
         return false;
     memset(room, 0, sizeof *room); /* so that the media thread need not wait for its pages */
     room->handle = handle;
+    room->thread = choose_thread(p);
+    p->load[room->thread] += PLANE_ROOM_MEMBERS;
     p->rooms[index] = room;
     return true;
 }

@@ -191,35 +191,77 @@ static bool note_report(struct plane *p, const struct report *report)
     return true;
 }
 
-/* So many events of a ring; the first `count` entries of it at the most. */
-static int take_from(struct plane *p, struct link_end *ring, const struct report *entries,
-                     int64_t count, struct plane_event *out, int max)
+/* What waits in a ring, as it was when the taking began. */
+struct waiting {
+    struct link_end *ring;
+    const struct report *entries;
+    int64_t count;
+    bool looked;        /* the first of them was copied: */
+    struct report next;
+};
+
+/* The first entry, or NULL. */
+static const struct report *look(struct waiting *from)
 {
-    int taken = 0;
-    for (; taken < max && count > 0; count--) {
-        struct report report;
-        link_copy(&report, &entries[link_at(ring)], sizeof report);
-        link_taken(ring);
-        if (!note_report(p, &report))
-            continue;
-        out[taken++] = (struct plane_event){
-            .call = report.call,
-            .play_id = report.number,
-            .at_ns = report.at_ns,
-            .kind = (int32_t)report.kind,
-            .digit = report.digit,
-        };
-    }
-    return taken;
+    if (from->count <= 0)
+        return NULL;
+    if (!from->looked)
+        link_copy(&from->next, &from->entries[link_at(from->ring)], sizeof from->next);
+    from->looked = true;
+    return &from->next;
 }
 
-/* What a call told is in its ring before its end is in the other: so that is looked at
- * first, and taken last. */
+/* False: it is nothing that the caller is told of. */
+static bool take(struct plane *p, struct waiting *from, struct plane_event *out)
+{
+    const struct report *report = look(from);
+    link_taken(from->ring);
+    from->count--;
+    from->looked = false;
+    *out = (struct plane_event){
+        .call = report->call,
+        .play_id = report->number,
+        .at_ns = report->at_ns,
+        .kind = (int32_t)report->kind,
+        .digit = report->digit,
+    };
+    return note_report(p, report);
+}
+
+/* The ring whose first report comes before those of all others, and has a number below `until`; or NULL. */
+static struct waiting *first_of(struct waiting *rings, uint32_t count, uint64_t until)
+{
+    struct waiting *first = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct report *next = look(&rings[i]);
+        if (next && next->order < until) {
+            first = &rings[i];
+            until = next->order;
+        }
+    }
+    return first;
+}
+
+/* What a call told is in a ring of reports before its end is in that of endings: so that is looked at first, and
+ * taken last. What it told in another thread before is in that one's ring before the next report gets its number: so
+ * those that have none yet when we begin stay where they are. */
 int plane_take_events(plane *p, struct plane_event *out, int max)
 {
-    int64_t endings = link_waiting(&p->endings), reports = link_waiting(&p->reports);
-    if (endings == LINK_NONSENSE || reports == LINK_NONSENSE)
+    struct waiting rings[PLANE_MAX_THREADS], *from, endings = {
+        .ring = &p->endings, .entries = p->link.ending, .count = link_waiting(&p->endings)};
+    uint64_t until = atomic_load(&p->link.header->order);
+    bool sound = endings.count != LINK_NONSENSE;
+    int taken = 0;
+    for (uint32_t i = 0; i < p->config.threads; i++) {
+        rings[i] = (struct waiting){.ring = &p->reports[i], .entries = p->link.report[i],
+                                    .count = link_waiting(&p->reports[i])};
+        sound = sound && rings[i].count != LINK_NONSENSE;
+    }
+    if (!sound)
         return break_off(p);
-    int taken = take_from(p, &p->reports, p->link.report, reports, out, max);
-    return taken + take_from(p, &p->endings, p->link.ending, endings, out + taken, max - taken);
+    while (taken < max && (from = first_of(rings, p->config.threads, until)))
+        taken += take(p, from, &out[taken]);
+    while (taken < max && endings.count > 0)
+        taken += take(p, &endings, &out[taken]);
+    return taken;
 }

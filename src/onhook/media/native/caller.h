@@ -62,7 +62,7 @@ struct plane {
     struct plane_config config;
     struct plane_link fds;
     struct link_memory link;
-    struct link_end commands, reports, endings;
+    struct link_end commands, endings, reports[PLANE_MAX_THREADS];
     bool broken; /* what the plane wrote makes no sense, or it is gone */
     uint64_t parcels; /* descriptors sent so far */
     bool *room_closing; /* by number of the room */

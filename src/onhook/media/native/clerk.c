@@ -1,7 +1,7 @@
-/* The clerk: a thread between the link and the media thread.
+/* The clerk: a thread between the link and the media threads.
  *
  * It takes commands in their order, does what needs system calls or memory, and passes them on by a ring inside
- * this process. It frees what the media thread and the writer of recordings are through with, and then tells of
+ * this process. It frees what the media threads and the writer of recordings are through with, and then tells of
  * their end: a socket is closed, and its port free, before the switch hears CLOSED.
  *
  * It sleeps until the switch rings, or one of the two has something for it. Whoever rings looks first whether it sleeps.
@@ -18,7 +18,7 @@
 
 enum {
     AT_ONCE = 256,       /* commands; then it looks at what has ended */
-    AGAIN_MS = 1,        /* where there was no room: the media thread empties its ring every millisecond */
+    AGAIN_MS = 1,        /* where there was no room: a media thread empties its ring within a millisecond */
     NICE_LEVEL = -15,
 };
 
@@ -56,6 +56,7 @@ static void end_call(struct host *p, struct call *call)
 {
     struct kept_call *kept = &p->kept[call - p->calls];
     uint64_t handle = kept->handle;
+    p->load[kept->thread]--;
     close_kept(kept);
     tell(p, (struct report){.kind = PLANE_CLOSED, .call = handle, .segment = NO_SEGMENT,
                             .at_ns = call->closed_ns});
@@ -65,6 +66,7 @@ static void end_room(struct host *p, struct room *room)
 {
     uint64_t handle = room->handle;
     p->rooms[handle_index(handle)] = NULL;
+    p->load[room->thread] -= PLANE_ROOM_MEMBERS;
     free(room);
     tell(p, (struct report){.room = handle, .segment = NO_SEGMENT});
 }
@@ -116,14 +118,6 @@ static void take_recorded(struct host *p)
 
 /* ---- What is asked ------------------------------------------------------------------------- */
 
-void hand_on(struct host *p, const struct command *command)
-{
-    p->command[ring_put_at(&p->commands)] = *command;
-    ring_put(&p->commands);
-    if (atomic_exchange(&p->idle, false))
-        signal_fd(p->wake_fd);
-}
-
 /* Keys stay nowhere but where they are used. */
 static void take_entry(struct host *p, struct command *out)
 {
@@ -150,20 +144,29 @@ static bool is_over(struct host *p)
     return atomic_load(&p->over) != PLANE_GOING || atomic_load(&p->stopping);
 }
 
+/* One that waits for a move is still to come. */
+static void show_progress(struct host *p)
+{
+    atomic_store(&p->link.header->health.handed_on, p->handed_on);
+    if (!p->removal.going)
+        atomic_store(&p->link.header->health.admitted, p->asked.own);
+}
+
 bool serve_clerk(struct host *p)
 {
     take_gone(p);
     take_recorded(p);
-    int64_t waiting = askable(p);
-    bool any = false;
-    for (; waiting > 0 && ring_has_room(&p->commands) && !is_over(p); waiting--) {
+    bool any = has_moved(p);
+    if (any)
+        finish_move(p);
+    for (int64_t waiting = askable(p); waiting > 0 && can_hand_on(p) && !is_over(p); waiting--) {
         struct command command;
         take_entry(p, &command);
         admit(p, &command);
-        atomic_store(&p->link.header->health.handed_on, atomic_load(&p->commands.tail.value));
-        atomic_store(&p->link.header->health.admitted, p->asked.own);
+        show_progress(p);
         any = true;
     }
+    show_progress(p);
     return any;
 }
 
@@ -185,7 +188,7 @@ int listen_for_clerk(struct host *p)
 
 static bool has_work(struct host *p)
 {
-    return is_over(p) || atomic_load(&p->gone) || recorders_have_done(p->recorders) ||
+    return is_over(p) || atomic_load(&p->gone) || recorders_have_done(p->recorders) || has_moved(p) ||
            link_waiting(&p->asked) != 0;
 }
 
@@ -216,15 +219,15 @@ static void sleep_for(struct host *p, int timeout_ms)
 static void rest(struct host *p)
 {
     collect_parcels(p);
-    if (is_held_up(p)) {
-        sleep_for(p, AGAIN_MS);
-        return;
-    }
     atomic_store(&p->clerk_asleep, true);
-    atomic_store(&p->link.header->asleep, 1);
-    if (!has_work(p))
-        sleep_for(p, -1);
-    atomic_store(&p->link.header->asleep, 0);
+    if (is_held_up(p)) {
+        sleep_for(p, has_moved(p) ? 0 : AGAIN_MS);
+    } else {
+        atomic_store(&p->link.header->asleep, 1);
+        if (!has_work(p))
+            sleep_for(p, -1);
+        atomic_store(&p->link.header->asleep, 0);
+    }
     atomic_store(&p->clerk_asleep, false);
 }
 

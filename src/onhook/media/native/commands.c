@@ -8,40 +8,41 @@ enum {
     COMMANDS_PER_TICK = 2048, /* so that a flood of commands does not stop the frames */
 };
 
-static struct call *find_call(struct host *p, uint64_t handle)
+static struct call *find_call(struct media *p, uint64_t handle)
 {
     uint32_t index = handle_index(handle);
-    if (!handle || index >= p->config.max_calls)
+    if (!handle || index >= p->host->config.max_calls)
         return NULL;
-    struct call *call = &p->calls[index];
-    return call->handle == handle && !call->owes_closed ? call : NULL;
+    struct call *call = &p->host->calls[index];
+    return call->handle == handle && call->media == p && !call->owes_closed ? call : NULL;
 }
 
-static struct room *find_room(const struct host *p, uint64_t handle)
+static struct room *find_room(const struct media *p, uint64_t handle)
 {
     uint32_t index = handle_index(handle);
-    struct room *room = index < room_count(&p->config) ? p->rooms[index] : NULL;
+    struct room *room = index < room_count(&p->host->config) ? p->host->rooms[index] : NULL;
     return room && room->handle == handle && !room->closed ? room : NULL;
 }
 
-static struct segment *find_free_segment(const struct host *p, uint32_t number)
+/* Taken at once, so that no other thread finds it free. */
+static struct segment *take_segment(const struct media *p, uint32_t number)
 {
-    if (number >= segment_count(&p->config) || p->segments[number].state != FREE)
+    if (number >= segment_count(&p->host->config) || atomic_exchange(&p->host->segments_taken[number], 1))
         return NULL;
-    return &p->segments[number];
+    return &p->host->segments[number];
 }
 
-static struct prompt *find_prompt(const struct host *p, uint64_t handle)
+static struct prompt *find_prompt(const struct media *p, uint64_t handle)
 {
     uint32_t index = handle_index(handle);
-    bool known = handle && index < segment_count(&p->config) && p->prompts[index].handle == handle;
-    return known ? &p->prompts[index] : NULL;
+    bool known = handle && index < segment_count(&p->host->config) && p->host->prompts[index].handle == handle;
+    return known ? &p->host->prompts[index] : NULL;
 }
 
-static recording *find_recording(const struct host *p, uint64_t handle)
+static recording *find_recording(const struct media *p, uint64_t handle)
 {
     uint32_t index = handle_index(handle);
-    recording *one = index < recording_count(&p->config) ? p->recordings[index] : NULL;
+    recording *one = index < recording_count(&p->host->config) ? p->host->recordings[index] : NULL;
     return one && recording_handle(one) == handle ? one : NULL;
 }
 
@@ -64,17 +65,18 @@ static bool agree(struct call *call, const struct plane_format *format)
     return true;
 }
 
-static bool open_call(struct host *p, const struct command *command)
+static bool open_call(struct media *p, const struct command *command)
 {
     uint32_t index = handle_index(command->call);
-    if (!command->call || index >= p->config.max_calls || p->calls[index].handle ||
+    if (!command->call || index >= p->host->config.max_calls || p->host->calls[index].handle ||
         command->open.fd < 0 || !is_remote(&command->open.remote) ||
         !is_format(&command->open.format))
         return false;
-    struct call *call = &p->calls[index];
+    struct call *call = &p->host->calls[index];
     *call = (struct call){
         .handle = command->call,
-        .signs = &p->link.signs[index],
+        .media = p,
+        .signs = &p->host->link.signs[index],
         .fd = command->open.fd,
         .signalled = command->open.remote,
         .peer = command->open.remote,
@@ -88,16 +90,16 @@ static bool open_call(struct host *p, const struct command *command)
     };
     agree(call, &command->open.format);
     if (command->open.keys.send && !protect(p, call, &command->open.keys)) {
-        call->handle = 0;
+        *call = (struct call){0};
         return false;
     }
     p->open_calls++;
-    atomic_store(&p->link.header->health.calls, p->open_calls);
+    atomic_fetch_add(&p->host->link.header->health.calls, 1);
     slot_insert(p, call, emptiest_slot(p));
     return true;
 }
 
-static void append(struct host *p, struct call *call, struct segment *segment)
+static void append(struct media *p, struct call *call, struct segment *segment)
 {
     if (call->last)
         call->last->next = segment;
@@ -110,13 +112,15 @@ static void append(struct host *p, struct call *call, struct segment *segment)
     hasten(p, call);
 }
 
-static bool play(struct host *p, struct call *call, const struct command *command)
+static bool play(struct media *p, struct call *call, const struct command *command)
 {
     struct prompt *prompt = find_prompt(p, command->play.prompt);
-    struct segment *segment = find_free_segment(p, command->play.segment);
     uint32_t first = command->play.first, count = command->play.count;
-    if (!prompt || !segment || command->play.kind > LOOPED_LAST || !count ||
-        first >= prompt->count || count > prompt->count - first)
+    if (!prompt || command->play.kind > LOOPED_LAST || !count || first >= prompt->count ||
+        count > prompt->count - first)
+        return false;
+    struct segment *segment = take_segment(p, command->play.segment);
+    if (!segment)
         return false;
     size_t offset = (size_t)first * PLANE_FRAME_BYTES;
     *segment = (struct segment){
@@ -131,10 +135,12 @@ static bool play(struct host *p, struct call *call, const struct command *comman
     return true;
 }
 
-static bool send_digits(struct host *p, struct call *call, const struct command *command)
+static bool send_digits(struct media *p, struct call *call, const struct command *command)
 {
-    struct segment *segment = find_free_segment(p, command->digits.segment);
-    if (!segment || !are_digits(command->digits.keys, command->digits.count))
+    if (!are_digits(command->digits.keys, command->digits.count))
+        return false;
+    struct segment *segment = take_segment(p, command->digits.segment);
+    if (!segment)
         return false;
     *segment = (struct segment){
         .play_id = command->digits.play_id,
@@ -147,7 +153,7 @@ static bool send_digits(struct host *p, struct call *call, const struct command 
     return true;
 }
 
-static void stop_playing(struct host *p, struct call *call)
+static void stop_playing(struct media *p, struct call *call)
 {
     if (call->playing)
         release_key(call, call->playing);
@@ -160,7 +166,7 @@ static void stop_playing(struct host *p, struct call *call)
     call->playing = NULL;
 }
 
-static void cut(struct host *p, struct call *call)
+static void cut(struct media *p, struct call *call)
 {
     stop_playing(p, call);
     report(p, call);
@@ -180,7 +186,7 @@ static bool move_peer(struct call *call, const union address *remote)
     return true;
 }
 
-static bool report_by_rtcp(struct host *p, struct call *call, const struct command *command)
+static bool report_by_rtcp(struct media *p, struct call *call, const struct command *command)
 {
     const union address *remote = &command->report.remote;
     if (command->report.fd < -1 || (address_port(remote) && !is_remote(remote)))
@@ -189,7 +195,7 @@ static bool report_by_rtcp(struct host *p, struct call *call, const struct comma
     return true;
 }
 
-static bool record(struct host *p, struct call *call, uint64_t handle)
+static bool record(struct media *p, struct call *call, uint64_t handle)
 {
     recording *one = find_recording(p, handle);
     if (!one || call->recorder.count >= PLANE_MAX_RECORDINGS)
@@ -198,7 +204,7 @@ static bool record(struct host *p, struct call *call, uint64_t handle)
     return true;
 }
 
-static bool bridge_with(struct host *p, struct call *call, uint64_t handle)
+static bool bridge_with(struct media *p, struct call *call, uint64_t handle)
 {
     struct call *other = find_call(p, handle);
     if (!other || other == call)
@@ -207,7 +213,7 @@ static bool bridge_with(struct host *p, struct call *call, uint64_t handle)
     return true;
 }
 
-static bool join_room(struct host *p, struct call *call, uint64_t handle, bool muted)
+static bool join_room(struct media *p, struct call *call, uint64_t handle, bool muted)
 {
     struct room *room = find_room(p, handle);
     if (!room || !room->open)
@@ -222,7 +228,31 @@ static void mute(struct call *call, bool muted)
         call->member->muted = muted;
 }
 
-static void close_call(struct host *p, struct call *call)
+/* It is nobody's until it arrives elsewhere. */
+static void move(struct media *p, struct call *call)
+{
+    leave(p, call);
+    slot_remove(p, call);
+    p->open_calls--;
+    call->media = NULL;
+}
+
+static bool arrive(struct media *p, uint64_t handle)
+{
+    uint32_t index = handle_index(handle);
+    if (!handle || index >= p->host->config.max_calls)
+        return false;
+    struct call *call = &p->host->calls[index];
+    if (call->handle != handle || call->media)
+        return false;
+    call->media = p;
+    p->open_calls++;
+    slot_insert(p, call, call->slot);
+    hasten(p, call);
+    return true;
+}
+
+static void close_call(struct media *p, struct call *call)
 {
     say_goodbye(p, call);
     stop_playing(p, call);
@@ -234,7 +264,7 @@ static void close_call(struct host *p, struct call *call)
 }
 
 /* What is asked of a call that is open. */
-static bool take_call_command(struct host *p, struct call *call, const struct command *command)
+static bool take_call_command(struct media *p, struct call *call, const struct command *command)
 {
     switch (command->kind) {
     case REMOTE: return move_peer(call, &command->remote);
@@ -253,13 +283,14 @@ static bool take_call_command(struct host *p, struct call *call, const struct co
         break;
     case MUTE: mute(call, command->muted); break;
     case LEAVE: leave(p, call); break;
+    case MOVE: move(p, call); break;
     case CLOSE: close_call(p, call); break;
     default: return false;
     }
     return true;
 }
 
-static bool take_room_command(struct host *p, const struct command *command)
+static bool take_room_command(struct media *p, const struct command *command)
 {
     struct room *room = find_room(p, command->room);
     bool opens = command->kind == OPEN_ROOM;
@@ -272,10 +303,12 @@ static bool take_room_command(struct host *p, const struct command *command)
     return true;
 }
 
-bool take_command(struct host *p, const struct command *command)
+bool take_command(struct media *p, const struct command *command)
 {
     if (command->kind == OPEN)
         return open_call(p, command);
+    if (command->kind == ARRIVE)
+        return arrive(p, command->call);
     if (command->kind == OPEN_ROOM || command->kind == CLOSE_ROOM)
         return take_room_command(p, command);
     struct call *call = find_call(p, command->call);
@@ -283,18 +316,18 @@ bool take_command(struct host *p, const struct command *command)
 }
 
 /* What was taken for it is given back; whoever waits for its end hears of it. */
-static void refuse(struct host *p, const struct command *command)
+static void refuse(struct media *p, const struct command *command)
 {
     struct prompt *prompt = command->kind == PLAY ? find_prompt(p, command->play.prompt) : NULL;
     recording *one = command->kind == RECORD ? find_recording(p, command->recording) : NULL;
-    atomic_fetch_add(&p->link.header->health.refused, 1);
-    if (prompt && let_go_prompt(p, prompt))
+    atomic_fetch_add(&p->host->link.header->health.refused, 1);
+    if (prompt && let_go_prompt(p->host, prompt))
         p->let_go = true;
     if (one)
         recorder_refuse(one);
 }
 
-void take_commands(struct host *p)
+void take_commands(struct media *p)
 {
     uint32_t waiting = ring_length(&p->commands);
     if (waiting > COMMANDS_PER_TICK)
@@ -304,6 +337,10 @@ void take_commands(struct host *p)
         ring_taken(&p->commands);
         if (!take_command(p, &command))
             refuse(p, &command);
-        atomic_store(&p->link.header->health.followed, atomic_load(&p->commands.head.value));
+        if (command.kind == MOVE) { /* whether it was there or not: the clerk waits */
+            atomic_fetch_add(&p->host->moved, 1);
+            p->let_go = true;
+        }
+        atomic_fetch_add(&p->host->link.header->health.followed, 1);
     }
 }

@@ -42,6 +42,8 @@ enum command_kind {
     CLOSE_ROOM,
     ADD_PROMPT, /* these are the clerk's alone */
     DROP_PROMPT,
+    MOVE, /* and these come from it: a call leaves its thread, and */
+    ARRIVE, /* goes on in this one */
 };
 
 /* Of SRTP, by their handles; 0: none, or it stays as it was. */
@@ -124,6 +126,7 @@ struct report {
     uint32_t segment; /* that is free again, or NO_SEGMENT */
     int64_t at_ns;
     uint64_t samples, lost; /* of RECORDED */
+    uint64_t order; /* among those of all media threads */
 };
 
 static inline bool is_type(int payload_type)

@@ -48,7 +48,7 @@ static void send_event(struct call *call, uint8_t key, uint32_t timestamp, uint3
 
 /* A packet while the key is down, the last of which says that it is the end; twice more what that one
  * said, beside silence. */
-static void send_event_round(struct host *p, struct call *call, const struct segment *segment,
+static void send_event_round(struct media *p, struct call *call, const struct segment *segment,
                              uint8_t key)
 {
     uint32_t round = segment->step;
@@ -60,7 +60,7 @@ static void send_event_round(struct host *p, struct call *call, const struct seg
         send_silence(p, call);
 }
 
-static void send_tone_round(struct host *p, struct call *call, const struct segment *segment,
+static void send_tone_round(struct media *p, struct call *call, const struct segment *segment,
                             uint8_t key)
 {
     if (segment->step <= DIGIT_DOWN_ROUNDS)
@@ -69,7 +69,7 @@ static void send_tone_round(struct host *p, struct call *call, const struct segm
         send_silence(p, call);
 }
 
-void send_digit(struct host *p, struct call *call, struct segment *segment)
+void send_digit(struct media *p, struct call *call, struct segment *segment)
 {
     uint8_t key = segment->keys[segment->sent];
     if (++segment->step == 1) {

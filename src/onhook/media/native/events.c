@@ -10,32 +10,33 @@
 
 #include <string.h>
 
-static bool has_room(struct host *p)
+static bool has_room(struct media *p)
 {
     int64_t room = link_room(&p->reports);
     if (room == LINK_NONSENSE)
-        end_link(p, PLANE_NONSENSE);
+        end_link(p->host, PLANE_NONSENSE);
     return room > 0;
 }
 
-static bool emit(struct host *p, struct report report)
+static bool emit(struct media *p, struct report report)
 {
     if (!has_room(p))
         return false;
-    p->link.report[link_at(&p->reports)] = report;
+    report.order = atomic_fetch_add(&p->host->link.header->order, 1);
+    p->events[link_at(&p->reports)] = report;
     link_put(&p->reports);
     p->reported = true;
     return true;
 }
 
-void let_go(struct host *p, struct gone *one, enum gone_kind kind)
+void let_go(struct media *p, struct gone *one, enum gone_kind kind)
 {
-    gone_add(&p->gone, one, kind);
+    gone_add(&p->host->gone, one, kind);
     p->let_go = true;
 }
 
 /* Something that happened in a call now. */
-static bool emit_at_call(struct host *p, const struct call *call, struct report report)
+static bool emit_at_call(struct media *p, const struct call *call, struct report report)
 {
     report.call = call->handle;
     report.segment = NO_SEGMENT;
@@ -43,7 +44,7 @@ static bool emit_at_call(struct host *p, const struct call *call, struct report 
     return emit(p, report);
 }
 
-static bool emit_segments(struct host *p, struct call *call)
+static bool emit_segments(struct media *p, struct call *call)
 {
     struct segment *segment;
     while ((segment = call->first) && segment->state != QUEUED) {
@@ -56,18 +57,19 @@ static bool emit_segments(struct host *p, struct call *call)
             .kind = segment->state == PLAYED ? PLANE_PLAYED : PLANE_STOPPED,
             .call = call->handle,
             .number = segment->play_id,
-            .segment = (uint32_t)(segment - p->segments),
+            .segment = (uint32_t)(segment - p->host->segments),
             .at_ns = segment->done_ns,
         };
-        if (segment->prompt && let_go_prompt(p, segment->prompt))
+        if (segment->prompt && let_go_prompt(p->host, segment->prompt))
             p->let_go = true;
-        segment->state = FREE; /* emitted, it may be asked for again */
+        segment->state = FREE;
+        atomic_store(&p->host->segments_taken[report.segment], 0); /* emitted, it may be asked for again */
         emit(p, report);
     }
     return true;
 }
 
-static bool emit_digits(struct host *p, struct call *call)
+static bool emit_digits(struct media *p, struct call *call)
 {
     unsigned done = 0;
     while (done < call->digit_count &&
@@ -78,14 +80,14 @@ static bool emit_digits(struct host *p, struct call *call)
     return call->digit_count == 0;
 }
 
-static bool emit_flag(struct host *p, struct call *call, bool *owed, enum plane_event_kind kind)
+static bool emit_flag(struct media *p, struct call *call, bool *owed, enum plane_event_kind kind)
 {
     if (*owed && emit_at_call(p, call, (struct report){.kind = kind}))
         *owed = false;
     return !*owed;
 }
 
-static bool emit_report(struct host *p, struct call *call)
+static bool emit_report(struct media *p, struct call *call)
 {
     struct report report = {
         .kind = PLANE_REPORTED,
@@ -98,20 +100,21 @@ static bool emit_report(struct host *p, struct call *call)
 }
 
 /* The figures that are shown are its last. */
-static void end(struct host *p, struct call *call)
+static void end(struct media *p, struct call *call)
 {
     slot_remove(p, call);
     release_keys(p, call);
     count_refused(p, call);
     show_figures(call);
     p->open_calls--;
-    atomic_store(&p->link.header->health.calls, p->open_calls);
+    atomic_fetch_sub(&p->host->link.header->health.calls, 1);
     call->handle = 0;
+    call->media = NULL;
     let_go(p, &call->gone, GONE_CALL);
 }
 
 /* Report what is owed, as far as there is room; the rest next round. The call may be gone after. */
-void report(struct host *p, struct call *call)
+void report(struct media *p, struct call *call)
 {
     if (emit_flag(p, call, &call->owes_first, PLANE_RTP_FIRST) && emit_digits(p, call) &&
         emit_segments(p, call) && emit_flag(p, call, &call->owes_timeout, PLANE_RTP_TIMEOUT) &&

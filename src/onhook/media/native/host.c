@@ -20,6 +20,7 @@
 
 enum {
     AHEAD_BYTES = AHEAD_FRAMES * PLANE_FRAME_BYTES,
+    LEAST_RING = 16,  /* of commands to a thread */
     OTHER_FILES = 64, /* descriptors of the process that are no sockets of calls */
 };
 
@@ -28,20 +29,20 @@ enum {
 static bool make_tables(struct host *p)
 {
     const struct plane_config *config = &p->config;
-    p->command = calloc(config->command_ring, sizeof *p->command);
     p->calls = calloc(config->max_calls, sizeof *p->calls);
     p->kept = calloc(config->max_calls, sizeof *p->kept);
     p->segments = calloc(segment_count(config), sizeof *p->segments);
+    p->segments_taken = calloc(segment_count(config), sizeof *p->segments_taken);
     p->prompts = calloc(segment_count(config), sizeof *p->prompts);
     p->rooms = calloc(room_count(config), sizeof *p->rooms);
     p->recordings = calloc(recording_count(config), sizeof *p->recordings);
     p->keys = calloc(key_count(config), sizeof *p->keys);
-    return places_make(&p->key_places, key_count(config)) && p->command && p->calls && p->kept &&
-           p->segments && p->prompts && p->rooms && p->recordings && p->keys;
+    return places_make(&p->key_places, key_count(config)) && p->calls && p->kept && p->segments &&
+           p->segments_taken && p->prompts && p->rooms && p->recordings && p->keys;
 }
 
 /* Frames that the kernel writes and we read. */
-static int make_ahead(struct host *p)
+static int make_ahead(struct media *p)
 {
     /* glibc has a name for it since 2.27 */
     p->ahead_fd = (int)syscall(SYS_memfd_create, "onhook-frames", MFD_CLOEXEC);
@@ -52,6 +53,31 @@ static int make_ahead(struct host *p)
         return -errno;
     p->ahead = at;
     return 0;
+}
+
+static int make_thread(struct host *p, uint32_t number)
+{
+    struct media *media = &p->threads[number];
+    media->commands.size = p->config.command_ring < LEAST_RING ? LEAST_RING : p->config.command_ring;
+    media->command = calloc(media->commands.size, sizeof *media->command);
+    if (!media->command)
+        return -ENOMEM;
+    media->reports = link_producer(&p->link.header->reports[number], p->config.event_ring);
+    media->events = p->link.report[number];
+    media->wake_fd = eventfd(0, EFD_CLOEXEC);
+    media->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (media->wake_fd < 0 || media->epoll_fd < 0)
+        return -errno;
+    prepare_receive(media);
+    return make_ahead(media);
+}
+
+static int make_threads(struct host *p)
+{
+    int error = 0;
+    for (uint32_t i = 0; i < p->config.threads && !error; i++)
+        error = make_thread(p, i);
+    return error;
 }
 
 /* How many sockets there can be. A call has two, and a process starts with room for 1,024. */
@@ -81,7 +107,6 @@ static int make_link(struct host *p, uint64_t generation)
     p->link.header->generation = generation;
     p->link.header->sockets = make_room_for_sockets(p->config.max_calls);
     p->asked = link_consumer(&p->link.header->commands, p->config.command_ring);
-    p->reports = link_producer(&p->link.header->reports, p->config.event_ring);
     p->endings = link_producer(&p->link.header->endings, p->config.event_ring);
     p->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (p->command_fd < 0 || pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
@@ -95,11 +120,9 @@ static int make_link(struct host *p, uint64_t generation)
 
 static int make_bells(struct host *p)
 {
-    p->wake_fd = eventfd(0, EFD_CLOEXEC);
     p->clerk_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     p->over_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (p->wake_fd < 0 || p->clerk_fd < 0 || p->over_fd < 0 || p->epoll_fd < 0)
+    if (p->clerk_fd < 0 || p->over_fd < 0)
         return -errno;
     return listen_for_clerk(p);
 }
@@ -114,21 +137,23 @@ int make_host(struct host *p, const struct plane_config *config, uint64_t genera
     memset(p, 0, sizeof *p);
     p->config = *config;
     p->memory_fd = p->command_fd = p->event_fd = p->far_event_fd = p->control = p->far_control = -1;
-    p->wake_fd = p->clerk_fd = p->over_fd = p->epoll_fd = p->heard_fd = p->ahead_fd = -1;
+    p->clerk_fd = p->over_fd = p->heard_fd = -1;
+    for (struct media *media = p->threads; media < p->threads + PLANE_MAX_THREADS; media++) {
+        media->host = p;
+        media->wake_fd = media->epoll_fd = media->ahead_fd = -1;
+    }
     if (!link_is_config(config))
         return -EINVAL;
     law_prepare();
     tones_prepare();
-    prepare_receive(p);
     p->timeout_ticks = config->rtp_timeout_ms;
-    p->commands.size = config->command_ring;
     if (!make_tables(p))
         return -ENOMEM;
     int error = make_link(p, generation);
     if (!error)
         error = make_bells(p);
     if (!error)
-        error = make_ahead(p);
+        error = make_threads(p);
     return error ? error : recorders_start(&p->recorders, on_recorded, p);
 }
 
@@ -141,22 +166,30 @@ static void close_all(const int *fds, size_t count)
             close(fds[i]);
 }
 
+static void free_thread(struct media *p)
+{
+    const int fds[] = {p->wake_fd, p->epoll_fd, p->ahead_fd};
+    close_all(fds, sizeof fds / sizeof *fds);
+    if (p->ahead)
+        munmap((void *)(uintptr_t)p->ahead, AHEAD_BYTES);
+    free(p->command);
+}
+
 void free_host(struct host *p)
 {
     const int fds[] = {p->memory_fd, p->command_fd, p->event_fd, p->far_event_fd, p->control,
-                       p->far_control, p->wake_fd, p->clerk_fd, p->over_fd, p->epoll_fd, p->heard_fd,
-                       p->ahead_fd};
+                       p->far_control, p->clerk_fd, p->over_fd, p->heard_fd};
     if (p->recorders)
         recorders_stop(p->recorders); /* what is recorded is written to its end */
     free_kept(p);
     link_unmap(&p->link);
     close_all(fds, sizeof fds / sizeof *fds);
-    if (p->ahead)
-        munmap((void *)(uintptr_t)p->ahead, AHEAD_BYTES);
-    free(p->command);
+    for (struct media *media = p->threads; media < p->threads + PLANE_MAX_THREADS; media++)
+        free_thread(media);
     free(p->calls);
     free(p->kept);
     free(p->segments);
+    free(p->segments_taken);
     free(p->prompts);
     free(p->rooms);
     free(p->recordings);
@@ -167,7 +200,7 @@ void free_host(struct host *p)
 /* ---- Running ------------------------------------------------------------------------------- */
 
 /* Signals are the main thread's affair. */
-static int start_thread(pthread_t *thread, void *(*work)(void *), struct host *p)
+static int start_thread(pthread_t *thread, void *(*work)(void *), void *p)
 {
     sigset_t all, before;
     sigfillset(&all);
@@ -177,11 +210,30 @@ static int start_thread(pthread_t *thread, void *(*work)(void *), struct host *p
     return -error;
 }
 
-static void end_media_thread(struct host *p)
+/* So many of them run. */
+static void end_media_threads(struct host *p, uint32_t count)
 {
     atomic_store(&p->stopping, true);
-    signal_fd(p->wake_fd);
-    pthread_join(p->thread, NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        signal_fd(p->threads[i].wake_fd);
+        pthread_join(p->threads[i].thread, NULL);
+    }
+}
+
+static int start_threads(struct host *p)
+{
+    int error = 0;
+    uint32_t count = 0;
+    p->epoch_ns = clock_ns();
+    while (!error && count < p->config.threads) {
+        error = start_thread(&p->threads[count].thread, run, &p->threads[count]);
+        count += !error;
+    }
+    if (!error)
+        error = start_thread(&p->clerk, keep, p);
+    if (error)
+        end_media_threads(p, count);
+    return error;
 }
 
 int plane_host_start(plane_host **out, const struct plane_config *config, uint64_t generation,
@@ -192,12 +244,7 @@ int plane_host_start(plane_host **out, const struct plane_config *config, uint64
         return -ENOMEM;
     int error = make_host(p, config, generation);
     if (!error)
-        error = start_thread(&p->thread, run, p);
-    if (!error) {
-        error = start_thread(&p->clerk, keep, p);
-        if (error)
-            end_media_thread(p);
-    }
+        error = start_threads(p);
     if (error) {
         free_host(p);
         free(p);
@@ -233,11 +280,12 @@ int plane_host_wait(plane_host *p)
 
 void plane_host_stop(plane_host *p)
 {
-    end_media_thread(p);
+    int64_t now = (clock_ns() - p->epoch_ns) * SAMPLES_PER_TICK / TICK_NS;
+    end_media_threads(p, p->config.threads);
     signal_fd(p->clerk_fd);
     pthread_join(p->clerk, NULL);
     for (uint32_t i = 0; i < p->config.max_calls; i++)
-        recorder_end(&p->calls[i].recorder, sample_clock(p));
+        recorder_end(&p->calls[i].recorder, now);
     free_host(p);
     free(p);
 }

@@ -3,7 +3,7 @@
 #include "internal.h"
 
 /* Should the system refuse, the call is read once a round, as others are. */
-static void watch(struct host *p, struct call *call)
+static void watch(struct media *p, struct call *call)
 {
     struct epoll_event interest = {.events = EPOLLIN, .data.ptr = call};
     if (call->watched || epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, call->fd, &interest) < 0)
@@ -12,7 +12,7 @@ static void watch(struct host *p, struct call *call)
     p->watched_calls++;
 }
 
-static void unwatch(struct host *p, struct call *call)
+static void unwatch(struct media *p, struct call *call)
 {
     if (!call->watched)
         return;
@@ -21,7 +21,7 @@ static void unwatch(struct host *p, struct call *call)
     p->watched_calls--;
 }
 
-void serve_watched(struct host *p)
+void serve_watched(struct media *p)
 {
     int count = epoll_wait(p->epoll_fd, p->ready, READY_BATCH, 0);
     for (int i = 0; i < count; i++) {
@@ -31,7 +31,7 @@ void serve_watched(struct host *p)
     }
 }
 
-void leave(struct host *p, struct call *call)
+void leave(struct media *p, struct call *call)
 {
     struct call *other = call->bridged;
     unwatch(p, call);
@@ -49,7 +49,7 @@ void leave(struct host *p, struct call *call)
     call->member = NULL;
 }
 
-void bridge(struct host *p, struct call *one, struct call *other)
+void bridge(struct media *p, struct call *one, struct call *other)
 {
     if (one->bridged == other)
         return; /* as they are: a new wait for the first packet would be a gap */
@@ -62,7 +62,7 @@ void bridge(struct host *p, struct call *one, struct call *other)
     watch(p, other);
 }
 
-void join(struct host *p, struct call *call, struct room *room, bool muted)
+void join(struct media *p, struct call *call, struct room *room, bool muted)
 {
     leave(p, call);
     for (int i = 0; i < PLANE_ROOM_MEMBERS; i++) {

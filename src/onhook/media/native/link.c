@@ -23,7 +23,8 @@ bool link_is_config(const struct plane_config *config)
 {
     return power_of_two(config->command_ring) && power_of_two(config->event_ring) &&
            config->command_ring <= LINK_MAX_RING && config->event_ring <= LINK_MAX_RING &&
-           config->max_calls && config->max_calls <= LINK_MAX_CALLS;
+           config->max_calls && config->max_calls <= LINK_MAX_CALLS && config->threads &&
+           config->threads <= PLANE_MAX_THREADS;
 }
 
 static uint64_t whole_lines(uint64_t bytes)
@@ -35,16 +36,17 @@ static uint64_t whole_lines(uint64_t bytes)
 static void lay_out(const struct plane_config *config, uint8_t *base, struct link_memory *out)
 {
     uint64_t commands = whole_lines(sizeof(struct link_header));
-    uint64_t reports = commands + whole_lines(config->command_ring * sizeof(struct command));
-    uint64_t endings = reports + whole_lines(config->event_ring * sizeof(struct report));
-    uint64_t signs = endings + whole_lines(config->event_ring * sizeof(struct report));
+    uint64_t endings = commands + whole_lines(config->command_ring * sizeof(struct command));
+    uint64_t events = whole_lines(config->event_ring * sizeof(struct report));
+    uint64_t reports = endings + events, signs = reports + config->threads * events;
     *out = (struct link_memory){.bytes = signs + config->max_calls * sizeof(struct signs)};
     if (!base)
         return;
     out->header = (struct link_header *)(void *)base;
     out->command = (struct command *)(void *)(base + commands);
-    out->report = (struct report *)(void *)(base + reports);
     out->ending = (struct report *)(void *)(base + endings);
+    for (uint32_t i = 0; i < config->threads; i++)
+        out->report[i] = (struct report *)(void *)(base + reports + i * events);
     out->signs = (struct signs *)(void *)(base + signs);
 }
 
@@ -76,6 +78,7 @@ int link_make(const struct plane_config *config, struct link_memory *out)
     out->header->max_calls = config->max_calls;
     out->header->command_ring = config->command_ring;
     out->header->event_ring = config->event_ring;
+    out->header->threads = config->threads;
     return fd;
 }
 
@@ -90,7 +93,8 @@ static int read_config(int fd, struct plane_config *config)
         return -EPROTO;
     *config = (struct plane_config){.max_calls = header.max_calls,
                                     .command_ring = header.command_ring,
-                                    .event_ring = header.event_ring};
+                                    .event_ring = header.event_ring,
+                                    .threads = header.threads};
     if (header.magic != LINK_MAGIC || header.version != LINK_VERSION || !link_is_config(config))
         return -EPROTO;
     struct link_memory needed;

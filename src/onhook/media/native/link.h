@@ -1,8 +1,9 @@
 /* The memory that the plane and its switch share, and how each reads what the other put there.
  *
- * One anonymous file, sealed at its size: a header, a ring of commands (from the switch), one of reports (from
- * the media thread), one of endings (from the clerk: what is closed, recorded or refused), and the figures of
- * calls. Two eventfds say that there are commands, and that there are reports or endings.
+ * One anonymous file, sealed at its size: a header, a ring of commands (from the switch), one of endings (from the
+ * clerk: what is closed, recorded or refused), one of reports for each media thread, and the figures of
+ * calls. Two eventfds say that there are commands, and that there are reports or endings. Reports are numbered through,
+ * as a call may be moved from one thread to another.
  *
  * Neither side trusts the other, which may be dead, of another version, or somebody else's by now. Sizes are
  * what each side was told at the beginning, and not what stands in the memory. Each keeps its own cursor to
@@ -31,7 +32,7 @@
 #define LINK_NONSENSE (-1)
 
 enum {
-    LINK_VERSION = 1, /* of all that lies in the memory: another one is not talked to */
+    LINK_VERSION = 2, /* of all that lies in the memory: another one is not talked to */
     LINK_MAX_CALLS = 1 << 20,
     LINK_MAX_RING = 1 << 20,
 };
@@ -53,7 +54,7 @@ struct link_health {
     _Atomic int64_t late_max_ns;
     _Atomic int32_t scheduling;
     /* How many commands the clerk is through with, how many of its own it has handed on, and how many of these
-     * the media thread is through with: what waits is the rest. */
+     * the media threads are through with: what waits is the rest. */
     _Alignas(64) _Atomic uint32_t admitted, handed_on;
     _Alignas(64) _Atomic uint32_t followed;
 };
@@ -68,9 +69,10 @@ struct link_header {
     uint32_t version;
     int32_t pid;
     uint64_t generation; /* 1 for the first link of a plane, then 2 */
-    uint32_t max_calls, command_ring, event_ring;
+    uint32_t max_calls, command_ring, event_ring, threads;
     uint32_t sockets; /* that the plane's process can have at once */
-    struct link_cursors commands, reports, endings;
+    struct link_cursors commands, endings, reports[PLANE_MAX_THREADS];
+    _Alignas(64) _Atomic uint64_t order; /* of the next report */
     _Alignas(64) _Atomic uint32_t asleep; /* the clerk: it wants to be woken */
     struct link_health health;
 };
@@ -79,7 +81,7 @@ struct link_header {
 struct link_memory {
     struct link_header *header;
     struct command *command;
-    struct report *report, *ending;
+    struct report *ending, *report[PLANE_MAX_THREADS];
     struct signs *signs;
     uint64_t bytes;
 };

@@ -56,8 +56,9 @@ int plane_attach(plane **out, const struct plane_link *link)
     }
     p->fds = *link;
     p->commands = link_producer(&p->link.header->commands, p->config.command_ring);
-    p->reports = link_consumer(&p->link.header->reports, p->config.event_ring);
     p->endings = link_consumer(&p->link.header->endings, p->config.event_ring);
+    for (uint32_t i = 0; i < p->config.threads; i++)
+        p->reports[i] = link_consumer(&p->link.header->reports[i], p->config.event_ring);
     *out = p;
     return 0;
 }

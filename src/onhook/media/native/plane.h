@@ -1,4 +1,4 @@
-/* The media plane: one thread that sends and receives the RTP of every call.
+/* The media plane: threads that send and receive the RTP of every call.
  *
  * An open call is sent a packet each 20 ms from its beginning to its end: silence, where there is
  * nothing else.
@@ -24,6 +24,7 @@
 enum {
     PLANE_FRAME_BYTES = 160, /* 20 ms of G.711 */
     PLANE_FRAME_MS = 20,
+    PLANE_MAX_THREADS = 8,
     PLANE_MAX_SEGMENTS = 4096, /* queued for one call and not yet reported */
     PLANE_ROOM_MEMBERS = 8,
     PLANE_LATCHES = 4,
@@ -73,7 +74,9 @@ struct plane_config {
     uint32_t max_calls;
     uint32_t rtp_timeout_ms; /* 0: never */
     uint32_t command_ring;   /* a power of two */
-    uint32_t event_ring;     /* a power of two */
+    uint32_t event_ring;     /* a power of two; one a thread */
+    uint32_t threads;        /* 1..PLANE_MAX_THREADS */
+    uint32_t plenty;         /* calls that a thread has before another one is used beside it */
 };
 
 /* What was agreed with a peer (RFC 3264). */
@@ -222,7 +225,7 @@ int plane_event_fd(const plane *p);
 int plane_control_fd(const plane *p);
 void plane_about(const plane *p, struct plane_about *out);
 
-/* How the thread keeps time. */
+/* How the threads keep time. */
 void plane_health(const plane *p, struct plane_health *out);
 
 /* A non-blocking UDP socket bound to an address in digits and a port (0: any). Of IPv6 it takes nothing of

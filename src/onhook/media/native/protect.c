@@ -6,29 +6,29 @@
 #include <string.h>
 
 /* One that was never used. */
-static struct srtp_key *find_key(struct host *p, uint64_t handle)
+static struct srtp_key *find_key(struct media *p, uint64_t handle)
 {
     uint32_t index = handle_index(handle);
-    if (!handle || index >= key_count(&p->config))
+    if (!handle || index >= key_count(&p->host->config))
         return NULL;
-    struct srtp_key *key = &p->keys[index];
+    struct srtp_key *key = &p->host->keys[index];
     return key->handle == handle && !key->used ? key : NULL;
 }
 
-static void release_key_of(struct host *p, struct srtp_key **key)
+static void release_key_of(struct media *p, struct srtp_key **key)
 {
     if (*key)
         let_go(p, &(*key)->gone, GONE_KEY);
     *key = NULL;
 }
 
-static void send_with(struct host *p, struct srtp *srtp, struct srtp_key *key)
+static void send_with(struct media *p, struct srtp *srtp, struct srtp_key *key)
 {
     release_key_of(p, &srtp->send);
     srtp->send = key;
 }
 
-static void take_next_send(struct host *p, struct srtp *srtp, struct srtp_key *key, bool later)
+static void take_next_send(struct media *p, struct srtp *srtp, struct srtp_key *key, bool later)
 {
     if (srtp->next_send) { /* it was promised, and may have been read */
         send_with(p, srtp, srtp->next_send);
@@ -42,7 +42,7 @@ static void take_next_send(struct host *p, struct srtp *srtp, struct srtp_key *k
     srtp->next_send_tick = p->tick + SRTP_PATIENCE_TICKS;
 }
 
-bool protect(struct host *p, struct call *call, const struct key_handles *asked)
+bool protect(struct media *p, struct call *call, const struct key_handles *asked)
 {
     struct srtp *srtp = &call->srtp;
     struct srtp_key *send = find_key(p, asked->send), *receive = find_key(p, asked->receive);
@@ -64,7 +64,7 @@ bool protect(struct host *p, struct call *call, const struct key_handles *asked)
     return true;
 }
 
-void use_next_key(struct host *p, struct call *call)
+void use_next_key(struct media *p, struct call *call)
 {
     struct srtp *srtp = &call->srtp;
     if (srtp->next_send && p->tick >= srtp->next_send_tick) {
@@ -75,19 +75,19 @@ void use_next_key(struct host *p, struct call *call)
         release_key_of(p, &srtp->old_receive);
 }
 
-void count_refused(struct host *p, struct call *call)
+void count_refused(struct media *p, struct call *call)
 {
     uint64_t unauthentic = call->stats.unauthentic - call->told_unauthentic;
     uint64_t replayed = call->stats.replayed - call->told_replayed;
     if (!(unauthentic | replayed))
         return;
-    atomic_fetch_add_explicit(&p->link.header->health.unauthentic, unauthentic, memory_order_relaxed);
-    atomic_fetch_add_explicit(&p->link.header->health.replayed, replayed, memory_order_relaxed);
+    atomic_fetch_add_explicit(&p->host->link.header->health.unauthentic, unauthentic, memory_order_relaxed);
+    atomic_fetch_add_explicit(&p->host->link.header->health.replayed, replayed, memory_order_relaxed);
     call->told_unauthentic += unauthentic;
     call->told_replayed += replayed;
 }
 
-void release_keys(struct host *p, struct call *call)
+void release_keys(struct media *p, struct call *call)
 {
     release_key_of(p, &call->srtp.send);
     release_key_of(p, &call->srtp.next_send);
@@ -98,7 +98,7 @@ void release_keys(struct host *p, struct call *call)
 /* ---- What is encrypted or recorded is read first ------------------------------------------------------ */
 
 /* By way of the kernel: a prompt file that was cut short is an error of pwrite(), and would be a SIGBUS to us. */
-static void read_ahead(struct host *p, struct call *call, const struct segment *segment)
+static void read_ahead(struct media *p, struct call *call, const struct segment *segment)
 {
     struct ahead *ahead = &call->ahead;
     uint32_t count = segment->count - segment->sent;
@@ -122,7 +122,7 @@ static bool is_ahead(const struct call *call, const struct segment *segment)
            ahead->law == law_of(call->payload_type);
 }
 
-const uint8_t *next_frame(struct host *p, struct call *call, const struct segment *segment)
+const uint8_t *next_frame(struct media *p, struct call *call, const struct segment *segment)
 {
     struct ahead *ahead = &call->ahead;
     if (!is_ahead(call, segment))

@@ -19,9 +19,9 @@ enum {
 };
 
 /* A moment of clock_ns() on the same clock. */
-static int64_t in_samples(const struct host *p, int64_t at_ns)
+static int64_t in_samples(const struct media *p, int64_t at_ns)
 {
-    return (at_ns - p->epoch_ns) * SAMPLES_PER_TICK / TICK_NS;
+    return (at_ns - p->host->epoch_ns) * SAMPLES_PER_TICK / TICK_NS;
 }
 
 /* Count gaps and repetitions. A new source, or a jump too wide to be a gap, begins anew. False: the
@@ -116,7 +116,7 @@ bool is_event(const struct call *call, const struct rtp *rtp)
 }
 
 /* To those that this call is joined to. */
-static void pass_on(struct host *p, struct call *call, const struct rtp *rtp)
+static void pass_on(struct media *p, struct call *call, const struct rtp *rtp)
 {
     if (call->bridged)
         cross_over(p, call->bridged, call, rtp);
@@ -125,7 +125,7 @@ static void pass_on(struct host *p, struct call *call, const struct rtp *rtp)
                    rtp->payload, rtp->payload_bytes);
 }
 
-static void record_heard(struct host *p, struct call *call, const struct rtp *rtp)
+static void record_heard(struct media *p, struct call *call, const struct rtp *rtp)
 {
     recorder_heard(&call->recorder, &(struct taped){
         .payload = rtp->payload,
@@ -139,7 +139,7 @@ static void record_heard(struct host *p, struct call *call, const struct rtp *rt
 }
 
 /* The peer is there: it sent a packet, of whatever kind. */
-static void note_heard(struct host *p, struct call *call)
+static void note_heard(struct media *p, struct call *call)
 {
     call->rx.heard_tick = p->tick;
     call->rx.timed_out = false;
@@ -147,7 +147,7 @@ static void note_heard(struct host *p, struct call *call)
     note_latest(&call->signs->heard_ns, p->now_ns);
 }
 
-static void time_audio(struct host *p, struct call *call, const struct rtp *rtp)
+static void time_audio(struct media *p, struct call *call, const struct rtp *rtp)
 {
     struct plane_stats *stats = &call->stats;
     reception_time(&call->rtcp.reception, rtp->timestamp, p->arrived);
@@ -180,7 +180,7 @@ static void note_foreign(struct call *call, const struct rtp *rtp, const union a
 }
 
 /* What a peer says passes here, all of it, once it is known to be the peer who says it. */
-static void take_in(struct host *p, struct call *call, const struct rtp *rtp)
+static void take_in(struct media *p, struct call *call, const struct rtp *rtp)
 {
     note_heard(p, call);
     if (!call->rx.started) {
@@ -202,13 +202,14 @@ static void take_in(struct host *p, struct call *call, const struct rtp *rtp)
 }
 
 /* For how long nothing came from the peer, in ticks. */
-static uint64_t silent_for(const struct host *p, const struct call *call)
+static uint64_t silent_for(const struct media *p, const struct call *call)
 {
-    return p->tick - call->rx.heard_tick;
+    uint64_t heard = call->rx.heard_tick; /* the thread that heard it may be a few ticks ahead of us */
+    return p->tick > heard ? p->tick - heard : 0;
 }
 
 /* Is this the peer, at an address where it was not before? */
-static bool is_peer_elsewhere(const struct host *p, const struct call *call, const struct rtp *rtp,
+static bool is_peer_elsewhere(const struct media *p, const struct call *call, const struct rtp *rtp,
                               const union address *source)
 {
     if (!is_g711(call, rtp) && !is_event(call, rtp))
@@ -220,7 +221,7 @@ static bool is_peer_elsewhere(const struct host *p, const struct call *call, con
             silent_for(p, call) >= LATCH_MOVED_TICKS);
 }
 
-void receive_packet(struct host *p, struct call *call, uint8_t *data, size_t bytes,
+void receive_packet(struct media *p, struct call *call, uint8_t *data, size_t bytes,
                            const union address *source)
 {
     struct rtp rtp;
@@ -255,7 +256,7 @@ void receive_packet(struct host *p, struct call *call, uint8_t *data, size_t byt
 
 /* When a packet arrived, in samples: on the plane's clock where it is recorded, else on the wall's,
  * which serves for differences alone. */
-static int64_t arrived(const struct host *p, const struct call *call, struct msghdr *message)
+static int64_t arrived(const struct media *p, const struct call *call, struct msghdr *message)
 {
     if (call->recorder.count)
         return in_samples(p, clock_ns() - waited_ns(message));
@@ -263,7 +264,7 @@ static int64_t arrived(const struct host *p, const struct call *call, struct msg
     return at_ns ? at_ns / (TICK_NS / SAMPLES_PER_TICK) : sample_clock(p);
 }
 
-void prepare_receive(struct host *p)
+void prepare_receive(struct media *p)
 {
     for (int i = 0; i < RECEIVE_BATCH; i++) {
         p->vectors[i] = (struct iovec){.iov_base = p->packets[i], .iov_len = RTP_MAX_BYTES};
@@ -273,7 +274,7 @@ void prepare_receive(struct host *p)
 }
 
 /* What has arrived, as far as the budget of this round goes. */
-void receive(struct host *p, struct call *call)
+void receive(struct media *p, struct call *call)
 {
     if (call->budget <= 0)
         return;
@@ -297,11 +298,11 @@ void receive(struct host *p, struct call *call)
     }
 }
 
-void watch_silence(struct host *p, struct call *call)
+void watch_silence(struct media *p, struct call *call)
 {
     if (call->connected && call->rx.tracking && silent_for(p, call) >= LATCH_MOVED_TICKS)
         unconfine(call); /* it may be heard from elsewhere */
-    uint64_t patience = p->timeout_ticks;
+    uint64_t patience = p->host->timeout_ticks;
     if (call->rx.refused && patience > REFUSED_TICKS)
         patience = REFUSED_TICKS;
     if (!patience || call->rx.timed_out || silent_for(p, call) < patience)

@@ -21,7 +21,7 @@ static bool same_key(const struct relayed_key *key, const struct rtp *rtp)
     return key->known && key->ssrc == rtp->ssrc && key->timestamp == rtp->timestamp;
 }
 
-static void anchor(struct host *p, struct call *to, const struct rtp *rtp, bool event)
+static void anchor(struct media *p, struct call *to, const struct rtp *rtp, bool event)
 {
     uint32_t begins = rtp->timestamp;
     if (event && same_key(&to->relayed_key, rtp)) /* so much of it was sent before */
@@ -36,7 +36,7 @@ static void anchor(struct host *p, struct call *to, const struct rtp *rtp, bool 
 }
 
 /* Does this packet follow on from those that were relayed before? */
-static bool follows(const struct host *p, const struct call *to, const struct rtp *rtp, bool event)
+static bool follows(const struct media *p, const struct call *to, const struct rtp *rtp, bool event)
 {
     const struct relay *relay = &to->relay;
     int step = (int16_t)(rtp->sequence - relay->highest);
@@ -68,7 +68,7 @@ static uint32_t key_timestamp(struct call *to, const struct rtp *rtp, uint32_t t
     return to->relayed_key.sent_timestamp;
 }
 
-static void relay(struct host *p, struct call *to, const struct rtp *rtp, bool event)
+static void relay(struct media *p, struct call *to, const struct rtp *rtp, bool event)
 {
     struct relay *relay = &to->relay;
     bool marker = rtp->marker;
@@ -115,7 +115,7 @@ static uint64_t packet_ticks(size_t samples)
 }
 
 /* To the other side of a bridge. */
-void cross_over(struct host *p, struct call *to, const struct call *from,
+void cross_over(struct media *p, struct call *to, const struct call *from,
                        const struct rtp *rtp)
 {
     bool event = is_event(from, rtp);

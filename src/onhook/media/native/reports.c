@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static struct rtcp_call as_reported(const struct host *p, struct call *call)
+static struct rtcp_call as_reported(const struct media *p, struct call *call)
 {
     return (struct rtcp_call){
         .rtp_fd = call->fd,
@@ -36,7 +36,7 @@ void show_figures(struct call *call)
 
 /* What RTCP tells of the peer: that it was there, and what it had received of what was sent. It is
  * read within a second, in which the wall clock may have been set. */
-static void note_rtcp(struct host *p, struct call *call, bool reported)
+static void note_rtcp(struct media *p, struct call *call, bool reported)
 {
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
@@ -49,7 +49,7 @@ static void note_rtcp(struct host *p, struct call *call, bool reported)
     call->owes_report |= reported;
 }
 
-void set_up_rtcp(struct host *p, struct call *call, const struct command *command)
+void set_up_rtcp(struct media *p, struct call *call, const struct command *command)
 {
     if (!call->rtcp.open) {
         call->rtcp.fd = command->report.fd;
@@ -59,7 +59,7 @@ void set_up_rtcp(struct host *p, struct call *call, const struct command *comman
     rtcp_move(&call->rtcp, command->report.mux, &command->report.remote);
 }
 
-void serve_rtcp(struct host *p, struct call *call)
+void serve_rtcp(struct media *p, struct call *call)
 {
     struct rtcp *rtcp = &call->rtcp;
     bool due = p->tick >= rtcp->due_tick || p->tick >= rtcp->read_tick;
@@ -74,7 +74,7 @@ void serve_rtcp(struct host *p, struct call *call)
 }
 
 /* On the port of the RTP. */
-void take_rtcp(struct host *p, struct call *call, const uint8_t *data, size_t bytes,
+void take_rtcp(struct media *p, struct call *call, const uint8_t *data, size_t bytes,
                       const union address *source)
 {
     struct rtcp_call now = as_reported(p, call);
@@ -87,7 +87,7 @@ void take_rtcp(struct host *p, struct call *call, const uint8_t *data, size_t by
         note_rtcp(p, call, reported);
 }
 
-void say_goodbye(struct host *p, struct call *call)
+void say_goodbye(struct media *p, struct call *call)
 {
     struct rtcp_call now = as_reported(p, call);
     if (call->rtcp.open)

@@ -6,7 +6,7 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
-void open_room(struct host *p, struct room *room)
+void open_room(struct media *p, struct room *room)
 {
     room->open = true;
     room->slot = emptiest_slot(p);
@@ -17,7 +17,7 @@ void open_room(struct host *p, struct room *room)
     p->open_rooms++;
 }
 
-void close_room(struct host *p, struct room *room)
+void close_room(struct media *p, struct room *room)
 {
     for (int i = 0; i < PLANE_ROOM_MEMBERS; i++)
         if (room->members[i].call)
@@ -26,7 +26,7 @@ void close_room(struct host *p, struct room *room)
 }
 
 /* Everybody but oneself. */
-static void send_mix(struct host *p, struct member *member, const int32_t *sum)
+static void send_mix(struct media *p, struct member *member, const int32_t *sum)
 {
     struct call *call = member->call;
     int32_t others[MIX_SAMPLES];
@@ -39,7 +39,7 @@ static void send_mix(struct host *p, struct member *member, const int32_t *sum)
     transmit_frame(p, call, frame);
 }
 
-void serve_room(struct host *p, struct room *room)
+void serve_room(struct media *p, struct room *room)
 {
     int32_t sum[MIX_SAMPLES] = {0};
     for (int n = 0; n < PLANE_ROOM_MEMBERS; n++) {
@@ -55,7 +55,7 @@ void serve_room(struct host *p, struct room *room)
             send_mix(p, &room->members[n], sum);
 }
 
-void serve_rooms(struct host *p, struct slot *slot)
+void serve_rooms(struct media *p, struct slot *slot)
 {
     struct room **link = &slot->rooms;
     while (*link) {

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
-void slot_insert(struct host *p, struct call *call, int number)
+void slot_insert(struct media *p, struct call *call, int number)
 {
     struct slot *slot = &p->slots[number];
     call->slot = number;
@@ -14,7 +14,7 @@ void slot_insert(struct host *p, struct call *call, int number)
     slot->count++;
 }
 
-void slot_remove(struct host *p, struct call *call)
+void slot_remove(struct media *p, struct call *call)
 {
     struct slot *slot = &p->slots[call->slot];
     if (call->previous)
@@ -26,7 +26,7 @@ void slot_remove(struct host *p, struct call *call)
     slot->count--;
 }
 
-int emptiest_slot(const struct host *p)
+int emptiest_slot(const struct media *p)
 {
     int best = 0;
     for (int i = 1; i < SLOTS; i++)
@@ -37,7 +37,7 @@ int emptiest_slot(const struct host *p)
 
 /* The soonest slot, beginning with this tick's, that is not fuller than an eighth above the
  * average: one always exists. */
-static int soonest_slot(const struct host *p)
+static int soonest_slot(const struct media *p)
 {
     uint32_t quota = p->open_calls / SLOTS + p->open_calls / (SLOTS * 8) + 4;
     for (uint64_t tick = p->tick; tick < p->tick + SLOTS; tick++)
@@ -48,7 +48,7 @@ static int soonest_slot(const struct host *p)
 
 /* What was sent last is over when another slot is served, or this one: move there, so that what is sent
  * next follows without a gap. False: it is over by now, or far ahead. */
-bool align(struct host *p, struct call *call)
+bool align(struct media *p, struct call *call)
 {
     int32_t ahead = sent_ahead(p, call);
     if (!call->spoken || ahead < 0 || ahead > SLOTS * SAMPLES_PER_TICK)
@@ -61,7 +61,7 @@ bool align(struct host *p, struct call *call)
 
 /* A call that begins to play: served as soon as possible, but not before the frame that was sent
  * last is over, and then without a gap. */
-void hasten(struct host *p, struct call *call)
+void hasten(struct media *p, struct call *call)
 {
     if (align(p, call))
         return;

@@ -117,7 +117,7 @@ void transmit(struct call *call, const struct outgoing *audio)
 }
 
 /* A frame of our own, at the clock. */
-static struct outgoing own_frame(struct host *p, struct call *call, const uint8_t *frame)
+static struct outgoing own_frame(struct media *p, struct call *call, const uint8_t *frame)
 {
     int32_t ahead = sent_ahead(p, call);
     call->relay.anchored = false;
@@ -133,7 +133,7 @@ static struct outgoing own_frame(struct host *p, struct call *call, const uint8_
     };
 }
 
-void transmit_frame(struct host *p, struct call *call, const uint8_t *frame)
+void transmit_frame(struct media *p, struct call *call, const uint8_t *frame)
 {
     if (call->on_hold) {
         call->relay.anchored = false;
@@ -144,7 +144,7 @@ void transmit_frame(struct host *p, struct call *call, const uint8_t *frame)
 }
 
 /* RFC 3389 section 3. It has no samples, so that whatever comes next begins at once. */
-static void send_noise(struct host *p, struct call *call)
+static void send_noise(struct media *p, struct call *call)
 {
     uint32_t round = call->noise_rounds++;
     if (round % NOISE_ROUNDS)
@@ -162,7 +162,7 @@ static void send_noise(struct host *p, struct call *call)
 }
 
 /* A round in which nothing is to be heard. */
-void send_silence(struct host *p, struct call *call)
+void send_silence(struct media *p, struct call *call)
 {
     if (call->on_hold)
         return;
@@ -176,7 +176,7 @@ void send_silence(struct host *p, struct call *call)
 }
 
 /* Nothing else is sent to this call in this round. */
-bool is_quiet(const struct host *p, const struct call *call)
+bool is_quiet(const struct media *p, const struct call *call)
 {
     if (call->owes_closed || call->member || sent_ahead(p, call) > 0)
         return false;
@@ -195,7 +195,7 @@ static struct segment *loop_again(struct call *call, uint64_t play_id)
     return first;
 }
 
-void send_frame(struct host *p, struct call *call)
+void send_frame(struct media *p, struct call *call)
 {
     struct segment *segment = call->playing;
     if (segment->kind == DIGITS) {

@@ -1,4 +1,4 @@
-/* The thread of the media plane: the clock, and what is done in a tick.
+/* A thread of the media plane: the clock, and what is done in a tick.
  *
  * Time. A tick is 1 ms, on CLOCK_MONOTONIC; 20 ticks are a round. Each call stands in one of 20
  * slots and is served once a round: at most one frame sent, and what has arrived taken in. A tick
@@ -35,7 +35,7 @@ static void sleep_until(int64_t when_ns)
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL);
 }
 
-void serve_slot(struct host *p, struct slot *slot)
+void serve_slot(struct media *p, struct slot *slot)
 {
     struct call *next;
     for (struct call *call = slot->first; call; call = call->next)
@@ -66,7 +66,7 @@ void serve_slot(struct host *p, struct slot *slot)
 }
 
 /* How many ticks there are, from this one on, in which nobody is served; SLOTS: there is nobody. */
-static uint64_t quiet_ticks(const struct host *p)
+static uint64_t quiet_ticks(const struct media *p)
 {
     uint64_t ticks = 0;
     while (ticks < SLOTS && !p->slots[(p->tick + ticks) % SLOTS].count)
@@ -74,13 +74,13 @@ static uint64_t quiet_ticks(const struct host *p)
     return ticks;
 }
 
-static int64_t begins_ns(const struct host *p, uint64_t tick)
+static int64_t begins_ns(const struct media *p, uint64_t tick)
 {
-    return p->epoch_ns + (int64_t)tick * TICK_NS;
+    return p->host->epoch_ns + (int64_t)tick * TICK_NS;
 }
 
 /* Sleep until a moment, -1: for ever; or until a command comes, or something arrives at joined calls. */
-static void rest(struct host *p, int64_t until_ns)
+static void rest(struct media *p, int64_t until_ns)
 {
     struct pollfd waited[2] = {{.fd = p->wake_fd, .events = POLLIN},
                                {.fd = p->epoll_fd, .events = POLLIN}};
@@ -89,7 +89,7 @@ static void rest(struct host *p, int64_t until_ns)
     uint64_t count;
     /* first say so, then look: whoever puts a command in after the look sees it said */
     atomic_store(&p->idle, true);
-    if (left_ns >= 0 && !ring_length(&p->commands) && !atomic_load(&p->stopping))
+    if (left_ns >= 0 && !ring_length(&p->commands) && !atomic_load(&p->host->stopping))
         ppoll(waited, p->watched_calls ? 2 : 1, until_ns < 0 ? NULL : &left, NULL);
     atomic_store(&p->idle, false);
     if (waited[0].revents && read(p->wake_fd, &count, sizeof count) < 0)
@@ -98,33 +98,35 @@ static void rest(struct host *p, int64_t until_ns)
 
 /* The next tick that has anything in it, and until then sleep. True: that is one that serves a slot, whose time
  * was known; what happens in the others begins whenever it is asked for. */
-static bool wait_for_tick(struct host *p)
+static bool wait_for_tick(struct media *p)
 {
     uint64_t quiet = p->watched_calls > WATCHED_SINGLY ? 0 : quiet_ticks(p), due = p->tick + quiet;
     if (quiet) {
         rest(p, quiet < SLOTS ? begins_ns(p, due) : -1);
-        uint64_t now = (uint64_t)((clock_ns() - p->epoch_ns) / TICK_NS);
+        uint64_t now = (uint64_t)((clock_ns() - p->host->epoch_ns) / TICK_NS);
         if (now > p->tick)
             p->tick = quiet < SLOTS && now > due ? due : now;
     }
-    while (!atomic_load(&p->stopping) && (p->now_ns = clock_ns()) < begins_ns(p, p->tick))
+    while (!atomic_load(&p->host->stopping) && (p->now_ns = clock_ns()) < begins_ns(p, p->tick))
         sleep_until(begins_ns(p, p->tick));
     return p->tick == due;
 }
 
 /* Leave out whole rounds that cannot be made up for without sending bursts. */
-void skip_rounds(struct host *p, int64_t late_ns)
+void skip_rounds(struct media *p, int64_t late_ns)
 {
     int64_t rounds = late_ns / ((int64_t)TICK_NS * SLOTS);
-    if (late_ns > atomic_load(&p->link.header->health.late_max_ns))
-        atomic_store(&p->link.header->health.late_max_ns, late_ns);
+    int64_t latest = atomic_load(&p->host->link.header->health.late_max_ns);
+    while (late_ns > latest && !atomic_compare_exchange_weak(&p->host->link.header->health.late_max_ns,
+                                                             &latest, late_ns))
+        ;
     if (!rounds)
         return;
     p->tick += (uint64_t)rounds * SLOTS;
-    atomic_fetch_add(&p->link.header->health.skipped_rounds, (uint64_t)rounds);
+    atomic_fetch_add(&p->host->link.header->health.skipped_rounds, (uint64_t)rounds);
 }
 
-static void keep_time_well(struct host *p)
+static void keep_time_well(struct media *p)
 {
     struct sched_param priority = {.sched_priority = FIFO_PRIORITY};
     int32_t scheduling = PLANE_NORMAL;
@@ -134,15 +136,14 @@ static void keep_time_well(struct host *p)
         scheduling = PLANE_FIFO;
     else if (setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE_LEVEL) == 0)
         scheduling = PLANE_NICE;
-    atomic_store(&p->link.header->health.scheduling, scheduling);
+    atomic_store(&p->host->link.header->health.scheduling, scheduling);
 }
 
 void *run(void *argument)
 {
-    struct host *p = argument;
+    struct media *p = argument;
     keep_time_well(p);
-    p->epoch_ns = clock_ns();
-    while (!atomic_load(&p->stopping)) {
+    while (!atomic_load(&p->host->stopping)) {
         if (wait_for_tick(p))
             skip_rounds(p, p->now_ns - begins_ns(p, p->tick));
         take_commands(p);
@@ -150,9 +151,9 @@ void *run(void *argument)
             serve_watched(p);
         serve_slot(p, &p->slots[p->tick % SLOTS]);
         if (p->reported)
-            ring_switch(p);
+            ring_switch(p->host);
         if (p->let_go)
-            wake_clerk(p);
+            wake_clerk(p->host);
         p->reported = p->let_go = false;
         p->tick++;
     }

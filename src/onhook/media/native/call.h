@@ -1,0 +1,187 @@
+/* Calls and rooms as the media threads have them, and what is played in them. */
+#ifndef ONHOOK_CALL_H
+#define ONHOOK_CALL_H
+
+#include "plane.h"
+
+#include "address.h"
+#include "commands.h"
+#include "gone.h"
+#include "keys.h"
+#include "latch.h"
+#include "law.h"
+#include "link.h"
+#include "mixer.h"
+#include "recorder.h"
+#include "rtcp.h"
+#include "srtp.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    CACHE_LINE = 64,
+    TICK_NS = 1000000,
+    SLOTS = PLANE_FRAME_MS,
+    SAMPLES_PER_TICK = 8,
+    RTP_MAX_BYTES = 1500,
+    AHEAD_FRAMES = 8,         /* read at once of what is to be encrypted or recorded */
+    RECEIVE_BATCH = 8,        /* packets taken of a call in a round: 8 times the normal rate */
+    PENDING_DIGITS = 32,
+    READY_BATCH = 256,           /* joined calls read in a tick */
+    PARCELS = 8,                 /* without a command yet */
+    JOINED_PATIENCE_TICKS = 40,  /* for the next packet of the other side, behind the end of the last */
+};
+
+enum { PCMU = 0, PCMA = 8, COMFORT_NOISE = 13, NO_EVENTS = 255 };
+
+/* Frames that can be played: mapped by the clerk before anybody is told of them, and unmapped after everybody
+ * is done with them. */
+struct prompt {
+    uint64_t handle; /* 0: none */
+    const uint8_t *frames[LAWS];
+    uint32_t count;
+    _Atomic uint32_t uses; /* segments, and one until it is dropped */
+    bool dropped;          /* the clerk's, as what follows */
+    void *map;
+    size_t map_bytes;
+    struct gone gone;
+};
+
+enum segment_state { FREE, QUEUED, PLAYED, STOPPED };
+
+/* Something to be played in a call. The switch only knows which are free. */
+struct segment {
+    struct segment *next;
+    struct prompt *prompt; /* NULL: digits */
+    union {
+        const uint8_t *frames[LAWS];
+        uint8_t keys[PLANE_MAX_DIGITS];
+    };
+    uint64_t play_id;
+    int64_t done_ns;
+    uint32_t count;
+    uint32_t sent;
+    enum play_kind kind;
+    enum segment_state state;
+    uint32_t step;            /* rounds of this digit */
+    uint32_t event_timestamp; /* of this digit */
+    bool as_tone;             /* likewise */
+};
+
+/* Frames of a segment that the kernel has read for us. */
+struct ahead {
+    const struct segment *segment;
+    uint64_t play_id;
+    enum law law;
+    uint32_t first, count; /* by their numbers in the segment */
+    uint8_t frames[AHEAD_FRAMES][PLANE_FRAME_BYTES];
+};
+
+/* What arrives at a call. */
+struct receiver {
+    bool started;  /* RTP has arrived */
+    bool tracking; /* ssrc, highest and seen are set */
+    uint32_t ssrc;
+    uint16_t highest;     /* sequence number */
+    uint64_t seen;        /* bit n: highest - n arrived */
+    uint64_t heard_tick;  /* of the last packet */
+    bool timed_out;
+    bool refused;         /* nobody is at its port (ICMP), since the last packet */
+    struct key_press press;
+};
+
+/* Where the packets of the other side of a bridge belong in what a call is sent. */
+struct relay {
+    bool anchored;
+    uint32_t ssrc;    /* the other's, as all of this */
+    uint16_t highest; /* sequence number */
+    int span;         /* how far back from it the shifts hold */
+    uint16_t sequence_shift;
+    uint32_t timestamp_shift;
+};
+
+/* A key of the other side of a bridge: all its packets have one timestamp, wherever the line goes on
+ * when silence was sent in the middle of it. */
+struct relayed_key {
+    bool known;
+    uint32_t ssrc, timestamp; /* the other's */
+    uint32_t sent_timestamp;
+};
+
+/* A call, as the media thread has it. */
+struct call {
+    uint64_t handle; /* 0: it is not open */
+    struct media *media; /* the thread that has it; NULL: none, or it is on its way to another */
+    struct signs *signs;
+    int fd;
+    uint8_t payload_type;
+    uint8_t audio_type;         /* on the wire, if that is another; else 0 */
+    uint8_t event_payload_type; /* that is sent */
+    uint8_t event_from_peer;
+    bool on_hold;
+    bool comfort_noise;           /* was agreed */
+    union address signalled; /* by SDP */
+    union address peer;      /* where frames go */
+    struct latch latch;
+    bool latched;
+    bool connected;
+    uint32_t ssrc;
+    uint32_t timestamp; /* of open_tick */
+    uint16_t sequence;
+    bool spoken;
+    uint32_t sent_end; /* timestamp behind all that was sent */
+    uint32_t noise_rounds; /* since there was anything but comfort noise */
+    uint64_t open_tick;
+    int slot;
+    struct call *previous, *next;                  /* in the slot */
+    struct segment *first, *playing, *last;        /* first: oldest not reported */
+    struct receiver rx;
+    struct call *bridged; /* the other side */
+    uint64_t relayed_until; /* tick in which the last packet of the other side is over */
+    struct relay relay;
+    struct relayed_key relayed_key;
+    struct member *member; /* of a room */
+    bool watched;          /* read when something arrives */
+    int budget;            /* packets that may yet be read in this round */
+    struct recorder recorder;
+    struct rtcp rtcp;
+    struct srtp srtp;
+    struct ahead ahead;
+    char digits[PENDING_DIGITS];
+    unsigned digit_count;
+    bool owes_first, owes_timeout, owes_closed, owes_report;
+    struct plane_stats stats;
+    uint64_t told_unauthentic, told_replayed; /* of those: what the plane's figures have */
+    int64_t closed_ns;
+    struct gone gone;
+};
+
+struct member {
+    struct call *call; /* NULL: the place is free */
+    bool muted;
+    float gain; /* the limiter's */
+    struct voice voice;
+    int16_t frame[MIX_SAMPLES];
+};
+
+struct room {
+    uint64_t handle;
+    bool open, closed;
+    bool closing;    /* the clerk's: CLOSE_ROOM was passed on */
+    unsigned thread; /* likewise: the number of the one that has it */
+    int slot;
+    struct room *next; /* in the slot */
+    struct gone gone;
+    struct member members[PLANE_ROOM_MEMBERS];
+};
+
+struct slot {
+    struct call *first;
+    uint32_t count; /* of calls, and places in rooms */
+    struct room *rooms;
+};
+
+#endif
