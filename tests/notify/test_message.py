@@ -1,7 +1,7 @@
 import json
 import time
 from dataclasses import replace
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from hypothesis import given
@@ -94,6 +94,11 @@ def test_json_is_the_body_alone_and_signed_like_a_form() -> None:
     assert Webhook(SECRET).verify(message.body, dict(message.headers)) == ENDED.fields
 
 
+@given(st.dictionaries(st.text(max_size=8), st.text(max_size=20)))
+def test_fields_are_written_as_the_standard_library_does(fields: dict[str, str]) -> None:
+    assert encode(None, fields) == urlencode(fields, safe="", errors="replace")
+
+
 def test_half_a_character_does_not_stop_json() -> None:
     assert as_json({"tag": "a\ud800"}) == b'{"tag":"a?"}'
 
@@ -109,6 +114,11 @@ def test_a_form_parser_gets_back_what_was_sent(fields: dict[str, str]) -> None:
         ("own", "1"),
         *fields.items(),
     ]
+
+
+@given(st.dictionaries(st.text(max_size=8), st.text(max_size=20)))
+def test_fields_are_written_as_the_standard_library_does(fields: dict[str, str]) -> None:
+    assert encode(None, fields) == urlencode(fields, safe="", errors="replace")
 
 
 def test_half_a_character_does_not_stop_a_notification() -> None:

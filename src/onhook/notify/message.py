@@ -11,9 +11,11 @@ notify_url is then called as it is.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote_plus, urlencode
+from functools import lru_cache
+from urllib.parse import quote_plus, unquote_plus
 
 from onhook import __version__
 from onhook.notification import Notification
@@ -22,6 +24,10 @@ from onhook.urls import UnusableUrl, UrlRefused, WebUrl
 
 USER_AGENT = f"Onhook/{__version__}"
 """How requests to customers' servers name themselves."""
+
+
+_UNSAFE = re.compile(r"[^0-9A-Za-z_.~-]")
+_ESCAPES = {code: quote_plus(chr(code)) for code in range(128)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +69,10 @@ def encode(own_query: str | None, fields: Mapping[str, str]) -> str:
     Of its own parameters those are left out that are called like a field. A blank is sent as `+`, as the
     API has always written it.
     """
-    own = "&".join(pair for pair in (own_query or "").split("&") if _name(pair) not in fields)
-    encoded = urlencode(fields, safe="", errors="replace")
+    own = own_query or ""
+    if own:
+        own = "&".join(pair for pair in own.split("&") if _name(pair) not in fields)
+    encoded = "&".join([f"{_quoted_name(name)}={_quoted(text)}" for name, text in fields.items()])
     separator = "&" if own and encoded and not own.endswith("&") else ""
     return own + separator + encoded
 
@@ -73,6 +81,16 @@ def as_json(fields: Mapping[str, str]) -> bytes:
     """Return the fields as a JSON object, in UTF-8."""
     text = json.dumps(dict(fields), ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", errors="replace")
+
+
+def _quoted(text: str) -> str:
+    """As `urlencode` writes it. Most of ours can stand as they are, and nearly all are ASCII."""
+    if not _UNSAFE.search(text):
+        return text
+    return text.translate(_ESCAPES) if text.isascii() else quote_plus(text, errors="replace")
+
+
+_quoted_name = lru_cache(maxsize=256)(_quoted)
 
 
 def _name(pair: str) -> str:

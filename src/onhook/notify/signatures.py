@@ -9,15 +9,17 @@
 
 import base64
 import binascii
-import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from onhook.notify.errors import SecretUnusable
 
 SECRET_PREFIX = "whsec_"
 """Marks the text form of a Standard Webhooks secret."""
+
+_KEYS_AT_HAND = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class AppSecrets:
 
 def hoiio_signature(body: bytes, access_token: str) -> str:
     """Return the value of `X-Hoiio-Signature` for a raw request body."""
-    return hmac.new(access_token.encode(), body, hashlib.sha256).hexdigest()
+    return _mac(access_token.encode(), body).hex()
 
 
 def webhook_headers(
@@ -48,12 +50,25 @@ def webhook_headers(
     if secrets:
         signed = b"%s.%d.%s" % (message_id.encode(), timestamp_s, body)
         headers["webhook-signature"] = " ".join(
-            "v1," + base64.b64encode(hmac.digest(secret_key(secret), signed, "sha256")).decode()
+            "v1," + base64.b64encode(_mac(secret_key(secret), signed)).decode()
             for secret in secrets
         )
     return headers
 
 
+def _mac(key: bytes, data: bytes) -> bytes:
+    begun = _keyed(key).copy()
+    begun.update(data)
+    return begun.digest()
+
+
+@lru_cache(maxsize=_KEYS_AT_HAND)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """What all signatures with this key begin with: half of the work, for a text as short as ours."""
+    return hmac.new(key, digestmod="sha256")
+
+
+@lru_cache(maxsize=_KEYS_AT_HAND)
 def secret_key(secret: str) -> bytes:
     """Return the key in a `whsec_` secret; padding may be missing. Raises `SecretUnusable`."""
     if not secret.startswith(SECRET_PREFIX):
