@@ -33,6 +33,7 @@ from onhook.notification import Notification
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.attempt import Attempt, AttemptOutcome
 from onhook.notify.client import WebClient
+from onhook.notify.handover import Tried
 from onhook.notify.outbox import Outbox
 from onhook.notify.remote import RemoteOutbox
 from onhook.notify.resolver import AddressResolver
@@ -102,14 +103,18 @@ class _Counted:
         self._left = count
         self.done = asyncio.Event()
 
+    async def record_attempts(self, several: Sequence[Tried]) -> None:
+        await self._attempts.record_attempts(several)
+        for tried in several:
+            assert tried.outcome is AttemptOutcome.DELIVERED, tried.attempt.error
+        self._left -= len(several)
+        if self._left == 0:
+            self.done.set()
+
     async def record_attempt(
         self, notification_id: str, attempt: Attempt, outcome: AttemptOutcome, next_at: float | None
     ) -> None:
-        await self._attempts.record_attempt(notification_id, attempt, outcome, next_at)
-        assert outcome is AttemptOutcome.DELIVERED, attempt.error
-        self._left -= 1
-        if self._left == 0:
-            self.done.set()
+        await self.record_attempts([Tried(notification_id, attempt, outcome, next_at)])
 
 
 async def _alone(told: Sequence[Notification]) -> float:

@@ -116,11 +116,6 @@ def test_a_form_parser_gets_back_what_was_sent(fields: dict[str, str]) -> None:
     ]
 
 
-@given(st.dictionaries(st.text(max_size=8), st.text(max_size=20)))
-def test_fields_are_written_as_the_standard_library_does(fields: dict[str, str]) -> None:
-    assert encode(None, fields) == urlencode(fields, safe="", errors="replace")
-
-
 def test_half_a_character_does_not_stop_a_notification() -> None:
     assert encode(None, {"tag": "a\ud800"}) == "tag=a%3F"
 

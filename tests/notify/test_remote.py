@@ -13,8 +13,8 @@ from notify.loops import on_both_loops
 from onhook.notification import Notification
 from onhook.notify import link as link_module
 from onhook.notify.attempt import UNTRIED, Attempt, AttemptOutcome, DeliveryProgress
-from onhook.notify.handover import Deliver, encode
-from onhook.notify.office import BELIEVED_S, Office
+from onhook.notify.handover import Deliver, Tried, encode
+from onhook.notify.office import BELIEVED_S, NotAnswered, Office
 from onhook.notify.remote import RemoteOutbox
 from onhook.notify.replies import PostResult
 from onhook.notify.schedule import RetrySchedule
@@ -53,6 +53,10 @@ class Disk(MemoryStore):
         if outcome is FAILED:
             progress = DeliveryProgress(attempt.at, attempt.number, next_at, attempt.scheduled)
             self.pending[notification_id] = (told, progress)
+
+    async def record_attempts(self, several: Sequence[Tried]) -> None:
+        for one in several:
+            await self.record_attempt(one.notification_id, one.attempt, one.outcome, one.next_at)
 
     async def undelivered(
         self,
@@ -235,6 +239,45 @@ async def test_what_could_not_be_written_is_not_sent_again() -> None:
         switch.tell("a1")
         await switch.disk.wait_for(1)
         assert switch.sent == ["a1"]
+        await switch.outbox.close()
+
+
+@on_both_loops
+async def test_what_is_told_together_is_written_together_and_one_that_cannot_be_spoils_no_other() -> (
+    None
+):
+    class Refusing(Disk):
+        def __init__(self) -> None:
+            super().__init__()
+            self.batches: list[list[str]] = []
+
+        async def record_attempts(self, several: Sequence[Tried]) -> None:
+            names = [one.notification_id for one in several]
+            self.batches.append(names)
+            if "a3" in names and self.batches.count(["a3"]) < 2:
+                raise ValueError("this one cannot be written")
+            await super().record_attempts(several)
+
+    switch = Switch()
+    switch.disk = disk = Refusing()
+    switch.outbox = RemoteOutbox(disk, switch._secrets_of, disk.undelivered)
+    switch.outbox.resume()
+    async with switch.process() as office:
+        await until(lambda: disk.reads == 1 and switch.outbox._meanwhile is None)
+        names = [f"a{number}" for number in range(1, 6)]
+        made = Attempt(1, 1.0, 200, None, 1.0)
+        for name in names:
+            disk.commit(notification(name, name))
+        recorded = [
+            asyncio.ensure_future(office.record_attempt(name, made, DELIVERED, None))
+            for name in names
+        ]
+        results = await asyncio.gather(*recorded, return_exceptions=True)
+        assert [type(result) for result in results].count(NotAnswered) == 1
+        assert isinstance(results[2], NotAnswered)
+        assert disk.batches[0] == names
+        await office.record_attempt("a3", made, DELIVERED, None)
+        assert all(disk.outcomes(name) == [DELIVERED] for name in names)
         await switch.outbox.close()
 
 

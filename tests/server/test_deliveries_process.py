@@ -14,7 +14,8 @@ import pytest
 
 from onhook import urls
 from onhook.notification import Notification
-from onhook.notify.attempt import Attempt, AttemptOutcome, DeliveryProgress
+from onhook.notify.attempt import AttemptOutcome, DeliveryProgress
+from onhook.notify.handover import Tried
 from onhook.notify.remote import RemoteOutbox
 from onhook.notify.signatures import AppSecrets, hoiio_signature
 from onhook.processes.channel import Channel
@@ -83,10 +84,9 @@ class Store:
     def __init__(self) -> None:
         self.recorded: asyncio.Queue[tuple[str, AttemptOutcome]] = asyncio.Queue()
 
-    async def record_attempt(
-        self, notification_id: str, attempt: Attempt, outcome: AttemptOutcome, next_at: float | None
-    ) -> None:
-        self.recorded.put_nowait((notification_id, outcome))
+    async def record_attempts(self, several: Sequence[Tried]) -> None:
+        for one in several:
+            self.recorded.put_nowait((one.notification_id, one.outcome))
 
     async def undelivered(
         self,

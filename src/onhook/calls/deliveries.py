@@ -7,7 +7,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.call import Notification
-from onhook.notify.attempt import Attempt, AttemptOutcome, DeliveryProgress
+from onhook.notify.attempt import AttemptOutcome, DeliveryProgress
+from onhook.notify.handover import Tried
 from onhook.store import (
     AttemptRecord,
     NotificationOutcome,
@@ -25,36 +26,43 @@ LOOK_S = 1.0
 
 
 class Attempts:
-    """Keeps what the outbox tried (notify.OutboxStore); ``count`` hears of each outcome."""
+    """Keeps what the outbox tried (notify.AttemptStore); ``count`` hears of each outcome."""
 
     def __init__(self, store: Store, count: Callable[[str], None]) -> None:
         self._store = store
         self._count = count
 
-    async def record_attempt(
-        self, notification_id: str, attempt: Attempt, outcome: AttemptOutcome, next_at: float | None
-    ) -> None:
-        """Writes the attempt and where the notification stands now."""
-        at_ms = _ms(attempt.at)
-        tried = AttemptRecord(
-            notification_id,
-            attempt.number,
-            at_ms,
-            round(attempt.duration_ms),
-            attempt.status,
-            attempt.error or "",
-        )
-        stands = NotificationOutcome(
-            notification_id,
-            "pending" if outcome is AttemptOutcome.FAILED else outcome.value,
-            attempt.number,
-            at_ms if attempt.number == 1 else None,
-            None if next_at is None else _ms(next_at),
-            attempt.scheduled,
-            _ms(attempt.not_before) or None,
-        )
-        await self._store.submit(Writes(attempts=(tried,), outcomes=(stands,)))
-        self._count(outcome.value)
+    async def record_attempts(self, several: Sequence[Tried]) -> None:
+        """Writes the attempts, and where their notifications stand now."""
+        attempts = tuple(map(_attempt_record, several))
+        await self._store.submit(Writes(attempts=attempts, outcomes=tuple(map(_stands, several))))
+        for tried in several:
+            self._count(tried.outcome.value)
+
+
+def _attempt_record(tried: Tried) -> AttemptRecord:
+    made = tried.attempt
+    return AttemptRecord(
+        tried.notification_id,
+        made.number,
+        _ms(made.at),
+        round(made.duration_ms),
+        made.status,
+        made.error or "",
+    )
+
+
+def _stands(tried: Tried) -> NotificationOutcome:
+    made, outcome = tried.attempt, tried.outcome
+    return NotificationOutcome(
+        tried.notification_id,
+        "pending" if outcome is AttemptOutcome.FAILED else outcome.value,
+        made.number,
+        _ms(made.at) if made.number == 1 else None,
+        None if tried.next_at is None else _ms(tried.next_at),
+        made.scheduled,
+        _ms(made.not_before) or None,
+    )
 
 
 def progress_of(stored: StoredNotification) -> DeliveryProgress:

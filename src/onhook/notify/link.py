@@ -1,5 +1,8 @@
 """A link between the switch and the process that delivers: messages over a pair of connected sockets.
 
+What is said in one turn of the loop leaves at its end, in one write: most is said by what a commit or a read
+of a socket set off, several at a time, and a system call costs more than a message.
+
 What is sent waits for the other side, up to a bound: a side that reads no more is given up, as if it had
 died, and finds out when it goes on. Nothing is lost by that: the disk has everything that is undelivered.
 """
@@ -29,6 +32,8 @@ class Link(asyncio.Protocol):
         self._hear = hear
         self._lost = lost
         self._frames = Frames()
+        self._said: list[bytes] = []
+        """What was sent in this turn of the loop."""
         self._transport: asyncio.Transport | None = None
         self._room: asyncio.Future[None] | None = None
         """Set while more is on its way than `SEND_AHEAD_BYTES`."""
@@ -43,14 +48,13 @@ class Link(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        # The loop hands all that is written in one of its turns to the kernel at once.
-        transport.write(encode(message))
-        if self._room is not None and transport.get_write_buffer_size() > MOST_WAITING_BYTES:
-            log.error("link_given_up", waiting_bytes=transport.get_write_buffer_size())
-            transport.abort()
+        if not self._said:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._said.append(encode(message))
 
     async def drained(self) -> None:
         """Return once there is room for more, or the link is lost."""
+        self._flush()
         if self._room is not None:
             await asyncio.shield(self._room)
 
@@ -58,9 +62,20 @@ class Link(asyncio.Protocol):
         """End it, without `lost`: what was sent still arrives."""
         self._lost = _nobody
         self._hear = _unheard
+        self._flush()
         if self._transport is not None:
             self._transport.close()
         self.resume_writing()
+
+    def _flush(self) -> None:
+        said, self._said = self._said, []
+        transport = self._transport
+        if not said or transport is None or transport.is_closing():
+            return
+        transport.write(b"".join(said))
+        if self._room is not None and transport.get_write_buffer_size() > MOST_WAITING_BYTES:
+            log.error("link_given_up", waiting_bytes=transport.get_write_buffer_size())
+            transport.abort()
 
     # asyncio.Protocol ---------------------------------------------------------------------------
 

@@ -322,13 +322,17 @@ class Outbox:
         return (min(head.not_before, head.due_at) if hurried else head.due_at) - self._monotonic()
 
     async def _attempt(self, head: _Pending) -> Result:
-        async with self._slots.hold(_server_of(head.notification)):
+        server = _server_of(head.notification)
+        await self._slots.acquire(server)
+        try:
             try_s = self._try_s
             if self._drained_by is not None:
                 # It should end by itself before it is cut off, so that it is recorded.
                 left_s = self._drained_by - asyncio.get_running_loop().time()
                 try_s = max(0.0, min(try_s, left_s * 0.9))
             return await self._delivery.attempt(head.notification, self._plan(head, try_s))
+        finally:
+            self._slots.release(server)
 
     def _plan(self, head: _Pending, try_s: float) -> AttemptPlan:
         """One that comes before its time is not one of the schedule."""
@@ -351,8 +355,9 @@ def _server_of(notification: Notification) -> str:
 def _log_result(head: _Pending, result: Result) -> None:
     """What is tried again is counted elsewhere, but for the first attempt of one that would be in vain."""
     first_barred = result.barred and result.attempt.number == 1
-    event = log.warning if result.outcome is AttemptOutcome.GIVEN_UP or first_barred else log.debug
-    event(
+    if result.outcome is not AttemptOutcome.GIVEN_UP and not first_barred:
+        return
+    log.warning(
         "notification_attempted",
         session=head.notification.session,
         notification=head.notification.notification_id,

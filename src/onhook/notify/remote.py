@@ -31,7 +31,6 @@ from onhook.notify.handover import (
     Tried,
 )
 from onhook.notify.link import Link
-from onhook.notify.outbox import OutboxStore
 
 log = structlog.get_logger()
 
@@ -49,10 +48,23 @@ class Undelivered(Protocol):
         ...
 
 
+class AttemptStore(Protocol):
+    """Where attempts are recorded."""
+
+    async def record_attempts(self, several: Sequence[Tried]) -> None:
+        """Record attempts durably, all of them or none.
+
+        May raise anything; what was not recorded comes again, so it has to take the same attempt twice.
+        """
+        ...
+
+
 class RemoteOutbox:
     """Has the surface of `Outbox`. Use it on one event loop."""
 
-    def __init__(self, store: OutboxStore, secrets_of: SecretsOf, undelivered: Undelivered) -> None:
+    def __init__(
+        self, store: AttemptStore, secrets_of: SecretsOf, undelivered: Undelivered
+    ) -> None:
         self._store = store
         self._secrets_of = secrets_of
         self._undelivered = undelivered
@@ -62,6 +74,8 @@ class RemoteOutbox:
         self._attending: asyncio.Task[None] | None = None
         self._meanwhile: list[Deliver] | None = None
         """What was committed while the disk is read; None when it is not."""
+        self._tried: list[tuple[Link, Tried]] = []
+        """Attempts that were told of in this turn of the loop: a task waits for it to be over."""
         self._recording: set[asyncio.Task[None]] = set()
         self._answering: set[asyncio.Task[None]] = set()
         self._begun = asyncio.Event()
@@ -180,7 +194,9 @@ class RemoteOutbox:
         assert link is not None  # a link that was let go hears nothing
         match message:
             case Tried():
-                _keep(self._recording, self._record(link, message))
+                if not self._tried:
+                    _keep(self._recording, self._record())
+                self._tried.append((link, message))
             case SecretsWanted():
                 _keep(self._answering, self._answer(link, message.app_id))
             case Barred():
@@ -188,17 +204,26 @@ class RemoteOutbox:
             case Drained() if self._drained is not None and not self._drained.done():
                 self._drained.set_result(message.undelivered)
 
-    async def _record(self, link: Link, tried: Tried) -> None:
-        """Written even if the process dies meanwhile: the attempt was made."""
-        error: str | None = None
+    async def _record(self) -> None:
+        """Written even if the process dies meanwhile: the attempts were made."""
+        several, self._tried = self._tried, []
+        error = await self._write([tried for _, tried in several])
+        if error is None or len(several) == 1:
+            for link, tried in several:
+                link.send(Recorded(tried.notification_id, error))
+            return
+        for link, tried in several:  # so that only what cannot be written is not
+            link.send(Recorded(tried.notification_id, await self._write([tried])))
+
+    async def _write(self, several: Sequence[Tried]) -> str | None:
+        """None, or the name of the exception because of which none of them is written."""
         try:
-            await self._store.record_attempt(
-                tried.notification_id, tried.attempt, tried.outcome, tried.next_at
-            )
+            await self._store.record_attempts(several)
         except Exception as failure:  # noqa: BLE001  # the process is told, and asks again
             error = type(failure).__name__
-            log.warning("attempt_not_recorded", notification=tried.notification_id, error=error)
-        link.send(Recorded(tried.notification_id, error))
+            log.warning("attempts_not_recorded", attempts=len(several), error=error)
+            return error
+        return None
 
     async def _answer(self, link: Link, app_id: str) -> None:
         try:

@@ -81,12 +81,14 @@ class AddressResolver:
         If some addresses of a name are refused, the others are returned. Raises `NotResolved`, and
         `AddressRefused` if no address of the name may be called.
         """
-        if url.literal is not None:
-            self._policy.check(url.literal)
-            return (canonical(url.literal),)
         remembered = self._remembered.get(url.host)
         if remembered is not None:
             return remembered
+        if url.literal is not None:
+            self._policy.check(url.literal)
+            address = (canonical(url.literal),)
+            self._remembered.put(url.host, address)
+            return address
         if len(self._flights) >= _MAX_LOOKUPS:
             raise NotResolved("too many names are being looked up")
         result = await self._flights.join(url.host, lambda: self._look_up(url.host))

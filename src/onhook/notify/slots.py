@@ -7,8 +7,7 @@ the head of the queue: a host that is alive waits for one turn.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 
@@ -30,17 +29,15 @@ class Slots:
         self._hosts: dict[str, _Host] = {}
         self._turns: deque[str] = deque()  # hosts that wait and are below their limit
 
-    @asynccontextmanager
-    async def hold(self, host: str) -> AsyncIterator[None]:
+    def hold(self, host: str) -> AbstractAsyncContextManager[None]:
         """Hold one place for a request to `host`, waiting for it if need be."""
-        await self._acquire(host)
-        try:
-            yield
-        finally:
-            self._release(host)
+        return _Place(self, host)
 
-    async def _acquire(self, name: str) -> None:
-        host = self._hosts.setdefault(name, _Host())
+    async def acquire(self, name: str) -> None:
+        """Wait for a place; it has to be given back by `release`."""
+        host = self._hosts.get(name)
+        if host is None:
+            host = self._hosts[name] = _Host()
         # Free room means that nobody is waiting for it: see _hand_out.
         if self._free and host.in_use < self._per_host:
             self._take(host)
@@ -53,13 +50,14 @@ class Slots:
             await granted
         except asyncio.CancelledError:
             if not granted.cancelled():
-                self._release(name)  # granted and cancelled in the same moment
+                self.release(name)  # granted and cancelled in the same moment
             elif granted in host.waiting:
                 host.waiting.remove(granted)
                 self._forget_if_idle(name, host)
             raise
 
-    def _release(self, name: str) -> None:
+    def release(self, name: str) -> None:
+        """Give a place back."""
         host = self._hosts[name]
         host.in_use -= 1
         self._free += 1
@@ -91,3 +89,17 @@ class Slots:
                 granted.set_result(None)
             self._queue(name, host)
             self._forget_if_idle(name, host)
+
+
+class _Place(AbstractAsyncContextManager[None]):
+    __slots__ = ("_host", "_slots")
+
+    def __init__(self, slots: Slots, host: str) -> None:
+        self._slots = slots
+        self._host = host
+
+    async def __aenter__(self) -> None:
+        await self._slots.acquire(self._host)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._slots.release(self._host)
