@@ -1,4 +1,4 @@
-"""Digest authentication towards a trunk (RFC 3261 22, RFC 7616, RFC 8760). Pure but for `secrets`.
+"""Digest authentication towards a trunk (RFC 3261 22, RFC 7616, RFC 8760). Pure, but for what is random.
 
 SHA-256, SHA-512-256 and MD5, and the `-sess` variants of each; `qop=auth`, or for those without `-sess` none
 as in RFC 2069. Of every realm that asks (RFC 3261 22.3) the best challenge is answered. What cannot be
@@ -7,10 +7,10 @@ answered is said: `Authenticator.refusal`.
 
 import hashlib
 import re
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from onhook import identifiers
 from onhook.phone.message import Response
 from onhook.phone.reply import HeaderLines
 
@@ -86,7 +86,7 @@ class Authenticator:
         self,
         username: str,
         password: str,
-        cnonce: Callable[[], str] = lambda: secrets.token_hex(8),
+        cnonce: Callable[[], str] = lambda: identifiers.token_hex(8),
     ) -> None:
         self._username = username
         self._password = password

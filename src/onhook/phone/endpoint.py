@@ -18,6 +18,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 import structlog
 
+from onhook import identifiers
 from onhook.listeners import ListenAddress
 from onhook.phone.binding import BoundListener, bind
 from onhook.phone.bodies import READABLE
@@ -223,9 +224,9 @@ class SipEndpoint(MessagePath):
             trunk,
             called,
             caller,
-            call_id=secrets.token_hex(16),
-            tag=secrets.token_hex(8),
-            token=secrets.token_hex(8),
+            call_id=identifiers.token_hex(16),
+            tag=identifiers.token_hex(8),
+            token=identifiers.token_hex(8),
             extra=_apart_from(trunk, check_headers(headers)),
         )
         call = OutgoingCall(outline, listener, self, ip=ip, port=port)

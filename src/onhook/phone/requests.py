@@ -6,10 +6,10 @@ their INVITE went (9.1, 17.1.1.3). Our Contact and what follows in the dialog st
 request gets there says nothing of where we like to be called.
 """
 
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 
+from onhook import identifiers
 from onhook.phone.addresses import Address, TcpAddress
 from onhook.phone.dialog import DialogRecord, write_request
 from onhook.phone.invite import OutgoingInvite
@@ -60,7 +60,7 @@ class OwnRequests:
         body: bytes = b"",
     ) -> None:
         """Send a request within a dialog until it is answered."""
-        branch = MAGIC_COOKIE + secrets.token_hex(8)
+        branch = MAGIC_COOKIE + identifiers.token_hex(8)
         write = self._writer(record, method, branch, headers, body)
         self.outside(write, record.destination, branch=branch, method=method, on_final=on_final)
 
@@ -86,7 +86,7 @@ class OwnRequests:
         self, record: DialogRecord, headers: HeaderLines, body: bytes, user: InviteUser
     ) -> ClientInvite:
         """Send an INVITE within a dialog until it is answered."""
-        sent = invite_within(record, self._sent_by(record.destination), secrets.token_hex(8))
+        sent = invite_within(record, self._sent_by(record.destination), identifiers.token_hex(8))
         write = self._writer(record, "INVITE", sent.branch, headers, body)
         return self.invite(sent, lambda each: write(each.destination, each.sent_by), user)
 
@@ -103,7 +103,7 @@ class OwnRequests:
 
     def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> Callable[[], None]:
         """Send the ACK of a 2xx, to which nobody answers. What this returns sends it once more."""
-        branch = MAGIC_COOKIE + secrets.token_hex(8)
+        branch = MAGIC_COOKIE + identifiers.token_hex(8)
         write = self._writer(record, "ACK", branch, headers, b"")
 
         def send() -> None:

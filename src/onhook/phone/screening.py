@@ -1,8 +1,8 @@
 """What is refused before anybody hears of it (RFC 3261 8.2.1 to 8.2.3, 16.3). Pure."""
 
-import secrets
 from dataclasses import dataclass
 
+from onhook import identifiers
 from onhook.phone.bodies import READABLE, accepts_sdp, description_of, is_optional, media_type
 from onhook.phone.errors import SdpError, UnsupportedBody
 from onhook.phone.message import METHODS, Request
@@ -49,7 +49,7 @@ def refuse_misplaced(request: Request, agent: str) -> Refusal:
 def retry_soon() -> tuple[tuple[str, str], ...]:
     """Retry-After of a 500 to what cannot be served now (RFC 3261 14.2, RFC 3311 5.2), or of a 503 to what is
     too much: 0 to 10 s."""
-    return (("Retry-After", str(secrets.randbelow(11))),)
+    return (("Retry-After", str(identifiers.randbelow(11))),)
 
 
 def refuse_description(error: SdpError, agent: str) -> Refusal:

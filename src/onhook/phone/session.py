@@ -2,10 +2,10 @@
 
 import functools
 import ipaddress
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from onhook import identifiers
 from onhook.phone import sdp, sdp_writer
 from onhook.phone.errors import NoCommonCodec, UnsupportedAddress
 from onhook.phone.media_hosts import Addresses
@@ -48,7 +48,7 @@ class MediaSession:
     def open(self, ip: str, port: int) -> None:
         """Name the numeric address and the port where we listen; ValueError if it is none."""
         check_address(ip, port)
-        self._local = LocalMedia(ip, port, session_id=secrets.randbelow(2**31))
+        self._local = LocalMedia(ip, port, session_id=identifiers.randbelow(2**31))
 
     def answer(self, offer: Offer) -> tuple[bytes, RemoteMedia]:
         """Answer the peer's offer; keeps the codec in use if it is still offered."""

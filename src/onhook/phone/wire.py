@@ -6,7 +6,6 @@ is taken from the socket.
 
 import asyncio
 import functools
-import secrets
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 import structlog
 
+from onhook import identifiers
 from onhook.listeners import ListenAddress
 from onhook.phone.addresses import (
     TcpAddress,
@@ -300,7 +300,7 @@ def _answer_to(error: BadRequest, source: Address) -> tuple[bytes, Address] | No
     if error.method == "ACK":
         return None
     try:
-        data = bad_request(error, source, secrets.token_hex(8))
+        data = bad_request(error, source, identifiers.token_hex(8))
     except Unanswerable:
         return None
     top = readable_via(error.headers)

@@ -7,13 +7,13 @@ is used again until the server wants another, so a refresh is one request. Each 
 number, those that follow a challenge or another address included (RFC 3261 8.1.3.5, 10.2).
 """
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
+from onhook import identifiers
 from onhook.phone.addresses import Address, TcpAddress
 from onhook.phone.digest import Authenticator
 from onhook.phone.locating.target import Target, of_trunk
@@ -107,8 +107,8 @@ class TrunkClient:
         self._clock = clock
         self._now = now
         self._patience_s = patience_s
-        self._call_id = secrets.token_hex(16)
-        self._tag = secrets.token_hex(8)
+        self._call_id = identifiers.token_hex(16)
+        self._tag = identifiers.token_hex(8)
         self._cseq = 0
         self._authenticator = self._fresh()
         self._preferred: Address | None = None
@@ -140,7 +140,7 @@ class TrunkClient:
     def send(self, request: OutsideRequest, address: Address, on_final: "OnFinal") -> None:
         """Send it to one address."""
         self._cseq += 1
-        branch = MAGIC_COOKIE + secrets.token_hex(8)
+        branch = MAGIC_COOKIE + identifiers.token_hex(8)
         credentials = self._authenticator.headers(request.method, request.uri)
         own = check_headers(request.headers(address))
 

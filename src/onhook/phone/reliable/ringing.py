@@ -1,8 +1,8 @@
 """A provisional response of ours that is sent until the caller acknowledges it (RFC 3262 3)."""
 
-import secrets
 from collections.abc import Callable
 
+from onhook import identifiers
 from onhook.phone.message import Request
 from onhook.phone.reliable.numbers import TAG, acknowledges
 from onhook.phone.reply import HeaderLines
@@ -52,7 +52,7 @@ class ReliableRinging:
 
     def send(self, status: int, write: Callable[[HeaderLines], bytes], *, describes: bool) -> None:
         """Send it, once; `write` makes it of the headers that make it reliable."""
-        self._rseq = 1 + secrets.randbelow(2**31 - 1)
+        self._rseq = 1 + identifiers.randbelow(2**31 - 1)
         self.describes = describes
         data = write((("Require", TAG), ("RSeq", str(self._rseq))))
         self._repeat(status, data, self._t1_s, 64 * self._t1_s)

@@ -1,9 +1,9 @@
 """Runs the session timer of one call: two timers of the clock, and what the peer said it can do."""
 
-import secrets
 from collections.abc import Callable
 from typing import Protocol
 
+from onhook import identifiers
 from onhook.phone.message import Request, Response
 from onhook.phone.reply import HeaderLines
 from onhook.phone.session_timer import state as machine
@@ -144,8 +144,8 @@ class SessionKeeper:
     def _glare_wait_s(self) -> float:
         """RFC 3261 14.1: 2.1 to 4 s for whose Call-ID it is, 0 to 2 s for the other; in steps of 10 ms."""
         if self._we_called:
-            return 2.1 + secrets.randbelow(191) / 100
-        return secrets.randbelow(201) / 100
+            return 2.1 + identifiers.randbelow(191) / 100
+        return identifiers.randbelow(201) / 100
 
 
 def _retry_after_s(response: Response) -> float | None:
