@@ -1,14 +1,17 @@
 """Session descriptions: what is read, what is written, and that nothing else ever escapes."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onhook.phone import sdp, sdp_writer
+from onhook.phone import sdp, sdp_attributes, sdp_writer
 from onhook.phone.errors import NamedAddress, NoCommonCodec, SdpError, UnsupportedAddress
 from onhook.phone.sdp import Direction, SdpCodec
 from onhook.phone.sdp_writer import LocalMedia
 from onhook.phone.session import MediaSession
+from onhook.phone.srtp.negotiation import Policy
 from phone.peer import SDP
 
 LOCAL = LocalMedia("198.51.100.1", 20000, session_id=7)
@@ -350,3 +353,64 @@ def read_and_answer(body: bytes) -> None:
     assert again.transport == offer.transport
     assert len(again.streams) == len(offer.streams)
     assert offer.closed or again.media.payload_type == offer.media.payload_type
+
+
+_HEADS = st.lists(
+    st.sampled_from((
+        "v=0", "v=0 ", "o=- 1 1 IN IP4 192.0.2.9", "o=Ä", "s=-", "i=", "t=0 0", "b=AS:64",
+        "a=sendonly", "a=ptime:30", "c=IN IP4 192.0.2.9", "c=IN IP4 0.0.0.0", "c=IN IP4 999.1.1.1",
+        "c=IN IP4 224.0.0.1", "c=IN IP6 ::1", "c=IN IP4 host.example", "c=IN IP4 192.0.2.9/127",
+        "xx=1", "x", "",
+    )),
+    max_size=5,
+)  # fmt: skip
+_STREAMS = st.sampled_from((
+    "m=audio 40000 RTP/AVP 8 0 101", "m=audio 40000 RTP/AVP 0", "m=audio 0 RTP/AVP 0",
+    "m=audio 70000 RTP/AVP 0", "m=audio 40000/2 RTP/AVP 0", "m=audio 40000 RTP/AVP 18",
+    "m=audio 40000 RTP/SAVP 0", "m=video 1 RTP/AVP 0", "m=audio 40000 RTP/AVP 0 13 96 97 101 ",
+    "m=audio  40000 RTP/AVP 0", "m=audio 40000 RTP/AVP" + " 0" * 70,
+))  # fmt: skip
+_ATTRIBUTES = st.lists(
+    st.sampled_from((
+        "a=rtpmap:0 PCMU/8000", "a=rtpmap:96 PCMA/8000/1", "a=rtpmap:101 telephone-event/8000",
+        "a=fmtp:101 0-15", "a=rtpmap:97 pcmu/8000/2", "a=rtpmap:13 CN/8000", "a=rtpmap:13 CN/16000",
+        "a=ptime:20", "a=ptime: 30.5 ", "a=ptime:0", "a=sendrecv", "a= sendonly", "a=inactive",
+        "a=rtcp:40001", "a=rtcp:9 IN IP4 192.0.2.8", "a=rtcp:70000", "a=rtcp-mux", "a=", "a=x:é",
+        "a=x\0", "c=IN IP4 192.0.2.7", "b=AS:1", "m=audio 1 RTP/AVP 8",
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",
+    )),
+    max_size=8,
+)  # fmt: skip
+
+
+def _said(read: Callable[..., sdp.Offer], body: bytes, srtp: Policy) -> object:
+    try:
+        return read(body, {"host.example": "192.0.2.5"}, srtp)
+    except SdpError as error:
+        return type(error), str(error), error.status, error.warning
+
+
+@given(
+    _HEADS,
+    _STREAMS,
+    _ATTRIBUTES,
+    st.sampled_from(("\r\n", "\n")),
+    st.sampled_from(("off", "prefer", "require")),
+)
+def test_the_short_way_says_what_the_long_way_says(
+    head: list[str], stream: str, attributes: list[str], end: str, srtp: Policy
+) -> None:
+    for lines in (["v=0", *head], head):
+        address = [] if any(line.startswith("c=") for line in head) else ["c=IN IP4 192.0.2.9"]
+        text = end.join([*lines, *address, stream, *attributes, ""])
+        for body in (text.encode(), text.encode().rstrip()):
+            assert _said(sdp.parse, body, srtp) == _said(sdp.parse_any, body, srtp)
+
+
+def test_no_key_is_remembered() -> None:
+    key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
+    before = sdp_attributes._read_once.cache_info(), sdp_attributes.said_plainly.cache_info()
+    assert sdp.parse((SDP + key).encode(), srtp="prefer").media.cryptos
+    after = sdp_attributes._read_once.cache_info(), sdp_attributes.said_plainly.cache_info()
+    assert after[1] == before[1]
+    assert after[0].currsize - before[0].currsize <= 1  # what the session says above it: nothing

@@ -144,6 +144,8 @@ def bracketed(host: str) -> str:
 
 def transport_of(address: Address) -> str:
     """The transport as Via names it (RFC 3261 20.42)."""
+    if type(address) is tuple:
+        return "UDP"
     if isinstance(address, TlsAddress):
         return "TLS"
     return "TCP" if isinstance(address, TcpAddress) else "UDP"

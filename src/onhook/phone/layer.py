@@ -10,6 +10,7 @@ answer to a very late repetition. Of what requests within dialogs leave behind, 
 have a share (`shares`): who has used it up gets no further request served, but for its BYE.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -67,7 +68,7 @@ class TransactionLayer(TransactionOwner):
         self._max_lingering = max_lingering
         self._servers: dict[TransactionKey, ServerInvite | ServerNonInvite] = {}
         self._clients: dict[TransactionKey, ClientNonInvite | ClientInvite] = {}
-        self._lingering: dict[TransactionKey, Transaction] = {}
+        self._lingering: OrderedDict[TransactionKey, Transaction] = OrderedDict()
         self._invites: dict[MergeKey, TransactionKey] = {}
         self._shares = Shares(max_lingering // 4)
         self.excessive = 0
@@ -227,7 +228,7 @@ class TransactionLayer(TransactionOwner):
         """From a transaction: nobody waits for it any more."""
         self._lingering[transaction.key] = transaction
         if len(self._lingering) > self._max_lingering:
-            self._lingering[next(iter(self._lingering))].terminate()
+            self._lingering.popitem(last=False)[1].terminate()
 
     def terminated(self, transaction: Transaction) -> None:
         """From a transaction: it is over."""

@@ -64,19 +64,15 @@ def next_hop(target: str, routes: Sequence[str], source: Address) -> Address:
         uri = sip_uri(grammar.name_addr(routes[0]).uri if routes else target)
     except ValueError:
         return source
-    host = _numeric(uri.host.strip("[]"))
+    host = _spelled(uri.host.strip("[]"))
     transport = _next_transport(uri, source, is_route=bool(routes))
     port = uri.port or default_port(transport)
-    if isinstance(source, TcpAddress) and source.local and host in (None, _numeric(source.host)):
+    if isinstance(source, TcpAddress) and source.local and host in ("", _spelled(source.host)):
         return _over_its_connection(source, uri, transport)
-    same_family = host is not None and (":" in source[0]) == (host.version == 6)
-    if (
-        host is None
-        or not (transport and same_family and 0 < port < 65536)
-        or not _is_reachable(str(host), source[0])
-    ):
+    same_family = host != "" and (":" in source[0]) == (":" in host)
+    if not (transport and same_family and 0 < port < 65536) or not _is_reachable(host, source[0]):
         return source
-    return _towards(source, transport, str(host), port)
+    return _towards(source, transport, host, port)
 
 
 def _next_transport(uri: SipUri, source: Address, *, is_route: bool) -> str:
@@ -203,6 +199,16 @@ def _is_private(address: _IPAddress | None) -> bool:
     return address is not None and (
         address.is_loopback or any(address in network for network in _PRIVATE)
     )
+
+
+def _spelled(text: str) -> str:
+    """A numeric address in its one form (RFC 5952); empty for anything else."""
+    return _spelling(text) if len(text) <= _MAX_NUMERIC_CHARS else ""
+
+
+@lru_cache(maxsize=_CACHED)
+def _spelling(text: str) -> str:
+    return str(_address(text) or "")
 
 
 def _numeric(text: str) -> _IPAddress | None:

@@ -6,12 +6,9 @@ IPv4 is for somebody else to look up.
 The parser raises nothing but the `SdpError` tree, whatever it is given. What is written is in `sdp_writer`.
 """
 
-import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
-from functools import lru_cache
 from typing import NamedTuple
 
 from onhook.phone.errors import (
@@ -21,11 +18,16 @@ from onhook.phone.errors import (
     SdpError,
     UnsupportedAddress,
 )
+from onhook.phone.sdp_attributes import rtcp_of, said_in, said_plainly
 from onhook.phone.sdp_hosts import NOBODY as NOBODY
 from onhook.phone.sdp_hosts import address_in, host
 from onhook.phone.sdp_hosts import is_ipv6 as is_ipv6
+from onhook.phone.sdp_types import Direction as Direction
+from onhook.phone.sdp_types import Offer as Offer
+from onhook.phone.sdp_types import RemoteMedia as RemoteMedia
+from onhook.phone.sdp_types import SdpCodec as SdpCodec
 from onhook.phone.srtp import crypto
-from onhook.phone.srtp.crypto import Agreed, Crypto
+from onhook.phone.srtp.crypto import Crypto
 from onhook.phone.srtp.negotiation import IN_THE_CLEAR, UNUSABLE, Policy
 
 MAX_SDP_BYTES = 8 * 1024
@@ -34,101 +36,10 @@ MAX_LINES = 300
 MAX_STREAMS = 16
 MAX_FORMATS = 64
 
-COMFORT_NOISE = 13
-"""The payload type of comfort noise (RFC 3389 4)."""
 TRANSPORTS = ("RTP/AVP", "RTP/AVPF")
 """What audio may come over (RFC 3551, RFC 4585); feedback is asked for by none of ours."""
 SECURE_TRANSPORTS = ("RTP/SAVP", "RTP/SAVPF")
 """The same, encrypted (RFC 3711, RFC 5124)."""
-
-
-class SdpCodec(IntEnum):
-    """A codec that we talk; the value is its static RTP payload type (RFC 3551 6)."""
-
-    PCMU = 0
-    PCMA = 8
-
-
-class Direction(Enum):
-    """Who sends, as seen by the author of the description (RFC 3264 5.1)."""
-
-    SENDRECV = "sendrecv"
-    SENDONLY = "sendonly"
-    RECVONLY = "recvonly"
-    INACTIVE = "inactive"
-
-    @property
-    def mirrored(self) -> "Direction":
-        """The same direction as the other side writes it in its answer (RFC 3264 6.1)."""
-        if self is Direction.SENDONLY:
-            return Direction.RECVONLY
-        return Direction.SENDONLY if self is Direction.RECVONLY else self
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteMedia:
-    """What the peer says about its audio: where it listens and what it understands.
-
-    `codecs` are in the peer's order of preference, never empty; `dtmf_payload_type` is None when
-    it knows no telephone-event; `ptime_ms` is None when it asks for no packet time. `direction` is
-    from the peer's side: SENDONLY means that it does not listen. `dtmf_from_peer` is set where the
-    peer's own digits come under another number: each side is sent what it asked for (RFC 3264 5.1,
-    6.1), and an answer may ask for another number than the offer did. `payload_types` are those of the
-    codecs that are not under their static ones. `rtcp` is where it takes RTCP, None for the port above
-    that of the audio (RFC 3605); `rtcp_mux` that it takes it on the port of the audio (RFC 5761), and
-    `comfort_noise` that it knows RFC 3389. `cryptos` are the keys that it offers (RFC 4568), as far as they
-    can be used, and `srtp` those that were agreed: None in the clear. `said_ipv6`: an address of IPv4 was
-    written as one of IPv6.
-    """
-
-    ip: str
-    port: int
-    codecs: tuple[SdpCodec, ...]
-    dtmf_payload_type: int | None = None
-    ptime_ms: int | None = None
-    direction: Direction = Direction.SENDRECV
-    dtmf_from_peer: int | None = None
-    payload_types: Mapping[SdpCodec, int] = field(default_factory=dict, hash=False)
-    rtcp: tuple[str, int] | None = None
-    rtcp_mux: bool = False
-    comfort_noise: bool = False
-    cryptos: tuple[Crypto, ...] = ()
-    srtp: Agreed | None = None
-    said_ipv6: bool = False
-
-    @property
-    def payload_type(self) -> int:
-        """The RTP payload type of the codec that is in use, the first."""
-        return self.payload_types.get(self.codecs[0], int(self.codecs[0]))
-
-    @property
-    def on_hold(self) -> bool:
-        """The peer does not listen at present (RFC 3264 8.4, and 0.0.0.0 of RFC 2543)."""
-        silent = self.direction in (Direction.SENDONLY, Direction.INACTIVE)
-        return silent or self.ip == NOBODY
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A description that was read: the audio taken, and all its m= lines for the answer.
-
-    `streams` are the m= lines without `m=`; `taken` is the index of the one that `media` is about. If
-    that one is closed (port 0, RFC 3264 8.2), the media are those of a peer on hold.
-    """
-
-    media: RemoteMedia
-    streams: tuple[str, ...]
-    taken: int
-
-    @property
-    def closed(self) -> bool:
-        """Whether there is no audio at present."""
-        return self.media.port == 0
-
-    @property
-    def transport(self) -> str:
-        """The proto field of the taken m= line, such as `RTP/AVP` (RFC 8866 5.14)."""
-        return self.streams[self.taken].split()[2]
 
 
 class _MediaLine(NamedTuple):
@@ -153,29 +64,14 @@ class _Section:
     line: _MediaLine = _NO_MEDIA
 
 
-class _Said(NamedTuple):
-    """What the attributes of a section say, of its formats and otherwise; `types` are the payload types of
-    the codecs that we talk, in their author's order (RFC 3551 6); `rtcp` are the attributes of this name."""
-
-    types: tuple[tuple[SdpCodec, int], ...]
-    dtmf: int | None
-    comfort_noise: bool
-    ptime_ms: int | None
-    direction: Direction | None
-    rtcp_mux: bool
-    rtcp: tuple[str, ...]
-
-
 _PORT = re.compile(r"(\d{1,5})(?:/\d{1,3})?", re.ASCII)
-_RTPMAP = re.compile(r"rtpmap:(\d{1,3})[ \t]+([^ \t/]+)/(\d{1,6})(?:/(\d{1,2}))?[ \t]*", re.ASCII)
-_PTIME = re.compile(r"ptime:[ \t]*(\d{1,4})(?:\.\d+)?[ \t]*", re.ASCII)
-_RTCP = re.compile(r"rtcp:(\d{1,5})(?: IN IP[46] (\S+))?[ \t]*", re.ASCII)
-_FORMAT = re.compile(r"\d{1,3}", re.ASCII)
-_STATIC = {int(codec): f"{codec.name}/8000" for codec in SdpCodec}
-_CODECS = {f"{codec.name}/8000": codec for codec in SdpCodec}
-_DIRECTIONS = {direction.value: direction for direction in Direction}
-_MAX_REMEMBERED_CHARS = 1024
-"""Attributes beyond this are read anew each time: what is remembered is bounded."""
+_MAX_PLAIN_BYTES = 900  # which are not too many lines in any case
+_PLAIN = re.compile(  # session lines but c= and a=; one m= line; and its attributes
+    rb"v=0\r?\n(?:[^acmv\0\r\n]=[\x01-\x09\x0b\x0c\x0e-\x7f]*\r?\n)*"
+    rb"c=IN IP4 ([0-9.]{7,15})\r?\n(?:[^acmv\0\r\n]=[\x01-\x09\x0b\x0c\x0e-\x7f]*\r?\n)*"
+    rb"m=(audio (\d{1,5}) RTP/AVP((?: \d{1,3})+))\r?\n"
+    rb"((?:a=[\x01-\x09\x0b\x0c\x0e-\x7f]*\r?\n)*)"
+)
 _NO_AUDIO = RemoteMedia(NOBODY, 0, tuple(SdpCodec), direction=Direction.INACTIVE)
 
 
@@ -186,7 +82,46 @@ def parse(body: bytes, addresses: Mapping[str, str] | None = None, srtp: Policy 
     if there is one. Raises `SdpError` when it is no session description, `NoCommonCodec` when it has no audio
     stream for us, `NotEncrypted` when that has not the encryption that it has to have, `UnsupportedAddress`
     when the audio is at no single host, and `NamedAddress` when that has to be looked up.
+
+    What nearly every phone says is read by one expression; whatever does not look so is read line by line, to
+    the same result (`parse_any`).
     """
+    return (None if srtp == "require" else _plain(body)) or parse_any(body, addresses, srtp)
+
+
+def _plain(body: bytes) -> Offer | None:
+    """One stream of audio in the clear, at an address of IPv4; None if there is more to a description."""
+    found = _PLAIN.fullmatch(body) if len(body) <= _MAX_PLAIN_BYTES else None
+    if found is None or b"crypto:" in body:
+        return None
+    connection, stream, port, formats, attributes = found.groups()
+    said = said_plainly(formats, attributes)
+    try:
+        ip = host(connection.decode(), None)
+    except UnsupportedAddress:
+        return None
+    if said is None or formats.count(b" ") > MAX_FORMATS or not 0 < int(port) < 65536:
+        return None
+    media = RemoteMedia(
+        ip,
+        int(port),
+        said.codecs,
+        said.dtmf,
+        said.ptime_ms,
+        said.direction or Direction.SENDRECV,
+        None,
+        said.numbered(),
+        rtcp_of(said.rtcp, ip) if said.rtcp else None,
+        said.rtcp_mux,
+        said.comfort_noise,
+    )
+    return Offer(media, (stream.decode().strip(),), 0)
+
+
+def parse_any(
+    body: bytes, addresses: Mapping[str, str] | None = None, srtp: Policy = "off"
+) -> Offer:
+    """As `parse`, whatever is in it."""
     session, sections = _sections(_lines(body))
     streams = tuple([section.media for section in sections])
     refusal: SdpError | None = None
@@ -297,21 +232,21 @@ def _audio(
     if kind != "audio" or port == 0:
         raise NoCommonCodec("no audio stream", 304)
     cryptos = _cryptos(section.attributes, protocol, srtp)
-    said = _said(formats, section.attributes)
+    said = said_in(formats, section.attributes)
     if not said.types:
         raise NoCommonCodec("neither PCMU nor PCMA offered")
-    above = _said((), session.attributes)
+    above = said_in((), session.attributes)
     connection = section.connection or session.connection
     ip = address_in(connection, addresses)
     return RemoteMedia(
         ip=ip,
         port=port,
-        codecs=tuple([codec for codec, _ in said.types]),
+        codecs=said.codecs,
         dtmf_payload_type=said.dtmf,
         ptime_ms=said.ptime_ms or above.ptime_ms,
         direction=said.direction or above.direction or Direction.SENDRECV,
-        payload_types={codec: number for codec, number in said.types if number != codec},
-        rtcp=_rtcp(said.rtcp, ip) if said.rtcp else None,
+        payload_types=said.numbered(),
+        rtcp=rtcp_of(said.rtcp, ip) if said.rtcp else None,
         rtcp_mux=said.rtcp_mux,
         comfort_noise=said.comfort_noise,
         cryptos=cryptos,
@@ -338,84 +273,3 @@ def encrypted(cryptos: tuple[Crypto, ...], protocol: str, srtp: Policy) -> tuple
     if not cryptos and srtp == "require":
         raise NotEncrypted(IN_THE_CLEAR)
     return cryptos
-
-
-def _said(formats: tuple[str, ...], attributes: Sequence[str]) -> _Said:
-    """What attributes say. Phones of one make say the same in all calls, so it is remembered; but no key."""
-    if sum(map(len, attributes)) > _MAX_REMEMBERED_CHARS or crypto.is_offered(attributes):
-        return _read(formats, tuple(attributes))
-    return _read_once(formats, tuple(attributes))
-
-
-def _read(formats: tuple[str, ...], attributes: tuple[str, ...]) -> _Said:
-    encodings: dict[int, str] = {}
-    direction: Direction | None = None
-    ptime_ms: int | None = None
-    rtcp: list[str] = []
-    for attribute in attributes:
-        name = attribute.partition(":")[0]
-        if name == "rtpmap":
-            _read_encoding(attribute, encodings)
-        elif name == "ptime":
-            found = _PTIME.fullmatch(attribute)
-            ptime_ms = ptime_ms or (int(found[1]) or None if found else None)
-        elif name == "rtcp":
-            rtcp.append(attribute)
-        elif direction is None:
-            direction = _DIRECTIONS.get(attribute)
-    numbers = [int(text) for text in formats if _FORMAT.fullmatch(text)]
-    return _Said(
-        tuple(_codecs(numbers, encodings).items()),
-        _dtmf(numbers, encodings),
-        COMFORT_NOISE in numbers and encodings.get(COMFORT_NOISE, "CN/8000") == "CN/8000",
-        ptime_ms,
-        direction,
-        "rtcp-mux" in attributes,
-        tuple(rtcp),
-    )
-
-
-_read_once = lru_cache(maxsize=256)(_read)
-
-
-def _read_encoding(attribute: str, encodings: dict[int, str]) -> None:
-    """Encoding name and rate by payload type, as in `PCMU/8000`; mono only."""
-    found = _RTPMAP.fullmatch(attribute)
-    if found is not None:
-        number, name, rate, channels = found.groups()
-        mono = channels in (None, "1")
-        encodings[int(number)] = f"{name.upper()}/{int(rate)}" if mono else "other"
-
-
-def _codecs(numbers: Sequence[int], encodings: dict[int, str]) -> dict[SdpCodec, int]:
-    """The payload types of the codecs that we talk, in order of preference (RFC 3551 6)."""
-    types: dict[SdpCodec, int] = {}
-    for number in numbers:
-        codec = _CODECS.get(encodings.get(number, _STATIC.get(number, "")))
-        if codec is not None and (number == codec or _is_dynamic(number)):
-            types.setdefault(codec, number)
-    return types
-
-
-def _is_dynamic(number: int) -> bool:
-    return 96 <= number <= 127
-
-
-def _dtmf(numbers: Sequence[int], encodings: dict[int, str]) -> int | None:
-    for number in numbers:
-        if _is_dynamic(number) and encodings.get(number) == "TELEPHONE-EVENT/8000":
-            return number
-    return None
-
-
-def _rtcp(attributes: Sequence[str], ip: str) -> tuple[str, int] | None:
-    """`a=rtcp:53020` or `a=rtcp:53020 IN IP4 192.0.2.7`. What is none of both is not there: without RTCP
-    a call is as good."""
-    for attribute in attributes:
-        found = _RTCP.fullmatch(attribute)
-        if found and 0 < int(found[1]) < 65536:
-            with contextlib.suppress(SdpError):
-                said = host(found[2], {}) if found[2] else ip
-                known = said != NOBODY and is_ipv6(said) == is_ipv6(ip)
-                return (said, int(found[1])) if known else None
-    return None

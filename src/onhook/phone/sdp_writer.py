@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from onhook.phone.sdp import (
-    COMFORT_NOISE,
     NOBODY,
     SECURE_TRANSPORTS,
     TRANSPORTS,
@@ -21,6 +20,7 @@ from onhook.phone.sdp import (
     is_ipv6,
     media_line,
 )
+from onhook.phone.sdp_attributes import COMFORT_NOISE
 from onhook.phone.srtp.crypto import Crypto
 
 DTMF_PAYLOAD_TYPE = 101

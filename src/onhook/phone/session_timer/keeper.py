@@ -17,6 +17,7 @@ Later = Callable[[float, Callable[[], None]], TimerHandle]
 """Calls back after so many seconds."""
 
 _UNABLE = frozenset((405, 501))
+_ENDED = machine.Ended()
 
 
 class Refresher(Protocol):
@@ -81,7 +82,7 @@ class SessionKeeper:
 
     def stop(self) -> None:
         """The call ends."""
-        self._happens(machine.Ended())
+        self._happens(_ENDED)
 
     # How it is done.
 

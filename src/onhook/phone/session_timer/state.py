@@ -28,6 +28,7 @@ _PENDING: Final = 491
 class TimerState(Enum):
     """Where the session timer of a call is."""
 
+    __hash__ = object.__hash__  # each is one object, and Enum's own is slow
     OFF = auto()
     OURS = auto()
     ASKING = auto()
@@ -124,6 +125,8 @@ class SessionTimer:
 
 
 Step = tuple[SessionTimer, Effects]
+_NONE: Final[Step] = SessionTimer(), (Stop(),)
+_OVER: Final[Step] = SessionTimer(TimerState.OVER), (Stop(),)
 Handler = Callable[[SessionTimer, Event], Step]
 
 
@@ -146,7 +149,7 @@ def step(timer: SessionTimer, event: Event) -> Step:
 def _agreed(timer: SessionTimer, event: Event) -> Step:
     terms = event.terms if isinstance(event, Agreed) else None
     if terms is None:
-        return SessionTimer(), (Stop(),)
+        return _NONE
     state = TimerState.OURS if terms.ours else TimerState.THEIRS
     ask: Effects = (AskIn(refresh_after_s(terms.interval_s)),) if terms.ours else ()
     expire = ExpireIn(expire_after_s(terms.interval_s))
@@ -180,7 +183,7 @@ def _give_up(timer: SessionTimer, event: Event) -> Step:
 
 
 def _end(timer: SessionTimer, event: Event) -> Step:
-    return SessionTimer(TimerState.OVER), (Stop(),)
+    return _OVER
 
 
 _ALIVE: Final = tuple(state for state in TimerState if state is not TimerState.OVER)

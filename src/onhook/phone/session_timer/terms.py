@@ -64,10 +64,11 @@ def min_se(message: Request | Response) -> int:
 
 def lists(message: Request | Response, header: str, tag: str) -> bool:
     """Whether a header (Supported, Require, Allow) has this among its values."""
-    if not any(tag in line for line in message.headers.get(header, ())):
+    lines = message.headers.get(header)
+    if lines is None or (len(lines) == 1 and tag not in lines[0]):
         return False
     try:
-        return tag in (value.strip() for value in message.values(header))
+        return tag in [value.strip() for value in message.values(header)]
     except ValueError:
         return False
 
