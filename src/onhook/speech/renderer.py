@@ -31,7 +31,9 @@ SHORT: Final = 100
 """Characters. So little is spoken before anything of it is played: it takes no longer to be ready, and
 the request is answered with all that can be wrong with it."""
 
-_RECIPE: Final = "speech 2"  # raise it when speech is resampled, levelled or faded in another way
+_RECIPE: Final = (
+    "speech 3"  # raise it when speech is resampled, cut, levelled or faded in another way
+)
 
 
 P = TypeVar("P", bound=OpenedPrompt)

@@ -24,7 +24,15 @@ log = structlog.get_logger()
 PIECE_S: Final = 1.0
 """Shortest piece: long enough for the next one to be ready before it has been heard."""
 
+LEAD_MS: Final = 40
+"""Of the silence before the first sound so much is kept; some models begin with a quarter of a second of it,
+and who waits on the phone hears nothing of it but that the answer is late."""
+
+QUIET: Final = 32
+"""Samples no larger are silence before the first sound: 60 dB below the loudest."""
+
 _FADE_SAMPLES: Final = FADE_MS * RATE_HZ // 1000
+_LEAD_SAMPLES: Final = LEAD_MS * RATE_HZ // 1000
 
 
 class Spoken(Protocol):
@@ -93,6 +101,7 @@ class Utterance:
         self._narrowband: Narrowband | None = None
         self._spoken: list[Pcm] = []
         self._held: list[Pcm] = []  # spoken, and in no piece yet
+        self._silence: list[Pcm] | None = []  # before the first sound; None once there was one
         self._gain_db: float | None = None
         self.over = False
         """Whether all has been spoken."""
@@ -146,6 +155,8 @@ class Utterance:
     def _finish(self) -> None:
         if self._narrowband is not None:
             self._keep(self._narrowband.finish())
+        if self._silence:  # there was nothing else: whoever wrote the voice will have meant it
+            self._spoken, self._held = self._silence, list(self._silence)
         samples = sum(map(len, self._spoken))
         if not samples:
             raise CannotConvertText(
@@ -155,5 +166,22 @@ class Utterance:
         log.debug("speech_synthesised", voice=self._voice.name, samples=samples)
 
     def _keep(self, pcm: Pcm) -> None:
+        if self._silence is not None:
+            self._silence.append(pcm)
+            if not (begun := _from_first_sound(self._silence)).size:
+                return
+            self._silence, pcm = None, begun
         self._spoken.append(pcm)
         self._held.append(pcm)
+
+
+def _from_first_sound(chunks: list[Pcm]) -> Pcm:
+    """What begins `LEAD_MS` before the first sample that is no silence; empty where none is."""
+    import numpy as np
+
+    loud = np.flatnonzero(np.abs(chunks[-1].astype(np.int32)) > QUIET)
+    if not loud.size:
+        return chunks[-1][:0]
+    sound = np.concatenate(chunks)
+    first = len(sound) - len(chunks[-1]) + int(loud[0])
+    return sound[max(0, first - _LEAD_SAMPLES) :]
