@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from onhook.server.admission import FEW, Admission
-from onhook.server.loop_lag import EVERY_S, LoopLag, Timer
+from onhook.server.loop_lag import EVERY_S, SELDOM_S, LoopLag, Timer
 
 
 class FakeLoop:
@@ -62,6 +62,28 @@ def test_work_makes_it_late_and_rest_makes_it_good(loop: FakeLoop, lag: LoopLag)
     for _ in range(100):
         loop.passes(EVERY_S)
     assert lag.seconds < 0.01
+
+
+def test_a_loop_that_has_nothing_to_do_is_seldom_looked_at_until_it_has_or_a_call_comes(
+    loop: FakeLoop,
+) -> None:
+    seen: list[float] = []
+    lag = LoopLag(loop, seen.append, busy_s=lambda: loop.busy_s)
+    lag.start()
+    for _ in range(1000):
+        loop.passes(EVERY_S)
+    assert len(seen) < 1.2 * 1000 * EVERY_S / SELDOM_S + 6
+    loop.passes(SELDOM_S + 0.1, 0.2)
+    seen.clear()
+    for _ in range(10):
+        loop.passes(EVERY_S, EVERY_S / 2)
+    assert len(seen) == 10
+    for _ in range(1000):
+        loop.passes(EVERY_S)
+    seen.clear()
+    Admission(lag, loop.time, most_lag_s=1.0).admits("192.0.2.7")
+    loop.passes(EVERY_S)
+    assert len(seen) == 1
 
 
 def test_one_long_piece_of_work_is_no_overload(loop: FakeLoop, lag: LoopLag) -> None:

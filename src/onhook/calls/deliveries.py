@@ -17,6 +17,7 @@ from onhook.store import (
     StoreError,
     Writes,
 )
+from onhook.store.marks import Mark, mark
 from onhook.store.reports import claim_replays
 
 log = structlog.get_logger()
@@ -99,11 +100,15 @@ async def hand_over_replays(
     """Hands notifications that another process marked to the outbox, until it is cancelled. A database that
     is away is asked again; the log says so once."""
     away = False
+    looked: Mark | None = None
     while True:
         try:
-            for stored in await claim_replays(store):
-                log.info("notification_replayed", notification=stored.notification_id)
-                deliver(stored, progress_of(stored))
+            now = mark(store.database)
+            if now is None or now != looked:
+                for stored in await claim_replays(store):
+                    log.info("notification_replayed", notification=stored.notification_id)
+                    deliver(stored, progress_of(stored))
+                looked = now
             away = False
         except (StoreError, SQLAlchemyError) as error:
             if not away:

@@ -1,13 +1,15 @@
 """Who may ask, which number is whose, and which trunks there are: a short memory in front of the store.
 
 Applications, numbers and trunks are made by another process (the ``onhook`` command) while this one runs, so
-what was found is believed for a second only, and what was not found is not remembered at all.
+what was found is believed for a second only, or for as long as nobody has written anything, and what was not
+found is not remembered at all.
 """
 
 import asyncio
 import hmac
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -18,6 +20,7 @@ from onhook.calls.trunks import Unusable, WayOut, way_out
 from onhook.flights import Flights
 from onhook.store import Account, Application, Keyring, Number, Store
 from onhook.store.keyring import token_hash
+from onhook.store.marks import Mark, mark
 from onhook.store.numbers import numbers_of
 from onhook.store.trunks import all_trunks
 
@@ -40,40 +43,59 @@ class Secrets:
 class _Believed(Generic[Value]):
     """Values by key. Those of one key are looked up once, however many wait for them. A value that is asked
     for in the second half of its time is looked up anew beside that, one key at a time: under load
-    few have to wait. Who asks for one that has expired waits."""
+    few have to wait. Who asks for one that has expired waits. While ``mark`` says that nothing was written,
+    none expires."""
 
-    def __init__(self, look_up: Callable[[str], Coroutine[Any, Any, Value | None]]) -> None:
+    def __init__(
+        self,
+        look_up: Callable[[str], Coroutine[Any, Any, Value | None]],
+        mark: Callable[[], Mark | None] = lambda: None,
+    ) -> None:
         self._look_up = look_up
-        self._values: dict[str, tuple[float, Value]] = {}
+        self._mark = mark
+        self._values: dict[str, tuple[float, Mark | None, Value]] = {}
         self._flights: Flights[Value | None] = Flights()
         self._refreshing: set[asyncio.Task[Value | None]] = set()
 
     async def get(self, key: str) -> Value | None:
         """The value; None if there is none. Raises what the look-up raises."""
         found = self._values.get(key)
-        age_s = clock.now_s() - found[0] if found else _BELIEVED_S
-        if found is None or age_s >= _BELIEVED_S:
+        if found is None:
             return await self._flights.join(key, lambda: self._fetch(key))
-        if age_s >= _BELIEVED_S / 2 and not self._refreshing:
+        since_s, mark, value = found
+        age_s = clock.now_s() - since_s
+        if age_s < _BELIEVED_S / 2:
+            return value
+        if mark is not None and mark == self._mark():
+            self._keep(key, mark, value)
+            return value
+        if age_s >= _BELIEVED_S:
+            return await self._flights.join(key, lambda: self._fetch(key))
+        if not self._refreshing:
             task = asyncio.create_task(self._flights.join(key, lambda: self._fetch(key)))
             self._refreshing.add(task)
             task.add_done_callback(self._refreshed)
-        return found[1]
+        return value
 
     def forget(self, key: str) -> None:
         """The value is known to have changed."""
         self._values.pop(key, None)
 
     async def _fetch(self, key: str) -> Value | None:
-        asked_s = clock.now_s()
+        asked_s, mark = clock.now_s(), self._mark()
         value = await self._look_up(key)
         self._values.pop(key, None)
-        if value is None:
-            return None
-        self._values[key] = (asked_s, value)
+        if value is not None:
+            self._keep(key, mark, value, asked_s)
+        return value
+
+    def _keep(
+        self, key: str, mark: Mark | None, value: Value, since_s: float | None = None
+    ) -> None:
+        self._values.pop(key, None)
+        self._values[key] = clock.now_s() if since_s is None else since_s, mark, value
         if len(self._values) > _REMEMBERED:
             del self._values[next(iter(self._values))]  # the one that was looked up the longest ago
-        return value
 
     def _refreshed(self, task: "asyncio.Task[Value | None]") -> None:
         self._refreshing.discard(task)
@@ -87,14 +109,15 @@ class Directory:
     def __init__(self, store: Store, keyring: Keyring) -> None:
         self._store = store
         self._keyring = keyring
-        self._by_token = _Believed(store.application_by_token)
-        self._numbers = _Believed(store.number)
-        self._accounts = _Believed(store.money.account_of)
-        self._secrets = _Believed(self._decrypted)
-        self._formats = _Believed(self._read_format)
+        written = partial(mark, store.database)
+        self._by_token = _Believed(store.application_by_token, written)
+        self._numbers = _Believed(store.number, written)
+        self._accounts = _Believed(store.money.account_of, written)
+        self._secrets = _Believed(self._decrypted, written)
+        self._formats = _Believed(self._read_format, written)
         self._unusable: set[Unusable] = set()
-        self._ways_out = _Believed(self._read_ways_out)
-        self._numbers_of = _Believed(self._read_numbers_of)
+        self._ways_out = _Believed(self._read_ways_out, written)
+        self._numbers_of = _Believed(self._read_numbers_of, written)
 
     async def authenticate(self, given: Mapping[str, str]) -> Application:
         """The application that ``app_id`` and ``access_token`` name together, or :class:`Refused`."""

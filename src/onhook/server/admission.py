@@ -43,6 +43,7 @@ class Admission:
 
     def admits(self, address: str) -> bool:
         """Whether a new call from an address is taken; counts it if so."""
+        self._lag.attend()
         if self._most_lag_s and self._is_crowded() and self._lag.seconds > self._most_lag_s:
             return self._turned_away("the loop is late")
         if self._per_s and self._buckets.take(address):

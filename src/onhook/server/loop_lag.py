@@ -2,7 +2,8 @@
 
 A callback that is due every 20 ms says how late it came. Only what the loop's thread itself computed
 meanwhile counts: a process that the machine did not let run is late as well, and turning calls away would not
-help it. What tells is the average of the last moments: one long piece of work is no overload.
+help it. What tells is the average of the last moments: one long piece of work is no overload. A loop that has
+nothing to do is looked at ever less often, until it has, or a call comes.
 """
 
 import math
@@ -11,8 +12,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 EVERY_S = 0.02
+SELDOM_S = 0.64
 AVERAGED_S = 0.3
 """The time constant of the average."""
+_IDLE = 0.05
+"""A thread that computes for less of its time than this has nothing to do."""
 
 
 class Timer(Protocol):
@@ -45,12 +49,20 @@ class LoopLag:
         self._observe = observe
         self._busy_s = busy_s
         self._average_s = self._looked_s = self._busy_before_s = 0.0
+        self._every_s = EVERY_S
         self._timer: Timer | None = None
 
     def start(self) -> None:
         """Begin to measure, from within the thread of the loop."""
-        self._busy_before_s, self._looked_s = self._busy_s(), self._loop.time()
-        self._timer = self._loop.call_later(EVERY_S, self._look)
+        self._every_s = EVERY_S
+        self._wait()
+
+    def attend(self) -> None:
+        """Something comes that there may be too much of: look as often as there is work."""
+        if self._timer is not None and self._every_s > EVERY_S:
+            self._timer.cancel()
+            self._average_s = self._averaged(self._late_s())
+            self.start()
 
     def stop(self) -> None:
         """Measures no more; the lag is 0 from now on."""
@@ -64,8 +76,12 @@ class LoopLag:
         """The average, with what is to be said of now: the next look may be long in coming."""
         return self._average_s if self._timer is None else self._averaged(self._late_s())
 
+    def _wait(self) -> None:
+        self._busy_before_s, self._looked_s = self._busy_s(), self._loop.time()
+        self._timer = self._loop.call_later(self._every_s, self._look)
+
     def _late_s(self) -> float:
-        late_s = self._loop.time() - self._looked_s - EVERY_S
+        late_s = self._loop.time() - self._looked_s - self._every_s
         return max(0.0, min(late_s, self._busy_s() - self._busy_before_s))
 
     def _averaged(self, late_s: float) -> float:
@@ -76,4 +92,7 @@ class LoopLag:
         late_s = self._late_s()
         self._average_s = self._averaged(late_s)
         self._observe(late_s)
-        self.start()
+        busy_s = self._busy_s() - self._busy_before_s
+        idle = busy_s < _IDLE * (self._loop.time() - self._looked_s)
+        self._every_s = min(2 * self._every_s, SELDOM_S) if idle else EVERY_S
+        self._wait()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from onhook.calls import clock
 from onhook.store import LeaseRecord, Store
+from onhook.store.marks import Mark, mark
 from onhook.store.trunk_states import TrunkState, claim_trunk, living_leases, trunk_states
 
 
@@ -24,10 +25,14 @@ class TrunkClaims:
         """By worker: its lease as it was seen last, and when it was first seen so."""
         self.states: dict[str, TrunkState] = {}
         """What the store says of every trunk, when it was read last."""
+        self._read_at: Mark | None = None
 
     async def take(self, wanted: Iterable[str]) -> frozenset[str]:
         """Those of some trunks that are this worker's now. Raises StoreError and SQLAlchemyError."""
-        self.states = {state.trunk: state for state in await trunk_states(self._store)}
+        now = mark(self._store.database)
+        if now is None or now != self._read_at:
+            self.states = {state.trunk: state for state in await trunk_states(self._store)}
+            self._read_at = now
         if self._store.database.shared:
             self._count(await living_leases(self._store))
         mine: set[str] = set()
