@@ -11,7 +11,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -28,6 +28,7 @@ from onhook.calls.dialogs import OpenDialog
 from onhook.calls.journal import Journal
 from onhook.phone.dialog import DialogRecord
 from onhook.store import Account, Application, CallRecord, Store, Writes
+from onhook.store.database import Told
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -52,6 +53,7 @@ class Nobody:
     """The owner of a book, its metrics, and a store that takes everything at once."""
 
     srtp = ""
+    logged: Mapping[str, object] = {}
 
     def recorded(self) -> None: ...
     def closed_book(self) -> None: ...
@@ -59,10 +61,8 @@ class Nobody:
     def forced_hangup(self, seconds: float) -> None: ...
     def ended(self, ended_by: str, cause: str) -> None: ...
 
-    def submit(self, writes: Writes) -> asyncio.Future[None]:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
-        return done
+    def write(self, writes: Writes, told: Told, *, patient: bool = False) -> None:
+        asyncio.get_running_loop().call_soon(told, None)
 
 
 def gathering() -> tuple[Call, Call]:

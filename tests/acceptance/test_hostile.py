@@ -176,8 +176,8 @@ async def test_the_log_is_lines_of_json_and_strangers_do_not_write_it(
     lines = [json.loads(line) for line in server.log.splitlines()]
     assert {line["level"] for line in lines} == {"info"}
     assert "call_ended" in {line["event"] for line in lines}
-    [rang] = logged(server, "call_ringing")  # from a trunk's complaint to the call
-    assert (rang["session"], rang["sip_call_id"]) == (told["session"], call.call_id)
+    [ended] = logged(server, "call_ended")  # from a trunk's complaint to the call
+    assert (ended["session"], ended["sip_call_id"]) == (told["session"], call.call_id)
 
 
 def test_what_a_server_keeps_is_not_for_other_users(start: Callable[..., Onhook]) -> None:

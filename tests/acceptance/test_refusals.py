@@ -9,6 +9,7 @@ import pytest
 
 from acceptance.asking import ask, form, rows
 from acceptance.harness import Customer, Onhook
+from acceptance.talking import until
 from acceptance.test_operator_commands import command, run
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -73,7 +74,8 @@ async def test_the_log_has_numbers_of_calls_only_if_asked_for(
     customer = await Customer.make(start(log_private="true"), receiver, phone)
     call, _ = await customer.call()
     await call.cancel()
-    [line] = logged(customer.server, "call_ringing")
+    await until(lambda: "call_ended" in customer.server.log, "the end in the log")
+    [line] = logged(customer.server, "call_ended")
     assert line["private"] == {"from": phone.number, "to": customer.number}
 
 

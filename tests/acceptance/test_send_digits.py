@@ -235,7 +235,7 @@ async def test_digits_are_not_logged(
     assert refused["status"] == "error_invalid_digits"
     await customer.hangup(session)
     await call.ended()
-    await until(lambda: "media_closed" in customer.server.log, "the end in the log")
+    await until(lambda: "call_ended" in customer.server.log, "the end in the log")
     assert "8074193526" not in customer.server.log
 
 

@@ -1,8 +1,9 @@
 """What a call writes comes to disk in order, however often the disk refuses."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import pytest
@@ -13,6 +14,7 @@ from onhook.call import Notification
 from onhook.calls import journal as journals
 from onhook.calls.journal import Journal
 from onhook.store import CallRecord, IdempotentReply, Store, Writes
+from onhook.store.database import Told
 from store.samples import call, notification
 
 
@@ -29,19 +31,17 @@ class Disk:
         self.notifications: list[Notification] = []
         self.replies: list[IdempotentReply] = []
 
-    def submit(self, writes: Writes) -> "asyncio.Future[None]":
-        future = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_soon(self._write, writes, future)
-        return future
+    def write(self, writes: Writes, told: Told, *, patient: bool = False) -> None:
+        asyncio.get_running_loop().call_soon(self._write, writes, told)
 
-    def _write(self, writes: Writes, future: "asyncio.Future[None]") -> None:
+    def _write(self, writes: Writes, told: Told) -> None:
         if next(self._fails, False):
-            future.set_exception(Refused())
+            told(Refused())
             return
         self.records.update({record.session: record for record in writes.calls})
         self.notifications += writes.notifications
         self.replies += writes.replies
-        future.set_result(None)
+        told(None)
 
 
 def journal_on(disk: Disk) -> Journal:
@@ -51,6 +51,23 @@ def journal_on(disk: Disk) -> Journal:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "_AGAIN_S", (0.0,))
+
+
+def write(
+    journal: Journal, session: str, what: Writes, on_disk: Callable[[], None]
+) -> "asyncio.Future[None]":
+    """A future of the first try."""
+    first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    first.add_done_callback(_look)
+
+    def tried(error: Exception | None) -> None:
+        if error is None:
+            first.set_result(None)
+        else:
+            first.set_exception(error)
+
+    journal.write(session, what, on_disk=on_disk, tried=tried)
+    return first
 
 
 def writes(session: str, number: int) -> Writes:
@@ -69,8 +86,8 @@ async def test_what_is_refused_is_told_at_once_and_written_later() -> None:
     journal = journal_on(disk)
     on_disk: list[str] = []
     reply = IdempotentReply("a", "k", "d", {}, 1)
-    first = journal.write(
-        "S1", replace(writes("S1", 1), replies=(reply,)), lambda: on_disk.append("S1")
+    first = write(
+        journal, "S1", replace(writes("S1", 1), replies=(reply,)), lambda: on_disk.append("S1")
     )
     with pytest.raises(Refused):
         await first
@@ -87,8 +104,8 @@ async def test_a_later_write_that_succeeds_is_told_after_the_earlier_one() -> No
     disk = Disk(iter([True, False]))
     journal = journal_on(disk)
     on_disk: list[int] = []
-    journal.write("S1", writes("S1", 1), lambda: on_disk.append(1)).add_done_callback(_look)
-    await journal.write("S1", writes("S1", 2), lambda: on_disk.append(2))
+    write(journal, "S1", writes("S1", 1), lambda: on_disk.append(1))
+    await write(journal, "S1", writes("S1", 2), lambda: on_disk.append(2))
     assert on_disk == []
     await caught_up(journal)
     assert on_disk == [1, 2]
@@ -100,19 +117,19 @@ async def test_a_call_that_is_forgotten_is_not_written() -> None:
     disk = Disk(iter([True]))
     journal = journal_on(disk)
     with pytest.raises(Refused):
-        await journal.write("S1", writes("S1", 1), lambda: None)
+        await write(journal, "S1", writes("S1", 1), lambda: None)
     journal.forget("S1")
     await caught_up(journal)
-    await journal.write("S2", writes("S2", 1), lambda: None)
+    await write(journal, "S2", writes("S2", 1), lambda: None)
     assert list(disk.records) == ["S2"]
 
 
 async def test_whether_everything_so_far_is_on_disk() -> None:
     journal = journal_on(Disk(iter([False, True, False])))
     assert await journal.caught_up()
-    journal.write("S1", writes("S1", 1), lambda: None)
+    write(journal, "S1", writes("S1", 1), lambda: None)
     assert await journal.caught_up()
-    journal.write("S1", writes("S1", 2), lambda: None).add_done_callback(_look)
+    write(journal, "S1", writes("S1", 2), lambda: None)
     assert not await journal.caught_up()
     await caught_up(journal)
     assert await journal.caught_up()
@@ -122,7 +139,7 @@ async def test_a_closed_journal_does_not_try_again() -> None:
     disk = Disk(iter([True]))
     journal = journal_on(disk)
     with pytest.raises(Refused):
-        await journal.write("S1", writes("S1", 1), lambda: None)
+        await write(journal, "S1", writes("S1", 1), lambda: None)
     journal.close()
     await asyncio.sleep(0.01)
     assert disk.records == {}
@@ -145,10 +162,7 @@ async def _any(fails: list[bool], steps: list[tuple[str, int]]) -> None:
     for session, turns in steps:
         number = submitted[session] = submitted.get(session, 0) + 1
         heard = told.setdefault(session, [])
-        first = journal.write(
-            session, writes(session, number), lambda heard=heard, n=number: heard.append(n)  # type: ignore[misc]
-        )  # fmt: skip
-        first.add_done_callback(_look)
+        write(journal, session, writes(session, number), partial(heard.append, number))
         for _ in range(turns):
             await asyncio.sleep(0)
     await caught_up(journal)

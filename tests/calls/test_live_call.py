@@ -119,11 +119,9 @@ METER = cast(Any, SimpleNamespace(follow=lambda *_: None))
 
 
 def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
-    def write(_session: str, _writes: object, on_disk: Any) -> "asyncio.Future[None]":
-        done = asyncio.get_running_loop().create_future()
-        done.set_result(None)
+    def write(_session: str, _writes: object, *, on_disk: Any, tried: Any, patient: bool) -> None:
         asyncio.get_running_loop().call_soon(on_disk)
-        return done
+        asyncio.get_running_loop().call_soon(tried, None)
 
     told: list[str] = []
     services = services_of(Plane(broken), told, journal=SimpleNamespace(write=write))
@@ -162,10 +160,8 @@ async def test_what_cannot_be_done_ends_the_call(broken: str, said: list[object]
 async def test_a_call_of_ours_that_cannot_be_recorded_is_none_of_the_phone_either() -> None:
     """No INVITE has left, so nothing else would ever end it."""
 
-    def refuse(*_: object) -> "asyncio.Future[None]":
-        done = asyncio.get_running_loop().create_future()
-        done.set_exception(StoreError("as a test wants it"))
-        return done
+    def refuse(*_: object, tried: Any, **__: object) -> None:
+        asyncio.get_running_loop().call_soon(tried, StoreError("as a test wants it"))
 
     told: list[str] = []
     journal = SimpleNamespace(write=refuse, forget=lambda _: None)

@@ -12,6 +12,7 @@ from onhook.calls import clock
 from onhook.calls.journal import Journal
 from onhook.server.heartbeat import beat
 from onhook.store import Store, Writes
+from onhook.store.database import Told
 from onhook.store.orphans import last_alive
 from store.samples import ACCOUNT, APPLICATION, call
 
@@ -56,17 +57,16 @@ async def test_not_while_a_call_owes_something(
 ) -> None:
     journal = Journal(store)
     with monkeypatch.context() as broken:
-        broken.setattr(store, "submit", _refuse)
-        with pytest.raises(OperationalError):
-            await journal.write("S1", Writes(calls=(call(state="ended"),)), lambda: None)
+        broken.setattr(store, "write", _refuse)
+        tried: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        over = Writes(calls=(call(state="ended"),))
+        journal.write("S1", over, on_disk=lambda: None, tried=tried.set_result)
+        assert isinstance(await tried, OperationalError)
     await beats_until(store, journal, True, asyncio.Event())
     journal.close()
     assert await last_alive(store, "me") is None
 
 
-def _refuse(_: Writes) -> "asyncio.Future[None]":
-    future = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_soon(
-        future.set_exception, OperationalError("INSERT", None, Exception("disk full"))
-    )
-    return future
+def _refuse(_: Writes, told: Told, *, patient: bool = False) -> None:
+    error = OperationalError("INSERT", None, Exception("disk full"))
+    asyncio.get_running_loop().call_soon(told, error)

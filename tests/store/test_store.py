@@ -118,6 +118,51 @@ async def test_one_broken_write_does_not_take_its_neighbours_along(store: Store)
     assert len(await open_calls(store)) == 3
 
 
+async def test_what_nobody_waits_for_goes_with_what_somebody_does(store: Store) -> None:
+    """It costs no flush of its own, and keeps its place."""
+    await store.add_application(APPLICATION)
+    await store.submit(Writes(calls=(call(),), notifications=(notification("S1", 1),)))
+    commits: list[Exception | None] = []
+    store.watch_writes(commits.append)
+    delivered = NotificationOutcome("msg_S1_1", "delivered", 1, 7, None)
+    outcome = store.submit(Writes(outcomes=(delivered,)))
+    order: list[str] = []
+    outcome.add_done_callback(lambda _: order.append("outcome"))
+    store.write(
+        Writes(calls=(call(state="running"),)), lambda _: order.append("running"), patient=True
+    )
+    ended = store.submit(Writes(calls=(call(state="ended"),)))
+    ended.add_done_callback(lambda _: order.append("ended"))
+    await asyncio.gather(outcome, ended)
+    assert commits == [None]
+    assert sorted(order) == ["ended", "outcome", "running"]
+    assert not await store.undelivered("me")
+    record = await store.call("S1")
+    assert record is not None
+    assert record.state == "ended"
+
+
+async def test_what_nobody_waits_for_is_written_without_company_too(store: Store) -> None:
+    await store.add_application(APPLICATION)
+    await store.submit(Writes(calls=(call(),), notifications=(notification("S1", 1),)))
+    await store.submit(Writes(outcomes=(NotificationOutcome("msg_S1_1", "delivered", 1, 7, None),)))
+    assert not await store.undelivered("me")
+
+
+async def test_one_listener_that_fails_does_not_keep_the_others_from_hearing(store: Store) -> None:
+    await store.add_application(APPLICATION)
+    failures: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
+
+    def fail(_: Exception | None) -> None:
+        raise LookupError("as a test wants it")
+
+    store.write(Writes(calls=(call(),)), fail, patient=True)
+    await store.submit(Writes(calls=(call("S2"),)))
+    assert [type(failure) for failure in failures] == [LookupError]
+
+
 async def test_closing_writes_what_was_submitted(tmp_path: Path, database_url: str) -> None:
     store = await Store.open(tmp_path, database_url)
     await store.add_account(ACCOUNT)

@@ -6,6 +6,7 @@ steps, and from when to when it was answered.
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 
 from onhook.billing import Bill, Rate, bill_ms, exact, micros
 from onhook.store import CallRecord, Debit
@@ -24,7 +25,13 @@ def priced(record: CallRecord, rate: Rate) -> CallRecord:
 
 def rate_of(record: CallRecord) -> Rate:
     """The rate that the call began with."""
-    return Rate(record.currency, Decimal(record.rate), record.initial_s, record.increment_s)
+    return _rate(record.currency, record.rate, record.initial_s, record.increment_s)
+
+
+@lru_cache(maxsize=256)
+def _rate(currency: str, per_minute: str, initial_s: int, increment_s: int) -> Rate:
+    """There are as many as there are prices, and each call asks three times."""
+    return Rate(currency, Decimal(per_minute), initial_s, increment_s)
 
 
 def billed(record: CallRecord, bill: Bill) -> CallRecord:

@@ -4,8 +4,7 @@ A change, the notifications that it caused and the replies that it promised are 
 when it is on disk do those leave.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -28,6 +27,10 @@ class BookOwner(Protocol):
     @property
     def srtp(self) -> str:
         """The suite by which its audio is encrypted; empty in the clear."""
+
+    @property
+    def logged(self) -> Mapping[str, object]:
+        """What the log says of its first leg."""
 
     def recorded(self) -> None:
         """Its first state is on disk: from now on others may know of it."""
@@ -55,6 +58,8 @@ class CallBook:
         self._journal = journal
         self._metrics = metrics
         self._deliver = deliver
+        self._carried: dict[str, Mapping[str, int]] = {}
+        """What the streams of its legs carried, as the log says it."""
         self._asked = False
         """A request was accepted: the tag of the first one is that of the call (reference, section 7)."""
         self._known = False
@@ -75,8 +80,9 @@ class CallBook:
         ``then`` is called when it is on disk.
         """
         srtp = self._owner.srtp
-        if any(pending.request.media for pending in accepted):
-            self.record = _tells_media(self.record)
+        for pending in accepted:
+            if pending.request.media:
+                self.record = _tells_media(self.record)
         changes = call_record.changes(self.record, call, told=len(told), dialog=dialog, srtp=srtp)
         if self._abandoned or not (changes or accepted or told):
             return
@@ -94,30 +100,41 @@ class CallBook:
             for pending in accepted
             for reply in kept_replies.accepted(record.app_id, pending.request.key, pending.reply)
         )
+        ended = call.state is State.ENDED
         writes = Writes(
             calls=(record,),
             notifications=tuple(notifications),
-            debits=bills.debits(record) if call.state is State.ENDED else (),
+            debits=bills.debits(record) if ended else (),
             replies=replies,
         )
-        first_try = self._journal.write(
-            record.session, writes, lambda: self._on_disk(notifications, record.state, then)
+        self._journal.write(
+            record.session,
+            writes,
+            on_disk=lambda: self._on_disk(notifications, record.state, then),
+            tried=lambda error: self._tried(error, accepted),
+            patient=self._known and not (accepted or told or ended or then),
         )
-        first_try.add_done_callback(lambda future: self._tried(future, accepted))
 
     def note_sip_code(self, code: int | None) -> None:
         """Why somebody was not reached; written with what comes of it."""
-        self.record = replace(self.record, sip_code=code)
+        self.record = self.record.changed({"sip_code": code})
 
-    def note_media(self, media: Fields, *, of_peer: bool = False) -> None:
+    def note_media(
+        self, media: Fields, carried: Mapping[str, int], *, of_peer: bool = False
+    ) -> None:
         """What the audio of its first leg was like, or that of its peer; written with what comes next."""
+        if carried:
+            self._carried["peer_media" if of_peer else "media"] = carried
         if media:
             facts = self.record.facts
             facts = replace(facts, peer_media=media) if of_peer else replace(facts, media=media)
-            self.record = replace(self.record, facts=facts)
+            self.record = self.record.changed({"facts": facts})
 
     def _note_end(self, before: CallRecord) -> None:
-        """The end is logged and counted once it is known: the answer to our BYE may show it to be another."""
+        """The end is logged and counted once it is known: the answer to our BYE may show it to be another.
+
+        It is the one line of a call that nothing went wrong with, so it says all that there is.
+        """
         record, ended = self.record, State.ENDED.value
         if record.state != ended or before.state == ended:
             return
@@ -125,17 +142,20 @@ class CallBook:
             "call_ended",
             session=record.session,
             txn_ref=record.txn_ref,
+            direction=record.direction,
+            **self._owner.logged,
             ended_by=record.ended_by,
             cause=record.cause,
             sip_code=record.sip_code,
             duration_ms=record.duration_ms,
             **notices.lost_fields(record),
+            **self._carried,
+            private=_numbers(record),
         )
         self._metrics.ended(record.ended_by, record.cause)
 
-    def _tried(self, future: "asyncio.Future[None]", accepted: Sequence[PendingRequest]) -> None:
+    def _tried(self, error: Exception | None, accepted: Sequence[PendingRequest]) -> None:
         """Requests get their reply: what could not be written at once was not accepted."""
-        error = future.exception()
         for pending in accepted:
             if error is None:
                 pending.accept()
@@ -170,8 +190,15 @@ class CallBook:
         self._owner.unrecorded()
 
 
+def _numbers(record: CallRecord) -> dict[str, str]:
+    """Whom the log names, where it is allowed to."""
+    if record.direction == "out":
+        return {"dest": record.dest_number}
+    return {"from": record.from_number, "to": record.to_number}
+
+
 def _tells_media(record: CallRecord) -> CallRecord:
-    return replace(record, facts=replace(record.facts, tells_media=True))
+    return record.changed({"facts": replace(record.facts, tells_media=True)})
 
 
 def _changed(record: CallRecord, changes: dict[str, object]) -> CallRecord:
@@ -181,4 +208,4 @@ def _changed(record: CallRecord, changes: dict[str, object]) -> CallRecord:
     changes["written_mono_ms"] = clock.mono_ms(now_s)
     ended_ms = changes.get("ended_ms", record.ended_ms)
     changes["boot_id"] = clock.boot_id() if ended_ms is None else ""
-    return replace(record, **changes)  # type: ignore[arg-type]  # names of its fields
+    return record.changed(changes)

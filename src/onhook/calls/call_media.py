@@ -1,7 +1,7 @@
 """What is heard in one leg of a call: its port, its stream, what plays on it, and its recordings."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -51,6 +51,8 @@ class CallMedia:
         self._speaking: Speaking | None = None
         self.figures: Fields = ()
         """What its audio was like; known once it is closed, if there was a stream."""
+        self.carried: Mapping[str, int] = {}
+        """What the log says of its stream; known once it is closed, if there was one."""
         self.stream: Stream | None = None
         self._remote: RemoteMedia | None = None
         self._latching = Latching()
@@ -262,7 +264,7 @@ class CallMedia:
         if self.stream is not None:
             stats = self.stream.stats_now if self.stream.is_open else self.stream.stats
             if stats is not None:
-                self.figures = figures(stats)
+                self.figures, self.carried = figures(stats), carried(stats)
             self.stream.close()
             self.stream = None
         if self._port is not None:

@@ -17,56 +17,67 @@ def changes(
     ``told`` counts the notifications that it caused; ``dialog`` is None if it is as before; ``srtp`` is the
     suite by which it is encrypted, empty where it is not, or not any more because it is over.
     """
-    now: dict[str, object] = {
-        "facts": _context(record.facts, call, srtp),
-        "state": _stored_state(call).value,
-        **_contact(call.contact),
-        "sequence": record.sequence + told,
-    }
-    now |= _answer(record, _billed_from(call))
-    if dialog is not None:
+    now: dict[str, object] = {}
+    facts, state = _context(record.facts, call, srtp), _stored_state(call).value
+    if facts is not record.facts:
+        now["facts"] = facts
+    if state != record.state:
+        now["state"] = state
+    _contact(record, call.contact, now)
+    if told:
+        now["sequence"] = record.sequence + told
+    _answer(record, _billed_from(call), now)
+    if dialog is not None and dialog != record.dialog:
         now["dialog"] = dialog
     if _ends_anew(record, call):
         now |= _ending(record, call)
-    return {
-        name: value
-        for name, value in now.items()
-        if (was := getattr(record, name)) is not value and was != value
-    }
+    return now
 
 
-def _contact(contact: Contact | None) -> dict[str, object]:
+def _contact(record: CallRecord, contact: Contact | None, now: dict[str, object]) -> None:
     block, url, tag = (contact.block, contact.url.text, contact.tag) if contact else ("", "", "")
-    return {"contact_block": block, "contact_url": url, "contact_tag": tag}
+    if block != record.contact_block:
+        now["contact_block"] = block
+    if url != record.contact_url:
+        now["contact_url"] = url
+    if tag != record.contact_tag:
+        now["contact_tag"] = tag
 
 
 def _context(known: NotificationContext, call: Call, srtp: str) -> NotificationContext:
     """The very same object if nothing of it is another now."""
-    fields, received_s = _fields(call), _received_s(call)
-    reason = call.end.sip_reason if call.end is not None else ""
-    parting = call.end.headers if call.end is not None and call.state is State.CLOSING else ()
-    now = replace(
+    end = call.end
+    fields, received_s, srtp = _fields(call), _received_s(call), srtp or known.srtp
+    reason = (end.sip_reason if end is not None else "") or known.sip_reason
+    parting = end.headers if end is not None and call.state is State.CLOSING else ()
+    if (
+        fields == known.fields
+        and call.monitor == known.monitor
+        and received_s == known.received_s
+        and reason == known.sip_reason
+        and srtp == known.srtp
+        and parting == known.parting
+    ):
+        return known
+    return replace(
         known,
         fields=fields,
         monitor=call.monitor,
         received_s=received_s,
-        sip_reason=reason or known.sip_reason,
-        srtp=srtp or known.srtp,
+        sip_reason=reason,
+        srtp=srtp,
         parting=parting,
     )
-    return known if now == known else now
 
 
-def _answer(record: CallRecord, answered_at: float | None) -> dict[str, object]:
+def _answer(record: CallRecord, answered_at: float | None, now: dict[str, object]) -> None:
     """On both clocks, and once: the wall clock may be set."""
     if answered_at is None:
-        return {"answered_ms": None, "answered_mono_ms": None}
-    if record.answered_ms is not None:
-        return {}
-    return {
-        "answered_ms": clock.wall_ms(answered_at),
-        "answered_mono_ms": clock.mono_ms(answered_at),
-    }
+        if record.answered_ms is not None:
+            now["answered_ms"] = now["answered_mono_ms"] = None
+    elif record.answered_ms is None:
+        now["answered_ms"] = clock.wall_ms(answered_at)
+        now["answered_mono_ms"] = clock.mono_ms(answered_at)
 
 
 def _ends_anew(record: CallRecord, call: Call) -> bool:

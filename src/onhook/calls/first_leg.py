@@ -1,9 +1,7 @@
 """The leg by which a call began: of somebody who called us, or of somebody whom we called."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
-
-import structlog
 
 from onhook.calls.call_media import CallMedia
 from onhook.calls.dialogs import OpenDialog
@@ -14,9 +12,6 @@ from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
 from onhook.phone.reason import NORMAL, Reason
 from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia, is_ipv6
-from onhook.store import CallRecord
-
-log = structlog.get_logger()
 
 
 class FirstLegListener(CallListener, OutgoingListener, Protocol):
@@ -35,8 +30,12 @@ class FirstLeg(Protocol):
         """From now on ``listener`` hears of it, and ``on_heard`` whenever a message shows that its phone
         is there. The audio of a call that we place is to come to the port of ``media``."""
 
-    def alert(self, record: CallRecord) -> None:
+    def alert(self) -> None:
         """Its phone rings: 180 to a caller, the INVITE to a callee."""
+
+    @property
+    def logged(self) -> Mapping[str, object]:
+        """What the log says of it, when the call is over."""
 
     @property
     def offer(self) -> RemoteMedia | None:
@@ -85,22 +84,23 @@ class IncomingLeg:
         self._call.listener = listener
         self._call.on_heard = on_heard
 
-    def alert(self, record: CallRecord) -> None:
+    def alert(self) -> None:
         """180."""
         if self._call.offers_while_ringing:
             self._media.reserve()
             self._call.ring(self._local_ip(self._audio_from()), self._media.port)
         else:
             self._call.ring()
-        log.info(
-            "call_ringing",
-            session=record.session,
-            txn_ref=record.txn_ref,
-            sip_call_id=self._call.sip_call_id,
-            peer=self._call.source[0],
-            **({"trunk": self._call.origin.trunk.name} if self._call.origin.trunk else {}),
-            private={"from": record.from_number, "to": record.to_number},
-        )
+
+    @property
+    def logged(self) -> Mapping[str, object]:
+        """By what its trunk knows it, and where it came from."""
+        trunk = self._call.origin.trunk
+        return {
+            "sip_call_id": self._call.sip_call_id,
+            "peer": self._call.source[0],
+            **({"trunk": trunk.name} if trunk else {}),
+        }
 
     @property
     def offer(self) -> RemoteMedia | None:

@@ -18,7 +18,7 @@ are: a new one whose first write fails is turned away by its owner (`forget`).
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -31,15 +31,18 @@ _AGAIN_S = (0.2, 0.5, 1.0, 2.0)
 """Between tries; the last one repeats."""
 
 OnDisk = Callable[[], None]
+Tried = Callable[[Exception | None], None]
+"""Hears what the first try came to: None, or why it failed."""
 
 
 @dataclass(slots=True, eq=False)
 class _Write:
     writes: Writes
     on_disk: OnDisk
-    under_way: "asyncio.Future[None]"
     state: str = "trying"
     """``trying``, ``written`` or ``owed``."""
+    waiting: tuple[Callable[[], None], ...] = ()
+    """Who is called when the try that is under way is over."""
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +61,8 @@ class Journal:
         self._timer: asyncio.TimerHandle | None = None
         self._tries = 0
         self._retrying = False
+        self._round = 0
+        """How many tries of the present round are under way."""
         self._closed = False
 
     @property
@@ -69,27 +74,44 @@ class Journal:
 
     async def caught_up(self) -> bool:
         """Waits for what is being tried now; whether everything written so far is on disk then."""
-        under_way = {
-            write.under_way
+        under_way = [
+            write
             for lane in self._lanes.values()
             for write in lane.waiting
             if write.state == "trying"
-        }
+        ]
         if under_way:
-            await asyncio.wait(under_way)
+            await _all_tried(under_way)
         return not self.owes
 
-    def write(self, session: str, writes: Writes, on_disk: OnDisk) -> "asyncio.Future[None]":
+    def write(
+        self,
+        session: str,
+        writes: Writes,
+        *,
+        on_disk: OnDisk,
+        tried: Tried,
+        patient: bool = False,
+    ) -> None:
         """Writes something of one call; it holds the call's state in ``writes.calls``.
 
-        The future is that of the first try. ``on_disk`` is called when it is on disk, by whichever
-        try, and everything submitted for the call before is too.
+        ``tried`` hears of the first try. ``on_disk`` is called when it is on disk, by whichever try, and
+        everything submitted for the call before is too; of one try it comes before ``tried``. Nobody waits
+        for what is ``patient``.
         """
-        first = self._store.submit(writes)
-        write = _Write(writes, on_disk, first)
-        self._lanes.setdefault(session, _Lane()).waiting.append(write)
-        first.add_done_callback(lambda future: self._tried(session, (write,), future))
-        return first
+        write = _Write(writes, on_disk)
+        lane = self._lanes.get(session)
+        if lane is None:
+            lane = self._lanes[session] = _Lane()
+        lane.waiting.append(write)
+
+        def first(error: Exception | None) -> None:
+            try:
+                self._tried(session, (write,), error)
+            finally:
+                tried(error)
+
+        self._store.write(writes, first, patient=patient)
 
     def forget(self, session: str) -> None:
         """The call is not to be written after all."""
@@ -102,17 +124,16 @@ class Journal:
             self._timer.cancel()
             self._timer = None
 
-    def _tried(
-        self, session: str, writes: tuple[_Write, ...], future: "asyncio.Future[None]"
-    ) -> None:
-        error = None if future.cancelled() else future.exception()
-        failed = future.cancelled() or error is not None
+    def _tried(self, session: str, writes: tuple[_Write, ...], error: Exception | None) -> None:
         for write in writes:
-            write.state = "owed" if failed else "written"
+            write.state = "written" if error is None else "owed"
+            waiting, write.waiting = write.waiting, ()
+            for heard in waiting:
+                heard()
         lane = self._lanes.get(session)
         if lane is None:
             return
-        if failed:
+        if error is not None:
             log.error("write_failed", session=session, error=type(error).__name__)
             self._try_later()
         else:
@@ -144,28 +165,51 @@ class Journal:
             if not any(write.state == "trying" for write in lane.waiting)
             and (owed := tuple(write for write in lane.waiting if write.state == "owed"))
         ]
-        futures = [self._submit_again(session, owed) for session, owed in tries]
-        if futures:
+        if tries:
             self._retrying = True
-            asyncio.gather(*futures, return_exceptions=True).add_done_callback(self._went_round)
+            self._round = len(tries)
+            for session, owed in tries:
+                self._write_again(session, owed)
         elif self._lanes:
             self._try_later()
 
-    def _submit_again(self, session: str, owed: tuple[_Write, ...]) -> "asyncio.Future[None]":
+    def _write_again(self, session: str, owed: tuple[_Write, ...]) -> None:
         last = self._lanes[session].waiting[-1].writes
-        future = self._store.submit(_together(owed, last))
         for write in owed:
-            write.state, write.under_way = "trying", future
-        future.add_done_callback(lambda done: self._tried(session, owed, done))
-        return future
+            write.state = "trying"
 
-    def _went_round(self, _: object) -> None:
+        def again(error: Exception | None) -> None:
+            self._tried(session, owed, error)
+            self._went_round()
+
+        self._store.write(_together(owed, last), again)
+
+    def _went_round(self) -> None:
+        """The last of a round says whether there is to be another."""
+        self._round -= 1
+        if self._round:
+            return
         self._retrying = False
         if self.owes:
             self._try_later()
         else:
             self._tries = 0
             log.info("writes_caught_up")
+
+
+async def _all_tried(writes: Sequence[_Write]) -> None:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    left = len(writes)
+
+    def one() -> None:
+        nonlocal left
+        left -= 1
+        if not left and not done.done():
+            done.set_result(None)
+
+    for write in writes:
+        write.waiting = (*write.waiting, one)
+    await done
 
 
 def _together(owed: tuple[_Write, ...], last: Writes) -> Writes:

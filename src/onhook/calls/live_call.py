@@ -7,7 +7,7 @@ transaction with the notifications it caused, and only then do those leave and r
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 import structlog
@@ -81,6 +81,11 @@ class LiveCall:
     def srtp(self) -> str:
         """The suite by which the audio of its first phone is encrypted; empty in the clear."""
         return self._media.srtp
+
+    @property
+    def logged(self) -> Mapping[str, object]:
+        """What the log says of its first leg."""
+        return self._leg.logged
 
     @property
     def record(self) -> CallRecord:
@@ -231,7 +236,7 @@ class LiveCall:
         self._performer.drop_peer()
         self.requests.release()
         self._media.close()
-        self._book.note_media(self._media.figures)
+        self._book.note_media(self._media.figures, self._media.carried)
 
     # What is written (BookOwner) ----------------------------------------------------------------
 
@@ -262,7 +267,7 @@ class LiveCall:
     def recorded(self) -> None:
         """Its beginning is on disk: now it rings, here or at the callee's."""
         if self.now.state in (State.DIALLING, State.RINGING):
-            self.guarded(lambda: self._leg.alert(self.record))
+            self.guarded(self._leg.alert)
 
     def closed_book(self) -> None:
         """Its end is on disk."""

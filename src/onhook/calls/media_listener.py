@@ -4,7 +4,7 @@ import structlog
 
 from onhook import call as machine
 from onhook.calls import clock
-from onhook.calls.call_media import CallMedia, carried
+from onhook.calls.call_media import CallMedia
 from onhook.calls.first_leg import FirstLeg
 from onhook.calls.keypad import Keypad
 from onhook.calls.one_way_audio import Cause, OneWayWatch, Seen, log_one_way
@@ -57,8 +57,7 @@ class MediaListener:
             self._call.save_dialog()  # the question took a number of the dialog
 
     def closed(self, stats: StreamStats) -> None:
-        """The stream is gone; what it carried goes into the log."""
-        log.info("media_closed", session=self._call.record.session, **carried(stats))
+        """The stream is gone; what it carried was looked at when it was closed."""
 
     def _one_way(self, cause: Cause, seen: Seen) -> None:
         log_one_way(cause, seen, leg="phone", session=self._call.record.session)

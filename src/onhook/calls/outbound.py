@@ -19,7 +19,7 @@ is tried last for half a minute, so that the next calls do not wait for it as we
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -42,7 +42,6 @@ from onhook.phone.reply import HeaderLines
 from onhook.phone.sdp import RemoteMedia
 from onhook.phone.timers import Clock
 from onhook.phone.trunk import ShownCaller, Trunk
-from onhook.store import CallRecord
 
 log = structlog.get_logger()
 
@@ -214,14 +213,17 @@ class OutboundLeg:
         self._on_heard = on_heard
         self.dial(media.port, listener, lambda: listener.leg_changed(self.launch))
 
-    def alert(self, record: CallRecord) -> None:
+    def alert(self) -> None:
         """The INVITE leaves, or will when it is its turn."""
         if self._turn is None:
             self.launch()
         else:
             self._turn.take(self.launch)
-        private = {"dest": record.dest_number}
-        log.info("call_placed", session=record.session, txn_ref=record.txn_ref, private=private)
+
+    @property
+    def logged(self) -> Mapping[str, object]:
+        """The trunk that had it last."""
+        return {"trunk": self.trunk} if self.trunk else {}
 
     @property
     def offer(self) -> RemoteMedia | None:

@@ -1,13 +1,11 @@
 """The second leg of a call: whom it is transferred to."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import structlog
-
 from onhook.call import Fields
-from onhook.calls.call_media import CallMedia, Spools, carried
+from onhook.calls.call_media import CallMedia, Spools
 from onhook.calls.callees import Callee
 from onhook.calls.dialogs import OpenDialog
 from onhook.calls.one_way_audio import Cause, OneWayWatch, Seen
@@ -19,8 +17,6 @@ from onhook.media.stream import Latching, StreamStats
 from onhook.phone.cause import SipCause
 from onhook.phone.reason import NORMAL, OUT_OF_ORDER, Reason
 from onhook.phone.sdp import RemoteMedia
-
-log = structlog.get_logger()
 
 
 class PeerOwner(Protocol):
@@ -41,8 +37,8 @@ class PeerOwner(Protocol):
     def one_way(self, cause: Cause, seen: Seen) -> None:
         """It hears nothing, or nothing is heard of it."""
 
-    def heard(self, media: Fields) -> None:
-        """What its audio was like, which is over."""
+    def heard(self, media: Fields, carried: Mapping[str, int]) -> None:
+        """What its audio was like, which is over, and what the log says that it carried."""
 
     def changed(self, then: Callable[[], None] | None = None) -> None:
         """What it takes to end it is another now; ``then`` is to be called when that is on disk."""
@@ -178,8 +174,7 @@ class Peer:
             self._owner.changed()
 
     def closed(self, stats: StreamStats) -> None:
-        """Its stream is gone."""
-        log.info("peer_media_closed", **carried(stats))
+        """Its stream is gone; what it carried was looked at when it was closed."""
 
     def _latching(self) -> Latching:
         return Latching() if self._leg is None else self._leg.latching()
@@ -206,4 +201,4 @@ class Peer:
         if self._one_way is not None:
             self._one_way.stop()
         self.media.close()
-        self._owner.heard(self.media.figures)
+        self._owner.heard(self.media.figures, self.media.carried)

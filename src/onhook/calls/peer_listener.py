@@ -1,6 +1,6 @@
 """What the peer of a call says, as events of the call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -57,9 +57,9 @@ class PeerListener:
         """One side hears nothing."""
         log_one_way(cause, seen, leg="peer", session=self._book.record.session)
 
-    def heard(self, media: Fields) -> None:
+    def heard(self, media: Fields, carried: Mapping[str, int]) -> None:
         """What its audio was like."""
-        self._book.note_media(media, of_peer=True)
+        self._book.note_media(media, carried, of_peer=True)
 
     def changed(self, then: Callable[[], None] | None = None) -> None:
         """What it takes to end it is another now; ``then`` is called when that is on disk."""

@@ -8,7 +8,9 @@ def main() -> int:
     # structlog would load it for tracebacks on a terminal, which nobody sees here; it takes 4 MB.
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
     from onhook.server.deliveries import run
+    from onhook.server.garbage import tune
 
+    tune()
     return run()
 
 

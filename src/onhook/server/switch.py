@@ -55,7 +55,7 @@ from onhook.phone.nat.public_address import AUTO, OutsideView
 from onhook.phone.tls.contexts import ServerCertificate
 from onhook.processes.membership import END
 from onhook.processes.workers import Starter
-from onhook.server import told_options
+from onhook.server import garbage, told_options
 from onhook.server.admission import Admission
 from onhook.server.health import Health, report
 from onhook.server.heartbeat import beat
@@ -219,6 +219,7 @@ class Switch:
             )
             self._watch(register, endpoint, plane)
             await stack.enter_async_context(self._serve_http(api, recordings))
+            garbage.tune()
             self._ready = True
             self._announce(endpoint)
             self._warm_voices()  # not before: loading them holds up the rest

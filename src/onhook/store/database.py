@@ -1,12 +1,14 @@
 """What a database is to the store, whichever it is. What SQLite and PostgreSQL do differently is in
 :mod:`onhook.store.sqlite` and :mod:`onhook.store.postgresql`."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from onhook.store.records import Writes
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
@@ -16,8 +18,46 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-Guard: TypeAlias = Callable[[Connection], None]
+Row: TypeAlias = Sequence[Any]
+
+
+class Execution(Protocol):
+    """A transaction, for statements whose text is made already."""
+
+    def many(self, text: str, rows: Sequence[Row]) -> None:
+        """Executes a statement that writes once for each of these rows of parameters."""
+        ...
+
+    def rows(self, text: str, parameters: Row) -> Sequence[Row]:
+        """What a query finds."""
+        ...
+
+
+Guard: TypeAlias = Callable[[Execution], None]
 """Looks, at the beginning of a transaction, whether it may be; raises SQLAlchemyError if not."""
+
+Told: TypeAlias = Callable[[Exception | None], None]
+"""Hears, on the event loop, that its writes are on disk: None; or why they cannot be."""
+
+Submitted: TypeAlias = tuple[Writes, Told]
+
+Write: TypeAlias = Callable[[Execution, Sequence[Writes]], None]
+"""Writes a batch in a transaction; what it writes is harmless when it is written twice."""
+
+Settle: TypeAlias = Callable[[Sequence[Submitted], Exception | None], None]
+"""Takes, on the event loop, what became of a batch."""
+
+
+class Committer(Protocol):
+    """Commits batches in their order. What arrives while one is on its way to the disk is one batch."""
+
+    def commit(self, batch: list[Submitted]) -> None:
+        """Begins at once, if it is idle. The batch is its own from now on."""
+        ...
+
+    async def finished(self) -> None:
+        """Waits until all that it was given is settled."""
+        ...
 
 
 class StoreError(Exception):
@@ -49,6 +89,10 @@ class Database(Protocol):
         ``work`` may run in another thread, and once more if the connection was lost: what it writes
         must be harmless when it is written twice. Raises SQLAlchemyError.
         """
+        ...
+
+    def committer(self, write: Write, settle: Settle) -> Committer:
+        """Who commits batches. Where one write breaks a batch, each is tried alone."""
         ...
 
     async def migrate(self, work: Callable[[Connection], None]) -> None:

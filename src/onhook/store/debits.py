@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, bindparam, select, update
+from sqlalchemy import Column, Select, bindparam, select, update
 
 from onhook.store import schema
-from onhook.store.database import Database
+from onhook.store.database import Database, Execution
 from onhook.store.records import Debit, LedgerEntry
 
 POINTS = "points"
@@ -56,7 +56,7 @@ class Booking:
         self._take = compiled.string
         self._take_names = tuple(compiled.positiontup or ())
 
-    def book(self, connection: Connection, debits: Iterable[Debit]) -> list[LedgerEntry]:
+    def book(self, execution: Execution, debits: Iterable[Debit]) -> list[LedgerEntry]:
         """Changes the balances; returns the entries to insert, in the order of the debits.
 
         A session that was debited before is skipped, so that whoever is not sure may do it again; a
@@ -69,7 +69,7 @@ class Booking:
         if not wanted:
             return []
         ids = [entry_id(session, purse) for session in wanted for purse in PURSES]
-        booked = {row[0] for row in self._booked.rows(connection, ids)}
+        booked = {row[0] for row in self._booked.rows(execution, ids)}
         due = [
             debit
             for debit in wanted.values()
@@ -78,12 +78,12 @@ class Booking:
         if not due:
             return []
         payers = sorted({debit.account_id for debit in due})
-        bonuses = {row[0]: row[1] for row in self._bonuses.rows(connection, payers)}
+        bonuses = {row[0]: row[1] for row in self._bonuses.rows(execution, payers)}
         entries = list(_entries(due, bonuses))
-        self._change_balances(connection, entries)
+        self._change_balances(execution, entries)
         return entries
 
-    def _change_balances(self, connection: Connection, entries: Iterable[LedgerEntry]) -> None:
+    def _change_balances(self, execution: Execution, entries: Iterable[LedgerEntry]) -> None:
         """Adds the (negative) amounts: one row an account."""
         sums: defaultdict[str, dict[str, int]] = defaultdict(lambda: {POINTS: 0, BONUS: 0})
         for entry in entries:
@@ -93,7 +93,7 @@ class Booking:
             for account_id, purses in sorted(sums.items())
         ]
         texts = [tuple(row[name] for name in self._take_names) for row in rows]
-        connection.exec_driver_sql(self._take, texts)
+        execution.many(self._take, texts)
 
 
 def entry_id(session: str, purse: str) -> str:
@@ -132,13 +132,13 @@ class _Lookup:
         self._key = key
         self._texts: dict[int, str] = {}
 
-    def rows(self, connection: Connection, keys: Sequence[str]) -> Iterator[Sequence[Any]]:
+    def rows(self, execution: Execution, keys: Sequence[str]) -> Iterator[Sequence[Any]]:
         """The rows of these keys, in no order; queries are padded to powers of two: their texts are few."""
         for begin in range(0, len(keys), _IN_A_QUERY):
             some = keys[begin : begin + _IN_A_QUERY]
             size = 1 << (len(some) - 1).bit_length()
             padded = [*some, *[some[-1]] * (size - len(some))]
-            yield from connection.exec_driver_sql(self._text(size), tuple(padded))
+            yield from execution.rows(self._text(size), tuple(padded))
 
     def _text(self, size: int) -> str:
         if size not in self._texts:

@@ -101,39 +101,13 @@ class PairsColumn(JsonColumn[tuple[tuple[str, str], ...]]):
 
 
 class ContextColumn(JsonColumn[NotificationContext]):
-    """A :class:`NotificationContext`; an empty text if it says nothing."""
+    """A :class:`NotificationContext`; an empty text if it says nothing. Its text is made once."""
 
     cache_ok = True
 
     def text(self, value: NotificationContext) -> str:
-        """Only what is said."""
-        if value == NOTHING_SAID:
-            return ""
-        found: dict[str, object] = {}
-        if value.always:
-            found["always"] = dict(value.always)
-        if value.fields:
-            found["fields"] = dict(value.fields)
-        if value.monitor is not None:
-            told = value.monitor
-            found["monitor"] = [told.block, told.url.text, told.tag, dict(told.fields)]
-        if value.received_s:
-            found["received_s"] = value.received_s
-        if value.format:
-            found["format"] = value.format
-        if value.sip_reason:
-            found["sip_reason"] = value.sip_reason
-        if value.srtp:
-            found["srtp"] = value.srtp
-        if value.parting:
-            found["parting"] = dict(value.parting)
-        if value.media:
-            found["media"] = dict(value.media)
-        if value.peer_media:
-            found["peer_media"] = dict(value.peer_media)
-        if value.tells_media:
-            found["tells_media"] = True
-        return json.dumps(found, ensure_ascii=False)
+        """Only what is said; what was made before, if it was."""
+        return value.text_made_by(_context_text)
 
     def value(self, text: str) -> NotificationContext:
         """Nothing said, where it cannot be read."""
@@ -214,6 +188,34 @@ def _contact_at(url: str, block: str, tag: str, fields: Fields) -> Contact | Non
         return Contact(block, urls.parse(url), tag, fields)
     except UrlRefused:
         return None
+
+
+def _context_text(value: NotificationContext) -> str:
+    found: dict[str, object] = {}
+    if value.always:
+        found["always"] = dict(value.always)
+    if value.fields:
+        found["fields"] = dict(value.fields)
+    if value.monitor is not None:
+        told = value.monitor
+        found["monitor"] = [told.block, told.url.text, told.tag, dict(told.fields)]
+    if value.received_s:
+        found["received_s"] = value.received_s
+    if value.format:
+        found["format"] = value.format
+    if value.sip_reason:
+        found["sip_reason"] = value.sip_reason
+    if value.srtp:
+        found["srtp"] = value.srtp
+    if value.parting:
+        found["parting"] = dict(value.parting)
+    if value.media:
+        found["media"] = dict(value.media)
+    if value.peer_media:
+        found["peer_media"] = dict(value.peer_media)
+    if value.tells_media:
+        found["tells_media"] = True
+    return json.dumps(found, ensure_ascii=False) if found else ""
 
 
 def _dialogs_text(dialogs: StoredDialogs) -> str:

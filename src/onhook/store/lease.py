@@ -12,11 +12,11 @@ whether the counter moves, so that no two machines have to agree on the time (:m
 import asyncio
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.store import schema
-from onhook.store.database import Database
+from onhook.store.database import Database, Execution
 
 
 class LeaseLost(SQLAlchemyError):
@@ -65,14 +65,14 @@ class Lease:
             .values(place="", holder="")
         )
 
-    def guard(self, connection: Connection) -> None:
+    def guard(self, execution: Execution) -> None:
         """One statement at the beginning of a transaction. Raises :class:`LeaseLost`."""
-        row = connection.exec_driver_sql(self._look, (self.owner,)).one_or_none()
-        if row is None or row[0] != self.number:
+        found = execution.rows(self._look, (self.owner,))
+        if not found or found[0][0] != self.number:
             self._loop.call_soon_threadsafe(self.lost.set)
             raise LeaseLost(
                 f"Another server has taken over the worker {self.owner}"
-                + (f" (its number is {row[0]}, this one's {self.number})." if row else ".")
+                + (f" (its number is {found[0][0]}, this one's {self.number})." if found else ".")
             )
 
     async def renew(self) -> None:

@@ -17,7 +17,15 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from onhook.store.database import DatabaseUnreachable, Guard, Result, StoreError
+from onhook.store.committing import ConnectionExecution, LoopCommitter
+from onhook.store.database import (
+    DatabaseUnreachable,
+    Guard,
+    Result,
+    Settle,
+    StoreError,
+    Write,
+)
 
 _CONNECT_S = 5.0
 _STATEMENT_S = 30.0
@@ -72,6 +80,10 @@ class Postgresql:
                     raise
             return await self._attempt(work)
 
+    def committer(self, write: Write, settle: Settle) -> LoopCommitter:
+        """Each batch is a transaction."""
+        return LoopCommitter(self.transact, write, settle)
+
     async def migrate(self, work: Callable[[Connection], None]) -> None:
         """Runs ``work`` while no other process that uses this database does the same."""
 
@@ -98,7 +110,7 @@ class Postgresql:
             if guard is not None:
                 if not self._let_go:
                     sync.exec_driver_sql(_LET_GO)
-                guard(sync)
+                guard(ConnectionExecution(sync))
             return work(sync)
 
         try:

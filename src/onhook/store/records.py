@@ -1,7 +1,9 @@
 """What is stored, as plain values. Times are milliseconds since the epoch, money is decimal text."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any
 
 from onhook.call import Contact, Fields, Notification
 
@@ -93,6 +95,13 @@ class NotificationContext:
     """The same of whom it was last joined to."""
     tells_media: bool = False
     """Whether the terminal notification says so."""
+    _text: list[str] = field(default_factory=list, init=False, compare=False, repr=False)
+
+    def text_made_by(self, make: Callable[["NotificationContext"], str]) -> str:
+        """Its text, which is made by the first who asks."""
+        if not self._text:
+            self._text.append(make(self))
+        return self._text[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +129,14 @@ NO_DIALOGS = StoredDialogs(left=False)
 """Of a call that has ended at its phones as well."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallRecord:
     """A call as it is written after each change; the last one is the record of the call.
 
-    ``owner`` is the worker that has the call. ``contact_*`` is who gets the terminal notification.
+    A value: what was submitted is not changed any more, a later state of the call is another record
+    (``changed``). It is not frozen because a frozen one takes ten times as long to copy, and a call is
+    written seven times. ``owner`` is the worker that has the call. ``contact_*`` is who gets the terminal
+    notification.
     """
 
     session: str
@@ -172,6 +184,18 @@ class CallRecord:
     """``answered_ms`` on the monotonic clock."""
     written_mono_ms: int = 0
     """``written_ms`` on the monotonic clock."""
+
+    def changed(self, changes: Mapping[str, object]) -> "CallRecord":
+        """A later state of the call: the same but for these fields, by their names."""
+        later = CallRecord(*_values(self))
+        for name, value in changes.items():
+            setattr(later, name, value)
+        return later
+
+
+_values: Callable[[CallRecord], tuple[Any, ...]] = attrgetter(
+    *[field.name for field in fields(CallRecord)]
+)
 
 
 @dataclass(frozen=True, slots=True)

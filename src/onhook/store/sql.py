@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onhook.store import schema
 from onhook.store.connecting import connect
-from onhook.store.database import Database, DatabaseUnreachable, StoreError
+from onhook.store.database import Database, DatabaseUnreachable, StoreError, Told
 from onhook.store.lease import Lease
 from onhook.store.money import Money
 from onhook.store.records import (
@@ -88,9 +88,29 @@ class Store:
     def submit(self, writes: Writes) -> asyncio.Future[None]:
         """A future that is done once ``writes`` are on disk, all of them, or none if it fails.
 
-        Writes are committed in the order of their submission. A failure is an SQLAlchemyError.
+        Writes are committed in the order of their submission. A failure is an SQLAlchemyError. What nobody
+        speaks of before it is written (attempts, refusals) may wait for other writes for a moment.
         """
-        return self._writer.submit(writes)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def told(error: Exception | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+        patient = not (writes.calls or writes.notifications or writes.debits or writes.replies)
+        self._writer.submit(writes, told, patient=patient)
+        return future
+
+    def write(self, writes: Writes, told: Told, *, patient: bool = False) -> None:
+        """The same for whoever wants to be called: ``told`` hears None, or the SQLAlchemyError.
+
+        ``patient`` says that nobody waits for it.
+        """
+        self._writer.submit(writes, told, patient=patient)
 
     # Accounts, applications and numbers -----------------------------------------------------------------
 

@@ -1,7 +1,10 @@
 """Group commit: writes of concurrent calls share a transaction, so durability costs little.
 
-While one transaction is on its way to the disk, what arrives meanwhile is gathered for the next. A
-write never waits for company: an idle writer begins at once.
+While one transaction is on its way to the disk, what arrives meanwhile is gathered for the next. A write
+that somebody waits for never waits for company: an idle writer begins at once. One that nobody waits for
+(how far deliveries have come, what a report shows) is taken along by the next that does not wait, or
+soon goes alone: it costs no flush of its own while there is anything else to be written, and whoever does
+wait finds the writer idle.
 """
 
 import asyncio
@@ -11,7 +14,6 @@ from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
-    Connection,
     Dialect,
     Insert,
     Table,
@@ -21,14 +23,13 @@ from sqlalchemy import (
     literal_column,
     update,
 )
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from onhook.call import Notification
 from onhook.store import replies, schema
-from onhook.store.database import Database, DatabaseUnreachable
+from onhook.store.committing import EVERYBODYS
+from onhook.store.database import Database, Execution, Submitted, Told
 from onhook.store.debits import Booking
 from onhook.store.json_columns import JsonColumn
-from onhook.store.lease import LeaseLost
 from onhook.store.records import (
     AttemptRecord,
     CallRecord,
@@ -52,71 +53,63 @@ Record = (
 )
 
 
-_Submitted = tuple[Writes, asyncio.Future[None]]
-
-_EVERYBODYS = (OperationalError, InterfaceError, DatabaseUnreachable, LeaseLost)
-"""The database's own trouble (away, full, read-only): no write of the batch would fare better alone."""
+PATIENCE_S = 0.01
+"""How long a write that nobody waits for may wait for company."""
 
 
 class Writer:
-    """Commits submitted writes in the order of their submission."""
+    """Commits submitted writes in the order of their submission. Use it on one event loop."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
         self._statements = _Statements(database)
         self._booking = Booking(database)
-        self._waiting: list[_Submitted] = []
-        self._task: asyncio.Task[None] | None = None
+        self._committer = database.committer(self._write, self._settle)
+        self._patient: list[Submitted] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self.hear: Callable[[Exception | None], None] = lambda _: None
         """Hears of every commit: None, or why the database could not make it."""
 
-    def submit(self, writes: Writes) -> "asyncio.Future[None]":
-        """A future that is done once ``writes`` are on disk, or holds the database's error."""
+    def submit(self, writes: Writes, told: Told, *, patient: bool = False) -> None:
+        """Has ``told`` called once ``writes`` are on disk, or cannot be.
+
+        A ``patient`` write may wait for others for a moment, and keeps its place among them.
+        """
         if self._closed:
             raise RuntimeError("the store is closed")
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append((writes, future))
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="store-writer")
-        return future
+        batch = self._patient
+        batch.append((writes, told))
+        if not patient:
+            self._hand_over()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._hand_over)
 
     async def close(self) -> None:
         """Waits until everything submitted is on disk."""
         self._closed = True
-        if self._task is not None:
-            await self._task
+        self._hand_over()
+        await self._committer.finished()
 
-    async def _run(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting, []
-                await self._commit(batch)
-        finally:
-            self._task = None
+    def _hand_over(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._patient:
+            batch, self._patient = self._patient, []
+            self._committer.commit(batch)
 
-    async def _commit(self, batch: list[_Submitted]) -> None:
-        """Commits a batch; where one write breaks it, each alone, so that only that one fails."""
-        writes = [writes for writes, _ in batch]
-        try:
-            await self._database.transact(lambda connection: self._write(connection, writes))
-        except Exception as error:  # noqa: BLE001  # handed to everyone who waits for it
-            if len(batch) > 1 and not isinstance(error, _EVERYBODYS):
-                for submitted in batch:
-                    await self._commit([submitted])
-                return
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-            if isinstance(error, _EVERYBODYS):
-                self.hear(error)
-            return
-        for _, future in batch:
-            if not future.done():
-                future.set_result(None)
-        self.hear(None)
+    def _settle(self, batch: Sequence[Submitted], error: Exception | None) -> None:
+        """Everybody is told, whatever becomes of whom was told before."""
+        for _, told in batch:
+            try:
+                told(error)
+            except Exception as failure:  # noqa: BLE001  # as if each were a callback of its own
+                context = {"message": "a write's listener failed", "exception": failure}
+                asyncio.get_running_loop().call_exception_handler(context)
+        if error is None or isinstance(error, EVERYBODYS):
+            self.hear(error)
 
-    def _write(self, connection: Connection, batch: list[Writes]) -> None:
+    def _write(self, execution: Execution, batch: Sequence[Writes]) -> None:
         """One executemany a table. Of several states of a call only the last needs to be written.
 
         Runs wherever the database runs its transactions, and perhaps twice: see Database.transact.
@@ -135,9 +128,9 @@ class Writer:
             (self._statements.alive, [w.alive for w in batch if w.alive][-1:]),
         )
         for statement, records in steps:
-            statement.run(connection, records)
-        entries = self._booking.book(connection, [debit for w in batch for debit in w.debits])
-        self._statements.entry.run(connection, entries)
+            statement.run(execution, records)
+        entries = self._booking.book(execution, [debit for w in batch for debit in w.debits])
+        self._statements.entry.run(execution, entries)
 
 
 class _Statement:
@@ -157,13 +150,13 @@ class _Statement:
         types = [compiled.binds[name].type for name in parameters]
         self._json = [(n, of.text) for n, of in enumerate(types) if isinstance(of, JsonColumn)]
 
-    def run(self, connection: Connection, records: Iterable[Record]) -> None:
+    def run(self, execution: Execution, records: Iterable[Record]) -> None:
         """One `executemany`; nothing for no records."""
         rows = [self._values(record) for record in records]
         if self._json:
             rows = [self._written(row) for row in rows]
         if rows:
-            connection.exec_driver_sql(self._text, rows)
+            execution.many(self._text, rows)
 
     def _written(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """The row with values of columns that hold JSON as their text."""
@@ -199,7 +192,7 @@ class _Statements:
                 not_before_ms=bindparam("not_before_ms_"),
             )
         )
-        self.call = _Statement(_upsert(schema.calls, database), dialect)
+        self.call = _Statement(_upsert(schema.calls, database, _OF_THE_FIRST_WRITE), dialect)
         self.notification = _Statement(told, dialect, new)
         self.attempt = _Statement(_upsert(schema.attempts, database), dialect)
         self.outcome = _Statement(stands, dialect)
@@ -209,10 +202,27 @@ class _Statements:
         self.reply = _Statement(replies.keep(database), dialect)
 
 
-def _upsert(table: Table, database: Database) -> Insert:
-    """INSERT … ON CONFLICT DO UPDATE of everything but the key."""
+_OF_THE_FIRST_WRITE = frozenset(
+    {
+        "txn_ref",
+        "app_id",
+        "account_id",
+        "owner",
+        "direction",
+        "from_number",
+        "to_number",
+        "began_ms",
+    }
+)
+"""What of a call never becomes another. Left as it is, its indexes are left alone, and nobody looks again
+whether the application and the account are there."""
+
+
+def _upsert(table: Table, database: Database, left: frozenset[str] = frozenset()) -> Insert:
+    """INSERT … ON CONFLICT DO UPDATE of everything but the key, and what is to be ``left`` as it is."""
     statement = database.insert(table)
-    keys = [column.name for column in table.primary_key]
-    changed = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
-    statement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
+    key = [column.name for column in table.primary_key]
+    kept = {*key, *left}
+    changed = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in kept}
+    statement = statement.on_conflict_do_update(index_elements=key, set_=changed)
     return statement
