@@ -128,6 +128,7 @@ static void make_good_format(struct plane_format *format)
     format->audio_type &= 127;
     format->event_payload_type &= 127;
     format->event_from_peer = PLANE_NO_EVENTS;
+    format->packet_ms = (uint8_t)(format->packet_ms % 5 * 10);
 }
 
 static void make_good_keys(struct key_handles *asked)

@@ -101,7 +101,7 @@ static void make_likely(struct command *command)
     switch (command->kind) {
     case OPEN:
         read_address("127.0.0.1", htons(9), &command->open.remote);
-        command->open.format = (struct plane_format){8, PLANE_NO_EVENTS, 101, 0, 0, 0, 0};
+        command->open.format = (struct plane_format){8, PLANE_NO_EVENTS, 101, 0, 0, 0, 0, 0};
         command->open.offer.sends = command->open.offer.receives = command->open.ssrc & 1;
         command->open.offer.send.tag_bytes = command->open.offer.receive.tag_bytes = 10;
         command->open.offer.send.mki_bytes = 0;

@@ -69,6 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     recorder_add(&call.recorder, tape, sample_clock(&plane));
     struct call other = {.signs = &signs, .fd = -1, .payload_type = PCMA, .event_payload_type = 100,
                          .event_from_peer = 100, .bridged = &call};
+    if (bytes && data[0] & 8)
+        pack_into(&other, 30);
     call.rtcp = (struct rtcp){.open = true, .fd = -1, .mux = bytes && data[0] & 2};
     struct srtp peer = {0};
     if (bytes && data[0] & 4)

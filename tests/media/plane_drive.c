@@ -21,6 +21,7 @@
 
 enum { CALLS = 24, FRAMES = 8, PATIENCE_MS = 20000 };
 
+static const uint8_t lengths_ms[] = {0, 40, 60, 20, 30, 10};
 static struct plane *media;
 static uint64_t handles[CALLS];
 static int peers[CALLS], readers[CALLS];
@@ -135,7 +136,7 @@ static void open_calls(void)
         struct plane_call how = {
             .fd = fd, .remote_ip = "127.0.0.1",
             .remote_port = ntohs(local_address(peers[i]).sin_port), .ssrc = (uint32_t)i,
-            .format = {8, events, events, false, 0, i % 5 == 0, 0},
+            .format = {8, events, events, false, 0, i % 5 == 0, 0, lengths_ms[i % 6]},
             .timestamp = 0xfffffff0u, .sequence = 0xfffe};
         expect(plane_open(media, &how, &handles[i]) >= 0);
         report_by(i);
@@ -143,8 +144,9 @@ static void open_calls(void)
     struct plane_call bad = {.fd = 0, .remote_ip = "0.0.0.0", .remote_port = 4};
     uint64_t handle;
     expect(plane_open(media, &bad, &handle) == -EINVAL);
-    expect(plane_agree(media, handles[0], &(struct plane_format){8, 101, 128, false, 0, 0, 0}) == -EINVAL);
-    expect(plane_agree(media, handles[0], &(struct plane_format){8, 101, 101, false, 128, 0, 0}) == -EINVAL);
+    expect(plane_agree(media, handles[0], &(struct plane_format){8, 101, 128, false, 0, 0, 0, 0}) == -EINVAL);
+    expect(plane_agree(media, handles[0], &(struct plane_format){8, 101, 101, false, 128, 0, 0, 0}) == -EINVAL);
+    expect(plane_agree(media, handles[0], &(struct plane_format){8, 101, 101, false, 0, 0, 0, 50}) == -EINVAL);
 }
 
 static uint64_t record(int i)
@@ -334,7 +336,8 @@ int main(void)
         const char *const ips[] = {"127.0.0.3"};
         expect(plane_latch(media, handles[i], &(struct plane_latching){ips, 1, 0}) >= 0);
         expect(plane_remote(media, handles[i], "127.0.0.2", 9) >= 0);
-        expect(plane_agree(media, handles[i], &(struct plane_format){0, 96, 101, i & 2, 97, i & 1, i & 1}) >= 0);
+        struct plane_format format = {0, 96, 101, i & 2, 97, i & 1, i & 1, lengths_ms[(i + 1) % 6]};
+        expect(plane_agree(media, handles[i], &format) >= 0);
         expect((i & 1 ? plane_cut(media, handles[i]) : plane_close(media, handles[i])) >= 0);
     }
     for (int i = 0; i < CALLS; i++) {

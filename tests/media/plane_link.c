@@ -55,7 +55,7 @@ static void put(struct command command)
 static struct command opening(uint64_t call, uint64_t parcel)
 {
     struct command command = {.kind = OPEN, .call = call, .parcel = parcel};
-    command.open.format = (struct plane_format){8, PLANE_NO_EVENTS, PLANE_NO_EVENTS, 0, 0, 0, 0};
+    command.open.format = (struct plane_format){8, PLANE_NO_EVENTS, PLANE_NO_EVENTS, 0, 0, 0, 0, 0};
     read_address("127.0.0.1", htons(9), &command.open.remote);
     return command;
 }
@@ -81,7 +81,7 @@ static uint64_t open_one(void)
     uint64_t handle;
     int fd = plane_bind("127.0.0.1", 0);
     struct plane_call how = {.fd = fd, .remote_ip = "127.0.0.1", .remote_port = 9,
-                             .format = {8, PLANE_NO_EVENTS, PLANE_NO_EVENTS, 0, 0, 0, 0}};
+                             .format = {8, PLANE_NO_EVENTS, PLANE_NO_EVENTS, 0, 0, 0, 0, 0}};
     expect(fd >= 0 && plane_open(steering, &how, &handle) == 0);
     settle();
     expect(fcntl(fd, F_GETFD) < 0 || media.kept[handle_index(handle)].fd == fd); /* it was handed over */
@@ -111,7 +111,7 @@ static void a_descriptor_of_another_kind(void)
     uint64_t handle, recording, prompt;
     struct plane_call how = {.fd = (int)memfd_create("no socket", 0), .remote_ip = "127.0.0.1",
                              .remote_port = 9,
-                             .format = {8, PLANE_NO_EVENTS, PLANE_NO_EVENTS, 0, 0, 0, 0}};
+                             .format = {8, PLANE_NO_EVENTS, PLANE_NO_EVENTS, 0, 0, 0, 0, 0}};
     struct plane_stats stats;
     struct plane_recorded recorded;
     expect(plane_open(steering, &how, &handle) == 0);

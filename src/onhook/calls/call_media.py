@@ -123,6 +123,7 @@ class CallMedia:
                 on_hold=media.on_hold,
                 payload_type=media.payload_type,
                 comfort_noise=media.comfort_noise,
+                packet_ms=media.packet_ms,
                 remote_rtcp=media.rtcp,
                 rtcp_mux=media.rtcp_mux,
                 latching=latching,
@@ -150,6 +151,7 @@ class CallMedia:
             payload_type=media.payload_type,
             comfort_noise=media.comfort_noise,
             sends_reports=media.ip != NOBODY,
+            packet_ms=media.packet_ms,
         )
         self.stream.latch(latching)
         if media.ip != NOBODY:

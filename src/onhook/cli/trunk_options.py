@@ -82,7 +82,9 @@ _ALL = (
         "words",
     ),
     TrunkOption("codecs", "PCMU, PCMA or both, the preferred one first.", (), "words"),
-    TrunkOption("ptime", "Milliseconds of audio in a packet.", 20, "number"),
+    TrunkOption(
+        "ptime", "Milliseconds of audio in a packet: 10, 20, 30, 40 or 60.", 20, "number"
+    ),
     TrunkOption(
         "session_timer", "Seconds of a session timer (RFC 4028); 0 asks for none.", 1800, "number"
     ),

@@ -299,6 +299,7 @@ class MediaPlane:
         payload_type: int | None = None,
         comfort_noise: bool = False,
         sends_reports: bool = True,
+        packet_ms: int = lib.PLANE_FRAME_MS,
         remote_rtcp: tuple[str, int] | None = None,
         rtcp_mux: bool = False,
         latching: Latching = NOWHERE_ELSE,
@@ -324,6 +325,7 @@ class MediaPlane:
             payload_type=payload_type,
             comfort_noise=comfort_noise,
             sends_reports=sends_reports,
+            packet_ms=packet_ms,
         )
         host, port = peer_address(remote)
         address = ffi.new("char[]", host)  # must outlive the call below, as must what is beside it
@@ -351,6 +353,7 @@ class MediaPlane:
             port=reservation.port,
             codec=codec,
             sends_events=dtmf_payload_type is not None,
+            packet_ms=packet_ms,
             protection=protection,
             listener=listener,
             files=self._files,

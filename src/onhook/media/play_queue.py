@@ -16,7 +16,8 @@ Ask = Callable[..., int]
 """Gives the plane a command: a function of `native/plane.h`, and what it takes after the plane. Returns what
 that does, and raises what its errors stand for."""
 OnPlayed = Callable[[float], None]
-"""Hears when the last frame left, in the time of `time.monotonic()`; it lasts 20 ms longer."""
+"""Hears when the last frame left, in the time of `time.monotonic()`; it lasts 20 ms longer. Where packets
+have more than a frame, that may be up to 40 ms from now."""
 OnStopped = Callable[[], None]
 """Hears that a message was cut off, or never began."""
 _Piece = tuple[Any, ...]  # of a message, as the plane is told

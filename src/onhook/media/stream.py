@@ -22,8 +22,9 @@ from onhook.media.play_queue import (
 from onhook.media.recorder import OnRecorded, Recorder
 from onhook.media.srtp import Protection, plane_keys
 
+PACKETS_MS = (10, 20, 30, 40, 60)
+"""How much audio a packet may have that is sent."""
 _NS = 1e-9
-_FRAME_S = lib.PLANE_FRAME_MS / 1000
 
 Record = Callable[[int, int, OnRecorded], Recorder]
 """Has the plane record the stream of a handle into a descriptor."""
@@ -164,6 +165,7 @@ class Stream:
         port: int,
         codec: Codec,
         sends_events: bool,
+        packet_ms: int = lib.PLANE_FRAME_MS,
         protection: Protection | None = None,
         listener: StreamListener,
         files: KnownFiles,
@@ -182,6 +184,7 @@ class Stream:
         self._record = record
         self._protection = protection
         self._handle = handle
+        self._packet_s = packet_ms / 1000
         self._listener = listener
         self._queue = PlayQueue(ask, handle, files)
         self._recorders: list[Recorder] = []
@@ -308,6 +311,7 @@ class Stream:
         payload_type: int | None = None,
         comfort_noise: bool = False,
         sends_reports: bool = True,
+        packet_ms: int = lib.PLANE_FRAME_MS,
     ) -> None:
         """What was agreed with the peer has changed; what plays, plays on in the other codec.
 
@@ -316,8 +320,9 @@ class Stream:
         sent, while what plays goes on in time. `payload_type` is that of the audio where it is not the
         codec's static one. `comfort_noise` says that silence is sent as RFC 3389 has it, under payload
         type 13. Without `sends_reports` not even RTCP is sent: the peer has closed the stream, or
-        names no address (RFC 3264 sections 5.1 and 6). Raises `StreamClosed`, and `ValueError` for a
-        payload type out of range.
+        names no address (RFC 3264 sections 5.1 and 6). `packet_ms` is how much audio a packet has that is
+        sent: 10, 20, 30, 40 or 60 ms. Raises `StreamClosed`, and `ValueError` for a payload type out of
+        range, or another length of packets.
         """
         self._require_open()
         how = plane_format(
@@ -328,9 +333,11 @@ class Stream:
             payload_type=payload_type,
             comfort_noise=comfort_noise,
             sends_reports=sends_reports,
+            packet_ms=packet_ms,
         )
         self._ask(lib.plane_agree, self._handle, ffi.new("struct plane_format *", how))
         self.codec = codec
+        self._packet_s = packet_ms / 1000
         self.sends_events = dtmf_payload_type is not None
 
     @property
@@ -429,7 +436,7 @@ class Stream:
             self._on_digit(chr(digit))
         elif kind == lib.PLANE_REPORTED:
             at_s = at_ns * _NS
-            self.report = PeerReport(at_s, at_s - play_id * _FRAME_S, digit)
+            self.report = PeerReport(at_s, at_s - play_id * self._packet_s, digit)
         elif kind == lib.PLANE_RTP_FIRST:
             self._listener.rtp_started()
         elif kind == lib.PLANE_RTP_TIMEOUT:
@@ -493,11 +500,14 @@ def plane_format(
     payload_type: int | None = None,
     comfort_noise: bool = False,
     sends_reports: bool = True,
+    packet_ms: int = lib.PLANE_FRAME_MS,
 ) -> dict[str, int]:
     """What was agreed, as the plane takes it. Raises `ValueError`."""
     types = (dtmf_payload_type, dtmf_payload_type if dtmf_from_peer is None else dtmf_from_peer)
     if any(one is not None and not 0 <= one <= 127 for one in (*types, payload_type)):
         raise ValueError("a payload type is 0 to 127")
+    if packet_ms not in PACKETS_MS:
+        raise ValueError(f"a packet has {PACKETS_MS} ms of audio, not {packet_ms}")
     to_peer, from_peer = (lib.PLANE_NO_EVENTS if one is None else one for one in types)
     return {
         "payload_type": int(codec),
@@ -507,6 +517,7 @@ def plane_format(
         "audio_type": 0 if payload_type in (None, int(codec)) else payload_type,
         "comfort_noise": comfort_noise,
         "no_rtcp": not sends_reports,
+        "packet_ms": packet_ms,
     }
 
 

@@ -43,12 +43,14 @@ class Leg(RefreshingClient):
         self._renegotiation = Renegotiation(self, signalling, self._session)
 
     def take_trunk(self, trunk: Trunk) -> None:
-        """The trunk that this call goes or came by: its credentials, codecs and keys are those of the call.
+        """The trunk that this call goes or came by: its credentials, codecs, packet time and keys are those
+        of the call.
 
         Before the first description of ours. `SdpError` if what the caller offers does not go with them.
         """
         self.authenticator = Authenticator(trunk.digest_user, trunk.password)
         self._session.codecs = tuple(SdpCodec[name] for name in trunk.codecs)
+        self._session.ptime_ms = trunk.ptime
         self._session.security.wanted = trunk.srtp
 
     # What the network does.

@@ -46,7 +46,7 @@ class RemoteMedia:
     that of the audio (RFC 3605); `rtcp_mux` that it takes it on the port of the audio (RFC 5761), and
     `comfort_noise` that it knows RFC 3389. `cryptos` are the keys that it offers (RFC 4568), as far as they
     can be used, and `srtp` those that were agreed: None in the clear. `said_ipv6`: an address of IPv4 was
-    written as one of IPv6.
+    written as one of IPv6. `packet_ms` is how much audio a packet has that it is sent, whatever it asks for.
     """
 
     ip: str
@@ -63,6 +63,7 @@ class RemoteMedia:
     cryptos: tuple[Crypto, ...] = ()
     srtp: Agreed | None = None
     said_ipv6: bool = False
+    packet_ms: int = 20
 
     @property
     def payload_type(self) -> int:

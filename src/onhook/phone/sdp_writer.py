@@ -25,8 +25,6 @@ from onhook.phone.srtp.crypto import Crypto
 
 DTMF_PAYLOAD_TYPE = 101
 """The payload type for telephone-event in our own offers."""
-PTIME_MS = 20
-"""The packet time that we send and ask for."""
 
 
 class Extras(NamedTuple):
@@ -53,12 +51,14 @@ class Encryption:
 
 @dataclass(frozen=True, slots=True)
 class LocalMedia:
-    """Our side of the session, numeric address and port; `version` counts up with each change."""
+    """Our side of the session, numeric address and port; `version` counts up with each change. `ptime_ms` is
+    the packet time that we send and ask for."""
 
     ip: str
     port: int
     session_id: int
     version: int = 1
+    ptime_ms: int = 20
 
 
 NO_EXTRAS = Extras()
@@ -79,7 +79,7 @@ def write_answer(
     wanted = direction or _answered_direction(media)
     types = {codec: media.payload_types.get(codec, int(codec))}
     streams = _streams(
-        offer, local.port, types, media.dtmf_payload_type, wanted, Extras.of(media), encryption
+        offer, local, types, media.dtmf_payload_type, wanted, Extras.of(media), encryption
     )
     return _joined(_head(local) + streams)
 
@@ -99,14 +99,14 @@ def write_offer(
     """
     types = types or {codec: int(codec) for codec in SdpCodec}
     streams = _streams(
-        before, local.port, types, dtmf_payload_type, Direction.SENDRECV, extras, encryption
+        before, local, types, dtmf_payload_type, Direction.SENDRECV, extras, encryption
     )
     return _joined(_head(local) + streams)
 
 
 def _streams(
     offer: Offer | None,
-    port: int,
+    local: LocalMedia,
     types: Mapping[SdpCodec, int],
     dtmf_payload_type: int | None,
     direction: Direction,
@@ -116,9 +116,11 @@ def _streams(
     """The m= lines of an offer, ours in the place of the one that was taken, the others refused."""
     own = SECURE_TRANSPORTS[0] if encryption.secure else TRANSPORTS[0]
     transport = offer.transport if offer else own
-    formats, lines = _stream(tuple(types.items()), dtmf_payload_type, direction, extras)
+    formats, lines = _stream(
+        tuple(types.items()), dtmf_payload_type, local.ptime_ms, direction, extras
+    )
     keys = [f"a={line.written()}" for line in encryption.cryptos]
-    ours = [f"m=audio {port} {transport} {formats}", *keys, lines]
+    ours = [f"m=audio {local.port} {transport} {formats}", *keys, lines]
     if offer is None or len(offer.streams) == 1:
         return ours
     refused = [f"m={_refused(stream)}" for stream in offer.streams]
@@ -151,6 +153,7 @@ def _head(local: LocalMedia) -> list[str]:
 def _stream(
     types: tuple[tuple[SdpCodec, int], ...],
     dtmf_payload_type: int | None,
+    ptime_ms: int,
     direction: Direction,
     extras: Extras,
 ) -> tuple[str, str]:
@@ -165,7 +168,7 @@ def _stream(
         lines.append(f"a=rtpmap:{dtmf_payload_type} telephone-event/8000")
         lines.append(f"a=fmtp:{dtmf_payload_type} 0-15")
     mux = ["a=rtcp-mux"] if extras.rtcp_mux else []
-    lines += [f"a=ptime:{PTIME_MS}", *mux, f"a={direction.value}"]
+    lines += [f"a=ptime:{ptime_ms}", *mux, f"a={direction.value}"]
     return " ".join(formats), "\r\n".join(lines)
 
 

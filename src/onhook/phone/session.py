@@ -23,11 +23,13 @@ class MediaSession:
     The remote media that it hands out has the agreed codec first in `codecs`. Our description
     changes only when the address or the agreement does, and its version counts those changes. `codecs` are
     those that we talk in this call, the preferred one first; none is all of them, as the peer prefers.
-    `security` has the keys, and says whether there have to be some.
+    `ptime_ms` is how much audio a packet of ours has. `security` has the keys, and says whether there have to
+    be some.
     """
 
     def __init__(self) -> None:
         self.codecs: tuple[SdpCodec, ...] = ()
+        self.ptime_ms = 20
         self.security = Negotiation()
         self._local: LocalMedia | None = None
         self._media: RemoteMedia | None = None
@@ -48,7 +50,9 @@ class MediaSession:
     def open(self, ip: str, port: int) -> None:
         """Name the numeric address and the port where we listen; ValueError if it is none."""
         check_address(ip, port)
-        self._local = LocalMedia(ip, port, session_id=identifiers.randbelow(2**31))
+        self._local = LocalMedia(
+            ip, port, session_id=identifiers.randbelow(2**31), ptime_ms=self.ptime_ms
+        )
 
     def answer(self, offer: Offer) -> tuple[bytes, RemoteMedia]:
         """Answer the peer's offer; keeps the codec in use if it is still offered."""
@@ -103,7 +107,7 @@ class MediaSession:
         read = sdp.parse_first(body, addresses, self.security.policy)
         media = without_extras(chosen(self._of_our_family(read), self.codecs).media, None)
         keys = self.security.preview(media.cryptos)
-        return self._answered(replace(media, cryptos=(), srtp=keys))
+        return self._answered(replace(media, cryptos=(), srtp=keys, packet_ms=self.ptime_ms))
 
     def _answered(self, media: RemoteMedia) -> RemoteMedia:
         """What an answer says, and which number its author's digits have: the one that we offered.
@@ -123,11 +127,15 @@ class MediaSession:
         if before is not None and before.codecs[0] in media.codecs:
             codec = before.codecs[0]
         keys = self.security.agreed
-        if media.codecs[0] is codec and not media.cryptos and media.srtp is keys:
+        packet_ms = self.ptime_ms
+        as_it_is = media.codecs[0] is codec and not media.cryptos and media.packet_ms == packet_ms
+        if as_it_is and media.srtp is keys:
             self._media = media
         else:
             others = tuple(other for other in media.codecs if other is not codec)
-            self._media = replace(media, codecs=(codec, *others), cryptos=(), srtp=keys)
+            self._media = replace(
+                media, codecs=(codec, *others), cryptos=(), srtp=keys, packet_ms=packet_ms
+            )
         return self._media
 
     def _written(self, write: Writer) -> bytes:

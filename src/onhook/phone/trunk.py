@@ -65,7 +65,7 @@ class Trunk:
     codecs: tuple[str, ...] = ()
     """Names of codecs (`PCMU`, `PCMA`) in order of preference; none is all, in ours."""
     ptime: int = 20
-    """Milliseconds of audio in a packet."""
+    """Milliseconds of audio in a packet that is sent; `checks.PTIMES_MS`."""
     session_timer: int = 1800
     """Seconds (RFC 4028); 0 is none that we ask for."""
     privacy: str = "none"

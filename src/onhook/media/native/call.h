@@ -27,6 +27,7 @@ enum {
     SLOTS = PLANE_FRAME_MS,
     SAMPLES_PER_TICK = 8,
     RTP_MAX_BYTES = 1500,
+    PACKET_MAX_SAMPLES = PLANE_MAX_PACKET_MS * SAMPLES_PER_TICK,
     AHEAD_FRAMES = 8,         /* read at once of what is to be encrypted or recorded */
     RECEIVE_BATCH = 8,        /* packets taken of a call in a round: 8 times the normal rate */
     PENDING_DIGITS = 32,
@@ -111,6 +112,15 @@ struct relayed_key {
     uint32_t sent_timestamp;
 };
 
+/* What is put together for a packet of another length than a frame's: packing.c. */
+struct packing {
+    uint16_t samples; /* of a packet; 0: frames are sent as they are */
+    uint16_t held;    /* of the next one */
+    bool marker, audible;
+    uint32_t timestamp; /* of the first that is held */
+    uint8_t payload[PACKET_MAX_SAMPLES];
+};
+
 /* A call, as the media thread has it. */
 struct call {
     uint64_t handle; /* 0: it is not open */
@@ -150,6 +160,7 @@ struct call {
     struct rtcp rtcp;
     struct srtp srtp;
     struct ahead ahead;
+    struct packing packing;
     char digits[PENDING_DIGITS];
     unsigned digit_count;
     bool owes_first, owes_timeout, owes_closed, owes_report;

@@ -55,6 +55,8 @@ static bool agree(struct call *call, const struct plane_format *format)
 {
     if (!is_format(format))
         return false;
+    send_packed(call); /* under what was agreed until now */
+    pack_into(call, format->packet_ms);
     call->payload_type = format->payload_type;
     call->audio_type = format->audio_type;
     call->event_payload_type = event_type(format->event_payload_type);
@@ -254,6 +256,7 @@ static bool arrive(struct media *p, uint64_t handle)
 
 static void close_call(struct media *p, struct call *call)
 {
+    send_packed(call);
     say_goodbye(p, call);
     stop_playing(p, call);
     leave(p, call);

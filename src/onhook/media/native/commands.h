@@ -134,10 +134,17 @@ static inline bool is_type(int payload_type)
     return payload_type >= PLANE_NO_EVENTS && payload_type <= 127;
 }
 
+/* 0: as frames are. */
+static inline bool is_packet_ms(uint8_t packet_ms)
+{
+    return packet_ms <= PLANE_MAX_PACKET_MS && packet_ms % 10 == 0 && packet_ms != 50;
+}
+
 static inline bool is_format(const struct plane_format *format)
 {
     return format->payload_type <= 127 && format->audio_type <= 127 &&
-           is_type(format->event_payload_type) && is_type(format->event_from_peer);
+           is_type(format->event_payload_type) && is_type(format->event_from_peer) &&
+           is_packet_ms(format->packet_ms);
 }
 
 static inline bool is_key(const struct plane_key *key)

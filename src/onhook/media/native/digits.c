@@ -35,6 +35,8 @@ static void send_event(struct call *call, uint8_t key, uint32_t timestamp, uint3
     call->relay.anchored = false;
     if (call->on_hold || call->event_payload_type == NO_EVENTS) /* since the key went down */
         return;
+    if (rounds == 1 && !end)
+        send_packed(call);
     send_packet(call, &(struct outgoing){
         .payload_type = call->event_payload_type,
         .marker = rounds == 1 && !end,

@@ -10,6 +10,7 @@
  *   commands.c   what the clerk passed on
  *   schedule.c   which call is served when
  *   send.c       frames, silence
+ *   packing.c    packets of another length than frames
  *   digits.c     keys: events or tones (tones.c)
  *   receive.c    whose packets are the peer's, and what is in them
  *   protect.c    its encryption (srtp.c)
@@ -182,6 +183,17 @@ static inline uint32_t next_timestamp(const struct media *p, const struct call *
     return sent_ahead(p, call) > 0 ? call->sent_end : timestamp_now(p, call);
 }
 
+static inline bool is_packed(const struct call *call)
+{
+    return call->packing.samples != 0;
+}
+
+/* How much a packet of audio has that it is sent. */
+static inline int packet_samples(const struct call *call)
+{
+    return is_packed(call) ? call->packing.samples : PLANE_FRAME_BYTES;
+}
+
 static inline void signal_fd(int fd)
 {
     uint64_t one = 1;
@@ -241,6 +253,20 @@ bool is_quiet(const struct media *p, const struct call *call);
 /* A round in which nothing is to be heard. */
 void send_silence(struct media *p, struct call *call);
 void send_frame(struct media *p, struct call *call);
+
+/* ---- packing.c ----------------------------------------------------------------------- */
+
+/* How long packets are from now on; what is held has to be sent before anything else is agreed. */
+void pack_into(struct call *call, uint8_t packet_ms);
+
+/* Audio at its place on the line, to be numbered here. False: it does not leave. */
+bool pack(struct call *call, const struct outgoing *audio, bool audible);
+
+/* What is held leaves as it is. */
+void send_packed(struct call *call);
+
+/* By how much a frame leaves later than one that is a packet, at the most. */
+int64_t packing_delay_ns(const struct call *call);
 
 /* ---- digits.c ------------------------------------------------------------------------ */
 

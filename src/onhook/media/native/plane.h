@@ -25,6 +25,7 @@ enum {
     PLANE_FRAME_BYTES = 160, /* 20 ms of G.711 */
     PLANE_FRAME_MS = 20,
     PLANE_MAX_THREADS = 8,
+    PLANE_MAX_PACKET_MS = 60,
     PLANE_MAX_SEGMENTS = 4096, /* queued for one call and not yet reported */
     PLANE_ROOM_MEMBERS = 8,
     PLANE_LATCHES = 4,
@@ -39,7 +40,7 @@ enum {
 };
 
 enum plane_event_kind {
-    PLANE_PLAYED = 1,  /* the last frame of segment play_id left at at_ns */
+    PLANE_PLAYED = 1,  /* the last frame of segment play_id left at at_ns, or leaves then */
     PLANE_STOPPED = 2, /* segment play_id was cut off, or never began */
     PLANE_DIGIT = 3,   /* digit: one of 0123456789*#ABCD */
     PLANE_RTP_FIRST = 4,
@@ -88,6 +89,7 @@ struct plane_format {
     uint8_t audio_type;     /* what audio is called on the wire instead of payload_type, or 0 */
     int comfort_noise;      /* silence is sent as RFC 3389 says, under payload type 13 */
     int no_rtcp;            /* nor is it sent reports: it has closed the stream (RFC 3264 section 6) */
+    uint8_t packet_ms; /* of audio in a packet that is sent: 10, 20, 30, 40 or 60; 0 is 20 */
 };
 
 /* Where the peer's first packet may come from, besides the address of its SDP. */

@@ -83,7 +83,8 @@ static void relay(struct media *p, struct call *to, const struct rtp *rtp, bool 
         relay->highest = rtp->sequence;
         relay->span = relay->span + step < RELAY_GAP ? relay->span + step : RELAY_GAP;
     }
-    to->sequence = (uint16_t)(relay->highest + relay->sequence_shift + 1);
+    if (!is_packed(to))
+        to->sequence = (uint16_t)(relay->highest + relay->sequence_shift + 1);
     struct outgoing packet = {
         .payload_type = event ? to->event_payload_type : to->payload_type,
         .marker = marker,
@@ -93,6 +94,10 @@ static void relay(struct media *p, struct call *to, const struct rtp *rtp, bool 
         .bytes = rtp->payload_bytes,
     };
     if (event) {
+        if (!same_key(&to->relayed_key, rtp))
+            send_packed(to);
+        if (is_packed(to))
+            packet.sequence = to->sequence++;
         packet.timestamp = key_timestamp(to, rtp, packet.timestamp);
         send_packet(to, &packet);
         note_sent(to, packet.timestamp + get_be16(rtp->payload + 2));

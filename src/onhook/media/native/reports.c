@@ -45,7 +45,7 @@ static void note_rtcp(struct media *p, struct call *call, bool reported)
     note_latest(&call->signs->heard_ns, p->now_ns - (plausible ? since_ns : 0));
     if (reported)
         note_latest(&call->signs->received_ns, p->now_ns - (int64_t)call->stats.reported_behind *
-                                                        SLOTS * TICK_NS);
+                                                   packet_samples(call) / SAMPLES_PER_TICK * TICK_NS);
     call->owes_report |= reported;
 }
 

@@ -47,7 +47,7 @@ static bool seal(struct call *call, struct iovec parts[2], uint8_t *sealed)
 }
 
 /* The payload goes to the kernel from where it lies: no copy, and a prompt file that was cut short
- * behind our back is an EFAULT here where touching it would be a SIGBUS. What is encrypted or recorded
+ * behind our back is an EFAULT here where touching it would be a SIGBUS. What is encrypted, recorded or packed
  * is what next_frame() read before. */
 bool send_packet(struct call *call, const struct outgoing *packet)
 {
@@ -111,7 +111,8 @@ static void record_sent(struct call *call, const struct outgoing *audio)
 /* What a peer hears passes here, all of it. */
 void transmit(struct call *call, const struct outgoing *audio)
 {
-    if (send_packet(call, audio) && call->recorder.count)
+    bool left = is_packed(call) ? pack(call, audio, true) : send_packet(call, audio);
+    if (left && call->recorder.count)
         record_sent(call, audio);
     note_sent(call, audio->timestamp + (uint32_t)audio->bytes); /* a byte is a sample */
 }
@@ -126,7 +127,7 @@ static struct outgoing own_frame(struct media *p, struct call *call, const uint8
     return (struct outgoing){
         .payload_type = call->payload_type,
         .marker = !call->spoken || call->noise_rounds || timestamp_now(p, call) != call->sent_end,
-        .sequence = call->sequence++,
+        .sequence = is_packed(call) ? 0 : call->sequence++,
         .timestamp = timestamp_now(p, call),
         .payload = frame,
         .bytes = PLANE_FRAME_BYTES,
@@ -150,6 +151,7 @@ static void send_noise(struct media *p, struct call *call)
     if (round % NOISE_ROUNDS)
         return;
     call->relay.anchored = false;
+    send_packed(call);
     call->stats.silent_packets += send_packet(call, &(struct outgoing){
         .payload_type = COMFORT_NOISE,
         .sequence = call->sequence++,
@@ -171,7 +173,10 @@ void send_silence(struct media *p, struct call *call)
         return;
     }
     struct outgoing packet = own_frame(p, call, silent_frames[law_of(call->payload_type)]);
-    call->stats.silent_packets += send_packet(call, &packet);
+    if (is_packed(call))
+        pack(call, &packet, false);
+    else
+        call->stats.silent_packets += send_packet(call, &packet);
     note_sent(call, packet.timestamp + PLANE_FRAME_BYTES);
 }
 
@@ -203,7 +208,7 @@ void send_frame(struct media *p, struct call *call)
     } else {
         const uint8_t *frames = segment->frames[law_of(call->payload_type)];
         const uint8_t *frame = frames + (size_t)segment->sent * PLANE_FRAME_BYTES;
-        if ((call->srtp.on || call->recorder.count) && !call->on_hold)
+        if ((call->srtp.on || call->recorder.count || is_packed(call)) && !call->on_hold)
             frame = next_frame(p, call, segment);
         transmit_frame(p, call, frame);
         segment->sent++;
@@ -215,6 +220,6 @@ void send_frame(struct media *p, struct call *call)
         call->playing = loop_again(call, segment->play_id);
     } else if (segment->kind != LOOPED) {
         segment->state = PLAYED;
-        segment->done_ns = clock_ns();
+        segment->done_ns = clock_ns() + packing_delay_ns(call);
     }
 }

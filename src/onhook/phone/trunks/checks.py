@@ -20,7 +20,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 """The fields that take one of a few words; the first is the default."""
 CODECS = tuple(codec.name for codec in SdpCodec)
 """In the order in which we offer them."""
-PTIMES_MS = (20,)
+PTIMES_MS = (10, 20, 30, 40, 60)
 """The packet times that the media plane can send."""
 PRIVACY = ("id", "user", "header", "session", "critical")
 """What a Privacy header may ask for (RFC 3323 4.2, RFC 3325 9.3), beside `none`."""
@@ -162,8 +162,8 @@ def check_codecs(codecs: Sequence[str]) -> None:
 def check_ptime(ptime: int) -> None:
     """One of `PTIMES_MS`."""
     if ptime not in PTIMES_MS:
-        known = " or ".join(map(str, PTIMES_MS))
-        raise ValueError(f"is {known} ms: packets of other lengths are received, and not sent")
+        *few, most = map(str, PTIMES_MS)
+        raise ValueError(f"is {', '.join(few)} or {most} ms")
 
 
 def check_session_timer(seconds: int) -> None:

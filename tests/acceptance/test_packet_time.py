@@ -1,0 +1,118 @@
+"""Calls through trunks that want packets of another length (`--ptime`): what SDP says, and what is sent."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from acceptance.asking import OK, undisturbed
+from acceptance.files import FileServer, wav
+from acceptance.harness import Callee, Customer, Onhook, lay_trunk, marked
+from acceptance.talking import assert_joined, typed
+from acceptance.test_clipping import EDGE_MS, SETTLE_S
+from onhook.testing.call_leg import CallLeg
+from onhook.testing.call_log import How
+from onhook.testing.phone import Phone
+from onhook.testing.phone_call import PhoneCall
+from onhook.testing.sip_text import SipMessage
+from onhook.testing.tones import find_tone
+
+PTIMES = pytest.mark.parametrize("ptime", [10, 30, 40, 60])
+SECONDS = 0.773
+
+
+@asynccontextmanager
+async def trunk(
+    server: Onhook, ptime: int, *, network: int, srtp: str = "off"
+) -> AsyncIterator[Callee]:
+    """Somebody behind a trunk that is sent packets of this length; calls from there come by it."""
+    host, prefix = f"127.0.{network}.{ptime}", f"+659{network}{ptime}"
+    line = await asyncio.to_thread(
+        lay_trunk, server, prefix=prefix, host=host, ptime=ptime, srtp=srtp
+    )
+    async with Phone(host=host, port=line.port, srtp="off" if srtp == "off" else "prefer") as phone:
+        yield Callee(phone, line)
+
+
+def said(message: SipMessage) -> list[str]:
+    """The packet time in a description of the server's."""
+    return [line for line in message.body.decode().splitlines() if line.startswith("a=ptime")]
+
+
+def lengths(call: CallLeg, since_s: float = 0.0) -> set[int]:
+    """How long the packets of sound were, in ms."""
+    return {len(packet.payload) // 8 for packet in call.recording.since(since_s).audio}
+
+
+@PTIMES
+async def test_a_call_that_comes_by_it_is_answered_in_such_packets(
+    customer: Customer, files: FileServer, ptime: int
+) -> None:
+    """To the last sample of a message; the BYE keeps its distance."""
+    url = files.serve(f"{ptime}.wav", wav(marked(SECONDS)))
+    async with trunk(customer.server, ptime, network=41) as caller:
+
+        async def heard() -> PhoneCall:
+            call = await caller.phone.call(customer.number, server=customer.server.sip)
+            told = await customer.receiver.next(to=customer.number, call_state="ringing")
+            assert await customer.hangup(told["session"], msg=f"<url>{url}</url>") == OK
+            assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+            return call
+
+        call = await undisturbed(customer.server, heard)
+    assert said(await call.answered()) == [f"a=ptime:{ptime}"]
+    assert lengths(call) == {ptime}
+    first, last = (find_tone(call.recording.pcm(), hz) for hz in (1000, 1400))
+    assert first and last
+    assert last[1] - first[0] == pytest.approx(SECONDS * 1000, abs=EDGE_MS)
+    assert last[1] - last[0] == pytest.approx(100, abs=EDGE_MS)
+    assert call.recording.lost == 0
+    assert call.last_packet_to_bye_s >= SETTLE_S - EDGE_MS / 1000
+    assert call.complaints == []
+
+
+@PTIMES
+async def test_a_call_of_ours_offers_it_encrypted_too(
+    customer: Customer, files: FileServer, ptime: int
+) -> None:
+    """A message and keys, both ways."""
+    url = files.serve("marked.wav", wav(marked(SECONDS)))
+    async with trunk(customer.server, ptime, network=42, srtp="require") as callee:
+        number, end = callee.another(), customer.receiver.url("/dial")
+        reply = await customer.post(
+            "ivr/start/dial", dest=number, msg=f"<url>{url}</url>", notify_url=end
+        )
+        call = await callee.phone.incoming(called=number)
+        assert said(call.invite) == [f"a=ptime:{ptime}"]
+        await call.answer()
+        assert (await customer.receiver.next())["dial_status"] == "answered"
+        assert find_tone(call.recording.pcm(), 1400)
+        await customer.block("middle/send_digits", reply["session"], digits="18#")
+        await customer.receiver.next(ivr_block="send_digits")
+        await typed(call, "18#")
+        await customer.block("middle/gather", reply["session"], max_digits="1")
+        await call.send_digits("7")
+        assert (await customer.receiver.next(ivr_block="gather"))["digits"] == "7"
+        assert call.audio.encryption and call.audio.encryption.unreadable == 0
+        assert call.recording.lost == 0
+        assert ptime in lengths(call)
+        await call.hang_up()
+
+
+@pytest.mark.parametrize("ptime", [30, 60])
+async def test_joined_to_a_phone_with_packets_of_20_ms(customer: Customer, ptime: int) -> None:
+    async with trunk(customer.server, ptime, network=43) as callee:
+        number = callee.another()
+        call, told = await customer.call()
+        await customer.block("end/transfer", told["session"], dest=number)
+        await call.answered()
+        peer = await callee.phone.incoming(called=number)
+        await peer.answer()
+        await assert_joined(call, peer)
+        sound = [len(packet.payload) // 8 for packet in peer.recording.audio[-5:]]
+        assert ptime in sound
+        await call.send_digits("12#")
+        await typed(peer, "12#")
+        assert call.recording.lost == peer.recording.lost == 0
+        await call.hang_up()
