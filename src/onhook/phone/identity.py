@@ -5,7 +5,7 @@ the trunk to say.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from onhook.phone import grammar
@@ -25,8 +25,7 @@ _NOBODY = "anonymous"
 _NOWHERE = "anonymous.invalid"
 
 
-@dataclass(frozen=True, slots=True)
-class PhoneUser:
+class PhoneUser(NamedTuple):
     """Whom a URI names.
 
     `text` is the user part of a SIP URI, or the number of a tel URI: percent-decoded, without password
@@ -37,8 +36,7 @@ class PhoneUser:
     context: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who calls. Both are empty when the caller is anonymous or asked for privacy.
 
     `users` are the asserted identities (RFC 3325), else whom From names. `name` is the display name

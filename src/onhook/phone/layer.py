@@ -24,6 +24,7 @@ from onhook.phone.timers import Clock, SipTimers
 from onhook.phone.transactions import (
     ClientInvite,
     ClientNonInvite,
+    ClientTransaction,
     InviteUser,
     MergeKey,
     Send,
@@ -234,7 +235,7 @@ class TransactionLayer(TransactionOwner):
         """From a transaction: it is over."""
         key = transaction.key
         self._lingering.pop(key, None)
-        if isinstance(transaction, ClientNonInvite | ClientInvite):
+        if isinstance(transaction, ClientTransaction):
             self._clients.pop(key, None)
             return
         self._servers.pop(key, None)

@@ -5,7 +5,7 @@ call back at once.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from onhook.phone import screening
 from onhook.phone.bodies import READABLE, description_of
@@ -25,8 +25,7 @@ from onhook.phone.transactions import ServerInvite, TxEvent
 from onhook.phone.trunk import Trunk
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitedAck:
+class AwaitedAck(NamedTuple):
     """An INVITE of this dialog whose 2xx waits for its ACK; `offered`: the ACK holds the answer."""
 
     transaction: ServerInvite

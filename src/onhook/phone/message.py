@@ -71,7 +71,7 @@ _STATUS = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?", re.ASCII)
 class Request:
     """A request whose mandatory fields are present and readable; nobody changes it.
 
-    `to_tag` is empty outside a dialog. `source` is where the datagram came from.
+    `source` is where the datagram came from.
     """
 
     method: str
@@ -83,21 +83,15 @@ class Request:
     call_id: str
     sender: NameAddr
     recipient: NameAddr
+    from_tag: str
+    """The tag of whoever sent the request."""
+    to_tag: str
+    """Our tag, when the request belongs to a dialog; otherwise empty."""
     cseq: int
     names: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The names that begin with X- as they are written, by how they are written in small letters."""
     _echo: tuple[str, str] | None = field(default=None, init=False, repr=False, compare=False)
     _key: TransactionKey | None = field(default=None, init=False, repr=False, compare=False)
-
-    @property
-    def from_tag(self) -> str:
-        """The tag of whoever sent the request."""
-        return self.sender.parameters.get("tag", "")
-
-    @property
-    def to_tag(self) -> str:
-        """Our tag, when the request belongs to a dialog; otherwise empty."""
-        return self.recipient.parameters.get("tag", "")
 
     def first(self, name: str, default: str = "") -> str:
         """The first value of a header, given by its lower-case long name."""
@@ -309,17 +303,19 @@ def _request(
         raise ValueError("Bad Call-ID Header Field")
     sender = _party(headers, "from", "From")
     recipient = _party(headers, "to", "To")
-    if recipient.parameters.get("tag") == "":  # neither inside nor outside a dialog
+    to_tag = recipient.parameters.get("tag")
+    if to_tag == "":  # neither inside nor outside a dialog
         raise ValueError("Bad To Header Field")
     number, named = _cseq(headers)
     if named != method and method not in METHODS:  # RFC 4475 3.1.2.18: later versions may know it
         raise BadRequest("Not Implemented", method, headers, status=501)
     if named != method:
         raise ValueError("CSeq Method Does Not Match")
-    whole = _body(headers, body)
+    whole, from_tag = _body(headers, body), sender.parameters.get("tag", "")
     return Request(
-        method, uri, headers, whole, source, top, call_id, sender, recipient, number, names
-    )
+        method, uri, headers, whole, source, top, call_id, sender, recipient, from_tag, to_tag or "",
+        number, names,
+    )  # fmt: skip
 
 
 def _body(headers: Headers, body: bytes) -> bytes:

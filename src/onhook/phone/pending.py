@@ -17,7 +17,8 @@ from onhook.phone.reply import HeaderLines, response
 from onhook.phone.timers import Clock, TimerHandle
 from onhook.phone.transactions import TxState
 
-_ECHOED = ("via", "from", "to", "call-id", "cseq")
+_ECHOED = ("from", "to", "call-id", "cseq")
+"""Beside Via. What a request has one of, or it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,10 @@ class PendingInvite:
     @classmethod
     def of(cls, invite: Request) -> "PendingInvite":
         """What has to be kept of an INVITE."""
-        lines = [f"{name}: {value}" for name in _ECHOED for value in invite.headers[name]]
-        head = "\r\n".join([f"INVITE {invite.uri} SIP/2.0", *lines])
-        return cls(head, invite.source)
+        headers = invite.headers
+        lines = "".join([f"\r\n{name}: {headers[name][0]}" for name in _ECHOED])
+        vias = "".join([f"\r\nvia: {value}" for value in headers["via"]])
+        return cls(f"INVITE {invite.uri} SIP/2.0{vias}{lines}", invite.source)
 
     def as_dict(self) -> dict[str, object]:
         """The record as JSON can hold it."""

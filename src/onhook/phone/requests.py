@@ -61,6 +61,13 @@ class OwnRequests:
     ) -> None:
         """Send a request within a dialog until it is answered."""
         branch = MAGIC_COOKIE + identifiers.token_hex(8)
+        if not isinstance(record.destination, TcpAddress):
+            sent_by = self._sent_by(record.destination)
+            data = self._written(record, method, branch, sent_by, headers, body)
+            if len(data) <= MAX_UDP_BYTES:
+                way = Written(record.destination, sent_by, data)
+                self._layer().request(way, branch=branch, method=method, on_final=on_final)
+                return
         write = self._writer(record, method, branch, headers, body)
         self.outside(write, record.destination, branch=branch, method=method, on_final=on_final)
 
@@ -140,15 +147,26 @@ class OwnRequests:
         self, record: DialogRecord, method: str, branch: str, headers: HeaderLines, body: bytes
     ) -> Write:
         def write(destination: Address, sent_by: str) -> bytes:
-            same = destination is record.destination
-            return write_request(
-                record if same else replace(record, destination=destination),
-                method,
-                branch=branch,
-                sent_by=sent_by,
-                user_agent=self._user_agent,
-                headers=headers,
-                body=body,
-            )
+            towards = replace(record, destination=destination)
+            return self._written(towards, method, branch, sent_by, headers, body)
 
         return write
+
+    def _written(
+        self,
+        record: DialogRecord,
+        method: str,
+        branch: str,
+        sent_by: str,
+        headers: HeaderLines,
+        body: bytes,
+    ) -> bytes:
+        return write_request(
+            record,
+            method,
+            branch=branch,
+            sent_by=sent_by,
+            user_agent=self._user_agent,
+            headers=headers,
+            body=body,
+        )

@@ -10,7 +10,7 @@ from onhook.phone import sdp, sdp_writer
 from onhook.phone.errors import NoCommonCodec, UnsupportedAddress
 from onhook.phone.media_hosts import Addresses
 from onhook.phone.sdp import NOBODY, Offer, RemoteMedia, SdpCodec, is_ipv6
-from onhook.phone.sdp_writer import NO_EXTRAS, Encryption, Extras, LocalMedia
+from onhook.phone.sdp_writer import IN_THE_CLEAR, NO_EXTRAS, Encryption, Extras, LocalMedia
 from onhook.phone.srtp.negotiation import Negotiation
 
 Writer = Callable[[LocalMedia], bytes]
@@ -61,7 +61,7 @@ class MediaSession:
         self._offered = offer
         if not offer.closed:
             self._dtmf = media.dtmf_payload_type
-        keys = Encryption((ours,) if ours else ())
+        keys = Encryption((ours,)) if ours else IN_THE_CLEAR
         return self._written(
             lambda local: sdp_writer.write_answer(offer, media.codecs[0], local, encryption=keys)
         ), media

@@ -24,6 +24,7 @@ class Sockets:
         self._tcp = tcp
         self._trusts = trusts
         self._udp: dict[ListenAddress, UdpTransport] = {}
+        self._only_udp: UdpTransport | None = None
         self._dropped = 0
         self.listeners: tuple[ListenAddress, ...] = ()
         """What is really bound, each with its transport, in the order in which it was asked for."""
@@ -69,6 +70,8 @@ class Sockets:
                 secured = certificate if each.address.transport == "tls" else None
                 await self._tcp.listen(each, secured)
         self.listeners = tuple(each.address for each in bound)
+        if len(self._udp) == 1:
+            (self._only_udp,) = self._udp.values()
         self.listener_for.cache_clear()
 
     async def close(self) -> None:
@@ -87,6 +90,9 @@ class Sockets:
             self._tcp.send(data, destination)
 
     def _send_datagram(self, data: bytes, destination: Address) -> None:
+        if self._only_udp is not None and type(destination) is tuple:
+            self._only_udp.send(data, destination)
+            return
         listener = self.listener_for(destination[0], "UDP", local_of(destination))
         if listener is None:
             self._dropped += 1

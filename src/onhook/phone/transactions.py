@@ -26,9 +26,8 @@ TCP because of its size alone goes `otherwise`, by UDP, when there is no connect
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.message import Address, Request, Response, TcpAddress, TransactionKey
@@ -83,8 +82,7 @@ MergeKey = tuple[str, str, int]
 Send = Callable[[bytes, Address], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """A request as it is sent: where to, our host and port as its Via says them, and its text."""
 
     peer: Address

@@ -42,6 +42,7 @@ class UdpTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.address: Address = ("", 0)
         self._local = ""
+        self._over_ipv6 = False
         self._refused = 0
 
     @property
@@ -61,6 +62,7 @@ class UdpTransport:
         """
         loop = asyncio.get_running_loop()
         self.address = bound.address.host, bound.address.port
+        self._over_ipv6 = ":" in bound.address.host
         self._local = bound.address.place if marks else ""
         self._socket, self._loop = bound.socket, loop
         self._inbox.open(loop)
@@ -85,7 +87,7 @@ class UdpTransport:
     def send(self, data: bytes, address: Address) -> None:
         """Send a datagram, or drop it: SIP repeats what matters."""
         # The address is checked first: a name would be looked up while everything waits.
-        if self._socket is None or not _is_numeric(address, ":" in self.address[0]):
+        if self._socket is None or not _is_numeric(address, self._over_ipv6):
             self._refused += 1
             return
         try:

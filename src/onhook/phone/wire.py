@@ -172,6 +172,8 @@ class MessagePath(ABC):
 
     def contact_for(self, peer: Address) -> str:
         """Our Contact value for this peer."""
+        if type(peer) is tuple:  # over UDP
+            return f"<sip:{self.sent_by(peer)}>"
         return f"<sip:{self.reached_at(peer)}{transport_parameter(peer)}>"
 
     def reached_at(self, peer: Address) -> str:

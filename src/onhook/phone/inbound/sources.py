@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 
 from onhook.phone.message import Request
 from onhook.phone.trunk import Trunk, is_numeric
@@ -17,8 +18,7 @@ TrunkOf = Callable[[Request], str]
 _CACHED = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a call came from: by a trunk, or by none from a trusted peer."""
 
     trunk: Trunk | None = None

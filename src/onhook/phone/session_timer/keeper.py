@@ -18,6 +18,7 @@ Later = Callable[[float, Callable[[], None]], TimerHandle]
 
 _UNABLE = frozenset((405, 501))
 _ENDED = machine.Ended()
+_NO_TIMER = machine.Agreed(None)
 
 
 class Refresher(Protocol):
@@ -72,7 +73,7 @@ class SessionKeeper:
         self.heard(request)
         asked = terms.read(request)
         agreed = terms.agree(asked, self.wanted_s, self._timer.terms)
-        self._happens(machine.Agreed(agreed))
+        self._happens(machine.Agreed(agreed) if agreed else _NO_TIMER)
         return agreed.as_answered(asked) if agreed else ()
 
     def accepted(self, response: Response) -> None:

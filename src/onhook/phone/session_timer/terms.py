@@ -1,6 +1,7 @@
 """What messages say of session timers, and what two sides agree to (RFC 4028 4, 5, 7 to 9). Pure."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from onhook.phone import grammar
 from onhook.phone.message import Request, Response
@@ -12,8 +13,7 @@ LONGEST_S = 86_400
 """What a peer asks for beyond a day is brought down to one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a message says: `interval_s` is None where it asks for no timer; `refresher` is `uac`, `uas` or
     empty; `min_s` the shortest session that whoever it passed lets be; `supported` whether its author
     knows timers at all. What cannot be read was not said."""
