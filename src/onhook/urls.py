@@ -89,7 +89,9 @@ class WebUrl:
     def with_query(self, query: str) -> "WebUrl":
         """Return the URL with another query, which has to be ASCII and without blanks."""
         text = f"{self.scheme}://{self.host_header}{self.path}?{query}"
-        return dataclasses.replace(self, text=text, query=query)
+        return WebUrl(
+            text, self.scheme, self.host, self.port, self.literal, path=self.path, query=query
+        )
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.host_header}{self.target}"

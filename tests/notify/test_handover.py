@@ -11,6 +11,7 @@ from onhook.notification import Notification
 from onhook.notify.attempt import UNTRIED, Attempt, AttemptOutcome, DeliveryProgress
 from onhook.notify.handover import (
     MAX_BYTES,
+    Awaited,
     Barred,
     BrokenMessage,
     Deliver,
@@ -81,6 +82,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(SecretsFound, any_text, st.none() | secrets, errors),
     st.builds(Drain, moments),
     st.builds(Tried, ids, attempts, st.sampled_from(AttemptOutcome), st.none() | moments),
+    st.just(Awaited()),
     st.builds(SecretsWanted, any_text),
     st.builds(Barred, notifications),
     st.builds(Drained, st.integers(0)),

@@ -12,6 +12,7 @@ from notify.doubles import MemoryStore, ScriptedClient, notification
 from notify.loops import on_both_loops
 from onhook.notification import Notification
 from onhook.notify import link as link_module
+from onhook.notify import remote as remote_module
 from onhook.notify.attempt import UNTRIED, Attempt, AttemptOutcome, DeliveryProgress
 from onhook.notify.handover import Deliver, Tried, encode
 from onhook.notify.office import BELIEVED_S, NotAnswered, Office
@@ -279,6 +280,45 @@ async def test_what_is_told_together_is_written_together_and_one_that_cannot_be_
         await office.record_attempt("a3", made, DELIVERED, None)
         assert all(disk.outcomes(name) == [DELIVERED] for name in names)
         await switch.outbox.close()
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts that nothing waits for are held until the end of the test."""
+    monkeypatch.setattr(remote_module, "RECORD_WITHIN_S", 600.0)
+
+
+@on_both_loops
+async def test_an_attempt_is_held_until_a_notification_waits_behind_it(held: None) -> None:
+    switch = Switch()
+    switch.outbox.resume()
+    async with switch.process():
+        switch.tell("b1", session="S2")
+        switch.tell("a1")
+        await until(lambda: len(switch.outbox._tried) == 2)
+        assert switch.disk.records == []
+        switch.tell("a2")
+        await switch.disk.wait_for(2)
+        await until(lambda: switch.sent[2:] == ["a2"])
+        switch.tell("c1", "c2", "c3", session="S3")  # two wait from the first
+        await until(lambda: switch.sent[-1] == "c3" and len(switch.outbox._tried) == 1)
+        await switch.outbox.close()
+        assert len(switch.disk.records) == 6
+
+
+@on_both_loops
+async def test_what_is_held_is_written_before_the_disk_is_read_again(held: None) -> None:
+    switch = Switch()
+    switch.outbox.resume()
+    async with switch.process():
+        switch.tell("a1")
+        await until(lambda: len(switch.outbox._tried) == 1)
+    await switch.lost()
+    async with switch.process():
+        switch.tell("a2")
+        await until(lambda: switch.sent == ["a1", "a2"])
+        assert await switch.outbox.drain(20.0) == 0
+    assert switch.disk.outcomes("a1") == switch.disk.outcomes("a2") == [DELIVERED]
 
 
 @on_both_loops

@@ -11,6 +11,7 @@
 | the process that delivers says | |
 |---|---|
 | `Tried` | an attempt was made: write it, and answer `Recorded` |
+| `Awaited` | a notification waits behind one of which that was said: write it now |
 | `SecretsWanted` | answer `SecretsFound` |
 | `Barred` | its first attempt found that the address may not be called |
 | `Drained` | nothing is tried any more |
@@ -98,6 +99,11 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """Something waits for the answer to a `Tried`: those may be written together, but not later than now."""
+
+
+@dataclass(frozen=True, slots=True)
 class SecretsWanted:
     """Asks for the secrets of an application."""
 
@@ -119,7 +125,16 @@ class Drained:
 
 
 Message: TypeAlias = (
-    Deliver | Resume | Recorded | SecretsFound | Drain | Tried | SecretsWanted | Barred | Drained
+    Deliver
+    | Resume
+    | Recorded
+    | SecretsFound
+    | Drain
+    | Tried
+    | Awaited
+    | SecretsWanted
+    | Barred
+    | Drained
 )
 
 
@@ -290,6 +305,7 @@ _WRITE: Final[Mapping[type[Any], Callable[[Any], _Values]]] = complete(
         SecretsFound: _secrets_values,
         Drain: lambda drain: [drain.deadline_s],
         Tried: _tried_values,
+        Awaited: lambda _: [],
         SecretsWanted: lambda wanted: [wanted.app_id],
         Barred: lambda barred: [_notification_values(barred.notification)],
         Drained: lambda drained: [drained.undelivered],
@@ -306,6 +322,7 @@ _READ: Final[Mapping[str, Callable[..., Message]]] = complete(
         "SecretsFound": _secrets_found,
         "Drain": Drain,
         "Tried": _tried,
+        "Awaited": Awaited,
         "SecretsWanted": SecretsWanted,
         "Barred": lambda told: Barred(_notification(told)),
         "Drained": Drained,

@@ -17,6 +17,7 @@ from onhook.notification import Notification
 from onhook.notify.attempt import Attempt, AttemptOutcome, DeliveryProgress
 from onhook.notify.delivery import Poster
 from onhook.notify.handover import (
+    Awaited,
     Barred,
     Deliver,
     Drain,
@@ -63,6 +64,7 @@ class Office:
     ) -> None:
         self._outbox = Outbox(self, client, self._secrets_of, schedule=schedule)
         self._outbox.on_barred = self._on_barred
+        self._outbox.on_awaited = lambda: self._link.send(Awaited())
         self._lost = asyncio.Event()
         self._link = Link(self._hear, self._lost.set)
         self._resumed: list[tuple[Notification, DeliveryProgress]] = []

@@ -146,6 +146,8 @@ class Outbox:
         self._store = store
         self.on_barred: Callable[[Notification], None] = lambda _: None
         """Hears of a notification whose address may not be called, at its first attempt."""
+        self.on_awaited: Callable[[], None] = lambda: None
+        """Hears that a notification waits behind one whose attempt is being recorded."""
         schedule = schedule or RetrySchedule()
         self._delivery = Delivery(client, secrets_of, schedule, clock, monotonic)
         self._try_s = try_s
@@ -177,6 +179,8 @@ class Outbox:
             log.info("notification_left_for_next_start", notification=notification.notification_id)
             return
         lane = self._queue(notification, progress)
+        if lane.waiting[0].unrecorded is not None:
+            self.on_awaited()
         if lane.task is None and lane.timer is None and not lane.stopped:
             self._start(lane)
 
@@ -305,6 +309,8 @@ class Outbox:
                 return wait_s
             result = head.unrecorded = await self._attempt(head)
         next_at = None if result.next_at is None else self._unix_time(result.next_at)
+        if len(lane.waiting) > 1:
+            asyncio.get_running_loop().call_soon(self.on_awaited)  # as soon as the store has it
         await self._store.record_attempt(
             head.notification.notification_id, result.attempt, result.outcome, next_at
         )

@@ -22,6 +22,8 @@ from onhook.notify.tls import client_context
 from onhook.processes.membership import Membership
 from onhook.server.logs import configure_logs
 
+_COLLECT: Final = (10_000, 20, 20)
+"""A delivery leaves nothing behind that only the collector of garbage finds: it need not look often."""
 _LASTING_S: Final = 1.0
 _SHORTEST_S: Final = 0.02
 _LONGEST_S: Final = 1.0
@@ -51,6 +53,7 @@ async def _serve(member: Membership, client: WebClient, schedule: RetrySchedule)
     ready = False
     async with client:
         gc.freeze()  # what is there now stays
+        gc.set_threshold(*_COLLECT)
         while True:
             office, began_s = Office(client, schedule), now_s()
             ours, theirs = socket.socketpair()
