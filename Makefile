@@ -64,9 +64,11 @@ interop:  ## baresip (TLS and SRTP too), linphone and Asterisk 22 call a real se
 	@scripts/asterisk/install.sh $(ASTERISK)
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
 
-bench:  ## calls a second, packet gaps, CPU a call, hangup to BYE
-	@scripts/set_up.sh $(SIPP)
-	$(PY) bench/calls.py
+bench:  ## all figures, within an hour; PEER=1 beside Asterisk 22, QUICK=1 in minutes, ROUNDS=3
+	@scripts/set_up.sh $(SIPP) $(POSTGRESQL) $(if $(PEER),debootstrap=debootstrap)
+	@$(if $(PEER),scripts/asterisk/install.sh $(ASTERISK))
+	@ONHOOK_ASTERISK=$(ASTERISK) $(PY) -m bench.table $(if $(PEER),--peer) $(if $(QUICK),--quick) \
+	    $(if $(ROUNDS),--rounds $(ROUNDS))
 
 counts:  ## modules, functions, circles; what a hangup, an INVITE, a digit and a notification pass
 	@scripts/set_up.sh

@@ -15,12 +15,16 @@ import gc
 import json
 import os
 import signal
+import sys
 from collections import Counter
-from urllib.parse import parse_qsl
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import aiohttp
 import uvloop
-from aiohttp import web
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench.lean_http import Client, post, serve
 
 SECOND = "Hello."
 """A message of 1.1 s with the default voice."""
@@ -28,64 +32,55 @@ SECOND = "Hello."
 TWO_MINUTES = "77777777777 " * 16
 """A message of 120 s with the default voice, in less than the 1000 characters that it may have."""
 
-CONNECTIONS = 64
-LIFE_S = 600.0
+LIFE_S = 1200.0
 
 
 class Application:
     """Answers notifications, and keeps count."""
 
     def __init__(self, api: str, app_id: str, access_token: str) -> None:
-        self._api = api
+        where = urlsplit(api)
+        self._host = where.netloc
+        self._client = Client(str(where.hostname), where.port or 80)
         self._who = {"app_id": app_id, "access_token": access_token}
-        self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: set[str] = set()
         self._counts: Counter[str] = Counter()
-        self.port = 0
+        self._port = 0
 
     async def run(self, done: asyncio.Event) -> None:
         """Serves until `done`."""
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=30)
-        async with aiohttp.ClientSession(connector=connector) as self._session:
-            runner = web.ServerRunner(web.Server(self._serve, access_log=None))
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
-            self.port = runner.addresses[0][1]
-            print(self.port, flush=True)
-            gc.freeze()
-            await done.wait()
-            await runner.cleanup()
+        self._port = await serve(self._serve)
+        print(self._port, flush=True)
+        gc.freeze()
+        await done.wait()
 
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.path == "/stats":
-            return web.json_response({"ended": len(self._ended), **self._counts})
-        told = dict(parse_qsl((await request.read()).decode()))
+    def _serve(self, path: str, body: bytes) -> bytes:
+        if path == "/stats":
+            return json.dumps({"ended": len(self._ended), **self._counts}).encode()
+        told = dict(parse_qsl(body.decode()))
         self._counts[f"told_{told['call_state']}"] += 1
         if told["call_state"] == "ended":
             self._ended.add(told["session"])
         else:
-            task = asyncio.create_task(self._act(request.path, told["session"]))
+            task = asyncio.create_task(self._act(path, told["session"]))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return web.Response()
+        return b""
 
     async def _act(self, path: str, session: str) -> None:
-        url = f"http://127.0.0.1:{self.port}{path}"
+        url = f"http://127.0.0.1:{self._port}{path}"
         if path == "/hangup":
             await self._post("ivr/end/hangup", session=session, msg=SECOND, notify_url=url)
         elif path == "/play":
             await self._post("ivr/middle/play", session=session, msg=TWO_MINUTES, notify_url=url)
 
     async def _post(self, block: str, **params: str) -> None:
-        if self._session is None:
-            raise AssertionError("notifications come only while the session is open")
+        body = urlencode({**self._who, **params}).encode()
         try:
-            async with self._session.post(
-                f"{self._api}/open/{block}", data={**self._who, **params}
-            ) as reply:
-                status = json.loads(await reply.read())["status"]
-        except (aiohttp.ClientError, TimeoutError) as error:
+            _, reply = await self._client.ask(post(self._host, f"/open/{block}", body))
+            status = json.loads(reply)["status"]
+        except (OSError, TimeoutError) as error:
             status = type(error).__name__
         self._counts[status] += 1
 

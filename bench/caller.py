@@ -13,6 +13,7 @@ HTTP/1.1 connections. What a call goes through is a script, a generator that yie
     caller.perform([script(caller) for _ in range(100)], at_once=1)
 """
 
+import itertools
 import json
 import os
 import selectors
@@ -21,12 +22,11 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Protocol, Self, TypeAlias
 from urllib.parse import urlencode
 
 from bench import sip_text
-from bench.rig import Account, Server
-from bench.stamped import HttpStream, receive, stamped_udp
+from bench.stamped import HttpMessage, HttpStream, receive, stamped_udp
 
 Script: TypeAlias = Generator[Callable[[], bool], None, None]
 
@@ -34,7 +34,29 @@ _STEP_S = 0.002  # a script may wait for a moment, so they are asked this often 
 _PATIENCE_S = 10.0
 _RTP_HEADER_BYTES = 12
 _SILENCE = b"\xff\xd5"  # of either law (ITU-T G.711)
+_CALLERS = itertools.count(1)
+"""Each has Call-IDs of its own."""
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+class Reached(Protocol):
+    """Where a server listens."""
+
+    @property
+    def sip(self) -> tuple[str, int]: ...
+
+    @property
+    def http(self) -> tuple[str, int]: ...
+
+
+class Customer(Protocol):
+    """Who asks."""
+
+    @property
+    def app_id(self) -> str: ...
+
+    @property
+    def access_token(self) -> str: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +72,7 @@ class Call:
     media_port: int = 0
     """Where the server's audio comes from; 0 before the 200."""
     times_ns: dict[str, int] = field(default_factory=dict)
-    """The first of each: `180`, `200`, `BYE`, `BYE answered`, `CANCEL`, `487`, `audio`; `ringing`,
+    """The first of each: `INVITE`, `180`, `200`, `BYE`, `BYE answered`, `CANCEL`, `487`, `audio`; `ringing`,
     `ongoing`, `ended`."""
     last_audio_ns: int = 0
     acknowledged: bool = True
@@ -77,8 +99,8 @@ class ApiRequest:
 class Caller:
     """Use it with `with`; its number has to be told to `url`."""
 
-    def __init__(self, server: Server, account: Account) -> None:
-        self._server = server
+    def __init__(self, server: Reached, account: Customer) -> None:
+        self.server = server
         self._who = {"app_id": account.app_id, "access_token": account.access_token}
         self._selector = selectors.DefaultSelector()
         self._sip, self._audio = stamped_udp(), stamped_udp()
@@ -93,6 +115,7 @@ class Caller:
         self._by_number: dict[str, Call] = {}
         self._by_media_port: dict[int, Call] = {}
         self._placed = 0
+        self._number = next(_CALLERS)
         self.failures: list[str] = []
         self.audio = self._audio
         """Where the audio of all calls arrives; what is sent from it comes from their phones."""
@@ -120,16 +143,18 @@ class Caller:
     def place(self, number: str, acknowledged: bool = True) -> Call:
         """Sends an INVITE. Its 200 is acknowledged at once, or when `acknowledge` is called."""
         self._placed += 1
-        host, port = self._server.sip
+        host, port = self.server.sip
         call = Call(
-            f"b{os.getpid()}x{self._placed}",
+            f"b{os.getpid()}c{self._number}x{self._placed}",
             f"+6590{self._placed:06d}",
             f"sip:{number}@{host}:{port}",
             acknowledged=acknowledged,
         )
         self._calls[call.call_id] = self._by_number[call.caller] = call
         body = sip_text.offer(self._audio.getsockname()[1])
-        self._send(self._request("INVITE", call.uri, call, f"<{call.uri}>", body))
+        invite = self._request("INVITE", call.uri, call, f"<{call.uri}>", body)
+        call.stamp("INVITE", time.time_ns())
+        self._send(invite)
         return call
 
     def acknowledge(self, call: Call) -> None:
@@ -142,17 +167,31 @@ class Caller:
         call.stamp("CANCEL", time.time_ns())
         self._send(request)
 
+    def play(self, call: Call, message: str) -> None:
+        """Asks for a message in a call."""
+        self.request("ivr/middle/play", session=call.session, msg=message, notify_url=self.url)
+
+    def hang_up(self, call: Call) -> ApiRequest:
+        """Asks for the end of a call, whatever it does."""
+        return self.request(
+            "ivr/end/hangup", session=call.session, force="enabled", notify_url=self.url
+        )
+
     def request(self, block: str, **params: str) -> ApiRequest:
         """Sends an API request on a connection on which no other waits for its reply."""
-        connection = self._connection()
         body = urlencode({**self._who, **params}).encode()
-        host, port = self._server.http
+        host, port = self.server.http
         head = (
             f"POST /open/{block} HTTP/1.1\r\nHost: {host}:{port}\r\n"
             "Content-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        request = ApiRequest(connection.send(head.encode() + body))
+        return self.ask(head.encode() + body)
+
+    def ask(self, data: bytes) -> ApiRequest:
+        """Sends an HTTP request as it is, on such a connection."""
+        connection = self._connection()
+        request = ApiRequest(connection.send(data))
         self._watch(connection.sock, lambda: self._on_reply(connection, request))
         return request
 
@@ -210,7 +249,7 @@ class Caller:
         self._selector.register(sock, selectors.EVENT_READ, act)
 
     def _send(self, data: bytes) -> None:
-        self._sip.sendto(data, self._server.sip)
+        self._sip.sendto(data, self.server.sip)
 
     def _request(
         self,
@@ -286,7 +325,7 @@ class Caller:
 
     def _on_reply(self, connection: HttpStream, request: ApiRequest) -> None:
         for message in connection.read():
-            request.status = str(json.loads(message.body)["status"])
+            request.status = self.status_of(message)
             request.replied_ns = message.at_ns
             if request.status != "success_ok":
                 self.failures.append(request.status)
@@ -300,6 +339,11 @@ class Caller:
             self._selector.unregister(connection.sock)
             connection.sock.close()
 
+    @staticmethod
+    def status_of(reply: HttpMessage) -> str:
+        """What a reply says; `success_ok` if all is well."""
+        return str(json.loads(reply.body)["status"])
+
     def _connection(self) -> HttpStream:
         """A warm connection if there is one; the server closes those that idle for long."""
         while self._idle:
@@ -308,4 +352,4 @@ class Caller:
             if not connection.closed:
                 return connection
             connection.sock.close()
-        return HttpStream.over(socket.create_connection(self._server.http))
+        return HttpStream.over(socket.create_connection(self.server.http))

@@ -17,14 +17,17 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import latency, playing, rates, starting
+from bench.engines import Onhook, onhook
 from bench.figures import Figures, Row, save, table
 from bench.machine import busy_now
-from bench.postgresql import postgresql
+from bench.postgresql import PostgreSQL, postgresql
 from bench.rig import OUT, BenchError, raise_file_limit
 
 BEGAN_S = time.monotonic()
@@ -44,14 +47,15 @@ def run_start(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
 def run_hangup(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
     """Part 3."""
     with playing.prompts() as made:
-        idle = latency.forced_hangups(options.hangups, 0, made)
-        loaded = latency.forced_hangups(options.hangups, options.others, made)
+        start = partial(onhook, made)
+        idle = latency.forced_hangups(options.hangups, 0, start)
+        loaded = latency.forced_hangups(options.hangups, options.others, start)
     return {"idle": idle, "loaded": loaded}, latency.forced_rows(idle, loaded)
 
 
 def run_blocks(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
     """Part 4."""
-    figures = latency.blocks_and_messages(options.messages)
+    figures = latency.blocks_and_messages(options.messages, onhook)
     return figures, latency.block_rows(figures)
 
 
@@ -60,7 +64,7 @@ def run_playing(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
     levels = []
     with playing.prompts() as made:
         for calls in options.calls:
-            levels.append(playing.playing_at_once(calls, options.window, made))
+            levels.append(playing.playing_at_once(calls, options.window, partial(onhook, made)))
             tell(f"{calls} calls: {'pass' if levels[-1]['pass'] else 'FAIL'}")
     return {"levels": levels}, playing.rows(levels)
 
@@ -71,8 +75,13 @@ def run_rates(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
     with contextlib.ExitStack() as stack:
         wanted = options.database == "postgresql"
         database = stack.enter_context(postgresql()) if wanted else None
-        figures = rates.complete_calls(search, tell, database)
+        figures = rates.complete_calls(search, tell, partial(kept_in, database), database)
     return figures, rates.rows(figures)
+
+
+def kept_in(database: PostgreSQL | None) -> AbstractContextManager[Onhook]:
+    """A fresh server with an empty database."""
+    return onhook(database_url=database.new_database() if database else "")
 
 
 Run = Callable[[argparse.Namespace], tuple[Figures, list[Row]]]

@@ -9,6 +9,7 @@ how far the BYE was from the last sample heard: shortest, median, longest.
 
 import argparse
 import asyncio
+import signal
 import statistics
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from aiohttp import web
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.figures import Figures
+from bench.machine import Meter
 from bench.rig import Account, Server, data_directory, end
 
 from onhook.testing import ApiClient, Phone, Receiver
@@ -50,11 +53,34 @@ def message(length_ms: float) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
     return np.concatenate([tone(FIRST_HZ, TONE_MS), middle, tone(LAST_HZ, TONE_MS)])
 
 
+def clipped(calls: int, lengths: int, at_once: int) -> Figures:
+    """What is missing of messages of many lengths on a fresh server, and how far the BYE is behind them."""
+    with ExitStack() as stack:
+        data = stack.enter_context(data_directory())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = Server(data)
+        stack.callback(end, server.process, signal.SIGKILL)
+        meter = Meter(server=server.pid)
+        heard = asyncio.run(measure(server, Account.make(data), folder, calls, lengths, at_once))
+        costs = meter.stop()
+    to_bye_ms = sorted(one.to_bye_ms for one in heard)
+    return {
+        "calls": len(heard),
+        "lengths": lengths,
+        "clipped_ms": round(max(one.clipped_ms for one in heard), 1),
+        "lost": sum(one.lost for one in heard),
+        "to_bye_min_ms": round(to_bye_ms[0], 1),
+        "to_bye_p50_ms": round(statistics.median(to_bye_ms), 1),
+        "to_bye_max_ms": round(to_bye_ms[-1], 1),
+        "others": costs.others,
+    }
+
+
 async def measure(
-    server: Server, account: Account, folder: Path, wanted: argparse.Namespace
-) -> int:
-    """Places the calls and prints the figures; returns the exit code."""
-    lengths = [round(300 + n * 187.0) for n in range(wanted.lengths)]
+    server: Server, account: Account, folder: Path, calls: int, wanted: int, at_once: int
+) -> list[Heard]:
+    """Places the calls."""
+    lengths = [round(300 + n * 187.0) for n in range(wanted)]
     async with (
         Receiver() as receiver,
         ApiClient(
@@ -78,22 +104,13 @@ async def measure(
             number = f"+65{31_500_000 + n}"
             lengths_of[number] = length_ms
             await asyncio.to_thread(account.add_number, number, receiver.url())
-        room = asyncio.Semaphore(wanted.at_once)
-        numbers = [list(lengths_of)[n % len(lengths)] for n in range(wanted.calls)]
+        room = asyncio.Semaphore(at_once)
+        numbers = [list(lengths_of)[n % len(lengths)] for n in range(calls)]
         heard = await asyncio.gather(
             *[call(room, server, number, lengths_of[number]) for number in numbers]
         )
         await files.cleanup()
-    worst_ms = max(one.clipped_ms for one in heard)
-    to_bye = sorted(one.to_bye_ms for one in heard)
-    print(f"{len(heard)} calls, {len(lengths)} lengths of {lengths[0]} to {lengths[-1]} ms")
-    print(f"clipped at the worst: {worst_ms:.1f} ms; lost packets: {sum(h.lost for h in heard)}")
-    median_ms = statistics.median(to_bye)
-    print(
-        "last sample heard to BYE: "
-        f"shortest {to_bye[0]:.1f} ms, median {median_ms:.1f} ms, longest {to_bye[-1]:.1f} ms"
-    )
-    return int(worst_ms > 0)
+    return heard
 
 
 async def call(room: asyncio.Semaphore, server: Server, number: str, length_ms: int) -> Heard:
@@ -128,12 +145,14 @@ def main() -> int:
     parser.add_argument("--lengths", type=int, default=20)
     parser.add_argument("--at-once", type=int, default=10)
     wanted = parser.parse_args()
-    with ExitStack() as stack:
-        data = stack.enter_context(data_directory())
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = Server(data)
-        stack.callback(end, server.process)
-        return asyncio.run(measure(server, Account.make(data), folder, wanted))
+    found = clipped(wanted.calls, wanted.lengths, wanted.at_once)
+    print(f"{found['calls']} calls, messages of {found['lengths']} lengths")
+    print(f"clipped at the worst: {found['clipped_ms']} ms; lost packets: {found['lost']}")
+    print(
+        f"last sample heard to BYE: shortest {found['to_bye_min_ms']} ms, "
+        f"median {found['to_bye_p50_ms']} ms, longest {found['to_bye_max_ms']} ms"
+    )
+    return int(found["clipped_ms"] != 0)
 
 
 if __name__ == "__main__":

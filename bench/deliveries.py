@@ -31,10 +31,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.application import SECOND
 from bench.bad_receivers import KINDS
+from bench.called import PROBE
 from bench.caller import Call, Caller, Script
 from bench.figures import Figures, Row, number, pair, save, spread, table
 from bench.machine import Meter, busy_now
-from bench.rig import HERE, OUT, PROBE, BenchError, Rig, end, first_line, raise_file_limit, rig
+from bench.rig import HERE, OUT, BenchError, Rig, end, first_line, raise_file_limit, rig
 
 BAD_KINDS = KINDS[1:]
 WORKS = KINDS[0]

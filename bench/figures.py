@@ -1,7 +1,9 @@
 """What is made of many measurements: percentiles, and the table at the end."""
 
 import json
+import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -27,6 +29,35 @@ def spread(name: str, values: Sequence[float]) -> Figures:
     found = {f"{name}_{label}_ms": percentile(values, share) for label, share in shares.items()}
     rounded = {key: None if value is None else round(value, 3) for key, value in found.items()}
     return {f"{name}_n": len(values), **rounded}
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What several rounds came to."""
+
+    least: float
+    median: float
+    most: float
+    rounds: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread | None":
+        """None without any."""
+        if not values:
+            return None
+        return cls(min(values), statistics.median(values), max(values), len(values))
+
+
+def found_at(figures: Mapping[str, object], path: str) -> float | None:
+    """The number at a path such as `best.gap_p99_ms`; None if there is none."""
+    found: object = figures
+    for name in path.split("."):
+        if not isinstance(found, Mapping) or name not in found:
+            return None
+        found = found[name]
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return float(found)
 
 
 def pair(figures: Mapping[str, object], name: str) -> str:

@@ -16,7 +16,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import cast
 
-from bench.rig import PROBE, Rig, rig
+from bench.called import PROBE
+from bench.rig import Rig, rig
 
 _SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
 _OPTIONS_EVERY_S = 0.02

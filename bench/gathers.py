@@ -24,10 +24,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.called import PROBE
 from bench.caller import Call, Caller, Script
 from bench.figures import Figures, Row, pair, save, spread, table
 from bench.machine import Meter, busy_now
-from bench.rig import OUT, PROBE, BenchError, raise_file_limit, rig
+from bench.rig import OUT, BenchError, raise_file_limit, rig
 
 SETUP_EVERY_S = 0.005
 WITHIN_S = 2.0

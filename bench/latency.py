@@ -4,16 +4,18 @@ import contextlib
 import itertools
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from bench.application import SECOND, TWO_MINUTES
+from bench.called import HANGUP, PLAY, PROBE
 from bench.caller import Caller, Script
-from bench.figures import Figures, Row, pair, spread
+from bench.disk import Flushes
+from bench.engines import Start, Target
+from bench.figures import Figures, Row, pair, percentile, spread
+from bench.idling import wait_until_idle
 from bench.load import Load, callers, sink
 from bench.machine import Meter
-from bench.rig import ONHOOK, PLAY, PROBE, Command, Rig, rig
 
 _VOCABULARY = """
 apple river window garden yellow seven morning train silver bottle market doctor winter paper orange
@@ -57,60 +59,107 @@ class Samples:
 
 
 @contextlib.contextmanager
-def _own_number(running: Rig) -> Iterator[Caller]:
-    with Caller(running.server, running.account) as caller:
-        running.account.add_number(PROBE, caller.url)
-        warm = Samples()
-        caller.perform(_forced(caller, warm) for _ in range(_WARM_UP))
+def _warm_caller(target: Target) -> Iterator[Caller]:
+    with target.caller() as caller:
+        caller.perform(_forced(caller, Samples()) for _ in range(_WARM_UP))
         caller.failures.clear()
         yield caller
 
 
-def _forced(caller: Caller, samples: Samples) -> Script:
-    """A call that plays; then a forced hangup. Its request to the BYE, to the reply, to the bill."""
+def _forced(caller: Caller, samples: Samples, flushes: Flushes | None = None) -> Script:
+    """A call that plays; then a forced hangup. Its request to the BYE, to the reply, to the bill. When
+    nothing is left to be done, the disk is asked how long it takes."""
     call = caller.place(PROBE)
     yield lambda: "ringing" in call.times_ns
-    caller.request("ivr/middle/play", session=call.session, msg=TWO_MINUTES, notify_url=caller.url)
+    caller.play(call, TWO_MINUTES)
     yield lambda: "audio" in call.times_ns
     due_s = time.monotonic() + random.uniform(0.005, 0.02)
     yield lambda: time.monotonic() >= due_s
-    request = caller.request(
-        "ivr/end/hangup", session=call.session, force="enabled", notify_url=caller.url
-    )
-    yield lambda: "ended" in call.times_ns and bool(request.status)
+    request = caller.hang_up(call)
+    yield lambda: {"BYE", "BYE answered", "ended"} <= set(call.times_ns) and bool(request.status)
+    samples.add("invite_to_200", call.times_ns["INVITE"], call.times_ns["200"])
     samples.add("hangup_to_bye", request.sent_ns, call.times_ns["BYE"])
     samples.add("hangup_to_reply", request.sent_ns, request.replied_ns)
     samples.add("forced_end_to_notification", call.times_ns["BYE answered"], call.times_ns["ended"])
+    if flushes is not None:
+        flushes.once()
 
 
-def forced_hangups(count: int, playing: int, made: Path, onhook: Command = ONHOOK) -> Figures:
+def forced_hangups(count: int, playing: int, start: Start) -> Figures:
     """Part 3: forced hangups one after another, while `playing` other calls play."""
-    with rig(made, onhook=onhook) as running, contextlib.ExitStack() as stack:
-        caller = stack.enter_context(_own_number(running))
+    with start() as target, contextlib.ExitStack() as stack:
+        caller = stack.enter_context(_warm_caller(target))
+        flushes = stack.enter_context(Flushes(target.folder))
+        wait_until_idle(target)
         if playing:
-            _play_to_others(stack, running, playing, life_s=20 + count * 0.5)
-        meter, samples = Meter(server=running.server.pid), Samples()
-        caller.perform(_forced(caller, samples) for _ in range(count))
+            _play_to_others(stack, target, playing, life_s=20 + count * 0.5)
+        meter, samples = Meter(server=target.pid), Samples()
+        caller.perform(_forced(caller, samples, flushes) for _ in range(count))
         costs = meter.stop()
         return {
             "calls": count,
             "playing": playing,
             **samples.figures(),
+            **spread("flush", flushes.times_ms),
+            **_beyond_a_flush(samples, flushes),
             "failed": len(caller.failures),
             "failures": sorted(set(caller.failures))[:5],
             "server_cpu_s": costs.cpu_s["server"],
             "busy": costs.busy,
+            "others": costs.others,
         }
 
 
-def _play_to_others(stack: contextlib.ExitStack, running: Rig, playing: int, life_s: float) -> None:
+def _beyond_a_flush(samples: Samples, flushes: Flushes) -> Figures:
+    """What a reply takes beyond what the disk takes, of both the p50 and the p99."""
+    found: Figures = {}
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        reply = percentile(samples.times.get("hangup_to_reply", []), share)
+        flush = percentile(flushes.times_ms, share)
+        if reply is not None and flush is not None:
+            found[f"reply_beyond_flush_{name}_ms"] = round(reply - flush, 3)
+    return found
+
+
+def _play_to_others(
+    stack: contextlib.ExitStack, target: Target, playing: int, life_s: float
+) -> None:
     up_s = playing / _SETUP_RATE
     receiver = stack.enter_context(sink(life_s + up_s))
-    load = Load(
-        "hold", running.server.sip, PLAY, receiver.port, _SETUP_RATE, playing, hold_s=life_s
-    )
+    load = Load("hold", target.sip, PLAY, receiver.port, _SETUP_RATE, playing, hold_s=life_s)
     stack.enter_context(callers(load))
     time.sleep(up_s + 2)
+
+
+def beside_complete_calls(
+    rates: Sequence[int], window_s: float, start: Start, tell: Callable[[str], None]
+) -> list[Figures]:
+    """Forced hangups, one after another, while complete calls come at each of `rates` a second."""
+    found: list[Figures] = []
+    with start() as target, _warm_caller(target) as caller:
+        for rate in rates:
+            samples = Samples()
+            meter = Meter(server=target.pid)
+            with contextlib.ExitStack() as stack:
+                if rate:
+                    receiver = stack.enter_context(sink(window_s + 30))
+                    calls = round(rate * (window_s + 2))
+                    load = Load("server_bye", target.sip, HANGUP, receiver.port, rate, calls)
+                    stack.enter_context(callers(load))
+                    time.sleep(2)  # as long as a call takes
+                ends_s = time.monotonic() + window_s
+                caller.perform(_until(ends_s, caller, samples))
+            costs = meter.stop()
+            found.append({"rate": rate, **samples.figures(), "failed": len(caller.failures),
+                          "busy": costs.busy, "others": costs.others})  # fmt: skip
+            tell(f"beside {rate} calls a second: to BYE {pair(found[-1], 'hangup_to_bye')}")
+            time.sleep(2)
+    return found
+
+
+def _until(ends_s: float, caller: Caller, samples: Samples) -> Iterator[Script]:
+    while time.monotonic() < ends_s:
+        yield _forced(caller, samples)
 
 
 def forced_rows(idle: Figures, loaded: Figures) -> list[Row]:
@@ -153,10 +202,10 @@ def _first_packet(caller: Caller, samples: Samples, name: str, message: str) -> 
     yield lambda: "ended" in call.times_ns
 
 
-def blocks_and_messages(count: int) -> Figures:
+def blocks_and_messages(count: int, start: Start) -> Figures:
     """Part 4: `count` calls for each of its times."""
-    with rig() as running, _own_number(running) as caller:
-        meter, samples, new = Meter(server=running.server.pid), Samples(), NewMessages()
+    with start() as target, _warm_caller(target) as caller:
+        meter, samples, new = Meter(server=target.pid), Samples(), NewMessages()
         caller.perform(
             (_blocks(caller, samples) for _ in range(count)), at_once=50, every_s=_EVERY_S
         )
@@ -173,6 +222,7 @@ def blocks_and_messages(count: int) -> Figures:
             "failures": sorted(set(caller.failures))[:5],
             "server_cpu_s": costs.cpu_s["server"],
             "busy": costs.busy,
+            "others": costs.others,
         }
 
 

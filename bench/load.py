@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import socket
@@ -42,8 +43,10 @@ class Sink:
     """Receives all audio on one socket, with the kernel's time stamps."""
 
     def __init__(self, life_s: float, expect_packets: int = 0) -> None:
-        self._result = OUT / "sink.json"
-        self._result.unlink(missing_ok=True)
+        OUT.mkdir(exist_ok=True)
+        descriptor, path = tempfile.mkstemp(prefix="sink-", suffix=".json", dir=OUT)
+        os.close(descriptor)
+        self._result = Path(path)
         program, result = str(_compiled_sink()), str(self._result)
         command = [program, "127.0.0.1", "0", result, str(int(life_s) + 1)]
         self.process = subprocess.Popen(
@@ -56,17 +59,32 @@ class Sink:
 
     def begin(self) -> None:
         """Forget everything, and count from now on."""
+        self._result.unlink(missing_ok=True)
         self.process.send_signal(signal.SIGUSR1)
 
     def finish(self) -> None:
         """Count no more."""
         self.process.send_signal(signal.SIGUSR2)
 
-    def close(self) -> dict[str, Any]:
-        """End it; what it measured (the keys of rtpsink's JSON)."""
-        end(self.process)
+    def told(self) -> dict[str, Any]:
+        """What it measured between `begin` and `finish` (the keys of rtpsink's JSON). It goes on."""
+        deadline_s = time.monotonic() + _GRACE_S
+        while not self._result.exists():  # it is renamed into place when it is whole
+            if time.monotonic() > deadline_s or self.process.poll() is not None:
+                raise BenchError("the receiver of the audio did not say what it measured")
+            time.sleep(0.01)
         found: dict[str, Any] = json.loads(self._result.read_text())
         return found
+
+    def close(self) -> dict[str, Any]:
+        """End it; what it measured."""
+        end(self.process)
+        return self.told()
+
+    def remove(self) -> None:
+        """End it, and remove what it wrote."""
+        end(self.process)
+        self._result.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -76,7 +94,7 @@ def sink(life_s: float, expect_packets: int = 0) -> Iterator[Sink]:
     try:
         yield running
     finally:
-        end(running.process)
+        running.remove()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,13 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from bench import playing, rates
+from bench.engines import Onhook, onhook
 from bench.figures import Figures, Row, number, save, table
 from bench.machine import busy_now
 from bench.rig import OUT, BenchError, Command, onhook_of, raise_file_limit
@@ -42,6 +44,14 @@ class Tree:
     name: str
     onhook: Command
     prompts: Path
+
+    def start(self) -> AbstractContextManager[Onhook]:
+        """A fresh server, which has to make no message."""
+        return onhook(self.prompts, command=self.onhook)
+
+    def start_empty(self) -> AbstractContextManager[Onhook]:
+        """A fresh server with nothing."""
+        return onhook(command=self.onhook)
 
 
 FIGURES: Compared = {
@@ -71,17 +81,15 @@ def measures(given: argparse.Namespace) -> dict[str, Measure]:
     search = rates.Search(given.rate, given.step, budget_s=given.budget)
     return {
         **cpu_measures(given),
-        "highest": lambda tree: rates.complete_calls(search, tell, onhook=tree.onhook),
+        "highest": lambda tree: rates.complete_calls(search, tell, tree.start_empty),
     }
 
 
 def cpu_measures(given: argparse.Namespace) -> dict[str, Measure]:
     """What a complete call costs, and one that plays."""
     return {
-        "complete": lambda tree: rates.at_one_rate(given.rate, given.level, tell, tree.onhook),
-        "playing": lambda tree: playing.playing_at_once(
-            given.calls, given.window, tree.prompts, tree.onhook
-        ),
+        "complete": lambda tree: rates.at_one_rate(given.rate, given.level, tell, tree.start_empty),
+        "playing": lambda tree: playing.playing_at_once(given.calls, given.window, tree.start),
     }
 
 

@@ -18,14 +18,14 @@ the JSON) is above 0.1. Everything is written to bench/out/processes.json after 
 """
 
 import argparse
-import time
 from collections.abc import Iterator
 
-from bench import latency
+from bench import idling, latency
 from bench.caller import Caller, Script
+from bench.engines import Start
 from bench.figures import Figures
+from bench.idling import doing_nothing, wait_until_idle
 from bench.latency import Samples
-from bench.machine import Meter, family, family_cpu_s, family_pss_bytes
 from bench.paired import (
     FIGURES,
     Compared,
@@ -35,13 +35,8 @@ from bench.paired import (
     compare,
     cpu_measures,
 )
-from bench.rig import PROBE, BenchError, Rig, rig
 from bench.speech import VOICES, Speech, first_packet
 
-_IDLE = 0.06
-"""Of one core: what a server that does nothing stays below."""
-_IDLE_STEPS = 4
-_STEP_S = 0.5
 _PATIENCE_S = 60.0
 _FIRST = "Good morning. You have reached our office, which is open until six."
 """The first message: the same for both, as there is only one in a round."""
@@ -69,26 +64,20 @@ COMPARED: Compared = {
 }
 
 
-def memory(tree: Tree, messages: int, window_s: float) -> Figures:
+def memory(start: Start, messages: int, window_s: float) -> Figures:
     """A fresh server that does nothing, then speaks, then does nothing again."""
-    with rig(onhook=tree.onhook) as running, Caller(running.server, running.account) as caller:
-        running.account.add_number(PROBE, caller.url)
-        _wait_until_idle(running)
-        idle = _memory(running, "idle")
-        meter = Meter(server=running.server.pid)
-        time.sleep(window_s)
-        costs = meter.stop()
+    with start() as target:
+        idle = doing_nothing(target, window_s)
         speech, samples = Speech(), Samples()
-        for script in _spoken(caller, speech, samples, messages):
-            caller.perform([script], patience_s=_PATIENCE_S)
-        _wait_until_idle(running)
+        with target.caller() as caller:
+            for script in _spoken(caller, speech, samples, messages):
+                caller.perform([script], patience_s=_PATIENCE_S)
+        wait_until_idle(target)
         return {
             **idle,
-            "idle_cpu_percent": round(costs.cpu_s["server"] / costs.seconds * 100, 2),
-            "others": costs.others,
             "first_message_ms": next(iter(samples.times.get("first", [])), None),
             **samples.figures(),
-            **_memory(running, "speech"),
+            **idling.memory(target, "speech"),
             "failed": len(caller.failures),
             "failures": sorted(set(caller.failures))[:5],
         }
@@ -102,39 +91,17 @@ def _spoken(caller: Caller, speech: Speech, samples: Samples, messages: int) -> 
             yield first_packet(caller, samples, voice, speech.msg(voice, 10))
 
 
-def _memory(running: Rig, when: str) -> Figures:
-    pid = running.server.pid
-    return {
-        f"{when}_pss_mib": round(family_pss_bytes(pid) / 2**20, 1),
-        f"{when}_processes": len(family(pid)),
-    }
-
-
-def _wait_until_idle(running: Rig) -> None:
-    """What begins by itself after a start or a call, such as workers that stand by, is through."""
-    quiet, deadline_s = 0, time.monotonic() + _PATIENCE_S
-    before_s, used_s = time.monotonic(), family_cpu_s(running.server.pid)
-    while quiet < _IDLE_STEPS:
-        if before_s > deadline_s:
-            raise BenchError(f"a server that does nothing took CPU for {_PATIENCE_S:.0f} s")
-        time.sleep(_STEP_S)
-        now_s, now_used_s = time.monotonic(), family_cpu_s(running.server.pid)
-        is_quiet = now_used_s - used_s < _IDLE * (now_s - before_s)
-        quiet = quiet + 1 if is_quiet else 0
-        before_s, used_s = now_s, now_used_s
-
-
 def measures(given: argparse.Namespace) -> dict[str, Measure]:
     """How each part is measured."""
 
     def hangups(tree: Tree, playing: int) -> Figures:
-        return latency.forced_hangups(given.hangups, playing, tree.prompts, tree.onhook)
+        return latency.forced_hangups(given.hangups, playing, tree.start)
 
     return {
         **cpu_measures(given),
         "hangup": lambda tree: hangups(tree, 0),
         "loaded": lambda tree: hangups(tree, given.calls),
-        "memory": lambda tree: memory(tree, given.messages, given.window),
+        "memory": lambda tree: memory(tree.start_empty, given.messages, given.window),
     }
 
 

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from bench.application import SECOND
+from bench.called import HANGUP
 from bench.caller import Caller, Script
+from bench.engines import Start, Target
 from bench.figures import Figures, Row, number
+from bench.idling import wait_until_idle
 from bench.load import Load, NotStarted, Outcome, callers, sink
 from bench.machine import Costs, Meter
 from bench.postgresql import PostgreSQL
-from bench.rig import HANGUP, ONHOOK, PROBE, Command, Rig, rig
+from bench.rig import BenchError
 
 _LATE_S = 2.5
 _NOTIFIED_S = 3.0
@@ -91,13 +93,13 @@ def _count(value: object) -> int:
 def complete_calls(
     search: Search,
     tell: Callable[[str], None],
+    start: Start,
     database: PostgreSQL | None = None,
-    onhook: Command = ONHOOK,
 ) -> Figures:
     """The highest rate that passes, and what every level came to.
 
-    One server for as long as it passes, and a fresh one after a level that failed: an overloaded one
-    goes on with stale calls for a while. Each server has a new database: of `database`, or SQLite's.
+    One engine for as long as it passes, and a fresh one after a level that failed: an overloaded one
+    goes on with stale calls for a while. `database` is where the engines of `start` keep their calls.
     """
     climb, began_s = _Climb(search), time.monotonic()
 
@@ -106,11 +108,10 @@ def complete_calls(
         return climb.next_rate() if in_time or not climb.levels else 0
 
     while next_rate():
-        url = database.new_database() if database else ""
-        with rig(database_url=url, onhook=onhook) as running:
-            message_ms = _warm(running)
+        with start() as target:
+            message_ms = warm(target)
             while rate := next_rate():
-                measure = partial(_level, running, rate, search.level_s, message_ms, database)
+                measure = partial(_level, target, rate, search.level_s, message_ms, database)
                 level = _begun(measure, tell)
                 climb.levels.append(level)
                 tell(_line(level))
@@ -126,12 +127,17 @@ def complete_calls(
     }
 
 
-def at_one_rate(
-    rate: int, level_s: float, tell: Callable[[str], None], onhook: Command = ONHOOK
-) -> Figures:
-    """What one level comes to on a fresh server with SQLite."""
-    with rig(onhook=onhook) as running:
-        return _begun(partial(_level, running, rate, level_s, _warm(running), None), tell)
+def at_one_rate(rate: int, level_s: float, tell: Callable[[str], None], start: Start) -> Figures:
+    """What one level comes to on a fresh engine."""
+    with start() as target:
+        warm(target)
+        wait_until_idle(target)
+        return one_level(target, rate, level_s, tell)
+
+
+def one_level(target: Target, rate: int, level_s: float, tell: Callable[[str], None]) -> Figures:
+    """What one level comes to on an engine that runs."""
+    return _begun(partial(_level, target, rate, level_s, warm(target), None), tell)
 
 
 def _begun(level: Callable[[], Figures], tell: Callable[[str], None]) -> Figures:
@@ -144,40 +150,41 @@ def _begun(level: Callable[[], Figures], tell: Callable[[str], None]) -> Figures
     return level()
 
 
-def _warm(running: Rig) -> float:
+def warm(target: Target) -> float:
     """The message is made and cached, and every path was walked once; returns its length in ms."""
     heard_ms: list[float] = []
 
     def script(caller: Caller) -> Script:
-        call = caller.place(PROBE)
-        yield lambda: "ringing" in call.times_ns
-        caller.request("ivr/end/hangup", session=call.session, msg=SECOND, notify_url=caller.url)
-        yield lambda: "ended" in call.times_ns
+        call = caller.place(HANGUP)
+        yield lambda: "BYE" in call.times_ns
         heard_ms.append((call.last_audio_ns - call.times_ns["audio"]) / 1e6 + _PACKET_MS)
 
-    with Caller(running.server, running.account) as caller:
-        running.account.add_number(PROBE, caller.url)
+    ended_before = target.stats().get("ended", 0)
+    with target.caller(probing=False) as caller:
         caller.perform(script(caller) for _ in range(2))
+        if not heard_ms:
+            raise BenchError(f"a call was not hung up with a message: {caller.failures}")
+    _notified(target, ended_before + 2)
     return heard_ms[-1]
 
 
 def _level(
-    running: Rig, rate: int, level_s: float, message_ms: float, database: PostgreSQL | None
+    target: Target, rate: int, level_s: float, message_ms: float, database: PostgreSQL | None
 ) -> Figures:
     calls = int(rate * level_s)
-    ended_before = running.application.stats()["ended"]
+    ended_before = target.stats()["ended"]
     with sink(level_s + 60, expect_packets=round(message_ms / _PACKET_MS)) as receiver:
-        load = Load("server_bye", running.server.sip, HANGUP, receiver.port, rate, calls)
+        load = Load("server_bye", target.sip, HANGUP, receiver.port, rate, calls)
         with callers(load) as sipp:
             meter = Meter(
-                server=running.server.pid,
-                application=running.application.pid,
+                server=target.pid,
+                application=target.application_pid,
                 sipp=sipp.pid,
                 sink=receiver.pid,
                 **({"database": database.pid} if database else {}),
             )
             outcome = sipp.result()
-            ended = _notified(running, ended_before + calls) - ended_before
+            ended = _notified(target, ended_before + calls) - ended_before
             costs = meter.stop()
         heard = receiver.close()
     late_s = outcome.took_s - calls / rate - message_ms / 1000
@@ -210,10 +217,10 @@ def _costs(costs: Costs, calls: int) -> Figures:
     }
 
 
-def _notified(running: Rig, wanted: int) -> int:
+def _notified(target: Target, wanted: int) -> int:
     """How many calls the application was told the end of, once it is `wanted`, or soon enough."""
     deadline_s = time.monotonic() + _NOTIFIED_S
-    while (ended := running.application.stats()["ended"]) < wanted:
+    while (ended := target.stats()["ended"]) < wanted:
         if time.monotonic() > deadline_s:
             break
         time.sleep(0.02)

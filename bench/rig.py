@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeAlias
 
+from bench.called import HANGUP, PLAY
+from bench.called import PROBE as PROBE
+
 from onhook.cli import accounts
 
 HERE = Path(__file__).resolve().parent
@@ -31,9 +34,6 @@ Command: TypeAlias = tuple[str, ...]
 
 ONHOOK: Command = (sys.executable, "-m", "onhook")
 """The one of this tree."""
-
-HANGUP, PLAY, PROBE = "+6531000001", "+6531000002", "+6531000003"
-"""Numbers: the application hangs up with a message; it plays; the caller is its own application."""
 
 
 class BenchError(Exception):
@@ -217,9 +217,14 @@ class Application:
 
     def stats(self) -> dict[str, int]:
         """What it counted: notifications by call_state, API replies by status, calls that ended."""
-        with urllib.request.urlopen(f"{self.url}/stats", timeout=10) as reply:
-            found: dict[str, int] = json.load(reply)
-        return found
+        return application_stats(self.url)
+
+
+def application_stats(url: str) -> dict[str, int]:
+    """What the application of an engine counted. OSError if it does not say."""
+    with urllib.request.urlopen(f"{url}/stats", timeout=10) as reply:
+        found: dict[str, int] = json.load(reply)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
  * Streams are told apart by (source address, source port, SSRC). Times are the kernel's
  * receive stamps (SO_TIMESTAMPNS), so this process's own scheduling does not show in the gaps.
  *   rtpsink IP PORT OUT.json MAXSECS [--echo] [--expect PKTS]
- * SIGUSR1: begin a window (zero all figures). SIGUSR2: end it. SIGTERM/MAXSECS: write OUT.json, exit.
+ * SIGUSR1: begin a window (zero all figures). SIGUSR2: end it, and write OUT.json. SIGTERM/MAXSECS: write it, exit.
  * --echo: answer each packet with one of the same size (a caller that talks as well).
  * PORT 0 is a free one; the port that is used is printed on the first line of standard output. */
 #define _GNU_SOURCE
@@ -25,7 +25,7 @@
 #endif
 typedef struct { uint32_t ip, ssrc; uint16_t port; uint32_t epoch; uint64_t first, last, pkts, gaps, lost, ooo, bad;
   uint32_t ts0; uint64_t t0; int64_t lmin, lmax; uint16_t seq; uint32_t maxgap_us; uint16_t h[SB]; } S;
-static S *tab[NH]; static uint32_t list[NH], nlist; static uint64_t G[GB + 1], gtot, gpk, notrtp, drops; static uint32_t gmax;
+static S *tab[NH]; static uint32_t list[NH], nlist; static uint64_t G[GB + 1], gtot, gpk, notrtp, drops; static uint64_t w0, w1; static int ep = 1; static uint32_t gmax;
 static volatile sig_atomic_t epoch = 1, counting = 1, stop;
 static void s1(int x) { (void)x; epoch++; counting = 2; }
 static void s2(int x) { (void)x; counting = 0; }
@@ -34,6 +34,21 @@ static int cu(const void *a, const void *b) { double x = *(double *)a, y = *(dou
 static double q(double *v, uint32_t n, double p) { return n ? v[(uint32_t)(p * (n - 1) + .5)] : -1; }
 static double gq(double p) { uint64_t c = 0, w = (uint64_t)(p * gtot); for (int i = 0; i <= GB; i++) { c += G[i]; if (c > w) return i * .05; } return -1; }
 static double sq(S *s, double p) { uint64_t c = 0, w = (uint64_t)(p * s->gaps); for (int i = 0; i < SB; i++) { c += s->h[i]; if (c > w) return i * .5 + .25; } return 200; }
+static void report(const char *path, long expect) {
+  double *P = malloc(8 * (nlist + 1)), *Q = malloc(8 * (nlist + 1)), *C = malloc(8 * (nlist + 1)), *J = malloc(8 * (nlist + 1)), *M = malloc(8 * (nlist + 1)); uint32_t n = 0, full = 0, over30 = 0; uint64_t lost = 0, ooo = 0, bad = 0; S *smp = 0;
+  for (uint32_t i = 0; i < nlist; i++) { S *s = tab[list[i]]; if (s->epoch != (uint32_t)ep) continue;
+    P[n] = sq(s, .5); Q[n] = sq(s, .99); if (Q[n] > 30) over30++; C[n] = s->pkts; J[n] = (s->lmax - s->lmin) / 1e6; M[n] = s->maxgap_us / 1e3; n++; lost += s->lost; ooo += s->ooo; bad += s->bad; if (expect && s->pkts >= (uint64_t)(expect * .95)) full++; if (!smp) smp = s; }
+  qsort(P, n, 8, cu); qsort(Q, n, 8, cu); qsort(C, n, 8, cu); qsort(J, n, 8, cu); qsort(M, n, 8, cu);
+  char part[4096]; snprintf(part, sizeof part, "%s.part", path); FILE *f = fopen(part, "w"); if (!f) return;
+  fprintf(f, "{\"streams\":%u,\"packets\":%llu,\"window_s\":%.3f,\"gap_p50_ms\":%.2f,\"gap_p99_ms\":%.2f,\"gap_p999_ms\":%.2f,\"gap_max_ms\":%.1f,"
+    "\"stream_p99_median_ms\":%.2f,\"stream_p99_worst_ms\":%.2f,\"streams_p99_over_30ms\":%u,\"sample_call\":{\"pkts\":%llu,\"gap_p50_ms\":%.2f,\"gap_p99_ms\":%.2f},"
+    "\"pkts_per_stream_min\":%.0f,\"pkts_per_stream_p50\":%.0f,\"complete_streams\":%u,\"expect\":%ld,\"late_spread_p50_ms\":%.2f,\"late_spread_p99_ms\":%.2f,\"stream_maxgap_p50_ms\":%.2f,\"stream_maxgap_p99_ms\":%.2f,"
+    "\"lost\":%llu,\"out_of_order\":%llu,\"odd_size\":%llu,\"not_rtp\":%llu,\"kernel_drops\":%llu}\n",
+    n, (unsigned long long)gpk, (w1 - w0) / 1e9, gq(.5), gq(.99), gq(.999), gmax / 1e3, q(Q, n, .5), q(Q, n, 1), over30,
+    smp ? (unsigned long long)smp->pkts : 0ull, smp ? sq(smp, .5) : -1, smp ? sq(smp, .99) : -1, q(C, n, 0), q(C, n, .5), full, expect, q(J, n, .5), q(J, n, .99), q(M, n, .5), q(M, n, .99),
+    (unsigned long long)lost, (unsigned long long)ooo, (unsigned long long)bad, (unsigned long long)notrtp, (unsigned long long)drops);
+  fclose(f); rename(part, path); free(P); free(Q); free(C); free(J); free(M);
+}
 int main(int c, char **v) {
   if (c < 5) return 2;
   int echo = 0; long expect = 0;
@@ -49,7 +64,7 @@ int main(int c, char **v) {
   struct sigaction sa = {0}; sa.sa_handler = s1; sigaction(SIGUSR1, &sa, 0); sa.sa_handler = s2; sigaction(SIGUSR2, &sa, 0);
   sa.sa_handler = st; sigaction(SIGTERM, &sa, 0); sigaction(SIGINT, &sa, 0);
   static struct mmsghdr m[VL]; static struct iovec io[VL]; static unsigned char buf[VL][2048]; static char ctl[VL][128]; static struct sockaddr_in src[VL];
-  time_t end = time(0) + atol(v[4]); uint64_t w0 = 0, w1 = 0; int ep = 1;
+  time_t end = time(0) + atol(v[4]); int told = 0;
   while (!stop && time(0) < end) {
     for (int i = 0; i < VL; i++) { io[i].iov_base = buf[i]; io[i].iov_len = 2048; m[i].msg_hdr = (struct msghdr){.msg_name = &src[i], .msg_namelen = sizeof src[i], .msg_iov = &io[i], .msg_iovlen = 1, .msg_control = ctl[i], .msg_controllen = 128}; }
     /* poll every 2 ms rather than wake per packet: the stamps are the kernel's, so nothing is lost in precision, and the
@@ -57,6 +72,8 @@ int main(int c, char **v) {
     int n = recvmmsg(fd, m, VL, MSG_DONTWAIT, 0);
     if (n <= 0) { struct timespec nap = {0, 2000000}; nanosleep(&nap, 0); }
     if (ep != epoch) { ep = epoch; memset(G, 0, sizeof G); gtot = gpk = gmax = 0; w0 = 0; }
+    if (counting) told = 0;
+    else if (!told) { told = 1; report(v[3], expect); }
     if (n <= 0) continue;
     for (int i = 0; i < n; i++) {
       uint64_t t = 0;
@@ -84,17 +101,5 @@ int main(int c, char **v) {
       if (echo) { b[8] ^= 0x5a; b[1] &= 0x7f; sendto(fd, b, L, MSG_DONTWAIT, (void *)&src[i], sizeof src[i]); }
     }
   }
-  double *P = malloc(8 * (nlist + 1)), *Q = malloc(8 * (nlist + 1)), *C = malloc(8 * (nlist + 1)), *J = malloc(8 * (nlist + 1)), *M = malloc(8 * (nlist + 1)); uint32_t n = 0, full = 0, over30 = 0; uint64_t lost = 0, ooo = 0, bad = 0; S *smp = 0;
-  for (uint32_t i = 0; i < nlist; i++) { S *s = tab[list[i]]; if (s->epoch != (uint32_t)ep) continue;
-    P[n] = sq(s, .5); Q[n] = sq(s, .99); if (Q[n] > 30) over30++; C[n] = s->pkts; J[n] = (s->lmax - s->lmin) / 1e6; M[n] = s->maxgap_us / 1e3; n++; lost += s->lost; ooo += s->ooo; bad += s->bad; if (expect && s->pkts >= (uint64_t)(expect * .95)) full++; if (!smp) smp = s; }
-  qsort(P, n, 8, cu); qsort(Q, n, 8, cu); qsort(C, n, 8, cu); qsort(J, n, 8, cu); qsort(M, n, 8, cu);
-  FILE *f = fopen(v[3], "w");
-  fprintf(f, "{\"streams\":%u,\"packets\":%llu,\"window_s\":%.3f,\"gap_p50_ms\":%.2f,\"gap_p99_ms\":%.2f,\"gap_p999_ms\":%.2f,\"gap_max_ms\":%.1f,"
-    "\"stream_p99_median_ms\":%.2f,\"stream_p99_worst_ms\":%.2f,\"streams_p99_over_30ms\":%u,\"sample_call\":{\"pkts\":%llu,\"gap_p50_ms\":%.2f,\"gap_p99_ms\":%.2f},"
-    "\"pkts_per_stream_min\":%.0f,\"pkts_per_stream_p50\":%.0f,\"complete_streams\":%u,\"expect\":%ld,\"late_spread_p50_ms\":%.2f,\"late_spread_p99_ms\":%.2f,\"stream_maxgap_p50_ms\":%.2f,\"stream_maxgap_p99_ms\":%.2f,"
-    "\"lost\":%llu,\"out_of_order\":%llu,\"odd_size\":%llu,\"not_rtp\":%llu,\"kernel_drops\":%llu}\n",
-    n, (unsigned long long)gpk, (w1 - w0) / 1e9, gq(.5), gq(.99), gq(.999), gmax / 1e3, q(Q, n, .5), q(Q, n, 1), over30,
-    smp ? (unsigned long long)smp->pkts : 0ull, smp ? sq(smp, .5) : -1, smp ? sq(smp, .99) : -1, q(C, n, 0), q(C, n, .5), full, expect, q(J, n, .5), q(J, n, .99), q(M, n, .5), q(M, n, .99),
-    (unsigned long long)lost, (unsigned long long)ooo, (unsigned long long)bad, (unsigned long long)notrtp, (unsigned long long)drops);
-  fclose(f); return 0;
+  report(v[3], expect); return 0;
 }

@@ -33,11 +33,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import structlog
+from bench.called import PROBE
 from bench.caller import Caller, Script
 from bench.figures import Figures, Row, number, pair, save, table
 from bench.latency import NewMessages, Samples
 from bench.machine import busy_now
-from bench.rig import OUT, PROBE, BenchError, Rig, raise_file_limit, rig
+from bench.rig import OUT, BenchError, Rig, raise_file_limit, rig
 
 from onhook.speech.downloads.decoding import Decoders
 from onhook.speech.downloads.kinds import FileKind

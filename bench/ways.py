@@ -32,20 +32,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bench.application import SECOND
+from bench.called import PROBE
 from bench.caller import Call, Caller, Script
 from bench.figures import Figures, Row, save, table
 from bench.gathers import Typing
-from bench.rig import (
-    HERE,
-    OUT,
-    PROBE,
-    BenchError,
-    data_directory,
-    end,
-    onhook_of,
-    raise_file_limit,
-    rig,
-)
+from bench.rig import HERE, OUT, BenchError, data_directory, end, onhook_of, raise_file_limit, rig
 from bench.traced import ANOTHER_PART, SAME_MODULE
 
 ROUNDS = 8

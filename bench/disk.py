@@ -1,0 +1,37 @@
+"""How long the disk takes to say that something is on it: what no reply that promises this can undercut."""
+
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_COMMIT_BYTES = 2 * 4120  # two pages of SQLite's log, with their heads
+
+
+class Flushes:
+    """Appends to a file in a folder and flushes it, as SQLite does to its log when it commits (fdatasync)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "flushes"
+        self._file = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        self.times_ms: list[float] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._file)
+        self._path.unlink(missing_ok=True)
+
+    def once(self) -> None:
+        """One more; the caller waits for it."""
+        os.write(self._file, bytes(_COMMIT_BYTES))
+        began_s = time.perf_counter()
+        os.fdatasync(self._file)
+        self.times_ms.append((time.perf_counter() - began_s) * 1000)
