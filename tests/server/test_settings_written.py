@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from onhook.server.settings import Settings, load
+from onhook.server.settings_handed import Secret, restored
 
 _GIVEN = {
     "http": "[::1]:8081",
@@ -35,9 +36,18 @@ def test_another_process_has_the_same_settings(
     settings = load(**given)
     monkeypatch.setenv("ONHOOK_RINGING_S", "7")
     monkeypatch.setenv("ONHOOK_CONFIG", str(tmp_path / "is not there any more.toml"))
-    restored = Settings.restored(json.loads(json.dumps(settings.written())))
+    found = restored(json.loads(json.dumps(settings.written())))
+    assert isinstance(found.database_url, Secret)
     for name in Settings.model_fields:
-        assert getattr(restored, name) == getattr(settings, name), name
+        mine, theirs = getattr(found, name), getattr(settings, name)
+        if name == "database_url":
+            mine, theirs = mine.get_secret_value(), theirs.get_secret_value()
+        assert mine == theirs, name
+        if name != "database_url":
+            assert type(mine) is type(theirs), name
+    with pytest.raises(AttributeError):
+        found.worker = "other"
+    assert "secret" not in repr(found.database_url)
 
 
 def test_no_file_is_read_again(tmp_path: Path) -> None:
@@ -45,4 +55,4 @@ def test_no_file_is_read_again(tmp_path: Path) -> None:
     file.write_text("idle_s = 5")
     settings = load(config=str(file))
     file.write_text("idle_s = nonsense")
-    assert Settings.restored(settings.written()).idle_s == 5
+    assert restored(settings.written()).idle_s == 5

@@ -55,3 +55,20 @@ def test_what_serves_the_api_loads_no_router() -> None:
         "import sys, onhook.server.web, onhook.api.endpoints; sys.exit('starlette' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0
+
+
+def test_the_switch_has_none_of_what_it_does_not_need() -> None:
+    """What a library loads along is not seen by reading imports."""
+    look = (
+        "import sys; from onhook.server.lean_imports import keep_out; keep_out();"
+        "import onhook.server.switch; print(*sorted({each.partition('.')[0] for each in sys.modules}),"
+        " 'sqlalchemy.orm' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    *found, orm = told.stdout.split()
+    unwanted = {
+        *("aiohttp", "aiosqlite", "alembic", "asyncpg", "babel", "click", "numpy", "onnxruntime"),
+        *("pydantic", "pydantic_settings", "starlette", "typer"),
+    }
+    assert unwanted.isdisjoint(found)
+    assert orm == "False"

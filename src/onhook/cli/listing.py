@@ -7,13 +7,26 @@ from typing import Annotated
 
 import typer
 
-from onhook.call import State
 from onhook.cli.running import Data, Json, fail, run, settings_of
 
 call_commands = typer.Typer(help="Calls, ended and going on.", no_args_is_help=True)
 notification_commands = typer.Typer(
     help="What applications were told, and sending it again.", no_args_is_help=True
 )
+
+
+class CallState(StrEnum):
+    """Those of `onhook.call.State`, which would take as long to import as all of this command."""
+
+    DIALLING = "dialling"
+    RINGING = "ringing"
+    WAITING = "waiting"
+    PREPARING = "preparing"
+    RUNNING = "running"
+    HELD = "held"
+    ENDING = "ending"
+    CLOSING = "closing"
+    ENDED = "ended"
 
 
 class NotificationState(StrEnum):
@@ -38,7 +51,7 @@ Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="The newest so ma
 @call_commands.command("list")
 def list_calls(
     session: Session = None,
-    state: Annotated[State | None, typer.Option(help="Only in this state.")] = None,
+    state: Annotated[CallState | None, typer.Option(help="Only in this state.")] = None,
     since: Since = None,
     app: AppId = None,
     limit: Limit = 50,

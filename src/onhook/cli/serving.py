@@ -4,17 +4,13 @@ import os
 import sys
 from typing import NoReturn
 
-import structlog
-
 from onhook.cli.open_files import ENOUGH, LEAST, allow_files
 from onhook.cli.running import fail
 from onhook.server.launch import become_supervisor
-from onhook.server.logs import configure_logs
 from onhook.server.settings import Settings
 from onhook.server.settings_names import unknown_variables
 from onhook.server.start_error import StartError
-
-log = structlog.get_logger()
+from onhook.server.supervisor.log import log
 
 _STANDARD_ERROR = 2
 
@@ -22,13 +18,12 @@ _STANDARD_ERROR = 2
 def serve(settings: Settings) -> NoReturn:
     """Becomes the server; ends with one sentence if it cannot start."""
     _open_standard_streams()
-    configure_logs("supervisor", private=settings.log_private)
     os.umask(0o077)  # numbers, messages, URLs with secrets: nothing that is kept is for other users
     too_few = _too_few(allow_files())
     if too_few is not None:
         fail(too_few)
     for name in unknown_variables(os.environ, Settings.model_fields):
-        log.warning("variable_unknown", variable=name)
+        log("variable_unknown", "warning", variable=name)
     try:
         become_supervisor(settings)
     except StartError as error:
@@ -53,5 +48,5 @@ def _too_few(files: int) -> str | None:
             "(ulimit -n, or LimitNOFILE of systemd)."
         )
     if files < ENOUGH:
-        log.warning("few_open_files", limit=files, for_http=files // 4, recommended=ENOUGH)
+        log("few_open_files", "warning", limit=files, for_http=files // 4, recommended=ENOUGH)
     return None

@@ -12,17 +12,21 @@ Everything between the sockets and `endpoint`, but for `locating` and `nat`, is 
 time from outside.
 """
 
-from onhook.phone.cause import SipCause
-from onhook.phone.dialog import DialogRecord
-from onhook.phone.endpoint import SipEndpoint
-from onhook.phone.errors import CallStateError, SipError
-from onhook.phone.incoming import IncomingCall
-from onhook.phone.leg import Leg
-from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
-from onhook.phone.outgoing import OutgoingCall
-from onhook.phone.sdp import Direction, RemoteMedia, SdpCodec
-from onhook.phone.timers import SipTimers
-from onhook.phone.trunk import ShownCaller, Trunk
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from onhook.phone.cause import SipCause
+    from onhook.phone.dialog import DialogRecord
+    from onhook.phone.endpoint import SipEndpoint
+    from onhook.phone.errors import CallStateError, SipError
+    from onhook.phone.incoming import IncomingCall
+    from onhook.phone.leg import Leg
+    from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
+    from onhook.phone.outgoing import OutgoingCall
+    from onhook.phone.sdp import Direction, RemoteMedia, SdpCodec
+    from onhook.phone.timers import SipTimers
+    from onhook.phone.trunk import ShownCaller, Trunk
 
 __all__ = [
     "CallListener",
@@ -43,3 +47,30 @@ __all__ = [
     "SipTimers",
     "Trunk",
 ]
+
+_WHERE: Final = {
+    "CallListener": "lifecycle",
+    "CallState": "lifecycle",
+    "CallStateError": "errors",
+    "DialogRecord": "dialog",
+    "Direction": "sdp",
+    "IncomingCall": "incoming",
+    "Leg": "leg",
+    "OutgoingCall": "outgoing",
+    "OutgoingListener": "lifecycle",
+    "RemoteMedia": "sdp",
+    "SdpCodec": "sdp",
+    "ShownCaller": "trunk",
+    "SipCause": "cause",
+    "SipEndpoint": "endpoint",
+    "SipError": "errors",
+    "SipTimers": "timers",
+    "Trunk": "trunk",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Loads what is asked for by name: whoever wants an address read does not want all of SIP."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -13,26 +13,25 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import onhook
 from onhook.phone.binding import ListenerRefused, bind
+from onhook.server.directories import RECORDINGS, prompt_directory
 from onhook.server.occupancy import Occupied, occupied
-from onhook.server.prompt_making import prompt_directory
-from onhook.server.settings import Settings
 from onhook.server.settings_names import PREFIX
-from onhook.server.sip_certificate import sip_certificate
 from onhook.server.start_error import StartError
 from onhook.server.supervisor.supervisor import Inheritance
 
+if TYPE_CHECKING:
+    from onhook.server.settings import Settings
+
 _LOG = 2  # standard error
-RECORDINGS = "recordings"
-"""Where recordings are in the data directory."""
 
 
-def become_supervisor(settings: Settings) -> NoReturn:
+def become_supervisor(settings: "Settings") -> NoReturn:
     """Opens what all processes of the server share, and becomes the first of them. Raises StartError."""
-    sip_certificate(settings)
+    _check_certificate(settings)
     with ExitStack() as stack:
         lock = _data_directory(stack, settings.data)
         sockets = _sockets(settings)
@@ -49,6 +48,17 @@ def become_supervisor(settings: Settings) -> NoReturn:
         _never_wait_for_the_log()
         command = [sys.executable, "-P", "-m", "onhook.server.supervisor", str(left)]
         os.execve(sys.executable, command, _environment())
+
+
+def _check_certificate(settings: "Settings") -> None:
+    """Raises StartError. What reads certificates is loaded where there is one."""
+    secured = any(each.transport == "tls" for each in settings.sip)
+    if secured or settings.sip_cert is not None or settings.sip_key is not None:
+        from onhook.server.logs import configure_logs
+        from onhook.server.sip_certificate import sip_certificate
+
+        configure_logs("supervisor")
+        sip_certificate(settings)
 
 
 def _data_directory(stack: ExitStack, data: Path) -> int:
@@ -69,7 +79,7 @@ def _data_directory(stack: ExitStack, data: Path) -> int:
         raise StartError(str(error)) from error
 
 
-def _sockets(settings: Settings) -> dict[str, socket.socket]:
+def _sockets(settings: "Settings") -> dict[str, socket.socket]:
     """Where the server listens, by name: `http`, and `sip.N.TRANSPORT`."""
     found = {"http": _listen(settings.http)}
     try:

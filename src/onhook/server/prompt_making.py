@@ -1,14 +1,13 @@
 """How prompts are made with the settings of an installation: by the server, or ahead by a command."""
 
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from onhook.calls.preparation import CheckedFetcher, download_slots
 from onhook.media.prompt import Prompt
 from onhook.notify.downloads import Downloader
 from onhook.processes.workers import Starter
+from onhook.server.directories import prompt_directory
 from onhook.server.prompt_files import PromptFiles
-from onhook.server.settings import Settings
 from onhook.speech.downloads.copies import Copies
 from onhook.speech.downloads.decoding import Decoders
 from onhook.speech.downloads.downloads import Downloads
@@ -16,22 +15,17 @@ from onhook.speech.renderer import Renderer
 from onhook.speech.synthesis.synthesiser import Synthesiser
 from onhook.speech.voices import Catalogue
 
-_PROMPTS: Final = "prompts"
+if TYPE_CHECKING:
+    from onhook.server.settings import Settings
+
 _MADE_AHEAD: Final = "speech"
 _COPIES: Final = "downloads.db"
 _PROMPT_BYTES_S: Final = 2 * 8000  # both laws
 _OPEN_SHARE: Final = 4  # a quarter of the prompts that are kept may be held open
 
 
-def prompt_directory(data: Path) -> Path:
-    """Where the prompts of a data directory are; it is made if need be. Raises ``OSError``."""
-    directory = data / _PROMPTS
-    directory.mkdir(exist_ok=True, mode=0o700)
-    return directory
-
-
 def make_renderer(
-    settings: Settings,
+    settings: "Settings",
     client: Downloader,
     catalogue: Catalogue,
     *,

@@ -2,12 +2,10 @@
 
 import ipaddress
 import os
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -18,161 +16,27 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from onhook.listeners import ListenAddress, listen_addresses
-from onhook.phone.nat.public_address import PublicAddress, public_addresses, stun_server_of
+from onhook.listeners import ListenAddress
+from onhook.phone.nat.given import PublicAddress
+from onhook.server import settings_values as values
 from onhook.server.settings_names import PREFIX, read_file, unknown_variables
 from onhook.server.settings_names import SettingsError as SettingsError  # load raises it
+from onhook.server.settings_values import Network as Network
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
-"""As browsers write one (RFC 6454, 6.2), in small letters."""
-
-
-def _address(value: object) -> object:
-    """``HOST:PORT`` as a pair; an IPv6 host in brackets."""
-    if not isinstance(value, str):
-        return value
-    host, colon, port = value.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"expected HOST:PORT, got {value!r}")
-    return host.strip("[]") or "0.0.0.0", int(port)
-
-
-def _listen_addresses(value: object) -> object:
-    """Where SIP listens; the addresses of a file may be a list."""
-    if isinstance(value, list):
-        value = ",".join(map(str, value))
-    return listen_addresses(value) if isinstance(value, str) else value
-
-
-def _port_range(value: object) -> object:
-    """``LOW-HIGH``, both included, as a pair."""
-    if not isinstance(value, str):
-        return value
-    low, dash, high = value.partition("-")
-    if not dash or not (low.isascii() and low.isdigit() and high.isascii() and high.isdigit()):
-        raise ValueError(f"expected LOW-HIGH, got {value!r}")
-    if not 1024 <= int(low) < int(high) <= 65535:
-        raise ValueError(f"expected 1024 <= LOW < HIGH <= 65535, got {value!r}")
-    if int(low) + int(low) % 2 == int(high):
-        raise ValueError(f"expected an even port and the one above it, got {value!r}")
-    return int(low), int(high)
-
-
-def _networks(value: object) -> object:
-    """Networks in CIDR, separated by commas; those of a file may be a list."""
-    parts = _comma_list(value)
-    return tuple(map(_network, parts)) if isinstance(parts, list | tuple) else parts
-
-
-def _network(value: object) -> object:
-    """One network. ValueError says which value is none, and how one is written."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return ipaddress.ip_network(value)
-    except ValueError:
-        pass
-    try:
-        whole = ipaddress.ip_network(value, strict=False)
-    except ValueError:
-        form = "expected networks such as 10.0.0.0/8 or 192.0.2.7/32, separated by commas"
-        raise ValueError(f"{form}, got {value!r}") from None
-    raise ValueError(f"{value!r} is an address within a network; expected the network, {whole}")
-
-
-def _name_servers(value: object) -> object:
-    """``ADDRESS`` or ``ADDRESS:PORT``, separated by commas, as pairs; IPv6 with a port in brackets."""
-    parts = _comma_list(value)
-    return tuple(map(_name_server, parts)) if isinstance(parts, list | tuple) else parts
-
-
-def _name_server(value: object) -> object:
-    """One name server, at port 53 unless told."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return str(ipaddress.ip_address(value.strip("[]"))), 53
-    except ValueError:
-        host, _, port = value.rpartition(":")
-    try:
-        if port.isascii() and port.isdigit() and 0 < int(port) < 65536:
-            return str(ipaddress.ip_address(host.strip("[]"))), int(port)
-    except ValueError:
-        pass
-    raise ValueError(f"expected addresses in digits such as 192.0.2.53, got {value!r}")
-
-
-def _public_addresses(value: object) -> object:
-    """Addresses, names or ``auto``, separated by commas; those of a file may be a list."""
-    text = ",".join(map(str, value)) if isinstance(value, list) else value
-    return public_addresses(text) if isinstance(text, str) else text
-
-
-def _stun_server(value: object) -> object:
-    return stun_server_of(value) if isinstance(value, str) else value
-
-
-def _comma_list(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _number(value: object) -> object:
-    """Text from the environment as the number that a choice of numbers compares it with."""
-    is_number = isinstance(value, str) and value.isascii() and value.isdigit()
-    return int(str(value)) if is_number else value
-
-
-def _web_address(value: object) -> object:
-    """An ``http`` or ``https`` URL that paths can be put behind; empty for none."""
-    if not isinstance(value, str) or not value:
-        return value
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"expected https://HOST or https://HOST/PATH, got {value!r}")
-    return value.rstrip("/")
-
-
-def _country(value: object) -> object:
-    """A country by its ISO 3166-1 or its calling code; empty for none."""
-    if not isinstance(value, str | int) or value == "":
-        return value
-    from onhook import numbers
-
-    found = numbers.country_of(str(value))
-    if found is None:
-        raise ValueError(f"expected a country such as SG, or its calling code, 65; got {value!r}")
-    return found
-
-
-def _origins(value: object) -> object:
-    """Origins separated by commas; ``*`` is every one."""
-    listed = _comma_list(value)
-    return tuple(map(_origin, listed)) if isinstance(listed, tuple | list) else listed
-
-
-def _origin(value: object) -> str:
-    origin = str(value).lower()
-    if origin != "*" and not _ORIGIN.fullmatch(origin):
-        raise ValueError(f"expected https://HOST without a path, or *, got {value!r}")
-    return origin
-
-
-SipListeners = Annotated[tuple[ListenAddress, ...], NoDecode, BeforeValidator(_listen_addresses)]
-HostPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(_address)]
-PortRange = Annotated[tuple[int, int], NoDecode, BeforeValidator(_port_range)]
-Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
-NameServers = Annotated[tuple[tuple[str, int], ...], NoDecode, BeforeValidator(_name_servers)]
-PublicAddresses = Annotated[tuple[PublicAddress, ...], NoDecode, BeforeValidator(_public_addresses)]
-StunServer = Annotated[tuple[str, int] | None, NoDecode, BeforeValidator(_stun_server)]
-WebAddress = Annotated[str, BeforeValidator(_web_address)]
-Country = Annotated[str, BeforeValidator(_country)]
-CorsOrigins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)]
-Seconds = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_comma_list)]
-RejectCode = Annotated[Literal[480, 603], BeforeValidator(_number)]
+SipListeners = Annotated[tuple[ListenAddress, ...], NoDecode, BeforeValidator(values.sip_listeners)]
+HostPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(values.address)]
+PortRange = Annotated[tuple[int, int], NoDecode, BeforeValidator(values.port_range)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(values.networks)]
+NameServers = Annotated[tuple[tuple[str, int], ...], NoDecode, BeforeValidator(values.name_servers)]
+PublicAddresses = Annotated[
+    tuple[PublicAddress, ...], NoDecode, BeforeValidator(values.outside_addresses)
+]
+StunServer = Annotated[tuple[str, int] | None, NoDecode, BeforeValidator(values.stun_server)]
+WebAddress = Annotated[str, BeforeValidator(values.web_address)]
+Country = Annotated[str, BeforeValidator(values.country)]
+CorsOrigins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.origins)]
+Seconds = Annotated[tuple[float, ...], NoDecode, BeforeValidator(values.comma_list)]
+RejectCode = Annotated[Literal[480, 603], BeforeValidator(values.number)]
 
 
 class Settings(BaseSettings):
@@ -384,15 +248,10 @@ class Settings(BaseSettings):
     )
 
     def written(self) -> dict[str, Any]:
-        """All settings in values of JSON, secrets too; `restored` reads them, whatever files say by then."""
-        return {name: _plain(getattr(self, name)) for name in type(self).model_fields} | {
+        """All settings in values of JSON, secrets too, for other processes (`settings_handed`)."""
+        return {name: values.plain(getattr(self, name)) for name in type(self).model_fields} | {
             "config": None
         }
-
-    @classmethod
-    def restored(cls, written: Mapping[str, Any]) -> "Settings":
-        """The settings that another process had."""
-        return cls(**written)
 
     @classmethod
     def settings_customise_sources(
@@ -411,23 +270,6 @@ class Settings(BaseSettings):
         path = Path(str(config))
         values = read_file(path, set(settings_cls.model_fields) - {"config"})
         return init_settings, env_settings, InitSettingsSource(settings_cls, dict(values))
-
-
-def _plain(value: object) -> Any:
-    """A value as its validator takes it from a file."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case SecretStr():
-            return value.get_secret_value()
-        case PublicAddress():
-            return str(value)
-        case (str(host), int(port)):
-            return [host, port]
-        case tuple():
-            return [_plain(each) for each in value]
-        case _:
-            return str(value)
 
 
 def load(**given: Any) -> Settings:

@@ -1,15 +1,19 @@
 """The certificate of our TLS listeners: read at the start, and again on SIGHUP."""
 
+from typing import TYPE_CHECKING
+
 import structlog
 
 from onhook.phone.tls.contexts import ServerCertificate, TlsFilesUnusable
-from onhook.server.settings import Settings
 from onhook.server.start_error import StartError
+
+if TYPE_CHECKING:
+    from onhook.server.settings import Settings
 
 log = structlog.get_logger()
 
 
-def sip_certificate(settings: Settings) -> ServerCertificate | None:
+def sip_certificate(settings: "Settings") -> ServerCertificate | None:
     """The certificate, if there are TLS listeners or it is given. Raises `StartError`."""
     listener = next((each for each in settings.sip if each.transport == "tls"), None)
     if settings.sip_cert is None:

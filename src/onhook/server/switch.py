@@ -57,15 +57,15 @@ from onhook.processes.membership import END
 from onhook.processes.workers import Starter
 from onhook.server import garbage, told_options
 from onhook.server.admission import Admission
+from onhook.server.directories import RECORDINGS
 from onhook.server.health import Health, report
 from onhook.server.heartbeat import beat
-from onhook.server.launch import RECORDINGS, place
+from onhook.server.launch import place
 from onhook.server.lease import WorkerInUse, keep, take, unless
 from onhook.server.loop_lag import LoopLag
 from onhook.server.metrics import Metrics
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.prompt_making import make_renderer
-from onhook.server.settings import Settings
 from onhook.server.sip_certificate import reload_certificate, sip_certificate
 from onhook.server.start_error import StartError
 from onhook.server.supervised import Supervised
@@ -86,6 +86,8 @@ from onhook.store.seal import keyring_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+    from onhook.server.settings import Settings
 
 log = structlog.get_logger()
 
@@ -110,7 +112,7 @@ class Superseded(Exception):
 class Switch:
     """Owner of all calls of a server, under a supervisor, whose sockets it listens at."""
 
-    def __init__(self, settings: Settings, supervised: Supervised) -> None:
+    def __init__(self, settings: "Settings", supervised: Supervised) -> None:
         self._settings = settings
         self._supervised = supervised
         self._stop = asyncio.Event()
@@ -194,7 +196,7 @@ class Switch:
             await self._watch_sources(stack, directory, endpoint)
             await self._open_sip(stack, endpoint)
             really = {"http": self._sockets["http"].getsockname()[:2], "sip": endpoint.listeners}
-            told_options.tell(self._settings.model_copy(update=really))
+            told_options.tell(self._settings, really)
             self._watch_over(stack, store, journal, register)
             stack.callback(watch.close)
             _in_background(stack, watch.run())

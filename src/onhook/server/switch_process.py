@@ -5,19 +5,20 @@ import sys
 
 def main() -> int:
     """Runs the switch; why it cannot is told the supervisor."""
-    # structlog would load it for tracebacks on a terminal, which nobody sees here; it takes 4 MB.
-    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+    from onhook.server.lean_imports import keep_out
+
+    keep_out()
     import uvloop
 
     from onhook.processes.membership import Membership
     from onhook.server.logs import configure_logs
-    from onhook.server.settings import Settings
+    from onhook.server.settings_handed import restored
     from onhook.server.start_error import StartError
     from onhook.server.supervised import Supervised
     from onhook.server.switch import Superseded, Switch
 
     member = Membership.join()
-    settings = Settings.restored(member.settings)
+    settings = restored(member.settings)
     configure_logs(member.role, private=settings.log_private)
     try:
         uvloop.run(Switch(settings, Supervised(member)).run())

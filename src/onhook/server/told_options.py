@@ -7,8 +7,12 @@ removed before the next one begins, so it is never of another.
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from onhook.server.settings import Settings, SettingsError, load
+from onhook.server import settings_values
+
+if TYPE_CHECKING:
+    from onhook.server.settings import Settings
 
 FILE = "server.options"
 _UNTOLD = frozenset({"config", "data", "database_url"})
@@ -16,11 +20,17 @@ _UNTOLD = frozenset({"config", "data", "database_url"})
 _MAX_BYTES = 100_000
 
 
-def tell(settings: Settings) -> None:
-    """Write what the server uses, with the ports that it really has. Best effort: no reason not to start."""
-    values = settings.model_dump(mode="json", exclude=set(_UNTOLD), exclude_none=True)
-    values["sip"] = ",".join(map(str, settings.sip))
-    values["public_address"] = ",".join(map(str, settings.public_address))
+def tell(settings: "Settings", really: Mapping[str, object] | None = None) -> None:
+    """Write what the server uses, with what it ``really`` has of it, such as ports. Best effort: no reason
+    not to start."""
+    used: dict[str, Any] = {**dict(settings), **(really or {})}
+    values = {
+        name: settings_values.plain(value)
+        for name, value in used.items()
+        if name not in _UNTOLD and value is not None
+    }
+    values["sip"] = ",".join(map(str, used["sip"]))
+    values["public_address"] = ",".join(map(str, used["public_address"]))
     part = settings.data / f"{FILE}.part"
     try:
         part.write_text(json.dumps(values), encoding="utf-8")
@@ -37,9 +47,11 @@ def forget(data: Path) -> None:
         return
 
 
-def told(settings: Settings) -> Settings | None:
+def told(settings: "Settings") -> "Settings | None":
     """The settings of the server that runs on the data directory of these; None if it does not tell, or in a
     way that another version reads. Options that this version does not know are passed over."""
+    from onhook.server.settings import Settings, SettingsError, load
+
     try:
         with (settings.data / FILE).open("rb") as file:
             values = json.loads(file.read(_MAX_BYTES))
@@ -52,5 +64,5 @@ def told(settings: Settings) -> Settings | None:
     return read
 
 
-def _own(settings: Settings) -> dict[str, object]:
+def _own(settings: "Settings") -> dict[str, object]:
     return {"data": settings.data, "database_url": settings.database_url}

@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
 
-import uvicorn
-from uvicorn.server import ServerState
+from uvicorn.config import Config
+from uvicorn.server import Server, ServerState
 
 from onhook.api.http_guard import Find, guarded
 
@@ -51,7 +51,7 @@ async def serving(
     ``others`` is called once, in a thread. At the end nothing new is taken, and what is being answered is
     waited for.
     """
-    config = uvicorn.Config(
+    config = Config(
         _Beside(pages, others),
         interface="asgi3",
         http=guarded(on_refused, find),
@@ -123,10 +123,10 @@ class _State(ServerState):
         """uvicorn begins with none."""
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """uvicorn without signals, as the process drains first, and without its clock."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.server_state = _State()
         self._over = asyncio.Event()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from onhook.call import Limits, Notification
 from onhook.call.works import RecordingSettings
@@ -26,15 +27,17 @@ from onhook.calls.trunk_watch.watch import TrunkWatch
 from onhook.media.plane import MediaPlane
 from onhook.phone.endpoint import SipEndpoint
 from onhook.server.metrics import Metrics
-from onhook.server.settings import Settings
 from onhook.store import Store
+
+if TYPE_CHECKING:
+    from onhook.server.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Openings:
     """What a process has opened, for its calls."""
 
-    settings: Settings
+    settings: "Settings"
     metrics: Metrics
     store: Store
     journal: Journal
@@ -101,7 +104,7 @@ def call_control(opened: Openings) -> CallControl:
     )
 
 
-def _limits(settings: Settings) -> Limits:
+def _limits(settings: "Settings") -> Limits:
     return Limits(
         ringing_s=settings.ringing_s,
         idle_s=settings.idle_s,

@@ -5,11 +5,18 @@ What it says begins with a verb: whoever asked puts the name of what was given b
 
 import re
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address, ip_network
-from typing import NamedTuple
+from ipaddress import ip_network
 
 from onhook import numbers
 from onhook.phone.sdp import SdpCodec
+from onhook.phone.trunks.hosts import (
+    HostPort as HostPort,  # where a trunk is, among what it may hold
+)
+from onhook.phone.trunks.hosts import check_host as check_host
+from onhook.phone.trunks.hosts import check_port as check_port
+from onhook.phone.trunks.hosts import host_and_port
+from onhook.phone.trunks.hosts import is_numeric as is_numeric
+from onhook.phone.trunks.hosts import plain_host_port as plain_host_port
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "transport": ("udp", "tcp", "tls"),
@@ -41,12 +48,9 @@ _OURS = frozenset((
     "via", "i", "m", "e", "l", "c", "f", "s", "k", "t", "v", "x",
 ))  # fmt: skip
 """The headers that we write, in lower case, and their compact forms."""
-_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
-_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9!%*_+`'~.-]{1,64}", re.ASCII)
 _FROM_USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/-]{1,64}", re.ASCII)
 _NATIONAL = re.compile(r"national:\+?([1-9][0-9]{0,2}|[A-Za-z]{2})", re.ASCII)
-_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _SIP_URI = re.compile(
     r"(?P<scheme>sips?):(?P<at>[^@;?]*@)?(?P<where>[^;?@]+)(?P<params>(;[^;?]+)*)", re.I
 )
@@ -61,71 +65,22 @@ class FieldRefused(ValueError):
         self.why = why
 
 
-class HostPort(NamedTuple):
-    """A host (numeric without brackets, or a name), its port if one was said, and the transport that a
-    URI named, empty if none did."""
-
-    host: str
-    port: int | None = None
-    transport: str = ""
-
-
 def check_choice(field: str, value: str) -> None:
     """One of the words of `CHOICES`."""
     if value not in CHOICES[field]:
         raise ValueError(f"is one of {', '.join(CHOICES[field])}")
 
 
-def check_host(host: str) -> None:
-    """A host name, or a numeric address without brackets; what ends with a number has to be an address."""
-    if is_numeric(host):
-        if "%" in host:
-            raise ValueError("is an address without a zone")
-    elif not host.rstrip(".").rpartition(".")[2][:1].isalpha() or not _NAME.fullmatch(host):
-        raise ValueError("is an IPv4 or IPv6 address, or a host name")
-
-
-def check_port(port: int) -> None:
-    """One that can be sent to."""
-    if not 0 < port < 65536:
-        raise ValueError("has a port from 1 to 65535")
-
-
 def host_port(text: str) -> HostPort:
     """`HOST`, `HOST:PORT`, `[IPV6]:PORT`, or a SIP URI of these (RFC 3261 19.1.1)."""
     found = _SIP_URI.fullmatch(text)
     if found is None:
-        return HostPort(*_host_and_port(text))
+        return HostPort(*host_and_port(text))
     params = dict(part.lower().partition("=")[::2] for part in found["params"].split(";") if part)
     transport = "tls" if found["scheme"].lower() == "sips" else params.get("transport", "")
     if transport:
         check_choice("transport", transport)
-    return HostPort(*_host_and_port(found["where"]), transport)
-
-
-def plain_host_port(text: str) -> HostPort:
-    """The same, but no URI."""
-    return HostPort(*_host_and_port(text))
-
-
-def _host_and_port(text: str) -> tuple[str, int | None]:
-    if is_numeric(text):
-        return text, None
-    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    host = host if colon else text
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-        if ":" not in host or not is_numeric(host):
-            raise ValueError("has an IPv6 address between its brackets")
-    elif ":" in host:
-        raise ValueError("has an IPv6 address in brackets where a port follows")
-    check_host(host)
-    if not colon:
-        return host, None
-    if not _PORT.fullmatch(port):
-        raise ValueError("has a port from 1 to 65535")
-    check_port(int(port))
-    return host, int(port)
+    return HostPort(*host_and_port(found["where"]), transport)
 
 
 def check_text(text: str) -> None:
@@ -212,12 +167,3 @@ def check_inbound(sources: Sequence[str]) -> None:
                 ) from None
         else:
             check_host(source)
-
-
-def is_numeric(host: str) -> bool:
-    """Whether `host` is an address rather than a name."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
