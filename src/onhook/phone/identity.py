@@ -112,6 +112,8 @@ def caller_of(request: Request, header: str = "p-asserted-identity") -> Caller:
 
 def custom_headers(request: Request) -> tuple[tuple[str, str], ...]:
     """The headers that are neither ours nor the network's: those with X-, and User-to-User; as they came."""
+    if not request.names and "user-to-user" not in request.headers:
+        return ()
     return tuple(
         (request.names.get(name, name), value)
         for name, values in request.headers.items()

@@ -246,12 +246,10 @@ def _headers(lines: list[str], names: dict[str, str] | None = None) -> tuple[Hea
 
 
 def _only(headers: Headers, name: str, label: str) -> str:
-    values = headers.get(name)
-    if values is None or len(values) != 1 or not values[0]:
-        raise ValueError(
-            f"{'Repeated' if values and values[1:] else 'Missing'} {label} Header Field"
-        )
-    return values[0]
+    values = headers.get(name, ())
+    if len(values) == 1 and values[0]:
+        return values[0]
+    raise ValueError(f"{'Repeated' if len(values) > 1 else 'Missing'} {label} Header Field")
 
 
 def _check_repetitions(headers: Headers) -> None:
@@ -326,10 +324,9 @@ def _body(headers: Headers, body: bytes) -> bytes:
     text = values[0]
     if not (text.isascii() and text.isdigit() and len(text) <= 6) or len(set(values)) > 1:
         raise ValueError("Bad Content-Length Header Field")
-    length = int(text)
-    if length > len(body):
+    if int(text) > len(body):
         raise ValueError("Body Shorter Than Content-Length")
-    return body if length == len(body) else body[:length]
+    return body[: int(text)]
 
 
 def _response(start: str, lines: list[str], body: bytes, defect: str) -> Response:
