@@ -7,6 +7,7 @@ SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2 debootstra
 KAMAILIO := kamailio=kamailio '/usr/lib/*/kamailio/modules/tls.so=kamailio-tls-modules'
 ASTERISK := /var/cache/onhook/asterisk
 PHP := php=php-cli
+STRACE := strace=strace
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'
 
 # What is killed beside the switch; all of it is a crash of the machine.
@@ -21,7 +22,7 @@ PARALLEL := $(PY) -m pytest -q -n 3 --dist worksteal -m 'not slow'
 # Without its bytecode a server takes three times as long to start, and tests start hundreds of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test slow check crash interop bench counts docs lock wheel clean
+.PHONY: help setup demo test slow check crash soak budget interop bench counts docs lock wheel clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,13 +39,14 @@ test:  ## all tests
 	@$(PARALLEL) tests/media --ignore $(OWN_CLOCK); media=$$?; \
 	$(PARALLEL) $(OWN_CLOCK) $(BESIDE) && exit $$media
 
-slow:  ## what takes long: tests marked slow, 40 kills, softphones and an exchange
+slow:  ## what takes long: tests marked slow, 40 kills, two minutes of soak, softphones and an exchange
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(NETWORKS) $(SOFTPHONES) $(PHP) $(KAMAILIO)
 	@scripts/client_tools.sh
 	@scripts/asterisk/install.sh $(ASTERISK)
 	@ONHOOK_ASTERISK=$(ASTERISK) $(PY) -m pytest -q -m slow
 	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20
 	@$(foreach role,$(OTHERS),PYTHONPATH=tests $(PY) scripts/crash.py --role $(role) --kills 5 &&) true
+	PYTHONPATH=tests $(PY) -m bench.soak --minutes 2 --rate 40
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
 
 check:  ## style, types, directions of import
@@ -58,6 +60,14 @@ crash:  ## kill a switch at 200 random moments, others at 50; count what was los
 	@scripts/set_up.sh --for-tests
 	PYTHONPATH=tests $(PY) scripts/crash.py
 	@$(foreach role,$(OTHERS),PYTHONPATH=tests $(PY) scripts/crash.py --role $(role) &&) true
+
+soak:  ## calls of every kind for 30 minutes at half the limit: what is left behind, and does memory grow?
+	@scripts/set_up.sh --for-tests $(SIPP)
+	PYTHONPATH=tests $(PY) -m bench.soak
+
+budget:  ## what a complete call takes in system calls, flushes, statements, bytes, allocations; 5 % more fails
+	@scripts/set_up.sh $(STRACE)
+	$(PY) -m bench.budget
 
 interop:  ## baresip (TLS and SRTP too), linphone and Asterisk 22 call a real server, and are called; IPv6 alone
 	@scripts/set_up.sh --for-tests $(SOFTPHONES)

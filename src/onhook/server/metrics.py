@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -114,6 +114,11 @@ class Metrics:
     def watch_processes(self, look: Callable[[], Sequence[Running]]) -> None:
         """Adds what the processes of the server cost; ``look`` gives them."""
         self.registry.register(ProcessFigures(look))
+
+    def watch_tasks(self, count: Callable[[], int]) -> None:
+        """Adds a gauge of the tasks of the event loop: one that is left behind by each call shows here."""
+        gauge = Gauge("onhook_tasks", "Tasks of the event loop.", registry=self.registry)
+        gauge.set_function(count)
 
     def text(self) -> bytes:
         """Everything, in the Prometheus text format."""

@@ -447,6 +447,7 @@ class Switch:
         self._metrics.watch_calls([state.value for state in State], register.counts)
         self._metrics.watch_sip(lambda: endpoint.counters)
         self._metrics.watch_processes(lambda: self._supervised.processes)
+        self._metrics.watch_tasks(lambda: len(asyncio.all_tasks()))
         self._metrics.watch_media(lambda: _media_figures(plane))
 
     def _announce(self, endpoint: SipEndpoint) -> None:
