@@ -69,8 +69,8 @@ budget:  ## what a complete call takes in system calls, flushes, statements, byt
 	@scripts/set_up.sh $(STRACE)
 	$(PY) -m bench.budget
 
-interop:  ## baresip (TLS and SRTP too), linphone and Asterisk 22 call a real server, and are called; IPv6 alone
-	@scripts/set_up.sh --for-tests $(SOFTPHONES)
+interop:  ## baresip, linphone (TLS and SRTP too) and Asterisk 22 call a real server, and are called; IPv6 alone; behind NAT
+	@scripts/set_up.sh --for-tests $(NETWORKS) $(SOFTPHONES)
 	@scripts/asterisk/install.sh $(ASTERISK)
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
 

@@ -21,6 +21,8 @@ INSIDE = "10.77.0.2"
 OUTSIDE = "45.77.0.2"
 PUBLIC = "45.77.0.10"
 """What the router maps to the server."""
+ANOTHER = "45.77.0.11"
+"""What it maps to the server afterwards, if the address is changed."""
 ROUTER = "45.77.0.1"
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -49,13 +51,23 @@ class Network:
             _run("ip", "netns", "exec", self.router, "sysctl", "-q", "-w", setting)
 
 
-ONE_TO_ONE = f"""
+def one_to_one(public: str) -> str:
+    """What clouds do: one public address for one private one, all ports as they are. The API here is always
+    let in at the first one."""
+    return f"""
+flush ruleset
 table ip nat {{
-    chain in {{ type nat hook prerouting priority dstnat; ip daddr {PUBLIC} dnat to {INSIDE}; }}
-    chain out {{ type nat hook postrouting priority srcnat; ip saddr {INSIDE} snat to {PUBLIC}; }}
+    chain in {{
+        type nat hook prerouting priority dstnat;
+        ip daddr {public} dnat to {INSIDE};
+        ip daddr {PUBLIC} tcp dport 8080 dnat to {INSIDE};
+    }}
+    chain out {{ type nat hook postrouting priority srcnat; ip saddr {INSIDE} snat to {public}; }}
 }}
 """
-"""What clouds do: one public address for one private one, all ports as they are."""
+
+
+ONE_TO_ONE = one_to_one(PUBLIC)
 MASQUERADE = f"""
 table ip nat {{
     chain in {{
@@ -123,7 +135,8 @@ def _lay(made: Network) -> None:
         _run("ip", "-n", name, "link", "set", "lo", "up")
     _join(made.router, "in0", "10.77.0.1/24", made.inside, f"{INSIDE}/24")
     _join(made.router, "out0", f"{ROUTER}/24", made.outside, f"{OUTSIDE}/24")
-    _run("ip", "-n", made.router, "addr", "add", f"{PUBLIC}/24", "dev", "out0")
+    for public in (PUBLIC, ANOTHER):
+        _run("ip", "-n", made.router, "addr", "add", f"{public}/24", "dev", "out0")
     _run("ip", "-n", made.inside, "route", "add", "default", "via", "10.77.0.1")
     _run("ip", "netns", "exec", made.router, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
 

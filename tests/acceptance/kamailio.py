@@ -99,6 +99,7 @@ async def kamailio(
     Calls to the user `behind` go to the address `behind_at` over UDP, all others to who registered.
     """
     edge = Edge(free_port(), free_port())
+    host = f"[{host}]" if ":" in host else host
     tls = ""
     if issued is not None:
         tls = _TLS.format(

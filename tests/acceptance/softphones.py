@@ -42,6 +42,14 @@ class Tls:
     """The authority that the server's has to be from."""
 
 
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What it answers a challenge with; the user is also whom it says it is."""
+
+    user: str
+    password: str
+
+
 def in_uri(host: str) -> str:
     """A host as a URI has it: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
@@ -60,12 +68,16 @@ class Softphone:
         *,
         account: str | None = None,
         tls: Tls | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self.account = account
         """What a newcomer writes into its list of accounts; nothing, if it needs none."""
         self.address: Address = (host, port)
         """Where it takes calls in the clear."""
         self.tls = tls
+        self.credentials = credentials
+        self.holds = tls is not None
+        """Whether it is to put the call on hold for a while."""
         self.interface = interface
         self.directory = Path(tempfile.mkdtemp(prefix=f"onhook-{self.name}-"))
         """Its configuration, and what it heard."""
@@ -95,6 +107,11 @@ class Softphone:
     def press(self, key: str) -> None:
         """Press a key within the call."""
         raise NotImplementedError
+
+    @property
+    def tls_port(self) -> int:
+        """Where it takes calls over TLS."""
+        return self.address[1] + 1
 
     @property
     def said(self) -> str:
@@ -166,11 +183,6 @@ class Baresip(Softphone):
     def press(self, key: str) -> None:
         self._type(key)
 
-    @property
-    def tls_port(self) -> int:
-        """Where it takes calls over TLS."""
-        return self.address[1] + 1
-
     async def hold(self) -> bool:
         """Put the call on hold; returns whether audio came until then, and none since that was agreed to."""
         return await self._sees(_COMES, 0) and await self._change("x", "recvonly", _STAYS_AWAY)
@@ -228,8 +240,11 @@ class Baresip(Softphone):
         ]
 
     def _own_account(self) -> str:
-        uri = f"sip:{NUMBER}@{in_uri(self.address[0])}"
+        user = self.credentials.user if self.credentials else NUMBER
+        uri = f"sip:{user}@{in_uri(self.address[0])}"
         options = "regint=0;answermode=auto;audio_codecs=PCMA"
+        if self.credentials:
+            options += f";auth_user={user};auth_pass={self.credentials.password}"
         if self.tls is None:
             return f"<{uri}>;{options}"
         return f"<{uri};transport=tls>;{options};mediaenc=srtp-mand"
@@ -251,30 +266,50 @@ class Linphone(Softphone):
     name = "linphone"
 
     def call(self, uri: str) -> None:
-        self._type(f"call {uri}\n")
+        self._type(f"call {uri}{';transport=tls' if self.tls else ''}\n")
 
     def press(self, key: str) -> None:
         self._type(f"{key}\n")
 
     def _configure(self) -> None:
         host, port = self.address
+        user = self.credentials.user if self.credentials else NUMBER
         lines = [
             "[sip]",
             f"sip_port={port}",
             "sip_tcp_port=0",
-            "sip_tls_port=0",
+            f"sip_tls_port={-1 if self.tls else 0}",
             "guess_hostname=0",
-            *([] if self.account is not None else [f"contact=<sip:{NUMBER}@{in_uri(host)}>"]),
+            *([] if self.account is not None else [f"contact=<sip:{user}@{in_uri(host)}>"]),
+            *self._secured(),
             f"use_ipv6={int(':' in host)}",
             "use_rfc2833=1",
             "[rtp]",
             "audio_rtp_port=-1",
             "[sound]",
             "echocancellation=0",
+            *self._known(),
         ]
         (self.directory / "linphonerc").write_text("\n".join([*lines, ""]))
         (self.directory / ".local/share/linphone").mkdir(parents=True)
         write_wav(self.directory / "said.wav", tone(SAYS_HZ, 60_000))
+
+    def _secured(self) -> list[str]:
+        if self.tls is None:
+            return []
+        return [
+            f"root_ca={self.tls.ca_file}",
+            "verify_server_cn=0",  # mbedTLS 2 knows no addresses in certificates
+            "media_encryption=srtp",
+            "media_encryption_mandatory=1",
+        ]
+
+    def _known(self) -> list[str]:
+        """Whom it answers a challenge as, whoever asks."""
+        if self.credentials is None:
+            return []
+        user, password = self.credentials.user, self.credentials.password
+        return ["[auth_info_0]", f"username={user}", f"userid={user}", f"passwd={password}"]
 
     def _command(self) -> list[str]:
         return ["linphonec", "-a", "-c", str(self.directory / "linphonerc")]

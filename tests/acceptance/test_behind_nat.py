@@ -1,45 +1,19 @@
 """A server behind address translation, and phones outside: called, calling, heard, and hung up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 import netns
+from acceptance.behind_router import FORGETS_S, server
 from acceptance.files import BEEP, FileServer
 from acceptance.harness import TRUNKS_BELIEVED_S, Customer, Onhook
 from onhook.cli import trunks
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
-
-SIP_PORT = 5060
-HTTP_PORT = 8080
-FORGETS_S = 30
-"""The router remembers a flow for so long over which nothing goes."""
-
-
-@contextmanager
-def server(on: netns.Network, **settings: str) -> Iterator[Onhook]:
-    """A server inside, whose API is reached through the router."""
-    given = {
-        "http": f"0.0.0.0:{HTTP_PORT}",
-        "sip": f"0.0.0.0:{SIP_PORT}",
-        "rtp_ports": "20000-20999",
-        "trusted_peers": "45.77.0.0/24,10.77.0.0/24",
-        "allowed_networks": "45.77.0.0/24",
-        "silence_s": "0",
-        **settings,
-    }
-    with netns.within(on.inside):
-        running = Onhook(given)
-    running.url = f"http://{netns.PUBLIC}:{HTTP_PORT}"
-    running.sip = (netns.PUBLIC, SIP_PORT)
-    try:
-        yield running
-    finally:
-        running.close()
 
 
 @asynccontextmanager

@@ -36,27 +36,31 @@ async def registered(server: Onhook) -> None:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize(
+    ("transport", "host"),
+    [("udp", "127.0.0.1"), ("tcp", "127.0.0.1"), ("udp", "::1"), ("tcp", "::1")],
+)
 async def test_a_call_through_kamailio(
-    start: Callable[..., Onhook], receiver: Receiver, tmp_path: Path, transport: str
+    start: Callable[..., Onhook], receiver: Receiver, tmp_path: Path, transport: str, host: str
 ) -> None:
     """It wants a digest, grants 20 s, and finds us where we registered."""
-    async with kamailio(tmp_path) as edge, Phone() as phone:
-        server = start(trusted_peers="192.0.2.0/24")
+    place = f"[{host}]" if ":" in host else host
+    async with kamailio(tmp_path, host=host) as edge, Phone(host=host) as phone:
+        server = start(sip=f"{place}:0", trusted_peers="192.0.2.0/24")
         customer = await Customer.make(server, receiver, phone)
         given = trunks.Given(
-            "carrier", f"127.0.0.1:{edge.port}", transport=transport, register=True,
-            username=customer.number, password=PASSWORD, from_domain="127.0.0.1",
+            "carrier", f"{place}:{edge.port}", transport=transport, register=True,
+            username=customer.number, password=PASSWORD, from_domain=host,
         )  # fmt: skip
         await trunks.add(server.data, given)
         await registered(server)
-        call = await phone.call(customer.number, server=("127.0.0.1", edge.port))
+        call = await phone.call(customer.number, server=(host, edge.port))
         told = await receiver.next(to=customer.number, call_state="ringing")
         assert told["trunk"] == "carrier"
         assert await customer.hangup(told["session"]) == OK
         assert (await call.ended()).code == 603
         assert server.stop() == 0
-        gone = await phone.call(customer.number, server=("127.0.0.1", edge.port))
+        gone = await phone.call(customer.number, server=(host, edge.port))
         assert (await gone.ended()).code == 404
 
 

@@ -46,7 +46,8 @@ def test_garbage_is_no_address_and_no_error(data: bytes, headed: bool) -> None:
 
 
 class StunServer(asyncio.DatagramProtocol):
-    """Says that whoever asks is at `address`; the first `deaf` requests it does not hear."""
+    """Says that whoever asks is at `address`, or where it is if that is empty; the first `deaf` requests it
+    does not hear."""
 
     transport: asyncio.DatagramTransport
 
@@ -62,7 +63,7 @@ class StunServer(asyncio.DatagramProtocol):
         self.asked += 1
         if self.asked <= self.deaf:
             return
-        host = ip_address(self.address).packed
+        host = ip_address(self.address or addr[0]).packed
         mask = COOKIE + data[8:20]
         port = (addr[1] ^ 0x2112).to_bytes(2, "big")
         family = b"\x00\x02" if len(host) == 16 else b"\x00\x01"
@@ -74,10 +75,12 @@ class StunServer(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def stun_server(address: str = "203.0.113.7", deaf: int = 0) -> AsyncIterator[StunServer]:
+async def stun_server(
+    address: str = "203.0.113.7", deaf: int = 0, *, host: str = "127.0.0.1"
+) -> AsyncIterator[StunServer]:
     loop = asyncio.get_running_loop()
     transport, server = await loop.create_datagram_endpoint(
-        lambda: StunServer(address, deaf), ("127.0.0.1", 0)
+        lambda: StunServer(address, deaf), (host, 0)
     )
     try:
         yield server
