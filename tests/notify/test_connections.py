@@ -275,3 +275,25 @@ async def test_a_url_that_would_be_two_requests_is_an_error_and_no_request() -> 
         with pytest.raises(DownloadFailed):
             await client.download(url_of(port), 10, 10, {"If-None-Match": "a\r\nX: y"})
     assert site.requests == []
+
+
+@on_both_loops
+async def test_one_whose_request_has_not_all_left_is_not_used_again() -> None:
+    """The server may take what follows for the next request."""
+    size = 20_000_000
+    connections = 0
+    may_read = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await may_read.wait()
+
+    async with raw_server(talk) as port, web_client() as client:
+        for _ in range(2):
+            assert (await client.post(url_of(port), {}, bytes(size), 30)).status == 200
+            assert len(client._kept) == 0
+        may_read.set()
+    assert connections == 2

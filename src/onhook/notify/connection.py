@@ -41,8 +41,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether another request can be sent: all of the last reply came, and the server keeps it open."""
-        return self.reply.ended and self.reply.keeps_open and self.open
+        """Whether another request can be sent: all of the last one left, all of its reply came, and the
+        server keeps it open."""
+        transport, reply = self._transport, self.reply
+        if transport is None or transport.is_closing() or not (reply.ended and reply.keeps_open):
+            return False
+        return transport.get_write_buffer_size() == 0
 
     async def ask(self, request: bytes) -> None:
         """Send it, and return when the head of the reply has been read. Raises `NoReply`."""
@@ -78,9 +82,12 @@ class Connection(asyncio.Protocol):
         self._under_way = False
 
     def close(self) -> None:
-        """End it as one does."""
-        if self._transport is not None:
-            self._transport.close()
+        """End it as one does; at once if there is something that the server does not take."""
+        transport = self._transport
+        if transport is not None and transport.get_write_buffer_size():
+            transport.abort()
+        elif transport is not None:
+            transport.close()
 
     def abort(self) -> None:
         """End it at once."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from onhook.notify.connection import Connection
 
-MOST_KEPT: Final = 1024
+MOST_KEPT: Final = 512
 """In all; beyond it those go that have waited for the longest."""
 
 KEEP_S: Final = 15.0
