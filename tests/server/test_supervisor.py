@@ -1,24 +1,30 @@
 """The supervisor with processes of the test's own: what it starts, hands on, starts again, and ends."""
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
 import pty
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from onhook.cli.main import app
 from onhook.server.occupancy import LOCK_FILE, Occupied, occupied
 from onhook.server.supervisor import status
+from onhook.server.supervisor.hanging import Hanging
 from onhook.server.supervisor.restarts import AT_ONCE, Restarts
 from onhook.server.supervisor.roles import pause_s
 
@@ -35,8 +41,13 @@ sys.exit(supervisor.Supervisor(supervisor.Inheritance(**json.loads(sys.argv[1]))
 # It answers whoever has the link with its generation.
 _PLANE = """
 import socket
+from threading import Thread
 from onhook.processes.membership import Membership
 member = Membership.join()
+def answer():
+    while member.answer():
+        pass
+Thread(target=answer, daemon=True).start()
 while True:
     ours, theirs = socket.socketpair()
     member.offer("plane", [theirs.fileno()])
@@ -49,13 +60,15 @@ while True:
 
 # It says on the test's pipe what it hears, and does what it is told by its settings.
 _SWITCH = """
-import json, os, signal, socket, sys
-from onhook.processes.membership import END, Membership
+import json, os, signal, socket, sys, time
+from onhook.processes.membership import END, HERE, Membership
 member = Membership.join()
 def say(**what):
     os.write(member.settings["pipe"], json.dumps({"generation": member.generation, **what}).encode() + b"\\n")
 def end(*_):
     say(event="asked to end")
+    if os.path.exists(member.settings["folder"] + "/stays"):
+        return
     sys.exit(0)
 signal.signal(END, end)
 assert "secret" in member.settings["database_url"]
@@ -77,6 +90,10 @@ while True:
     if told is None:
         break
     message, descriptors = told
+    while os.path.exists(member.settings["folder"] + "/stuck"):
+        time.sleep(0.01)
+    if message["say"] == "ping":
+        member.channel.send(HERE)
     if message["say"] == "processes":
         say(event="processes", roles=[each["role"] for each in message["processes"]])
     if message["say"] == "link":
@@ -106,9 +123,17 @@ class Played:
     """A supervisor that runs, and what its switches say."""
 
     def __init__(
-        self, folder: Path, *, fails: bool = False, start: str = "", terminal: int | None = None
+        self,
+        folder: Path,
+        *,
+        fails: bool = False,
+        start: str = "",
+        terminal: int | None = None,
+        begin: str = "",
+        **settings: float,
     ) -> None:
-        """`start` is a command that starts another; `terminal` becomes its terminal."""
+        """`start` is a command that starts another; `terminal` becomes its terminal; `begin` is Python that
+        the supervisor runs first."""
         for name, program in (("played_plane", _PLANE), ("played_switch", _SWITCH)):
             (folder / f"{name}.py").write_text(program)
         self.data = folder
@@ -120,12 +145,20 @@ class Played:
                 "fails": fails,
                 "folder": str(folder),
                 "database_url": "postgresql://me:secret@db",
+                **settings,
             },
             "sockets": {},
             "kept_open": [writing],
         }
         self.process = subprocess.Popen(
-            [*start.split(), sys.executable, "-P", "-c", _SUPERVISOR, json.dumps(inheritance)],
+            [
+                *start.split(),
+                sys.executable,
+                "-P",
+                "-c",
+                begin + _SUPERVISOR,
+                json.dumps(inheritance),
+            ],
             stdin=terminal,
             start_new_session=terminal is not None,
             preexec_fn=None if terminal is None else take_terminal,
@@ -291,6 +324,131 @@ def test_what_will_not_go_away_ends_the_server(tmp_path: Path) -> None:
     one.said.close()
 
 
+# What hangs -----------------------------------------------------------------------------------------
+
+PATIENCE_S = 0.6
+
+
+@contextlib.contextmanager
+def watching(folder: Path, **more: Any) -> Iterator[Played]:
+    one = Played(folder, hang_s=PATIENCE_S, **more)
+    try:
+        yield one
+    finally:
+        one.process.kill()
+        one.process.communicate()
+        one.said.close()
+
+
+def test_a_process_that_was_stopped_is_killed_and_started_again(tmp_path: Path) -> None:
+    with watching(tmp_path) as one:
+        assert one.until("linked")["plane"] == 1
+        plane = one.pid("plane")
+        os.kill(plane, signal.SIGSTOP)
+        told = one.logged("process_hangs")
+        assert (told["process"], told["pid"], told["level"]) == ("plane", plane, "error")
+        assert told["for_s"] >= PATIENCE_S
+        assert one.logged("process_died")["signal"] == "SIGKILL"
+        assert one.until("linked") == {"generation": 1, "event": "linked", "plane": 2}
+
+
+def test_a_stopped_plane_whose_switch_dies_ends_nothing(tmp_path: Path) -> None:
+    with watching(tmp_path) as one:
+        one.until("worker")
+        os.kill(one.pid("plane"), signal.SIGSTOP)
+        os.kill(one.pid("switch"), signal.SIGKILL)
+        assert one.until("linked") == {"generation": 2, "event": "linked", "plane": 2}
+
+
+def test_a_switch_whose_thread_is_stuck_is_killed_and_started_again(tmp_path: Path) -> None:
+    with watching(tmp_path) as one:
+        one.until("worker")
+        (tmp_path / "stuck").touch()
+        assert one.logged("process_hangs")["process"] == "switch"
+        (tmp_path / "stuck").unlink()
+        assert one.until("linked") == {"generation": 2, "event": "linked", "plane": 1}
+
+
+def test_who_waits_without_hanging_is_left_alone(tmp_path: Path) -> None:
+    with watching(tmp_path) as one:
+        one.until("worker")
+        time.sleep(4 * PATIENCE_S)
+        assert {each["restarts"] for each in status.ask(tmp_path)} == {0}
+        exit_status, log = one.end()
+        assert exit_status == 0
+        assert "process_hangs" not in log
+
+
+def test_what_a_debugger_stops_is_left_alone(tmp_path: Path) -> None:
+    with watching(tmp_path) as one:
+        one.until("worker")
+        switch = one.pid("switch")
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.ptrace(_PTRACE_ATTACH, switch, None, None) == 0, os.strerror(ctypes.get_errno())
+        os.waitpid(switch, _WALL)
+        time.sleep(4 * PATIENCE_S)
+        assert one.pid("switch") == switch
+        assert libc.ptrace(_PTRACE_DETACH, switch, None, None) == 0
+        time.sleep(PATIENCE_S)
+        assert one.pid("switch") == switch
+
+
+_PTRACE_ATTACH, _PTRACE_DETACH = 16, 17
+_WALL = 0x40000000
+
+
+def test_a_switch_that_does_not_end_is_killed(tmp_path: Path) -> None:
+    sooner = "from onhook.server.supervisor import supervisor; supervisor._SWITCH_LAST_S = 0.3\n"
+    (tmp_path / "stays").touch()
+    one = Played(tmp_path, begin=sooner, drain_s=0.3)
+    one.until("worker")
+    exit_status, log = one.end()
+    one.said.close()
+    assert exit_status == 1
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert [line["process"] for line in lines if line["event"] == "process_killed"] == ["switch"]
+
+
+def test_a_machine_that_stood_still_is_no_fault_of_a_process() -> None:
+    now_s = 100.0
+    hanging = Hanging(30.0, lambda: now_s)
+
+    def passes(seconds: float) -> tuple[list[str], dict[str, float]]:
+        nonlocal now_s
+        now_s += seconds
+        return hanging.look(["plane", "switch"])
+
+    for role in ("plane", "switch"):
+        hanging.begins(role)
+        hanging.heard(role)
+    assert passes(10.0) == (["plane", "switch"], {})
+    hanging.heard("plane")
+    assert passes(10.1) == (["plane"], {})
+    assert passes(5.0) == ([], {}), "it is not time"
+    assert passes(600.0) == ([], {}), "all stood still"
+    hanging.heard("plane")
+    assert passes(10.0)[1] == {}
+    assert passes(10.0)[1] == {}
+    assert passes(10.0)[1] == {"switch": 30.0}
+
+
+def test_what_loads_its_program_has_more_time() -> None:
+    now_s = 100.0
+    hanging = Hanging(3.0, lambda: now_s)
+    hanging.begins("switch")
+    seconds = 0
+    while not hanging.look(["switch"])[1]:
+        now_s += 1.0
+        seconds += 1
+    assert 12 <= seconds <= 14
+
+
+def test_nobody_is_looked_at_who_may_hang() -> None:
+    hanging = Hanging(0.0, lambda: 100.0)
+    assert hanging.next_s == ()
+    assert hanging.look(["switch"]) == ([], {})
+
+
 def test_what_dies_again_and_again_is_started_ever_later() -> None:
     now_s = 100.0
     restarts = Restarts(lambda: now_s)
@@ -336,6 +494,36 @@ def test_a_log_that_nobody_reads_holds_nothing_up(tmp_path: Path) -> None:
 def test_nobody_answers_for_a_directory_without_a_server(tmp_path: Path) -> None:
     with pytest.raises(status.NobodyThere):
         status.ask(tmp_path)
+
+
+def test_another_program_that_has_taken_the_name_is_no_server(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as taken:
+        taken.bind(status.status_name(tmp_path))
+        taken.listen()
+
+        def greet() -> None:
+            asking, _ = taken.accept()
+            with asking:
+                asking.sendall(b'["hello"]')
+
+        greeting = Thread(target=greet)
+        greeting.start()
+        ended = CliRunner().invoke(app, ["status", "--data", str(tmp_path)])
+        greeting.join()
+    assert ended.exit_code == 1
+    assert f"another program (process {os.getpid()})" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_server_that_is_stopped_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "_PATIENCE_S", 0.2)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent:
+        silent.bind(status.status_name(tmp_path))
+        silent.listen()
+        with pytest.raises(status.NoAnswer, match=f"its process {os.getpid()} was stopped"):
+            status.ask(tmp_path)
 
 
 def test_pauses_grow() -> None:

@@ -113,6 +113,7 @@ def serve(
     recordings_kept_s: Annotated[str | None, typer.Option(help=doc("recordings_kept_s"))] = None,
     record_beep: Annotated[bool | None, typer.Option(help=doc("record_beep"))] = None,
     drain_s: Annotated[str | None, typer.Option(help=doc("drain_s"))] = None,
+    hang_s: Annotated[str | None, typer.Option(help=doc("hang_s"))] = None,
     retry_schedule: Annotated[str | None, typer.Option(help=doc("retry_schedule"))] = None,
     log_private: Annotated[bool | None, typer.Option(help=doc("log_private"))] = None,
 ) -> None:

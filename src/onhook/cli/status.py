@@ -5,7 +5,7 @@ from pathlib import Path
 
 from onhook.cli.running import fail
 from onhook.cli.tables import show_table
-from onhook.server.supervisor.status import NobodyThere, ask
+from onhook.server.supervisor.status import NoAnswer, NobodyThere, ask
 
 
 def show_processes(data: Path, *, as_json: bool) -> None:
@@ -14,6 +14,8 @@ def show_processes(data: Path, *, as_json: bool) -> None:
         processes = ask(data)
     except NobodyThere:
         fail(f"No server of this user runs on the data directory {data}; --data names another.")
+    except NoAnswer as error:
+        fail(str(error))
     if as_json:
         print(json.dumps({"processes": processes}))
         return

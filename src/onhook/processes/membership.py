@@ -17,6 +17,9 @@ of its processes, and which of them ends when is the supervisor's affair."""
 CHANNEL: Final = "ONHOOK_CHANNEL"
 """The variable that holds the number of the channel's descriptor."""
 
+HERE: Final = {"say": "pong"}
+"""What a process answers that is asked whether it is there (`ping`)."""
+
 
 class Running(NamedTuple):
     """A process of the server."""
@@ -75,6 +78,18 @@ class Membership:
         If that is so from the first start on, or `lasting`, the server ends; else it is tried again.
         """
         self.channel.send({"say": "failed", "why": why, "lasting": lasting})
+
+    def answer(self) -> bool:
+        """Wait for the supervisor's next question whether this process is there, and answer it; False when
+        none will come any more. For processes that are told nothing else, from one thread or a loop's reader.
+        """
+        heard = self.channel.receive()
+        if heard is None:
+            return False
+        if heard[0]["say"] == "ping":
+            with suppress(OSError):
+                self.channel.send(HERE)
+        return True
 
     def offer(self, link: str, descriptors: Sequence[int]) -> None:
         """Whoever is to talk to this process, as `link`, takes these. They can be closed here afterwards."""

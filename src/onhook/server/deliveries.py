@@ -48,7 +48,9 @@ def run() -> int:
 
 async def _serve(member: Membership, client: WebClient, schedule: RetrySchedule) -> None:
     """One switch after another."""
-    now_s = asyncio.get_running_loop().time
+    loop = asyncio.get_running_loop()
+    now_s = loop.time
+    loop.add_reader(member.channel, _answer, loop, member)
     pause_s = _SHORTEST_S
     ready = False
     async with client:
@@ -67,3 +69,9 @@ async def _serve(member: Membership, client: WebClient, schedule: RetrySchedule)
             lasted = now_s() - began_s > _LASTING_S
             pause_s = _SHORTEST_S if lasted else min(2 * pause_s, _LONGEST_S)
             await asyncio.sleep(pause_s)
+
+
+def _answer(loop: asyncio.AbstractEventLoop, member: Membership) -> None:
+    """The supervisor asks whether this process is there."""
+    if not member.answer():
+        loop.remove_reader(member.channel)

@@ -1,9 +1,9 @@
 """The program of the media plane: the RTP of all calls, in threads of C (`onhook/media/native/`).
 
-Nothing of Python is at work in it: its one thread of Python sits in a call of C, without the interpreter's
-lock, until a switch is gone. Then all of that switch is ended, and the next one gets a link of its own. To be
-small it imports no package of ours but what it needs, and loads the plane's module without the package around
-it.
+Nothing of Python is at work in it: its main thread sits in a call of C, without the interpreter's lock, until
+a switch is gone, and another answers the supervisor, every few seconds. Then all of that switch is ended, and
+the next one gets a link of its own. To be small it imports no package of ours but what it needs, and loads
+the plane's module without the package around it.
 """
 
 import json
@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 from onhook.processes.membership import END, Membership
@@ -97,11 +98,19 @@ def main() -> int:
     """Run until it is asked to end; what is recorded is then written to its end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {END})  # plane_host_wait() waits for it
     member = Membership.join()
+    Thread(target=_say_that_we_are_here, args=(member,), daemon=True).start()
     try:
         return serve(member, load_plane())
     except OSError as error:  # the supervisor has ended, and the kernel ends us
         log("plane_ended", "error", reason=str(error))
         return 1
+
+
+def _say_that_we_are_here(member: Membership) -> None:
+    """Sleeps but for a moment whenever the supervisor asks; it cannot while the process is stopped."""
+    with suppress(OSError):
+        while member.answer():
+            pass
 
 
 if __name__ == "__main__":

@@ -239,6 +239,13 @@ class Settings(BaseSettings):
     drain_s: float = Field(
         30, ge=0, description="After SIGTERM, running messages may go on for this long."
     )
+    hang_s: float = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="A process of the server that does not answer for this long is killed and started again; "
+        "0 lets it be.",
+    )
     retry_schedule: Seconds = Field(
         (5, 30, 120, 600, 1800, 3600),
         description="Seconds between the tries of a notification; the last repeats up to 24 h.",

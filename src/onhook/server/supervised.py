@@ -5,10 +5,11 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import get_ident
 from typing import Any, Final
 
-from onhook.processes.membership import Membership, Running
+from onhook.processes.membership import HERE, Membership, Running
 from onhook.processes.workers import Worker
 from onhook.server.supervisor.roles import ROLES, SWITCH
 
@@ -116,6 +117,9 @@ class Supervised:
                     self._refuse(message)
                 case "reload":
                     self.on_reload()
+                case "ping":
+                    with suppress(OSError):  # no room: it has not read for long, so it is no wonder
+                        self.member.channel.send(HERE)
 
     def _take_link(self, name: str, descriptors: list[int]) -> None:
         take = self._on_link.get(name)

@@ -20,6 +20,10 @@ class NobodyThere(Exception):
     """No server of this user runs on the data directory."""
 
 
+class NoAnswer(Exception):
+    """Somebody has the name, but does not say what runs; the message says who, and what that may mean."""
+
+
 def status_name(data: Path) -> str:
     """The name in the abstract namespace: it goes with the process that has it."""
     return "\0onhook-" + hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:40]
@@ -49,20 +53,45 @@ def answer(listener: socket.socket, running: Sequence[Running]) -> None:
 
 
 def ask(data: Path) -> list[dict[str, Any]]:
-    """The processes of the server on a data directory. Raises :class:`NobodyThere`."""
+    """The processes of the server on a data directory. Raises :class:`NobodyThere` and :class:`NoAnswer`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.settimeout(_PATIENCE_S)
         try:
             asking.connect(status_name(data))
-            if _user(asking) not in (0, os.geteuid()):
-                raise NobodyThere  # a stranger has taken the name
-            told = b"".join(iter(lambda: asking.recv(65536), b""))
-            found: list[dict[str, Any]] = json.loads(told)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise NobodyThere from error
-        return found
+        pid, user = _peer(asking)
+        if user not in (0, os.geteuid()):
+            raise NoAnswer(
+                f"A process of another user ({pid}) answers for the data directory {data}: ask as that user, "
+                "or as root, if it is the server."
+            )
+        try:
+            told = b"".join(iter(lambda: asking.recv(65536), b""))
+        except TimeoutError as error:
+            raise NoAnswer(
+                f"The server on the data directory {data} does not answer; its process {pid} was stopped, "
+                "or hangs."
+            ) from error
+        except OSError as error:
+            raise NobodyThere from error
+    if not told:  # it ends
+        raise NobodyThere
+    try:
+        return [Running(**each)._asdict() for each in json.loads(told)]
+    except (ValueError, TypeError) as error:
+        raise NoAnswer(
+            f"It cannot be said what runs on the data directory {data}: another program (process {pid}) has "
+            "taken the name by which its server is asked."
+        ) from error
 
 
 def _user(connection: socket.socket) -> int:
+    return _peer(connection)[1]
+
+
+def _peer(connection: socket.socket) -> tuple[int, int]:
+    """Which process has the other end, and of which user."""
     told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return int(_CREDENTIALS.unpack(told)[1])
+    pid, user, _ = _CREDENTIALS.unpack(told)
+    return pid, user

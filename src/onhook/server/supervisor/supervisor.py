@@ -4,7 +4,8 @@ It reads nothing that a stranger sent, and knows nothing of calls: what it does 
 
 - to hold the listening sockets, so that what arrives while the switch is started anew waits in the kernel;
 - to pass on a *link*: a process that serves the switch offers descriptors, and the switch gets them;
-- to tell the switch, and whoever asks on this machine (`status.py`), what runs.
+- to tell the switch, and whoever asks on this machine (`status.py`), what runs;
+- to end what hangs (`hanging.py`), so that it is started again like what died.
 
 One thread waits for all of it; nothing here blocks but the start of a process.
 """
@@ -25,6 +26,7 @@ from typing import Any
 from onhook.processes.membership import END, Running
 from onhook.server.supervisor import status
 from onhook.server.supervisor.child import Child
+from onhook.server.supervisor.hanging import Hanging, debugged
 from onhook.server.supervisor.log import log
 from onhook.server.supervisor.restarts import Restarts
 from onhook.server.supervisor.roles import ROLES, SWITCH, Role
@@ -35,6 +37,8 @@ _SECRETS = ("database_url",)
 """Settings that are nobody's business but the switch's: it has a password in it."""
 _LAST_S = 10.0
 """When the switch has ended, the others have so long to end by themselves."""
+_SWITCH_LAST_S = 45.0
+"""The switch has so long to end beyond the time for calls (--drain-s): last BYEs, last notifications."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._generations: dict[str, int] = {}
         self._restarts = Restarts()
+        self._hanging = Hanging(inheritance.settings.get("hang_s", 0.0))
         self._offers: dict[str, list[int]] = {}
         """Links that wait for a switch."""
         self._workers = Workers(
@@ -72,7 +77,7 @@ class Supervisor:
         self._announced = False
         self._ending = False
         self._last_s: float | None = None
-        """The moment by which the last processes have to have ended."""
+        """The moment by which what is to end has to have: the switch, and then the others."""
         self._exit_status = 0
 
     def run(self) -> int:
@@ -111,6 +116,7 @@ class Supervisor:
             return
         self._generations[name] = generation
         self._children[name] = child
+        self._hanging.begins(name)
         self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
         self._selector.register(child.pidfd, selectors.EVENT_READ, lambda: self._bury(child))
         if generation > 1:
@@ -148,12 +154,27 @@ class Supervisor:
                 self._start(role)
         if self._last_s is not None and time.monotonic() >= self._last_s:
             self._last_s = None
-            for child in self._children.values():
+            switch = self._children.get(SWITCH)
+            for child in self._children.values() if switch is None else (switch,):
                 log("process_killed", "warning", process=child.role.name, pid=child.pid)
+                child.signal(signal.SIGKILL)
+        self._look_for_what_hangs()
+
+    def _look_for_what_hangs(self) -> None:
+        ask, hanging = self._hanging.look(self._children)
+        for name in ask:
+            self._children[name].send({"say": "ping"})
+            self._watch(self._children[name])
+        for name, seconds in hanging.items():
+            child = self._children[name]
+            if not debugged(child.pid):
+                for_s = round(seconds, 1)
+                log("process_hangs", "error", process=name, pid=child.pid, for_s=for_s)
                 child.signal(signal.SIGKILL)
 
     def _wait_s(self) -> float | None:
-        moments = [*self._restarts.next_s, *(() if self._last_s is None else (self._last_s,))]
+        last_s = () if self._last_s is None else (self._last_s,)
+        moments = [*self._restarts.next_s, *self._hanging.next_s, *last_s]
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     # What processes say -----------------------------------------------------------------------------
@@ -169,6 +190,7 @@ class Supervisor:
                 self._selector.unregister(child.channel)
                 return
             message, descriptors = heard
+            self._hanging.heard(child.role.name)
             match message["say"]:
                 case "offer":
                     self._take_offer(child, descriptors)
@@ -263,19 +285,20 @@ class Supervisor:
         self._end()
 
     def _end(self) -> None:
-        """The switch ends its calls first, as long as that takes; whoever cannot wait asks twice."""
+        """The switch ends its calls first, as long as they have for that; whoever cannot wait asks twice."""
+        drain_s = 0.0 if self._ending else self._inheritance.settings.get("drain_s", 0.0)
         self._ending = True
         self._restarts.none()
         switch = self._children.get(SWITCH)
         if switch is not None:
             switch.signal(END)
+            self._last_s = time.monotonic() + drain_s + _SWITCH_LAST_S
         else:
-            self._end_others()
+            self._end_others(asked_again=self._last_s is not None)
 
-    def _end_others(self) -> None:
+    def _end_others(self, *, asked_again: bool = False) -> None:
         """What is left gets its time once."""
-        asked_before = self._last_s is not None
-        self._last_s = time.monotonic() + (0.0 if asked_before else _LAST_S)
+        self._last_s = time.monotonic() + (0.0 if asked_again else _LAST_S)
         for child in self._children.values():
             child.signal(END)
 
