@@ -147,9 +147,9 @@ async def test_side_by_side_each_has_its_connection_and_later_all_are_used() -> 
     async with raw_server(site.served) as port, web_client() as client:
         for _ in range(3):
             assert await asyncio.gather(*(post(client, port) for _ in range(20))) == [200] * 20
-        assert len(client._kept) == site.connections == 20
+        assert len(client._connections.kept) == site.connections == 20
         await client.close()
-        assert await ended(lambda: not client._connections)
+        assert await ended(lambda: not client._connections.open)
 
 
 async def ended(true: Callable[[], bool]) -> bool:
@@ -168,11 +168,11 @@ async def test_so_many_are_kept_in_all_and_the_oldest_go() -> None:
         raw_server(sites[2].served) as third,
         web_client() as client,
     ):
-        client._kept = KeptConnections(most=2)
+        client._connections.kept = KeptConnections(most=2)
         for port in (first, second, third):
             assert await post(client, port) == 200
         await asyncio.wait_for(sites[0].ended.wait(), 30)
-        assert len(client._kept) == 2
+        assert len(client._connections.kept) == 2
         for port in (third, second):
             assert await post(client, port) == 200
         assert await post(client, first) == 200
@@ -183,11 +183,11 @@ async def test_so_many_are_kept_in_all_and_the_oldest_go() -> None:
 async def test_one_that_nobody_uses_is_closed() -> None:
     site = Site()
     async with raw_server(site.served) as port, web_client() as client:
-        client._kept = KeptConnections(keep_s=0.05)
+        client._connections.kept = KeptConnections(keep_s=0.05)
         assert await post(client, port) == 200
         await asyncio.wait_for(site.ended.wait(), 30)
-        assert len(client._kept) == 0
-        assert client._kept._sweeper is None  # nothing runs for nothing
+        assert len(client._connections.kept) == 0
+        assert client._connections.kept._sweeper is None  # nothing runs for nothing
         assert await post(client, port) == 200
     assert site.connections == 2
 
@@ -196,7 +196,7 @@ async def test_one_that_nobody_uses_is_closed() -> None:
 async def test_none_is_used_for_ever() -> None:
     site = Site()
     async with raw_server(site.served) as port, web_client() as client:
-        client._kept = KeptConnections(last_s=-1.0)
+        client._connections.kept = KeptConnections(last_s=-1.0)
         for _ in range(3):
             assert await post(client, port) == 200
     assert site.connections == 3
@@ -219,8 +219,8 @@ async def test_no_connection_is_left_behind() -> None:
         urls = [url_of(hanging), url_of(dropping), url_of(1), server.url(scheme="https")]
         replies = await asyncio.gather(*(client.post(url, {}, b"", 0.2) for url in urls * 3))
         assert all(reply.status is None for reply in replies)
-        assert await ended(lambda: not client._connections)
-        assert len(client._kept) == 0
+        assert await ended(lambda: not client._connections.open)
+        assert len(client._connections.kept) == 0
 
 
 @on_both_loops
@@ -294,6 +294,6 @@ async def test_one_whose_request_has_not_all_left_is_not_used_again() -> None:
     async with raw_server(talk) as port, web_client() as client:
         for _ in range(2):
             assert (await client.post(url_of(port), {}, bytes(size), 30)).status == 200
-            assert len(client._kept) == 0
+            assert len(client._connections.kept) == 0
         may_read.set()
     assert connections == 2

@@ -1,8 +1,4 @@
-"""The HTTP client for customers' URLs: it connects to the address that was checked, and nowhere else.
-
-The host of a URL is resolved and judged by us (`resolver`) for every request, and what is connected to is an
-address. Connections are kept by (scheme, name, port, address): a reused one leads to an address that has just
-passed the policy, and for https to a server that had a certificate for this very name.
+"""The HTTP client for customers' URLs. Whom it connects to is decided in `connections`.
 
 No redirect of a notification is followed; those of a download are, each to an address that was checked
 like the first. No proxy or .netrc is taken from the environment, and no cookie is kept.
@@ -15,38 +11,29 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
-import structlog
-
-from onhook.notify.addresses import IPAddress
 from onhook.notify.connection import Connection
+from onhook.notify.connections import Connections
 from onhook.notify.downloads import CONDITIONS, receive
 from onhook.notify.errors import (
     AddressRefused,
-    ClientClosed,
     DownloadFailed,
     DownloadRefused,
     NoReply,
-    NotConnected,
     NotResolved,
     RequestUnusable,
 )
-from onhook.notify.kept_connections import KeptConnections
 from onhook.notify.message import USER_AGENT
 from onhook.notify.redirects import MAX_REDIRECTS, next_url
-from onhook.notify.replies import DownloadedFile, PostResult, describe_connect_error
+from onhook.notify.replies import DownloadedFile, PostResult
 from onhook.notify.request_writer import written
 from onhook.notify.resolver import AddressResolver
 from onhook.notify.schedule import parse_http_date, parse_retry_after
 from onhook.urls import WebUrl
 
-log = structlog.get_logger()
-
 MAX_REPLY_BYTES: Final = 64 * 1024
 """How much of the reply to a notification is read; then the connection is closed instead of reused."""
 
 _READ_REPLY_S: Final = 1.0  # the status is known by then; a slow body must not hold up the lane
-_NEXT_ADDRESS_AFTER_S: Final = 3.0  # a silent address must not use up the time of the others
-_GOODBYE_S: Final = 1.0
 _MAX_DOWNLOADS: Final = 32  # bodies held in memory at once
 
 _FAILURES: Final = (NoReply, NotResolved, RequestUnusable, TimeoutError)
@@ -72,20 +59,13 @@ class WebClient:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._resolver = resolver
-        self._tls = tls
         self._clock = clock
-        self._kept = KeptConnections()
-        self._connections: set[Connection] = set()
+        self._connections = Connections(resolver, tls)
         self._downloads = asyncio.Semaphore(_MAX_DOWNLOADS)
-        self._closed = False
 
     async def close(self) -> None:
         """Close all connections. Requests under way end with an error."""
-        self._closed = True
-        self._kept.close()
-        for connection in list(self._connections):
-            connection.abort()
+        self._connections.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -109,7 +89,7 @@ class WebClient:
         try:
             request = written("POST", url, headers, body)
             async with asyncio.timeout(deadline_s):
-                key, connection = await self._send_to_any(url, request)
+                connection = await self._connections.send(url, request)
         except AddressRefused as error:
             return PostResult(None, error=error.detail, barred=True)
         except _FAILURES as error:
@@ -119,7 +99,7 @@ class WebClient:
         finally:
             if not connection.reply.ended:
                 await _discard_body(connection)
-            self._let_go(key, connection)
+            self._connections.let_go(connection)
 
     async def download(
         self,
@@ -156,7 +136,7 @@ class WebClient:
             if not conditional(url):
                 sent = {name: text for name, text in sent.items() if name.lower() not in CONDITIONS}
             request = written("GET", url, sent, None)
-            key, connection = await self._send_to_any(url, request)
+            connection = await self._connections.send(url, request)
             try:
                 status, fields = connection.reply.status, connection.reply.fields()
                 assert status is not None  # its head was read
@@ -164,7 +144,7 @@ class WebClient:
                 if target is None:
                     return await receive(connection, status, fields, url, limit_bytes, sent)
             finally:
-                self._let_go(key, connection)
+                self._connections.let_go(connection)
             url = target
         raise DownloadFailed(f"the server redirects it more than {MAX_REDIRECTS} times", 302)
 
@@ -180,94 +160,6 @@ class WebClient:
         asked_s = parse_retry_after(fields.get("retry-after"), now)
         shown = {name: fields[name] for name in _REPLY_HEADERS if name in fields}
         return PostResult(status, shown, asked_s)
-
-    # Connections --------------------------------------------------------------------------------
-
-    async def _send_to_any(self, url: WebUrl, request: bytes) -> "tuple[_Key, Connection]":
-        """Send to the first allowed address that accepts a connection."""
-        *others, last = await self._resolver.resolve(url)
-        for address in others:
-            # Only a failure to connect leads to the next address; a certificate that is not
-            # accepted does not: it is the customer's to repair.
-            try:
-                return await self._send(url, address, request, _NEXT_ADDRESS_AFTER_S)
-            except NotConnected as error:
-                if not error.elsewhere:
-                    raise
-        return await self._send(url, last, request, None)
-
-    async def _send(
-        self, url: WebUrl, address: IPAddress, request: bytes, connect_s: float | None
-    ) -> "tuple[_Key, Connection]":
-        """Send, and once more on a new connection if a kept one turned out to be closed, or spoilt.
-
-        A server may close an idle connection in the moment in which we use it (RFC 9112, section 9.3.1), and
-        the rest of a reply that was longer than it said is no reply to this request. Sending again is
-        allowed since receivers can tell duplicates by `webhook-id`. Once a reply has begun, it is the reply.
-        """
-        if self._closed:
-            raise ClientClosed("the client is closed")
-        key = (url.scheme, url.host, url.port, address)
-        kept = self._kept.take(key)
-        if kept is not None:
-            try:
-                await _ask(kept, request)
-            except NoReply:
-                if kept.reply.begun:
-                    raise
-                log.debug("stale_connection_replaced")
-            else:
-                return key, kept
-        connection = await self._connect(url, address, connect_s)
-        await _ask(connection, request)
-        return key, connection
-
-    async def _connect(
-        self, url: WebUrl, address: IPAddress, connect_s: float | None
-    ) -> Connection:
-        secure = url.scheme == "https"
-        try:
-            async with asyncio.timeout(connect_s):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(self._forget),
-                    str(address),
-                    url.port,
-                    ssl=self._tls if secure else None,
-                    server_hostname=url.host if secure else None,
-                    ssl_shutdown_timeout=_GOODBYE_S if secure else None,
-                )
-        except (OSError, ssl.CertificateError) as error:
-            here = isinstance(error, ssl.SSLError | ssl.CertificateError)
-            raise NotConnected(describe_connect_error(error), elsewhere=not here) from error
-        if self._closed:
-            connection.abort()
-            raise ClientClosed("the client is closed")
-        if connection.open:
-            self._connections.add(connection)
-        return connection
-
-    def _forget(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-        self._kept.forget(connection)
-
-    def _let_go(self, key: "_Key", connection: Connection) -> None:
-        """Keep the connection if the whole reply was read, and both sides want to keep it."""
-        if connection.reply.ended and not self._closed:
-            self._kept.put(key, connection)
-        else:
-            connection.abort()
-
-
-_Key = tuple[str, str, int, IPAddress]
-"""To whom a connection leads: scheme, name, port and address."""
-
-
-async def _ask(connection: Connection, request: bytes) -> None:
-    try:
-        await connection.ask(request)
-    except BaseException:
-        connection.abort()
-        raise
 
 
 async def _discard_body(connection: Connection) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final, cast
 
 from onhook.notify.errors import BrokenReply, ConnectionClosed, NoReply
@@ -21,7 +21,9 @@ class Connection(asyncio.Protocol):
     `lost` is called once, when the connection is no more.
     """
 
-    def __init__(self, lost: Callable[["Connection"], None]) -> None:
+    def __init__(self, key: Hashable, lost: Callable[["Connection"], None]) -> None:
+        self.key = key
+        """To whom it leads."""
         self.reply = ReplyReader()
         """The reply to the last request."""
         self.made_at_s = 0.0

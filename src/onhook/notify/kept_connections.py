@@ -26,8 +26,8 @@ class KeptConnections:
         self._most = most
         self._keep_s = keep_s
         self._last_s = last_s
-        self._since: dict[Connection, tuple[float, Hashable]] = {}
-        """When each began to wait, the first one first, and for whom."""
+        self._since: dict[Connection, float] = {}
+        """When each began to wait, the first one first."""
         self._by_key: dict[Hashable, list[Connection]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -47,15 +47,15 @@ class KeptConnections:
             connection.abort()
         return None
 
-    def put(self, key: Hashable, connection: Connection) -> None:
-        """Keep it for the next request to `key`, or close it."""
+    def put(self, connection: Connection) -> None:
+        """Keep it for the next request to whom it leads to, or close it."""
         now_s = asyncio.get_running_loop().time()
         if not connection.usable or now_s - connection.made_at_s > self._last_s:
             connection.close()
             return
         connection.rest()
-        self._since[connection] = (now_s, key)
-        self._by_key.setdefault(key, []).append(connection)
+        self._since[connection] = now_s
+        self._by_key.setdefault(connection.key, []).append(connection)
         if len(self._since) > self._most:
             self._close_first()
         if self._sweeper is None:
@@ -63,13 +63,12 @@ class KeptConnections:
 
     def forget(self, connection: Connection) -> None:
         """It is not kept any more, if it was."""
-        _, key = self._since.pop(connection, (0.0, None))
-        waiting = self._by_key.get(key)
-        if waiting is None:
+        if self._since.pop(connection, None) is None:
             return
+        waiting = self._by_key[connection.key]
         waiting.remove(connection)
         if not waiting:
-            del self._by_key[key]
+            del self._by_key[connection.key]
 
     def close(self) -> None:
         """Close all of them."""
@@ -92,8 +91,7 @@ class KeptConnections:
         self._sweeper = None
         now_s = asyncio.get_running_loop().time()
         while self._since:
-            since_s, _ = next(iter(self._since.values()))
-            left_s = since_s + self._keep_s - now_s
+            left_s = next(iter(self._since.values())) + self._keep_s - now_s
             if left_s > 0:
                 self._sweep_in(left_s)
                 return
