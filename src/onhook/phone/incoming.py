@@ -162,8 +162,8 @@ class IncomingCall(Leg):
         body = self._session.offer() if offers else b""
 
         def written(headers: HeaderLines = ()) -> bytes:
-            lines = (*self._dialog_headers(invite), *headers)
-            return self._reply(invite, 180, headers=lines, body=body)
+            lines = self._dialog_lines(invite)
+            return self._reply(invite, 180, headers=headers, body=body, lines=lines)
 
         if not self._ringing.possible or (self.offer is None and not offers):
             self._transaction.respond(180, written())

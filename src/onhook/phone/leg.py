@@ -24,6 +24,8 @@ from onhook.phone.session_timer.client import RefreshingClient
 from onhook.phone.transactions import ServerInvite, TxEvent
 from onhook.phone.trunk import Trunk
 
+_ABILITIES = f"Allow: {ALLOW}\r\nSupported: {SUPPORTED}\r\n"
+
 
 class AwaitedAck(NamedTuple):
     """An INVITE of this dialog whose 2xx waits for its ACK; `offered`: the ACK holds the answer."""
@@ -145,10 +147,9 @@ class Leg(RefreshingClient):
             transaction = self._signalling.transactions.serve_invite(request)
             self._accept(transaction, request, body or self._session.offer(), offered=not offer)
         else:
-            headers = (*self._dialog_headers(request), *self._refreshed_by(request))
-            self._signalling.transactions.answer(
-                request, self._reply(request, 200, headers=headers, body=body)
-            )
+            lines, refreshed = self._dialog_lines(request), self._refreshed_by(request)
+            data = self._reply(request, 200, headers=refreshed, body=body, lines=lines)
+            self._signalling.transactions.answer(request, data)
         if media and self.listener:
             self.listener.media_moved(media)
 
@@ -191,8 +192,9 @@ class Leg(RefreshingClient):
     ) -> None:
         self._unacknowledged = AwaitedAck(transaction, invite.cseq, offered)
         transaction.on_unacknowledged = self._no_ack
-        headers = (*self._dialog_headers(invite), *self._refreshed_by(invite))
-        transaction.respond(200, self._reply(invite, 200, headers=headers, body=body))
+        lines, refreshed = self._dialog_lines(invite), self._refreshed_by(invite)
+        data = self._reply(invite, 200, headers=refreshed, body=body, lines=lines)
+        transaction.respond(200, data)
 
     def _refreshed_by(self, request: Request) -> HeaderLines:
         """What a 2xx says of the session timer, which begins anew with it."""
@@ -214,14 +216,15 @@ class Leg(RefreshingClient):
         self._settle()
         super()._end()
 
-    def _dialog_headers(self, request: Request) -> tuple[tuple[str, str], ...]:
-        routes = (("Record-Route", line) for line in request.headers.get("record-route", ()))
-        contact = self._signalling.contact_for(request.source)
-        return (*routes, ("Contact", contact), ("Allow", ALLOW), ("Supported", SUPPORTED))
+    def _dialog_lines(self, request: Request) -> str:
+        """What a response says that makes a dialog, or confirms it."""
+        lines = request.headers.get("record-route")
+        routes = "".join([f"Record-Route: {line}\r\n" for line in lines]) if lines else ""
+        return f"{routes}Contact: {self._signalling.contact_for(request.source)}\r\n{_ABILITIES}"
 
     def _reply(
         self, request: Request, status: int, phrase: str | None = None, *,
-        headers: HeaderLines = (), body: bytes = b"",
+        headers: HeaderLines = (), body: bytes = b"", lines: str = "",
     ) -> bytes:  # fmt: skip
         return response(
             request,
@@ -230,6 +233,7 @@ class Leg(RefreshingClient):
             to_tag=self.dialog.local_tag,
             headers=(*headers, ("Server", self._signalling.user_agent)),
             sdp=body,
+            lines=lines,
         )
 
 

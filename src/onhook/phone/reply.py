@@ -67,11 +67,13 @@ def response(
     to_tag: str = "",
     headers: HeaderLines = (),
     sdp: bytes = b"",
+    lines: str = "",
 ) -> bytes:
-    """A response to `request`. `to_tag` is added to To unless the request already names a tag."""
+    """A response to `request`. `to_tag` is added to To unless the request already names a tag. `lines` are
+    headers that are written already, each with its CRLF; they come first."""
     before, after = request.echo
     tag = f";tag={to_tag}" if to_tag and not request.to_tag else ""
-    return _assemble(status, phrase, before + tag + after, headers, sdp)
+    return _assemble(status, phrase, f"{before}{tag}{after}{lines}", headers, sdp)
 
 
 def bad_request(error: BadRequest, source: Address, to_tag: str) -> bytes:

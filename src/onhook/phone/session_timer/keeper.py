@@ -83,7 +83,8 @@ class SessionKeeper:
 
     def stop(self) -> None:
         """The call ends."""
-        self._happens(_ENDED)
+        if self._timer.state is not machine.TimerState.OVER:
+            self._happens(_ENDED)
 
     # How it is done.
 
