@@ -34,7 +34,7 @@ from onhook.call.effects import (
     StopMedia,
 )
 from onhook.call.ending import Contact, End, EndedBy, Fields, Gone
-from onhook.call.model import Call, Limits, State
+from onhook.call.model import Call, Limits, State, later
 from onhook.call.work import Job, Over, Then, Turn
 from onhook.call.works.gather import END
 from onhook.urls import WebUrl
@@ -99,8 +99,8 @@ def reserve(call: Call, event: ev.Requested) -> Step:
     if status:
         return call, (Refuse(job.request_id, status),)
     if job.force:
-        return replace(call, forcing=job), (Reserve(job.request_id),)
-    prepared = replace(call, state=State.PREPARING, job=job, due_at=None, held_due_at=call.due_at)
+        return later(call, forcing=job), (Reserve(job.request_id),)
+    prepared = later(call, state=State.PREPARING, job=job, due_at=None, held_due_at=call.due_at)
     return prepared, (Reserve(job.request_id),)
 
 
@@ -118,7 +118,7 @@ def reserve_forced(call: Call, event: ev.Requested) -> Step:
         status = job.work.not_ready
     if status:
         return call, (Refuse(job.request_id, status),)
-    return replace(call, forcing=job), (Reserve(job.request_id),)
+    return later(call, forcing=job), (Reserve(job.request_id),)
 
 
 def reserve_cut(call: Call, event: ev.Requested) -> Step:
@@ -130,7 +130,7 @@ def reserve_cut(call: Call, event: ev.Requested) -> Step:
         status = _already(job)
     if status:
         return call, (Refuse(job.request_id, status),)
-    return replace(call, forcing=job), (Reserve(job.request_id),)
+    return later(call, forcing=job), (Reserve(job.request_id),)
 
 
 def refuse_closing(call: Call, event: ev.Requested) -> Step:
@@ -167,16 +167,16 @@ def begin(call: Call, event: ev.Prepared) -> Step:
     if job is None or job.request_id != event.request_id:
         return call, ()
     if not job.work.keeps_contact:
-        call = replace(call, contact=_contact(job))
+        call = later(call, contact=_contact(job))
     if not job.answers:
         cause = "hangup" if call.answered else "rejected"
         return _close(call, End(event.at, EndedBy.APPLICATION, cause), job)
     effects: tuple[Effect, ...] = (Accept(job.request_id),)
     if not call.answered:
-        call = replace(call, answered_at=event.at)
+        call = later(call, answered_at=event.at)
         effects = (*effects, Answer())
     state = State.ENDING if job.hangs_up else State.RUNNING
-    call = replace(call, state=state, held=False, held_due_at=None)
+    call = later(call, state=state, held=False, held_due_at=None)
     return _then(effects, _start(call, event.at) if call.acknowledged else (call, ()))
 
 
@@ -194,13 +194,13 @@ def force(call: Call, event: ev.Prepared) -> Step:
     # What it cuts short has come to something all the same: whoever is told of the end is told that.
     came_to = _came_to(call, end)
     cut = None if call.state in (State.DIALLING, State.RUNNING) else call.job
-    return _close(_with_fields(replace(call, contact=contact, job=cut), came_to), end, job)
+    return _close(_with_fields(later(call, contact=contact, job=cut), came_to), end, job)
 
 
 def fail(call: Call, event: ev.PreparationFailed) -> Step:
     """Any state with a reservation: it is given up, and the call is as it was before."""
     if _is(call.forcing, event):
-        return replace(call, forcing=None), ()
+        return later(call, forcing=None), ()
     return call, ()
 
 
@@ -211,7 +211,7 @@ def fail_reserved(call: Call, event: ev.PreparationFailed) -> Step:
     """
     if not _is(call.job, event):
         return fail(call, event)
-    call = replace(call, state=call.rest, job=None, due_at=call.held_due_at, held_due_at=None)
+    call = later(call, state=call.rest, job=None, due_at=call.held_due_at, held_due_at=None)
     return call, ()
 
 
@@ -222,15 +222,15 @@ def acknowledge(call: Call, event: ev.Acknowledged) -> Step:
     """The caller is ready to hear: what waited for it begins."""
     if call.acknowledged or not call.answered:
         return call, ()
-    call = replace(call, acknowledged=True)
+    call = later(call, acknowledged=True)
     return _start(call, event.at) if call.state in (State.RUNNING, State.ENDING) else (call, ())
 
 
 def connect(call: Call, event: ev.Connected) -> Step:
     """DIALLING: the callee answered, so its block begins."""
-    call = replace(call, state=State.RUNNING, answered_at=event.at, acknowledged=True, due_at=None)
+    call = later(call, state=State.RUNNING, answered_at=event.at, acknowledged=True, due_at=None)
     if call.max_s is not None and (call.expires_at or math.inf) > event.at + call.max_s:
-        call = replace(call, expires_at=event.at + call.max_s, limited=True)
+        call = later(call, expires_at=event.at + call.max_s, limited=True)
     return _start(call, event.at)
 
 
@@ -339,7 +339,7 @@ def typed_ahead(call: Call, event: heard.Digit) -> Step:
     if not call.answered or call.held:
         return call, ()
     typed = _kept(call.typed + event.digit)
-    return (call if typed == call.typed else replace(call, typed=typed)), ()
+    return (call if typed == call.typed else later(call, typed=typed)), ()
 
 
 def broken_off(call: Call, event: ev.MessageBroken) -> Step:
@@ -354,7 +354,7 @@ def heard_last(call: Call, event: heard.Played) -> Step:
     """ENDING: the last frame left; the BYE follows once jitter buffers have played it out."""
     if not _is(call.job, event) or call.due_at is not None:
         return call, ()
-    return replace(call, due_at=event.at + call.limits.settle_s), ()
+    return later(call, due_at=event.at + call.limits.settle_s), ()
 
 
 def ring_timeout(call: Call, event: heard.Due) -> Step:
@@ -402,7 +402,7 @@ def _start(call: Call, at: float) -> Step:
     if call.state is State.ENDING:
         return call, (Play(job.request_id),)
     doing = job.work
-    call = replace(call, monitor=doing.monitor(job) or call.monitor)
+    call = later(call, monitor=doing.monitor(job) or call.monitor)
     return _turned(call, at, doing.begin(job, at, call.typed), typed="")
 
 
@@ -410,7 +410,7 @@ def _turned(call: Call, at: float, turn: Turn, typed: str | None = None) -> Step
     """The block went on, and may be over."""
     kept = _kept((call.typed if typed is None else typed) + turn.left)
     job = replace(call.job, work=turn.work) if call.job else None
-    call = replace(call, job=job, typed=kept, due_at=turn.due_at)
+    call = later(call, job=job, typed=kept, due_at=turn.due_at)
     over = turn.over
     return _then(turn.effects, _over(call, at, over)) if over else (call, turn.effects)
 
@@ -427,14 +427,14 @@ def _over(call: Call, at: float, over: Over) -> Step:
     """The block is over: who has the word now?"""
     call = _with_fields(call, over.fields)
     if over.then is Then.HOLD:
-        return replace(call, state=State.HELD, job=None, held=True, typed=""), ()
+        return later(call, state=State.HELD, job=None, held=True, typed=""), ()
     if over.end is not None:
-        return _close(replace(call, job=None), over.end)
+        return _close(later(call, job=None), over.end)
     if call.contact is None:
-        return replace(call, state=State.ENDING, due_at=at + call.limits.settle_s), ()
+        return later(call, state=State.ENDING, due_at=at + call.limits.settle_s), ()
     due_at = at + call.limits.idle_s
     notify = Notify(call.contact, "ongoing")
-    return replace(call, state=State.WAITING, job=None, due_at=due_at), (notify,)
+    return later(call, state=State.WAITING, job=None, due_at=due_at), (notify,)
 
 
 def _with_fields(call: Call, fields: Fields) -> Call:
@@ -442,8 +442,8 @@ def _with_fields(call: Call, fields: Fields) -> Call:
     if not fields:
         return call
     if call.contact is None:
-        return replace(call, untold=fields)
-    return replace(call, contact=replace(call.contact, fields=fields))
+        return later(call, untold=fields)
+    return later(call, contact=replace(call.contact, fields=fields))
 
 
 def _is(
@@ -491,7 +491,7 @@ def _close(call: Call, end: End, accepted: Job | None = None, reject_code: int =
     if not (call.answered or call.outgoing):
         end = replace(end, sip_code=code)
     leave = _leave(call, code, end.headers)
-    call = replace(call, state=State.CLOSING, end=end, due_at=None, held_due_at=None, forcing=None)
+    call = later(call, state=State.CLOSING, end=end, due_at=None, held_due_at=None, forcing=None)
     return call, (*leave, *accept, *overtaken)
 
 
@@ -534,7 +534,7 @@ def _finish(call: Call, end: End, *effects: Effect) -> Step:
     """Enters ENDED: whoever still waits for a reply gets one, and the application is told once."""
     call = _parting(call, end)
     overtaken = _overtaken(call, end)
-    call = replace(
+    call = later(
         call, state=State.ENDED, end=end, due_at=None, held_due_at=None, forcing=None, job=None
     )
     told = last_contacts(call.contact, call.monitor)

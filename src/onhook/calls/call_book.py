@@ -20,6 +20,8 @@ from onhook.store import CallRecord, StoredDialogs, Writes
 
 log = structlog.get_logger()
 
+_ENDED = State.ENDED.value
+
 
 class BookOwner(Protocol):
     """The call whose book it is."""
@@ -125,8 +127,8 @@ class CallBook:
         """What the audio of its first leg was like, or that of its peer; written with what comes next."""
         if carried:
             self._carried["peer_media" if of_peer else "media"] = carried
-        if media:
-            facts = self.record.facts
+        facts = self.record.facts
+        if media and media is not (facts.peer_media if of_peer else facts.media):
             facts = replace(facts, peer_media=media) if of_peer else replace(facts, media=media)
             self.record = self.record.changed({"facts": facts})
 
@@ -135,8 +137,8 @@ class CallBook:
 
         It is the one line of a call that nothing went wrong with, so it says all that there is.
         """
-        record, ended = self.record, State.ENDED.value
-        if record.state != ended or before.state == ended:
+        record = self.record
+        if record.state != _ENDED or before.state == _ENDED:
             return
         log.info(
             "call_ended",
@@ -178,7 +180,7 @@ class CallBook:
             then()
         for notification in notifications:
             self._deliver(notification)
-        if state == State.ENDED.value and not self._closed:
+        if state == _ENDED and not self._closed:
             self._closed = True  # what becomes of its peer may be written later
             self._owner.closed_book()
 

@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from onhook.store.checkpoints import Checkpoints
 from onhook.store.committing import ConnectionExecution, breaks_alone
 from onhook.store.database import Guard, Result, Row, Settle, Submitted, Write
 from onhook.store.writing_thread import WritingThread, tell
@@ -45,6 +46,7 @@ class Sqlite:
         self._writing = self._engine(StaticPool)
         event.listen(self._writing, "connect", _configure)
         self._thread = WritingThread(self._commit)
+        self._checkpoints = Checkpoints(self.name)
         self._raw: sqlite3.Connection | None = None
         """The one connection of ``_writing``; the thread's alone."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -98,6 +100,7 @@ class Sqlite:
                 self._commit([one])
         else:
             tell(loop, self._settle, batch, None)
+            self._checkpoints.written(self._raw_connection().total_changes)
 
     def _transaction(self, writes: Sequence[Any]) -> None:
         try:
@@ -120,10 +123,10 @@ class Sqlite:
         """Transactions of SQLAlchemy go over it too, so that what it has read of the file stays true."""
         if self._raw is None:
             pooled = self._writing.raw_connection()
-            self._raw = pooled.driver_connection
+            raw: sqlite3.Connection = pooled.driver_connection  # type: ignore[assignment]  # it is open
             pooled.close()  # back to its pool, which keeps it
-        if self._raw is None:
-            raise AssertionError("it was opened a moment ago")
+            self._checkpoints.leave_to_us(raw)
+            self._raw = raw
         return self._raw
 
     # ----------------------------------------------------------------------------------------------
@@ -143,6 +146,7 @@ class Sqlite:
 
     async def close(self) -> None:
         """Closes every connection."""
+        self._checkpoints.end()
         await self._thread.run(self._writing.dispose)
         self._thread.end()
         await self.engine.dispose()

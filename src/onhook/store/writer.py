@@ -53,7 +53,7 @@ Record = (
 )
 
 
-PATIENCE_S = 0.01
+PATIENCE_S = 0.02
 """How long a write that nobody waits for may wait for company."""
 
 
