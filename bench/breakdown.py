@@ -22,7 +22,7 @@ STEPS = (
     ("180", "ringing", "180 to the notification"),
     ("request", "200", "the hangup's request to 200 OK (the message is found)"),
     ("200", "audio", "200 OK to the first packet"),
-    ("last audio", "BYE", "last packet to BYE (100 ms of it are the settle time)"),
+    ("last audio", "BYE", "last sound to BYE (silence of the message, and 100 ms)"),
     ("BYE answered", "ended", "the end to the notification of it (the bill is on disk)"),
 )
 """What a call waits for, in order: from, to, in words."""

@@ -38,7 +38,7 @@ from bench.sizes import FULL, QUICK, Sizes
 ONHOOK, ASTERISK = ENGINES = ("onhook", "asterisk")
 _PEER_SETUP_RATE = 80
 """Calls a second by which Asterisk is filled; faster, it begins to lose some."""
-_REFINED = 2
+_REFINED = 1
 _PDEATHSIG = 1  # linux/prctl.h
 
 

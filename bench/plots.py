@@ -85,7 +85,7 @@ def _where_cpu_goes(runs: Sequence[Run]) -> str:
         return ""
     bars = [
         ("by process", _parts(found["by_process"])),
-        ("of the switch", _parts(found["by_part"])),
+        ("of the switch, by part of Onhook or by library", _parts(found["by_part"])),
     ]
     return bar_plot("CPU of a complete call", "ms", bars)
 
@@ -94,7 +94,7 @@ def _what_is_waited_for(runs: Sequence[Run]) -> str:
     found = breakdown(runs)
     if not found:
         return ""
-    return bar_plot("What a complete call waits for", "ms", [("p50", _pairs(found["steps"]))])
+    return bar_plot("What a complete call waits for", "ms", [("median", _pairs(found["steps"]))])
 
 
 def _parts(of: object) -> list[tuple[str, float]]:

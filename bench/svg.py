@@ -1,4 +1,4 @@
-"""Two kinds of plots as SVG, which is text: lines over an axis, and bars that are stacked. Pure."""
+"""Two kinds of plots as SVG, which is text: lines over an axis, and bars in groups. Pure."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,7 +10,9 @@ Points = Sequence[tuple[float, float]]
 _WIDTH, _HEIGHT = 640, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 44, 72
 COLOURS = ("#1f6feb", "#d1570a", "#2da44e", "#8250df", "#bf3989", "#6e7781", "#0a7d91", "#9a6700")
-_BAR, _GAP, _NAMES = 26, 14, 150
+_BAR, _GAP = 20, 10
+_LETTER = 6.7
+"""How wide one is, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +112,30 @@ def _line(
     return found
 
 
-def bar_plot(title: str, unit: str, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> str:
-    """Bars that lie, each of named parts one behind the other. ValueError without any."""
-    lengths = [sum(size for _, size in parts) for _, parts in bars]
-    if not lengths or max(lengths) <= 0:
+def bar_plot(
+    title: str, unit: str, groups: Sequence[tuple[str, Sequence[tuple[str, float]]]]
+) -> str:
+    """Bars that lie, in groups with a heading and a colour each, all on one scale. ValueError without any."""
+    rows = [row for _, group in groups for row in group]
+    if not rows or max(size for _, size in rows) <= 0:
         raise ValueError(f"there is nothing to draw: {title}")
-    names = list(dict.fromkeys(name for _, parts in bars for name, _ in parts))
-    rows = math.ceil(len(names) / 3)
-    height = _TOP + len(bars) * (_BAR + _GAP) + 18 * rows + 16
-    scale = (_WIDTH - _NAMES - 80) / max(lengths)
+    left = 24 + _LETTER * max(len(name) for name, _ in rows)
+    scale = (_WIDTH - left - 80) / max(size for _, size in rows)
     drawn: list[str] = []
-    for number, ((name, parts), length) in enumerate(zip(bars, lengths, strict=True)):
-        top, left = _TOP + number * (_BAR + _GAP), float(_NAMES)
-        drawn.append(_text(_NAMES - 8, top + 17, name, "end"))
-        for part, size in parts:
-            colour = COLOURS[names.index(part) % len(COLOURS)]
+    y = _TOP
+    for place, (heading, group) in enumerate(groups):
+        drawn.append(_text(16, y + 4, heading))
+        y += _BAR
+        for name, size in group:
+            drawn.append(_text(left - 8, y + 4, name, "end"))
             drawn.append(
-                f'<rect x="{left:.1f}" y="{top}" width="{size * scale:.1f}" height="{_BAR}" '
-                f'fill="{colour}"><title>{escape(part)}: {size:.3g} {escape(unit)}</title></rect>'
+                f'<rect x="{left:.1f}" y="{y - 8}" width="{size * scale:.1f}" height="{_BAR - 5}" '
+                f'fill="{COLOURS[place % len(COLOURS)]}"/>'
             )
-            left += size * scale
-        drawn.append(_text(left + 6, top + 17, f"{length:.3g} {unit}"))
-    for row in range(rows):
-        some = names[row * 3 : row * 3 + 3]
-        drawn += _legend(some, height - 18 * (rows - row) + 4, first=row * 3)
-    return _document(title, height, drawn)
+            drawn.append(_text(left + size * scale + 6, y + 4, f"{size:.3g} {unit}"))
+            y += _BAR
+        y += _GAP
+    return _document(title, y, drawn)
 
 
 def written(tick: float) -> str:
@@ -142,11 +143,11 @@ def written(tick: float) -> str:
     return f"{tick:,.0f}" if tick >= 100 or tick == int(tick) else f"{tick:.4g}"
 
 
-def _legend(names: Sequence[str], y: float, first: int = 0) -> list[str]:
+def _legend(names: Sequence[str], y: float) -> list[str]:
     found, room = [], (_WIDTH - 40) / max(3, len(names))
     for place, name in enumerate(names):
         x = 24 + place * room
-        colour = COLOURS[(first + place) % len(COLOURS)]
+        colour = COLOURS[place % len(COLOURS)]
         found.append(f'<rect x="{x:.0f}" y="{y - 9:.0f}" width="10" height="10" fill="{colour}"/>')
         found.append(_text(x + 15, y, name))
     return found

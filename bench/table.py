@@ -217,6 +217,7 @@ def main() -> None:
     if given.peer and (why_not := asterisk.missing()):
         sys.exit(f"bench: {why_not}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     apart.adopt_orphans()
     alone = not given.shared_network and apart.network_of_its_own()
     if Results.read(given.out).runs:
@@ -226,6 +227,7 @@ def main() -> None:
         measure_all(given, results)
     except KeyboardInterrupt:
         tell("interrupted: this is what was measured")
+        given.docs = OUT / "docs"
     finally:
         apart.end_descendants()
     show(results, Results.read(kept_before), given.docs)

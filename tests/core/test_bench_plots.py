@@ -50,13 +50,13 @@ def test_points_are_where_their_figures_say() -> None:
     assert "a < b" in [one.text for one in drawn.iter(f"{SVG}text")]
 
 
-def test_bars_are_as_long_as_their_parts() -> None:
-    text = bar_plot("CPU", "ms", [("one", [("a", 3), ("b", 1)]), ("two", [("b", 2)])])
-    widths = [
-        float(rect.get("width", "")) for rect in ET.fromstring(text).iter(f"{SVG}rect") if len(rect)
-    ]
+def test_bars_are_as_long_as_what_they_stand_for() -> None:
+    text = bar_plot("CPU", "ms", [("one", [("a", 3), ("b", 1)]), ("two", [("c", 2)])])
+    bars = [rect for rect in ET.fromstring(text).iter(f"{SVG}rect") if rect.get("x")]
+    widths = [float(bar.get("width", "")) for bar in bars]
     assert widths[0] == pytest.approx(3 * widths[1], abs=0.2)
     assert widths[2] == pytest.approx(2 * widths[1], abs=0.2)
+    assert bars[0].get("fill") == bars[1].get("fill") != bars[2].get("fill")
 
 
 def test_nothing_is_not_drawn() -> None:
