@@ -19,6 +19,10 @@ OWN_CLOCK := tests/media/test_sanitized.py
 BESIDE := $(filter-out tests/media/ tests/__pycache__/,$(wildcard tests/*/))
 PARALLEL := $(PY) -m pytest -q -n 3 --dist worksteal -m 'not slow'
 
+SLOW := $(PY) -m pytest -q -m slow
+# These take the whole machine, or give way to whoever wants it.
+ALONE := tests/acceptance/test_flood.py tests/speech/engines/test_kokoro.py
+
 # Without its bytecode a server takes three times as long to start, and tests start hundreds of them.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -43,7 +47,8 @@ slow:  ## what takes long: tests marked slow, 40 kills, two minutes of soak, sof
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(NETWORKS) $(SOFTPHONES) $(PHP) $(KAMAILIO)
 	@scripts/client_tools.sh
 	@scripts/asterisk/install.sh $(ASTERISK)
-	@ONHOOK_ASTERISK=$(ASTERISK) $(PY) -m pytest -q -m slow
+	@ONHOOK_ASTERISK=$(ASTERISK) $(SLOW) -n 3 --dist worksteal $(addprefix --ignore ,$(ALONE))
+	@$(SLOW) $(ALONE)
 	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20
 	@$(foreach role,$(OTHERS),PYTHONPATH=tests $(PY) scripts/crash.py --role $(role) --kills 5 &&) true
 	PYTHONPATH=tests $(PY) -m bench.soak --minutes 2 --rate 40

@@ -74,6 +74,14 @@ def _moved(before: Figure, now: Figure, verdict: Verdict) -> list[tuple[str, flo
     return sorted(moved, key=lambda pair: -abs(pair[2] - pair[1]))[:_MOST_NAMED]
 
 
+def least(one: Figures, other: Figures) -> Figures:
+    """Of each figure the smaller one: something else may have added to the larger."""
+    return {
+        name: min(figure, other.get(name, figure), key=lambda each: each.total)
+        for name, figure in one.items()
+    }
+
+
 def told(found: Sequence[Compared]) -> str:
     """For a person: a line a figure, and below it what made the difference."""
     width = max(len(each.name) for each in found)

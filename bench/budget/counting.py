@@ -28,6 +28,8 @@ if "onhook.server.switch_process" in sys.orig_argv:
 """
 """Python runs it at the start of each process (site)."""
 
+LASTING = frozenset({"supervisor", "plane", "switch", "deliveries"})
+"""What runs as long as the server does. What speaks comes and goes, and has its models laid out at first."""
 INSTRUCTIONS = "instructions of the media plane"
 WAITS = "system calls that only wait"
 Parts = dict[str, Counter[str]]
@@ -80,7 +82,8 @@ class Counting:
 
     def during(self, work: Callable[[], None]) -> Parts:
         """What its processes do while this runs."""
-        roles = {one["pid"]: one["role"] for one in status.ask(self.data)}
+        everyone = {one["pid"]: one["role"] for one in status.ask(self.data)}
+        roles = {pid: role for pid, role in everyone.items() if role in LASTING}
         planes = [pid for pid, role in roles.items() if role == "plane"]
         with ExitStack() as stack:
             executed = (
@@ -94,7 +97,6 @@ class Counting:
                 name: Counter({part: n - before[name][part] for part, n in parts.items()})
                 for name, parts in self._in_process(roles).items()
             }
-            threads |= _threads(roles)
         asked = system_calls.read(traced, threads)
         found |= {
             "system calls": asked.calls,
@@ -113,14 +115,12 @@ class Counting:
         size: Counter[str] = Counter()
         run: Counter[str] = Counter()
         for pid, role in roles.items():
-            counted = self.folder / f"{pid}.allocations"
-            if counted.exists():  # what speaks sees nothing of our variables
-                found = struct.unpack("<QQ", counted.read_bytes())
-                number[role] += found[0]
-                size[role] += found[1]
+            found = struct.unpack("<QQ", (self.folder / f"{pid}.allocations").read_bytes())
+            number[role] += found[0]
+            size[role] += found[1]
             if (listed := self.folder / f"{pid}{statements.SUFFIX}").exists():
                 run.update(statements.read(listed))
-        if not number or not run:
+        if not number.total() or not run:
             raise BenchError("the server does not count what it allocates, or the SQL that it runs")
         return {"allocations": number, "bytes allocated": size, "SQL statements": run}
 

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.rig import BenchError
@@ -46,50 +46,67 @@ class SystemCalls:
     """Bytes, by the process."""
 
 
-@dataclass(slots=True)
-class _Entered:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A system call that has returned, or that is still under way when nobody looks any more."""
+
+    thread: int
     name: str
     target: str
+    """What its first argument leads to, if that is a descriptor."""
+    begins_thread: bool
+    returned: int | None
 
 
 def read(lines: Iterable[str], roles: Mapping[int, str]) -> SystemCalls:
-    """Counts the lines that `strace -f -y` wrote; `roles` are those of threads and processes by id."""
+    """Counts the lines that `strace -f -y` wrote; `roles` are those of the first threads, by id.
+
+    Threads that these begin have their roles. Processes that they begin do not count.
+    """
+    asked = list(_asked(lines))
+    known = dict(roles)
+    for call in asked:
+        if call.begins_thread and call.returned is not None and call.thread in known:
+            known[call.returned] = known[call.thread]
     found = SystemCalls()
-    under_way: dict[int, _Entered] = {}
-    for line in lines:
-        if (entered := _ENTERED.match(line)) is not None:
-            thread, name = int(entered[1]), entered[2]
-            one = _Entered(name, entered[4] or "")
-            role = roles.get(thread, "others")
-            _count(found, role, one)
-            under_way[thread] = one
-        elif (resumed := _RESUMED.match(line)) is not None:
-            thread = int(resumed[1])
-            role = roles.get(thread, "others")
-        else:
-            continue
-        if (returned := _RETURNED.search(line)) is not None and thread in under_way:
-            _count_bytes(found, role, under_way.pop(thread), int(returned[1]))
+    for call in asked:
+        if (role := known.get(call.thread)) is not None:
+            _count(found, role, call)
     return found
 
 
-def _count(found: SystemCalls, role: str, call: _Entered) -> None:
+def _asked(lines: Iterable[str]) -> Iterator[_Asked]:
+    """The calls, in the order in which they returned."""
+    under_way: dict[int, _Asked] = {}
+    for line in lines:
+        if (entered := _ENTERED.match(line)) is not None:
+            begins = "CLONE_THREAD" in line
+            call = _Asked(int(entered[1]), entered[2], entered[4] or "", begins, None)
+        elif (resumed := _RESUMED.match(line)) is not None and int(resumed[1]) in under_way:
+            call = under_way.pop(int(resumed[1]))
+        else:
+            continue
+        if (returned := _RETURNED.search(line)) is not None:
+            yield replace(call, returned=int(returned[1]))
+        else:
+            under_way[call.thread] = call
+    yield from under_way.values()
+
+
+def _count(found: SystemCalls, role: str, call: _Asked) -> None:
     if call.name in WAITS or _WAKES.match(call.target):
         found.waits[f"{role} {call.name}"] += 1
         return
     found.calls[f"{role} {call.name}"] += 1
     if call.name in FLUSHES:
         found.flushes[_file(call.target)] += 1
-
-
-def _count_bytes(found: SystemCalls, role: str, call: _Entered, returned: int) -> None:
-    if returned <= 0 or _WAKES.match(call.target):
+    if call.returned is None or call.returned <= 0:
         return
     is_socket = not call.target.startswith("/")
     if call.name in _SENDS or (call.name in _WRITES and is_socket):
-        found.sent[role] += returned
+        found.sent[role] += call.returned
     elif call.name in _WRITES:
-        found.written[_file(call.target)] += returned
+        found.written[_file(call.target)] += call.returned
 
 
 def _file(path: str) -> str:
@@ -110,7 +127,18 @@ def followed(pids: Iterable[int]) -> Iterator[list[str]]:
     lines: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "strace")
-        options = ["-f", "-y", "-s", "0", "-e", "verbose=none", "-e", "signal=none", "-o", str(out)]
+        options = [
+            "-f",
+            "-y",
+            "-s",
+            "0",
+            "-e",
+            "verbose=clone,clone3",
+            "-e",
+            "signal=none",
+            "-o",
+            str(out),
+        ]
         try:
             tracer = subprocess.Popen(
                 ["strace", *options, *(f"--attach={pid}" for pid in wanted)],

@@ -130,6 +130,7 @@ class Stand:
             "calls": now.metric("onhook_calls"),
             "streams": now.metric("onhook_media_streams"),
             "ports": now.metric("onhook_media_ports_used"),
+            "commands of the media plane refused": now.metric("onhook_media_commands_refused"),
             **state.rows_left(self.server.data),
         }
         files = state.files_left(self.server.data, self.scratch)

@@ -127,7 +127,8 @@ def kept_open(data: Path) -> dict[str, int]:
     for the next call; and connections to databases, of which SQLAlchemy keeps some, and SQLite the
     descriptors of those that are closed."""
     prompts = sum(1 for _ in (data / "prompts").glob("*.g711"))
-    return {"switch prompts/*.g711": prompts, "switch data/*.db": DATABASE_CONNECTIONS}
+    files = dict.fromkeys(("switch data/*.db", "switch data/*.db-wal"), DATABASE_CONNECTIONS)
+    return {"switch prompts/*.g711": prompts, **files}
 
 
 def rows_left(data: Path) -> dict[str, int]:

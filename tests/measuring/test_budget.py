@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from bench.budget import instructions, statements, system_calls
-from bench.budget.comparing import Figure, Verdict, compare, read, told, written
+from bench.budget.comparing import Figure, Verdict, compare, least, read, told, written
 
 COMMITTED = {
     "system calls": Figure(100.0, {"switch sendto": 60.0, "switch recvfrom": 40.0}),
@@ -20,6 +20,11 @@ TRACED = """\
 11 <... epoll_pwait resumed>0x7f, 64, 3, NULL, 8) = 1
 11 write(5<anon_inode:[eventfd]>, ""..., 8) = 8
 11 recvfrom(7<socket:[51]>, ""..., 4096, 0, NULL, NULL) = -1 EAGAIN (Resource temporarily unavailable)
+11 clone3({flags=CLONE_VM|CLONE_FS|CLONE_THREAD, exit_signal=0} => {parent_tid=[13]}, 88) = 13
+13 close(8</data/onhook.db>) = 0
+11 vfork( <unfinished ...>
+14 execve(0x1, 0x2, 0x3) = 0
+11 <... vfork resumed>) = 14
 21 write(2</logs/data-a1b2.log>, ""..., 120) = 120
 99 close(4<socket:[52]>)                    = 0
 11 +++ exited with 0 +++
@@ -54,6 +59,14 @@ def test_less_is_no_failure_and_a_figure_of_one_side_only_is_none_either() -> No
     }
 
 
+def test_of_two_measurements_the_smaller_figures_count() -> None:
+    other = {"system calls": Figure(90.0, {}), "flushes": Figure(7.0, {})}
+    assert least(COMMITTED, other) == {
+        "system calls": other["system calls"],
+        "flushes": COMMITTED["flushes"],
+    }
+
+
 def test_what_is_committed_reads_as_it_was_measured() -> None:
     figures, about = read(written(COMMITTED, {"calls": "200"}))
     assert figures == COMMITTED
@@ -67,8 +80,10 @@ def test_system_calls_by_process_with_their_bytes() -> None:
         "switch pwrite64": 1,
         "switch fdatasync": 1,
         "switch recvfrom": 1,
+        "switch clone3": 1,
+        "switch close": 1,
+        "switch vfork": 1,
         "deliveries write": 1,
-        "others close": 1,
     }
     assert found.waits == {"switch epoll_pwait": 1, "switch write": 1}
     assert found.flushes == {"onhook.db-wal": 1}
