@@ -34,7 +34,7 @@ static void set_up(void)
 {
     if (media.calls)
         return;
-    require(make_host(&media, &(struct plane_config){CALLS, 100, 16, 1 << 10, 1, 0}, 1) == 0);
+    require(make_host(&media, &(struct plane_config){CALLS, 100, 16, 1 << 10, 1, 0, 0}, 1) == 0);
     reports = link_consumer(&media.link.header->reports[0], media.config.event_ring);
     int file = plane_make_file(frames, frames, FRAMES_KNOWN);
     prompt = (uint64_t)1 << 32;

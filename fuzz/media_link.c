@@ -241,7 +241,7 @@ static void expect_over(plane_host *host)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    static const struct plane_config config = {CALLS, 5, RING_ENTRIES, RING_ENTRIES, THREADS, 1};
+    static const struct plane_config config = {CALLS, 5, RING_ENTRIES, RING_ENTRIES, THREADS, 1, 0};
     struct plane_config read;
     struct plane_link theirs;
     plane_host *host;

@@ -59,7 +59,8 @@ static size_t seal_as(struct srtp *peer, uint8_t *datagram, size_t length, uint8
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct host host;
-    static struct media plane = {.host = &host};
+    static struct batch batch = {.ring.fd = -1};
+    static struct media plane = {.host = &host, .batch = &batch};
     static struct signs signs;
     struct call call = {
         .signs = &signs, .fd = -1, .event_payload_type = 101, .event_from_peer = 96};

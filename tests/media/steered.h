@@ -11,7 +11,7 @@ static plane *steering;
 /* The plane, and a switch that is attached to it. */
 static bool steer(uint32_t calls, uint32_t event_ring)
 {
-    struct plane_config config = {calls, 0, 16, event_ring, 1, 0};
+    struct plane_config config = {calls, 0, 16, event_ring, 1, 0, 0};
     if (make_host(&media, &config, 1) < 0)
         return false;
     struct plane_link link = {media.memory_fd, media.command_fd, media.far_event_fd,

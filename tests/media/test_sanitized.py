@@ -92,6 +92,10 @@ def test_pacing(tmp_path: Path, objects: Objects) -> None:
     run(program(tmp_path, TESTS / "plane_timing.c", MEMORY, objects(MEMORY)))
 
 
+def test_leaving_together(tmp_path: Path, objects: Objects) -> None:
+    run(program(tmp_path, TESTS / "plane_batch.c", MEMORY, objects(MEMORY)))
+
+
 def test_joined(tmp_path: Path, objects: Objects) -> None:
     joined = program(tmp_path, TESTS / "plane_joined.c", MEMORY, objects(MEMORY))
     for seed in SEEDS:

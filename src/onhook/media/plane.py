@@ -137,8 +137,9 @@ class MediaPlane:
     `host` is the address to bind in digits (`0.0.0.0` or `::` for all), or one of IPv4 and one of IPv6;
     `ports` the range of which even ones are used, and the odd ones above them for RTCP, `rtp_timeout_s`
     the silence after which a listener is told (0: never). A plane in this process has so many `threads` that
-    send and receive, and uses another one once those before have `calls_a_thread`. Raises `ValueError` for a
-    range without an even port and the one above it.
+    send and receive, and uses another one once those before have `calls_a_thread`; `one_by_one`, their
+    packets do not leave by io_uring. Raises `ValueError` for a range without an even port and the one
+    above it.
     """
 
     def __init__(
@@ -150,12 +151,14 @@ class MediaPlane:
         ring_size: int = _RING,
         threads: int = 1,
         calls_a_thread: int = 1000,
+        one_by_one: bool = False,
     ) -> None:
         self._hosts = hosts_of([host] if isinstance(host, str) else host)
         self._pool = PortPool(ports, bind=self._bind, start=secrets.randbelow(65536))
         self._rtp_timeout_ms = round(rtp_timeout_s * 1000)
         self._ring_size = ring_size
         self._threads, self._calls_a_thread = threads, calls_a_thread
+        self._one_by_one = one_by_one
         self._plane: Any = None
         self._on_lost: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -240,6 +243,7 @@ class MediaPlane:
             "event_ring": self._ring_size,
             "threads": self._threads,
             "plenty": self._calls_a_thread,
+            "one_by_one": self._one_by_one,
         }
         out = ffi.new("plane **")
         _raise_for(lib.plane_start(out, ffi.new("struct plane_config *", config)))

@@ -121,53 +121,57 @@ struct packing {
     uint8_t payload[PACKET_MAX_SAMPLES];
 };
 
-/* A call, as the media thread has it. */
+/* A call, as its media thread has it. In front stands what is looked at in every round: of thousands of calls nothing
+ * stays in the processor's caches from one round to the next. */
 struct call {
     uint64_t handle; /* 0: it is not open */
     struct media *media; /* the thread that has it; NULL: none, or it is on its way to another */
-    struct signs *signs;
-    int fd;
+    struct call *next, *previous;           /* in the slot */
+    struct segment *playing, *first, *last; /* first: oldest not reported */
+    struct call *bridged;  /* the other side */
+    struct member *member; /* of a room */
+    uint64_t open_tick;
+    uint32_t timestamp; /* of open_tick */
+    uint32_t sent_end;  /* timestamp behind all that was sent */
+    uint32_t ssrc;
+    uint32_t noise_rounds; /* since there was anything but comfort noise */
+    uint16_t sequence;
     uint8_t payload_type;
     uint8_t audio_type;         /* on the wire, if that is another; else 0 */
     uint8_t event_payload_type; /* that is sent */
     uint8_t event_from_peer;
     bool on_hold;
-    bool comfort_noise;           /* was agreed */
-    union address signalled; /* by SDP */
-    union address peer;      /* where frames go */
-    struct latch latch;
+    bool comfort_noise; /* was agreed */
+    bool spoken;
     bool latched;
     bool connected;
-    uint32_t ssrc;
-    uint32_t timestamp; /* of open_tick */
-    uint16_t sequence;
-    bool spoken;
-    uint32_t sent_end; /* timestamp behind all that was sent */
-    uint32_t noise_rounds; /* since there was anything but comfort noise */
-    uint64_t open_tick;
-    int slot;
-    struct call *previous, *next;                  /* in the slot */
-    struct segment *first, *playing, *last;        /* first: oldest not reported */
-    struct receiver rx;
-    struct call *bridged; /* the other side */
-    uint64_t relayed_until; /* tick in which the last packet of the other side is over */
-    struct relay relay;
-    struct relayed_key relayed_key;
-    struct member *member; /* of a room */
-    bool watched;          /* read when something arrives */
-    int budget;            /* packets that may yet be read in this round */
-    struct recorder recorder;
-    struct rtcp rtcp;
-    struct srtp srtp;
-    struct ahead ahead;
-    struct packing packing;
-    char digits[PENDING_DIGITS];
-    unsigned digit_count;
+    bool watched;         /* read when something arrives */
+    bool left_alone;      /* nothing comes: read again once something has arrived */
+    uint8_t still_rounds; /* in which nothing came, up to that */
+    bool heard_more;      /* figures of what is received have changed */
     bool owes_first, owes_timeout, owes_closed, owes_report;
+    uint8_t digit_count;
+    int budget; /* packets that may yet be read in this round */
+    int slot;
+    int fd;
+    struct signs *signs;
+    struct receiver rx;
+    struct relay relay;
+    union address peer; /* where frames go */
     struct plane_stats stats;
     uint64_t told_unauthentic, told_replayed; /* of those: what the plane's figures have */
+    struct rtcp rtcp;
+    struct recorder recorder;
+    struct srtp srtp;
+    union address signalled; /* by SDP */
+    struct latch latch;
+    uint64_t relayed_until; /* tick in which the last packet of the other side is over */
+    struct relayed_key relayed_key;
+    char digits[PENDING_DIGITS];
     int64_t closed_ns;
     struct gone gone;
+    struct ahead ahead;
+    struct packing packing;
 };
 
 struct member {
@@ -176,6 +180,7 @@ struct member {
     float gain; /* the limiter's */
     struct voice voice;
     int16_t frame[MIX_SAMPLES];
+    uint8_t mixed[MIX_SAMPLES]; /* what it is sent */
 };
 
 struct room {

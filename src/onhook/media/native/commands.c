@@ -234,6 +234,7 @@ static void mute(struct call *call, bool muted)
 static void move(struct media *p, struct call *call)
 {
     leave(p, call);
+    attend(p, call);
     slot_remove(p, call);
     p->open_calls--;
     call->media = NULL;
@@ -260,6 +261,7 @@ static void close_call(struct media *p, struct call *call)
     say_goodbye(p, call);
     stop_playing(p, call);
     leave(p, call);
+    attend(p, call);
     recorder_end(&call->recorder, sample_clock(p));
     call->owes_closed = true;
     call->closed_ns = p->now_ns;

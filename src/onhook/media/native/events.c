@@ -71,11 +71,11 @@ static bool emit_segments(struct media *p, struct call *call)
 
 static bool emit_digits(struct media *p, struct call *call)
 {
-    unsigned done = 0;
+    uint8_t done = 0;
     while (done < call->digit_count &&
            emit_at_call(p, call, (struct report){.kind = PLANE_DIGIT, .digit = call->digits[done]}))
         done++;
-    call->digit_count -= done;
+    call->digit_count = (uint8_t)(call->digit_count - done);
     memmove(call->digits, call->digits + done, call->digit_count);
     return call->digit_count == 0;
 }
@@ -105,6 +105,7 @@ static void end(struct media *p, struct call *call)
     slot_remove(p, call);
     release_keys(p, call);
     count_refused(p, call);
+    call->heard_more = true;
     show_figures(call);
     p->open_calls--;
     atomic_fetch_sub(&p->host->link.header->health.calls, 1);

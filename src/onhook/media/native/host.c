@@ -66,8 +66,17 @@ static int make_thread(struct host *p, uint32_t number)
     media->events = p->link.report[number];
     media->wake_fd = eventfd(0, EFD_CLOEXEC);
     media->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (media->wake_fd < 0 || media->epoll_fd < 0)
+    media->still_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (media->wake_fd < 0 || media->epoll_fd < 0 || media->still_fd < 0)
         return -errno;
+    media->batch = calloc(1, sizeof *media->batch);
+    if (!media->batch)
+        return -ENOMEM;
+    /* so that the thread need not wait for its pages */
+    memset(media->batch->packets, 0x80, sizeof media->batch->packets);
+    for (int i = 0; i < BATCH_PACKETS; i++)
+        media->batch->departures[i].left = true;
+    media->batch->ring.fd = -1;
     prepare_receive(media);
     return make_ahead(media);
 }
@@ -140,7 +149,7 @@ int make_host(struct host *p, const struct plane_config *config, uint64_t genera
     p->clerk_fd = p->over_fd = p->heard_fd = -1;
     for (struct media *media = p->threads; media < p->threads + PLANE_MAX_THREADS; media++) {
         media->host = p;
-        media->wake_fd = media->epoll_fd = media->ahead_fd = -1;
+        media->wake_fd = media->epoll_fd = media->still_fd = media->ahead_fd = -1;
     }
     if (!link_is_config(config))
         return -EINVAL;
@@ -168,10 +177,13 @@ static void close_all(const int *fds, size_t count)
 
 static void free_thread(struct media *p)
 {
-    const int fds[] = {p->wake_fd, p->epoll_fd, p->ahead_fd};
+    const int fds[] = {p->wake_fd, p->epoll_fd, p->still_fd, p->ahead_fd};
     close_all(fds, sizeof fds / sizeof *fds);
     if (p->ahead)
         munmap((void *)(uintptr_t)p->ahead, AHEAD_BYTES);
+    if (p->batch)
+        uring_close(&p->batch->ring);
+    free(p->batch);
     free(p->command);
 }
 

@@ -11,6 +11,7 @@
  *   schedule.c   which call is served when
  *   send.c       frames, silence
  *   packing.c    packets of another length than frames
+ *   batch.c      from a packet to the kernel (uring.c)
  *   digits.c     keys: events or tones (tones.c)
  *   receive.c    whose packets are the peer's, and what is in them
  *   protect.c    its encryption (srtp.c)
@@ -32,7 +33,9 @@
 
 #include "plane.h"
 
+#include "batch.h"
 #include "call.h"
+#include "packing.h"
 #include "places.h"
 #include "ring.h"
 #include "rtp.h"
@@ -78,15 +81,15 @@ struct media {
     pthread_t thread;
     struct command *command; /* from the clerk */
     struct ring commands;
+    struct batch *batch;
     int wake_fd, epoll_fd;
+    int still_fd; /* epoll of those that are left alone */
     int ahead_fd; /* memory that the kernel writes, and where we read it: see next_frame() */
     const uint8_t *ahead;
     _Alignas(CACHE_LINE) _Atomic bool idle; /* it wants to be woken */
     _Alignas(CACHE_LINE) uint64_t tick;
     int64_t now_ns; /* when this tick began */
-    uint32_t open_calls;
-    uint32_t open_rooms;
-    uint32_t watched_calls;
+    uint32_t open_calls, open_rooms, watched_calls, still_calls;
     struct link_end reports;
     struct report *events; /* the entries of that ring */
     bool reported; /* in this tick */
@@ -143,16 +146,6 @@ struct host {
     struct media threads[PLANE_MAX_THREADS];
 };
 
-/* A packet that leaves. */
-struct outgoing {
-    uint8_t payload_type;
-    bool marker;
-    uint16_t sequence;
-    uint32_t timestamp;
-    const uint8_t *payload;
-    size_t bytes;
-};
-
 static inline int64_t clock_ns(void)
 {
     struct timespec now;
@@ -181,17 +174,6 @@ static inline int32_t sent_ahead(const struct media *p, const struct call *call)
 static inline uint32_t next_timestamp(const struct media *p, const struct call *call)
 {
     return sent_ahead(p, call) > 0 ? call->sent_end : timestamp_now(p, call);
-}
-
-static inline bool is_packed(const struct call *call)
-{
-    return call->packing.samples != 0;
-}
-
-/* How much a packet of audio has that it is sent. */
-static inline int packet_samples(const struct call *call)
-{
-    return is_packed(call) ? call->packing.samples : PLANE_FRAME_BYTES;
 }
 
 static inline void signal_fd(int fd)
@@ -223,6 +205,9 @@ bool align(struct media *p, struct call *call);
  * last is over, and then without a gap. */
 void hasten(struct media *p, struct call *call);
 
+/* A call that was just served goes with those of a slot before, if it is alone. */
+void fall_in(struct media *p, struct call *call);
+
 /* ---- events.c ------------------------------------------------------------------------ */
 
 /* Report what is owed, as far as there is room; the rest next round. The call may be gone after. */
@@ -232,13 +217,6 @@ void report(struct media *p, struct call *call);
 void let_go(struct media *p, struct gone *one, enum gone_kind kind);
 
 /* ---- send.c -------------------------------------------------------------------------- */
-
-/* Did a packet find nobody at the peer's port? It is told of with whatever is asked of the socket next. */
-bool was_refused(struct call *call, ssize_t result);
-
-/* The payload goes to the kernel from where it lies: no copy, and a prompt file that was cut short
- * behind our back is an EFAULT here where touching it would be a SIGBUS. */
-bool send_packet(struct call *call, const struct outgoing *packet);
 
 /* A packet has left, or was lost on the way out. */
 void note_sent(struct call *call, uint32_t end);
@@ -253,20 +231,6 @@ bool is_quiet(const struct media *p, const struct call *call);
 /* A round in which nothing is to be heard. */
 void send_silence(struct media *p, struct call *call);
 void send_frame(struct media *p, struct call *call);
-
-/* ---- packing.c ----------------------------------------------------------------------- */
-
-/* How long packets are from now on; what is held has to be sent before anything else is agreed. */
-void pack_into(struct call *call, uint8_t packet_ms);
-
-/* Audio at its place on the line, to be numbered here. False: it does not leave. */
-bool pack(struct call *call, const struct outgoing *audio, bool audible);
-
-/* What is held leaves as it is. */
-void send_packed(struct call *call);
-
-/* By how much a frame leaves later than one that is a packet, at the most. */
-int64_t packing_delay_ns(const struct call *call);
 
 /* ---- digits.c ------------------------------------------------------------------------ */
 
@@ -328,6 +292,13 @@ void cross_over(struct media *p, struct call *to, const struct call *from, const
 /* ---- join.c -------------------------------------------------------------------------- */
 
 void serve_watched(struct media *p);
+
+/* Nothing has come in this round. After a second of that the call is not read before something has. */
+void leave_alone(struct media *p, struct call *call);
+
+/* Something has arrived, or is to be looked for: read the call as others. */
+void attend(struct media *p, struct call *call);
+void attend_to_all(struct media *p);
 void leave(struct media *p, struct call *call);
 void bridge(struct media *p, struct call *one, struct call *other);
 void join(struct media *p, struct call *call, struct room *room, bool muted);

@@ -1,11 +1,15 @@
-/* Who is joined to whom, and read as soon as something arrives. */
+/* Who is joined to whom, and who is read when: those that are joined as soon as something arrives; of the others those
+ * from whom nothing comes not before something has arrived, and all others once a round. */
 #define _GNU_SOURCE
 #include "internal.h"
+
+enum { STILL_ROUNDS = 50 /* 1 s */ };
 
 /* Should the system refuse, the call is read once a round, as others are. */
 static void watch(struct media *p, struct call *call)
 {
     struct epoll_event interest = {.events = EPOLLIN, .data.ptr = call};
+    attend(p, call);
     if (call->watched || epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, call->fd, &interest) < 0)
         return;
     call->watched = true;
@@ -21,14 +25,42 @@ static void unwatch(struct media *p, struct call *call)
     p->watched_calls--;
 }
 
+void leave_alone(struct media *p, struct call *call)
+{
+    struct epoll_event interest = {.events = EPOLLIN, .data.ptr = call};
+    if (call->watched || ++call->still_rounds < STILL_ROUNDS)
+        return;
+    call->still_rounds = 0;
+    call->left_alone = epoll_ctl(p->still_fd, EPOLL_CTL_ADD, call->fd, &interest) == 0;
+    p->still_calls += call->left_alone;
+}
+
+void attend(struct media *p, struct call *call)
+{
+    if (!call->left_alone)
+        return;
+    epoll_ctl(p->still_fd, EPOLL_CTL_DEL, call->fd, NULL);
+    call->left_alone = false;
+    p->still_calls--;
+}
+
+void attend_to_all(struct media *p)
+{
+    int count = epoll_wait(p->still_fd, p->ready, READY_BATCH, 0);
+    for (int i = 0; i < count; i++)
+        attend(p, p->ready[i].data.ptr);
+}
+
 void serve_watched(struct media *p)
 {
     int count = epoll_wait(p->epoll_fd, p->ready, READY_BATCH, 0);
+    begin_batch(p);
     for (int i = 0; i < count; i++) {
         struct call *call = p->ready[i].data.ptr;
         receive(p, call);
         report(p, call);
     }
+    end_batch(p);
 }
 
 void leave(struct media *p, struct call *call)

@@ -27,15 +27,15 @@ void send_packed(struct call *call)
     struct packing *packing = &call->packing;
     if (!packing->held)
         return;
-    bool left = send_packet(call, &(struct outgoing){
+    send_packet(call, &(struct outgoing){
         .payload_type = call->payload_type,
         .marker = packing->marker,
         .sequence = call->sequence++,
         .timestamp = packing->timestamp,
         .payload = packing->payload,
         .bytes = packing->held,
+        .silent = !packing->audible,
     });
-    call->stats.silent_packets += left && !packing->audible;
     packing->held = 0;
 }
 

@@ -78,6 +78,7 @@ struct plane_config {
     uint32_t event_ring;     /* a power of two; one a thread */
     uint32_t threads;        /* 1..PLANE_MAX_THREADS */
     uint32_t plenty;         /* calls that a thread has before another one is used beside it */
+    int one_by_one;          /* packets leave by a system call each, even where io_uring is to be had */
 };
 
 /* What was agreed with a peer (RFC 3264). */

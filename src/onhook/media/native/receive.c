@@ -287,8 +287,13 @@ void receive(struct media *p, struct call *call)
     int got = recvmmsg(call->fd, p->messages, (unsigned)call->budget, MSG_DONTWAIT, NULL);
     if (was_refused(call, got))
         got = recvmmsg(call->fd, p->messages, (unsigned)call->budget, MSG_DONTWAIT, NULL);
-    if (got > 0)
-        call->budget -= got;
+    if (got <= 0) {
+        leave_alone(p, call);
+        return;
+    }
+    call->budget -= got;
+    call->still_rounds = 0;
+    call->heard_more = true;
     for (int i = 0; i < got; i++) {
         p->arrived = arrived(p, call, &p->messages[i].msg_hdr);
         if (p->messages[i].msg_hdr.msg_flags & MSG_TRUNC)

@@ -34,8 +34,8 @@ struct rtp_clock {
 };
 
 struct recorder {
-    recording *recordings[PLANE_MAX_RECORDINGS];
     unsigned count;
+    recording *recordings[PLANE_MAX_RECORDINGS];
     struct rtp_clock heard, sent;
 };
 

@@ -26,12 +26,16 @@ void note_latest(_Atomic int64_t *moment, int64_t ns)
         atomic_store_explicit(moment, ns, memory_order_relaxed);
 }
 
+enum { SENT_FIGURES = offsetof(struct plane_stats, received_packets) / sizeof(uint64_t) };
+
 void show_figures(struct call *call)
 {
+    size_t count = call->heard_more ? FIGURES : SENT_FIGURES;
     uint64_t figures[FIGURES];
-    memcpy(figures, &call->stats, sizeof figures);
-    for (size_t i = 0; i < FIGURES; i++)
+    memcpy(figures, &call->stats, count * sizeof *figures);
+    for (size_t i = 0; i < count; i++)
         atomic_store_explicit(&call->signs->figures[i], figures[i], memory_order_relaxed);
+    call->heard_more = false;
 }
 
 /* What RTCP tells of the peer: that it was there, and what it had received of what was sent. It is
@@ -67,6 +71,7 @@ void serve_rtcp(struct media *p, struct call *call)
         return;
     struct rtcp_call now = as_reported(p, call);
     int64_t heard_ns = rtcp->heard_ns;
+    call->heard_more = true;
     rtcp_serve(rtcp, &now);
     bool reported = rtcp_receive(rtcp, &now, &call->stats);
     if (rtcp->heard_ns != heard_ns)

@@ -30,13 +30,12 @@ static void send_mix(struct media *p, struct member *member, const int32_t *sum)
 {
     struct call *call = member->call;
     int32_t others[MIX_SAMPLES];
-    uint8_t frame[MIX_SAMPLES];
     if (call->playing || sent_ahead(p, call) > 0)
         return; /* what was played last is not over */
     for (int i = 0; i < MIX_SAMPLES; i++)
         others[i] = sum[i] - (member->muted ? 0 : member->frame[i]);
-    mix_encode(&member->gain, others, law_of(call->payload_type), frame);
-    transmit_frame(p, call, frame);
+    mix_encode(&member->gain, others, law_of(call->payload_type), member->mixed);
+    transmit_frame(p, call, member->mixed);
 }
 
 void serve_room(struct media *p, struct room *room)
@@ -50,9 +49,11 @@ void serve_room(struct media *p, struct room *room)
         for (int i = 0; i < MIX_SAMPLES && !member->muted; i++)
             sum[i] += member->frame[i];
     }
+    begin_batch(p);
     for (int n = 0; n < PLANE_ROOM_MEMBERS; n++)
         if (room->members[n].call)
             send_mix(p, &room->members[n], sum);
+    end_batch(p);
 }
 
 void serve_rooms(struct media *p, struct slot *slot)

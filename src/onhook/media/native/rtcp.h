@@ -57,6 +57,7 @@ static inline bool is_rtcp(const uint8_t *data, size_t bytes)
 
 struct rtcp {
     bool open;
+    uint64_t due_tick, read_tick;
     int fd;   /* of its own */
     bool mux; /* that of the RTP is used instead */
     bool silent; /* nothing is sent */
@@ -64,7 +65,6 @@ struct rtcp {
     union address signalled; /* no port: one above that of the RTP */
     union address heard;     /* where the peer's came from; no port: nothing came */
     uint32_t state;               /* of the random numbers */
-    uint64_t due_tick, read_tick;
     uint64_t sent; /* compound packets */
     uint64_t packets_before[2]; /* of RTP, at the last two reports */
     bool has_sender_report;

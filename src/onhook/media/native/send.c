@@ -19,72 +19,7 @@
 
 #include "silence.h"
 
-#include <errno.h>
-#include <string.h>
-
 enum { NOISE_ROUNDS = 5 /* from one packet of comfort noise to the next */ };
-
-/* Did a packet find nobody at the peer's port? It is told of with whatever is asked of the socket next. */
-bool was_refused(struct call *call, ssize_t result)
-{
-    bool refused = result < 0 && errno == ECONNREFUSED;
-    call->rx.refused |= refused;
-    return refused;
-}
-
-/* The two parts become one, which is encrypted: the first. */
-static bool seal(struct call *call, struct iovec parts[2], uint8_t *sealed)
-{
-    size_t bytes = RTP_HEADER_BYTES + parts[1].iov_len;
-    if (!parts[1].iov_base || parts[1].iov_len > RTP_MAX_BYTES)
-        return false;
-    memcpy(sealed, parts[0].iov_base, RTP_HEADER_BYTES);
-    memcpy(sealed + RTP_HEADER_BYTES, parts[1].iov_base, parts[1].iov_len);
-    if (!srtp_seal(&call->srtp, sealed, RTP_HEADER_BYTES, &bytes))
-        return false;
-    parts[0] = (struct iovec){.iov_base = sealed, .iov_len = bytes};
-    return true;
-}
-
-/* The payload goes to the kernel from where it lies: no copy, and a prompt file that was cut short
- * behind our back is an EFAULT here where touching it would be a SIGBUS. What is encrypted, recorded or packed
- * is what next_frame() read before. */
-bool send_packet(struct call *call, const struct outgoing *packet)
-{
-    uint8_t header[RTP_HEADER_BYTES] = {0x80};
-    bool renamed = call->audio_type && packet->payload_type == call->payload_type;
-    uint8_t type = renamed ? call->audio_type : packet->payload_type;
-    header[1] = (uint8_t)(type | (packet->marker ? 0x80 : 0));
-    put_be16(header + 2, packet->sequence);
-    put_be32(header + 4, packet->timestamp);
-    put_be32(header + 8, call->ssrc);
-    struct iovec parts[2] = {
-        {.iov_base = header, .iov_len = RTP_HEADER_BYTES},
-        {.iov_base = (void *)(uintptr_t)packet->payload, .iov_len = packet->bytes},
-    };
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-    uint8_t sealed[RTP_HEADER_BYTES + RTP_MAX_BYTES + SRTP_TRAILER_BYTES];
-    if (call->srtp.on && !seal(call, parts, sealed)) {
-        call->stats.send_errors++;
-        return false;
-    }
-    if (call->srtp.on)
-        message.msg_iovlen = 1;
-    if (!call->connected) {
-        message.msg_name = &call->peer;
-        message.msg_namelen = address_bytes(&call->peer);
-    }
-    ssize_t sent = sendmsg(call->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (was_refused(call, sent)) /* an earlier packet; this one was not tried */
-        sent = sendmsg(call->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0) {
-        call->stats.send_errors++;
-        return false;
-    }
-    call->stats.sent_packets++;
-    call->stats.sent_bytes += RTP_HEADER_BYTES + packet->bytes;
-    return true;
-}
 
 /* A packet has left, or was lost on the way out. */
 void note_sent(struct call *call, uint32_t end)
@@ -131,6 +66,7 @@ static struct outgoing own_frame(struct media *p, struct call *call, const uint8
         .timestamp = timestamp_now(p, call),
         .payload = frame,
         .bytes = PLANE_FRAME_BYTES,
+        .stays = true,
     };
 }
 
@@ -152,8 +88,9 @@ static void send_noise(struct media *p, struct call *call)
         return;
     call->relay.anchored = false;
     send_packed(call);
-    call->stats.silent_packets += send_packet(call, &(struct outgoing){
+    send_packet(call, &(struct outgoing){
         .payload_type = COMFORT_NOISE,
+        .silent = true,
         .sequence = call->sequence++,
         .timestamp = timestamp_now(p, call),
         .payload = comfort_noise,
@@ -173,10 +110,11 @@ void send_silence(struct media *p, struct call *call)
         return;
     }
     struct outgoing packet = own_frame(p, call, silent_frames[law_of(call->payload_type)]);
+    packet.silent = true;
     if (is_packed(call))
         pack(call, &packet, false);
     else
-        call->stats.silent_packets += send_packet(call, &packet);
+        send_packet(call, &packet);
     note_sent(call, packet.timestamp + PLANE_FRAME_BYTES);
 }
 

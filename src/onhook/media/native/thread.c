@@ -38,20 +38,24 @@ static void sleep_until(int64_t when_ns)
 void serve_slot(struct media *p, struct slot *slot)
 {
     struct call *next;
+    if (p->still_calls)
+        attend_to_all(p);
     for (struct call *call = slot->first; call; call = call->next)
         if (call->srtp.on)
             use_next_key(p, call);
+    begin_batch(p);
     for (struct call *call = slot->first; call; call = call->next)
         if (call->playing)
             send_frame(p, call);
         else if (is_quiet(p, call))
             send_silence(p, call);
+    end_batch(p);
     for (struct call *call = slot->first; call; call = next) {
         next = call->next; /* a call that is reported closed is gone */
         if (!call->owes_closed) {
             serve_rtcp(p, call);
             call->budget = RECEIVE_BATCH;
-            if (!call->watched)
+            if (!call->watched && !call->left_alone)
                 receive(p, call);
             watch_silence(p, call);
             show_figures(call);
@@ -59,6 +63,7 @@ void serve_slot(struct media *p, struct slot *slot)
         }
         if (call->recorder.count)
             recorder_advance(&call->recorder, sample_clock(p));
+        fall_in(p, call);
         report(p, call);
     }
     if (slot->rooms)
@@ -143,6 +148,8 @@ void *run(void *argument)
 {
     struct media *p = argument;
     keep_time_well(p);
+    if (!p->host->config.one_by_one)
+        uring_open(&p->batch->ring, BATCH_PACKETS);
     while (!atomic_load(&p->host->stopping)) {
         if (wait_for_tick(p))
             skip_rounds(p, p->now_ns - begins_ns(p, p->tick));
