@@ -1,10 +1,11 @@
 """The process of the media plane is killed: calls with audio end as after a crash, and all else goes on."""
 
+import asyncio
 import os
 import signal
 
 from acceptance.asking import heard
-from acceptance.harness import Customer
+from acceptance.harness import Customer, Onhook
 from acceptance.test_deliveries import another, pid_of
 from acceptance.test_record import fetched, length_s, recording
 from onhook.testing.call_log import How
@@ -38,3 +39,43 @@ async def test_killed_it_ends_calls_with_audio_and_no_other(customer: Customer) 
     assert '"event": "media_plane_lost"' in log
     assert '"event": "call_broken"' not in log
     assert '"event": "media_listener_failed"' not in log
+
+
+async def test_a_call_answered_while_it_is_started_again_may_come_again_soon(
+    customer: Customer,
+) -> None:
+    server = customer.server
+    plane = pid_of(server, "plane")
+    assert plane is not None
+    lost, back, broken = (times(server, each) for each in ("lost", "back", "broken"))
+    ringing, told = await customer.call()
+    os.kill(server.process.pid, signal.SIGSTOP)  # it would start the next one at once
+    try:
+        os.kill(plane, signal.SIGKILL)
+        await more_than(lost, server, "lost")
+        await customer.hangup(told["session"], msg="Good bye.")
+        ended = await ringing.ended()
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+    assert (ended.how, ended.code) == (How.REJECTED, 503)
+    await more_than(back, server, "back")
+    again, told = await customer.call()
+    await customer.block("end/hangup", told["session"], msg="Good bye.")
+    await again.answered()
+    await heard(again, 10)
+    assert times(server, "broken") == broken
+
+
+EVENTS = {"lost": "media_plane_lost", "back": "media_plane_back", "broken": "call_broken"}
+
+
+def times(server: Onhook, what: str) -> int:
+    """How often something was logged; other tests have the same server."""
+    return server.log.count(f'"event": "{EVENTS[what]}"')
+
+
+async def more_than(before: int, server: Onhook, what: str) -> None:
+    """Until it was logged once more."""
+    async with asyncio.timeout(60):
+        while times(server, what) <= before:
+            await asyncio.sleep(0.01)

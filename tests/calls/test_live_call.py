@@ -23,7 +23,7 @@ from onhook.calls.resources import Resources
 from onhook.calls.services import CallServices
 from onhook.calls.speaking import PreparedMessage
 from onhook.media import sounds
-from onhook.media.errors import QueueFull
+from onhook.media.errors import NotRunning, QueueFull
 from onhook.media.stream import Signs, StreamStats
 from onhook.message import Gender, Say
 from onhook.numbers import E164
@@ -82,13 +82,14 @@ class Leg:
 class Plane:
     """Media that fails at `broken`."""
 
-    def __init__(self, broken: str) -> None:
+    def __init__(self, broken: str, error: type[Exception] = QueueFull) -> None:
         self._broken = broken
+        self._error = error
 
     def __getattr__(self, name: str) -> Any:
         def act(*_: object, **__: object) -> "Plane":
             if name == self._broken:
-                raise QueueFull("as a test wants it")
+                raise self._error("as a test wants it")
             return self
 
         return act
@@ -118,13 +119,13 @@ def services_of(plane: Plane, told: list[str], **others: object) -> CallServices
 METER = cast(Any, SimpleNamespace(follow=lambda *_: None))
 
 
-def made(broken: str) -> tuple[LiveCall, Leg, list[str]]:
+def made(broken: str, error: type[Exception] = QueueFull) -> tuple[LiveCall, Leg, list[str]]:
     def write(_session: str, _writes: object, *, on_disk: Any, tried: Any, patient: bool) -> None:
         asyncio.get_running_loop().call_soon(on_disk)
         asyncio.get_running_loop().call_soon(tried, None)
 
     told: list[str] = []
-    services = services_of(Plane(broken), told, journal=SimpleNamespace(write=write))
+    services = services_of(Plane(broken, error), told, journal=SimpleNamespace(write=write))
     record = CallRecord("S", "AA-C-1", "A", "main", "", "", "+6531234567", 0, "SGD", "0.020")
     now_s = clock.now_s()
     call, effects = machine.arrive("S", urls.parse("http://127.0.0.1/"), Limits(settle_s=0), now_s)
@@ -155,6 +156,20 @@ async def test_what_cannot_be_done_ends_the_call(broken: str, said: list[object]
     assert leg.said == said
     assert len(told) == 1
     assert [line["event"] for line in logs].count("call_broken") == 1
+
+
+async def test_a_call_answered_while_there_is_no_plane_is_told_to_try_again() -> None:
+    with capture_logs() as logs:
+        live, leg, told = made("open", NotRunning)
+        await asyncio.sleep(0)
+        await live.requests.run(REQUEST, clock.now_s())
+        async with asyncio.timeout(30):
+            while live.now.state is not State.ENDED:
+                await asyncio.sleep(0.001)
+    assert leg.said == [180, 503]
+    assert told == ["system crash"]
+    events = [line["event"] for line in logs]
+    assert (events.count("call_without_audio"), events.count("call_broken")) == (1, 0)
 
 
 async def test_a_call_of_ours_that_cannot_be_recorded_is_none_of_the_phone_either() -> None:

@@ -27,6 +27,7 @@ from onhook.calls.performer import PERFORM, Performer
 from onhook.calls.phone_listener import PhoneListener
 from onhook.calls.presence import Presence
 from onhook.calls.services import CallServices
+from onhook.media.errors import NotRunning
 from onhook.store import NO_DIALOGS, CallRecord, StoredDialogs
 
 log = structlog.get_logger()
@@ -173,6 +174,8 @@ class LiveCall:
     def _perform(self, effect: Effect) -> None:
         try:
             PERFORM[type(effect)](self._performer, effect)
+        except NotRunning:
+            self._without_audio()
         except Exception:  # noqa: BLE001  # whatever it is, it is logged and ends the call
             self._broken()
 
@@ -181,20 +184,30 @@ class LiveCall:
         would ever happen, no message would be through and no hangup."""
         try:
             work()
+        except NotRunning:
+            self._without_audio()
         except Exception:  # noqa: BLE001  # whatever it is, it is logged and ends the call
             self._broken()
 
+    def _without_audio(self) -> None:
+        """The process that would have its audio is being started again: whoever calls may try again soon."""
+        log.warning("call_without_audio", session=self.record.session, state=self.now.state.value)
+        self._loop.call_soon(self._break_off, 503, RETRY_LATER)
+
     def _broken(self) -> None:
         log.exception("call_broken", session=self.record.session, state=self.now.state.value)
-        self._loop.call_soon(self._break_off)
+        self._loop.call_soon(self._break_off, 500, ())
 
-    def _break_off(self) -> None:
+    def _break_off(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """The caller of an unanswered call gets its rejection, a callee its CANCEL."""
-        rejected = self._leg.reject(500)
-        dialling = self.now.outgoing and not self.now.answered
-        self.feed((machine.Shutdown if dialling else machine.MediaLost)(clock.now_s()))
+        rejected = self._leg.reject(status, headers)
+        at_s = clock.now_s()
+        if self.now.outgoing and not self.now.answered:
+            self.feed(machine.Shutdown(at_s))
+        else:
+            self.feed(machine.MediaLost(at_s, crashed=status == 503))
         if rejected:
-            self.feed(machine.HangupDone(clock.now_s()))
+            self.feed(machine.HangupDone(at_s))
 
     def lose_media(self) -> None:
         """The process that has its audio is gone, if it had any: it ends, as after a crash."""
