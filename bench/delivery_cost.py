@@ -112,9 +112,14 @@ class _Counted:
             self.done.set()
 
     async def record_attempt(
-        self, notification_id: str, attempt: Attempt, outcome: AttemptOutcome, next_at: float | None
+        self,
+        notification_id: str,
+        attempt: Attempt,
+        outcome: AttemptOutcome,
+        next_at: float | None,
+        awaited: bool = False,
     ) -> None:
-        await self.record_attempts([Tried(notification_id, attempt, outcome, next_at)])
+        await self.record_attempts([Tried(notification_id, attempt, outcome, next_at, awaited)])
 
 
 async def _alone(told: Sequence[Notification]) -> float:

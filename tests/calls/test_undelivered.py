@@ -1,12 +1,22 @@
 """What a process that delivers is handed over: read from the store, which may be away for a while."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import pytest
 
 from onhook.calls import deliveries
-from onhook.store import AttemptRecord, NotificationOutcome, Store, StoredNotification, Writes
+from onhook.notify.attempt import Attempt, AttemptOutcome
+from onhook.notify.handover import Tried
+from onhook.store import (
+    AttemptRecord,
+    NotificationOutcome,
+    Store,
+    StoredNotification,
+    Writes,
+    writer,
+)
 from onhook.store.database import StoreError
 from store.samples import ACCOUNT, APPLICATION, call, notification
 
@@ -54,3 +64,32 @@ async def test_a_store_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPat
 
     found = [part async for part in deliveries.undelivered(Away(), "me")]  # type: ignore[arg-type]
     assert [told.sequence for part in found for told, _ in part] == [0, 1, 2]
+
+
+async def test_attempts_are_written_with_what_comes_next_unless_one_is_awaited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PATIENCE_S", 600.0)
+    store = await Store.open(tmp_path)
+    await store.add_account(ACCOUNT)
+    await store.add_application(APPLICATION)
+    told = tuple(notification("S1", number) for number in range(4))
+    await store.submit(Writes(calls=(call("S1"),), notifications=told))
+    counted: list[str] = []
+    attempts = deliveries.Attempts(store, counted.append)
+
+    def tried(number: int, *, awaited: bool = False) -> Tried:
+        made = Attempt(1, 7.0, 200, None, 30.0, 1)
+        return Tried(f"msg_S1_{number}", made, AttemptOutcome.DELIVERED, None, awaited)
+
+    waiting = asyncio.ensure_future(attempts.record_attempts([tried(0)]))
+    await asyncio.sleep(0)
+    await attempts.record_attempts([tried(1), tried(2, awaited=True)])  # takes the first along
+    await waiting
+    assert counted == ["delivered"] * 3
+    last = asyncio.ensure_future(attempts.record_attempts([tried(3)]))
+    await asyncio.sleep(0)
+    await store.submit(Writes(calls=(call("S2"),)))
+    await last
+    assert [part async for part in deliveries.undelivered(store, "me")] == []
+    await store.close()

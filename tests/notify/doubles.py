@@ -103,7 +103,12 @@ class MemoryStore:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def record_attempt(
-        self, notification_id: str, attempt: Attempt, outcome: AttemptOutcome, next_at: float | None
+        self,
+        notification_id: str,
+        attempt: Attempt,
+        outcome: AttemptOutcome,
+        next_at: float | None,
+        awaited: bool = False,
     ) -> None:
         await asyncio.sleep(0)
         if self.failures:

@@ -11,7 +11,6 @@ from onhook.notification import Notification
 from onhook.notify.attempt import UNTRIED, Attempt, AttemptOutcome, DeliveryProgress
 from onhook.notify.handover import (
     MAX_BYTES,
-    Awaited,
     Barred,
     BrokenMessage,
     Deliver,
@@ -81,8 +80,9 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(Recorded, ids, errors),
     st.builds(SecretsFound, any_text, st.none() | secrets, errors),
     st.builds(Drain, moments),
-    st.builds(Tried, ids, attempts, st.sampled_from(AttemptOutcome), st.none() | moments),
-    st.just(Awaited()),
+    st.builds(
+        Tried, ids, attempts, st.sampled_from(AttemptOutcome), st.none() | moments, st.booleans()
+    ),
     st.builds(SecretsWanted, any_text),
     st.builds(Barred, notifications),
     st.builds(Drained, st.integers(0)),

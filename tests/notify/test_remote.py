@@ -12,7 +12,6 @@ from notify.doubles import MemoryStore, ScriptedClient, notification
 from notify.loops import on_both_loops
 from onhook.notification import Notification
 from onhook.notify import link as link_module
-from onhook.notify import remote as remote_module
 from onhook.notify.attempt import UNTRIED, Attempt, AttemptOutcome, DeliveryProgress
 from onhook.notify.handover import Deliver, Tried, encode
 from onhook.notify.office import BELIEVED_S, NotAnswered, Office
@@ -45,7 +44,12 @@ class Disk(MemoryStore):
         return told
 
     async def record_attempt(
-        self, notification_id: str, attempt: Attempt, outcome: AttemptOutcome, next_at: float | None
+        self,
+        notification_id: str,
+        attempt: Attempt,
+        outcome: AttemptOutcome,
+        next_at: float | None,
+        awaited: bool = False,
     ) -> None:
         self.writing.set()
         await self.may_write.wait()
@@ -270,55 +274,39 @@ async def test_what_is_told_together_is_written_together_and_one_that_cannot_be_
         for name in names:
             disk.commit(notification(name, name))
         recorded = [
-            asyncio.ensure_future(office.record_attempt(name, made, DELIVERED, None))
+            asyncio.ensure_future(office.record_attempt(name, made, DELIVERED, None, False))
             for name in names
         ]
         results = await asyncio.gather(*recorded, return_exceptions=True)
         assert [type(result) for result in results].count(NotAnswered) == 1
         assert isinstance(results[2], NotAnswered)
         assert disk.batches[0] == names
-        await office.record_attempt("a3", made, DELIVERED, None)
+        await office.record_attempt("a3", made, DELIVERED, None, False)
         assert all(disk.outcomes(name) == [DELIVERED] for name in names)
         await switch.outbox.close()
 
 
-@pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts that nothing waits for are held until the end of the test."""
-    monkeypatch.setattr(remote_module, "RECORD_WITHIN_S", 600.0)
-
-
 @on_both_loops
-async def test_an_attempt_is_held_until_a_notification_waits_behind_it(held: None) -> None:
+async def test_an_attempt_is_awaited_if_a_notification_waits_behind_it() -> None:
+    class Noting(Disk):
+        def __init__(self) -> None:
+            super().__init__()
+            self.awaited: dict[str, bool] = {}
+
+        async def record_attempts(self, several: Sequence[Tried]) -> None:
+            self.awaited |= {one.notification_id: one.awaited for one in several}
+            await super().record_attempts(several)
+
     switch = Switch()
+    switch.disk = disk = Noting()
+    switch.outbox = RemoteOutbox(disk, switch._secrets_of, disk.undelivered)
     switch.outbox.resume()
     async with switch.process():
         switch.tell("b1", session="S2")
-        switch.tell("a1")
-        await until(lambda: len(switch.outbox._tried) == 2)
-        assert switch.disk.records == []
-        switch.tell("a2")
-        await switch.disk.wait_for(2)
-        await until(lambda: switch.sent[2:] == ["a2"])
-        switch.tell("c1", "c2", "c3", session="S3")  # two wait from the first
-        await until(lambda: switch.sent[-1] == "c3" and len(switch.outbox._tried) == 1)
+        switch.tell("a1", "a2", "a3")
+        await disk.wait_for(4)
         await switch.outbox.close()
-        assert len(switch.disk.records) == 6
-
-
-@on_both_loops
-async def test_what_is_held_is_written_before_the_disk_is_read_again(held: None) -> None:
-    switch = Switch()
-    switch.outbox.resume()
-    async with switch.process():
-        switch.tell("a1")
-        await until(lambda: len(switch.outbox._tried) == 1)
-    await switch.lost()
-    async with switch.process():
-        switch.tell("a2")
-        await until(lambda: switch.sent == ["a1", "a2"])
-        assert await switch.outbox.drain(20.0) == 0
-    assert switch.disk.outcomes("a1") == switch.disk.outcomes("a2") == [DELIVERED]
+    assert disk.awaited == {"b1": False, "a1": True, "a2": True, "a3": False}
 
 
 @on_both_loops

@@ -34,9 +34,19 @@ class Attempts:
         self._count = count
 
     async def record_attempts(self, several: Sequence[Tried]) -> None:
-        """Writes the attempts, and where their notifications stand now."""
+        """Writes the attempts, and where their notifications stand now: with whatever is written next, unless
+        another notification waits for one of them."""
         attempts = tuple(map(_attempt_record, several))
-        await self._store.submit(Writes(attempts=attempts, outcomes=tuple(map(_stands, several))))
+        writes = Writes(attempts=attempts, outcomes=tuple(map(_stands, several)))
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def told(error: Exception | None) -> None:
+            if not written.done():
+                written.set_result(None) if error is None else written.set_exception(error)
+
+        awaited = any(tried.awaited for tried in several)
+        self._store.write(writes, told, patient=not awaited)
+        await written
         for tried in several:
             self._count(tried.outcome.value)
 

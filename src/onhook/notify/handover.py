@@ -11,7 +11,6 @@
 | the process that delivers says | |
 |---|---|
 | `Tried` | an attempt was made: write it, and answer `Recorded` |
-| `Awaited` | a notification waits behind one of which that was said: write it now |
 | `SecretsWanted` | answer `SecretsFound` |
 | `Barred` | its first attempt found that the address may not be called |
 | `Drained` | nothing is tried any more |
@@ -96,11 +95,8 @@ class Tried:
     attempt: Attempt
     outcome: AttemptOutcome
     next_at: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Awaited:
-    """Something waits for the answer to a `Tried`: those may be written together, but not later than now."""
+    awaited: bool = False
+    """Another notification of its session waits until it is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +121,7 @@ class Drained:
 
 
 Message: TypeAlias = (
-    Deliver
-    | Resume
-    | Recorded
-    | SecretsFound
-    | Drain
-    | Tried
-    | Awaited
-    | SecretsWanted
-    | Barred
-    | Drained
+    Deliver | Resume | Recorded | SecretsFound | Drain | Tried | SecretsWanted | Barred | Drained
 )
 
 
@@ -258,6 +245,7 @@ def _tried_values(tried: Tried) -> _Values:
         made.duration_ms,
         made.scheduled,
         made.not_before,
+        tried.awaited,
     ]
 
 
@@ -272,6 +260,7 @@ def _tried(
     duration_ms: float,
     scheduled: int,
     not_before: float,
+    awaited: bool,
 ) -> Tried:
     """It comes from where strangers' replies are read, and is written: nothing but what it says it is."""
     made = Attempt(
@@ -284,7 +273,8 @@ def _tried(
         _of(float, not_before),
     )
     later = None if next_at is None else _of(float, next_at)
-    return Tried(_of(str, notification_id), made, AttemptOutcome(outcome), later)
+    name, came_to = _of(str, notification_id), AttemptOutcome(outcome)
+    return Tried(name, made, came_to, later, _of(bool, awaited))
 
 
 def _of(kind: type[Any], value: Any) -> Any:
@@ -305,7 +295,6 @@ _WRITE: Final[Mapping[type[Any], Callable[[Any], _Values]]] = complete(
         SecretsFound: _secrets_values,
         Drain: lambda drain: [drain.deadline_s],
         Tried: _tried_values,
-        Awaited: lambda _: [],
         SecretsWanted: lambda wanted: [wanted.app_id],
         Barred: lambda barred: [_notification_values(barred.notification)],
         Drained: lambda drained: [drained.undelivered],
@@ -322,7 +311,6 @@ _READ: Final[Mapping[str, Callable[..., Message]]] = complete(
         "SecretsFound": _secrets_found,
         "Drain": Drain,
         "Tried": _tried,
-        "Awaited": Awaited,
         "SecretsWanted": SecretsWanted,
         "Barred": lambda told: Barred(_notification(told)),
         "Drained": Drained,

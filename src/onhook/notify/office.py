@@ -17,7 +17,6 @@ from onhook.notification import Notification
 from onhook.notify.attempt import Attempt, AttemptOutcome, DeliveryProgress
 from onhook.notify.delivery import Poster
 from onhook.notify.handover import (
-    Awaited,
     Barred,
     Deliver,
     Drain,
@@ -64,7 +63,6 @@ class Office:
     ) -> None:
         self._outbox = Outbox(self, client, self._secrets_of, schedule=schedule)
         self._outbox.on_barred = self._on_barred
-        self._outbox.on_awaited = lambda: self._link.send(Awaited())
         self._lost = asyncio.Event()
         self._link = Link(self._hear, self._lost.set)
         self._resumed: list[tuple[Notification, DeliveryProgress]] = []
@@ -89,12 +87,17 @@ class Office:
     # What is asked of the switch ----------------------------------------------------------------
 
     async def record_attempt(
-        self, notification_id: str, attempt: Attempt, outcome: AttemptOutcome, next_at: float | None
+        self,
+        notification_id: str,
+        attempt: Attempt,
+        outcome: AttemptOutcome,
+        next_at: float | None,
+        awaited: bool,
     ) -> None:
         """Have an attempt written (OutboxStore). Raises `NotAnswered` if it is not."""
         recorded = asyncio.get_running_loop().create_future()
         self._unrecorded[notification_id] = recorded
-        self._link.send(Tried(notification_id, attempt, outcome, next_at))
+        self._link.send(Tried(notification_id, attempt, outcome, next_at, awaited))
         await recorded
 
     async def _secrets_of(self, app_id: str) -> AppSecrets | None:

@@ -63,9 +63,16 @@ class OutboxStore(Protocol):
     """Where attempts are recorded."""
 
     async def record_attempt(
-        self, notification_id: str, attempt: Attempt, outcome: AttemptOutcome, next_at: float | None
+        self,
+        notification_id: str,
+        attempt: Attempt,
+        outcome: AttemptOutcome,
+        next_at: float | None,
+        awaited: bool,
     ) -> None:
         """Record an attempt durably; `next_at` is Unix time, None unless the outcome is `FAILED`.
+
+        If it is not `awaited` by another notification of its session, it may take a moment longer.
 
         May raise anything; it is called again until it returns, so it has to take the same attempt
         twice.
@@ -146,8 +153,6 @@ class Outbox:
         self._store = store
         self.on_barred: Callable[[Notification], None] = lambda _: None
         """Hears of a notification whose address may not be called, at its first attempt."""
-        self.on_awaited: Callable[[], None] = lambda: None
-        """Hears that a notification waits behind one whose attempt is being recorded."""
         schedule = schedule or RetrySchedule()
         self._delivery = Delivery(client, secrets_of, schedule, clock, monotonic)
         self._try_s = try_s
@@ -179,8 +184,6 @@ class Outbox:
             log.info("notification_left_for_next_start", notification=notification.notification_id)
             return
         lane = self._queue(notification, progress)
-        if lane.waiting[0].unrecorded is not None:
-            self.on_awaited()
         if lane.task is None and lane.timer is None and not lane.stopped:
             self._start(lane)
 
@@ -309,11 +312,8 @@ class Outbox:
                 return wait_s
             result = head.unrecorded = await self._attempt(head)
         next_at = None if result.next_at is None else self._unix_time(result.next_at)
-        if len(lane.waiting) > 1:
-            asyncio.get_running_loop().call_soon(self.on_awaited)  # as soon as the store has it
-        await self._store.record_attempt(
-            head.notification.notification_id, result.attempt, result.outcome, next_at
-        )
+        name, awaited = head.notification.notification_id, len(lane.waiting) > 1
+        await self._store.record_attempt(name, result.attempt, result.outcome, next_at, awaited)
         head.tried(result)
         _log_result(head, result)
         if result.barred and result.attempt.number == 1:

@@ -19,7 +19,6 @@ from onhook.notification import Notification
 from onhook.notify.attempt import UNTRIED, DeliveryProgress
 from onhook.notify.delivery import SecretsOf
 from onhook.notify.handover import (
-    Awaited,
     Barred,
     Deliver,
     Drain,
@@ -38,13 +37,6 @@ log = structlog.get_logger()
 MOST_MEANWHILE: Final = 20_000
 """So many may be committed while the disk is read for a process that has just started."""
 
-RECORD_WITHIN_S: Final = 0.02
-"""How long an attempt that nothing waits for is held, so that several share a transaction. A switch that dies
-meanwhile has the notification sent once more, under its id: so it is for as long as a disk takes, anyway."""
-
-MOST_HELD: Final = 200
-"""Attempts; then they are written at once."""
-
 _ANSWER_S = 0.5  # beyond the deadline of a drain
 
 
@@ -60,7 +52,7 @@ class AttemptStore(Protocol):
     """Where attempts are recorded."""
 
     async def record_attempts(self, several: Sequence[Tried]) -> None:
-        """Record attempts durably, all of them or none.
+        """Record attempts durably, all of them or none; soon, or at once if one of them is `awaited`.
 
         May raise anything; what was not recorded comes again, so it has to take the same attempt twice.
         """
@@ -83,8 +75,7 @@ class RemoteOutbox:
         self._meanwhile: list[Deliver] | None = None
         """What was committed while the disk is read; None when it is not."""
         self._tried: list[tuple[Link, Tried]] = []
-        """Attempts that were told of, and are not being written yet."""
-        self._held: asyncio.TimerHandle | None = None
+        """Attempts that were told of in this turn of the loop: a task waits for it to be over."""
         self._recording: set[asyncio.Task[None]] = set()
         self._answering: set[asyncio.Task[None]] = set()
         self._begun = asyncio.Event()
@@ -122,7 +113,6 @@ class RemoteOutbox:
         loop = asyncio.get_running_loop()
         self._drain_by = loop.time() + deadline_s
         self._drained = loop.create_future()
-        self._write_held()
         if self._link is not None and self._meanwhile is None:
             self._link.send(Drain(deadline_s))
         left: int | None = None
@@ -139,7 +129,6 @@ class RemoteOutbox:
         """Stop at once; attempts that were told of are still written."""
         self._closed = True
         self._let_go()
-        self._write_held()
         await asyncio.gather(*self._recording, return_exceptions=True)
 
     # The process comes and goes ------------------------------------------------------------------
@@ -148,7 +137,6 @@ class RemoteOutbox:
         await link.open(end)
         await self._begun.wait()
         # What is told of is written before the disk is read, so that it is not done twice.
-        self._write_held()
         await asyncio.gather(*self._recording, return_exceptions=True)
         sent: set[str] = set()
         async for part in self._undelivered():
@@ -206,9 +194,9 @@ class RemoteOutbox:
         assert link is not None  # a link that was let go hears nothing
         match message:
             case Tried():
-                self._hold(link, message)
-            case Awaited():
-                self._write_held()
+                if not self._tried:
+                    _keep(self._recording, self._record())
+                self._tried.append((link, message))
             case SecretsWanted():
                 _keep(self._answering, self._answer(link, message.app_id))
             case Barred():
@@ -216,24 +204,9 @@ class RemoteOutbox:
             case Drained() if self._drained is not None and not self._drained.done():
                 self._drained.set_result(message.undelivered)
 
-    def _hold(self, link: Link, tried: Tried) -> None:
-        self._tried.append((link, tried))
-        if self._closed or self._drain_by is not None or len(self._tried) >= MOST_HELD:
-            self._write_held()
-        elif self._held is None:
-            loop = asyncio.get_running_loop()
-            self._held = loop.call_later(RECORD_WITHIN_S, self._write_held)
-
-    def _write_held(self) -> None:
-        if self._held is not None:
-            self._held.cancel()
-            self._held = None
-        if self._tried:
-            several, self._tried = self._tried, []
-            _keep(self._recording, self._record(several))
-
-    async def _record(self, several: Sequence[tuple[Link, Tried]]) -> None:
+    async def _record(self) -> None:
         """Written even if the process dies meanwhile: the attempts were made."""
+        several, self._tried = self._tried, []
         error = await self._write([tried for _, tried in several])
         if error is None or len(several) == 1:
             for link, tried in several:
