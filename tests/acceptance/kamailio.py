@@ -39,8 +39,8 @@ loadmodule "textops.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
-modparam("registrar", "min_expires", 20)
-modparam("registrar", "max_expires", 20)
+modparam("registrar", "min_expires", {expires_s})
+modparam("registrar", "max_expires", {expires_s})
 modparam("rr", "enable_double_rr", 1)
 request_route {{
     if (is_method("REGISTER")) {{
@@ -93,8 +93,10 @@ async def kamailio(
     issued: Issued | None = None,
     behind: str = "",
     behind_at: str = "",
+    expires_s: int = 20,
 ) -> AsyncIterator[Edge]:
     """It runs in the foreground, and keeps what is registered in its memory. Takes TLS with a certificate.
+    Registrations last for `expires_s`.
 
     Calls to the user `behind` go to the address `behind_at` over UDP, all others to who registered.
     """
@@ -113,6 +115,7 @@ async def kamailio(
         password=PASSWORD,
         behind=behind,
         behind_at=behind_at,
+        expires_s=expires_s,
     )
     async with running(directory, text):
         yield edge

@@ -5,15 +5,19 @@ runs. One lets nothing in that nobody asked for, and forgets after 30 s what som
 """
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import netns
 from acceptance.behind_router import FORGETS_S, is_reached_at, start
 from acceptance.harness import TRUNKS_BELIEVED_S, Customer, Onhook
+from acceptance.kamailio import PASSWORD, kamailio
 from acceptance.softphone_calls import ROLES
 from acceptance.softphones import Baresip
+from acceptance.test_register_kamailio import registered
 from acceptance.verdicts import Verdict
 from onhook.cli import trunks
 from onhook.testing.phone import Phone
@@ -27,6 +31,8 @@ NOTHING_S = 60
 CHANGES_S = 90.0
 """STUN is asked every minute."""
 PINGS_S = 10
+KEEPALIVE_S = 25
+"""The default of trunks, below the 30 s of the router."""
 
 
 async def one_to_one() -> AsyncIterator[Verdict]:
@@ -47,13 +53,16 @@ async def one_to_one() -> AsyncIterator[Verdict]:
 
 
 async def forgetful() -> AsyncIterator[Verdict]:
-    """What routers at home do. A call comes in after a minute of nothing, and one goes out."""
+    """What routers at home do. A call comes in after a minute of nothing, and one goes out; and one comes by
+    way of a registrar, Kamailio, that wants to hear of us once in an hour."""
     with netns.network(netns.MASQUERADE) as on, netns.within(on.outside):
         on.forgets_after(FORGETS_S)
         async with AsyncExitStack() as stack:
             customer = await _customer(stack, on, public_address=netns.PUBLIC)
             yield await _call(customer, "caller", "behind a router that forgets", NOTHING_S)
             yield await _call(customer, "callee", "behind a router that forgets")
+            await _register(stack, customer)
+            yield await _call(customer, "caller", "by a registrar outside", NOTHING_S)
 
 
 async def _customer(stack: AsyncExitStack, on: netns.Network, **settings: str) -> Customer:
@@ -67,6 +76,24 @@ async def _customer(stack: AsyncExitStack, on: netns.Network, **settings: str) -
     receiver = await stack.enter_async_context(Receiver(host=netns.OUTSIDE))
     phone = await stack.enter_async_context(Phone(host=netns.OUTSIDE))
     return await Customer.make(running, receiver, phone)
+
+
+async def _register(stack: AsyncExitStack, customer: Customer) -> None:
+    """The server registers with Kamailio outside, which is where its number is called from now on."""
+    directory = Path(tempfile.mkdtemp(prefix="onhook-kamailio-"))
+    edge = await stack.enter_async_context(kamailio(directory, host=netns.OUTSIDE, expires_s=3600))
+    given = trunks.Given(
+        "carrier",
+        f"{netns.OUTSIDE}:{edge.port}",
+        register=True,
+        username=customer.number,
+        password=PASSWORD,
+        from_domain=netns.OUTSIDE,
+        keepalive=KEEPALIVE_S,
+    )
+    await trunks.add(customer.server.data, given)
+    await registered(customer.server)
+    customer.server.listeners = [("udp", netns.OUTSIDE, edge.port)]
 
 
 async def _call(customer: Customer, role: str, where: str, after_s: float = 0.0) -> Verdict:
