@@ -5,8 +5,16 @@ import os
 import sqlite3
 from pathlib import Path
 
-from onhook.store import Store
+import pytest
+
+from onhook.store import Store, marks
 from onhook.store.marks import mark
+
+
+@pytest.fixture(autouse=True)
+def young(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where files are dated to some milliseconds."""
+    monkeypatch.setattr(marks, "_YOUNG_NS", 200_000_000)
 
 
 async def settled(store: Store) -> object:

@@ -15,8 +15,8 @@ Mark: TypeAlias = tuple[_File, ...]
 """Of the database and of its log, to which a commit is appended: which file it is, its size and its date."""
 
 _NONE: Final = (0, 0, 0)
-_YOUNG_NS: Final = 200_000_000
-"""A file system dates alike what is written within some milliseconds; what is older is told apart."""
+_YOUNG_NS = 2_500_000_000
+"""File systems date alike what is written within milliseconds, or two seconds; older is told apart."""
 
 
 def mark(database: Database) -> Mark | None:
