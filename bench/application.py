@@ -63,26 +63,29 @@ class Application:
         if told["call_state"] == "ended":
             self._ended.add(told["session"])
         else:
-            task = asyncio.create_task(self._act(path, told["session"]))
+            task = asyncio.create_task(self._act(path, told["session"], told["call_state"]))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return b""
 
-    async def _act(self, path: str, session: str) -> None:
+    async def _act(self, path: str, session: str, state: str) -> None:
         url = f"http://127.0.0.1:{self._port}{path}"
         if path == "/hangup":
             await self._post("ivr/end/hangup", session=session, msg=SECOND, notify_url=url)
         elif path == "/play":
-            await self._post("ivr/middle/play", session=session, msg=TWO_MINUTES, notify_url=url)
+            message = {"session": session, "msg": TWO_MINUTES, "notify_url": url}
+            status = await self._post("ivr/middle/play", **message)
+            self._counts["begun"] += (status, state) == ("success_ok", "ringing")
 
-    async def _post(self, block: str, **params: str) -> None:
+    async def _post(self, block: str, **params: str) -> str:
         body = urlencode({**self._who, **params}).encode()
         try:
             _, reply = await self._client.ask(post(self._host, f"/open/{block}", body))
-            status = json.loads(reply)["status"]
+            status = str(json.loads(reply)["status"])
         except (OSError, TimeoutError) as error:
             status = type(error).__name__
         self._counts[status] += 1
+        return status
 
 
 async def main() -> None:

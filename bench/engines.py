@@ -37,7 +37,7 @@ class Target(Protocol):
         """Where the engine writes what has to survive."""
 
     def stats(self) -> dict[str, int]:
-        """What the application counted: calls that `ended`, long messages that were begun (`success_ok`)."""
+        """What the application counted: calls that `ended`, and those to `PLAY` whose message was `begun`."""
 
     def caller(self, probing: bool = True) -> AbstractContextManager[Caller]:
         """A caller who has `PROBE`, once on each engine; or one who only calls the others."""

@@ -16,6 +16,8 @@ from bench.figures import Figures, Row, pair, percentile, spread
 from bench.idling import wait_until_idle
 from bench.load import Load, callers, sink
 from bench.machine import Meter
+from bench.playing import begun
+from bench.rig import BenchError
 
 _VOCABULARY = """
 apple river window garden yellow seven morning train silver bottle market doctor winter paper orange
@@ -25,6 +27,7 @@ bridge copper dragon engine forest golden harbor
 """
 _WARM_UP = 10
 _SETUP_RATE = 100
+_PATIENCE_S = 15.0
 _EVERY_S = 0.05  # of the calls of part 4, which last for about 2.5 s
 
 
@@ -128,7 +131,9 @@ def _play_to_others(
     receiver = stack.enter_context(sink(life_s + up_s))
     load = Load("hold", target.sip, PLAY, receiver.port, _SETUP_RATE, playing, hold_s=life_s)
     stack.enter_context(callers(load))
-    time.sleep(up_s + 2)
+    there = begun(target, playing, up_s + _PATIENCE_S)
+    if there < playing:
+        raise BenchError(f"only {there} of {playing} calls play beside what is to be measured")
 
 
 def beside_complete_calls(

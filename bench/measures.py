@@ -152,7 +152,11 @@ def _in_the_clear(asked: Asked) -> Figures:
 
 
 def _srtp(asked: Asked) -> Figures:
-    return _playing(asked, asked.sizes.srtp, "hold_srtp")
+    found = _playing(asked, asked.sizes.srtp, "hold_srtp")
+    best = found["best"]
+    if isinstance(best, dict) and best["odd_size"] != best["packets"]:
+        raise BenchError("audio came that was not encrypted")
+    return found
 
 
 def _hangup(asked: Asked) -> Figures:

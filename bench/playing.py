@@ -95,6 +95,7 @@ def _heard(heard: dict[str, float], calls: int, window_s: float) -> Figures:
     delivered = heard["packets"] / (calls * _PACKETS_A_SECOND * window_s)
     return {
         "heard": heard["streams"],
+        "packets": heard["packets"],
         "delivered": round(delivered, 4),
         **{key: heard[key] for key in _HEARD},
         "pass": (
@@ -106,7 +107,15 @@ def _heard(heard: dict[str, float], calls: int, window_s: float) -> Figures:
     }
 
 
-_HEARD = ("gap_p50_ms", "gap_p99_ms", "gap_p999_ms", "gap_max_ms", "lost", "kernel_drops")
+_HEARD = (
+    "gap_p50_ms",
+    "gap_p99_ms",
+    "gap_p999_ms",
+    "gap_max_ms",
+    "lost",
+    "kernel_drops",
+    "odd_size",
+)
 
 
 def playing_at_once(
@@ -185,9 +194,9 @@ def _warm(target: Target) -> None:
 
 
 def begun(target: Target, wanted: int, patience_s: float) -> int:
-    """How many messages were begun, once it is `wanted`, or the patience is at its end."""
+    """In how many calls the message was begun, once it is `wanted`, or the patience is at its end."""
     deadline_s = time.monotonic() + patience_s
-    while (taken := target.stats().get("success_ok", 0)) < wanted:
+    while (taken := target.stats().get("begun", 0)) < wanted:
         if time.monotonic() > deadline_s:
             break
         time.sleep(0.1)

@@ -148,17 +148,18 @@ class Application:
             self._begin(self._tell(channel, "ringing"))
             await self._play(channel, TWO_MINUTES)
         elif channel.called == PLAY:
+            first = True
             while channel.id in self._calls:
-                await self._play(channel, TWO_MINUTES)
+                await self._play(channel, TWO_MINUTES, counted=first)
+                first = False
 
-    async def _play(self, channel: Channel, sound: str) -> None:
+    async def _play(self, channel: Channel, sound: str, counted: bool = False) -> None:
         """To its end, or that of the call."""
         done = self._playing[channel.id] = asyncio.get_running_loop().create_future()
         await self._ask(
             "POST", f"channels/{channel.id}/play/{channel.id}?media=sound:{SOUNDS}/{sound}"
         )
-        if sound == TWO_MINUTES:
-            self._counts["success_ok"] += 1
+        self._counts["begun"] += counted
         await done
 
     def _finish(self, playback: str) -> None:
