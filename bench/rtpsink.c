@@ -54,7 +54,7 @@ int main(int c, char **v) {
   int echo = 0; long expect = 0;
   for (int i = 5; i < c; i++) { if (!strcmp(v[i], "--echo")) echo = 1; if (!strcmp(v[i], "--expect")) expect = atol(v[++i]); }
   if (strncmp(v[1], "127.", 4)) { fprintf(stderr, "loopback only\n"); return 2; }
-  int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1, rb = 64 << 20;
+  int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1, rb = 256 << 20;
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rb, sizeof rb)) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rb, sizeof rb);
   setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on); setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
   struct timeval tv = {0, 50000}; setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
