@@ -9,7 +9,7 @@ import asyncio
 import hmac
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -77,6 +77,12 @@ class _Believed(Generic[Value]):
             task.add_done_callback(self._refreshed)
         return value
 
+    def learn(self, key: str, value: Value, since_s: float, mark: Mark | None) -> None:
+        """The value was seen elsewhere, by somebody who asked at ``since_s``, with this mark taken before."""
+        found = self._values.get(key)
+        if found is None or found[0] <= since_s:
+            self._keep(key, mark, value, since_s)
+
     def forget(self, key: str) -> None:
         """The value is known to have changed."""
         self._values.pop(key, None)
@@ -113,8 +119,9 @@ class Directory:
         self._by_token = _Believed(store.application_by_token, written)
         self._numbers = _Believed(store.number, written)
         self._accounts = _Believed(store.money.account_of, written)
-        self._secrets = _Believed(self._decrypted, written)
-        self._formats = _Believed(self._read_format, written)
+        self._applications = _Believed(self._read_application, written)
+        self._written = written
+        self._decrypted = lru_cache(maxsize=_REMEMBERED)(keyring.decrypt)
         self._unusable: set[Unusable] = set()
         self._ways_out = _Believed(self._read_ways_out, written)
         self._numbers_of = _Believed(self._read_numbers_of, written)
@@ -155,7 +162,11 @@ class Directory:
 
     async def secrets(self, app_id: str) -> Secrets:
         """What signs the notifications of an application. Raises LookupError if it is gone."""
-        return _found(await self._secrets.get(app_id), app_id)
+        application = _found(await self._applications.get(app_id), app_id)
+        return Secrets(
+            self._decrypted(application.token_encrypted),
+            self._decrypted(application.webhook_secret_encrypted),
+        )
 
     async def format_of(self, app_id: str, number: Number | None = None) -> str:
         """How calls of an application, or of one of its numbers, are told: ``json``, or empty for a form.
@@ -163,12 +174,16 @@ class Directory:
         Raises StoreError or LookupError.
         """
         own = number.format if number is not None else ""
-        found = own or _found(await self._formats.get(app_id), app_id)
+        found = own or _found(await self._applications.get(app_id), app_id).format
         return "" if found == "form" else found
 
-    async def _read_format(self, app_id: str) -> str | None:
+    async def _read_application(self, app_id: str) -> Application | None:
+        """Whoever is told of a call, or is to sign, mostly asks something next: it is known by then."""
+        asked_s, mark = clock.now_s(), self._written()
         application = await self._store.application(app_id)
-        return None if application is None else application.format
+        if application is not None and application.removed_ms is None:
+            self._by_token.learn(application.token_hash, application, asked_s, mark)
+        return application
 
     async def _read_ways_out(self, _: str) -> tuple[WayOut, ...]:
         found = [way_out(record, self._keyring) for record in await all_trunks(self._store)]
@@ -180,15 +195,6 @@ class Directory:
 
     async def _read_numbers_of(self, account_id: str) -> tuple[str, ...]:
         return tuple(one.number for one in await numbers_of(self._store, account_id))
-
-    async def _decrypted(self, app_id: str) -> Secrets | None:
-        application = await self._store.application(app_id)
-        if application is None:
-            return None
-        return Secrets(
-            self._keyring.decrypt(application.token_encrypted),
-            self._keyring.decrypt(application.webhook_secret_encrypted),
-        )
 
 
 def _found(value: Value | None, app_id: str) -> Value:
