@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 enum { CALLS = 3, EVENT_RING = 8 };
 
@@ -243,6 +244,50 @@ static void messages_without_commands(void)
     end();
 }
 
+/* Files in memory that have nothing in them, of whatever size: to map one of them whole would fill it. */
+static void prompts_of_nothing(void)
+{
+    begin();
+    struct stat file;
+    uint64_t prompt;
+    int fd = (int)memfd_create("hollow", MFD_CLOEXEC);
+    expect(fd >= 0 && ftruncate(fd, (off_t)1 << 40) == 0);
+    expect(plane_add_prompt(steering, fd, 0, UINT32_MAX, &prompt) == -EINVAL);
+    expect(plane_add_prompt(steering, fd, 0, PLANE_MAX_PROMPT_FRAMES, &prompt) == 0);
+    settle();
+    expect(refused() == 1);
+    struct command command = {.kind = ADD_PROMPT, .parcel = steering->parcels + 1};
+    command.prompt.prompt = first + 1;
+    command.prompt.count = UINT32_MAX;
+    expect(link_send(steering->fds.control, ++steering->parcels, fd) == 0);
+    put(command);
+    expect(refused() == 2 && over() == PLANE_GOING);
+    expect(fstat(fd, &file) == 0 && file.st_blocks == 0 && media.mapped_bytes == 0);
+    close(fd);
+    end();
+}
+
+/* One that is there, over and over: so much is mapped, and no more. */
+static void prompts_without_end(void)
+{
+    begin();
+    const uint64_t each = (uint64_t)PLANE_MAX_PROMPT_FRAMES * PLANE_FRAME_BYTES * LAWS, most = UINT64_C(16) << 30;
+    uint64_t prompts[100], count = 0;
+    int fd = plane_make_file(frames, frames, 1); /* all behind its end cannot be sent */
+    expect(fd >= 0);
+    while (refused() == 0) {
+        expect(count < 100 && plane_add_prompt(steering, fd, 0, PLANE_MAX_PROMPT_FRAMES, &prompts[count++]) >= 0);
+        settle();
+    }
+    expect(count - 1 == most / each && media.mapped_bytes == (count - 1) * each);
+    expect(plane_drop_prompt(steering, prompts[0]) == 0);
+    settle();
+    serve_clerk(&media);
+    expect(media.mapped_bytes == (count - 2) * each);
+    close(fd);
+    end();
+}
+
 /* Sent when there is room again, in order, though whoever gave it has closed it by then. */
 static void descriptors_that_wait(void)
 {
@@ -278,6 +323,8 @@ int main(void)
     events_of_the_plane();
     messages_without_commands();
     descriptors_that_wait();
+    prompts_of_nothing();
+    prompts_without_end();
     puts("ok");
     return 0;
 }

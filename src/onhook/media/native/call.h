@@ -47,7 +47,7 @@ struct prompt {
     _Atomic uint32_t uses; /* segments, and one until it is dropped */
     bool dropped;          /* the clerk's, as what follows */
     void *map;
-    size_t map_bytes;
+    uint64_t map_bytes;
     struct gone gone;
 };
 

@@ -75,7 +75,7 @@ static void end_room(struct host *p, struct room *room)
 static void sort(struct host *p, struct gone *one)
 {
     switch (one->kind) {
-    case GONE_PROMPT: free_prompt(gone_of(one, struct prompt)); break;
+    case GONE_PROMPT: free_prompt(p, gone_of(one, struct prompt)); break;
     case GONE_KEY: free_key(p, gone_of(one, struct srtp_key)); break;
     case GONE_CALL:
     case GONE_ROOM:

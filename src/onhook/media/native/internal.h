@@ -60,8 +60,7 @@ struct kept_call {
     bool is_protected;
 };
 
-/* A descriptor whose command has not come. */
-struct parcel {
+struct parcel { /* a descriptor whose command has not come */
     uint64_t number;
     int fd; /* -1: none, or none that is any good */
 };
@@ -136,6 +135,7 @@ struct host {
     struct kept_call *kept;
     struct places key_places;
     uint32_t fresh_segments; /* from here on no memory was touched */
+    uint64_t mapped_bytes;   /* of prompts */
     struct parcel parcels[PARCELS]; /* oldest first */
     size_t parcel_count;
     bool mail; /* there may be more */
@@ -382,7 +382,7 @@ struct prompt *kept_prompt(struct host *p, uint64_t handle);
 
 /* By either thread. True: it was the last, and leaves it to the clerk. */
 bool let_go_prompt(struct host *p, struct prompt *prompt);
-void free_prompt(struct prompt *prompt);
+void free_prompt(struct host *p, struct prompt *prompt);
 
 /* -errno; nothing is kept then. */
 int keep_keys(struct host *p, const struct plane_key *send, const struct plane_key *receive,

@@ -3,9 +3,13 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+
+/* Of prompts, all together: page tables of it are 32 MB. */
+#define MOST_MAPPED (UINT64_C(16) << 30)
 
 /* ---- Descriptors --------------------------------------------------------------------------- */
 
@@ -115,23 +119,32 @@ struct prompt *kept_prompt(struct host *p, uint64_t handle)
     return prompt->handle == handle && !prompt->dropped ? prompt : NULL;
 }
 
+/* A file in memory with holes: reading it would fill them, with memory that nobody has taken yet. */
+static bool is_hollow(int fd, const struct stat *file)
+{
+    return fcntl(fd, F_GET_SEALS) >= 0 && file->st_blocks * 512 < file->st_size;
+}
+
 /* Private, as older kernels map a file that is sealed against writing in no other way; nothing is ever
  * written, so its pages are those of the file all the same. Populated, which waits until all of it has been
  * read and stands in the page tables: the media thread, which sends from here, would wait for the rest with every
  * call. What lies behind the end of the file cannot be sent: that is an error of the packet. */
-static int map_frames(struct prompt *prompt, int fd, uint64_t offset, uint64_t bytes)
+static int map_frames(struct host *p, struct prompt *prompt, int fd, uint64_t offset, uint64_t bytes)
 {
     uint64_t before = offset % (uint64_t)sysconf(_SC_PAGESIZE); /* a mapping begins with a page */
     struct stat file;
     if (fstat(fd, &file) < 0)
         return -errno;
-    if (!S_ISREG(file.st_mode) || offset > (uint64_t)INT64_MAX - bytes)
+    if (!S_ISREG(file.st_mode) || is_hollow(fd, &file) || offset > (uint64_t)INT64_MAX - bytes)
         return -EINVAL;
+    if (bytes > MOST_MAPPED - p->mapped_bytes)
+        return -ENOMEM;
     prompt->map_bytes = before + bytes;
     prompt->map = mmap(NULL, prompt->map_bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd,
                        (off_t)(offset - before));
     if (prompt->map == MAP_FAILED)
         return -errno;
+    p->mapped_bytes += bytes;
     prompt->frames[MU_LAW] = (const uint8_t *)prompt->map + before;
     prompt->frames[A_LAW] = prompt->frames[MU_LAW] + bytes / LAWS;
     return 0;
@@ -140,14 +153,14 @@ static int map_frames(struct prompt *prompt, int fd, uint64_t offset, uint64_t b
 int keep_prompt(struct host *p, uint64_t handle, int fd, uint64_t offset, uint32_t count)
 {
     uint32_t index = handle_index(handle);
-    if (!handle || index >= segment_count(&p->config) || !count)
+    if (!handle || index >= segment_count(&p->config) || !count || count > PLANE_MAX_PROMPT_FRAMES)
         return -EINVAL;
     struct prompt *prompt = &p->prompts[index];
     if (prompt->handle)
         take_gone(p); /* the switch heard that it is free before we did */
     if (prompt->handle)
         return -EEXIST;
-    int result = map_frames(prompt, fd, offset, (uint64_t)count * PLANE_FRAME_BYTES * LAWS);
+    int result = map_frames(p, prompt, fd, offset, (uint64_t)count * PLANE_FRAME_BYTES * LAWS);
     if (result < 0) {
         *prompt = (struct prompt){0};
         return result;
@@ -167,10 +180,12 @@ bool let_go_prompt(struct host *p, struct prompt *prompt)
     return true;
 }
 
-void free_prompt(struct prompt *prompt)
+void free_prompt(struct host *p, struct prompt *prompt)
 {
-    if (prompt->handle)
+    if (prompt->handle) {
         munmap(prompt->map, prompt->map_bytes);
+        p->mapped_bytes -= (uint64_t)prompt->count * PLANE_FRAME_BYTES * LAWS;
+    }
     *prompt = (struct prompt){0};
 }
 
@@ -221,7 +236,7 @@ void free_kept(struct host *p)
         close_kept(&p->kept[i]);
     for (uint32_t i = 0; p->prompts && i < segment_count(&p->config); i++)
         if (p->prompts[i].handle)
-            free_prompt(&p->prompts[i]);
+            free_prompt(p, &p->prompts[i]);
     for (uint32_t i = 0; p->rooms && i < room_count(&p->config); i++)
         free(p->rooms[i]);
     for (uint32_t i = 0; p->keys && p->key_places.all && i < p->key_places.fresh; i++)

@@ -26,6 +26,7 @@ enum {
     PLANE_FRAME_MS = 20,
     PLANE_MAX_THREADS = 8,
     PLANE_MAX_PACKET_MS = 60,
+    PLANE_MAX_PROMPT_FRAMES = 4 * 60 * 60 * 50, /* 4 hours */
     PLANE_MAX_SEGMENTS = 4096, /* queued for one call and not yet reported */
     PLANE_ROOM_MEMBERS = 8,
     PLANE_LATCHES = 4,
@@ -242,7 +243,7 @@ int plane_open(plane *p, const struct plane_call *how, uint64_t *handle);
  * A-law, since a call may change to the other one while they play; *handle names them. The fd stays the
  * caller's, and may be closed. The file must not be written to, nor get shorter:
  * what is not there is a send error in its turn (PLANE_CUT_SHORT where that is known now). -EINVAL (no
- * frames, no file), -ENOBUFS, -ENOMEM, -EBADF. */
+ * frames, more than PLANE_MAX_PROMPT_FRAMES, no file), -ENOBUFS, -ENOMEM, -EBADF. */
 int plane_add_prompt(plane *p, int fd, uint64_t offset, uint32_t count, uint64_t *handle);
 
 /* A file in memory with so many frames in both laws, for plane_add_prompt(): it is sealed, so that nobody can

@@ -18,7 +18,7 @@ int plane_add_prompt(plane *p, int fd, uint64_t offset, uint32_t count, uint64_t
     struct stat file;
     if (fstat(fd, &file) < 0)
         return -errno;
-    if (!count || !S_ISREG(file.st_mode) || offset > (uint64_t)INT64_MAX - bytes)
+    if (!count || count > PLANE_MAX_PROMPT_FRAMES || !S_ISREG(file.st_mode) || offset > (uint64_t)INT64_MAX - bytes)
         return -EINVAL;
     uint32_t index = places_take(&p->prompt_places);
     if (index == NO_PLACE)
