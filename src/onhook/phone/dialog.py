@@ -129,6 +129,7 @@ class SipDialog:
         self._remote = remote
         self._next_cseq = next_cseq
         self._way: tuple[str, Address, _Way] | None = None
+        self._recorded: DialogRecord | None = None
 
     @classmethod
     def of_invite(
@@ -231,19 +232,28 @@ class SipDialog:
     def record(
         self, pending: PendingInvite | None = None, pending_out: OutgoingInvite | None = None
     ) -> DialogRecord:
-        """A snapshot from which this dialog can be ended."""
-        request_uri, routes, destination = self._found_way()
-        return DialogRecord(
-            call_id=self.call_id,
-            local=self._local,
-            remote=self._remote,
-            next_cseq=self._next_cseq,
-            request_uri=request_uri,
-            routes=routes,
-            destination=destination,
-            pending=pending,
-            pending_out=pending_out,
-        )
+        """A snapshot from which this dialog can be ended; the same one, while there is nothing new in it."""
+        way, last = self._found_way(), self._recorded
+        if (
+            last is None
+            or last.next_cseq != self._next_cseq
+            or last.destination is not way.destination
+            or last.request_uri is not way.request_uri
+            or last.pending is not pending
+            or last.pending_out is not pending_out
+        ):
+            last = self._recorded = DialogRecord(
+                call_id=self.call_id,
+                local=self._local,
+                remote=self._remote,
+                next_cseq=self._next_cseq,
+                request_uri=way.request_uri,
+                routes=way.routes,
+                destination=way.destination,
+                pending=pending,
+                pending_out=pending_out,
+            )
+        return last
 
     def _found_way(self) -> _Way:
         """How requests reach the peer; looked for again when its target or its source is another."""
