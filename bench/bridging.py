@@ -7,7 +7,8 @@ Every peer sends a packet every 20 ms. A relayed packet's latency is the time fr
 written to the kernel's stamp of its arrival at the other peer, so a receiver that is woken late
 measures the same. Half of the pairs speak two laws, and are transcoded. In the room everybody talks;
 of each member the gaps between packets, and those that are missing, are counted. Loopback only.
-Prints a table, and writes bench/out/bridging.json.
+What the media threads use of a core for a call is told by the packets that they sent. Prints a table,
+and writes bench/out/bridging.json.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 
 from bench.figures import Figures, Row, pair, save, spread, table
 from bench.machine import busy_now
+from bench.media_plane import media_cpu_s
 from bench.rig import OUT, raise_file_limit
 from bench.stamped import receive, stamped_udp
 
@@ -122,7 +124,9 @@ async def relays(plane: MediaPlane, pairs: int, seconds: float) -> tuple[Figures
         other, second = open_call(plane, Codec.PCMA if number % 2 else Codec.PCMU)
         one.bridge(other)
         joined.append((one, first, other, second))
+    before_s = media_cpu_s()
     await conversation([peer for _, a, _, b in joined for peer in (a, b)], seconds)
+    cpu_s = media_cpu_s() - before_s
     latencies, lost = [], 0
     for _, first, _, second in joined:
         for speaker, listener in ((first, second), (second, first)):
@@ -134,10 +138,18 @@ async def relays(plane: MediaPlane, pairs: int, seconds: float) -> tuple[Figures
     for one, _, other, _ in joined:
         one.close()
         other.close()
-    figures = {"pairs": pairs, "lost": lost, **spread("relay", latencies)}
+    packets = sum(len(listener.got) for _, a, _, b in joined for listener in (a, b))
+    percent = round(100 * cpu_s / packets / FRAME_S, 4)
+    figures = {
+        "pairs": pairs,
+        "lost": lost,
+        "call_cpu_percent": percent,
+        **spread("relay", latencies),
+    }
     return figures, [
         (f"relay, {pairs} pairs talking both ways, p50 / p99", pair(figures, "relay")),
         ("longest", f"{figures['relay_max_ms']} ms"),
+        ("a relayed call, media threads", f"{percent} % of a core"),
         ("packets relayed, lost", f"{len(latencies)}, {lost}"),
     ]
 
