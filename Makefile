@@ -51,7 +51,7 @@ slow:  ## what takes long: tests marked slow, 40 kills, two minutes of soak, sof
 	@$(SLOW) $(ALONE)
 	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20
 	@$(foreach role,$(OTHERS),PYTHONPATH=tests $(PY) scripts/crash.py --role $(role) --kills 5 &&) true
-	PYTHONPATH=tests $(PY) -m bench.soak --minutes 2 --rate 40
+	PYTHONPATH=tests $(PY) -m bench.soak --minutes 2 --rate 25
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
 
 check:  ## style, types, directions of import

@@ -1,7 +1,7 @@
 """Calls of every kind and length against one server for long: what is left behind, and does memory grow?
 
     PYTHONPATH=tests python -m bench.soak                      30 minutes at half of what the server can take
-    PYTHONPATH=tests python -m bench.soak --minutes 2 --rate 40
+    PYTHONPATH=tests python -m bench.soak --minutes 2 --rate 25
 
 A crowd of callers (SIPp) is hung up with messages, listens and hangs up, gives up while it rings, and is
 rejected, by an application that fails some notifications at the first try. Beside it phones go through

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -251,6 +252,8 @@ async def soak(minutes: float, rate: float | None, seed: int, out: Path) -> Verd
             largest=samples.largest(),
         )
         _write(out, verdict, samples)
+        if not verdict.good:
+            shutil.copy(there.server.log_path, out.with_suffix(".log"))
         return verdict
 
 
@@ -298,7 +301,9 @@ def main() -> int:
     except BenchError as error:
         sys.exit(f"soak: {error}")
     print(told(verdict))
-    print(f"seed {given.seed}; JSON: {given.out}")
+    print(
+        f"seed {given.seed}; JSON: {given.out}; what the server logged is beside it if this is not good"
+    )
     return 0 if verdict.good else 1
 
 
