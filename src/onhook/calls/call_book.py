@@ -114,7 +114,10 @@ class CallBook:
             writes,
             on_disk=lambda: self._on_disk(notifications, record.state, then),
             tried=lambda error: self._tried(error, accepted),
-            patient=self._known and not (accepted or told or ended or then),
+            # Of an ACK, say. What has become of the call is not kept waiting, though nobody asks for it.
+            patient=self._known
+            and record.state == before.state
+            and not (accepted or told or ended or then),
         )
 
     def note_sip_code(self, code: int | None) -> None:
