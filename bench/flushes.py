@@ -11,7 +11,6 @@ counted, and where in the call they are; these are not timed, as each system cal
 
 import argparse
 import contextlib
-import os
 import re
 import shutil
 import signal
@@ -25,12 +24,12 @@ from pathlib import Path
 
 from bench.application import SECOND
 from bench.caller import Caller, Script
+from bench.disk import Flushes
 from bench.figures import Figures, Row, pair, percentile, save, spread, table
 from bench.latency import Samples
 from bench.machine import busy_now, family
 from bench.rig import OUT, PROBE, BenchError, Rig, end, raise_file_limit, rig
 
-_WRITTEN_BYTES = 32_768
 _QUIET_S = 0.06
 """After a call everything of it is on disk, so that the next one finds the writer idle."""
 _ATTACH_S = 2.0
@@ -44,29 +43,7 @@ WAITS = (
 )
 
 
-class Flush:
-    """A file beside the database, written in place and flushed."""
-
-    def __init__(self, directory: Path) -> None:
-        self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115  # closed with its owner
-        self._file.write(b"\1" * _WRITTEN_BYTES * 16)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._count = 0
-        self.took_ms: list[float] = []
-
-    def time_one(self) -> None:
-        """One flush of what was just written."""
-        self._count += 1
-        at = self._count % 16 * _WRITTEN_BYTES
-        os.pwrite(self._file.fileno(), self._count.to_bytes(8, "big") * (_WRITTEN_BYTES // 8), at)
-        began_s = time.perf_counter()
-        os.fdatasync(self._file.fileno())
-        self.took_ms.append((time.perf_counter() - began_s) * 1000)
-
-
 def _call(caller: Caller, samples: Samples, moments: list[tuple[int, ...]]) -> Script:
-    invited_ns = time.time_ns()
     call = caller.place(PROBE)
     yield lambda: "ringing" in call.times_ns
     request = caller.request(
@@ -74,25 +51,26 @@ def _call(caller: Caller, samples: Samples, moments: list[tuple[int, ...]]) -> S
     )
     yield lambda: "ended" in call.times_ns and bool(request.status)
     times = call.times_ns
-    samples.add("invite_to_180", invited_ns, times["180"])
-    samples.add("invite_to_200", invited_ns, times["200"])
+    samples.add("invite_to_180", times["INVITE"], times["180"])
+    samples.add("invite_to_200", times["INVITE"], times["200"])
     samples.add("hangup_to_reply", request.sent_ns, request.replied_ns)
     samples.add("end_to_notification", times["BYE answered"], times["ended"])
     quiet_s = time.monotonic() + _QUIET_S
     yield lambda: time.monotonic() >= quiet_s
     moments.append(
-        (invited_ns, times["180"], request.sent_ns, request.replied_ns, times["BYE answered"],
+        (times["INVITE"], times["180"], request.sent_ns, request.replied_ns, times["BYE answered"],
          times["ended"], time.time_ns())
     )  # fmt: skip
 
 
 def _calls(running: Rig, caller: Caller, count: int) -> tuple[Samples, list[float]]:
     """What so many calls waited for, and flushes of the same time."""
-    samples, flush = Samples(), Flush(running.account.data)
-    for _ in range(count):
-        caller.perform([_call(caller, samples, [])])
-        flush.time_one()
-    return samples, flush.took_ms
+    samples = Samples()
+    with Flushes(running.account.data) as flushes:
+        for _ in range(count):
+            caller.perform([_call(caller, samples, [])])
+            flushes.once()
+    return samples, flushes.times_ms
 
 
 @contextlib.contextmanager

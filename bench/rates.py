@@ -37,7 +37,7 @@ class Search:
 
 
 @dataclass(slots=True)
-class _Climb:
+class Climb:
     """Which rate comes next: up by halves until one fails, then halving the interval. Pure.
 
     A rate fails at the second failure, or at the first when much failed; a single small one may be
@@ -101,7 +101,7 @@ def complete_calls(
     One engine for as long as it passes, and a fresh one after a level that failed: an overloaded one
     goes on with stale calls for a while. `database` is where the engines of `start` keep their calls.
     """
-    climb, began_s = _Climb(search), time.monotonic()
+    climb, began_s = Climb(search), time.monotonic()
 
     def next_rate() -> int:
         in_time = time.monotonic() - began_s < search.budget_s
