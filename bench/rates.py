@@ -110,6 +110,7 @@ def complete_calls(
     while next_rate():
         with start() as target:
             message_ms = warm(target)
+            wait_until_idle(target)  # what stands by has begun
             while rate := next_rate():
                 measure = partial(_level, target, rate, search.level_s, message_ms, database)
                 level = _begun(measure, tell)

@@ -129,3 +129,10 @@ def test_the_page_keeps_what_a_person_wrote(tmp_path: Path) -> None:
     assert "| 450 |" in text
     with pytest.raises(ValueError, match="measured: begin"):
         between("no marks", "x")
+
+
+def test_what_only_we_promise_is_not_asked_of_the_peer() -> None:
+    figures: dict[str, Any] = {"reply_beyond_flush_p50_ms": -0.4}
+    row = row_named("the reply beyond a flush, p50")
+    assert cell(row, "asterisk", [run("hangup", engine="asterisk", **figures)]) is None
+    assert cell(row, "onhook", [run("hangup", **figures)]) is not None
