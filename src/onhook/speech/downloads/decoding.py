@@ -176,7 +176,8 @@ class _Decoder:
     def _write(self, content: bytes, wait: "_Wait") -> None:
         left = memoryview(content)
         while len(left):
-            wait.until(self._socket, select.POLLOUT)
+            if wait.until(self._socket, select.POLLOUT | select.POLLIN) & select.POLLIN:
+                raise DecoderBabbled  # it answers, or has ended, before it knows the file
             try:
                 left = left[self._socket.send(left, MSG_DONTWAIT) :]
             except BlockingIOError:
@@ -208,8 +209,8 @@ class _Wait:
         self._due_at = time.monotonic() + deadline_s
         self._checkpoint = checkpoint
 
-    def until(self, end: socket, event: int) -> None:
-        """Return when something can be done with `end`. Raises `DecoderLate`."""
+    def until(self, end: socket, event: int) -> int:
+        """Return what can be done with `end`, once it is anything. Raises `DecoderLate`."""
         poll = select.poll()
         poll.register(end, event)
         while True:
@@ -217,5 +218,5 @@ class _Wait:
             left_s = self._due_at - time.monotonic()
             if left_s <= 0:
                 raise DecoderLate
-            if poll.poll(min(left_s, _PATIENCE_S) * 1000):
-                return
+            for _, events in poll.poll(min(left_s, _PATIENCE_S) * 1000):
+                return events
