@@ -9,6 +9,7 @@ transaction with the notifications it caused, and only then do those leave and r
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import structlog
 
@@ -160,7 +161,7 @@ class LiveCall:
                 case machine.Notify():
                     told.append(effect)
                 case _:
-                    self._perform(effect)
+                    self.guarded(partial(PERFORM[type(effect)], self._performer, effect))
         if taken:
             self.requests.measure(taken)
         self._arm(before)
@@ -171,32 +172,19 @@ class LiveCall:
         self._book.write(self.now, taken, told, self._dialog(), launch)
         self.requests.drop_answered()
 
-    def _perform(self, effect: Effect) -> None:
-        try:
-            PERFORM[type(effect)](self._performer, effect)
-        except NotRunning:
-            self._without_audio()
-        except Exception:  # noqa: BLE001  # whatever it is, it is logged and ends the call
-            self._broken()
-
     def guarded(self, work: Callable[[], None]) -> None:
         """Does what the machine takes for done. If it cannot be, the call ends: nothing else of it
         would ever happen, no message would be through and no hangup."""
         try:
             work()
-        except NotRunning:
-            self._without_audio()
-        except Exception:  # noqa: BLE001  # whatever it is, it is logged and ends the call
-            self._broken()
-
-    def _without_audio(self) -> None:
-        """The process that would have its audio is being started again: whoever calls may try again soon."""
-        log.warning("call_without_audio", session=self.record.session, state=self.now.state.value)
-        self._loop.call_soon(self._break_off, 503, RETRY_LATER)
-
-    def _broken(self) -> None:
-        log.exception("call_broken", session=self.record.session, state=self.now.state.value)
-        self._loop.call_soon(self._break_off, 500, ())
+        except NotRunning:  # the plane is being started again: whoever calls may try again soon
+            log.warning(
+                "call_without_audio", session=self.record.session, state=self.now.state.value
+            )
+            self._loop.call_soon(self._break_off, 503, RETRY_LATER)
+        except Exception:  # whatever it is, it is logged and ends the call
+            log.exception("call_broken", session=self.record.session, state=self.now.state.value)
+            self._loop.call_soon(self._break_off, 500, ())
 
     def _break_off(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """The caller of an unanswered call gets its rejection, a callee its CANCEL."""

@@ -5,7 +5,6 @@ is taken from the socket.
 """
 
 import asyncio
-import functools
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,11 +16,7 @@ from onhook import identifiers
 from onhook.listeners import ListenAddress
 from onhook.phone.addresses import (
     TcpAddress,
-    bracketed,
-    default_port,
     local_of,
-    transport_of,
-    transport_parameter,
 )
 from onhook.phone.binding import BoundListener
 from onhook.phone.echo import readable_via
@@ -32,6 +27,7 @@ from onhook.phone.message import MAX_DATAGRAM_BYTES, Address, Request, parse
 from onhook.phone.nat.public_address import OutsideView
 from onhook.phone.neighbours import Neighbours
 from onhook.phone.once_a_minute import OnceAMinute
+from onhook.phone.places import Places
 from onhook.phone.reply import bad_request
 from onhook.phone.requests import OwnRequests
 from onhook.phone.routing import return_address
@@ -55,8 +51,6 @@ _REQUESTS = {method: f"requests.{method}" for method in (
     "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "REGISTER",
 )}  # fmt: skip
 _RESPONSES = {ord(digit): f"responses.{digit}xx" for digit in "123456"}
-_CACHED = 1024
-"""Peers for which it is remembered how they reach us."""
 
 
 class MessagePath(ABC):
@@ -92,8 +86,7 @@ class MessagePath(ABC):
         self.call_flows = CallFlows(self.flows)
         """Those that stay open though no call needs them."""
         self._counters: Counter[str] = Counter()
-        self._place = functools.lru_cache(maxsize=_CACHED)(self._found_place)
-        self._neighbours.on_change.append(self._place.cache_clear)
+        self._places = Places(self._neighbours, self._sockets, tcp)
         self._too_large = OnceAMinute()
         self.requests = OwnRequests(lambda: self.transactions, self._send, self.sent_by, user_agent)
         """What we ask of peers, and where that leaves from."""
@@ -148,7 +141,7 @@ class MessagePath(ABC):
         )
         await self._sockets.open(bound, clock, certificate)
         self._neighbours.bound = self.address[0]
-        self._place.cache_clear()
+        self._places.forget()
 
     def _stop(self) -> None:
         """Ends all transactions without a word to the peers."""
@@ -172,51 +165,15 @@ class MessagePath(ABC):
 
     def contact_for(self, peer: Address) -> str:
         """Our Contact value for this peer."""
-        if type(peer) is tuple:  # over UDP
-            return f"<sip:{self.sent_by(peer)}>"
-        return f"<sip:{self.reached_at(peer)}{transport_parameter(peer)}>"
+        return self._places.contact_for(peer)
 
     def reached_at(self, peer: Address) -> str:
-        """Our host and port in a Contact for this peer: where we listen; or where nobody listens to its
-        transport, our end of the connection with it, by which a peer finds that again. The connection is
-        made, if there is none."""
-        place, transport = self.sent_by(peer), transport_of(peer)
-        if not isinstance(peer, TcpAddress) or self._sockets.listener_for(
-            peer[0], transport, local_of(peer)
-        ):
-            return place
-        port = self._tcp.local_port(peer)
-        return f"{place.rpartition(':')[0]}:{port}" if port else place
+        """Our host and port in a Contact for this peer; see `Places`."""
+        return self._places.reached_at(peer)
 
     def sent_by(self, peer: Address) -> str:
-        """Our host and port as this peer can reach them; the trunk's name need not be known yet.
-
-        This is what Via says; SDP names the same host.
-        """
-        transport, local = transport_of(peer), local_of(peer)
-        try:
-            return self._place(peer[0], transport, local)
-        except OSError:  # no route: what is sent will be lost, but a name it must have
-            host, port = self._listener_towards(peer[0], transport, local)
-            return self._written_place(peer[0], transport, host, port)
-
-    def _found_place(self, peer: str, transport: str, local: str) -> str:
-        """As `sent_by`; OSError when there is no route."""
-        bound, port = self._listener_towards(peer, transport, local)
-        host = self._neighbours.host_towards(peer, bound)
-        return self._written_place(peer, transport, host, port)
-
-    def _listener_towards(self, peer: str, transport: str, local: str) -> Address:
-        """Where the listener is bound that a peer is talked to from."""
-        listener = self._sockets.listener_for(peer, transport, local)
-        if listener is None:
-            return self.address[0], default_port(transport.lower())
-        return listener.host, listener.port
-
-    def _written_place(self, peer: str, transport: str, host: str, port: int) -> str:
-        if transport != "TLS":
-            port = self._neighbours.port_towards(peer, port)
-        return f"{bracketed(host)}:{port}"
+        """Our host and port as this peer can reach them, which Via says; see `Places`."""
+        return self._places.sent_by(peer)
 
     @property
     def t1_s(self) -> float:

@@ -28,6 +28,7 @@ from onhook.server.supervisor import status
 from onhook.server.supervisor.child import Child
 from onhook.server.supervisor.hanging import Hanging, debugged
 from onhook.server.supervisor.log import log
+from onhook.server.supervisor.offers import Offers
 from onhook.server.supervisor.restarts import Restarts
 from onhook.server.supervisor.roles import ROLES, SWITCH, Role
 from onhook.server.supervisor.strangers import reap
@@ -63,7 +64,7 @@ class Supervisor:
         self._generations: dict[str, int] = {}
         self._restarts = Restarts()
         self._hanging = Hanging(inheritance.settings.get("hang_s", 0.0))
-        self._offers: dict[str, list[int]] = {}
+        self._offers = Offers()
         """Links that wait for a switch."""
         self._workers = Workers(
             lambda pidfd, pid: self._selector.register(
@@ -122,7 +123,7 @@ class Supervisor:
         if generation > 1:
             log("process_started", process=name, pid=child.pid)
         if name == SWITCH:
-            for link in list(self._offers):
+            for link in self._offers:
                 self._hand_over(link)
         self._tell_of_processes()
 
@@ -211,18 +212,12 @@ class Supervisor:
             log("process_failed", "error", process=child.role.name, reason=told["why"])
 
     def _take_offer(self, child: Child, descriptors: list[int]) -> None:
-        """One link of a kind is held: a newer one of the same process takes its place."""
-        self._drop_offer(child.role.name)
-        self._offers[child.role.name] = descriptors
+        self._offers.put(child.role.name, descriptors)
         if SWITCH in self._children and not self._ending:
             self._hand_over(child.role.name)
 
     def _hand_over(self, link: str) -> None:
-        self._tell_switch({"say": "link", "link": link}, self._offers.pop(link))
-
-    def _drop_offer(self, link: str) -> None:
-        for each in self._offers.pop(link, ()):
-            os.close(each)
+        self._tell_switch({"say": "link", "link": link}, self._offers.take(link))
 
     def _tell_of_processes(self) -> None:
         told = [each._asdict() for each in self.running]
@@ -266,7 +261,7 @@ class Supervisor:
         elif not self._ending:
             self._start_again(name, status_of_it)
         del self._children[name]
-        self._drop_offer(name)
+        self._offers.drop(name)
         if name == SWITCH:
             self._workers.kill()
         if self._ending and name == SWITCH:

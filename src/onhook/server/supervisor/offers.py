@@ -1,0 +1,29 @@
+"""Links that no switch has yet: descriptors that a process offered, by its role."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+
+class Offers:
+    """One link of a kind is held: a newer one of the same process takes its place."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, list[int]] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        """Of which roles there is one now."""
+        return iter(tuple(self._held))
+
+    def put(self, link: str, descriptors: Sequence[int]) -> None:
+        """Hold these, which are ours to close."""
+        self.drop(link)
+        self._held[link] = list(descriptors)
+
+    def take(self, link: str) -> list[int]:
+        """Whose they are from now on, closes them. KeyError where there is none."""
+        return self._held.pop(link)
+
+    def drop(self, link: str) -> None:
+        """Close what is held, if anything is."""
+        for each in self._held.pop(link, ()):
+            os.close(each)
