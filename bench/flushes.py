@@ -33,7 +33,7 @@ from bench.rig import OUT, PROBE, BenchError, Rig, end, raise_file_limit, rig
 _QUIET_S = 0.06
 """After a call everything of it is on disk, so that the next one finds the writer idle."""
 _ATTACH_S = 2.0
-_FLUSH = re.compile(r"^(\d+) (\d+\.\d+) (?:fsync|fdatasync)\(", re.MULTILINE)
+_FLUSH = re.compile(r"^(\d+) +(\d+\.\d+) (?:fsync|fdatasync)\(", re.MULTILINE)
 
 WAITS = (
     ("call to 180", "invite_to_180"),
