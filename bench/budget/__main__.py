@@ -39,7 +39,7 @@ call looks up the same."""
 IDLE_S = 6.0
 MESSAGE = '<speech language="de">A</speech>'
 """The shortest that any voice speaks: 0.3 s, so that 200 of them are through in time."""
-_SETTLES_S = 0.05
+_SETTLES_S = 0.1
 """What was written of the ring is on disk by then: it shares no flush with what comes next."""
 _LAST_S = 1.0
 _NUMBERS_BELIEVED_S = 1.1
