@@ -103,6 +103,8 @@ class Server:
             "ONHOOK_RTP_PORTS": "20000-59999",
             "ONHOOK_DATA": str(data),
             "ONHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+            # Callers that send no audio would be asked whether they are there; SIPp hangs up at that.
+            "ONHOOK_SILENCE_S": "600",
             **(settings or {}),
         }
         self.log = data.with_suffix(".log")
