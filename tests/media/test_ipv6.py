@@ -197,6 +197,7 @@ async def test_a_family_that_is_not_served(host: str, remote: str, ear: Ear) -> 
 async def test_the_sockets_that_a_call_does_not_need_are_closed(peer: RtpPeer, ear: Ear) -> None:
     plane = Followed(host=LOOPBACKS, ports=free_ports(2))
     plane.start(asyncio.get_running_loop())
+    await settled(plane)  # a media thread opens what it sends with when it begins
     clip = Clip(tone(1))
     before = open_descriptors()
     stream = opened(plane, peer.address, ear)

@@ -334,7 +334,7 @@ async def test_bridged_calls_are_recorded_whole(
         other = beside(plane, other_peer)
         other_talker = Talker(other_peer, other)
         stream.bridge(other)
-        for attempt in range(10):
+        for attempt in range(40):
             talker.held_up = other_talker.held_up = False
             tapes = [Tape(tmp_path / f"{name}{attempt}", settle) for name in ("one", "other")]
             recorders = [await tapes[0].begin(stream), await tapes[1].begin(other)]

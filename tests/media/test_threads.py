@@ -66,7 +66,7 @@ async def test_keys_are_told_in_their_order_while_a_call_moves(
 
 
 async def test_a_message_goes_on_while_its_call_moves(
-    between: tuple[Stream, Hop], peer: RtpPeer, ear: Ear
+    plane: MediaPlane, between: tuple[Stream, Hop], peer: RtpPeer, ear: Ear
 ) -> None:
     stream, hop = between
     message = tone(40)
@@ -78,7 +78,9 @@ async def test_a_message_goes_on_while_its_call_moves(
     assert b"".join(packet.payload for packet in packets) == message
     steps = [b.sequence - a.sequence for a, b in pairwise(packets)]
     assert {step % 65536 for step in steps} == {1}
-    assert all(160 <= b.timestamp - a.timestamp < 320 for a, b in pairwise(packets))
+    leaps = [(b.timestamp - a.timestamp) // 160 - 1 for a, b in pairwise(packets)]
+    assert min(leaps) == 0
+    assert sum(leaps) <= plane.health().skipped_rounds
 
 
 @pytest.mark.parametrize(("enough", "busy"), [(2, 3), (5, 1)])
