@@ -66,13 +66,14 @@ async def test_a_dial_puts_them_on_its_invite(customer: Customer, callee: Callee
     assert call.invite.header("User-to-User") == "00ff;encoding=hex"
     await call.answer()
     await customer.receiver.next(session=reply["session"])
-    over = {"sip_header_x-Why": "enough"}
+    over = {"sip_header_x-Why": "enough", "notify_url": customer.receiver.url("/end")}
     assert await customer.hangup(reply["session"], **over) == OK
     assert (await call.ended()).how is How.BYE_RECEIVED
     bye = call.log.received("BYE")[0].message
     assert bye.header("X-Why") == "enough"
     assert not bye.header("X-Account")
     assert SECRET not in customer.server.log
+    await customer.receiver.next(session=reply["session"], call_state="ended")  # so it is written
     kept = rows(customer.server, "SELECT facts FROM calls WHERE session = ?", reply["session"])
     assert "enough" not in str(kept)
 

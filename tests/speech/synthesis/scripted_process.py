@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,8 @@ class Scripted:
                 case "die":
                     os._exit(1)
                 case "stop":
-                    os.kill(os.getpid(), signal.SIGSTOP)
+                    # Of its own thread, which a signal to the process would let go on for a moment.
+                    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
                 case "once":  # the order that follows, unless there is a file, which is made
                     path, _, then = rest.partition(" ")
                     if not Path(path).exists():

@@ -265,7 +265,8 @@ class Supervisor:
         if name == SWITCH:
             self._workers.kill()
         if self._ending and name == SWITCH:
-            if status_of_it not in (0, -END):  # that, while it was still beginning
+            # By END it dies while it is still beginning; and of what could not run it was said why.
+            if status_of_it not in (0, -END) and not self._exit_status:
                 log("process_died", "error", process=name, **_cause(status_of_it))
                 self._exit_status = 1
             self._end_others()
