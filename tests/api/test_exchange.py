@@ -1,6 +1,8 @@
 """Requests of the API on their connections: whose turn it is, how far a body is read, what is written."""
 
 import asyncio
+import contextlib
+import functools
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -10,6 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.responses import PlainTextResponse
 
+from onhook.api.http_guard import guarded
 from onhook.api.params import MAX_BODY_BYTES
 from onhook.api.request import ApiRequest
 from onhook.server import web
@@ -159,6 +162,48 @@ async def test_a_body_is_read_no_further_than_is_allowed() -> None:
         writer.close()
 
 
+@pytest.mark.parametrize("body", [b"", bytes(16 * MAX_BODY_BYTES)])
+async def test_a_last_reply_arrives_though_more_of_the_body_comes(body: bytes) -> None:
+    method = b"POST" if body else b"GET"
+    asked = request(method, body=body or bytes(16 * MAX_BODY_BYTES), more=CLOSE)
+    async with served() as api:
+        assert len(bodies(await api.talk(asked))) == 1
+
+
+async def test_what_follows_a_body_is_no_header() -> None:
+    head = b"POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" + CLOSE
+    async with served() as api:
+        await api.talk(head + b"\r\n1\r\nc\r\n0\r\nOrigin: b\r\n\r\n")
+        assert api.requests[0].header(b"host") == "a"
+        assert api.requests[0].header(b"origin") is None
+
+
+@pytest.mark.parametrize("behind", [b"what is this?\r\n\r\n", request() * 100])
+async def test_a_refusal_is_not_said_where_a_reply_is_owed(behind: bytes) -> None:
+    async with served(waits=True) as api:
+        told = await api.talk(request(), behind)
+        assert len(api.requests) == 1
+        assert api.refused == 1
+        assert told == b""
+        api.go_on.set()
+
+
+async def test_who_asks_on_and_reads_nothing_does_not_hold_a_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A request of his is always there, but a reply to it cannot leave."""
+    monkeypatch.setattr(web, "guarded", functools.partial(guarded, progress_s=0.3))
+    asked = request(b"GET", path=b"/open/x?" + b"y" * 60_000)
+    async with served() as api, asyncio.timeout(PATIENCE_S):
+        with socket.create_connection(("127.0.0.1", api.port)) as client:
+            client.setblocking(False)
+            left = asked
+            while not api.refused:
+                with contextlib.suppress(BlockingIOError):
+                    left = left[client.send(left) :] or asked
+                await asyncio.sleep(0)
+
+
 async def test_who_goes_away_in_the_middle_of_a_body_has_asked_nothing() -> None:
     async with served() as api, asyncio.timeout(PATIENCE_S):
         _, writer = await api.open()
@@ -175,6 +220,8 @@ async def test_old_http_is_answered_once() -> None:
         told = await api.talk(asked)
         assert bodies(told) == [b"1 0"]
         assert b"connection: close\r\n" in told
+        expecting = b"POST /open/x HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\na"
+        assert (await api.talk(expecting)).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 async def test_a_fault_of_ours_is_a_500_and_ends_the_connection() -> None:

@@ -44,6 +44,9 @@ class Connection(Protocol):
     async def may_write(self) -> bool:
         """Wait until the other side has read on; whether it is there, and may be told anything."""
 
+    def end(self, *, whole: bool) -> None:
+        """End the connection behind what was written; ``whole``: all of the request had come."""
+
     def every_reply(self) -> Sequence[tuple[bytes, bytes]]:
         """Headers of every reply."""
 
@@ -144,5 +147,5 @@ class Exchange:
         self.response_started = self.response_complete = True
         self._connection.transport.write(b"".join(parts))
         if not self.keep_alive:
-            self._connection.transport.close()
+            self._connection.end(whole=not self.more_body)
         self._connection.on_response_complete()

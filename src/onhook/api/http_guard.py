@@ -39,8 +39,9 @@ PROGRESS_S = 20.0
 """A connection on which nothing gets done for this long, and at most for twice as long, is cut off."""
 
 LINGER_S = 2.0
-"""How long what still comes is read, and thrown away, after a request was refused: closed with something
-unread, a connection is reset, and the refusal may be lost with it (RFC 9112 9.6)."""
+"""How long what still comes is read, and thrown away, after a request was refused, or answered before all
+of it had come: closed with something unread, a connection is reset, and the reply may be lost with it
+(RFC 9112 9.6)."""
 
 _MAX_CONNECTIONS = 4096
 _BEGINS_BYTES = 64
@@ -102,10 +103,24 @@ class _GuardedHttp(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuses what is not a request, and ends the connection; at a path of the API as the API does."""
+        """Refuses what is not a request, and ends the connection; at a path of the API as the API does.
+
+        While a reply to a request before it is owed, nothing is said: it would be taken for that reply.
+        """
         self.on_refused()
-        is_of_the_api = _OF_THE_API.match(self._begins)
-        self.transport.write(_malformed(msg) if is_of_the_api else _bad_request(msg))
+        if not self._owes_a_reply():
+            is_of_the_api = _OF_THE_API.match(self._begins)
+            self.transport.write(_malformed(msg) if is_of_the_api else _bad_request(msg))
+        self._hear_out()
+
+    def end(self, *, whole: bool) -> None:
+        """See :class:`onhook.api.exchange.Connection`."""
+        if whole:
+            self.transport.close()
+        else:
+            self._hear_out()
+
+    def _hear_out(self) -> None:
         self._is_refused = True
         self.transport.write_eof()
         self.loop.call_later(LINGER_S, self.transport.close)
@@ -131,6 +146,8 @@ class _GuardedHttp(HttpToolsProtocol):
         """One line of the head, or from behind a chunked body."""
         self._header_lines += 1
         self._count_head(len(name) + len(value))
+        if not self._in_head:
+            return  # nobody asks for it, and whoever stands in front of us may not have looked at it
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
@@ -183,14 +200,14 @@ class _GuardedHttp(HttpToolsProtocol):
 
     def _serve(self, service: Answers, query: bytes) -> None:
         """In its turn: replies leave in the order of their requests."""
-        version = self.parser.get_http_version()
+        is_old = self.parser.get_http_version() == "1.0"
         before = self.cycle
         exchange = Exchange(
             self,
             service,
             ApiRequest(self.parser.get_method().decode("ascii"), query, self.headers),
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
-            expects_continue=self.expect_100_continue,
+            keep_alive=not is_old and self.parser.should_keep_alive(),
+            expects_continue=not is_old and self.expect_100_continue,
         )
         self.cycle = exchange  # type: ignore[assignment]  # what uvicorn asks of one, it has
         if before is None or before.response_complete:
@@ -234,9 +251,18 @@ class _GuardedHttp(HttpToolsProtocol):
         self._watch = self.loop.call_later(self.progress_s, self._look)
 
     def _at_work(self) -> bool:
-        """Whether it is we who have to do something: a request is there, and its reply is not."""
+        """Whether it is we who have to do something: a request is there, its reply is not, but could be."""
         cycle = self.cycle
-        return cycle is not None and not cycle.more_body and not cycle.response_started
+        if cycle is None or self.flow.write_paused:
+            return False
+        return not cycle.more_body and not cycle.response_started
+
+    def _owes_a_reply(self) -> bool:
+        """Whether something was asked, or is being answered, before what is read now."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        return bool(self.pipeline) or not cycle.more_body or cycle.response_started
 
 
 def _malformed(reason: str) -> bytes:
