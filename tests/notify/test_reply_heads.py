@@ -147,11 +147,12 @@ async def test_what_comes_late_of_a_reply_is_no_reply_to_the_next_request() -> N
     assert heard == ["first on its connection", "second", "first on its connection"]
 
 
-@on_both_loops
-async def test_a_connection_that_is_reset_behind_the_head_has_delivered() -> None:
+def resetting(reply: bytes) -> Connection:
+    """Says this, and ends the connection as if it had crashed."""
+
     async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
-        writer.write(OK + b"Content-Length: 100\r\n\r\nhalf")
+        writer.write(reply)
         await writer.drain()
         for _ in range(2):  # between two timers the loop looks at its sockets, however late it is
             await asyncio.sleep(0.01)
@@ -159,8 +160,43 @@ async def test_a_connection_that_is_reset_behind_the_head_has_delivered() -> Non
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
 
-    async with raw_server(reset) as port, web_client() as client:
+    return reset
+
+
+@on_both_loops
+@pytest.mark.parametrize("length", [b"Content-Length: 100\r\n", b""])
+async def test_a_connection_that_is_reset_behind_the_head_has_delivered(length: bytes) -> None:
+    async with raw_server(resetting(OK + length + b"\r\nhalf")) as port, web_client() as client:
         assert (await post(client, port)).status == 200
+
+
+@on_both_loops
+async def test_a_file_without_a_length_is_not_whole_if_the_connection_was_reset() -> None:
+    async with raw_server(resetting(OK + b"\r\nhalf")) as port, web_client() as client:
+        with pytest.raises(DownloadFailed):
+            await client.download(parse(f"http://127.0.0.1:{port}/"), 1000, 10)
+
+
+@on_both_loops
+async def test_a_file_without_a_length_is_not_whole_if_it_was_us_who_ended() -> None:
+    sent = asyncio.Event()
+
+    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(OK + b"\r\nhalf")
+        await writer.drain()
+        sent.set()
+        await reader.read()
+
+    async with raw_server(half) as port, web_client() as client:
+        url = parse(f"http://127.0.0.1:{port}/")
+        download = asyncio.create_task(client.download(url, 1000, 10))
+        await sent.wait()
+        for _ in range(2):
+            await asyncio.sleep(0.01)
+        await client.close()
+        with pytest.raises(DownloadFailed):
+            await download
 
 
 @on_both_loops

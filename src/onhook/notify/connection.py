@@ -35,6 +35,7 @@ class Connection(asyncio.Protocol):
         self._under_way = False
         self._awaited: asyncio.Future[None] | None = None
         self._paused = False
+        self._given_up = False
 
     @property
     def open(self) -> bool:
@@ -93,6 +94,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """End it at once."""
+        self._given_up = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -138,11 +140,16 @@ class Connection(asyncio.Protocol):
         """Asyncio: it is no more."""
         self._transport = None
         try:
-            self.reply.end()
+            self.reply.end(cut=self._given_up or _is_cut(error))
         except ConnectionClosed as closed:
             self._error = self._error or (closed if error is None else _failure(error))
         self._tell()
         self._lost(self)
+
+
+def _is_cut(error: Exception | None) -> bool:
+    """Whether more was to come. Servers that end TLS in a way of their own have said all they had to say."""
+    return isinstance(error, OSError) and not isinstance(error, ssl.SSLError)
 
 
 def _failure(error: Exception) -> ConnectionClosed:

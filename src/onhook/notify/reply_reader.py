@@ -90,14 +90,17 @@ class ReplyReader:
         else:
             self._read_head(data)
 
-    def end(self) -> None:
-        """The connection has ended. Raises `ConnectionClosed` if there was no whole head by then."""
+    def end(self, *, cut: bool = False) -> None:
+        """The connection has ended; `cut` is not how a server ends a body that has no length.
+
+        Raises `ConnectionClosed` if there was no whole head by then.
+        """
         self.keeps_open, self._parser = False, None
         if self.status is None:
             raise ConnectionClosed("the connection was closed before the reply was complete")
         if self.ended or self.broken:
             return
-        self.ended = self._ends_with_connection
+        self.ended = self._ends_with_connection and not cut
         self.broken = not self.ended
 
     def take(self) -> list[bytes]:
