@@ -4,6 +4,9 @@ import asyncio
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
+
+import pytest
 
 from onhook.store import Store, Writes
 from onhook.store.checkpoints import CHANGES, MOST_PAGES
@@ -42,6 +45,23 @@ async def test_what_was_committed_comes_into_the_database_though_the_store_stays
     async with asyncio.timeout(60):
         while await asyncio.to_thread(_in_the_database, tmp_path) < CHANGES:
             await asyncio.sleep(0.02)
+    await store.close()
+
+
+async def test_writes_go_on_though_there_is_no_room_for_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    store = await _opened(tmp_path)
+    await store.submit(Writes(calls=(call("S"),)))
+    monkeypatch.setattr(Thread, "start", no_room)
+    async with asyncio.timeout(60):
+        for _ in range(2):
+            calls = (call(f"S{n}") for n in range(CHANGES + 50))
+            await asyncio.gather(*[store.submit(Writes(calls=(one,))) for one in calls])
+    monkeypatch.undo()
     await store.close()
 
 

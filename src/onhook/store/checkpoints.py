@@ -38,8 +38,12 @@ class Checkpoints:
             return
         self._done_at = changes
         if self._thread is None:
-            self._thread = Thread(target=self._run, name="store-checkpoints", daemon=True)
-            self._thread.start()
+            thread = Thread(target=self._run, name="store-checkpoints", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # there is no room for a thread just now: a commit will do it
+                return
+            self._thread = thread
         if self._wanted.empty():
             self._wanted.put(True)
 
