@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import uvicorn
+import uvloop
 from starlette.types import Receive, Scope, Send
 
 from onhook.api.http_guard import (
@@ -173,6 +174,30 @@ async def test_a_slow_download_goes_on_and_one_that_stands_still_does_not() -> N
             while not one.refused:
                 await asyncio.sleep(0.1)
         writer.close()
+
+
+def test_whoever_is_refused_leaves_no_traceback_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """On the loop that the server has, which takes nothing behind the end."""
+
+    async def refused() -> None:
+        get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        async with listening() as one:
+            for behind in (b"what is this?\r\n\r\n", get + b"what is this?\r\n\r\n"):
+                served, one.release, one.asked = one.served, asyncio.Event(), asyncio.Event()
+                _, writer = await one.open()
+                writer.write(get + behind)
+                await one.asked.wait()
+                one.release.set()
+                while one.served == served:
+                    await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                writer.close()
+            assert one.refused == 2
+
+    uvloop.run(refused())
+    assert "Traceback" not in caplog.text
 
 
 async def test_pipelined_requests_are_answered_but_not_piled_up() -> None:

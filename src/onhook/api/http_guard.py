@@ -69,6 +69,8 @@ class _GuardedHttp(HttpToolsProtocol):
         self._received_bytes = self._head_bytes = self._header_lines = 0
         self._in_head = True
         self._is_refused = False
+        self._others: Any = None
+        """The last request of uvicorn's own whose turn it was."""
         self._begins = b""
         self._idle = True
         """Since the last look no request has come whole, and nothing more of a long reply was read."""
@@ -122,6 +124,10 @@ class _GuardedHttp(HttpToolsProtocol):
 
     def _hear_out(self) -> None:
         self._is_refused = True
+        if self._others is not None:
+            # What it writes behind the end would be an error, with a traceback in the log each time.
+            self._others.disconnected = True
+            self._others.message_event.set()
         self.transport.write_eof()
         self.loop.call_later(LINGER_S, self.transport.close)
 
@@ -221,6 +227,7 @@ class _GuardedHttp(HttpToolsProtocol):
         if type(cycle) is Exchange:
             cycle.begin()
         else:
+            self._others = cycle
             super()._start_asgi_task(cycle, app)
 
     def run(self, exchange: Exchange) -> None:
