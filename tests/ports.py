@@ -7,12 +7,21 @@ Each worker of a run takes them from a part of its own, so that no two tests are
 import os
 import random
 import socket
+from itertools import cycle, islice
 
 _LOWEST, _END = 10_240, 20_000
 _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
 _SHARE = (_END - _LOWEST) // _WORKERS & ~1
-_OURS = range(_LOWEST + _WORKER * _SHARE, _LOWEST + (_WORKER + 1) * _SHARE)
+_FIRST = _LOWEST + _WORKER * _SHARE
+_OURS = range(_FIRST, _FIRST + (_SHARE // 3 & ~1))
+_FRESH = cycle(range(_OURS.stop, _FIRST + _SHARE))
+
+
+def fresh_port() -> int:
+    """A port of loopback that is free for TCP, and that no test of this run had before, unless these are
+    thousands."""
+    return next(port for port in islice(_FRESH, _SHARE) if _is_free(port, socket.SOCK_STREAM))
 
 
 def free_port() -> int:

@@ -8,6 +8,7 @@ from acceptance.files import FileServer
 from acceptance.harness import Callee, Customer, Onhook, TrunkLine, lay_trunk
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
+from ports import fresh_port
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +65,8 @@ def again() -> Iterator[Callable[[Onhook], Onhook]]:
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver() as one:
+    # A server goes on sending to the receivers of tests that are over: none has the port of another.
+    async with Receiver(port=fresh_port()) as one:
         yield one
 
 

@@ -184,6 +184,7 @@ async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Without end and without saying how much."""
+    await reader.readuntil(b"\r\n\r\n")  # who speaks before it is asked is no web server
     writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + wav_header())
     while not writer.is_closing():
         writer.write(bytes(65536))

@@ -67,8 +67,10 @@ async def test_figures_of_a_lossy_call(
     assert arrived - 3 <= said["received_packets"] <= arrived
     assert reports.sent_lost - 1 <= said["received_lost"] <= reports.sent_lost
     assert said["received_loss"] == pytest.approx(10, abs=1)
-    # Each packet is 10 ms earlier or later than the one before: that is what the estimate tends to.
-    assert said["received_jitter_ms"] == pytest.approx(10, abs=2.5)
+    # Each packet is 10 ms earlier or later than the one before: that is what the estimate tends to, but for
+    # what a busy machine adds, which the phone has measured as well.
+    assert reports.left.jitter / 8 > 7.5
+    assert said["received_jitter_ms"] == pytest.approx(reports.left.jitter / 8, abs=2.5)
     assert reports.last_sent is not None
     assert said["sent_lost"] <= reports.last_sent.lost
     assert said["sent_loss"] == pytest.approx(5, abs=1)

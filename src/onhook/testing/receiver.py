@@ -101,7 +101,7 @@ Handler = Callable[[Notification], Awaitable[Reply | None]]
 
 
 class Receiver:
-    """A web server on a free port of loopback; use it with `async with`.
+    """A web server on a free port of loopback, or on `port`; use it with `async with`.
 
     Replies come from `reply_with` first, in order, then from the handler, else 200. An exception
     in the handler is answered with 500, kept in `errors`, and raised again at the end of the
@@ -113,6 +113,7 @@ class Receiver:
         handler: Handler | None = None,
         *,
         host: str = "127.0.0.1",
+        port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self.handler = handler
@@ -128,7 +129,7 @@ class Receiver:
         self._arrived = asyncio.Condition()
         self._closing = asyncio.Event()
         self._runner: web.ServerRunner | None = None
-        self._port = 0
+        self._port = port
 
     async def __aenter__(self) -> Self:
         self._closing.clear()

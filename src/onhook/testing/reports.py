@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 from onhook.testing import rtcp, rtp
 from onhook.testing.datagrams import DatagramSocket
@@ -20,6 +21,8 @@ class Reports:
         """Packets of sound and keys that left the phone, lost ones too."""
         self.sent_lost = 0
         """Of those, the ones that the network lost."""
+        self.left = Reception()
+        """The others as they were put on the wire of the server, by the clock of the phone."""
         self.received_lost = 0
         """Packets of the server that the network lost."""
         self.heard = Reception()
@@ -55,7 +58,12 @@ class Reports:
         if self.network.loses(self.sent, self.network.loses_sent):
             self.sent_lost += 1
         else:
-            self._after(self.network.sent_after_s(self.sent), send)
+            leave = partial(self._leave, self.sent, send)
+            self._after(self.network.sent_after_s(self.sent), leave)
+
+    def _leave(self, number: int, send: Callable[[], None]) -> None:
+        self.left.note(number % 0x10000, number * rtp.FRAME_SAMPLES, self._loop.time())
+        send()
 
     def arrives(self, data: bytes, at_s: float) -> bool:
         """A packet of the server; False if the network lost it."""
