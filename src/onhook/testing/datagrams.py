@@ -22,6 +22,8 @@ _RECEIVE_BUFFER_BYTES = 1 << 20
 _LARGEST_BYTES = 65535
 _EVEN_ATTEMPTS = 64
 _OLDEST_S = 60.0  # a datagram seen later than this means that the wall clock was set meanwhile
+_READINGS = 10
+_SAME_MOMENT_S = 0.000_02
 
 Receive = Callable[[bytes, float, Address], None]
 """What takes a datagram: its bytes, the monotonic time of its arrival in seconds, its source."""
@@ -99,10 +101,22 @@ def _bind(host: str, port: int) -> socket.socket:
 
 def _arrived_s(ancillary: list[tuple[int, int, bytes]] | Any) -> float:
     """Turn the kernel's wall-clock time into a monotonic one, through the datagram's age."""
-    now_s = time.monotonic()
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(data) >= _TIMESPEC.size:
             seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-            age_s = (time.time_ns() - (seconds * 1_000_000_000 + nanoseconds)) / 1e9
+            now_s, wall_ns = _both_clocks()
+            age_s = (wall_ns - (seconds * 1_000_000_000 + nanoseconds)) / 1e9
             return now_s - age_s if 0 <= age_s < _OLDEST_S else now_s
-    return now_s
+    return time.monotonic()
+
+
+def _both_clocks() -> tuple[float, int]:
+    """The same moment, monotonic in seconds and of the wall clock in nanoseconds.
+
+    Whoever is made to wait between the two readings takes them once more.
+    """
+    for _ in range(_READINGS):
+        now_s, wall_ns = time.monotonic(), time.time_ns()
+        if time.monotonic() - now_s < _SAME_MOMENT_S:
+            break
+    return now_s, wall_ns
