@@ -2,7 +2,13 @@
 
 import asyncio
 import json
+import os
+import signal
+import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -26,8 +32,8 @@ TOGETHER = 20
 async def hang_up_together(customer: Customer, session: str, **params: str) -> Counter[str]:
     """Many equal Hangups at the same time; how often each status came back.
 
-    They leave at once, on connections that are open already: what comes when the call is over is not
-    parallel to what ended it.
+    All are there, on connections that are open already, before the server reads one: what comes when the call
+    is over is not parallel to what ended it.
     """
     host, port = customer.server.url.removeprefix("http://").split(":")
     who = {"app_id": customer.app_id, "access_token": customer.access_token, "session": session}
@@ -35,12 +41,25 @@ async def hang_up_together(customer: Customer, session: str, **params: str) -> C
     head = f"POST /open/ivr/end/hangup HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
     opened = [await asyncio.open_connection(host, int(port)) for _ in range(TOGETHER)]
-    for _, writer in opened:
-        writer.write(request)
+    with stopped(await asyncio.to_thread(customer.server.pid, "switch")):
+        for _, writer in opened:
+            writer.write(request)
     replies = await asyncio.gather(*[reader.read() for reader, _ in opened])
     for _, writer in opened:
         writer.close()
     return Counter(json.loads(reply.partition(b"\r\n\r\n")[2])["status"] for reply in replies)
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """The process stands still meanwhile; a write of ours to loopback is with it when it has returned."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.001)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 # Hangup against Hangup -------------------------------------------------------------------------
