@@ -26,7 +26,7 @@ class Run:
     @classmethod
     def read(cls, kept: Mapping[str, object]) -> "Run":
         """From the JSON. KeyError or TypeError if it is none."""
-        return cls(**kept)  # type: ignore[arg-type]
+        return cls(**kept)  # type: ignore[arg-type]  # JSON that we wrote
 
 
 @dataclass(frozen=True, slots=True)
