@@ -61,8 +61,9 @@ def found_at(figures: Mapping[str, object], path: str) -> float | None:
 
 
 def pair(figures: Mapping[str, object], name: str) -> str:
-    """`p50 / p99 ms` of what `spread` made."""
-    return f"{number(figures[f'{name}_p50_ms'])} / {number(figures[f'{name}_p99_ms'])} ms"
+    """`p50 / p99 ms` of what `spread` made; dashes where nothing could be measured."""
+    p50, p99 = figures.get(f"{name}_p50_ms"), figures.get(f"{name}_p99_ms")
+    return f"{number(p50)} / {number(p99)} ms"
 
 
 def number(value: object) -> str:
