@@ -74,7 +74,7 @@ budget:  ## what a complete call takes in system calls, flushes, statements, byt
 	@scripts/set_up.sh $(STRACE)
 	$(PY) -m bench.budget
 
-interop:  ## baresip, linphone (TLS and SRTP too) and Asterisk 22 call a real server, and are called; IPv6 alone; behind NAT
+interop:  ## baresip, linphone (TLS and SRTP too), Asterisk 22, Kamailio: calls both ways with a hold; IPv6 alone; behind NAT
 	@scripts/set_up.sh --for-tests $(NETWORKS) $(SOFTPHONES) $(KAMAILIO)
 	@scripts/asterisk/install.sh $(ASTERISK)
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py

@@ -1,18 +1,20 @@
 """``make interop``: softphones and an exchange that other people wrote call a real server, and are called.
 
-An exchange, Asterisk 22, which ends calls in which it hears nothing for five seconds, is recorded, asked
-for keys, left alone and put on hold, for twelve seconds each. As a carrier it wants to be registered with
-over TLS, by its domain, whose first server is not there, and takes encrypted calls only, with reliable
-provisional responses and session timers; a call to it and one from it outlive these. Each softphone is
-asked for a key, says something that is recorded, and is hung up with a message; then a caller in another
-codec is joined to it. As a newcomer's, it is set up, and calls, as docs/first-call.md says. It calls with a
-password from where nobody is trusted, and is sent packets of another length. Both call over TLS
-with their audio encrypted, and baresip is called, and holds the call for a while; and both do by IPv6, where
-nobody has another address. Behind a router whose public address becomes another, and behind one that forgets
-what nothing goes over, calls come and go. What the far side understood and what the softphone heard is
-printed, a line a call. Each of these laboratories is a network of its own, with an interface that only it
-has, because baresip does not use the loopback; ``interop.py tls`` is one of them alone. Those in which
-most of the time nothing happens run beside the others.
+An exchange, Asterisk 22, which ends calls in which it hears nothing for five seconds, is recorded, asked for
+keys, left alone and put on hold, for twelve seconds each. As a carrier it wants to be registered with over
+TLS, by its domain, whose first server is not there, and takes encrypted calls only, with reliable provisional
+responses and session timers; a call to it and one from it, which it puts on hold for a while, outlive these.
+By way of Kamailio, with which a server is registered over TLS, baresip is called and calls over UDP. Each
+softphone is asked for a key, says something that is recorded, and is hung up with a message; then a caller in
+another codec is joined to it. As a newcomer's, it is set up, and calls, as docs/first-call.md says. It calls
+with a password from where nobody is trusted, and is sent packets of another length. Both call over TLS with
+their audio encrypted, and baresip is called; and both do by IPv6, where nobody has another address. All of
+these hold the call for a while, in which they are sent nothing but RTCP; linphone takes another key with it.
+Behind a router whose public address becomes another, and behind one that forgets what nothing goes over,
+calls come and go. What the far side understood and what the softphone heard is printed, a line a call. Each
+of these laboratories is a network of its own, with an interface that only it has, because baresip does not
+use the loopback; ``interop.py tls`` is one of them alone. Those in which most of the time nothing happens run
+beside the others.
 """
 
 import asyncio
@@ -29,12 +31,14 @@ from functools import partial
 from pathlib import Path
 
 from acceptance.carrier import Carried, carried
+from acceptance.edge_calls import at_the_edge
 from acceptance.exchange import Exchange, Patience, wait_in_every_way
 from acceptance.harness import TRUNKS_BELIEVED_S, Customer, Onhook
 from acceptance.nat_calls import forgetful, one_to_one
 from acceptance.softphone_calls import PATIENCE_S, ROLES, a_customer, converse
 from acceptance.softphones import SOFTPHONES, Baresip, Credentials, Linphone, Softphone, Tls
 from acceptance.verdicts import Verdict
+from acceptance.wire import RTP_PORTS, Wire
 from onhook.cli import accounts, trunks
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
@@ -67,6 +71,16 @@ IN_THE_CLEAR = {"sip": f"{HOST}:0", "trusted_peers": TRUSTED}
 SOFTPHONE = partial(trunks.Given, "softphone", proxy=f"{HOST}:5070")
 """Its trunk, with further options."""
 KNOWN = Credentials("branch-7", "a password of twenty five")
+BY_PASSWORD = partial(
+    trunks.Given,
+    "branch",
+    proxy="192.0.2.7:5060",
+    inbound="digest",
+    username=KNOWN.user,
+    password=KNOWN.password,
+)
+"""A trunk whose user calls from anywhere; its proxy is nowhere."""
+TRUSTING_NOBODY = {"trusted_peers": "192.0.2.1/32"}
 
 Call = Callable[[AsyncExitStack, str], Awaitable[Verdict]]
 """A call in a role."""
@@ -102,14 +116,16 @@ async def in_the_clear() -> list[Verdict]:
 
 
 async def over_tls() -> list[Verdict]:
-    """Over TLS, encrypted, baresip with a hold; anything else is refused by both sides. Linphone takes no
-    calls over TLS."""
+    """Over TLS, encrypted; anything else is refused by both sides. Linphone takes no calls over TLS, and
+    calls once more with a password from where nobody is trusted."""
     authority = Authority(Path(tempfile.mkdtemp()))
     ways = ((Baresip, "caller"), (Baresip, "callee"), (Linphone, "caller"))
-    return [
+    verdicts = [
         await judged(f"{kind.name} over TLS", role, partial(one_secured_call, kind, authority))
         for kind, role in ways
     ]
+    by_password = partial(one_secured_call_by_digest, Linphone, authority)
+    return [*verdicts, await judged("linphone over TLS with a password", "caller", by_password)]
 
 
 async def by_ipv6() -> list[Verdict]:
@@ -170,15 +186,7 @@ async def one_call(
 async def one_call_by_digest(kind: type[Softphone], stack: AsyncExitStack, role: str) -> Verdict:
     """It calls with the password of a trunk that is elsewhere, a server that trusts nobody."""
     softphone = await stack.enter_async_context(kind(HOST, 5070, INTERFACE, credentials=KNOWN))
-    trunk = trunks.Given(
-        "branch",
-        proxy="192.0.2.7:5060",
-        inbound="digest",
-        username=KNOWN.user,
-        password=KNOWN.password,
-    )
-    settings = {**IN_THE_CLEAR, "trusted_peers": "192.0.2.1/32"}
-    customer = await a_customer(stack, settings, trunk)
+    customer = await a_customer(stack, {**IN_THE_CLEAR, **TRUSTING_NOBODY}, BY_PASSWORD())
     await asyncio.sleep(TRUNKS_BELIEVED_S)
     verdict = await ROLES[role](customer, softphone)
     return replace(verdict, wanted=frozenset({"by trunk branch"}))
@@ -190,14 +198,6 @@ async def one_secured_call(
     """Between a server and a softphone that trust this authority, and want encryption."""
     tls = Tls(authority.issue(HOST).in_one_file(), authority.file)
     softphone = await stack.enter_async_context(kind(HOST, 5070, INTERFACE, tls=tls))
-    issued = authority.issue(HOST)
-    settings = {
-        "sip": f"udp:{HOST}:0,tls:{HOST}:0",
-        "sip_cert": issued.certificate,
-        "sip_key": issued.key,
-        "srtp": "require",
-        "trusted_peers": TRUSTED,
-    }
     trunk = trunks.Given(
         "softphone",
         proxy=f"{HOST}:{softphone.tls_port}",
@@ -205,18 +205,58 @@ async def one_secured_call(
         srtp="require",
         ca_file=authority.file,
     )
-    customer = await a_customer(stack, settings, trunk)
-    verdict = await ROLES[role](customer, softphone)
-    wanted = {"encrypted", "held"} if kind is Baresip else {"encrypted"}
-    return replace(verdict, wanted=frozenset(wanted))
+    customer = await a_customer(stack, {**encrypted(authority), "trusted_peers": TRUSTED}, trunk)
+    verdict = await held_call(stack, customer, softphone, role)
+    wanted = {"encrypted"} | ({"rekeyed"} if kind is Linphone else set())
+    return replace(verdict, wanted=verdict.wanted | wanted)
+
+
+async def one_secured_call_by_digest(
+    kind: type[Softphone], authority: Authority, stack: AsyncExitStack, role: str
+) -> Verdict:
+    """The same, with the password of a trunk that is elsewhere, to a server that trusts nobody."""
+    tls = Tls(authority.issue(HOST).in_one_file(), authority.file)
+    softphone = await stack.enter_async_context(
+        kind(HOST, 5070, INTERFACE, tls=tls, credentials=KNOWN)
+    )
+    settings = {**encrypted(authority), **TRUSTING_NOBODY}
+    customer = await a_customer(stack, settings, BY_PASSWORD(srtp="require"))
+    await asyncio.sleep(TRUNKS_BELIEVED_S)
+    verdict = await held_call(stack, customer, softphone, role)
+    return replace(verdict, wanted=verdict.wanted | {"encrypted", "rekeyed", "by trunk branch"})
+
+
+def encrypted(authority: Authority) -> dict[str, str]:
+    """Settings of a server that takes calls over TLS, and encrypted ones only."""
+    issued = authority.issue(HOST)
+    return {
+        "sip": f"udp:{HOST}:0,tls:{HOST}:0",
+        "sip_cert": issued.certificate,
+        "sip_key": issued.key,
+        "srtp": "require",
+        "rtp_ports": RTP_PORTS,
+    }
+
+
+async def held_call(
+    stack: AsyncExitStack, customer: Customer, softphone: Softphone, role: str
+) -> Verdict:
+    """A call that the softphone puts on hold, which is looked at on the wire."""
+    softphone.holds = True
+    softphone.wire = await stack.enter_async_context(Wire())
+    return replace(await ROLES[role](customer, softphone), wanted=frozenset({"held"}))
 
 
 async def one_call_by_ipv6(kind: type[Softphone], stack: AsyncExitStack, role: str) -> Verdict:
     """A server, a softphone, and a call from one to the other, by IPv6."""
     softphone = await stack.enter_async_context(kind(HOST_IPV6, 5070, INTERFACE))
     trunk = trunks.Given("softphone", proxy=f"[{HOST_IPV6}]:5070")
-    settings = {"sip": f"udp:[{HOST_IPV6}]:0", "trusted_peers": TRUSTED}
-    return await ROLES[role](await a_customer(stack, settings, trunk), softphone)
+    settings = {
+        "sip": f"udp:[{HOST_IPV6}]:0",
+        "trusted_peers": TRUSTED,
+        "rtp_ports": RTP_PORTS,
+    }
+    return await held_call(stack, await a_customer(stack, settings, trunk), softphone, role)
 
 
 async def newcomers_call(stack: AsyncExitStack, kind: type[Softphone]) -> Verdict:
@@ -256,6 +296,7 @@ LABORATORIES: dict[str, tuple[tuple[str, str, str], Callable[[], Awaitable[Seque
     "options": (IPV4, with_options),
     "tls": (IPV4, over_tls),
     "ipv6": (IPV6, by_ipv6),
+    "edge": (IPV4, lambda: told(at_the_edge(HOST, INTERFACE))),
     "carrier": (IPV4, lambda: told(carried(ASTERISK, HOST))),
     "nat": (IPV4, lambda: told(one_to_one())),
     "forgetful": (IPV4, lambda: told(forgetful())),

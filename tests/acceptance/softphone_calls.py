@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 
 from acceptance.harness import Customer, Onhook
 from acceptance.heard import fetch, tone_s
-from acceptance.softphones import NUMBER, SAYS_HZ, Baresip, Softphone, in_uri
+from acceptance.softphones import NUMBER, SAYS_HZ, Softphone, in_uri
 from acceptance.verdicts import Verdict
 from onhook.cli import trunks
 from onhook.testing.g711 import RATE_HZ
@@ -94,6 +94,8 @@ async def converse(customer: Customer, softphone: Softphone, session: str, role:
     await softphone.close()
     heard_s = speech_like(*softphone.heard()).voiced_s
     happened |= await seen(customer, session)
+    if softphone.rekeyed():
+        happened |= {"rekeyed"}
     return Verdict(
         softphone.name,
         role,
@@ -108,13 +110,18 @@ async def converse(customer: Customer, softphone: Softphone, session: str, role:
 async def held(customer: Customer, softphone: Softphone, session: str) -> frozenset[str]:
     """When a message is over, it puts the call on hold and takes it up again, if it is one that is to.
 
-    What baresip gets after that it counts, but no longer writes to its file.
+    Where there is a wire to look at, it is seen there what is sent meanwhile. What baresip gets after that it
+    counts, but no longer writes to its file.
     """
-    if not isinstance(softphone, Baresip) or not softphone.holds:
+    if not softphone.holds:
         return frozenset()
     await customer.block("middle/play", session, msg=GREETING)
     await customer.receiver.next(PATIENCE_S, ivr_block="play")
-    return frozenset({"held"} if await softphone.hold() and await softphone.resume() else ())
+    if softphone.wire is not None:
+        seen = await softphone.wire.is_held(softphone.hold, softphone.resume)
+    else:
+        seen = await softphone.hold() and await softphone.resume()
+    return frozenset({"held"} if seen else ())
 
 
 async def seen(customer: Customer, session: str) -> frozenset[str]:

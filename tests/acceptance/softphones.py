@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 import soundfile
 
+from acceptance.wire import Wire
 from onhook.testing.g711 import Pcm
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneTimeout
@@ -76,8 +77,10 @@ class Softphone:
         """Where it takes calls in the clear."""
         self.tls = tls
         self.credentials = credentials
-        self.holds = tls is not None
+        self.holds = False
         """Whether it is to put the call on hold for a while."""
+        self.wire: Wire | None = None
+        """Where it is seen what it is sent, if it is there."""
         self.interface = interface
         self.directory = Path(tempfile.mkdtemp(prefix=f"onhook-{self.name}-"))
         """Its configuration, and what it heard."""
@@ -108,6 +111,18 @@ class Softphone:
         """Press a key within the call."""
         raise NotImplementedError
 
+    async def hold(self) -> bool:
+        """Put the call on hold; returns whether that was agreed to."""
+        raise NotImplementedError
+
+    async def resume(self) -> bool:
+        """Take the call up again; returns whether that was agreed to."""
+        raise NotImplementedError
+
+    def rekeyed(self) -> bool:
+        """Whether both sides took another key in the middle of a call."""
+        return False
+
     @property
     def tls_port(self) -> int:
         """Where it takes calls over TLS."""
@@ -136,6 +151,17 @@ class Softphone:
         if not parts:
             return np.zeros(0, dtype=np.int16), 8000
         return np.concatenate([sound for sound, _ in parts]), int(parts[0][1])
+
+    async def _sees(self, pattern: str, since: int) -> bool:
+        """Whether it writes this to its console, behind so many characters."""
+        looked_for = re.compile(pattern, re.MULTILINE | re.DOTALL)
+        try:
+            async with asyncio.timeout(ANSWERS_S):
+                while not looked_for.search(self.said, since):
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            return False
+        return True
 
     def _configure(self) -> None:
         raise NotImplementedError
@@ -197,22 +223,13 @@ class Baresip(Softphone):
         self._type(command)
         return await self._sees(rf"SIP/2.0 200 [^#]*?^a={direction}\r?$.*?{then}", before)
 
-    async def _sees(self, pattern: str, since: int) -> bool:
-        looked_for = re.compile(pattern, re.MULTILINE | re.DOTALL)
-        try:
-            async with asyncio.timeout(ANSWERS_S):
-                while not looked_for.search(self.said, since):
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            return False
-        return True
-
     def _configure(self) -> None:
         host, port = self.address
         modules = ("stdio", "g711", "ausine", "aubridge", "sndfile")
         lines = [
             f"sip_listen {in_uri(host)}:{port}",
             f"net_interface {self.interface}",
+            "rtp_ports 40000-48000",  # none of a server's
             f"audio_source ausine,{SAYS_HZ}",
             "ausrc_srate 48000",  # the only one that ausine has
             "ausrc_channels 2",
@@ -260,6 +277,13 @@ class Baresip(Softphone):
         return sorted(self.directory.glob("dump-*-dec.wav"))
 
 
+_KEY = re.compile(
+    r"^o=(\S+) (?:(?!^o=).)*?^a=crypto:\d+ AES_CM_128_HMAC_SHA1_80 inline:([A-Za-z0-9+/]{40})",
+    re.MULTILINE | re.DOTALL,
+)
+"""Who wrote a description, and the key in it."""
+
+
 class Linphone(Softphone):
     """Linphone's console phone (https://www.linphone.org), package linphone-cli."""
 
@@ -270,6 +294,30 @@ class Linphone(Softphone):
 
     def press(self, key: str) -> None:
         self._type(f"{key}\n")
+
+    async def hold(self) -> bool:
+        return await self._change("pause", "paused")
+
+    async def resume(self) -> bool:
+        return await self._change("resume", "Media streams established")
+
+    async def _change(self, command: str, then: str) -> bool:
+        before = len(self.said)
+        self._type(f"{command}\n")
+        return await self._sees(then, before)
+
+    def rekeyed(self) -> bool:
+        if not self._log.exists():
+            return False
+        keys: dict[str, set[str]] = {}
+        for author, key in _KEY.findall(self._log.read_text(errors="replace")):
+            keys.setdefault(author, set()).add(key)
+        return len(keys) == 2 and all(len(each) > 1 for each in keys.values())
+
+    @property
+    def _log(self) -> Path:
+        """Every message of its calls, where they are encrypted."""
+        return self.directory / "linphone.log"
 
     def _configure(self) -> None:
         host, port = self.address
@@ -285,7 +333,7 @@ class Linphone(Softphone):
             f"use_ipv6={int(':' in host)}",
             "use_rfc2833=1",
             "[rtp]",
-            "audio_rtp_port=-1",
+            "audio_rtp_port=50000-50998",  # none of a server's
             "[sound]",
             "echocancellation=0",
             *self._known(),
@@ -302,6 +350,7 @@ class Linphone(Softphone):
             "verify_server_cn=0",  # mbedTLS 2 knows no addresses in certificates
             "media_encryption=srtp",
             "media_encryption_mandatory=1",
+            "keep_srtp_keys=0",  # another key with each description
         ]
 
     def _known(self) -> list[str]:
@@ -312,7 +361,8 @@ class Linphone(Softphone):
         return ["[auth_info_0]", f"username={user}", f"userid={user}", f"passwd={password}"]
 
     def _command(self) -> list[str]:
-        return ["linphonec", "-a", "-c", str(self.directory / "linphonerc")]
+        log = ["-d", "6", "-l", str(self._log)] if self.tls else []
+        return ["linphonec", "-a", *log, "-c", str(self.directory / "linphonerc")]
 
     def _begin(self) -> None:
         self._type("soundcard use files\n")

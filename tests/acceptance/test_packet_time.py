@@ -1,4 +1,5 @@
-"""Calls through trunks that want packets of another length (`--ptime`): what SDP says, and what is sent."""
+"""Packets of another length, because a trunk says so (`--ptime`) or the peer asks for them (`a=ptime`,
+`a=maxptime`): what SDP says, and what is sent."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +10,7 @@ import pytest
 from acceptance.asking import OK, undisturbed
 from acceptance.files import FileServer, wav
 from acceptance.harness import Callee, Customer, Onhook, lay_trunk, marked
-from acceptance.talking import assert_joined, typed
+from acceptance.talking import assert_joined, typed, until
 from acceptance.test_clipping import EDGE_MS, SETTLE_S
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
@@ -116,3 +117,86 @@ async def test_joined_to_a_phone_with_packets_of_20_ms(customer: Customer, ptime
         await typed(peer, "12#")
         assert call.recording.lost == peer.recording.lost == 0
         await call.hang_up()
+
+
+# What the peer asks for ---------------------------------------------------------------------------
+
+
+@PTIMES
+async def test_a_caller_is_sent_packets_as_it_asks_for(
+    customer: Customer, files: FileServer, ptime: int
+) -> None:
+    """Silence and a message; we ask for 20 ms as ever, since each side says what it would like to get."""
+    url = files.serve(f"asked{ptime}.wav", wav(marked(SECONDS)))
+
+    async def heard() -> PhoneCall:
+        call, told = await customer.call(ptime_ms=ptime)
+        assert await customer.hangup(told["session"], msg=f"<url>{url}</url>") == OK
+        assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+        return call
+
+    call = await undisturbed(customer.server, heard)
+    assert said(await call.answered()) == ["a=ptime:20"]
+    assert lengths(call) == {ptime}
+    first, last = (find_tone(call.recording.pcm(), hz) for hz in (1000, 1400))
+    assert first and last
+    assert last[1] - first[0] == pytest.approx(SECONDS * 1000, abs=EDGE_MS)
+    assert call.recording.lost == 0
+
+
+async def sends(call: CallLeg, packet_ms: int) -> None:
+    """From now on there are such packets, of silence."""
+    before = len(call.recording.packets)
+    await until(
+        lambda: any(len(one.payload) == 8 * packet_ms for one in call.recording.packets[before:]),
+        f"packets of {packet_ms} ms",
+    )
+
+
+@PTIMES
+async def test_whoever_is_called_is_sent_packets_as_it_asks_for(
+    customer: Customer, callee: Callee, files: FileServer, ptime: int
+) -> None:
+    """Which it may change in the middle of the call."""
+    url = files.serve(f"called{ptime}.wav", wav(marked(SECONDS)))
+    end = customer.receiver.url("/dial")
+
+    async def heard() -> CallLeg:
+        number = callee.another()
+        reply = await customer.post(
+            "ivr/start/dial", dest=number, msg=f"<url>{url}</url>", notify_url=end
+        )
+        call = await callee.phone.incoming(called=number)
+        assert said(call.invite) == ["a=ptime:20"]
+        await call.answer(ptime_ms=ptime)
+        told = await customer.receiver.next(session=reply["session"])
+        assert told["dial_status"] == "answered"
+        return call
+
+    call = await undisturbed(customer.server, heard)
+    assert lengths(call) == {ptime}
+    for other_ms in (30, 20):
+        call.audio.frame_ms = other_ms
+        await call.hold()
+        await call.unhold()
+        await sends(call, other_ms)
+    await call.hang_up()
+
+
+@pytest.mark.parametrize("ptime", [20, 40])
+async def test_a_trunk_that_says_how_long_goes_before(
+    customer: Customer, files: FileServer, ptime: int
+) -> None:
+    url = files.serve(f"before{ptime}.wav", wav(marked(SECONDS)))
+    async with trunk(customer.server, ptime, network=44) as caller:
+
+        async def heard() -> PhoneCall:
+            call = await caller.phone.call(customer.number, server=customer.server.sip, ptime_ms=30)
+            told = await customer.receiver.next(to=customer.number, call_state="ringing")
+            assert await customer.hangup(told["session"], msg=f"<url>{url}</url>") == OK
+            assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+            return call
+
+        call = await undisturbed(customer.server, heard)
+    assert said(await call.answered()) == [f"a=ptime:{ptime}"]
+    assert lengths(call) == {ptime}

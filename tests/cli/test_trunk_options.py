@@ -48,7 +48,7 @@ EVERYTHING: dict[str, Any] = {
     "caller_from": "ppi",
     "inbound": ["192.0.2.0/24", "sip.example.com"],
     "codecs": ["PCMA"],
-    "ptime": 20,
+    "ptime": 0,
     "session_timer": 300,
     "privacy": "id",
     "header": ["X-Account: 7", "X-Branch: a, b"],

@@ -42,6 +42,39 @@ def test_static_payload_types_need_no_rtpmap_and_line_feeds_will_do() -> None:
 
 
 @pytest.mark.parametrize(
+    ("attributes", "packet_ms"),
+    [
+        ("", 20),
+        ("a=ptime:20", 20),
+        ("a=ptime:30", 30),
+        ("a=ptime:10", 10),
+        ("a=ptime:5", 10),
+        ("a=ptime:25", 20),
+        ("a=ptime:50", 40),
+        ("a=ptime:60.0", 60),
+        ("a=ptime:120", 60),
+        ("a=ptime:9999", 60),
+        ("a=ptime:0", 20),
+        ("a=ptime:-30", 20),
+        ("a=ptime:thirty", 20),
+        ("a=ptime:30\na=ptime:60", 30),
+        ("a=maxptime:150", 20),
+        ("a=maxptime:10", 10),
+        ("a=maxptime:5", 10),
+        ("a=ptime:40\na=maxptime:30", 30),
+        ("a=maxptime:40\na=ptime:60", 40),
+        ("a=ptime:30\na=maxptime:60", 30),
+    ],
+)
+def test_how_long_the_packets_are_that_somebody_wants(attributes: str, packet_ms: int) -> None:
+    """RFC 8866 6.4 and 6.5: no more than what is asked for, as near as we can, and never more than is
+    taken."""
+    head, stream = "v=0\nc=IN IP4 192.0.2.1\n", "m=audio 5000 RTP/AVP 0\n"
+    assert media(f"{head}{stream}{attributes}\n").wanted_ms == packet_ms
+    assert media(f"{head}{attributes}\n{stream}").wanted_ms == packet_ms
+
+
+@pytest.mark.parametrize(
     ("old", "new", "error"),
     [
         ("RTP/AVP 8 0 101", "RTP/AVP 18 101", NoCommonCodec),
@@ -358,7 +391,8 @@ def read_and_answer(body: bytes) -> None:
 _HEADS = st.lists(
     st.sampled_from((
         "v=0", "v=0 ", "o=- 1 1 IN IP4 192.0.2.9", "o=Ä", "s=-", "i=", "t=0 0", "b=AS:64",
-        "a=sendonly", "a=ptime:30", "c=IN IP4 192.0.2.9", "c=IN IP4 0.0.0.0", "c=IN IP4 999.1.1.1",
+        "a=sendonly", "a=ptime:30", "a=maxptime:30", "c=IN IP4 192.0.2.9", "c=IN IP4 0.0.0.0",
+        "c=IN IP4 999.1.1.1",
         "c=IN IP4 224.0.0.1", "c=IN IP6 ::1", "c=IN IP4 host.example", "c=IN IP4 192.0.2.9/127",
         "xx=1", "x", "",
     )),
@@ -374,7 +408,8 @@ _ATTRIBUTES = st.lists(
     st.sampled_from((
         "a=rtpmap:0 PCMU/8000", "a=rtpmap:96 PCMA/8000/1", "a=rtpmap:101 telephone-event/8000",
         "a=fmtp:101 0-15", "a=rtpmap:97 pcmu/8000/2", "a=rtpmap:13 CN/8000", "a=rtpmap:13 CN/16000",
-        "a=ptime:20", "a=ptime: 30.5 ", "a=ptime:0", "a=sendrecv", "a= sendonly", "a=inactive",
+        "a=ptime:20", "a=ptime: 30.5 ", "a=ptime:0", "a=maxptime:40", "a=maxptime:x",
+        "a=sendrecv", "a= sendonly", "a=inactive",
         "a=rtcp:40001", "a=rtcp:9 IN IP4 192.0.2.8", "a=rtcp:70000", "a=rtcp-mux", "a=", "a=x:é",
         "a=x\0", "c=IN IP4 192.0.2.7", "b=AS:1", "m=audio 1 RTP/AVP 8",
         "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz",

@@ -54,6 +54,7 @@ def test_a_trunk(given: dict[str, Any]) -> None:
         {"codecs": ("G729",)},
         {"codecs": ("PCMA", "PCMA")},
         {"ptime": 7},
+        {"ptime": 50},
         {"session_timer": 89},
         {"privacy": "id,none"},
         {"headers": (("Via", "x"),)},

@@ -97,6 +97,22 @@ async def test_calls_of_before_there_were_trunks_can_be_read(
     await store.close()
 
 
+def test_a_trunk_that_was_told_no_packet_time_sends_what_is_asked_for(tmp_path: Path) -> None:
+    database = create_engine(f"sqlite:///{tmp_path}/old.db")
+    with database.begin() as connection:
+        migrate(connection, "0011")
+        for name, ptime in (("plain", 20), ("slow", 40)):
+            connection.exec_driver_sql(
+                "INSERT INTO trunks (name, proxy_host, proxy_port, transport, username, password_encrypted,"
+                " prefix, caller_id, created_ms, ptime)"
+                f" VALUES ('{name}', '192.0.2.7', 0, 'udp', '', '', '', '', 1, {ptime})"
+            )
+        migrate(connection)
+        kept = connection.exec_driver_sql("SELECT name, ptime FROM trunks ORDER BY name").all()
+        assert [tuple(row) for row in kept] == [("plain", 0), ("slow", 40)]
+    database.dispose()
+
+
 async def test_migrations_and_schema_agree_on_postgresql(
     tmp_path: Path, postgresql: PostgreSQL
 ) -> None:

@@ -83,7 +83,10 @@ _ALL = (
     ),
     TrunkOption("codecs", "PCMU, PCMA or both, the preferred one first.", (), "words"),
     TrunkOption(
-        "ptime", "Milliseconds of audio in a packet: 10, 20, 30, 40 or 60.", 20, "number"
+        "ptime",
+        "Milliseconds of audio in a packet: 10, 20, 30, 40 or 60; 0 is what the peer asks for.",
+        0,
+        "number",
     ),
     TrunkOption(
         "session_timer", "Seconds of a session timer (RFC 4028); 0 asks for none.", 1800, "number"

@@ -134,9 +134,9 @@ class IncomingCall(Leg):
         keys = sdp.encrypted(media.cryptos, self._offer.transport, srtp)
         self._session.security.answer(keys)
         agreed = self._session.security.agreed
-        ptime_ms = self._session.ptime_ms
-        if (keys, agreed, ptime_ms) != (media.cryptos, media.srtp, media.packet_ms):
-            media = replace(media, cryptos=keys, srtp=agreed, packet_ms=ptime_ms)
+        packet_ms = self._session.packet_ms(media)
+        if (keys, agreed, packet_ms) != (media.cryptos, media.srtp, media.packet_ms):
+            media = replace(media, cryptos=keys, srtp=agreed, packet_ms=packet_ms)
             self._offer = replace(self._offer, media=media)
         self.offer = media
 

@@ -22,6 +22,8 @@ from onhook.phone.sdp_attributes import rtcp_of, said_in, said_plainly
 from onhook.phone.sdp_hosts import NOBODY as NOBODY
 from onhook.phone.sdp_hosts import address_in, host
 from onhook.phone.sdp_hosts import is_ipv6 as is_ipv6
+from onhook.phone.sdp_types import PTIMES_MS as PTIMES_MS
+from onhook.phone.sdp_types import USUAL_PTIME_MS as USUAL_PTIME_MS
 from onhook.phone.sdp_types import Direction as Direction
 from onhook.phone.sdp_types import Offer as Offer
 from onhook.phone.sdp_types import RemoteMedia as RemoteMedia
@@ -114,6 +116,7 @@ def _plain(body: bytes) -> Offer | None:
         rtcp_of(said.rtcp, ip) if said.rtcp else None,
         said.rtcp_mux,
         said.comfort_noise,
+        maxptime_ms=said.maxptime_ms,
     )
     return Offer(media, (stream.decode().strip(),), 0)
 
@@ -244,6 +247,7 @@ def _audio(
         codecs=said.codecs,
         dtmf_payload_type=said.dtmf,
         ptime_ms=said.ptime_ms or above.ptime_ms,
+        maxptime_ms=said.maxptime_ms or above.maxptime_ms,
         direction=said.direction or above.direction or Direction.SENDRECV,
         payload_types=said.numbered(),
         rtcp=rtcp_of(said.rtcp, ip) if said.rtcp else None,

@@ -19,7 +19,7 @@ COMFORT_NOISE = 13
 """The payload type of comfort noise (RFC 3389 4)."""
 
 _RTPMAP = re.compile(r"rtpmap:(\d{1,3})[ \t]+([^ \t/]+)/(\d{1,6})(?:/(\d{1,2}))?[ \t]*", re.ASCII)
-_PTIME = re.compile(r"ptime:[ \t]*(\d{1,4})(?:\.\d+)?[ \t]*", re.ASCII)
+_PTIME = re.compile(r"(?:max)?ptime:[ \t]*(\d{1,4})(?:\.\d+)?[ \t]*", re.ASCII)
 _RTCP = re.compile(r"rtcp:(\d{1,5})(?: IN IP[46] (\S+))?[ \t]*", re.ASCII)
 _FORMAT = re.compile(r"\d{1,3}", re.ASCII)
 _STATIC = {int(codec): f"{codec.name}/8000" for codec in SdpCodec}
@@ -37,6 +37,7 @@ class Said(NamedTuple):
     dtmf: int | None
     comfort_noise: bool
     ptime_ms: int | None
+    maxptime_ms: int | None
     direction: Direction | None
     rtcp_mux: bool
     rtcp: tuple[str, ...]
@@ -62,15 +63,16 @@ def said_in(formats: tuple[str, ...], attributes: Sequence[str]) -> Said:
 def _read(formats: tuple[str, ...], attributes: tuple[str, ...]) -> Said:
     encodings: dict[int, str] = {}
     direction: Direction | None = None
-    ptime_ms: int | None = None
+    times_ms: dict[str, int] = {}
     rtcp: list[str] = []
     for attribute in attributes:
         name = attribute.partition(":")[0]
         if name == "rtpmap":
             _read_encoding(attribute, encodings)
-        elif name == "ptime":
+        elif name in ("ptime", "maxptime"):
             found = _PTIME.fullmatch(attribute)
-            ptime_ms = ptime_ms or (int(found[1]) or None if found else None)
+            if found is not None and int(found[1]):
+                times_ms.setdefault(name, int(found[1]))
         elif name == "rtcp":
             rtcp.append(attribute)
         elif direction is None:
@@ -80,7 +82,8 @@ def _read(formats: tuple[str, ...], attributes: tuple[str, ...]) -> Said:
         tuple(_codecs(numbers, encodings).items()),
         _dtmf(numbers, encodings),
         COMFORT_NOISE in numbers and encodings.get(COMFORT_NOISE, "CN/8000") == "CN/8000",
-        ptime_ms,
+        times_ms.get("ptime"),
+        times_ms.get("maxptime"),
         direction,
         "rtcp-mux" in attributes,
         tuple(rtcp),

@@ -7,6 +7,11 @@ from enum import Enum, IntEnum
 from onhook.phone.sdp_hosts import NOBODY
 from onhook.phone.srtp.crypto import Agreed, Crypto
 
+PTIMES_MS = (10, 20, 30, 40, 60)
+"""How much audio, in milliseconds, a packet of ours may have."""
+USUAL_PTIME_MS = 20
+"""What is sent to whoever asks for nothing (RFC 3551 4.2), and what we ask for ourselves."""
+
 
 class SdpCodec(IntEnum):
     """A codec that we talk; the value is its static RTP payload type (RFC 3551 6)."""
@@ -37,16 +42,17 @@ class Direction(Enum):
 class RemoteMedia:
     """What the peer says about its audio: where it listens and what it understands.
 
-    `codecs` are in the peer's order of preference, never empty; `dtmf_payload_type` is None when
-    it knows no telephone-event; `ptime_ms` is None when it asks for no packet time. `direction` is
-    from the peer's side: SENDONLY means that it does not listen. `dtmf_from_peer` is set where the
-    peer's own digits come under another number: each side is sent what it asked for (RFC 3264 5.1,
-    6.1), and an answer may ask for another number than the offer did. `payload_types` are those of the
-    codecs that are not under their static ones. `rtcp` is where it takes RTCP, None for the port above
-    that of the audio (RFC 3605); `rtcp_mux` that it takes it on the port of the audio (RFC 5761), and
-    `comfort_noise` that it knows RFC 3389. `cryptos` are the keys that it offers (RFC 4568), as far as they
-    can be used, and `srtp` those that were agreed: None in the clear. `said_ipv6`: an address of IPv4 was
-    written as one of IPv6. `packet_ms` is how much audio a packet has that it is sent, whatever it asks for.
+    `codecs` are in the peer's order of preference, never empty; `dtmf_payload_type` is None when it knows no
+    telephone-event; `ptime_ms` and `maxptime_ms` are the packet time that it asks for and the longest that it
+    takes (RFC 8866 6.4, 6.5), None where it says nothing of them. `direction` is from the peer's side:
+    SENDONLY means that it does not listen. `dtmf_from_peer` is set where the peer's own digits come under
+    another number: each side is sent what it asked for (RFC 3264 5.1, 6.1), and an answer may ask for another
+    number than the offer did. `payload_types` are those of the codecs that are not under their static ones.
+    `rtcp` is where it takes RTCP, None for the port above that of the audio (RFC 3605); `rtcp_mux` that it
+    takes it on the port of the audio (RFC 5761), and `comfort_noise` that it knows RFC 3389. `cryptos` are
+    the keys that it offers (RFC 4568), as far as they can be used, and `srtp` those that were agreed: None in
+    the clear. `said_ipv6`: an address of IPv4 was written as one of IPv6. `packet_ms` is how much audio a
+    packet has that it is sent.
     """
 
     ip: str
@@ -63,12 +69,20 @@ class RemoteMedia:
     cryptos: tuple[Crypto, ...] = ()
     srtp: Agreed | None = None
     said_ipv6: bool = False
-    packet_ms: int = 20
+    packet_ms: int = USUAL_PTIME_MS
+    maxptime_ms: int | None = None
 
     @property
     def payload_type(self) -> int:
         """The RTP payload type of the codec that is in use, the first."""
         return self.payload_types.get(self.codecs[0], int(self.codecs[0]))
+
+    @property
+    def wanted_ms(self) -> int:
+        """How much audio it wants in a packet that it is sent: the longest of `PTIMES_MS` that is no more
+        than it asks for, or takes."""
+        asked_ms = min(self.ptime_ms or USUAL_PTIME_MS, self.maxptime_ms or PTIMES_MS[-1])
+        return max((ms for ms in PTIMES_MS if ms <= asked_ms), default=PTIMES_MS[0])
 
     @property
     def on_hold(self) -> bool:

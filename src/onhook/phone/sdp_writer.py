@@ -13,6 +13,7 @@ from onhook.phone.sdp import (
     NOBODY,
     SECURE_TRANSPORTS,
     TRANSPORTS,
+    USUAL_PTIME_MS,
     Direction,
     Offer,
     RemoteMedia,
@@ -52,13 +53,13 @@ class Encryption:
 @dataclass(frozen=True, slots=True)
 class LocalMedia:
     """Our side of the session, numeric address and port; `version` counts up with each change. `ptime_ms` is
-    the packet time that we send and ask for."""
+    the packet time that we ask for."""
 
     ip: str
     port: int
     session_id: int
     version: int = 1
-    ptime_ms: int = 20
+    ptime_ms: int = USUAL_PTIME_MS
 
 
 NO_EXTRAS = Extras()

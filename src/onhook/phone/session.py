@@ -9,7 +9,14 @@ from onhook import identifiers
 from onhook.phone import sdp, sdp_writer
 from onhook.phone.errors import NoCommonCodec, UnsupportedAddress
 from onhook.phone.media_hosts import Addresses
-from onhook.phone.sdp import NOBODY, Offer, RemoteMedia, SdpCodec, is_ipv6
+from onhook.phone.sdp import (
+    NOBODY,
+    USUAL_PTIME_MS,
+    Offer,
+    RemoteMedia,
+    SdpCodec,
+    is_ipv6,
+)
 from onhook.phone.sdp_writer import IN_THE_CLEAR, NO_EXTRAS, Encryption, Extras, LocalMedia
 from onhook.phone.srtp.negotiation import Negotiation
 
@@ -20,16 +27,16 @@ Writer = Callable[[LocalMedia], bytes]
 class MediaSession:
     """Our side of the negotiation.
 
-    The remote media that it hands out has the agreed codec first in `codecs`. Our description
-    changes only when the address or the agreement does, and its version counts those changes. `codecs` are
-    those that we talk in this call, the preferred one first; none is all of them, as the peer prefers.
-    `ptime_ms` is how much audio a packet of ours has. `security` has the keys, and says whether there have to
-    be some.
+    The remote media that it hands out has the agreed codec first in `codecs`. Our description changes only
+    when the address or the agreement does, and its version counts those changes. `codecs` are those that we
+    talk in this call, the preferred one first; none is all of them, as the peer prefers. `ptime_ms` is how
+    much audio a packet of ours has, 0 for what the peer asks for. `security` has the keys, and says whether
+    there have to be some.
     """
 
     def __init__(self) -> None:
         self.codecs: tuple[SdpCodec, ...] = ()
-        self.ptime_ms = 20
+        self.ptime_ms = 0
         self.security = Negotiation()
         self._local: LocalMedia | None = None
         self._media: RemoteMedia | None = None
@@ -47,11 +54,18 @@ class MediaSession:
         """What the two sides agree to at present; None before they do."""
         return self._media
 
+    def packet_ms(self, media: RemoteMedia) -> int:
+        """How much audio a packet has that is sent to this peer."""
+        return self.ptime_ms or media.wanted_ms
+
     def open(self, ip: str, port: int) -> None:
         """Name the numeric address and the port where we listen; ValueError if it is none."""
         check_address(ip, port)
         self._local = LocalMedia(
-            ip, port, session_id=identifiers.randbelow(2**31), ptime_ms=self.ptime_ms
+            ip,
+            port,
+            session_id=identifiers.randbelow(2**31),
+            ptime_ms=self.ptime_ms or USUAL_PTIME_MS,
         )
 
     def answer(self, offer: Offer) -> tuple[bytes, RemoteMedia]:
@@ -107,7 +121,9 @@ class MediaSession:
         read = sdp.parse_first(body, addresses, self.security.policy)
         media = without_extras(chosen(self._of_our_family(read), self.codecs).media, None)
         keys = self.security.preview(media.cryptos)
-        return self._answered(replace(media, cryptos=(), srtp=keys, packet_ms=self.ptime_ms))
+        return self._answered(
+            replace(media, cryptos=(), srtp=keys, packet_ms=self.packet_ms(media))
+        )
 
     def _answered(self, media: RemoteMedia) -> RemoteMedia:
         """What an answer says, and which number its author's digits have: the one that we offered.
@@ -127,7 +143,7 @@ class MediaSession:
         if before is not None and before.codecs[0] in media.codecs:
             codec = before.codecs[0]
         keys = self.security.agreed
-        packet_ms = self.ptime_ms
+        packet_ms = self.packet_ms(media)
         as_it_is = media.codecs[0] is codec and not media.cryptos and media.packet_ms == packet_ms
         if as_it_is and media.srtp is keys:
             self._media = media

@@ -64,8 +64,8 @@ class Trunk:
     """Where a call to us says who calls; without it there, From."""
     codecs: tuple[str, ...] = ()
     """Names of codecs (`PCMU`, `PCMA`) in order of preference; none is all, in ours."""
-    ptime: int = 20
-    """Milliseconds of audio in a packet that is sent; `checks.PTIMES_MS`."""
+    ptime: int = 0
+    """Milliseconds of audio in a packet that is sent, `checks.PTIMES_MS`; 0 is what the peer asks for."""
     session_timer: int = 1800
     """Seconds (RFC 4028); 0 is none that we ask for."""
     privacy: str = "none"

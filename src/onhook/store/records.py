@@ -232,7 +232,7 @@ class TrunkRecord:
     called_from: str = "request-uri"
     caller_from: str = "pai"
     codecs: tuple[str, ...] = ()
-    ptime: int = 20
+    ptime: int = 0
     session_timer: int = 1800
     privacy: str = "none"
     headers: tuple[tuple[str, str], ...] = ()

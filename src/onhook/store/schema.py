@@ -26,7 +26,7 @@ from onhook.store.json_columns import (
     WordsColumn,
 )
 
-REVISION = "0011"
+REVISION = "0012"
 """The newest migration; a database that says so needs none."""
 
 metadata = MetaData(
@@ -202,7 +202,7 @@ trunks = Table(
     Column("called_from", String(20), nullable=False, server_default="request-uri"),
     Column("caller_from", String(20), nullable=False, server_default="pai"),
     Column("codecs", WordsColumn, nullable=False, server_default=""),
-    Column("ptime", Integer, nullable=False, server_default="20"),
+    Column("ptime", Integer, nullable=False, server_default="0"),
     Column("session_timer", Integer, nullable=False, server_default="1800"),
     Column("privacy", Text, nullable=False, server_default="none"),
     Column("headers", PairsColumn, nullable=False, server_default=""),

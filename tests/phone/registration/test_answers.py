@@ -75,6 +75,36 @@ def test_where_the_registrar_saw_us(parameters: str, seen: str) -> None:
     assert seen_as(Response(200, "z9hG4bK1", "REGISTER", {"via": [via]}, b"")) == seen
 
 
+@pytest.mark.parametrize(
+    ("parameters", "seen"),
+    [
+        (";rport=40001;received=192.0.2.1", ""),
+        (";rport=40001", ""),
+        (";rport=40001;received=198.51.100.7", "198.51.100.7:40001"),
+    ],
+)
+@pytest.mark.parametrize("transport", ["TCP", "TLS"])
+def test_the_port_of_a_connection_is_no_nats(transport: str, parameters: str, seen: str) -> None:
+    via = f"SIP/2.0/{transport} 192.0.2.1:5060;branch=z9hG4bK1{parameters}"
+    assert seen_as(Response(200, "z9hG4bK1", "REGISTER", {"via": [via]}, b"")) == seen
+
+
+@pytest.mark.parametrize(
+    ("parameters", "seen"),
+    [
+        (";rport=5060;received=2001:db8::1", ""),
+        (";rport=5060;received=[2001:db8::1]", ""),
+        (";rport=5060;received=2001:0DB8:0::1", ""),
+        (";rport=5060;received=2001:db8::7", "[2001:db8::7]:5060"),
+        (";rport=40001;received=[2001:db8::7]", "[2001:db8::7]:40001"),
+    ],
+)
+def test_where_the_registrar_saw_us_by_ipv6(parameters: str, seen: str) -> None:
+    """RFC 5118 4.5: with brackets and without, which changes nothing."""
+    via = f"SIP/2.0/UDP [2001:db8::1]:5060;branch=z9hG4bK1{parameters}"
+    assert seen_as(Response(200, "z9hG4bK1", "REGISTER", {"via": [via]}, b"")) == seen
+
+
 def test_what_an_earlier_process_left() -> None:
     many = ", ".join(f"<sip:o1@192.0.2.{n}:5060>;expires=9" for n in range(1, 60))
     assert len(left_behind(response(200, f"Contact: {many}"), "o1", OURS)) == MAX_STALE

@@ -3,8 +3,10 @@ unread."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from onhook.phone import grammar
+from onhook.phone.addresses import bracketed
 from onhook.phone.message import Response
 from onhook.phone.registration.machine import Granted, Refused, TooBrief, Unanswered
 from onhook.phone.uris import SipUri, sip_uri
@@ -71,15 +73,28 @@ def bindings(response: Response) -> Iterator[Binding]:
 
 def seen_as(response: Response) -> str:
     """The address at which the registrar saw us, if that is another than our Via says (RFC 3261 18.2.1, RFC
-    3581): host and port. Only for whoever wonders: what we say of ourselves does not follow from it."""
+    3581): host and port. Over a connection the host alone tells, since the port is the connection's. Only for
+    whoever wonders: what we say of ourselves does not follow from it."""
     try:
         ours = grammar.via(response.values("via")[0])
     except (ValueError, IndexError):
         return ""
-    host = ours.parameters.get("received", "") or ours.host
-    port = ours.parameters.get("rport", "") or str(ours.port or 5060)
-    other = f"{host}:{port}" != f"{ours.host}:{ours.port or 5060}"
-    return f"{host}:{port}"[:60] if other and host.isprintable() and port.isdigit() else ""
+    said_port = str(ours.port or 5060)
+    host = _plain(ours.parameters.get("received", "") or ours.host)
+    port = ours.parameters.get("rport", "") or said_port
+    other = host != _plain(ours.host) or (ours.transport.upper() == "UDP" and port != said_port)
+    seen = f"{bracketed(host)}:{port}"
+    return seen[:60] if other and host.isprintable() and port.isdigit() else ""
+
+
+def _plain(host: str) -> str:
+    """A host without brackets, an address in one way of several (RFC 5118 4.5: `received` comes with them and
+    without)."""
+    plain = host.strip("[]")
+    try:
+        return str(ip_address(plain))
+    except ValueError:
+        return plain
 
 
 def left_behind(response: Response, user: str, contact: str) -> tuple[str, ...]:

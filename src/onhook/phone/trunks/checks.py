@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 
 from onhook import numbers
+from onhook.phone.sdp import PTIMES_MS as PTIMES_MS
 from onhook.phone.sdp import SdpCodec
 from onhook.phone.trunks.hosts import (
     HostPort as HostPort,  # where a trunk is, among what it may hold
@@ -27,8 +28,6 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 """The fields that take one of a few words; the first is the default."""
 CODECS = tuple(codec.name for codec in SdpCodec)
 """In the order in which we offer them."""
-PTIMES_MS = (10, 20, 30, 40, 60)
-"""The packet times that the media plane can send."""
 PRIVACY = ("id", "user", "header", "session", "critical")
 """What a Privacy header may ask for (RFC 3323 4.2, RFC 3325 9.3), beside `none`."""
 MIN_SESSION_S = 90
@@ -115,10 +114,10 @@ def check_codecs(codecs: Sequence[str]) -> None:
 
 
 def check_ptime(ptime: int) -> None:
-    """One of `PTIMES_MS`."""
-    if ptime not in PTIMES_MS:
+    """One of `PTIMES_MS`; 0 is what the peer asks for."""
+    if ptime and ptime not in PTIMES_MS:
         *few, most = map(str, PTIMES_MS)
-        raise ValueError(f"is {', '.join(few)} or {most} ms")
+        raise ValueError(f"is {', '.join(few)} or {most} ms, or 0 for what the peer asks for")
 
 
 def check_session_timer(seconds: int) -> None:
