@@ -39,7 +39,8 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _annotation(option: TrunkOption) -> Any:
-    text = option.help + (f" [default: {option.default}]" if option.default else "")
+    plain = option.default in ("", ()) or option.kind == "flag"
+    text = option.help + ("" if plain else f" [default: {option.default}]")
     variable = "ONHOOK_TRUNK_PASSWORD" if option.name == "password" else None
     flags = [option.flag, *([f"--no-{option.name}"] if option.kind == "flag" else [])]
     declared = typer.Option("/".join(flags), envvar=variable, help=text, show_default=False)

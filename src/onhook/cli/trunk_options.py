@@ -92,7 +92,11 @@ _ALL = (
         "session_timer", "Seconds of a session timer (RFC 4028); 0 asks for none.", 1800, "number"
     ),
     TrunkOption(
-        "privacy", "What every call asks for: none, or id, user, header, session.", "none", "word"
+        "privacy",
+        "What every call asks for: none, or some of id, user, header, session, critical.",
+        "none",
+        "word",
+
     ),
     TrunkOption(
         "header", "A further header of INVITEs, 'X-Account: 7'; can be given often.", (), "lines",
