@@ -1,5 +1,5 @@
 """Calls by way of Kamailio, with which a server is registered over TLS, and behind which a softphone is
-reached over UDP: it records its route from one to the other."""
+reached over UDP: it records its route from one to the other, and wants a certificate over TLS."""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -32,6 +32,7 @@ async def at_the_edge(host: str, interface: str) -> AsyncIterator[Verdict]:
                 directory,
                 host=host,
                 issued=authority.issue(host),
+                ca_file=authority.file,
                 behind=NUMBER,
                 behind_at=f"{host}:{PORT}",
             )
@@ -72,6 +73,8 @@ async def _customer(stack: AsyncExitStack, host: str, authority: Authority, edge
         transport="tls",
         register=True,
         ca_file=authority.file,
+        client_cert=ours.certificate,
+        client_key=ours.key,
         username=customer.number,
         password=PASSWORD,
         from_domain=host,

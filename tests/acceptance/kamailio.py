@@ -21,7 +21,9 @@ loadmodule "tls.so"
 modparam("tls", "certificate", "{certificate}")
 modparam("tls", "private_key", "{key}")
 modparam("tls", "tls_method", "TLSv1.2+")
-modparam("tls", "verify_certificate", 0)
+modparam("tls", "verify_certificate", {wants})
+modparam("tls", "require_certificate", {wants})
+modparam("tls", "ca_list", "{ca_file}")
 """
 _CONFIG = """
 children=1
@@ -91,12 +93,14 @@ async def kamailio(
     *,
     host: str = "127.0.0.1",
     issued: Issued | None = None,
+    ca_file: str = "",
     behind: str = "",
     behind_at: str = "",
     expires_s: int = 20,
 ) -> AsyncIterator[Edge]:
-    """It runs in the foreground, and keeps what is registered in its memory. Takes TLS with a certificate.
-    Registrations last for `expires_s`.
+    """It runs in the foreground, and keeps what is registered in its memory. Takes TLS with a certificate;
+    with `ca_file` it wants one of this authority from whoever it speaks TLS with. Registrations last for
+    `expires_s`.
 
     Calls to the user `behind` go to the address `behind_at` over UDP, all others to who registered.
     """
@@ -105,7 +109,12 @@ async def kamailio(
     tls = ""
     if issued is not None:
         tls = _TLS.format(
-            host=host, tls_port=edge.tls_port, certificate=issued.certificate, key=issued.key
+            host=host,
+            tls_port=edge.tls_port,
+            certificate=issued.certificate,
+            key=issued.key,
+            wants=int(bool(ca_file)),
+            ca_file=ca_file,
         )
     text = _CONFIG.format(
         host=host,
