@@ -7,14 +7,14 @@ responses and session timers; a call to it and one from it, which it puts on hol
 By way of Kamailio, with which a server is registered over TLS, baresip is called and calls over UDP. Each
 softphone is asked for a key, says something that is recorded, and is hung up with a message; then a caller in
 another codec is joined to it. As a newcomer's, it is set up, and calls, as docs/first-call.md says. It calls
-with a password from where nobody is trusted, and is sent packets of another length. Both call over TLS with
-their audio encrypted, and baresip is called; and both do by IPv6, where nobody has another address. All of
-these hold the call for a while, in which they are sent nothing but RTCP; linphone takes another key with it.
-Behind a router whose public address becomes another, and behind one that forgets what nothing goes over,
-calls come and go. What the far side understood and what the softphone heard is printed, a line a call. Each
-of these laboratories is a network of its own, with an interface that only it has, because baresip does not
-use the loopback; ``interop.py tls`` is one of them alone. Those in which most of the time nothing happens run
-beside the others.
+with a password from where nobody is trusted, and is sent packets of another length, asked or not. Both call
+over TLS with their audio encrypted, and baresip is called; and both do by IPv6, where nobody has another
+address. All of these hold the call for a while, in which they are sent nothing but RTCP; linphone takes
+another key with it. Behind a router whose public address becomes another, and behind one that forgets what
+nothing goes over, calls come and go. What the far side understood and what the softphone heard is printed, a
+line a call. Each of these laboratories is a network of its own, with an interface that only it has, because
+baresip does not use the loopback; ``interop.py tls`` is one of them alone. Those in which most of the time
+nothing happens run beside the others.
 """
 
 import asyncio
@@ -139,12 +139,14 @@ async def by_ipv6() -> list[Verdict]:
 
 async def with_options() -> list[Verdict]:
     """With a password, and with packets of other lengths. Baresip 1.0 gives up at a challenge that has
-    SHA-256 beside MD5."""
+    SHA-256 beside MD5, and in an answer it asks for what was offered."""
     calls = [("linphone with a password", "caller", partial(one_call_by_digest, Linphone))]
     for kind in SOFTPHONES:
         for ptime in (30, 60):
             call = partial(one_call, kind, ptime=ptime)
             calls.append((f"{kind.name} with packets of {ptime} ms", "callee", call))
+    for kind, role in ((Baresip, "caller"), (Linphone, "caller"), (Linphone, "callee")):
+        calls.append((f"{kind.name} asking for 40 ms", role, partial(one_call_as_asked, kind)))
     return [await judged(*one) for one in calls]
 
 
@@ -181,6 +183,17 @@ async def one_call(
     softphone = await stack.enter_async_context(kind(HOST, 5070, INTERFACE))
     customer = await a_customer(stack, IN_THE_CLEAR, SOFTPHONE(ptime=ptime))
     return await ROLES[role](customer, softphone)
+
+
+async def one_call_as_asked(kind: type[Softphone], stack: AsyncExitStack, role: str) -> Verdict:
+    """Its description asks for packets of 40 ms, and nobody else says anything of them."""
+    softphone = await stack.enter_async_context(kind(HOST, 5070, INTERFACE, ptime=40))
+    customer = await a_customer(stack, {**IN_THE_CLEAR, "rtp_ports": RTP_PORTS}, SOFTPHONE())
+    wire = await stack.enter_async_context(Wire())
+    verdict = await ROLES[role](customer, softphone)
+    sent = f"sent packets of {wire.packet_ms()} ms"
+    happened = verdict.happened | {sent}
+    return replace(verdict, wanted=frozenset({"sent packets of 40 ms"}), happened=happened)
 
 
 async def one_call_by_digest(kind: type[Softphone], stack: AsyncExitStack, role: str) -> Verdict:

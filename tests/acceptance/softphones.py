@@ -70,6 +70,7 @@ class Softphone:
         account: str | None = None,
         tls: Tls | None = None,
         credentials: Credentials | None = None,
+        ptime: int = 20,
     ) -> None:
         self.account = account
         """What a newcomer writes into its list of accounts; nothing, if it needs none."""
@@ -77,6 +78,8 @@ class Softphone:
         """Where it takes calls in the clear."""
         self.tls = tls
         self.credentials = credentials
+        self.ptime = ptime
+        """How much audio it asks for in a packet, in milliseconds."""
         self.holds = False
         """Whether it is to put the call on hold for a while."""
         self.wire: Wire | None = None
@@ -259,7 +262,7 @@ class Baresip(Softphone):
     def _own_account(self) -> str:
         user = self.credentials.user if self.credentials else NUMBER
         uri = f"sip:{user}@{in_uri(self.address[0])}"
-        options = "regint=0;answermode=auto;audio_codecs=PCMA"
+        options = f"regint=0;answermode=auto;audio_codecs=PCMA;ptime={self.ptime}"
         if self.credentials:
             options += f";auth_user={user};auth_pass={self.credentials.password}"
         if self.tls is None:
@@ -333,6 +336,7 @@ class Linphone(Softphone):
             f"use_ipv6={int(':' in host)}",
             "use_rfc2833=1",
             "[rtp]",
+            f"download_ptime={self.ptime}",
             "audio_rtp_port=50000-50998",  # none of a server's
             "[sound]",
             "echocancellation=0",

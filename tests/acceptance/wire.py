@@ -8,6 +8,7 @@ clear.
 import asyncio
 import socket
 import struct
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Self
@@ -32,8 +33,8 @@ class Sent:
 
     at_s: float
     is_rtcp: bool
-    port: int
-    """Where to."""
+    payload_bytes: int
+    """Of RTP; of a packet that is encrypted with what proves it."""
 
 
 class Wire:
@@ -75,6 +76,11 @@ class Wire:
             print(f"on hold: {kinds.count('RTP')} RTP, {kinds.count('RTCP')} RTCP")
         return silent and await resume() and await self._until(lambda one: not one.is_rtcp)
 
+    def packet_ms(self) -> int:
+        """How much audio most packets had, of a call in the clear."""
+        sizes = Counter(one.payload_bytes for one in self.sent if not one.is_rtcp)
+        return sizes.most_common(1)[0][0] // 8 if sizes else 0
+
     async def _until(self, fits: Callable[[Sent], bool]) -> bool:
         """Whether such a packet comes, from now on."""
         seen = len(self.sent)
@@ -107,8 +113,8 @@ def _read_audio(packet: bytes) -> Sent | None:
     datagram = packet[header:]
     if protocol != _UDP or len(datagram) < 8 + 8:
         return None
-    source, target = struct.unpack_from("!HH", datagram)
+    (source,) = struct.unpack_from("!H", datagram)
     first, second = datagram[8], datagram[9]
     if source not in OURS or first >> 6 != 2:
         return None
-    return Sent(asyncio.get_running_loop().time(), 192 <= second <= 223, target)
+    return Sent(asyncio.get_running_loop().time(), 192 <= second <= 223, len(datagram) - 20)
