@@ -315,8 +315,8 @@ LABORATORIES: dict[str, tuple[tuple[str, str, str], Callable[[], Awaitable[Seque
     "forgetful": (IPV4, lambda: told(forgetful())),
 }
 """What there is in the network of each, and what is done there."""
-WAITING = ("carrier", "nat", "forgetful")
-"""Those that wait for a minute or more, and run beside all others."""
+WAITING = ("carrier", "nat", "forgetful", "edge", "ipv6")
+"""Those that wait more than they do, and run beside all others."""
 
 
 def in_network(laboratory: str) -> bool:
