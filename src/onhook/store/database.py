@@ -4,7 +4,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Executable, Table
+from sqlalchemy import Row as FoundRow
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 Row: TypeAlias = Sequence[Any]
+
+Found: TypeAlias = FoundRow[Any]
+"""What a query finds; its columns are attributes."""
 
 
 class Execution(Protocol):
@@ -69,7 +73,7 @@ class DatabaseUnreachable(SQLAlchemyError):
 
 
 class Database(Protocol):
-    """A database that is open. ``engine`` is for queries and for single small changes."""
+    """A database that is open. ``engine`` is for what no call waits for: reports, single small changes."""
 
     engine: AsyncEngine
     name: str
@@ -81,6 +85,10 @@ class Database(Protocol):
 
     def insert(self, table: Table) -> "Insertion":
         """An INSERT that can say what is to happen on a conflict."""
+        ...
+
+    async def query(self, statement: Executable) -> Sequence[Found]:
+        """All that a query finds: as one piece of work, since calls wait for it. Raises SQLAlchemyError."""
         ...
 
     async def transact(self, work: Callable[[Connection], Result]) -> Result:

@@ -123,8 +123,7 @@ class Money:
 
     async def _rows(self, statement: Any) -> Sequence[Any]:
         try:
-            async with self._database.engine.connect() as connection:
-                return (await connection.execute(statement)).all()
+            return await self._database.query(statement)
         except SQLAlchemyError as error:
             raise _refused("a query", error) from error
 

@@ -7,11 +7,11 @@ fail, and later ones work again. Connections for queries are tried before they a
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Executable, Table, text
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from onhook.store.committing import ConnectionExecution, LoopCommitter
 from onhook.store.database import (
     DatabaseUnreachable,
+    Found,
     Guard,
     Result,
     Settle,
@@ -69,6 +70,11 @@ class Postgresql:
     def insert(self, table: Table) -> Insert:
         """An INSERT in PostgreSQL's dialect."""
         return Insert(table)
+
+    async def query(self, statement: Executable) -> Sequence[Found]:
+        """All that a query finds, on a connection of the pool. Raises SQLAlchemyError."""
+        async with self.engine.connect() as connection:
+            return (await connection.execute(statement)).all()
 
     async def transact(self, work: Callable[[Connection], Result]) -> Result:
         """Runs ``work`` in a transaction, once more if the connection was lost. Raises SQLAlchemyError."""

@@ -8,13 +8,13 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Delete, RowMapping, Table, Update, insert, select, text
+from sqlalchemy import Connection, Delete, Table, Update, insert, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onhook.store import schema
 from onhook.store.connecting import connect
-from onhook.store.database import Database, DatabaseUnreachable, StoreError, Told
+from onhook.store.database import Database, DatabaseUnreachable, Found, StoreError, Told
 from onhook.store.lease import Lease
 from onhook.store.money import Money
 from onhook.store.records import (
@@ -187,7 +187,7 @@ class Store:
             .where(table.c.state == "pending", calls.c.owner == owner)
             .order_by(table.c.session, table.c.sequence)
         )
-        ids = [row["notification_id"] for row in await self._rows(which)]
+        ids = [row.notification_id for row in await self._rows(which)]
         for start in range(0, len(ids), together):
             # By key alone: with its state beside it, SQLite would go through all that are pending each time.
             part = select(table).where(table.c.notification_id.in_(ids[start : start + together]))
@@ -227,12 +227,11 @@ class Store:
     async def _all(self, kind: type[Record], statement: Any) -> list[Record]:
         rows = await self._rows(statement)
         names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # all are dataclasses
-        return [kind(**{name: row[name] for name in names}) for row in rows]
+        return [kind(**{name: getattr(row, name) for name in names}) for row in rows]
 
-    async def _rows(self, statement: Any) -> Sequence[RowMapping]:
+    async def _rows(self, statement: Any) -> Sequence[Found]:
         try:
-            async with self._engine.connect() as connection:
-                return (await connection.execute(statement)).mappings().all()
+            return await self._database.query(statement)
         except SQLAlchemyError as error:
             raise StoreError(
                 f"The database refused a query: {error.__class__.__name__}."

@@ -1,8 +1,10 @@
 """SQLite in WAL mode: durable on power loss, readers beside the one writer.
 
-Reads go through aiosqlite, which hands each step of a query to a thread and back. Transactions do not: they
-run from BEGIN to COMMIT in one thread, so that the event loop is asked for nothing in between. Group
-commits pass SQLAlchemy by, whose part in them would be more than all the rest: their statements are texts.
+Transactions run from BEGIN to COMMIT in one thread, and queries from beginning to end in another, so that the
+event loop is asked for nothing in between. Group commits pass SQLAlchemy by, whose part in them would be more
+than all the rest: their statements are texts. What no call waits for (reports, small changes) goes through
+aiosqlite, which hands each step to a thread and back: some twenty turns of the loop for a query. When calls
+waited for such queries they waited for seconds as soon as a turn took long.
 """
 
 import asyncio
@@ -11,9 +13,18 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
-from sqlalchemy import Connection, Engine, NullPool, StaticPool, Table, create_engine, event
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    NullPool,
+    StaticPool,
+    Table,
+    create_engine,
+    event,
+)
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -21,8 +32,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from onhook.store.checkpoints import Checkpoints
 from onhook.store.committing import ConnectionExecution, breaks_alone
-from onhook.store.database import Guard, Result, Row, Settle, Submitted, Write
-from onhook.store.writing_thread import WritingThread, tell
+from onhook.store.database import Found, Guard, Result, Row, Settle, Submitted, Write
+from onhook.store.job_thread import JobThread, tell
+from onhook.store.writing_thread import WritingThread
 
 DATABASE_FILE = "onhook.db"
 _BUSY_TIMEOUT_MS = 10_000
@@ -44,8 +56,12 @@ class Sqlite:
         )
         event.listen(self.engine.sync_engine, "connect", _configure)
         self._writing = self._engine(StaticPool)
+        event.listen(self._writing, "begin", _begin)
         event.listen(self._writing, "connect", _configure)
         self._thread = WritingThread(self._commit)
+        self._reading = self._engine(StaticPool)
+        event.listen(self._reading, "connect", _configure)
+        self._reader: JobThread[Never] = JobThread("store-reader")
         self._checkpoints = Checkpoints(self.name)
         self._raw: sqlite3.Connection | None = None
         """The one connection of ``_writing``; the thread's alone."""
@@ -56,6 +72,15 @@ class Sqlite:
     def insert(self, table: Table) -> Insert:
         """An INSERT in SQLite's dialect."""
         return Insert(table)
+
+    async def query(self, statement: Executable) -> Sequence[Found]:
+        """All that a query finds, in the reading thread. Raises SQLAlchemyError."""
+
+        def read() -> Sequence[Found]:
+            with self._reading.connect() as connection:
+                return connection.execute(statement).all()
+
+        return await self._reader.run(read)
 
     async def transact(self, work: Callable[[Connection], Result]) -> Result:
         """Runs ``work`` in a transaction, in the writing thread. Raises SQLAlchemyError."""
@@ -138,6 +163,7 @@ class Sqlite:
         to it.
         """
         engine = self._engine(NullPool)
+        event.listen(engine, "begin", _begin)
         event.listen(engine, "connect", _configure_for_migration)
         try:
             await self._in_thread(engine, work)
@@ -149,17 +175,17 @@ class Sqlite:
         self._checkpoints.end()
         await self._thread.run(self._writing.dispose)
         self._thread.end()
+        await self._reader.run(self._reading.dispose)
+        self._reader.end()
         await self.engine.dispose()
 
     def _engine(self, pool: type[NullPool] | type[StaticPool]) -> Engine:
-        engine = create_engine(
+        return create_engine(
             URL.create("sqlite", database=self.name),
             poolclass=pool,
             connect_args={"isolation_level": None},  # the driver begins nothing by itself
             hide_parameters=True,
         )
-        event.listen(engine, "begin", _begin)
-        return engine
 
     async def _in_thread(self, engine: Engine, work: Callable[[Connection], Result]) -> Result:
         def transaction() -> Result:
