@@ -32,6 +32,8 @@ from onhook.store.trunk_states import TrunkState, let_trunks_go, save_trunk_stat
 log = structlog.get_logger()
 
 EVERY_S = 1.0
+LET_GO_S = 4.0
+"""For so long the store has time at the end to note that nobody looks after our trunks."""
 TAKEN_BACK_S = 4.0
 """A registrar that does not answer holds up neither a changed trunk nor the end of the process for longer."""
 SHOWN_EVERY_S = 10.0
@@ -122,7 +124,7 @@ class TrunkWatch:
         except TimeoutError:
             log.warning("trunk_registration_left", trunks=sorted(self._ending))
         try:
-            async with asyncio.timeout(TAKEN_BACK_S), self._looking:
+            async with asyncio.timeout(LET_GO_S), self._looking:
                 await self._forget(kept)
         except (
             TimeoutError
