@@ -7,7 +7,15 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from onhook.store import AttemptRecord, NotificationOutcome, Number, Store, StoreError, Writes
+from onhook.store import (
+    AttemptRecord,
+    NotificationOutcome,
+    Number,
+    Store,
+    StoreError,
+    Writes,
+    writer,
+)
 from onhook.store.connecting import connect
 from onhook.store.migrations import migrate
 from onhook.store.sqlite import DATABASE_FILE
@@ -147,6 +155,33 @@ async def test_what_nobody_waits_for_is_written_without_company_too(store: Store
     await store.submit(Writes(calls=(call(),), notifications=(notification("S1", 1),)))
     await store.submit(Writes(outcomes=(NotificationOutcome("msg_S1_1", "delivered", 1, 7, None),)))
     assert not await store.undelivered("me")
+
+
+async def test_under_a_load_writes_share_commits_though_somebody_waits_for_each(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "APART_S", 1.0)
+    monkeypatch.setattr(writer, "THICK_S", 60.0)
+    commits: list[Exception | None] = []
+    store.watch_writes(commits.append)
+    await store.add_application(APPLICATION)
+    await asyncio.gather(
+        *[store.submit(Writes(calls=(call(f"S{n}"),))) for n in range(writer.THICK)]
+    )
+    commits.clear()
+    first = store.submit(Writes(calls=(call("S98"),)))
+    await asyncio.sleep(0.1)  # a writer without a load would have it by now
+    await asyncio.gather(first, store.submit(Writes(calls=(call("S99"),))))
+    assert commits == [None]
+
+
+async def test_without_a_load_no_write_waits_for_another(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "APART_S", 3600.0)
+    await store.add_application(APPLICATION)
+    for n in range(writer.THICK - 1):
+        await store.submit(Writes(calls=(call(f"S{n}"),)))
 
 
 async def test_one_listener_that_fails_does_not_keep_the_others_from_hearing(store: Store) -> None:
