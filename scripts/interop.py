@@ -7,14 +7,14 @@ responses and session timers; a call to it and one from it, which it puts on hol
 By way of Kamailio, with which a server is registered over TLS, baresip is called and calls over UDP. Each
 softphone is asked for a key, says something that is recorded, and is hung up with a message; then a caller in
 another codec is joined to it. As a newcomer's, it is set up, and calls, as docs/first-call.md says. It calls
-with a password from where nobody is trusted, and is sent packets of another length, asked or not. Both call
-over TLS with their audio encrypted, and baresip is called; and both do by IPv6, where nobody has another
-address. All of these hold the call for a while, in which they are sent nothing but RTCP; linphone takes
-another key with it. Behind a router whose public address becomes another, and behind one that forgets what
-nothing goes over, calls come and go. What the far side understood and what the softphone heard is printed, a
-line a call. Each of these laboratories is a network of its own, with an interface that only it has, because
-baresip does not use the loopback; ``interop.py tls`` is one of them alone. Those in which most of the time
-nothing happens run beside the others.
+with a password from where nobody is trusted, is offered encryption that it may pass over, and is sent packets
+of another length, asked or not. Both call over TLS with their audio encrypted, and baresip is called; and
+both do by IPv6, where nobody has another address. All of these hold the call for a while, in which they are
+sent nothing but RTCP; linphone takes another key with it. Behind a router whose public address becomes
+another, and behind one that forgets what nothing goes over, calls come and go. What the far side understood
+and what the softphone heard is printed, a line a call. Each of these laboratories is a network of its own,
+with an interface that only it has, because baresip does not use the loopback; ``interop.py tls`` is one of
+them alone. Those in which most of the time nothing happens run beside the others.
 """
 
 import asyncio
@@ -138,13 +138,16 @@ async def by_ipv6() -> list[Verdict]:
 
 
 async def with_options() -> list[Verdict]:
-    """With a password, and with packets of other lengths. Baresip 1.0 gives up at a challenge that has
-    SHA-256 beside MD5, and in an answer it asks for what was offered."""
+    """With a password, with encryption that may be passed over, and with packets of other lengths. Baresip
+    1.0 gives up at a challenge that has SHA-256 beside MD5, and in an answer it asks for what was offered."""
     calls = [("linphone with a password", "caller", partial(one_call_by_digest, Linphone))]
     for kind in SOFTPHONES:
         for ptime in (30, 60):
             call = partial(one_call, kind, ptime=ptime)
             calls.append((f"{kind.name} with packets of {ptime} ms", "callee", call))
+    for kind, encrypts in ((Baresip, True), (Baresip, False), (Linphone, False)):
+        name = f"{kind.name} {'with' if encrypts else 'without'} encryption"
+        calls.append((name, "callee", partial(one_call_that_may_be_encrypted, kind, encrypts)))
     for kind, role in ((Baresip, "caller"), (Linphone, "caller"), (Linphone, "callee")):
         calls.append((f"{kind.name} asking for 40 ms", role, partial(one_call_as_asked, kind)))
     return [await judged(*one) for one in calls]
@@ -183,6 +186,16 @@ async def one_call(
     softphone = await stack.enter_async_context(kind(HOST, 5070, INTERFACE))
     customer = await a_customer(stack, IN_THE_CLEAR, SOFTPHONE(ptime=ptime))
     return await ROLES[role](customer, softphone)
+
+
+async def one_call_that_may_be_encrypted(
+    kind: type[Softphone], encrypts: bool, stack: AsyncExitStack, role: str
+) -> Verdict:
+    """Its trunk prefers encryption, which is offered beside what may be taken instead."""
+    softphone = await stack.enter_async_context(kind(HOST, 5070, INTERFACE, encrypts=encrypts))
+    customer = await a_customer(stack, IN_THE_CLEAR, SOFTPHONE(srtp="prefer"))
+    verdict = await ROLES[role](customer, softphone)
+    return replace(verdict, wanted=frozenset({"encrypted" if encrypts else "in the clear"}))
 
 
 async def one_call_as_asked(kind: type[Softphone], stack: AsyncExitStack, role: str) -> Verdict:

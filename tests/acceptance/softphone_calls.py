@@ -125,7 +125,7 @@ async def held(customer: Customer, softphone: Softphone, session: str) -> frozen
 
 
 async def seen(customer: Customer, session: str) -> frozenset[str]:
-    """What ``onhook calls show`` says of the call: that it was encrypted, and by which trunk it came."""
+    """What ``onhook calls show`` says of the call: whether it was encrypted, and by which trunk it came."""
     data = str(customer.server.data)
     asking = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "onhook", "calls", "show", session, "--data", data, "--json"),
@@ -134,7 +134,7 @@ async def seen(customer: Customer, session: str) -> frozenset[str]:
     shown, _ = await asking.communicate()
     record = json.loads(shown)
     trunk = {f"by trunk {record['trunk']}"} if record["trunk"] else set()
-    return frozenset(trunk | ({"encrypted"} if record["srtp"] else set()))
+    return frozenset(trunk | {"encrypted" if record["srtp"] else "in the clear"})
 
 
 ROLES = {"caller": as_caller, "callee": as_callee, "joined": joined}

@@ -71,6 +71,7 @@ class Softphone:
         tls: Tls | None = None,
         credentials: Credentials | None = None,
         ptime: int = 20,
+        encrypts: bool = False,
     ) -> None:
         self.account = account
         """What a newcomer writes into its list of accounts; nothing, if it needs none."""
@@ -80,6 +81,8 @@ class Softphone:
         self.credentials = credentials
         self.ptime = ptime
         """How much audio it asks for in a packet, in milliseconds."""
+        self.encrypts = encrypts
+        """Whether its audio may be encrypted though its signalling is not; with `tls` it has to be."""
         self.holds = False
         """Whether it is to put the call on hold for a while."""
         self.wire: Wire | None = None
@@ -252,7 +255,7 @@ class Baresip(Softphone):
 
     def _secured(self) -> list[str]:
         if self.tls is None:
-            return []
+            return ["module srtp.so"] if self.encrypts else []
         return [
             f"sip_certificate {self.tls.certificate}",
             f"sip_cafile {self.tls.ca_file}",
@@ -266,7 +269,7 @@ class Baresip(Softphone):
         if self.credentials:
             options += f";auth_user={user};auth_pass={self.credentials.password}"
         if self.tls is None:
-            return f"<{uri}>;{options}"
+            return f"<{uri}>;{options}{';mediaenc=srtp' if self.encrypts else ''}"
         return f"<{uri};transport=tls>;{options};mediaenc=srtp-mand"
 
     def _command(self) -> list[str]:
@@ -348,7 +351,7 @@ class Linphone(Softphone):
 
     def _secured(self) -> list[str]:
         if self.tls is None:
-            return []
+            return ["media_encryption=srtp"] if self.encrypts else []
         return [
             f"root_ca={self.tls.ca_file}",
             "verify_server_cn=0",  # mbedTLS 2 knows no addresses in certificates
