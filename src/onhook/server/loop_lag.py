@@ -2,8 +2,9 @@
 
 A callback that is due every 20 ms says how late it came. Only what the loop's thread itself computed
 meanwhile counts: a process that the machine did not let run is late as well, and turning calls away would not
-help it. What tells is the average of the last moments: one long piece of work is no overload. A loop that has
-nothing to do is looked at ever less often, until it has, or a call comes.
+help it. Nor does a collection of garbage count, where `busy_s` leaves it out: for one of 0.1 s calls were
+turned away for 0.3 s. What tells is the average of the last moments: one long piece of work is no overload. A
+loop that has nothing to do is looked at ever less often, until it has, or a call comes.
 """
 
 import math

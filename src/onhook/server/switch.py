@@ -383,7 +383,9 @@ class Switch:
 
     def _admission(self, stack: AsyncExitStack) -> Admission:
         loop = asyncio.get_running_loop()
-        lag = LoopLag(loop, self._metrics.loop_lag)
+        worked = garbage.WithoutCollections()
+        stack.callback(worked.stop)
+        lag = LoopLag(loop, self._metrics.loop_lag, worked)
         lag.start()
         stack.callback(lag.stop)
         return Admission(
