@@ -461,6 +461,18 @@ async def test_waiting_ends_and_shows_what_was_seen() -> None:
         await call.ringing()  # a wait that timed out does not spoil the next one
 
 
+async def test_keys_of_a_call_that_ends_meanwhile() -> None:
+    async with Answerer(Manner(hangs_up=False)) as server, Phone() as phone:
+        call = await phone.call(NUMBER, server=server.address)
+        await call.answered()
+        keys = asyncio.create_task(call.send_digits("1234"))
+        await asyncio.sleep(0)  # the first one is being pressed
+        await call.hang_up()
+        async with asyncio.timeout(10):
+            with pytest.raises(PhoneError):
+                await keys
+
+
 async def test_what_cannot_be_done_now() -> None:
     async with Answerer(Manner(answers=False)) as server, Phone() as phone:
         call = await phone.call(NUMBER, server=server.address)

@@ -59,13 +59,14 @@ class CallLeg(SeenCall):
         """Press keys, as telephone-events (RFC 4733); return when the last packet has left.
 
         `end_packets` below three stands for lost ones. Raises PhoneError when the call has no
-        telephone-events, RtpError (a ValueError) for what is not a key.
+        telephone-events or ends meanwhile, RtpError (a ValueError) for what is not a key.
         """
         self._need_sound("press keys")
         route = self.audio.route
         if route is None or route.events_type is None:
             raise PhoneError("telephone-event was not negotiated")
         for digit in digits:
+            self._need_sound("press keys")  # the call may have ended at the one before
             await self.audio.press(digit, tone_ms, gap_ms, end_packets)
             self.log.note("digit_sent", asyncio.get_running_loop().time())
 
