@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -36,6 +37,15 @@ async def trunk(
         yield Callee(phone, line)
 
 
+async def hung_up(customer: Customer, caller: Callee, url: str, ptime_ms: int = 20) -> PhoneCall:
+    """A call that comes by a trunk, asks for such packets, and is hung up with what is at ``url``."""
+    call = await caller.phone.call(customer.number, server=customer.server.sip, ptime_ms=ptime_ms)
+    told = await customer.receiver.next(to=customer.number, call_state="ringing")
+    assert await customer.hangup(told["session"], msg=f"<url>{url}</url>") == OK
+    assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+    return call
+
+
 def said(message: SipMessage) -> list[str]:
     """The packet time in a description of the server's."""
     return [line for line in message.body.decode().splitlines() if line.startswith("a=ptime")]
@@ -53,15 +63,7 @@ async def test_a_call_that_comes_by_it_is_answered_in_such_packets(
     """To the last sample of a message; the BYE keeps its distance."""
     url = files.serve(f"{ptime}.wav", wav(marked(SECONDS)))
     async with trunk(customer.server, ptime, network=41) as caller:
-
-        async def heard() -> PhoneCall:
-            call = await caller.phone.call(customer.number, server=customer.server.sip)
-            told = await customer.receiver.next(to=customer.number, call_state="ringing")
-            assert await customer.hangup(told["session"], msg=f"<url>{url}</url>") == OK
-            assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
-            return call
-
-        call = await undisturbed(customer.server, heard)
+        call = await undisturbed(customer.server, partial(hung_up, customer, caller, url))
     assert said(await call.answered()) == [f"a=ptime:{ptime}"]
     assert lengths(call) == {ptime}
     first, last = (find_tone(call.recording.pcm(), hz) for hz in (1000, 1400))
@@ -189,14 +191,7 @@ async def test_a_trunk_that_says_how_long_goes_before(
 ) -> None:
     url = files.serve(f"before{ptime}.wav", wav(marked(SECONDS)))
     async with trunk(customer.server, ptime, network=44) as caller:
-
-        async def heard() -> PhoneCall:
-            call = await caller.phone.call(customer.number, server=customer.server.sip, ptime_ms=30)
-            told = await customer.receiver.next(to=customer.number, call_state="ringing")
-            assert await customer.hangup(told["session"], msg=f"<url>{url}</url>") == OK
-            assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
-            return call
-
+        heard = partial(hung_up, customer, caller, url, ptime_ms=30)
         call = await undisturbed(customer.server, heard)
     assert said(await call.answered()) == [f"a=ptime:{ptime}"]
     assert lengths(call) == {ptime}

@@ -50,7 +50,8 @@ class Metrics:
         )
         self._loop_lag = Histogram(
             "onhook_loop_lag_seconds",
-            "How late the event loop was by its own work, looked at every 20 ms while it has any.",
+            "How late the event loop was by its own work but for collections of garbage, looked at "
+            "every 20 ms while it has any.",
             buckets=_SECONDS,
             registry=self.registry,
         )

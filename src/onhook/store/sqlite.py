@@ -3,7 +3,7 @@
 Transactions run from BEGIN to COMMIT in one thread, and queries from beginning to end in another, so that the
 event loop is asked for nothing in between. Group commits pass SQLAlchemy by, whose part in them would be more
 than all the rest: their statements are texts. What no call waits for (reports, small changes) goes through
-aiosqlite, which hands each step to a thread and back: some twenty turns of the loop for a query. When calls
+aiosqlite, which hands each step to a thread and back: some ten turns of the loop for a query. When calls
 waited for such queries they waited for seconds as soon as a turn took long.
 """
 
