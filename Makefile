@@ -8,16 +8,23 @@ KAMAILIO := kamailio=kamailio '/usr/lib/*/kamailio/modules/tls.so=kamailio-tls-m
 ASTERISK := /var/cache/onhook/asterisk
 PHP := php=php-cli
 STRACE := strace=strace
+TSHARK := tshark=tshark
+CHROMIUM := chromium=chromium
+MACHINES := podman=podman crun=crun mmdebstrap=mmdebstrap systemd-analyze=systemd
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'
 
-# What is killed beside the switch; all of it is a crash of the machine.
-OTHERS := plane deliveries speech all
+# What ends all calls when it is killed, and the books are looked at; all of it is a crash of the machine.
+ENDING := supervisor all
+# What is killed beside forty calls of a server that goes on, of which nothing may be lost: for long, and briefly.
+LASTING := switch plane deliveries speech two
+BRIEFLY := plane deliveries speech
 
 # More tests than cores, because most of them wait. What is measured to the frame runs without the others;
 # the sanitizers' programs keep a clock of their own.
 OWN_CLOCK := tests/media/test_sanitized.py
-BESIDE := $(filter-out tests/media/ tests/__pycache__/,$(wildcard tests/*/))
-PARALLEL := $(PY) -m pytest -q -n 3 --dist worksteal -m 'not slow'
+BESIDE := $(filter-out tests/media/ tests/__pycache__/,$(wildcard tests/*/)) examples
+WORKERS := $(shell expr 1 + `nproc`)
+PARALLEL := $(PY) -m pytest -q -n $(WORKERS) --dist worksteal -m 'not slow'
 
 SLOW := $(PY) -m pytest -q -m slow
 # These take the whole machine, or give way to whoever wants it.
@@ -26,7 +33,7 @@ ALONE := tests/acceptance/test_flood.py tests/speech/engines/test_kokoro.py
 # Without its bytecode a server takes three times as long to start, and tests start hundreds of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test slow check crash soak budget interop bench counts docs lock wheel clean
+.PHONY: help setup demo test slow packages check crash soak budget interop bench counts docs screenshots htmx lock wheel clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,16 +50,22 @@ test:  ## all tests
 	@$(PARALLEL) tests/media --ignore $(OWN_CLOCK); media=$$?; \
 	$(PARALLEL) $(OWN_CLOCK) $(BESIDE) && exit $$media
 
-slow:  ## what takes long: tests marked slow, 40 kills, two minutes of soak, softphones and an exchange
-	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(NETWORKS) $(SOFTPHONES) $(PHP) $(KAMAILIO)
+slow:  ## what takes long: tests marked slow, 45 kills, two minutes of soak, softphones and an exchange
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(NETWORKS) $(SOFTPHONES) $(PHP) $(KAMAILIO) $(TSHARK) $(CHROMIUM)
 	@scripts/client_tools.sh
 	@scripts/asterisk/install.sh $(ASTERISK)
-	@ONHOOK_ASTERISK=$(ASTERISK) $(SLOW) -n 3 --dist worksteal $(addprefix --ignore ,$(ALONE))
+	@ONHOOK_ASTERISK=$(ASTERISK) $(SLOW) -n $(WORKERS) --dist worksteal $(addprefix --ignore ,$(ALONE) tests/deploy)
 	@$(SLOW) $(ALONE)
-	PYTHONPATH=tests $(PY) scripts/crash.py --kills 20
-	@$(foreach role,$(OTHERS),PYTHONPATH=tests $(PY) scripts/crash.py --role $(role) --kills 5 &&) true
+	PYTHONPATH=tests $(PY) scripts/outlive.py --kills 20
+	@$(foreach role,$(BRIEFLY),PYTHONPATH=tests $(PY) scripts/outlive.py --role $(role) --kills 5 &&) true
+	@$(foreach role,$(ENDING),PYTHONPATH=tests $(PY) scripts/crash.py --role $(role) --kills 5 &&) true
+	PYTHONPATH=tests:. $(PY) scripts/reloading.py --calls 40 --reloads 3
 	PYTHONPATH=tests $(PY) -m bench.soak --minutes 2 --rate 25
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
+
+packages:  ## what is in deploy/: an image in its container, and a system whose first process is systemd, with calls
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(MACHINES)
+	@$(SLOW) tests/deploy
 
 check:  ## style, types, directions of import
 	@scripts/set_up.sh --for-tests
@@ -61,10 +74,12 @@ check:  ## style, types, directions of import
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 
-crash:  ## kill a switch at 200 random moments, others at 50; count what was lost, doubled, left open, off by a cent
-	@scripts/set_up.sh --for-tests
-	PYTHONPATH=tests $(PY) scripts/crash.py
-	@$(foreach role,$(OTHERS),PYTHONPATH=tests $(PY) scripts/crash.py --role $(role) &&) true
+crash:  ## kill a switch at 1,000 random moments, others at 20 to 100, reload ten times: what was lost, doubled, off by a cent?
+	@scripts/set_up.sh --for-tests $(POSTGRESQL)
+	@$(foreach role,$(ENDING),PYTHONPATH=tests $(PY) scripts/crash.py --role $(role) &&) true
+	@$(foreach role,$(LASTING),PYTHONPATH=tests $(PY) scripts/outlive.py --role $(role) &&) true
+	PYTHONPATH=tests $(PY) scripts/outlive.py --postgresql
+	PYTHONPATH=tests:. $(PY) scripts/reloading.py
 
 soak:  ## calls of every kind for 30 minutes at half the limit: what is left behind, and does memory grow?
 	@scripts/set_up.sh --for-tests $(SIPP)
@@ -78,6 +93,7 @@ interop:  ## baresip, linphone (TLS and SRTP too), Asterisk 22, Kamailio: calls 
 	@scripts/set_up.sh --for-tests $(NETWORKS) $(SOFTPHONES) $(KAMAILIO)
 	@scripts/asterisk/install.sh $(ASTERISK)
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
+	PYTHONPATH=tests $(PY) scripts/interop.py kills
 
 bench:  ## all figures, within an hour; PEER=1 beside Asterisk 22, QUICK=1 in minutes, ROUNDS=3
 	@scripts/set_up.sh $(SIPP) $(POSTGRESQL) $(if $(PEER),debootstrap=debootstrap)
@@ -94,6 +110,13 @@ docs:  ## write what is generated from the code
 	@scripts/set_up.sh
 	$(PY) scripts/call_states.py
 	$(PY) scripts/reference_pages.py
+
+htmx:  ## renew what the console has of htmx and uPlot, from the npm registry
+	scripts/browser_packages.sh
+
+screenshots:  ## pictures of every page of the console, into docs/console
+	@scripts/set_up.sh --for-tests $(CHROMIUM)
+	@PYTHONPATH=tests $(PY) scripts/console_screenshots.py
 
 lock:  ## pin the newest versions that pyproject.toml admits (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \

@@ -45,6 +45,7 @@ class Application:
         self._who = {"app_id": app_id, "access_token": access_token}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: set[str] = set()
+        self._seen: set[bytes] = set()
         self._counts: Counter[str] = Counter()
         self._port = 0
 
@@ -55,9 +56,15 @@ class Application:
         gc.freeze()
         await done.wait()
 
-    def _serve(self, path: str, body: bytes) -> bytes:
+    def _serve(self, path: str, identity: bytes, body: bytes) -> bytes:
         if path == "/stats":
             return json.dumps({"ended": len(self._ended), **self._counts}).encode()
+        if (
+            identity in self._seen
+        ):  # a reload or a crash came between our 200 and their record of it
+            self._counts["told_again"] += 1
+            return b""
+        self._seen.add(identity)
         told = dict(parse_qsl(body.decode()))
         self._counts[f"told_{told['call_state']}"] += 1
         if told["call_state"] == "ended":

@@ -27,8 +27,10 @@ from bench.caller import Caller, Script
 from bench.disk import Flushes
 from bench.figures import Figures, Row, pair, percentile, save, spread, table
 from bench.latency import Samples
-from bench.machine import busy_now, family
+from bench.machine import busy_now
 from bench.rig import OUT, PROBE, BenchError, Rig, end, raise_file_limit, rig
+
+from onhook.server.supervisor import status
 
 _QUIET_S = 0.06
 """After a call everything of it is on disk, so that the next one finds the writer idle."""
@@ -108,7 +110,7 @@ def _counted(running: Rig, caller: Caller, count: int) -> Figures:
     moments: list[tuple[int, ...]] = []
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace"
-        with _traced(_switch(running.server.pid), trace):
+        with _traced(_switch(running.account.data), trace):
             caller.perform(_call(caller, Samples(), moments) for _ in range(count))
         flushes_ns = sorted(int(float(at) * 1e9) for _, at in _FLUSH.findall(trace.read_text()))
     if not moments:
@@ -131,12 +133,11 @@ def _within(flushes_ns: Sequence[int], from_ns: int, to_ns: int) -> int:
     return bisect_left(flushes_ns, to_ns) - bisect_left(flushes_ns, from_ns)
 
 
-def _switch(server: int) -> int:
-    """The process that has the database."""
-    for pid in family(server):
-        with contextlib.suppress(OSError):
-            if b"switch_process" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                return pid
+def _switch(data: Path) -> int:
+    """The process that has the database of a data directory."""
+    for one in status.ask(data):
+        if one["role"] == "switch":
+            return int(one["pid"])
     raise BenchError("the server has no switch")
 
 

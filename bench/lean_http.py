@@ -10,8 +10,9 @@ from typing import TypeAlias, cast
 
 import httptools
 
-Handler: TypeAlias = Callable[[str, bytes], bytes]
-"""From the path of a request, without a query, and its body to the body of its 200."""
+Handler: TypeAlias = Callable[[str, bytes, bytes], bytes]
+"""From the path of a request, without a query, its `webhook-id`, if it has one, and its body to the body of
+its 200."""
 
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 _ANSWER_S = 30.0
@@ -23,7 +24,7 @@ class _Served(asyncio.Protocol):
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._parser = httptools.HttpRequestParser(self)
-        self._path, self._body = b"", b""
+        self._path, self._identity, self._body = b"", b"", b""
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -37,17 +38,21 @@ class _Served(asyncio.Protocol):
                 self._transport.close()
 
     def on_message_begin(self) -> None:
-        self._path, self._body = b"", b""
+        self._path, self._identity, self._body = b"", b"", b""
 
     def on_url(self, url: bytes) -> None:
         self._path += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name == b"webhook-id":
+            self._identity = value
 
     def on_body(self, body: bytes) -> None:
         self._body += body
 
     def on_message_complete(self) -> None:
         path = self._path.partition(b"?")[0].decode("latin-1")
-        reply = self._handler(path, self._body)
+        reply = self._handler(path, self._identity, self._body)
         if self._transport is not None:
             self._transport.write(_OK % len(reply) + reply)
 

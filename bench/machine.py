@@ -34,6 +34,21 @@ def family_cpu_s(pid: int) -> float:
     return sum(sum(_stat(str(one))[11:15]) for one in family(pid)) / _TICKS_A_SECOND
 
 
+def family_written_bytes(pid: int) -> int:
+    """What a process and all of its children had the kernel write to disks so far; what is written over again
+    counts each time, as in a log that is used anew."""
+    return sum(_written(one) for one in family(pid))
+
+
+def _written(pid: int) -> int:
+    """Of one that has ended meanwhile: nothing."""
+    try:
+        lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(dict(line.split(": ") for line in lines)["write_bytes"])
+
+
 def family_run_s(pid: int) -> float:
     """CPU seconds of the threads that a process and its descendants have now, to the nanosecond.
 

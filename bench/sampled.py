@@ -20,21 +20,22 @@ _EVERY_S = 0.005
 _WRITTEN_EVERY_S = 1.0
 _LOOP = ("", "asyncio", "uvloop")
 """Where a loop waits, or reads and writes for itself."""
-_SWITCH = "onhook.server.switch_process"
+SPARE = "onhook.server.spare_process"
 _SITE = """
 import os, sys
-if {switch!r} in sys.orig_argv:
+if {spare!r} in sys.orig_argv:
     sys.path.append({here!r})
     import sampled
     sys.path.remove({here!r})
-    sampled.begin()
+    os.register_at_fork(after_in_child=sampled.begin)
 """
+"""The switch is forked from a process that has loaded it."""
 
 
 def environment(folder: Path) -> dict[str, str]:
     """Variables of a server whose switch is to be sampled; `folder` is empty, and stays for as long."""
     here = str(Path(__file__).resolve().parent)
-    (folder / "sitecustomize.py").write_text(_SITE.format(switch=_SWITCH, here=here))
+    (folder / "sitecustomize.py").write_text(_SITE.format(spare=SPARE, here=here))
     path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH", ""))))
     return {"PYTHONPATH": path, _OUT: str(folder / "samples.json")}
 
@@ -90,7 +91,7 @@ def begin() -> None:
     """Samples this process from now on."""
     if threading.current_thread() is not threading.main_thread():
         raise AssertionError("signals are handled in the first thread")
-    sampler = Sampler(Path(os.environ.pop(_OUT)))
+    sampler = Sampler(Path(os.environ[_OUT]))
     signal.signal(signal.SIGPROF, sampler.sample)
     signal.setitimer(signal.ITIMER_PROF, _EVERY_S, _EVERY_S)
 

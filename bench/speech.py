@@ -5,9 +5,9 @@
 `waits`: a ringing call is hung up with a message; from the moment before the request is written to the
 first RTP packet, which carries the kernel's time stamp. Messages are new (random words, so nothing of
 them is cached) or the same once more; of 10 words and of 60, which begin to play when their first
-sentence is ready; in the two English voices and in a formant one. `crowd`: 20 such calls, all of whose
-requests are sent together, each with a message of its own. Both go through a server with
-an empty data directory.
+sentence is ready; in the two English voices, in a statistical and in a formant one. `crowd`: 20 such
+calls, all of whose requests are sent together, each with a message of its own. Both go through a
+server with an empty data directory.
 
 `memory`: what each kind of worker needs after 100 messages, and after `--messages`; engines as the
 server uses them, driven without it, because 10,000 calls would take hours. Slow engines get a
@@ -56,7 +56,8 @@ _BUSY = 0.2
 VOICES = {
     "neural female": 'language="en" gender="female"',
     "neural male": 'language="en" gender="male"',
-    "formant": 'language="de" gender="female"',
+    "statistical": 'language="de" gender="female"',
+    "formant": 'language="nl" gender="female"',
 }
 WORDS = (10, 60)
 
@@ -169,7 +170,7 @@ def memory(messages: int) -> tuple[Figures, list[Row]]:
     """What is needed after few messages and after many."""
     speech, found = Speech(), {}
     with installed_voices() as catalogue, contextlib.closing(Decoders()) as decoders:
-        shares = {"neural female": 20, "neural male": 100, "formant": 1}
+        shares = {"neural female": 20, "neural male": 100, "statistical": 5, "formant": 1}
         for voice, share in shares.items():
             language, gender = VOICES[voice].replace('"', "").split()
             speaker = catalogue.find(language.partition("=")[2], gender.partition("=")[2])

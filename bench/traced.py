@@ -26,7 +26,7 @@ SAME_MODULE, SAME_PART, ANOTHER_PART, NOBODY = range(4)
 """How far away a caller is. A part is a folder of the package; `NOBODY` is the event loop, or a thread."""
 
 _NO_FUNCTIONS = frozenset({"<module>", "<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
-_STEP = ("onhook.call.table", "step")
+STEP = ("onhook.call.table", "step")
 
 
 class Trace:
@@ -42,7 +42,7 @@ class Trace:
         self._steps: list[int] = []
 
     def begin(self) -> None:
-        """In this thread, and in those that will be started."""
+        """In this thread, and in those that will be started; in place of another that has begun."""
         threading.setprofile(self._profile)
         sys.setprofile(self._profile)
 
@@ -59,7 +59,7 @@ class Trace:
                 self._calls.append((time.time_ns(), place, self._from(frame)))
         elif event == "return":
             place = self._place(frame.f_code)
-            if place >= 0 and self._functions[place] == _STEP:
+            if place >= 0 and self._functions[place] == STEP:
                 self._steps.append(time.time_ns())
 
     def _from(self, frame: FrameType) -> int:
@@ -93,28 +93,44 @@ class Trace:
 
 PROCESSES = ("onhook.server.switch_process", "onhook.server.deliveries_process")
 """Modules that the server runs as processes, where it has several."""
+FORKING = "onhook.server.spare_process"
+"""The module of a process that has loaded what such a process loads, and forks it."""
 _PARTS = "BENCH_TRACE_PARTS"
 _SITE = """
 import os, sys
-if {processes!r} & set(sys.orig_argv):
+if {modules!r} & set(sys.orig_argv):
     sys.path.append({here!r})
     import traced
     sys.path.remove({here!r})
-    traced.trace_this(os.environ[{parts!r}])
+    traced.trace_this_or_its_children(os.environ[{parts!r}])
 """
 """Python runs it at the start of each process (site)."""
 
 
+def trace_this_or_its_children(parts: str) -> None:
+    """Traces this process from now on, or, where it only forks others, those."""
+    if FORKING in sys.orig_argv:
+        os.register_at_fork(after_in_child=lambda: trace_this(parts))
+    else:
+        trace_this(parts)
+
+
 def trace_this(parts: str) -> None:
-    """Traces this process from now on; what was traced is written when it ends."""
+    """Traces this process from now on; what was traced is written when it ends. A child of a process that is
+    traced begins anew."""
     import onhook
     from onhook.processes.membership import END
 
     trace = Trace(Path(onhook.__file__).parent)
     trace.begin()
-    atexit.register(trace.write, Path(parts) / f"{os.getpid()}.json")
+    atexit.unregister(_write)
+    atexit.register(_write, trace, Path(parts) / f"{os.getpid()}.json")
     # One that does not ask for an orderly end shall have one all the same.
     signal.signal(END, lambda *_: sys.exit(0))
+
+
+def _write(trace: Trace, path: Path) -> None:
+    trace.write(path)
 
 
 def merged(parts: Path) -> dict[str, Any]:
@@ -140,7 +156,9 @@ def main() -> None:
     out = Path(sys.argv.pop(1))
     sys.path.pop(0)  # this folder: what stands beside this file is no business of the server's
     with tempfile.TemporaryDirectory() as folder:
-        site = _SITE.format(processes=set(PROCESSES), here=str(Path(__file__).parent), parts=_PARTS)
+        site = _SITE.format(
+            modules={FORKING, *PROCESSES}, here=str(Path(__file__).parent), parts=_PARTS
+        )
         Path(folder, "sitecustomize.py").write_text(site)
         ways = (folder, os.environ.get("PYTHONPATH", ""))
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, ways))

@@ -1,8 +1,9 @@
 /* Fuzzes what the plane takes from a switch that means harm: the input is a series of deeds, done to a plane with
  * its threads running. Commands with anything in them, some of which could be meant; messages with descriptors of
  * any kind and any number; cursors of the rings, and the entries of all of them, overwritten. In the end the plane
- * is alive: the link is over, by itself or because we let it go, nothing that was sent is still open, and it can be
- * started again.
+ * is alive: the link is over, by itself or because we let it go. Where it was not by nonsense, the next switch, which means
+ * well, finds what there is, adopts some of it and lets go of the rest; and then the next one does harm. In the end nothing
+ * that was sent is still open, and it can be started again.
  *
  * With libFuzzer:
  *   clang -g -fsanitize=fuzzer,address,undefined -Isrc/onhook/media/native fuzz/media_link.c \
@@ -15,6 +16,7 @@
 #include "internal.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -236,7 +238,37 @@ static void expect_over(plane_host *host)
     close(link_fds.control);
     struct pollfd over = {.fd = host->over_fd, .events = POLLIN};
     require(poll(&over, 1, PATIENCE_MS) == 1);
-    require(plane_host_wait(host) != PLANE_GOING);
+    require(plane_host_wait(host, -1) != PLANE_GOING);
+}
+
+static void take_link(plane_host *host, const struct plane_link *theirs, struct plane_link *out)
+{
+    *out = (struct plane_link){dup(theirs->memory), dup(theirs->commands), dup(theirs->events),
+                               dup(theirs->control)};
+    plane_host_handed_over(host);
+}
+
+/* One that means well, after one that did not: whatever stands in the memory, it is not harmed. */
+static void mean_well(plane_host *host, struct plane_link *theirs, uint64_t *generation)
+{
+    struct plane_link link;
+    struct plane_found found[CALLS];
+    struct plane_event events[8];
+    plane *steering;
+    take_link(host, theirs, &link);
+    require(plane_attach(&steering, &link) == 0);
+    int count = plane_found(steering, found, CALLS);
+    require(count >= 0 && count <= CALLS);
+    for (int i = 0; i < count; i += 2)
+        require(plane_adopt(steering, found[i].handle) == 0);
+    int left = plane_let_go_of_rest(steering);
+    require(left == count / 2 || left == -EPIPE);
+    while (plane_take_events(steering, events, 8) > 0)
+        plane_acknowledge(steering, plane_newest(steering));
+    plane_detach(steering);
+    require(plane_host_wait(host, PATIENCE_MS) != PLANE_GOING);
+    if (plane_host_wait(host, 0) == PLANE_SWITCH_GONE)
+        require(plane_host_relink(host, ++*generation, theirs) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
@@ -245,20 +277,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct plane_config read;
     struct plane_link theirs;
     plane_host *host;
-    size_t before = count_open();
-    require(plane_host_start(&host, &config, 1, &theirs) == 0);
-    link_fds = (struct plane_link){dup(theirs.memory), dup(theirs.commands), dup(theirs.events),
-                                   dup(theirs.control)};
-    plane_host_handed_over(host);
-    require(link_map(link_fds.memory, &memory, &read) == 0);
-    commands = link_producer(&memory.header->commands, RING_ENTRIES);
-    number = 0;
-    input.data = data, input.bytes = bytes;
-    do_harm();
-    expect_over(host);
+    size_t before = count_open(), half = bytes / 2;
+    uint64_t generation = 1;
+    require(plane_host_start(&host, &config, generation, &theirs) == 0);
+    for (int turn = 0; turn < 2; turn++) {
+        take_link(host, &theirs, &link_fds);
+        require(link_map(link_fds.memory, &memory, &read) == 0);
+        commands = link_producer(&memory.header->commands, RING_ENTRIES);
+        number = 0;
+        input.data = data + (turn ? half : 0), input.bytes = turn ? bytes - half : half;
+        do_harm();
+        link_unmap(&memory);
+        expect_over(host);
+        close(link_fds.memory), close(link_fds.commands), close(link_fds.events);
+        if (turn || plane_host_wait(host, 0) != PLANE_SWITCH_GONE)
+            break;
+        require(plane_host_relink(host, ++generation, &theirs) == 0);
+        mean_well(host, &theirs, &generation);
+        if (plane_host_wait(host, 0) != PLANE_GOING)
+            break;
+    }
     plane_host_stop(host);
-    link_unmap(&memory);
-    close(link_fds.memory), close(link_fds.commands), close(link_fds.events);
     require(count_open() == before); /* whatever was sent */
     return 0;
 }

@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     static struct signs signs;
     struct call call = {
         .signs = &signs, .fd = -1, .event_payload_type = 101, .event_from_peer = 96};
-    recording *tape = recording_new(NULL, -1, 0, 1); /* that no thread writes */
+    recording *tape = recording_new(NULL, -1, 0, 1, 0); /* that no thread writes */
     if (!tape)
         abort();
     recorder_add(&call.recorder, tape, sample_clock(&plane));

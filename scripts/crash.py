@@ -12,7 +12,7 @@ from scratch import Scratch
 CALLS = 8
 SPAN_S = 3.0
 SETTLE_EVERY = 4
-KILLS_OF_THE_SWITCH = 200
+KILLS_OF_THE_SUPERVISOR = 20
 KILLS_OF_ANOTHER = 50
 
 
@@ -36,9 +36,9 @@ if __name__ == "__main__":
     parser.add_argument(
         "--role", choices=sorted(ENDS_CALLS), default="switch", help="all: the whole server at once"
     )
-    parser.add_argument("--kills", type=int, help="200 of the switch, or 50 of another")
+    parser.add_argument("--kills", type=int, help="20 of the supervisor, 50 of another")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     given = parser.parse_args()
-    usual = KILLS_OF_THE_SWITCH if given.role == "switch" else KILLS_OF_ANOTHER
+    usual = KILLS_OF_THE_SUPERVISOR if given.role == "supervisor" else KILLS_OF_ANOTHER
     print(f"{given.role}, seed {given.seed}")
     sys.exit(0 if asyncio.run(main(given.role, given.kills or usual, given.seed)) else 1)

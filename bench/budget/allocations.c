@@ -1,12 +1,13 @@
 /* Counts what a process allocates, for bench/budget: loaded before the C library (LD_PRELOAD).
  *
  * The counters are in a file below the folder $BENCH_BUDGET, named by the process, so that they can be read
- * while it runs: allocations and bytes, both 64 bits wide. With PYTHONMALLOC=malloc each object of Python
+ * while it runs: allocations and bytes, both 64 bits wide. A process that is forked begins its own. With PYTHONMALLOC=malloc each object of Python
  * that is allocated counts, but for those that it takes from its own free lists.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ struct counters {
 
 static struct counters unseen, *counted = &unseen;
 
-__attribute__((constructor)) static void begin(void)
+static void begin(void)
 {
     const char *folder = getenv("BENCH_BUDGET");
     char path[4096];
@@ -40,6 +41,12 @@ __attribute__((constructor)) static void begin(void)
             counted = shared;
     }
     close(file);
+}
+
+__attribute__((constructor)) static void load(void)
+{
+    begin();
+    pthread_atfork(NULL, NULL, begin);
 }
 
 static void count(size_t bytes)

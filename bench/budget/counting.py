@@ -20,13 +20,15 @@ _SOURCE, _PRELOADED = HERE / "budget" / "allocations.c", OUT / "allocations.so"
 _FOLDER = "BENCH_BUDGET"
 _SITE = """
 import os, sys
-if "onhook.server.switch_process" in sys.orig_argv:
+if "onhook.server.spare_process" in sys.orig_argv:
     sys.path.append({tree!r})
     from bench.budget import statements
     sys.path.remove({tree!r})
-    statements.follow(os.path.join(os.environ[{folder!r}], str(os.getpid()) + statements.SUFFIX))
+    os.register_at_fork(after_in_child=lambda: statements.follow(
+        os.path.join(os.environ[{folder!r}], str(os.getpid()) + statements.SUFFIX)
+    ))
 """
-"""Python runs it at the start of each process (site)."""
+"""Python runs it at the start of each process (site). The switch is forked from one that has loaded it."""
 
 LASTING = frozenset({"supervisor", "plane", "switch", "deliveries"})
 """What runs as long as the server does. What speaks comes and goes, and has its models laid out at first."""

@@ -96,7 +96,7 @@ class Application:
                 if message.type == aiohttp.WSMsgType.TEXT:
                     self._on_event(json.loads(message.data))
 
-    def _serve(self, path: str, body: bytes) -> bytes:
+    def _serve(self, path: str, _identity: bytes, body: bytes) -> bytes:
         if path == "/stats":
             return json.dumps(self._counts).encode()
         url = urlsplit(body.decode())

@@ -21,6 +21,7 @@ makes one."""
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 _DIGITS = re.compile(r"\+?[0-9]{1,20}")
 _BETWEEN = str.maketrans("", "", " -.()")
+_EXTENSION_DIGITS = 4
 _NON_GEOGRAPHIC = "001"
 """What the library calls the country of a code that belongs to none, such as +883."""
 
@@ -68,8 +69,9 @@ def country_of_number(number: str) -> str:
 def readings(written: Written, country: str = "") -> tuple[E164, ...]:
     """What a number that came by SIP can mean, in E.164, the likeliest first; nothing for what is none.
 
-    Of numbers without ``+`` only those count that exist in their country's plan: an extension is not to
-    become somebody's number. ``country`` (ISO 3166-1) is whose national numbers these may be.
+    Of numbers without ``+`` only those count that exist in their country's plan, and have five digits or a
+    ``phone-context``: an extension is not to become somebody's number, and some plans have pagers of four
+    digits. ``country`` (ISO 3166-1) is whose national numbers these may be.
     """
     text = written.text.translate(_BETWEEN)
     if not _DIGITS.fullmatch(text):
@@ -77,6 +79,8 @@ def readings(written: Written, country: str = "") -> tuple[E164, ...]:
     if text.startswith("+") and not text.startswith("+00"):
         return _each_once([_checked(text)])
     text = text.removeprefix("+")
+    if len(text) <= _EXTENSION_DIGITS and not written.context:
+        return ()
     found: list[E164 | None] = []
     if written.context:
         found.append(_parsed(written.context + text, None, phonenumbers.is_possible_number))

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -97,6 +97,24 @@ async def assert_refused(customer: Customer, status: str, **params: str) -> str:
     assert reply["status"] == status
     await assert_untouched(customer, call, told)
     return sentence(reply)
+
+
+async def assert_each_refused(
+    customer: Customer, status: str, name: str, values: Iterable[str]
+) -> dict[str, str]:
+    """Hangups with each of these values of a parameter are refused with this status, and the call that they
+    are for is as it was.
+
+    Returns the sentence that came beside the status, by value.
+    """
+    call, told = await customer.call()
+    found = {}
+    for value in values:
+        reply = await customer.post("ivr/end/hangup", session=told["session"], **{name: value})
+        assert reply["status"] == status, value
+        found[value] = sentence(reply)
+    await assert_untouched(customer, call, told)
+    return found
 
 
 def sentence(reply: Mapping[str, str]) -> str:

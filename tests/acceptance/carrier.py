@@ -142,7 +142,7 @@ async def _customer(host: str, names: NameServer, ca_file: Path) -> AsyncIterato
             codecs="PCMA",
         )
         await trunks.add(server.data, given)
-        async with Receiver() as receiver, Phone(host=host) as phone:
+        async with Receiver(repeats=False) as receiver, Phone(host=host) as phone:
             yield await Customer.make(server, receiver, phone)
     finally:
         server.close()

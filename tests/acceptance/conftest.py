@@ -66,7 +66,7 @@ def again() -> Iterator[Callable[[Onhook], Onhook]]:
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     # A server goes on sending to the receivers of tests that are over: none has the port of another.
-    async with Receiver(port=fresh_port()) as one:
+    async with Receiver(port=fresh_port(), repeats=False) as one:
         yield one
 
 

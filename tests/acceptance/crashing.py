@@ -8,6 +8,7 @@ every state. Afterwards the phones, the receiver's log and the database have to 
 import asyncio
 import json
 import random
+import signal
 import sqlite3
 import tempfile
 import time
@@ -23,6 +24,7 @@ import aiohttp
 
 from acceptance.crash_cast import LONG, SHORT, WARMING, Cast
 from acceptance.harness import Callee, Customer, Onhook, free_port, lay_trunk
+from acceptance.remains import Remains
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import CallNotAnswered
@@ -42,7 +44,14 @@ OWN_FIELDS = {
 }
 """What the terminal notification of a block says of the block itself."""
 LINKS = ("record_url", "monitor_url")
-ENDS_CALLS = {"all": True, "switch": True, "plane": True, "deliveries": False, "speech": False}
+ENDS_CALLS = {
+    "all": True,
+    "supervisor": True,
+    "switch": False,
+    "plane": True,
+    "deliveries": False,
+    "speech": False,
+}
 """What can be killed, and whether calls end by that."""
 
 
@@ -264,10 +273,8 @@ class CrashRig:
         """Kills, and returns when that is done; what is returned waits for whatever follows."""
         self.verdict.kills[self._role] += 1
         crash = _Kill(time.time() * 1000, 0.0, ENDS_CALLS[self._role])
-        if self._role == "all":
-            self.verdict.processes += len(self.server.pids())
-            await kill(self.server)
-            self.server.close()
+        if self._role in ("all", "supervisor"):
+            await self._kill_all_of_it()
             follow = self._start
         else:
             struck = await self.server.strike(self._role)
@@ -276,6 +283,17 @@ class CrashRig:
         crash.after_ms = time.time() * 1000
         self._kills.append(crash)
         return follow
+
+    async def _kill_all_of_it(self) -> None:
+        """Each process at once, or the one that all others end with; returns when they are gone."""
+        remains = Remains.of(self.server)
+        self.verdict.processes += len(remains.pidfds)
+        if self._role == "all":
+            for pidfd in remains.pidfds.values():
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        await kill(self.server)
+        await remains.are_gone()
+        self.server.close()
 
     async def _follow(self, struck: list[int], crash: _Kill) -> None:
         """The supervisor starts the next process of this role; one that speaks only when it is needed."""

@@ -64,7 +64,7 @@ async def _customer(stack: AsyncExitStack, host: str, authority: Authority, edge
     }
     server = Onhook(settings)
     stack.callback(server.close)
-    receiver = await stack.enter_async_context(Receiver())
+    receiver = await stack.enter_async_context(Receiver(repeats=False))
     phone = await stack.enter_async_context(Phone(host=host))
     customer = await Customer.make(server, receiver, phone)
     given = trunks.Given(

@@ -11,6 +11,7 @@ import tempfile
 import termios
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,9 +23,12 @@ import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
+import server_logs
+from onhook.administration.trunk_options import FurtherOptions
 from onhook.cli import accounts, trunks
-from onhook.cli.trunk_options import FurtherOptions
 from onhook.server.supervisor import status
+from onhook.server.supervisor.restarts import AT_ONCE, WORKED_S
+from onhook.server.supervisor.roles import LASTING_S
 from onhook.speech.engines import english_ahead
 from onhook.testing.api_client import ApiClient
 from onhook.testing.incoming_call import IncomingPhoneCall
@@ -38,6 +42,10 @@ READY_S = 120.0
 """How long a process may take to start. Many of them start side by side on a busy machine."""
 LASTING = ("plane", "switch", "deliveries")
 """The roles of processes that run as long as the server does, beside the supervisor."""
+_WORKED_S = 2 * WORKED_S
+"""What has served for so long has worked, as the supervisor sees it, a moment earlier or later than we do."""
+_EARLY_DEATHS = AT_ONCE - 2
+"""So many are far from too many, if one or two more are seen as such there."""
 TRUNKS_BELIEVED_S = 1.1
 """A running server knows of a new trunk after this."""
 _numbers = count(31_000_000)
@@ -74,6 +82,7 @@ class Onhook:
         self.log_path = self.data.with_suffix(".log")
         _lay_out_speech(self.data)
         with self.log_path.open("ab") as log:
+            server_logs.follow(self.log_path)
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "onhook", "serve"],
                 env={**os.environ, **environment, **self.environment},
@@ -92,6 +101,8 @@ class Onhook:
         host, _, port = where["sip"].rpartition(":")
         self.sip = (host, int(port))
         self.listeners = [_listener(text) for text in where["listeners"].split(",")]
+        self._began_s = dict.fromkeys(LASTING, time.monotonic())
+        self._died_early_s: deque[float] = deque(maxlen=_EARLY_DEATHS)
 
     def sip_over(self, transport: str, *, ipv6: bool = False) -> tuple[str, int]:
         """Where it listens with a transport, by a family."""
@@ -121,9 +132,13 @@ class Onhook:
         [found] = self.pids(role)
         return found
 
+    def threads(self, role: str) -> int:
+        """How many threads the process of a role has."""
+        return len(list(Path(f"/proc/{self.pid(role)}/task").iterdir()))
+
     async def strike(self, role: str) -> list[int]:
         """SIGKILL for the processes of a role; they are gone when this returns."""
-        struck = self.pids(role)
+        struck = await asyncio.to_thread(self.pids, role)  # phones go on speaking meanwhile
         watched = []
         for pid in struck:
             try:
@@ -136,16 +151,32 @@ class Onhook:
 
     async def kill_role(self, role: str) -> int:
         """SIGKILL for the process of a role; the pid of the next one, which serves when this returns."""
-        before = self.pid(role)
+        await self.may_die(role)
+        before = await asyncio.to_thread(self.pid, role)
         await self.strike(role)
         await self.serves(role, before)
-        return self.pid(role)
+        return await asyncio.to_thread(self.pid, role)
+
+    async def may_die(self, role: str) -> None:
+        """Returns once the process of a role can be killed and the next is started at once: the supervisor
+        puts that off, by up to half a minute, where many in a row had hardly begun to work."""
+        worked_s = time.monotonic() - self._began_s[role]
+        if worked_s > _WORKED_S:
+            return
+        early = self._died_early_s
+        if len(early) == early.maxlen and time.monotonic() - early[0] < LASTING_S:
+            await asyncio.sleep(_WORKED_S - worked_s)
+        else:
+            early.append(time.monotonic())
 
     async def serves(self, role: str, before: int) -> None:
         """Returns once a process of this role has followed that of before, and the server is ready."""
         async with asyncio.timeout(READY_S):
-            while self.pids(role) in ([], [before]) or not await self.is_ready():
+            while await asyncio.to_thread(self.pids, role) in ([], [before]) or (
+                not await self.is_ready()
+            ):
                 await asyncio.sleep(0.02)
+        self._began_s[role] = time.monotonic()
 
     async def is_ready(self) -> bool:
         """Whether it says that it takes new calls."""
@@ -181,6 +212,7 @@ class Onhook:
         self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
+        server_logs.leave(self.log_path)
 
 
 def _lay_out_speech(data: Path) -> None:
@@ -217,7 +249,9 @@ def _take_terminal() -> None:
 def _wait_for_ends(pidfds: list[int]) -> None:
     """Returns when all of these processes have ended; closes the descriptors."""
     for pidfd in pidfds:
-        ended, _, _ = select.select([pidfd], [], [], READY_S)
+        poll = select.poll()  # numbers of descriptors are high beside hundreds of phones
+        poll.register(pidfd, select.POLLIN)
+        ended = poll.poll(READY_S * 1000)
         os.close(pidfd)
         assert ended, "a process does not end"
 
@@ -256,10 +290,13 @@ class Customer:
         return ApiClient(self.server.url, self.app_id, self.access_token)
 
     async def call(self, **options: object) -> tuple[PhoneCall, Notification]:
-        """The phone calls the number; returns the call and the answer notification."""
+        """The phone calls the number; returns the call and the answer notification of its session."""
+        before = {told.get("session") for told in self.receiver.notifications}
         call = await self.phone.call(self.number, server=self.server.sip, **options)  # type: ignore[arg-type]
-        told = await self.receiver.next(to=self.number, call_state="ringing")
-        return call, told
+        while True:
+            told = await self.receiver.next(to=self.number, call_state="ringing")
+            if told["session"] not in before:
+                return call, told
 
     async def post(self, path: str, **params: str) -> dict[str, str]:
         """One API request by POST; its JSON."""

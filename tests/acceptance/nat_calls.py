@@ -73,7 +73,7 @@ async def _customer(stack: AsyncExitStack, on: netns.Network, **settings: str) -
     proxy = f"{netns.OUTSIDE}:{PORT}"
     await trunks.add(running.data, trunks.Given("softphone", proxy=proxy, ping=str(PINGS_S)))
     await asyncio.sleep(TRUNKS_BELIEVED_S)
-    receiver = await stack.enter_async_context(Receiver(host=netns.OUTSIDE))
+    receiver = await stack.enter_async_context(Receiver(host=netns.OUTSIDE, repeats=False))
     phone = await stack.enter_async_context(Phone(host=netns.OUTSIDE))
     return await Customer.make(running, receiver, phone)
 

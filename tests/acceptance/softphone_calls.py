@@ -35,28 +35,36 @@ async def a_customer(
     server = Onhook(settings)
     stack.callback(server.close)
     await trunks.add(server.data, trunk)
-    receiver = await stack.enter_async_context(Receiver())
+    receiver = await stack.enter_async_context(Receiver(repeats=False))
     host, _ = server.sip
     phone = await stack.enter_async_context(Phone(host=host.strip("[]")))
     return await Customer.make(server, receiver, phone)
 
 
+async def begin(customer: Customer, softphone: Softphone, role: str) -> str:
+    """A call with it: the ``caller`` calls a number of the application, which calls the ``callee``. Returns
+    the session."""
+    if role == "caller":
+        over = "tls" if softphone.tls else "udp"
+        host, port = customer.server.sip_over(over, ipv6=":" in softphone.address[0])
+        softphone.call(f"sip:{customer.number}@{in_uri(host)}:{port}")
+        told = await customer.receiver.next(PATIENCE_S, call_state="ringing")
+    else:
+        url = customer.receiver.url("/dial")
+        made = await customer.post("ivr/start/dial", dest=NUMBER, msg="Hello.", notify_url=url)
+        assert made["status"] == "success_ok", made
+        told = await customer.receiver.next(PATIENCE_S, ivr_block="dial", call_state="ongoing")
+    return told["session"]
+
+
 async def as_caller(customer: Customer, softphone: Softphone) -> Verdict:
     """It calls a number of the application."""
-    over = "tls" if softphone.tls else "udp"
-    host, port = customer.server.sip_over(over, ipv6=":" in softphone.address[0])
-    softphone.call(f"sip:{customer.number}@{in_uri(host)}:{port}")
-    told = await customer.receiver.next(PATIENCE_S, call_state="ringing")
-    return await converse(customer, softphone, told["session"], "caller")
+    return await converse(customer, softphone, await begin(customer, softphone, "caller"), "caller")
 
 
 async def as_callee(customer: Customer, softphone: Softphone) -> Verdict:
     """The application calls it."""
-    url = customer.receiver.url("/dial")
-    made = await customer.post("ivr/start/dial", dest=NUMBER, msg="Hello.", notify_url=url)
-    assert made["status"] == "success_ok", made
-    told = await customer.receiver.next(PATIENCE_S, ivr_block="dial", call_state="ongoing")
-    return await converse(customer, softphone, told["session"], "callee")
+    return await converse(customer, softphone, await begin(customer, softphone, "callee"), "callee")
 
 
 async def joined(customer: Customer, softphone: Softphone) -> Verdict:

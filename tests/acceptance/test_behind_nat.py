@@ -19,7 +19,10 @@ from onhook.testing.receiver import Receiver
 @asynccontextmanager
 async def outside(running: Onhook) -> AsyncIterator[tuple[Customer, FileServer]]:
     """A customer outside, with a phone and a web server; the thread is there already."""
-    async with Receiver(host=netns.OUTSIDE) as receiver, Phone(host=netns.OUTSIDE) as phone:
+    async with (
+        Receiver(host=netns.OUTSIDE, repeats=False) as receiver,
+        Phone(host=netns.OUTSIDE) as phone,
+    ):
         customer = await Customer.make(running, receiver, phone)
         async with FileServer(host=netns.OUTSIDE) as files:
             yield customer, files

@@ -58,7 +58,7 @@ async def _with_trunks(data: Path) -> None:
 
 @pytest.fixture
 async def customer(guarded: Onhook) -> AsyncIterator[Customer]:
-    async with Receiver() as receiver, Phone() as phone:
+    async with Receiver(repeats=False) as receiver, Phone() as phone:
         yield await Customer.make(guarded, receiver, phone)
 
 

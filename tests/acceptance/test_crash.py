@@ -90,6 +90,7 @@ async def test_a_call_that_was_ringing_is_rejected(
     assert (last["ivr_block"], last["cause"], last["debit"]) == ("answer", "crash", "0.000")
 
 
+@pytest.mark.slow
 async def test_a_call_on_its_way_out_keeps_its_own_end(
     phoenix: Phoenix, receiver: Receiver, phone: Phone
 ) -> None:
@@ -111,6 +112,7 @@ async def test_a_call_on_its_way_out_keeps_its_own_end(
     await call.received("BYE", sent + 1)
 
 
+@pytest.mark.slow
 async def test_an_answer_that_was_not_recorded_is_taken_back(
     phoenix: Phoenix, receiver: Receiver, phone: Phone, files: FileServer
 ) -> None:
@@ -170,6 +172,7 @@ async def test_a_call_that_nobody_had_heard_of_begins_anew(
     assert call.complaints == []
 
 
+@pytest.mark.slow
 async def test_another_worker_leaves_the_call_alone(
     start: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:

@@ -119,6 +119,7 @@ async def test_a_phone_that_rings_is_told_to_stop(stage: Stage) -> None:
     assert call.complaints == []
 
 
+@pytest.mark.slow
 async def test_who_answered_meanwhile_is_hung_up(stage: Stage) -> None:
     """The 200 finds no server; the next one acknowledges it, and hangs up. Nobody is charged."""
     call, session = await stage.dialled()
@@ -133,6 +134,7 @@ async def test_who_answered_meanwhile_is_hung_up(stage: Stage) -> None:
     assert call.complaints == []
 
 
+@pytest.mark.slow
 async def test_who_was_called_and_answered_is_hung_up(stage: Stage) -> None:
     call, session = await stage.dialled()
     await call.answer()
@@ -144,6 +146,7 @@ async def test_who_was_called_and_answered_is_hung_up(stage: Stage) -> None:
     assert (last["duration"], last["debit"]) == ("1", "0.020")
 
 
+@pytest.mark.slow
 async def test_a_caller_who_was_typing_is_hung_up(stage: Stage) -> None:
     """Digits are not written one by one: an empty result is told."""
     call, told = await stage.customer.call()
@@ -157,6 +160,7 @@ async def test_a_caller_who_was_typing_is_hung_up(stage: Stage) -> None:
     assert last["debit"] == "0.020"
 
 
+@pytest.mark.slow
 async def test_a_caller_who_was_typed_to_is_hung_up(stage: Stage) -> None:
     """Not all keys were sent, and nobody is told that they were."""
     customer = stage.customer
@@ -227,6 +231,7 @@ async def test_a_monitored_call_is_told_of_twice(stage: Stage) -> None:
     assert len(terminal_ids(receiver)) == 2
 
 
+@pytest.mark.slow
 async def test_a_call_on_hold_is_hung_up(stage: Stage) -> None:
     """The block before is told, as a Hold has no notify_url."""
     customer = stage.customer
@@ -243,6 +248,7 @@ async def test_a_call_on_hold_is_hung_up(stage: Stage) -> None:
     assert (last["ivr_block"], last["tag"], last["digits"]) == ("gather", "before", "7")
 
 
+@pytest.mark.slow
 async def test_a_caller_and_the_phone_that_rings_for_it_are_released(stage: Stage) -> None:
     call, peer, session = await stage.transferred()
     await stage.crash()
@@ -267,6 +273,7 @@ async def test_two_calls_that_are_joined_are_both_hung_up(stage: Stage) -> None:
     assert call.complaints == peer.complaints == []
 
 
+@pytest.mark.slow
 async def test_two_numbers_that_were_called_are_both_hung_up(stage: Stage) -> None:
     customer, callee = stage.customer, stage.callee
     first, second = callee.another(), callee.another()
@@ -285,6 +292,7 @@ async def test_two_numbers_that_were_called_are_both_hung_up(stage: Stage) -> No
     assert (last["dest1"], last["dest2"], last["debit"]) == (first, second, "0.020")
 
 
+@pytest.mark.slow
 async def test_the_members_of_a_room_are_hung_up(stage: Stage) -> None:
     """Those who called, those who were called, and those who had not answered yet."""
     customer, callee = stage.customer, stage.callee

@@ -5,9 +5,10 @@ import pytest
 from acceptance.asking import OK, heard, sentence
 from acceptance.files import BEEP, LONG, FileServer, wav
 from acceptance.harness import Customer
-from acceptance.talking import arrived
+from acceptance.talking import until
 from onhook.testing.call_log import How
 from onhook.testing.phone_call import PhoneCall
+from onhook.testing.rtp import RtpPacket
 from onhook.testing.tones import tone
 
 GATHER = "middle/gather"
@@ -83,6 +84,12 @@ async def test_a_digit_is_one_digit_however_many_of_its_packets_arrive(
     assert (await customer.receiver.next(ivr_block="gather"))["digits"] == "112233"
 
 
+def quiet(call: PhoneCall) -> list[RtpPacket]:
+    """The silence that has come since the last sound did."""
+    sounded_s = call.recording.audio[-1].at_s
+    return [one for one in call.recording.silence if one.at_s > sounded_s]
+
+
 async def test_a_digit_stops_the_message_at_once(customer: Customer, files: FileServer) -> None:
     call, told = await customer.call()
     long = wav(tone(1000, 30_000))
@@ -91,11 +98,9 @@ async def test_a_digit_stops_the_message_at_once(customer: Customer, files: File
     await call.answered()
     await heard(call, 20)
     await call.send_digits("5")
-    pressed_s = call.time_of("digit_sent")
+    await until(lambda: len(quiet(call)) >= 20, "silence")
     await call.send_digits("6")
     assert (await customer.receiver.next(ivr_block="gather"))["digits"] == "56"
-    await arrived(call, 20, pressed_s)
-    assert len(call.recording.since(pressed_s).audio) <= 10, "it plays on"
 
 
 async def test_the_hash_ends_it_and_is_no_digit(customer: Customer) -> None:
@@ -185,27 +190,25 @@ async def test_a_forced_hangup_cuts_it_short(customer: Customer) -> None:
     assert over["digits"] == ""
 
 
-@pytest.mark.parametrize(
-    ("params", "status"),
-    [
-        ({"max_digits": "256"}, "error_invalid_max_digits"),
-        ({"max_digits": "x"}, "error_invalid_max_digits"),
-        ({"timeout": "0"}, "error_invalid_timeout"),
-        ({"timeout": "601"}, "error_invalid_timeout"),
-        ({"attempts": "0"}, "error_invalid_attempts"),
-        ({"attempts": "11"}, "error_invalid_attempts"),
-        ({"notify_url": ""}, "error_notify_url_param_missing"),
-        ({"tag": "x" * 257}, "error_tag_invalid_length"),
-        ({"session": "S1"}, "error_invalid_session"),
-    ],
+WRONG = (
+    ({"max_digits": "256"}, "error_invalid_max_digits"),
+    ({"max_digits": "x"}, "error_invalid_max_digits"),
+    ({"timeout": "0"}, "error_invalid_timeout"),
+    ({"timeout": "601"}, "error_invalid_timeout"),
+    ({"attempts": "0"}, "error_invalid_attempts"),
+    ({"attempts": "11"}, "error_invalid_attempts"),
+    ({"notify_url": ""}, "error_notify_url_param_missing"),
+    ({"tag": "x" * 257}, "error_tag_invalid_length"),
+    ({"session": "S1"}, "error_invalid_session"),
 )
-async def test_what_is_wrong_is_refused_and_the_call_rings_on(
-    customer: Customer, params: dict[str, str], status: str
-) -> None:
+
+
+async def test_what_is_wrong_is_refused_and_the_call_rings_on(customer: Customer) -> None:
     call, told = await customer.call()
-    asked = {"session": told["session"], "notify_url": customer.receiver.url(), **params}
-    reply = await customer.post("ivr/middle/gather", **asked)
-    assert reply["status"] == status
-    sentence(reply)
+    for params, status in WRONG:
+        asked = {"session": told["session"], "notify_url": customer.receiver.url(), **params}
+        reply = await customer.post("ivr/middle/gather", **asked)
+        assert reply["status"] == status, params
+        sentence(reply)
     assert not call.is_over()
     assert call.log.received(200) == []

@@ -78,7 +78,6 @@ async def test_while_a_play_plays(customer: Customer, files: FileServer) -> None
     params = {"force": "enabled", "notify_url": customer.receiver.url("/end"), "tag": "now"}
     assert await customer.hangup(told["session"], **params) == OK
     await assert_cut(call)
-    assert call.last_packet_to_bye_s < 0.15  # the audio went on up to the BYE
     last = await customer.receiver.next(session=told["session"])
     assert (last.path, last["ivr_block"], last["call_state"]) == ("/end", "hangup", "ended")
     assert (last["tag"], last["cause"], last["debit"]) == ("now", "forced_hangup", "0.020")

@@ -22,6 +22,7 @@ from acceptance.asking import (
 )
 from acceptance.files import BEEP, LONG, FileServer
 from acceptance.harness import Customer
+from briefly import slow_but
 from onhook.testing.call_log import How
 
 ALREADY = "error_hangup_already_in_progress"
@@ -184,7 +185,7 @@ async def test_the_caller_gives_up_while_a_message_is_being_prepared(
     assert await notifications_after_the_end(customer.server, told["session"]) == 2
 
 
-@pytest.mark.parametrize("turn", range(10))
+@pytest.mark.parametrize("turn", slow_but([0, 1, 6, 7], range(10)))
 async def test_a_hangup_that_meets_a_cancel(customer: Customer, turn: int) -> None:
     """Whoever comes first ends the call; the caller is told so, and the application once."""
     call, told = await customer.call()
@@ -206,7 +207,7 @@ async def test_a_hangup_that_meets_a_cancel(customer: Customer, turn: int) -> No
     assert call.complaints == []
 
 
-@pytest.mark.parametrize("turn", range(10))
+@pytest.mark.parametrize("turn", slow_but(range(4), range(10)))
 async def test_a_hangup_that_meets_a_bye(customer: Customer, files: FileServer, turn: int) -> None:
     """The same while a Play plays: the bill is the same whoever was first."""
     call, told = await playing(customer, files)

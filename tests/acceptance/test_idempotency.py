@@ -21,6 +21,7 @@ from acceptance.asking import (
 )
 from acceptance.files import BEEP, FileServer
 from acceptance.harness import Customer, Onhook
+from briefly import slow_but
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
@@ -156,7 +157,7 @@ async def test_of_many_at_once_the_others_wait_for_the_first(
 # After the end of the process ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", ["stop", "kill"])
+@pytest.mark.parametrize("end", slow_but(["kill"], ["stop", "kill"]))
 async def test_a_reply_is_replayed_by_the_next_process(
     start: Callable[..., Onhook], receiver: Receiver, phone: Phone, end: str
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from acceptance.talking import (
     until,
 )
 from acceptance.test_record import fetched, recording
+from briefly import slow_but
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.incoming_call import IncomingPhoneCall
 from onhook.testing.phone_call import PhoneCall
@@ -32,11 +34,10 @@ from onhook.testing.sdp_text import EVENTS
 from onhook.testing.sip_text import SipMessage
 from onhook.testing.tones import find_tone, tone
 
-HOLDS = pytest.mark.parametrize(
-    ("direction", "nowhere"), [("sendonly", False), ("inactive", False), ("sendrecv", True)]
-)
+HOLDS = (("sendonly", False), ("inactive", False), ("sendrecv", True))
 """Ways to put somebody on hold: RFC 3264 8.4, without music, and the one of RFC 2543."""
-WAYS = pytest.mark.parametrize("way", ["reinvite", "update"])
+EACH_HOLD = pytest.mark.parametrize(("direction", "nowhere"), HOLDS)
+WAYS = ("reinvite", "update")
 
 
 async def transferred(
@@ -143,8 +144,13 @@ async def test_a_phone_whose_law_has_a_number_of_its_own(
 # Another codec ----------------------------------------------------------------------------------
 
 
-@WAYS
-@pytest.mark.parametrize(("first", "then", "number"), [("PCMU", "PCMA", 8), ("PCMA", "PCMU", 0)])
+@pytest.mark.parametrize(
+    ("way", "first", "then", "number"),
+    slow_but(
+        [("reinvite", "PCMU", "PCMA", 8), ("update", "PCMA", "PCMU", 0)],
+        [(way, *change) for way in WAYS for change in (("PCMU", "PCMA", 8), ("PCMA", "PCMU", 0))],
+    ),
+)
 async def test_a_message_plays_on_in_another_codec(
     customer: Customer, files: FileServer, way: str, first: str, then: str, number: int
 ) -> None:
@@ -160,8 +166,9 @@ async def test_a_message_plays_on_in_another_codec(
     assert not call.complaints
 
 
-@WAYS
-@pytest.mark.parametrize("who", [0, 1])
+@pytest.mark.parametrize(
+    ("way", "who"), slow_but([("reinvite", 0), ("update", 1)], product(WAYS, [0, 1]))
+)
 async def test_joined_phones_may_change_their_codec(
     customer: Customer, callee: Callee, way: str, who: int
 ) -> None:
@@ -204,7 +211,7 @@ async def test_a_codec_that_nobody_has_is_refused_and_changes_nothing(
 # Hold -------------------------------------------------------------------------------------------
 
 
-@HOLDS
+@EACH_HOLD
 async def test_a_gather_on_hold_waits_for_its_digits(
     customer: Customer, direction: str, nowhere: bool
 ) -> None:
@@ -244,7 +251,7 @@ async def test_a_call_goes_on_without_audio_for_a_while(
     assert (await customer.receiver.next(ivr_block="gather"))["digits"] == "1234"
 
 
-@HOLDS
+@EACH_HOLD
 async def test_a_message_is_heard_where_it_has_got_to(
     customer: Customer, files: FileServer, direction: str, nowhere: bool
 ) -> None:
@@ -260,7 +267,7 @@ async def test_a_message_is_heard_where_it_has_got_to(
     assert not call.complaints
 
 
-@HOLDS
+@EACH_HOLD
 async def test_a_recording_goes_on_through_hold(
     customer: Customer, direction: str, nowhere: bool
 ) -> None:
@@ -280,8 +287,13 @@ async def test_a_recording_goes_on_through_hold(
     assert second[0] - first[1] > 350, "the time on hold is in it"
 
 
-@HOLDS
-@pytest.mark.parametrize("who", [0, 1])
+@pytest.mark.parametrize(
+    ("direction", "nowhere", "who"),
+    slow_but(
+        [("sendonly", False, 0), ("sendrecv", True, 1)],
+        [(*hold, who) for hold in HOLDS for who in (0, 1)],
+    ),
+)
 async def test_a_joined_phone_may_hold_the_other(
     customer: Customer, callee: Callee, who: int, direction: str, nowhere: bool
 ) -> None:
@@ -298,7 +310,7 @@ async def test_a_joined_phone_may_hold_the_other(
     assert (told["call_state"], told["transfer_status"]) == ("ended", "answered")
 
 
-@HOLDS
+@EACH_HOLD
 async def test_a_member_of_a_room_may_hold_it(
     customer: Customer, direction: str, nowhere: bool
 ) -> None:
@@ -324,7 +336,7 @@ async def test_a_member_of_a_room_may_hold_it(
 # Packets of other kinds -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ptime_ms", [10, 30, 60])
+@pytest.mark.parametrize("ptime_ms", slow_but([60], [10, 30, 60]))
 async def test_phones_with_packets_of_another_length_are_joined(
     customer: Customer, callee: Callee, ptime_ms: int
 ) -> None:
@@ -337,7 +349,7 @@ async def test_phones_with_packets_of_another_length_are_joined(
     assert call.recording.lost == peer.recording.lost == 0
 
 
-@pytest.mark.parametrize("ptime_ms", [10, 30])
+@pytest.mark.parametrize("ptime_ms", slow_but([10], [10, 30]))
 async def test_phones_with_packets_of_another_length_meet_in_a_room(
     customer: Customer, ptime_ms: int
 ) -> None:

@@ -9,10 +9,13 @@ import pytest
 
 from acceptance.harness import LASTING, Callee, Customer, Onhook, lay_trunk
 from acceptance.kinds import KINDS, Stage
+from briefly import slow_but
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 
-OF_EACH = 15
+FEW, MANY = 3, 15
+"""Calls of each kind."""
+ROOMS_FULL = 25
 AT_ONCE = 12
 MAX_CALLS = 40
 """More than are there at once, so that a place that is not given back is missed in the end."""
@@ -80,12 +83,13 @@ def open_files(server: Onhook) -> int:
     return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in lasting)
 
 
-async def test_nothing_is_left_of_hundreds_of_calls(stage: Stage) -> None:
+@pytest.mark.parametrize("of_each", slow_but([FEW], [FEW, MANY]))
+async def test_nothing_is_left_of_many_calls(stage: Stage, of_each: int) -> None:
     server = stage.customer.server
     await in_turn(stage, [*KINDS])
     await emptied(server)
     before = open_files(server)
-    await in_turn(stage, [kind for kind in KINDS for _ in range(OF_EACH)])
+    await in_turn(stage, [kind for kind in KINDS for _ in range(of_each)])
     await emptied(server)
     assert open_files(server) <= before + CONNECTIONS
     log = [line for line in server.log.splitlines() if '"level": "error"' in line]
@@ -105,8 +109,9 @@ async def all_places_are_free(stage: Stage) -> None:
     await emptied(stage.customer.server)
 
 
-async def test_a_room_is_as_large_after_hundreds_have_left_it(stage: Stage) -> None:
-    for _ in range(25):
+@pytest.mark.parametrize("times", slow_but([2], [2, ROOMS_FULL]))
+async def test_a_room_is_as_large_after_many_have_left_it(stage: Stage, times: int) -> None:
+    for _ in range(times):
         members = await asyncio.gather(
             *(stage.up("end/transfer", dest="room:R1") for _ in range(8))
         )

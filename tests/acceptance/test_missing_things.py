@@ -6,16 +6,15 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from pathlib import Path
 
 from acceptance.files import FileServer, wav
 from acceptance.harness import READY_S, Customer, Onhook
 from acceptance.test_operating import onhook, refused
 from acceptance.test_record import fetched
+from onhook.cli import accounts
 from onhook.store import Keyring
 from onhook.testing.call_log import How
-from onhook.testing.phone import Phone
-from onhook.testing.receiver import Receiver
 from onhook.testing.tones import tone
 
 PORTS = ("--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", "--rtp-ports", "20000-59999")
@@ -28,18 +27,16 @@ def sentence(told: str) -> str:
     return line
 
 
-async def test_a_lost_or_a_foreign_key_is_said_at_the_start(
-    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
-) -> None:
-    server = start()
-    await Customer.make(server, receiver, phone)
-    assert await asyncio.to_thread(server.stop) == 0
-    key = server.data / "secret.key"
-    kept = key.rename(server.data / "kept")
+async def test_a_lost_or_a_foreign_key_is_said_at_the_start(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    Keyring.open(data)
+    await accounts.create_application(data, "test")
+    key = data / "secret.key"
+    kept = key.rename(data / "kept")
     for missing in (True, False):
         if not missing:
-            Keyring.open(server.data)
-        where = ("--data", str(server.data))
+            Keyring.open(data)
+        where = ("--data", str(data))
         serve = await asyncio.to_thread(onhook, "serve", *PORTS, *where)
         create = await asyncio.to_thread(refused, "app", "create", "another", *where)
         assert serve.returncode == create.exit_code == 1
@@ -50,7 +47,7 @@ async def test_a_lost_or_a_foreign_key_is_said_at_the_start(
             assert "backup" in told
         assert key.exists() is not missing
     kept.replace(key)
-    again = Onhook(server.settings, server.data)
+    again = Onhook(data=data)
     again.close()
 
 

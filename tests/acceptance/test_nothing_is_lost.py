@@ -14,6 +14,7 @@ from acceptance.talking import assert_joined, records, spools
 from acceptance.test_operator_commands import command
 from acceptance.test_record import RECORD, fetched, length_s, recording
 from acceptance.test_transfer import transferred
+from briefly import slow_but
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
@@ -151,7 +152,7 @@ async def test_a_dial_that_is_taken_back_was_not_answered(
     assert (last["ivr_block"], last["dial_status"]) == ("hangup", "unanswered")
 
 
-@pytest.mark.parametrize("how", ["SIGTERM", "kill", "a limit"])
+@pytest.mark.parametrize("how", slow_but(["kill"], ["SIGTERM", "kill", "a limit"]))
 async def test_what_the_server_ends_is_told_with_what_it_came_to(
     start: Callable[..., Onhook],
     again: Callable[[Onhook], Onhook],

@@ -16,6 +16,16 @@ from acceptance.test_operating import onhook, refused, settings_of_serve
 from acceptance.test_operator_commands import (
     test_a_delivered_notification_goes_out_again as test_a_delivered_notification_goes_out_again,
 )
+from acceptance.test_tokens import (
+    test_a_further_token_opens_the_api_until_it_is_revoked as test_a_further_token_opens_the_api_until_it_is_revoked,  # noqa: E501
+)
+from console.conftest import signed_in as signed_in
+from console.test_story import (
+    test_a_story_has_all_that_passed as test_a_story_has_all_that_passed,
+)
+from console.test_story import (
+    test_calls_are_found_by_number_time_and_outcome as test_calls_are_found_by_number_time_and_outcome,
+)
 from onhook.store import Keyring
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver

@@ -50,7 +50,7 @@ def settings_of_serve(*arguments: str, **environment: str) -> Settings:
     """What ``onhook serve`` would start a server with."""
     with patch("onhook.cli.serving.serve", side_effect=SystemExit) as serve:
         CliRunner().invoke(app, ["serve", *arguments], env=environment)
-    [settings] = serve.call_args.args
+    settings, _ = serve.call_args.args
     assert isinstance(settings, Settings)
     return settings
 
@@ -406,6 +406,7 @@ async def test_what_was_not_delivered_goes_out_after_the_next_start(
     assert last.headers["x-onhook-event"] == "2"
 
 
+@pytest.mark.slow
 async def test_what_is_pending_is_tried_at_a_start_and_at_an_end_beside_its_schedule(
     start: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
@@ -437,6 +438,7 @@ async def tried(server: Onhook, session: str, attempts: int) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 async def test_what_was_being_recorded_at_a_crash_can_be_heard_after_the_next_start(
     start: Callable[..., Onhook],
 ) -> None:

@@ -11,7 +11,9 @@ from collections.abc import Callable
 import pytest
 from typer.testing import CliRunner, Result
 
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import Callee, Customer, Onhook
+from acceptance.talking import until
+from acceptance.test_dial import dialled
 from onhook.cli.main import app
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Notification, Receiver, Reply
@@ -82,6 +84,23 @@ async def test_a_call_is_shown_with_its_bill_and_what_was_told(customer: Custome
         assert part in text
 
 
+async def test_a_call_of_ours_is_found_by_its_number_its_trunk_and_its_outcome(
+    customer: Customer, callee: Callee
+) -> None:
+    """While it rings, and when it is over."""
+    call, reply = await dialled(customer, callee)
+    trunk = ["--trunk", f"t{callee.line.port}", "--number", call.called, "--json"]
+    for outcome in ([], ["--outcome", "busy"]):
+        if outcome:
+            call.reject(486)
+            await customer.receiver.next(session=reply["session"])
+        found = json.loads(await command(customer.server, "calls", "list", *trunk, *outcome))
+        assert [one["session"] for one in found] == [reply["session"]]
+        assert found[0]["trunk"] == trunk[1]
+    found = json.loads(await command(customer.server, "calls", "find", call.called, "--json"))
+    assert [one["session"] for one in found] == [reply["session"]]
+
+
 async def test_notifications_are_listed_and_shown(customer: Customer) -> None:
     told, last = await ended_call(customer)
     await shown(customer.server, told["session"])
@@ -100,7 +119,9 @@ async def test_a_delivered_notification_goes_out_again(customer: Customer) -> No
     await shown(customer.server, told["session"])
     which = last.headers["webhook-id"]
     await command(customer.server, "notifications", "replay", which)
-    again = await customer.receiver.next(session=told["session"])
+    arrived = customer.receiver.notifications
+    await until(lambda: len(arrived) == 3, "what goes out again")
+    again = arrived[-1]
     assert again.headers["webhook-id"] == which
     assert again.headers["x-onhook-event"] == last.headers["x-onhook-event"]
     assert again.body == last.body

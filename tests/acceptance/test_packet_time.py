@@ -13,6 +13,7 @@ from acceptance.files import FileServer, wav
 from acceptance.harness import Callee, Customer, Onhook, lay_trunk, marked
 from acceptance.talking import assert_joined, typed, until
 from acceptance.test_clipping import EDGE_MS, SETTLE_S
+from briefly import slow_but
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -20,7 +21,7 @@ from onhook.testing.phone_call import PhoneCall
 from onhook.testing.sip_text import SipMessage
 from onhook.testing.tones import find_tone
 
-PTIMES = pytest.mark.parametrize("ptime", [10, 30, 40, 60])
+PTIMES = pytest.mark.parametrize("ptime", slow_but([10, 60], [10, 30, 40, 60]))
 SECONDS = 0.773
 
 

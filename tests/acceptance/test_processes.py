@@ -19,15 +19,17 @@ from typer.testing import CliRunner
 from acceptance.asking import ask
 from acceptance.crashing import Phoenix, kill
 from acceptance.harness import LASTING, Customer, Onhook
-from acceptance.remains import Remains, descendants
+from acceptance.remains import Remains, descendants, links, memory
 from acceptance.test_operator_commands import command
+from briefly import slow_but
 from onhook.cli.main import app
+from onhook.server.occupancy import LOCK_FILE
 from onhook.server.supervisor import status
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 
-ROLES = {"supervisor", *LASTING, "speech", "decoder", "encoder"}
+ROLES = {"supervisor", "spare", *LASTING, "speech", "decoder", "encoder"}
 RESTARTS = 20
 _messages = count(1)
 
@@ -45,10 +47,20 @@ async def new_message_heard(customer: Customer) -> None:
     assert last["cause"] == "hangup"
 
 
+async def status_twice(server: Onhook) -> tuple[str, list[dict[str, Any]]]:
+    """What `status` prints, and what it says to a program, while no process comes or goes."""
+    told: list[dict[str, Any]] = []
+    while True:
+        table = await command(server, "status")
+        before, told = told, json.loads(await command(server, "status", "--json"))["processes"]
+        if [one["pid"] for one in before] == [one["pid"] for one in told]:
+            return table, told
+
+
 async def test_the_status_of_a_server_says_what_runs(customer: Customer) -> None:
     server = customer.server
     await new_message_heard(customer)
-    told = json.loads(await command(server, "status", "--json"))["processes"]
+    table, told = await status_twice(server)
     by_role: dict[str, list[int]] = {}
     for one in told:
         by_role.setdefault(one["role"], []).append(one["pid"])
@@ -59,7 +71,6 @@ async def test_the_status_of_a_server_says_what_runs(customer: Customer) -> None
     assert by_role.keys() <= ROLES
     pids = {pid for some in by_role.values() for pid in some}
     assert pids - {server.process.pid} <= descendants(server.process.pid)
-    table = await command(server, "status")
     for one in told:
         assert one["role"] in table
         assert str(one["pid"]) in table
@@ -71,6 +82,25 @@ def test_where_no_server_runs_that_is_said(tmp_path: Path) -> None:
     assert ended.stderr.startswith("onhook: ")
     assert str(tmp_path) in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+async def test_what_stands_by_for_the_switch_has_nothing_of_a_call(
+    shared: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
+    """Nor of the database, or of those before it, and no settings: some are secret."""
+    server = shared(retry_schedule="0.2")
+    customer = await Customer.make(server, receiver, phone)
+    for _ in range(2):
+        await new_message_heard(customer)
+        await server.kill_role("switch")
+    await new_message_heard(customer)
+    held = sorted(target for _, target in links(server.pid("spare")))
+    sockets = [each for each in held if each.startswith("socket:")]
+    files = [each for each in held if each.startswith(f"{server.data.resolve()}/")]
+    assert len(sockets) == 1, held
+    assert files == [str(server.data.resolve() / LOCK_FILE)]
+    assert not memory(server.pid("spare"))
+    assert server.threads("spare") == 1
 
 
 # One of them is killed -------------------------------------------------------------------------------
@@ -168,7 +198,10 @@ def without_a_terminal(_: Onhook, person: int) -> None:
     os.close(person)
 
 
-@pytest.mark.parametrize("end", [told_to_end, killed, interrupted, without_a_terminal])
+@pytest.mark.parametrize(
+    "end",
+    slow_but([killed, without_a_terminal], [told_to_end, killed, interrupted, without_a_terminal]),
+)
 async def test_nothing_is_left_of_a_server_that_ended(
     end: Callable[[Onhook, int], None], receiver: Receiver, phone: Phone
 ) -> None:

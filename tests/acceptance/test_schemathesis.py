@@ -19,6 +19,7 @@ import jsonschema_rs
 import pytest
 
 from acceptance.harness import Callee, Customer, Onhook
+from briefly import slow_but
 from onhook.cli import accounts
 from onhook.testing.receiver import Notification
 
@@ -28,6 +29,8 @@ EXCLUDED = (
     "negative_data_rejection",  # by contract 200 with an error status
 )
 DEADLINE_S = 120
+SOME = "^/open/(ivr/end|user)/"
+"""Two blocks, and what is asked of an account: parameters of each kind are among theirs."""
 
 
 def attack(server: Onhook, directory: Path, phases: str, paths: str, **environment: str) -> None:
@@ -68,13 +71,14 @@ def test_a_stranger_gets_documented_replies_and_nothing_done(
     attack(server, tmp_path, "examples,coverage", "^/open/ivr/|^/(?!open/)")
 
 
-def test_an_application_gets_documented_replies(server: Onhook, tmp_path: Path) -> None:
+@pytest.mark.parametrize("paths", slow_but([SOME], [SOME, "^/open/"]), ids=["some", "all"])
+def test_an_application_gets_documented_replies(server: Onhook, tmp_path: Path, paths: str) -> None:
     made = asyncio.run(accounts.create_application(server.data, "schemathesis"))
     attack(
         server,
         tmp_path,
         "examples,coverage,fuzzing",
-        "^/open/",
+        paths,
         ONHOOK_TEST_APP_ID=made["app_id"],
         ONHOOK_TEST_ACCESS_TOKEN=made["access_token"],
     )

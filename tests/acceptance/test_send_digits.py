@@ -239,31 +239,29 @@ async def test_digits_are_not_logged(
     assert "8074193526" not in customer.server.log
 
 
-@pytest.mark.parametrize(
-    ("params", "status"),
-    [
-        ({"digits": ""}, "error_digits_param_missing"),
-        ({"digits": " "}, "error_invalid_digits"),
-        ({"digits": "1" * 65}, "error_invalid_digits"),
-        ({"digits": "12e"}, "error_invalid_digits"),
-        ({"digits": "12a"}, "error_invalid_digits"),
-        ({"digits": "1 2"}, "error_invalid_digits"),
-        ({"digits": "12\n"}, "error_invalid_digits"),
-        ({"digits": "١٢"}, "error_invalid_digits"),
-        ({"digits": "+65"}, "error_invalid_digits"),
-        ({"digits": "x", "notify_url": "bad"}, "error_invalid_notify_url"),
-        ({"tag": "x" * 257}, "error_tag_invalid_length"),
-        ({"session": "S1"}, "error_invalid_session"),
-    ],
+WRONG = (
+    ({"digits": ""}, "error_digits_param_missing"),
+    ({"digits": " "}, "error_invalid_digits"),
+    ({"digits": "1" * 65}, "error_invalid_digits"),
+    ({"digits": "12e"}, "error_invalid_digits"),
+    ({"digits": "12a"}, "error_invalid_digits"),
+    ({"digits": "1 2"}, "error_invalid_digits"),
+    ({"digits": "12\n"}, "error_invalid_digits"),
+    ({"digits": "١٢"}, "error_invalid_digits"),
+    ({"digits": "+65"}, "error_invalid_digits"),
+    ({"digits": "x", "notify_url": "bad"}, "error_invalid_notify_url"),
+    ({"tag": "x" * 257}, "error_tag_invalid_length"),
+    ({"session": "S1"}, "error_invalid_session"),
 )
-async def test_what_is_wrong_is_refused_and_the_call_rings_on(
-    customer: Customer, params: dict[str, str], status: str
-) -> None:
+
+
+async def test_what_is_wrong_is_refused_and_the_call_rings_on(customer: Customer) -> None:
     call, told = await customer.call()
     url = customer.receiver.url()
-    given = {"session": told["session"], "notify_url": url, "digits": "1", **params}
-    reply = await customer.post("ivr/" + SEND, **given)
-    assert reply["status"] == status
-    sentence(reply)
+    for params, status in WRONG:
+        given = {"session": told["session"], "notify_url": url, "digits": "1", **params}
+        reply = await customer.post("ivr/" + SEND, **given)
+        assert reply["status"] == status, params
+        sentence(reply)
     assert not call.is_over()
     assert call.log.received(200) == []

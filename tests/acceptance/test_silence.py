@@ -35,23 +35,24 @@ async def test_from_the_answer_to_the_end(customer: Customer, files: FileServer)
     """A gather that plays nothing, a message, and a hangup with a message."""
     msg = f"<url>{files.serve('beep.wav', BEEP)}</url>"
 
-    async def whole_call() -> PhoneCall:
+    async def whole_call() -> tuple[PhoneCall, float]:
         call, told = await customer.call()
         await customer.block("middle/gather", told["session"], timeout="2")
-        await customer.receiver.next(ivr_block="gather")
+        gathered = await customer.receiver.next(ivr_block="gather")
         await customer.block("middle/play", told["session"], msg=msg)
         await customer.receiver.next(ivr_block="play")
         assert await customer.hangup(told["session"], msg=msg) == OK
         assert (await call.ended()).how is How.BYE_RECEIVED
-        return call
+        return call, gathered.at_s
 
-    call = await undisturbed(customer.server, whole_call)
+    call, gathered_s = await undisturbed(customer.server, whole_call)
     assert_one_line(call)
-    answered_s, ended_s = call.time_of("answered"), call.time_of("bye_received")
-    first, last = call.recording.packets[0], call.recording.before(ended_s).packets[-1]
-    assert first.at_s - answered_s < 0.1
-    assert ended_s - last.at_s < 0.1
-    assert len(call.recording.silence) >= 2.5 * 50 / 2
+    heard = call.recording.before(call.time_of("bye_received"))
+    last_s = heard.last_packet_s
+    assert last_s is not None
+    # The server's own times are measured in packets: two seconds of a Gather, and what follows a message.
+    assert len(heard.before(gathered_s).silence) >= 95
+    assert len(heard.since(last_s).silence) >= 4
     assert len(call.recording.audio) == 2 * len(BEEP) // 2 // FRAME
     assert call.last_packet_to_bye_s >= 0.1 - 0.005, "the silence behind it is no message"
 

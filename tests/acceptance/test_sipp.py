@@ -6,6 +6,7 @@ left in the server.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from itertools import cycle, product
 
 import aiohttp
 import pytest
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from acceptance.asking import OK
 from acceptance.files import BEEP, LONG, FileServer
 from acceptance.harness import Customer, Onhook, TrunkLine, lay_trunk
+from briefly import slow_but
 from onhook.testing.call_log import How
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification
@@ -119,6 +121,12 @@ def steer(customer: Customer, block: str, params: Mapping[str, str]) -> Sessions
     return sessions
 
 
+def crossed(*quick: tuple[str, str]) -> pytest.MarkDecorator:
+    """Each of these scenarios with each block; with another one than here it is slow."""
+    every = product([scenario for scenario, _ in quick], BLOCKS)
+    return pytest.mark.parametrize(("scenario", "block"), slow_but(quick, every))
+
+
 def short(block: str, files: FileServer) -> dict[str, str]:
     """Parameters with which a block is over within a second."""
     beep = f"<url>{files.serve('beep.wav', BEEP)}</url>"
@@ -131,8 +139,9 @@ def long(block: str, files: FileServer) -> dict[str, str]:
     return {"msg": message} if block == "play" else {"msg": message, "timeout": "60"}
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-@pytest.mark.parametrize("scenario", ["late_ack", "lost_ack", "glare", "bye_crossing"])
+@crossed(
+    ("late_ack", "play"), ("lost_ack", "gather"), ("glare", "play"), ("bye_crossing", "gather")
+)
 async def test_a_block_runs_to_its_end_and_the_application_hangs_up(
     customer: Customer, files: FileServer, scenario: str, block: str
 ) -> None:
@@ -147,8 +156,7 @@ async def test_a_block_runs_to_its_end_and_the_application_hangs_up(
     )
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-@pytest.mark.parametrize("scenario", ["caller_bye", "bye_twice", "cancel_crossing"])
+@crossed(("caller_bye", "play"), ("bye_twice", "gather"), ("cancel_crossing", "play"))
 async def test_the_caller_hangs_up_in_the_middle_of_a_block(
     customer: Customer, files: FileServer, scenario: str, block: str
 ) -> None:
@@ -161,6 +169,7 @@ async def test_the_caller_hangs_up_in_the_middle_of_a_block(
     sessions.assert_all(("answer", "ringing", ""), (block, "ended", "caller"))
 
 
+@pytest.mark.slow
 async def test_the_ack_never_comes(customer: Customer, files: FileServer) -> None:
     """Nothing begins without it, so it costs nothing, and the server hangs up after 32 s."""
     sessions = steer(customer, "play", long("play", files))
@@ -244,8 +253,7 @@ async def test_a_dialled_callee_is_not_reached(
     assert [block for block, _, _ in sessions.told[session]] == ["dial"]
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-@pytest.mark.parametrize("scenario", ANSWERED)
+@crossed(*zip(ANSWERED, cycle(BLOCKS), strict=False))
 async def test_a_dialled_callee_answers_and_is_hung_up_on(
     customer: Customer, files: FileServer, sipp_line: TrunkLine, scenario: str, block: str
 ) -> None:

@@ -77,17 +77,18 @@ async def is_heard(customer: Customer, msg: str) -> None:
     assert call.recording.lost == 0
 
 
-@pytest.fixture
-def started(start: Callable[..., Onhook]) -> Onhook:
-    return start()
-
-
 async def test_the_first_message_after_the_start(
-    started: Onhook, receiver: Receiver, phone: Phone
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
-    customer = await Customer.make(started, receiver, phone)
+    server = start()
+    customer = await Customer.make(server, receiver, phone)
     await is_heard(customer, new_message())
-    await one_speaks(started)
+    await one_speaks(server)
+
+
+@pytest.fixture
+def started(shared: Callable[..., Onhook]) -> Onhook:
+    return shared()
 
 
 async def test_no_other_process_computes_sound(

@@ -210,26 +210,26 @@ async def test_the_caller_may_show_its_own_number(customer: Customer, callee: Ca
     await customer.receiver.next()
 
 
-@pytest.mark.parametrize(
-    ("params", "status"),
-    [
-        ({"dest": ""}, "error_dest_param_missing"),
-        ({"dest": "x"}, "error_dest_invalid"),
-        ({"dest": "+6591000000,,x"}, "error_dest_invalid"),
-        ({"dest": "+4930123456"}, "error_dest_not_supported"),
-        ({"dest": "room:" + "x" * 33}, "error_invalid_room"),
-        ({"on_failure": "maybe"}, "error_on_failure_invalid"),
-        ({"caller_id": "+6590000000"}, "error_caller_id_invalid"),
-    ],
+WRONG = (
+    ({"dest": ""}, "error_dest_param_missing"),
+    ({"dest": "x"}, "error_dest_invalid"),
+    ({"dest": "+6591000000,,x"}, "error_dest_invalid"),
+    ({"dest": "+4930123456"}, "error_dest_not_supported"),
+    ({"dest": "room:" + "x" * 33}, "error_invalid_room"),
+    ({"on_failure": "maybe"}, "error_on_failure_invalid"),
+    ({"caller_id": "+6590000000"}, "error_caller_id_invalid"),
 )
+
+
 async def test_what_cannot_be_is_refused_and_the_call_rings_on(
-    customer: Customer, callee: Callee, params: dict[str, str], status: str
+    customer: Customer, callee: Callee
 ) -> None:
     call, told = await customer.call()
-    asked = {"session": told["session"], "dest": callee.another(), **params}
-    reply = await customer.post("ivr/end/transfer", **asked)
-    assert reply["status"] == status
-    sentence(reply)
+    for params, status in WRONG:
+        asked = {"session": told["session"], "dest": callee.another(), **params}
+        reply = await customer.post("ivr/end/transfer", **asked)
+        assert reply["status"] == status, params
+        sentence(reply)
     assert not call.is_over()
     assert callee.calls == []
 

@@ -15,6 +15,7 @@ import pytest
 from acceptance.asking import rows
 from acceptance.harness import LASTING, Customer, Onhook
 from acceptance.test_health import becomes
+from briefly import slow_but
 from onhook.calls.clock import api_date
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -42,7 +43,7 @@ async def test_one_receivers_trouble_is_not_anothers(
         return trouble
 
     server = shared(retry_schedule="0.1")
-    async with Receiver(misbehave) as bad, Receiver() as good:
+    async with Receiver(misbehave) as bad, Receiver(repeats=False) as good:
         suffering = await Customer.make(server, bad, phone)
         fine = await Customer.make(server, good, phone)
         call, first = await suffering.call()
@@ -111,7 +112,7 @@ def small_disk() -> Iterator[Path]:
             subprocess.run(["umount", folder], check=True)
 
 
-@pytest.fixture(params=["full", "refused"])
+@pytest.fixture(params=slow_but(["full"], ["full", "refused"]))
 def disk(request: pytest.FixtureRequest) -> Iterator[tuple[Onhook, NoRoom]]:
     """A server, and what makes its disk unusable for a while."""
     if request.param == "full":
@@ -194,9 +195,9 @@ class Gone(asyncio.DatagramProtocol):
 
 
 async def test_a_phone_that_vanished_is_noticed(
-    start: Callable[..., Onhook], receiver: Receiver
+    shared: Callable[..., Onhook], receiver: Receiver
 ) -> None:
-    server = start(silence_s="0.5")
+    server = shared(silence_s="0.5")
     async with Phone() as phone:
         customer = await Customer.make(server, receiver, phone)
         call, told = await customer.call()
@@ -223,9 +224,9 @@ async def test_a_phone_that_vanished_is_noticed(
 
 
 async def test_a_caller_that_is_merely_silent_is_asked_again_and_stays(
-    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+    shared: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
-    customer = await Customer.make(start(silence_s="0.3"), receiver, phone)
+    customer = await Customer.make(shared(silence_s="0.5"), receiver, phone)
     call, told = await customer.call(talk=False)
     await customer.hangup(told["session"], msg=LONG, notify_url=receiver.url("/end"))
     await call.answered(30)

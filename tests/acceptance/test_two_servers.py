@@ -124,6 +124,7 @@ async def test_a_restart_after_a_kill_waits_for_nobody(
     assert (await the_end(receiver, session))["cause"] == "crash"
 
 
+@pytest.mark.slow
 async def test_one_that_was_stopped_is_followed_at_once(start: Callable[..., Onhook]) -> None:
     first = await asyncio.to_thread(start, lease_s="3600")
     assert await asyncio.to_thread(first.stop) == 0

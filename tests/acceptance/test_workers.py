@@ -13,6 +13,7 @@ import pytest
 
 from acceptance.asking import OK
 from acceptance.harness import Customer, Onhook
+from briefly import slow_but
 from onhook.processes.programs import PROGRAMS
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -108,7 +109,7 @@ async def test_helper_processes_hold_nothing_but_their_own(
     server = again(before)
     customer = await Customer.make(server, receiver, phone)
     call, told = await customer.call()
-    await customer.block("middle/play", told["session"], msg='<speech language="fr">oui</speech>')
+    await customer.block("middle/play", told["session"], msg='<speech language="nl">oui</speech>')
     await receiver.next(to=customer.number)
     found = await all_started(server, {"espeak", "models", "decoder", "encoder"})
     holders = {server.process.pid, *descendants(server.process.pid)}
@@ -136,7 +137,7 @@ async def test_the_server_would_leave_nothing_to_a_program(server: Onhook) -> No
         assert inherited(pid) == {}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", slow_but([signal.SIGTERM], [signal.SIGINT, signal.SIGTERM]))
 async def test_a_signal_to_all_of_its_processes_cuts_no_message(
     start: Callable[..., Onhook], receiver: Receiver, phone: Phone, number: signal.Signals
 ) -> None:

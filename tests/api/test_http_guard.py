@@ -32,6 +32,8 @@ class Guarded:
     """A request has arrived."""
     chunk: bytes = b"ok"
     chunks: int = 1
+    more: asyncio.Event | None = None
+    """When the rest of the reply, behind its first chunk, is said."""
 
     async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.asked.set()
@@ -42,6 +44,8 @@ class Guarded:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         for left in reversed(range(self.chunks)):
             await send({"type": "http.response.body", "body": self.chunk, "more_body": left > 0})
+            if self.more is not None:
+                await self.more.wait()
 
     def refuse(self) -> None:
         self.refused += 1
@@ -157,6 +161,22 @@ async def test_who_waits_for_us_is_left_alone() -> None:
         one.release.set()
         async with asyncio.timeout(PATIENCE_S):
             assert (await reader.read()).endswith(b"ok")
+        writer.close()
+
+
+async def test_who_reads_all_that_we_say_may_wait_for_more() -> None:
+    """A stream of events, on which nothing happens for a while."""
+    async with listening(progress_s=0.05) as one:
+        one.more, one.chunks = asyncio.Event(), 2
+        reader, writer = await one.open()
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        async with asyncio.timeout(PATIENCE_S):
+            assert await reader.readuntil(b"\r\n\r\nok")
+        await asyncio.sleep(0.5)
+        assert one.refused == 0
+        one.more.set()
+        async with asyncio.timeout(PATIENCE_S):
+            assert await reader.read() == b"ok"
         writer.close()
 
 

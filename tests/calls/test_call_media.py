@@ -1,6 +1,7 @@
 """What is said, repeated and beeped in a call, as one thing for whoever waits for its end."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ import pytest
 
 from calls.test_speaking import Bit, Rest, Stream
 from onhook.calls.call_media import CallMedia
+from onhook.calls.playing import Playing, Sort
 from onhook.calls.resources import Resources
 from onhook.calls.speaking import PreparedMessage
 from onhook.media import sounds
@@ -57,8 +59,10 @@ class Looping(Stream):
         super().__init__()
         self.looped: list[Sequence[Playable]] = []
 
-    def loop(self, prompts: Sequence[Playable]) -> None:
+    def loop(self, prompts: Sequence[Playable], *, done: int = 0, tag: int) -> int:
         self.looped.append(prompts)
+        self.last_id += 1
+        return self.last_id
 
 
 def made() -> tuple[CallMedia, Looping]:
@@ -74,20 +78,20 @@ def names(prompts: Sequence[Playable]) -> str:
 
 async def test_a_hold_message_is_repeated() -> None:
     media, stream = made()
-    media.loop_message(Resources(PreparedMessage([Bit("a"), Bit("b")])))
+    media.player.loop_message(1, Resources(PreparedMessage([Bit("a"), Bit("b")])))
     assert [names(prompts) for prompts in stream.looped] == ["ab"]
 
 
 async def test_without_one_there_is_music() -> None:
     media, stream = made()
-    media.loop_message(Resources())
+    media.player.loop_message(1, Resources())
     assert stream.looped == [(sounds.hold_music(),)]
 
 
 async def test_what_is_not_ready_to_its_end_is_said_once_first() -> None:
     media, stream = made()
     rest = Rest()
-    media.loop_message(Resources(PreparedMessage([Bit("a")], rest)))
+    media.player.loop_message(1, Resources(PreparedMessage([Bit("a")], rest)))
     await rest.ready("b", None)
     stream.play_on()
     assert stream.looped == []
@@ -98,7 +102,7 @@ async def test_what_is_not_ready_to_its_end_is_said_once_first() -> None:
 async def test_music_follows_a_hold_message_whose_end_cannot_be_made() -> None:
     media, stream = made()
     rest = Rest()
-    media.loop_message(Resources(PreparedMessage([Bit("a")], rest)))
+    media.player.loop_message(1, Resources(PreparedMessage([Bit("a")], rest)))
     await rest.ready(CannotConvertText("no"))
     stream.play_on()
     assert stream.heard == "a"
@@ -112,7 +116,7 @@ async def test_a_message_and_a_beep_are_one(message: str, beep: bool) -> None:
     media, stream = made()
     said: list[float] = []
     what = Resources(PreparedMessage([Bit(name) for name in message]))
-    media.say(what, said.append, lambda: None, beep=beep)
+    media.player.say(1, what, said.append, lambda: None, beep=beep)
     pieces = bool(message) + beep
     for number in range(pieces):
         assert said == []
@@ -122,3 +126,38 @@ async def test_a_message_and_a_beep_are_one(message: str, beep: bool) -> None:
     assert not pieces or said == [float(pieces)]
     assert stream.heard == message
     assert names(what.message.first) == message, "it can be said again"
+
+
+async def test_what_plays_is_known_by_the_number_of_its_last_part() -> None:
+    media, stream = made()
+    rest, changes = Rest(), list[Playing | None]()
+    media.player._on_change = lambda: changes.append(media.player.playing)
+    what = Resources(PreparedMessage([Bit("a")], rest))
+    media.player.say(7, what, lambda _: None, lambda: None, beep=True)
+    assert media.player.playing == Playing(Sort.SAY, 7, 1, beep=True, rest=True)
+    await rest.ready("b", None)
+    assert media.player.playing == Playing(Sort.SAY, 7, 2, beep=True, parts=(1, 1))
+    stream.play_on()
+    stream.play_on()
+    assert media.player.playing == Playing(Sort.BEEP, 7, 3)
+    assert changes[-1] == media.player.playing
+    stream.play_on()
+    assert media.player.playing is None
+
+
+async def test_a_hold_message_that_is_made_while_it_is_said_is_going_to_be_repeated() -> None:
+    media, stream = made()
+    rest = Rest()
+    media.player.loop_message(7, Resources(PreparedMessage([Bit("a")], rest)))
+    assert media.player.playing == Playing(Sort.SAY, 7, 1, rest=True, loops=True)
+    await rest.ready(None)
+    stream.play_on()
+    assert media.player.playing == Playing(Sort.LOOP, 7, 2)
+
+
+@pytest.mark.parametrize("playing", [
+    Playing(Sort.SAY, 3, 5, beep=True), Playing(Sort.LOOP, 1, 2), Playing(Sort.RING_BACK, id=1),
+    Playing(Sort.SAY, 3, 5, rest=True, loops=True), Playing(Sort.SAY, 3),
+])  # fmt: skip
+def test_what_plays_is_read_as_it_was_written(playing: Playing) -> None:
+    assert Playing.of(json.loads(json.dumps(playing.as_dict()))) == playing

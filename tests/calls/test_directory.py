@@ -88,7 +88,7 @@ async def test_an_application_that_was_told_is_known_when_it_asks(
             monkeypatch.setattr(store, name, _noted(asked, name, getattr(store, name)))
         known = directory.Directory(store, keyring)
         given = {"app_id": made.app_id, "access_token": "secret"}
-        assert await known.format_of(made.app_id) == ""
+        assert await known.telling(made.app_id) == directory.AS_EVER
         assert (await known.secrets(made.app_id)).webhook_secret == "whsec_1"
         assert await known.authenticate(given) == made
         assert asked == ["application"]

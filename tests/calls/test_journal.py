@@ -176,3 +176,41 @@ async def _any(fails: list[bool], steps: list[tuple[str, int]]) -> None:
 def _look(future: "asyncio.Future[None]") -> None:
     """Takes note of the exception, as a call does."""
     future.exception()
+
+
+async def test_what_is_behind_everything_is_told_at_once_where_nothing_is_under_way() -> None:
+    told: list[str] = []
+    journal_on(Disk(iter(()))).behind(lambda: told.append("behind"))
+    assert told == ["behind"]
+
+
+async def test_what_is_behind_everything_waits_for_all_calls_and_for_nothing_later() -> None:
+    disk, told = Disk(iter(())), list[str]()
+    journal = journal_on(disk)
+    for session in ("a", "b"):
+        write(journal, session, writes(session, 1), partial(told.append, session))
+    journal.behind(partial(told.append, "behind"))
+    write(journal, "a", writes("a", 2), partial(told.append, "later"))
+    assert told == []
+    await caught_up(journal)
+    assert told == ["a", "b", "behind", "later"]
+
+
+async def test_what_is_behind_everything_waits_as_long_as_something_is_owed() -> None:
+    disk, told = Disk(iter((True, False, True, True))), list[str]()
+    journal = journal_on(disk)
+    write(journal, "a", writes("a", 1), partial(told.append, "a"))
+    write(journal, "b", writes("b", 1), partial(told.append, "b"))
+    journal.behind(partial(told.append, "behind"))
+    await caught_up(journal)
+    assert told == ["b", "a", "behind"]
+
+
+async def test_nobody_waits_for_a_call_that_was_forgotten() -> None:
+    told: list[str] = []
+    journal = journal_on(Disk(iter((True,))))
+    first = write(journal, "a", writes("a", 1), partial(told.append, "a"))
+    journal.behind(partial(told.append, "behind"))
+    await asyncio.wait((first,))
+    journal.forget("a")
+    assert told == ["behind"]

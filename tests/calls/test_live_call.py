@@ -75,8 +75,17 @@ class Leg:
     def probe(self, _: object) -> bool:
         return False
 
+    def release(self) -> None:
+        """Nobody listens any more."""
+
     def record(self) -> Any:
         return SimpleNamespace(as_dict=dict)
+
+    number = 1
+    once_kept: Any = None
+
+    def kept(self) -> dict[str, object]:
+        return {"number": self.number}
 
 
 class Plane:
@@ -86,6 +95,9 @@ class Plane:
         self._broken = broken
         self._error = error
 
+    event_at_hand = 0
+    running = False
+
     def __getattr__(self, name: str) -> Any:
         def act(*_: object, **__: object) -> "Plane":
             if name == self._broken:
@@ -94,6 +106,12 @@ class Plane:
 
         return act
 
+    def skipped(self, _: int) -> int:
+        return 0
+
+    last_pid = 1
+    handle = 1
+    agreed = None
     port = 20000
     signs = Signs()
     stats_now = StreamStats(**dict.fromkeys(StreamStats.__slots__, 0))
@@ -107,9 +125,12 @@ def services_of(plane: Plane, told: list[str], **others: object) -> CallServices
         plane=plane,
         allocator=SimpleNamespace(allocate=allocate),
         spools=None,
+        sealing=None,
         recording=None,
-        metrics=SimpleNamespace(ended=lambda by, cause: told.append(f"{by} {cause}")),
+        metrics=SimpleNamespace(ended=lambda by, cause, *_: told.append(f"{by} {cause}")),
         deliver=lambda _: None,
+        happened=None,
+        trace=None,
         silence_s=0,
         **others,
     )
@@ -125,7 +146,9 @@ def made(broken: str, error: type[Exception] = QueueFull) -> tuple[LiveCall, Leg
         asyncio.get_running_loop().call_soon(tried, None)
 
     told: list[str] = []
-    services = services_of(Plane(broken, error), told, journal=SimpleNamespace(write=write))
+    services = services_of(
+        Plane(broken, error), told, journal=SimpleNamespace(write=write, behind=lambda then: then())
+    )
     record = CallRecord("S", "AA-C-1", "A", "main", "", "", "+6531234567", 0, "SGD", "0.020")
     now_s = clock.now_s()
     call, effects = machine.arrive("S", urls.parse("http://127.0.0.1/"), Limits(settle_s=0), now_s)
@@ -172,6 +195,72 @@ async def test_a_call_answered_while_there_is_no_plane_is_told_to_try_again() ->
     assert (events.count("call_without_audio"), events.count("call_broken")) == (1, 0)
 
 
+async def test_what_a_phone_waits_for_leaves_when_what_it_changed_is_on_disk() -> None:
+    """The ACK of a description, or the 200 for a key: another process has to know of it by then."""
+    written: list[tuple[Any, Any]] = []
+
+    def write(_session: str, writes: Any, *, on_disk: Any, tried: Any, patient: bool) -> None:
+        written.append((writes.calls[0].going_on.values, on_disk))
+
+    behind: list[Any] = []
+    journal = SimpleNamespace(write=write, behind=behind.append)
+    services = services_of(Plane(""), [], journal=journal)
+    cast(Any, services).sealing = SimpleNamespace(sealed=dict)
+    record = CallRecord("S", "AA-C-1", "A", "main", "", "", "+6531234567", 0, "SGD", "0.020")
+    call, effects = machine.arrive(
+        "S", urls.parse("http://127.0.0.1/"), Limits(settle_s=0), clock.now_s()
+    )
+    leg = Leg()
+    first = IncomingLeg(cast(Any, leg), lambda _: "127.0.0.1", audio_from_anywhere=False)
+    live = LiveCall(record, call, first, services, METER)
+    live.begin(effects, ExitStack())
+    said: list[str] = []
+    leg.number = 2
+    leg.once_kept(lambda: said.append("200"))
+    going_on, on_disk = written[-1]
+    assert going_on["legs"][0]["leg"]["phone"] == {"number": 2}
+    assert said == []
+    on_disk()
+    assert said == ["200"]
+    leg.once_kept(
+        lambda: said.append("again")
+    )  # nothing is new: it goes behind what is being written
+    assert len(written) == 2
+    for then in behind:
+        then()
+    assert said == ["200", "again"]
+
+
+async def test_that_a_peer_let_go_is_written_though_the_end_is_on_disk_just_then() -> None:
+    """A record that kept its dialog would have the phone hung up once more after a restart."""
+    left: list[bool] = []
+    on_disk: list[Any] = []
+
+    def write(_session: str, writes: Any, **told: Any) -> None:
+        left.append(writes.calls[0].dialog.left)
+        on_disk.append(told["on_disk"])
+
+    journal = SimpleNamespace(write=write, behind=lambda then: then())
+    services = services_of(Plane(""), [], journal=journal)
+    record = CallRecord("S", "AA-C-1", "A", "main", "", "", "+6531234567", 0, "SGD", "0.020")
+    now_s = clock.now_s()
+    call, effects = machine.arrive("S", urls.parse("http://127.0.0.1/"), Limits(settle_s=0), now_s)
+    leg = Leg()
+    first = IncomingLeg(cast(Any, leg), lambda _: "127.0.0.1", audio_from_anywhere=False)
+    live = LiveCall(record, call, first, services, METER)
+    live.begin(effects, ExitStack())
+    rings = first.dialog()
+    gone = {"drop": lambda _: None, "release": lambda: None, "kept": lambda: None}
+    peer = SimpleNamespace(dialog=lambda: rings, **gone)
+    live._performer.peer = cast(Any, peer)
+    live.feed(machine.Cancelled(now_s))
+    assert (live.now.state, left[-1]) == (State.ENDED, True)
+    peer.dialog = lambda: None
+    on_disk[-1]()
+    live.save_dialog()
+    assert left[-1] is False
+
+
 async def test_a_call_of_ours_that_cannot_be_recorded_is_none_of_the_phone_either() -> None:
     """No INVITE has left, so nothing else would ever end it."""
 
@@ -179,7 +268,7 @@ async def test_a_call_of_ours_that_cannot_be_recorded_is_none_of_the_phone_eithe
         asyncio.get_running_loop().call_soon(tried, StoreError("as a test wants it"))
 
     told: list[str] = []
-    journal = SimpleNamespace(write=refuse, forget=lambda _: None)
+    journal = SimpleNamespace(write=refuse, forget=lambda _: None, behind=lambda then: then())
     services = services_of(Plane(""), told, journal=journal)
     async with line() as on:
         trunk = Route("trunk", Trunk("127.0.0.1", 5060), ShownCaller("+6531234567"))

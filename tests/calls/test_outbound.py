@@ -365,6 +365,9 @@ class Cut:
     def dial(self, *_: object, **__: object) -> OutgoingCall:
         raise AssertionError("there is no address to dial from")
 
+    def adopt(self, *_: object) -> OutgoingCall:
+        raise AssertionError("there is nothing to go on with")
+
     def launch(self, call: OutgoingCall, on_sent: Callable[[], None] | None = None) -> None:
         raise AssertionError("nothing was dialled")
 

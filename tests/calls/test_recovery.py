@@ -136,7 +136,7 @@ async def test_every_start_has_a_number_of_the_dialog_to_itself(tmp_path: Path) 
     stored = dialogs.kept([OpenDialog(first), OpenDialog(second, "t1")])
     await store.submit(Writes(calls=(call("S1", state="running", dialog=stored),)))
     for more in (1, 2):
-        [record] = await settle(store, "me")
+        [record] = await settle(store, "me", await orphans(store, "me"))
         left = dialogs.read(record.dialog)
         assert [one.record.next_cseq for one in left] == [5 + more, 9 + more]
         assert [one.trunk for one in left] == ["", "t1"]
@@ -157,7 +157,9 @@ async def test_settling_twice_is_settling_once(tmp_path: Path) -> None:
     assert await last_alive(store, "me") == alive
     assert await last_alive(store, "nobody") is None
     for _ in range(2):
-        assert [record.session for record in await settle(store, "me")] == ["S1"]
+        assert [
+            record.session for record in await settle(store, "me", await orphans(store, "me"))
+        ] == ["S1"]
         record = await store.call("S1")
         assert record is not None
         assert (record.state, record.duration_ms, record.debit) == ("ended", 60_500, "0.040")

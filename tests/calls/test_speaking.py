@@ -31,14 +31,23 @@ class Stream:
         self.heard = ""
         self.closed = False
         self.stops = 0
+        self.last_id = 0
 
     def play(
-        self, prompts: Sequence[Playable], on_played: OnPlayed, on_stopped: OnStopped | None = None
-    ) -> None:
+        self,
+        prompts: Sequence[Playable],
+        on_played: OnPlayed,
+        on_stopped: OnStopped | None = None,
+        *,
+        done: int = 0,
+        tag: int = 0,
+    ) -> int:
         if self.closed:
             raise StreamClosed("closed")
         names = "".join(prompt.name for prompt in prompts if isinstance(prompt, Bit))
         self.queue.append((names, on_played, on_stopped))
+        self.last_id += 1
+        return self.last_id
 
     def stop(self) -> None:
         self.stops += 1

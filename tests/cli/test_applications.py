@@ -41,6 +41,7 @@ def test_what_is_there_is_listed_without_secrets(run: Run) -> None:
         "forward_to": URL,
         "format": "form",
         "media": False,
+        "detail": "none",
     }
     shown = run("app", "list") + run("number", "list")
     for part in (shop["app_id"], "spare", f"{NUMBER}, +6531234568", URL):
@@ -117,6 +118,26 @@ def test_a_number_has_a_format_of_its_own_if_it_wants(run: Run) -> None:
     assert formats(run) == (["json"], ["json"])
     missing = run("number", "update", "+6500000000", "--format", "json", ok=False)
     assert "onhook number list" in missing
+
+
+def details(run: Run) -> tuple[list[str], list[str]]:
+    applications = json.loads(run("app", "list", "--json"))
+    numbers = json.loads(run("number", "list", "--json"))
+    return [one["detail"] for one in applications], [one["detail"] for one in numbers]
+
+
+def test_who_is_told_why_a_call_ended_is_said_when_they_are_made_and_later(run: Run) -> None:
+    made = json.loads(run("app", "create", "shop", "--detail", "why", "--json"))
+    where = ("--app", made["app_id"], "--forward-to", URL)
+    run("number", "add", NUMBER, *where)
+    assert details(run) == (["why"], ["why"])
+    run("number", "add", "+6531234568", *where, "--detail", "none")
+    assert details(run) == (["why"], ["why", "none"])
+    assert json.loads(run("number", "show", "+6531234568", "--json"))["detail"] == "none"
+    run("app", "update", made["app_id"], "--detail", "none")
+    run("number", "set", "+6531234568", "--detail", "why")
+    assert details(run) == (["none"], ["none", "why"])
+    assert json.loads(run("app", "show", made["app_id"], "--json"))["detail"] == "none"
 
 
 def test_a_number_is_the_one_that_others_call(run: Run) -> None:

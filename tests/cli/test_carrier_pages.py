@@ -10,10 +10,10 @@ import pytest
 import typer.main
 
 from cli.conftest import Run
+from onhook.administration.trunk_options import OPTIONS
+from onhook.administration.trunk_presets import all_presets
 from onhook.cli import serving
 from onhook.cli.main import app
-from onhook.cli.trunk_options import OPTIONS
-from onhook.cli.trunk_presets import all_presets
 
 PAGES = Path(__file__).parents[2] / "docs" / "carriers"
 SOURCE = Path(__file__).parents[2] / "src" / "onhook"
@@ -57,7 +57,7 @@ def test_the_commands_of_a_page_are_taken(
 ) -> None:
     """In their order, by the real commands. What would ask the carrier is only read."""
     served = []
-    monkeypatch.setattr(serving, "serve", lambda settings: served.append(settings))
+    monkeypatch.setattr(serving, "serve", lambda settings, _: served.append(settings))
     made = commands(page)
     for variables, arguments in made:
         for name, value in variables.items():

@@ -65,3 +65,37 @@ def test_rates(run: Run, tmp_path: Path) -> None:
     assert (prices["out", "*"]["initial_s"], prices["out", "*"]["increment_s"]) == (30, 6)
     run("rate", "remove", "out", "*", "SGD")
     assert "out" not in run("rate", "list")
+
+
+def test_an_account_is_changed_and_removed_if_it_was_never_used(run: Run) -> None:
+    run("account", "create", "shop", "--currency", "USD")
+    given = ["--name", "The shop", "--email", "me@shop.example", "--mobile-number", "+6591234567"]
+    run("account", "set", "shop", *given, "--time-zone", "Europe/Berlin")
+    shown = json.loads(run("account", "show", "shop", "--json"))
+    assert (shown["name"], shown["email"], shown["mobile_number"], shown["time_zone"]) == (
+        "The shop", "me@shop.example", "+6591234567", "Europe/Berlin",
+    )  # fmt: skip
+    assert (shown["country"], shown["currency"]) == ("SG", "USD")
+    assert "--email is not an address" in run("account", "set", "shop", "--email", "x", ok=False)
+    assert "--name" in run("account", "set", "shop", ok=False)
+    assert "onhook account list" in run("account", "set", "nobody", "--name", "x", ok=False)
+    assert "is removed" in run("account", "remove", "shop")
+    run("account", "create", "shop")
+    run("account", "credit", "shop", "1")
+    for kept in ("shop", "main"):
+        assert "stays" in run("account", "remove", kept, ok=False)
+
+
+def test_which_rate_holds_for_a_number(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("rate", "set", "out", "65", "SGD", "0.03")
+    run("rate", "set", "out", "6591", "SGD", "0.05", "--initial-s", "30")
+    monkeypatch.setenv("ONHOOK_RATE", "0.125")
+    for number, prefix, charge in (
+        ("+6591234567", "6591", "0.050"),
+        ("+6531234567", "65", "0.030"),
+        ("+4930123456", "(default)", "0.125"),
+    ):
+        found = json.loads(run("rate", "show", "out", number, "SGD", "--json"))
+        assert (found["prefix"], found["per_minute"]) == (prefix, charge)
+    assert "6591" in run("rate", "show", "out", "+6591234567", "SGD")
+    assert "cannot be used" in run("rate", "show", "out", "12a", "SGD", ok=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run
+from cli.terminal import on_terminal
 from onhook import urls
 from onhook.store import Store, Writes
 from store.samples import ACCOUNT, APPLICATION, call, notification
@@ -33,3 +34,13 @@ def test_its_url_is_written_as_it_was_given(run: Run, tmp_path: Path, url: str) 
     [of_call] = json.loads(run("calls", "show", listed["session"], "--json"))["notifications"]
     for one in (listed, shown, of_call):
         assert (one["url"], one["fields"], one["format"]) == (url, {"tag": "東京"}, "form")
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_on_a_terminal_each_is_a_line(run: Run, tmp_path: Path, columns: int) -> None:
+    asyncio.run(told(tmp_path / "data", URLS[0]))
+    printed = on_terminal(columns, tmp_path / "data", "notifications", "list").splitlines()
+    assert len(printed) == 2
+    assert max(map(len, printed)) <= columns
+    assert "msg_S1_1" in printed[1]
+    assert (URLS[0] in printed[1]) == (columns > 190)

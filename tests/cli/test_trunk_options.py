@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from cli.conftest import Run
 from cli.test_trunk_commands import stored
+from onhook.administration.trunk_options import OPTIONS, TrunkOptions
+from onhook.administration.trunk_presets import all_presets
 from onhook.calls.trunks import trunk_of
 from onhook.cli.main import app
-from onhook.cli.trunk_options import OPTIONS, TrunkOptions
-from onhook.cli.trunk_presets import all_presets
 from onhook.store import Keyring
 
 CERTIFICATE = """\
@@ -206,6 +206,7 @@ def test_a_file_says_what_the_trunks_are(run: Run, tmp_path: Path) -> None:
         ('[one]\nlike = "nobody"\n', "[one] No carrier 'nobody'"),
         ('[one]\nlike = "telnyx"\n', "[one] A trunk like telnyx needs --username"),
         ("[one\n", "is not TOML"),
+        ("a = " + "[" * 5000, "is not TOML"),
         ("", "has no trunk"),
     ],
 )  # fmt: skip

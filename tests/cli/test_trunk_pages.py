@@ -22,7 +22,7 @@ def test_the_commands_of_a_page_are_taken(
 ) -> None:
     """What would ask the carrier is only read; the file that is loaded is the one of the page."""
     served: list[object] = []
-    monkeypatch.setattr(serving, "serve", served.append)
+    monkeypatch.setattr(serving, "serve", lambda settings, _: served.append(settings))
     monkeypatch.chdir(tmp_path)
     text = (DOCS / page).read_text(encoding="utf-8")
     for tables in _TABLES.findall(text)[:1]:

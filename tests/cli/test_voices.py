@@ -29,7 +29,9 @@ def test_the_voices_are_listed() -> None:
         "gender": "female",
         "engine": "hibari",
         "quality": "neural",
+        "licence": "Apache-2.0",
     }
+    assert all("GPL-3.0-or-later" in row["licence"] for row in rows if row["engine"] == "espeak")
     assert {(row["language"], row["gender"]) for row in rows} >= {
         ("en-US", "male"),
         ("zh-HK", "female"),

@@ -21,7 +21,7 @@ def level(rate: int, passed: bool, failed: int = 0) -> Figures:
 async def test_what_is_asked_is_answered_on_kept_connections() -> None:
     asked: list[tuple[str, bytes]] = []
 
-    def answer(path: str, body: bytes) -> bytes:
+    def answer(path: str, _identity: bytes, body: bytes) -> bytes:
         asked.append((path, body))
         return body * 2
 

@@ -75,7 +75,7 @@ def test_an_endpoint_that_nobody_answers_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(account_api, "ENDPOINTS", (*ENDPOINTS, lonely))
     nobody = cast(Any, None)
     with pytest.raises(TypeError, match="no answer for user/lonely"):
-        AccountApi(nobody, nobody, nobody, nobody)
+        AccountApi(nobody, nobody, nobody, nobody, nobody)
 
 
 def test_an_entry_for_what_does_not_exist_is_refused() -> None:

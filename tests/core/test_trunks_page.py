@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from onhook import numbers
-from onhook.cli.trunk_options import OPTIONS, TrunkOption
+from onhook.administration.trunk_options import OPTIONS, TrunkOption
 from onhook.phone.outline import Outline
 from onhook.phone.trunk import ShownCaller, Trunk
 from onhook.phone.trunks.number_format import written

@@ -72,7 +72,7 @@ static void hear_a_round(int from, const uint8_t *payload)
 static void play_to_all(void)
 {
     for (int i = 0; i < CALLS; i++)
-        ask(plane_play(steering, handles[i], 1, prompt, 0, 2));
+        ask(plane_play(steering, handles[i], 1, prompt, 0, 2, 1));
     while (thread->tick % SLOTS) /* a round begins */
         thread->tick++;
 }
@@ -88,7 +88,7 @@ static void count_errors(void)
     uint64_t before[LOST];
     for (int i = 0; i < LOST; i++) {
         before[i] = media.calls[i].stats.sent_packets;
-        ask(plane_play(steering, handles[i], 2, gone, 0, 1));
+        ask(plane_play(steering, handles[i], 2, gone, 0, 1, 1));
     }
     pass_a_round();
     for (int i = 0; i < LOST; i++) {

@@ -60,13 +60,13 @@ static int call_of(uint64_t handle)
     return -1;
 }
 
-/* A pipe that nobody reads takes part of it, a file takes all. */
+/* A pipe that nobody reads takes part of it; how much of it a file takes in time is the machine's affair. */
 static void note_recorded(int i, uint64_t recording)
 {
     struct plane_recorded figures;
     expect(plane_reap_recording(media, recording, &figures) == 0);
     expect(plane_reap_recording(media, recording, &figures) == -ENOENT);
-    expect(figures.error ? figures.error == ETIMEDOUT && figures.lost : !figures.lost);
+    expect(!figures.error || (figures.error == ETIMEDOUT && figures.lost));
     expect(i % 4 == 3 || !figures.error);
     seen[i].recorded++;
 }
@@ -99,9 +99,11 @@ static void take_events(int timeout_ms)
     plane_flush(media);
     if (poll(&ready, 1, timeout_ms) == 1)
         expect(read(ready.fd, bells, sizeof bells) > 0);
-    while ((count = plane_take_events(media, events, 7)) > 0)
+    while ((count = plane_take_events(media, events, 7)) > 0) {
         for (int i = 0; i < count; i++)
             note(&events[i]);
+        expect(plane_acknowledge(media, plane_newest(media)) == 0);
+    }
 }
 
 /* Take events until a condition holds; fail after PATIENCE_MS. */
@@ -160,7 +162,7 @@ static uint64_t record(int i)
         fd = pipe_fds[1];
         readers[i] = pipe_fds[0];
     }
-    expect(fd >= 0 && plane_record(media, handles[i], fd, &recording) >= 0);
+    expect(fd >= 0 && plane_record(media, handles[i], fd, 0, &recording) >= 0);
     return recording;
 }
 
@@ -236,7 +238,7 @@ static void mingle(void)
             queued[i] += 2;
             break;
         case 9:
-            expect(plane_send_digits(media, handle, 101, digits, sizeof digits - 1) >= 0);
+            expect(plane_send_digits(media, handle, 101, digits, sizeof digits - 1, 1) >= 0);
             queued[i]++;
             break;
         case 10: send_digit(i, (uint8_t)chance(16), (uint16_t)step, (uint32_t)step * 160); break;
@@ -248,7 +250,7 @@ static void mingle(void)
         if (step % 8 == 0)
             take_events(1);
     }
-    expect(plane_send_digits(media, handles[0], 1, (const uint8_t *)"x", 1) == -EINVAL);
+    expect(plane_send_digits(media, handles[0], 1, (const uint8_t *)"x", 1, 1) == -EINVAL);
     for (int i = 0; i < CALLS; i++) {
         expect(plane_cut(media, handles[i]) >= 0);
         await(seen[i].played + seen[i].stopped == 3 + queued[i]);
@@ -281,11 +283,11 @@ static void add_prompts(void)
 /* What is asked for must lie within the prompt, and it must be known. */
 static void ask_for_nothing(uint64_t handle)
 {
-    expect(plane_play(media, handle, 1, prompt, 0, FRAMES + 1) == -EINVAL);
-    expect(plane_play(media, handle, 1, prompt, FRAMES, 1) == -EINVAL);
-    expect(plane_play(media, handle, 1, prompt, 1, UINT32_MAX) == -EINVAL);
-    expect(plane_play(media, handle, 1, prompt, 0, 0) == -EINVAL);
-    expect(plane_play(media, handle, 1, prompt + 1, 0, 1) == -ENOENT);
+    expect(plane_play(media, handle, 1, prompt, 0, FRAMES + 1, 1) == -EINVAL);
+    expect(plane_play(media, handle, 1, prompt, FRAMES, 1, 1) == -EINVAL);
+    expect(plane_play(media, handle, 1, prompt, 1, UINT32_MAX, 1) == -EINVAL);
+    expect(plane_play(media, handle, 1, prompt, 0, 0, 1) == -EINVAL);
+    expect(plane_play(media, handle, 1, prompt + 1, 0, 1, 1) == -ENOENT);
     expect(plane_join(media, 0, handle, 0) == -ENOENT && plane_close_room(media, 7) == -ENOENT);
 }
 
@@ -306,7 +308,7 @@ int main(void)
         whole[i] = record(i);
     for (int round = 0; round < 3; round++)
         for (int i = 0; i < CALLS; i++)
-            expect(plane_play(media, handles[i], (uint64_t)round, prompt, 0, 1 + (uint32_t)(i % FRAMES)) >= 0);
+            expect(plane_play(media, handles[i], (uint64_t)round, prompt, 0, 1 + (uint32_t)(i % FRAMES), 1) >= 0);
     for (int i = 0; i < CALLS; i++)
         send_digit(i, (uint8_t)(i % 16), 100, 8000);
     for (int i = 0; i < CALLS; i++)
@@ -331,8 +333,8 @@ int main(void)
     for (int i = 0; i < CALLS; i += 4)
         await(seen[i].recorded == 1);
     for (int i = 0; i < CALLS; i++) {
-        expect(plane_play(media, handles[i], 9, prompt, 0, FRAMES) >= 0);
-        expect(plane_play(media, handles[i], 10, prompt, 0, FRAMES) >= 0);
+        expect(plane_play(media, handles[i], 9, prompt, 0, FRAMES, 1) >= 0);
+        expect(plane_play(media, handles[i], 10, prompt, 0, FRAMES, 1) >= 0);
         const char *const ips[] = {"127.0.0.3"};
         expect(plane_latch(media, handles[i], &(struct plane_latching){ips, 1, 0}) >= 0);
         expect(plane_remote(media, handles[i], "127.0.0.2", 9) >= 0);
@@ -349,7 +351,7 @@ int main(void)
         expect(plane_reap(media, handles[i], &stats) == -ENOENT);
         if (!(i & 1)) {
             expect(plane_agree(media, handles[i], &(struct plane_format){0}) == -ENOENT);
-            expect(plane_play(media, handles[i], 11, prompt, 0, 1) == -ENOENT);
+            expect(plane_play(media, handles[i], 11, prompt, 0, 1, 1) == -ENOENT);
             expect(plane_bridge(media, handles[i], handles[1]) == -ENOENT);
             expect(plane_bridge(media, handles[1], handles[i]) == -ENOENT);
             expect(plane_mute(media, handles[i], 1) == -ENOENT);
@@ -367,9 +369,9 @@ int main(void)
     expect(file >= 0 && plane_add_prompt(media, file, 0, FRAMES, &passing) >= 0 && close(file) == 0);
     for (int i = 1; i < CALLS; i += 2)
         for (uint64_t n = 0; n < 20; n++)
-            expect(plane_play(media, handles[i], n, passing, 0, FRAMES) >= 0);
+            expect(plane_play(media, handles[i], n, passing, 0, FRAMES, 1) >= 0);
     expect(plane_drop_prompt(media, passing) >= 0);
-    expect(plane_play(media, handles[1], 1, passing, 0, 1) == -ENOENT);
+    expect(plane_play(media, handles[1], 1, passing, 0, 1, 1) == -ENOENT);
     struct plane_health health;
     plane_health(media, &health);
     expect(health.refused == 0);

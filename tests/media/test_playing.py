@@ -95,7 +95,7 @@ async def test_after_silence_the_timestamp_has_followed_the_clock(
     step = (packets[-1].timestamp - packets[1].timestamp) % 2**32
     assert step >= SILENCE_PAUSE_S * 8000
     # ticks that are late, not drift: the two clocks are one
-    assert abs(step / 8000 - (second_s - first_s)) < 1
+    assert abs(step / 8000 - (second_s - first_s)) < 1 + plane.health().late_max_s
 
 
 async def test_streams_do_not_share_their_numbers(plane: MediaPlane, peer: RtpPeer) -> None:

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from media.rtp_peer import Clip, Ear, Packet, RtpPeer, tone
 from media.test_playing import audio
 from media.tones import Hum, amplitude, heard
 from onhook.media import Codec, MediaPlane, Room, RoomClosed, RoomFull, Stream, StreamClosed
+from onhook.media.crossing import Crossing
+from onhook.media.errors import NotRunning
 from ports import free_ports
 
 TONES_HZ = [400.0, 550.0, 700.0, 900.0, 1150.0, 1450.0, 1850.0, 2350.0]
@@ -301,3 +305,31 @@ async def test_all_at_once_ends_well(plane: MediaPlane, stack: AsyncExitStack) -
     assert [len(room) for room in rooms] == [0, 0, 0]
     assert plane.health().calls == 0
     assert plane.ports_used == 0
+
+
+def test_a_member_of_another_plane_that_cannot_be_joined_leaves_nobody_who_stands_in() -> None:
+    closed: list[str] = []
+
+    def refuse(*_: object) -> int:
+        raise NotRunning("the plane is gone")
+
+    crossing = SimpleNamespace(
+        there=SimpleNamespace(_handle=7), close=lambda: closed.append("crossing")
+    )
+    room = Room(refuse, 1, cross=lambda _: cast(Crossing, crossing))
+    elsewhere = cast(Stream, _Elsewhere())
+
+    with pytest.raises(NotRunning):
+        room.add(elsewhere)
+
+    assert closed == ["crossing"]
+    assert elsewhere not in room
+
+
+class _Elsewhere:
+    """A stream of another plane."""
+
+    _ask = None
+
+    def _require_open(self) -> None:
+        """It is open."""

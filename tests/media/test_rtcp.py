@@ -122,12 +122,13 @@ async def test_a_name_is_new_in_each_call(open_reported: OpenReported, reporter:
 
 
 async def test_reports_come_every_few_seconds(
-    open_reported: OpenReported, reporter: RtcpPeer
+    plane: MediaPlane, open_reported: OpenReported, reporter: RtcpPeer
 ) -> None:
     """RFC 3550 6.3.1, by the timestamps of the reports."""
     open_reported()
     times = [(await reporter.receive()).ntp / 2**32 for _ in range(2)]
-    assert 2.0 < times[1] - times[0] < 6.3
+    late_s = plane.health().late_max_s  # as far as the machine lets the media thread keep time
+    assert 2.0 - late_s < times[1] - times[0] < 6.3 + late_s
 
 
 async def test_a_peer_on_hold_gets_reports_and_nothing_else(

@@ -1,5 +1,6 @@
 """The C of the media plane under the sanitizers, where the compiler has them."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -24,7 +25,7 @@ SEEDS = (
 COMPILER = shutil.which(os.environ.get("CC", "cc"))
 
 Objects: TypeAlias = Callable[[Sequence[str]], list[Path]]
-"""The plane, compiled with these flags besides its own; once a module of tests."""
+"""The plane, compiled with these flags besides its own; once for all workers of a run."""
 
 
 def compile_c(*arguments: object) -> None:
@@ -47,20 +48,29 @@ def require(folder: Path, flags: Sequence[str]) -> Path:
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory: pytest.TempPathFactory) -> Objects:
-    made: dict[tuple[str, ...], list[Path]] = {}
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent  # the folder of all workers
 
     def compiled(flags: Sequence[str]) -> list[Path]:
-        key = tuple(flags)
-        if key not in made:
-            folder = tmp_path_factory.mktemp("plane")
+        folder = run / f"plane{''.join(flags)}"
+        folder.mkdir(exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             require(folder, flags)
-            made[key] = []
-            for source in sorted(NATIVE.glob("*.c")):
-                made[key].append(folder / f"{source.stem}.o")
-                compile_c(*FLAGS, *WARNINGS, *flags, "-c", source, "-o", made[key][-1])
-        return made[key]
+            return [_compiled(source, folder, flags) for source in sorted(NATIVE.glob("*.c"))]
 
     return compiled
+
+
+def _compiled(source: Path, folder: Path, flags: Sequence[str]) -> Path:
+    """An object, which is made unless it is there. Whoever calls has the lock of the folder."""
+    made = folder / f"{source.stem}.o"
+    if not made.exists():
+        part = made.with_suffix(".part")
+        compile_c(*FLAGS, *WARNINGS, *flags, "-c", source, "-o", part)
+        part.rename(made)
+    return made
 
 
 def program(folder: Path, source: Path, flags: Sequence[str], linked: Sequence[Path]) -> str:
@@ -75,12 +85,17 @@ def run(*command: str) -> None:
     assert (ended.stdout, ended.returncode) == ("ok\n", 0), ended.stderr
 
 
-def test_memory(tmp_path: Path, objects: Objects) -> None:
-    run(program(tmp_path, TESTS / "plane_drive.c", MEMORY, objects(MEMORY)))
+DRIVERS = pytest.mark.parametrize("driver", ["plane_drive.c", "plane_relink.c"])
 
 
-def test_threads(tmp_path: Path, objects: Objects) -> None:
-    drive = program(tmp_path, TESTS / "plane_drive.c", THREADS, objects(THREADS))
+@DRIVERS
+def test_memory(tmp_path: Path, objects: Objects, driver: str) -> None:
+    run(program(tmp_path, TESTS / driver, MEMORY, objects(MEMORY)))
+
+
+@DRIVERS
+def test_threads(tmp_path: Path, objects: Objects, driver: str) -> None:
+    drive = program(tmp_path, TESTS / driver, THREADS, objects(THREADS))
     # older thread sanitizers cannot live with the address randomisation of newer kernels
     still = ["setarch", "-R"] if shutil.which("setarch") else []
     if subprocess.run([*still, str(require(tmp_path, THREADS))], capture_output=True).returncode:

@@ -201,6 +201,26 @@ async def test_a_request_that_died_with_its_process_is_made_again_before_what_co
 
 
 @on_both_loops
+async def test_it_is_settled_once_what_was_committed_was_tried_and_that_is_written() -> None:
+    answered = asyncio.Event()
+    switch = Switch({"example.com": [answered, PostResult(200)]})
+    switch.outbox.resume()
+    switch.disk.may_write.clear()
+    async with switch.process():
+        await until(lambda: switch.outbox._meanwhile is None)
+        switch.tell("a1")
+        await until(lambda: switch.sent == ["a1"])
+        settled = [switch.outbox.settled]
+        answered.set()
+        await switch.disk.writing.wait()
+        settled.append(switch.outbox.settled)
+        assert settled == [False, False]
+        switch.disk.may_write.set()
+        await until(lambda: switch.outbox.settled)
+        await switch.outbox.close()
+
+
+@on_both_loops
 async def test_an_attempt_that_was_told_of_is_not_made_again() -> None:
     switch = Switch()
     switch.outbox.resume()

@@ -357,6 +357,32 @@ async def test_a_call_of_a_trunk_whose_connection_dies_before_the_bye(authority:
         await on.owner.until("hangup_done")
 
 
+async def test_a_call_of_a_trunk_whose_connection_dies_before_the_answer(
+    authority: Authority,
+) -> None:
+    """So is the one for the answer, to the port that its Via names."""
+    async with tls_line(authority, then=leave_ringing) as (on, carrier):
+        trunk = Trunk(
+            "carrier.example",
+            name="carrier",
+            transport="tls",
+            ca_file=authority.file,
+            inbound=("127.0.0.1",),
+        )
+        on.endpoint.take_calls_of(InboundSources((TrunkSource(trunk),)))
+        await carrier.listen(tls=authority.issue("carrier.example").context())
+        host, port = carrier.address
+        await carrier.connect(authority.context())
+        contact = f"Contact: <sip:{host}:{port};transport=tls>"
+        via = f"Via: SIP/2.0/TLS {host}:{port};branch=z9hG4bK-before"
+        carrier.send(carrier.text("INVITE", body=SDP, headers=(contact,), via=via))
+        await carrier.status(100)
+        carrier.connections[0].transport.abort()
+        await carrier.gone()
+        on.owner.call.answer(ip="127.0.0.1", port=20000)
+        await carrier.status(200)
+
+
 async def test_a_large_message_and_many_small_ones_come_through(authority: Authority) -> None:
     async with tls_line(authority) as (_, phone):
         await phone.connect(authority.context())

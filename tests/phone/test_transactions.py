@@ -1,5 +1,7 @@
 """The state machines by themselves: every edge of every table, then the timers' exact times."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -32,6 +34,7 @@ class Wire(TransactionOwner):
         self.clock = VirtualClock()
         self.sent: list[tuple[float, bytes]] = []
         self.told: list[str] = []
+        self.acknowledge: Callable[[], None]
 
     def send(self, data: bytes, peer: tuple[str, int]) -> None:
         assert peer == PEER
@@ -46,6 +49,10 @@ class Wire(TransactionOwner):
     def responded(self, response: Response) -> None:
         self.told.append(str(response.status))
 
+    def refused(self, response: Response, acknowledge: Callable[[], None]) -> None:
+        self.told.append(str(response.status))
+        self.acknowledge = acknowledge
+
     def unanswered(self, reached: bool) -> None:
         self.told.append("final None" if reached else "final unreached")
 
@@ -55,7 +62,7 @@ def server_invite(wire: Wire) -> ServerInvite:
         ("k",), PEER, state=TxState.PROCEEDING, send=wire.send, clock=wire.clock,
         timers=SipTimers(), owner=wire,
     )  # fmt: skip
-    made.on_cancel = None
+    made.on_cancel = made.on_unheard = None
     made.on_unacknowledged = lambda: wire.told.append("unacknowledged")
     return made
 
@@ -241,6 +248,9 @@ def test_client_invite_acknowledges_each_refusal_and_tells_of_one() -> None:
     wire = Wire()
     transaction = client_invite(wire)
     transaction.receive(invite_response(486))
+    transaction.receive(invite_response(486))
+    assert len(wire.sent) == 1  # its user has not said so yet
+    wire.acknowledge()
     transaction.receive(invite_response(486))
     transaction.receive(invite_response(200))
     assert wire.told == ["lingers", "486"]

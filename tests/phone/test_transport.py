@@ -45,7 +45,9 @@ async def bad_sends() -> None:
     sender = UdpTransport(lambda data, source: None)
     sender.send(b"not open yet", ("127.0.0.1", 9))
     receiver.open(_bound())
+    receiver.read()
     sender.open(_bound())
+    sender.read()
     for data, address in (
         (b"x", ("127.0.0.1", 0)),
         (b"x", ("127.0.0.1", 70000)),
@@ -85,6 +87,7 @@ async def test_what_takes_long_to_serve_lets_the_loop_have_its_turn() -> None:
 
     receiver = UdpTransport(slow)
     receiver.open(_bound())
+    receiver.read()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for _ in range(200):
             sender.sendto(b"UPDATE sip:a SIP/2.0", receiver.address)
@@ -100,6 +103,7 @@ async def test_datagrams_that_the_kernel_throws_away_are_counted() -> None:
     bound = _bound()
     bound.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     receiver.open(bound)
+    receiver.read()
     assert receiver.overflowed == 0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for _ in range(100):  # nothing is read before the loop has its turn

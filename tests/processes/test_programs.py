@@ -92,10 +92,11 @@ TALKS = {
     "espeak": Talk(espeak._arguments(10.0), framed(voice="fr", text="a"), b"+\0\0\x56\x22"),
     "japanese": Talk(["10"], framed(kana="日本"), b"+" + "ニ".encode()),
     "kokoro": Talk(["/nowhere", "10"], framed(voice="x", phonemes=""), b"+\0\0\x5d\xc0"),
+    "pico": Talk(["10"], framed(voice="fr-FR", text="a", levels={}), b"+\0\0\x3e\x80"),
     "plugin": Talk(["calm", "10"], framed(voice="calm", text="a"), b"+\0\0\x1f\x40"),
     "models": Talk(
         ["", ""],
-        packed(Step(1, 1, VoiceName("espeak", "fr+f3", "fr", "female"), "a", whole=True)),
+        packed(Step(1, 1, VoiceName("espeak", "nl+f3", "nl", "female"), "a", whole=True)),
         bytes([Kind.LAST]),
         spoken,
         packed_answer(Answer(Kind.READY)),

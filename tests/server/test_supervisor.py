@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from onhook import at_hand
 from onhook.cli.main import app
 from onhook.server.occupancy import LOCK_FILE, Occupied, occupied
 from onhook.server.supervisor import status
@@ -31,16 +33,17 @@ from onhook.server.supervisor.roles import pause_s
 _SUPERVISOR = """
 import ctypes, json, sys
 from onhook.server.supervisor import supervisor
+from onhook.server.supervisor.inheritance import Inheritance
 from onhook.server.supervisor.roles import Role
 PR_SET_CHILD_SUBREAPER = 36  # whoever loses its parent is ours, as of the first process of a container
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-supervisor.ROLES = (Role("plane", "played_plane"), Role("switch", "played_switch"))
-sys.exit(supervisor.Supervisor(supervisor.Inheritance(**json.loads(sys.argv[1]))).run())
+supervisor.ROLES = (Role("plane", "played_plane"), Role("switch", "played_switch", sys.argv[2]))
+sys.exit(supervisor.Supervisor(Inheritance(**json.loads(sys.argv[1]))).run())
 """
 
-# It answers whoever has the link with its generation.
+# It answers whoever has the link with its generation. A memory stands before that, as in a real plane's.
 _PLANE = """
-import socket
+import os, socket
 from threading import Thread
 from onhook.processes.membership import Membership
 member = Membership.join()
@@ -48,12 +51,13 @@ def answer():
     while member.answer():
         pass
 Thread(target=answer, daemon=True).start()
+memory = os.memfd_create("played")
 while True:
     ours, theirs = socket.socketpair()
-    member.offer("plane", [theirs.fileno()])
+    member.offer("plane", [memory, theirs.fileno()])
     theirs.close()
     while ours.recv(100):
-        assert member.settings["database_url"] == ""
+        assert "secret" not in member.settings["database_url"]
         ours.sendall(str(member.generation).encode())
     ours.close()
 """
@@ -61,10 +65,18 @@ while True:
 # It says on the test's pipe what it hears, and does what it is told by its settings.
 _SWITCH = """
 import json, os, signal, socket, sys, time
+from onhook import at_hand
 from onhook.processes.membership import END, HERE, Membership
 member = Membership.join()
 def say(**what):
     os.write(member.settings["pipe"], json.dumps({"generation": member.generation, **what}).encode() + b"\\n")
+say(event="begins", suspects=member.suspects)
+crashes = member.settings["folder"] + "/crashes"
+if os.path.exists(crashes) and not member.suspects:
+    at_hand.share(member.memory[0], told={})
+    at_hand.begins(at_hand.number(open(crashes).read()) + 3)
+    member.ready(http="h", sip="s", listeners="l")
+    os.abort()
 def end(*_):
     say(event="asked to end")
     if os.path.exists(member.settings["folder"] + "/stays"):
@@ -97,7 +109,8 @@ while True:
     if message["say"] == "processes":
         say(event="processes", roles=[each["role"] for each in message["processes"]])
     if message["say"] == "link":
-        link = socket.socket(fileno=descriptors[0])
+        os.close(descriptors[0])
+        link = socket.socket(fileno=descriptors[1])
         link.sendall(b"?")
         say(event="linked", plane=int(link.recv(10)))
         member.kept = link
@@ -110,6 +123,20 @@ while True:
     if message["say"] == "link":
         member.channel.send({"say": "start", "id": 1, "program": "encoder", "arguments": []})
         member.channel.send({"say": "start", "id": 2, "program": "rm", "arguments": ["-rf"]})
+"""
+
+# It runs the switch above in processes that it forks.
+_SPARE = """
+import sys
+from pathlib import Path
+from onhook.processes import spare
+from onhook.processes.membership import Membership
+program = compile(Path(__file__).with_name("played_switch.py").read_text(), "played_switch", "exec")
+def run(member):
+    Membership.join = lambda: member
+    exec(program, {"__name__": "__main__"})
+    return 0
+sys.exit(spare.serve(lambda member: run))
 """
 
 
@@ -127,15 +154,16 @@ class Played:
         folder: Path,
         *,
         fails: bool = False,
+        spare: bool = False,
         start: str = "",
         terminal: int | None = None,
         begin: str = "",
         **settings: float,
     ) -> None:
-        """`start` is a command that starts another; `terminal` becomes its terminal; `begin` is Python that
-        the supervisor runs first."""
-        for name, program in (("played_plane", _PLANE), ("played_switch", _SWITCH)):
-            (folder / f"{name}.py").write_text(program)
+        """`spare`: a process stands by for the switch; `start` is a command that starts another; `terminal`
+        becomes its terminal; `begin` is Python that the supervisor runs first."""
+        for name, program in (("plane", _PLANE), ("switch", _SWITCH), ("spare", _SPARE)):
+            (folder / f"played_{name}.py").write_text(program)
         self.data = folder
         reading, writing = os.pipe()
         inheritance = {
@@ -158,6 +186,7 @@ class Played:
                 "-c",
                 begin + _SUPERVISOR,
                 json.dumps(inheritance),
+                "played_spare" if spare else "",
             ],
             stdin=terminal,
             start_new_session=terminal is not None,
@@ -199,9 +228,10 @@ class Played:
         return self.process.returncode, log
 
 
-@pytest.fixture
-def played(tmp_path: Path) -> Iterator[Played]:
-    one = Played(tmp_path)
+@pytest.fixture(params=[False, True], ids=["", "spare"])
+def played(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Played]:
+    """With and without a process that stands by for the switch."""
+    one = Played(tmp_path, spare=request.param)
     yield one
     one.process.kill()
     one.process.wait()
@@ -241,6 +271,124 @@ def test_what_cannot_be_started_is_tried_again_and_the_others_stay(played: Playe
     resource.prlimit(played.process.pid, resource.RLIMIT_NOFILE, limits)
     assert played.until("linked") == {"generation": 1, "event": "linked", "plane": 2}
     assert played.pid("switch") == switch
+
+
+def test_a_link_that_died_unread_with_its_switch_is_made_anew(played: Played) -> None:
+    played.until("linked")
+    os.kill(played.pid("switch"), signal.SIGSTOP)
+    os.kill(played.pid("plane"), signal.SIGKILL)
+    while not any(
+        each["role"] == "plane" and each["restarts"] == 1 for each in status.ask(played.data)
+    ):
+        time.sleep(0.01)
+    time.sleep(0.2)  # most likely its link lies with the switch by then
+    os.kill(played.pid("switch"), signal.SIGKILL)
+    assert played.until("linked") == {"generation": 2, "event": "linked", "plane": 2}
+
+
+def test_a_link_that_nobody_waits_for_is_kept_for_the_next_switch(played: Played) -> None:
+    played.until("linked")
+    (played.data / "passing").touch()
+    os.kill(played.pid("switch"), signal.SIGKILL)
+    played.until("fails")
+    os.kill(played.pid("plane"), signal.SIGKILL)
+    (played.data / "passing").unlink()
+    assert played.until("linked")["plane"] == 2
+
+
+def test_the_next_switch_is_told_at_whose_event_two_have_died(played: Played) -> None:
+    (played.data / "crashes").write_text("a-session")
+    for _ in range(2):
+        assert played.until("begins")["suspects"] == {}
+        assert played.logged("process_died")["signal"] == "SIGABRT"
+    assert played.until("begins")["suspects"] == {str(at_hand.number("a-session")): 3}
+
+
+# What stands by for the switch ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spared(tmp_path: Path) -> Iterator[Played]:
+    one = Played(tmp_path, spare=True)
+    yield one
+    one.process.kill()
+    one.process.communicate()
+    one.said.close()
+
+
+def test_what_stands_by_forks_the_switch_again_and_again(spared: Played) -> None:
+    """It is a child of the supervisor's all the same, and dies with it."""
+    spare = None
+    for generation in range(1, 5):
+        assert spared.until("linked")["generation"] == generation
+        assert spare in (None, spared.pid("spare"))
+        spare, switch = spared.pid("spare"), spared.pid("switch")
+        assert _parent(switch) == spared.process.pid
+        assert _program(switch) == _program(spare)
+        os.kill(switch, signal.SIGKILL)
+    spared.until("linked")
+    watched = os.pidfd_open(spared.pid("switch"))
+    spared.process.kill()
+    ended, _, _ = select.select([watched], [], [], 30)
+    os.close(watched)
+    assert ended
+
+
+def test_a_switch_is_started_though_nothing_stands_by(spared: Played) -> None:
+    spared.until("linked")
+    for role in ("spare", "switch"):
+        os.kill(spared.pid(role), signal.SIGSTOP)
+    for role in ("spare", "switch"):
+        os.kill(spared.pid(role), signal.SIGKILL)
+    assert spared.until("linked")["generation"] == 2
+    while not any(each["role"] == "spare" and each["ready"] for each in status.ask(spared.data)):
+        time.sleep(0.01)
+    os.kill(spared.pid("switch"), signal.SIGKILL)
+    assert spared.until("linked")["generation"] == 3
+    assert _program(spared.pid("switch")) == _program(spared.pid("spare"))
+
+
+def test_what_stands_by_and_does_not_answer_is_replaced(spared: Played) -> None:
+    spared.until("linked")
+    spare = spared.pid("spare")
+    os.kill(spare, signal.SIGSTOP)
+    os.kill(spared.pid("switch"), signal.SIGKILL)
+    assert spared.logged("spare_unusable")["pid"] == spare
+    assert spared.until("linked")["generation"] == 2
+    while not any(
+        each["role"] == "spare" and each["pid"] != spare for each in status.ask(spared.data)
+    ):
+        time.sleep(0.01)
+
+
+def test_what_stands_by_has_nothing_of_the_switch(spared: Played) -> None:
+    """Whoever waits for the end of a socket of a dead switch reads it."""
+    spared.until("linked")
+    for _ in range(3):
+        os.kill(spared.pid("switch"), signal.SIGKILL)
+        spared.until("linked")
+    spare = spared.pid("spare")
+    for _ in range(3000):  # the switch may be quicker than what forked it
+        if len(held := _sockets(spare)) == 1:
+            break
+        time.sleep(0.01)
+    assert len(held) == 1, "nothing but its channel"
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _program(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def _sockets(pid: int) -> list[str]:
+    found = []
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.append(str(one.readlink()))
+    return [one for one in found if one.startswith("socket:")]
 
 
 @pytest.mark.parametrize(("start", "then"), [("", "asked to end"), ("nohup", "reload")])
@@ -321,6 +469,17 @@ def test_what_will_not_go_away_ends_the_server(tmp_path: Path) -> None:
     _, log = one.process.communicate(timeout=60)
     assert one.process.returncode == 1
     assert "onhook: The test does not want it." in log.splitlines()
+    one.said.close()
+
+
+def test_a_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        one = Played(tmp_path)
+        assert manager.recv(100) == b"READY=1"
+        one.end()
+        assert manager.recv(100) == b"STOPPING=1"
     one.said.close()
 
 
@@ -461,8 +620,19 @@ def test_what_dies_again_and_again_is_started_ever_later() -> None:
     assert waits[-1] == 30.0
     now_s += 61
     assert restarts.put_off("plane") == 0.0
-    assert [restarts.put_off("plane"), restarts.put_off("plane")] == [0.5, 1.0]  # it never worked
+    never_worked = [restarts.put_off("plane") for _ in range(3)]
+    assert never_worked == [0.0, 0.5, 1.0]
     assert restarts.put_off("switch") == 0.0
+
+
+def test_what_has_worked_for_a_while_is_started_again_at_once_however_often() -> None:
+    now_s = 100.0
+    restarts = Restarts(lambda: now_s)
+    for _ in range(10 * AT_ONCE):
+        restarts.works("switch")
+        now_s += 1.0
+        assert restarts.put_off("switch") == 0.0
+    assert [restarts.put_off("switch") for _ in range(3)] == [0.0, 0.5, 1.0]
 
 
 def test_a_log_that_nobody_reads_holds_nothing_up(tmp_path: Path) -> None:

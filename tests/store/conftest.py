@@ -1,5 +1,6 @@
 """A store of its own, on SQLite and on PostgreSQL: every test that takes it runs on both."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,13 +11,28 @@ from store.postgresql import PostgreSQL
 from store.samples import ACCOUNT
 
 
+@pytest.fixture(scope="session")
+def laid_out(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What names a database of empty tables, to be copied: to make them takes longer."""
+    url = postgresql.new_database()
+
+    async def lay_out() -> None:
+        store = await Store.open(tmp_path_factory.mktemp("laid-out"), url)
+        await store.close()
+
+    asyncio.run(lay_out())
+    return url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """What names the test's own database; nothing for SQLite in the data directory."""
+    """What names the test's own database; nothing for SQLite in the data directory. It has tables only if the
+    test takes a store, too."""
     if request.param == "sqlite":
         return ""
     server: PostgreSQL = request.getfixturevalue("postgresql")
-    return server.new_database()
+    stored = "store" in request.fixturenames
+    return server.new_database(request.getfixturevalue("laid_out") if stored else "")
 
 
 @pytest.fixture

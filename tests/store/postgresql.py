@@ -24,12 +24,14 @@ class PostgreSQLFailed(Exception):
 
 
 class PostgreSQL:
-    """A server that is as durable as a real one, for as long as the context lasts.
+    """A server for as long as the context lasts. Unless it flushes, what it has is lost with the machine, but
+    not with its processes.
 
     It refuses to run as root, so root runs it as ``postgres``, or as ``nobody``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, flushes: bool = True) -> None:
+        self._flushes = flushes
         self._programs = _programs()
         self._as = _unprivileged()
         self._names = count(1)
@@ -73,6 +75,7 @@ class PostgreSQL:
             "port": str(self._port),
             "unix_socket_directories": str(self._home),
             "max_connections": "60",
+            "fsync": "on" if self._flushes else "off",
         }
         chosen = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         (self._data / "postmaster.pid").unlink(missing_ok=True)
@@ -104,11 +107,17 @@ class PostgreSQL:
         path = self._home / "log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def new_database(self) -> str:
-        """The URL of a new, empty database."""
+    def open_socket(self) -> tuple[Path, int]:
+        """The directory that its socket is in, to which all users can get from now on, and its port."""
+        self._home.chmod(0o711)
+        return self._home, self._port
+
+    def new_database(self, like: str = "") -> str:
+        """The URL of a new database: empty, or as another is, by its URL, to which nobody is connected."""
         name = f"test{next(self._names)}"
         where = [f"--host={self._home}", f"--port={self._port}", f"--username={USER}"]
-        self._run("createdb", *where, name)
+        copied = [f"--template={like.rpartition('/')[2]}"] if like else []
+        self._run("createdb", *where, *copied, name)
         return f"postgresql://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{self._port}/{name}"
 
     def _ready(self) -> bool:

@@ -9,7 +9,15 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.util import await_only
 
-from onhook.store import Lease, LeaseLost, LeaseRecord, NotificationOutcome, Store, Writes
+from onhook.store import (
+    Lease,
+    LeaseLost,
+    LeaseRecord,
+    NotificationOutcome,
+    Store,
+    StoreError,
+    Writes,
+)
 from onhook.store.leases import find_lease, take_lease
 from onhook.store.numbers import forward
 from onhook.store.reports import claim_replays
@@ -57,7 +65,7 @@ async def test_a_process_whose_number_is_old_writes_nothing_more(
     later = Writes(calls=(call(state="ended"), call("S2")), notifications=(notification("S1", 2),))
     with pytest.raises(LeaseLost, match=r"its number is 2, this one's 1"):
         await store.submit(later)
-    with pytest.raises(LeaseLost):
+    with pytest.raises(StoreError, match="LeaseLost"):
         await forward(store, NUMBER.number, "http://elsewhere.example/")
     with pytest.raises(LeaseLost):
         await claim_replays(store)

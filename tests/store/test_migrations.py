@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, inspect
 
-from onhook.store import NotificationContext, Store, Writes, schema
+from onhook.store import NOT_GOING_ON, NotificationContext, Store, Writes, schema
 from onhook.store.connecting import connect
 from onhook.store.migrations import migrate
 from onhook.store.orphans import orphans
@@ -92,6 +92,7 @@ async def test_calls_of_before_there_were_trunks_can_be_read(
     store = await Store.open(tmp_path, database_url)
     [found] = await orphans(store, "me")
     assert (found.dest_number, found.facts, found.sip_code) == ("", NotificationContext(), None)
+    assert found.going_on is NOT_GOING_ON
     await store.submit(Writes(calls=(replace(found, dest_number="+653"),)))
     assert [one.dest_number for one in await open_calls(store)] == ["+653"]
     await store.close()

@@ -6,13 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from onhook.store import AttemptRecord, NotificationOutcome, Store, Writes
+from onhook.store import (
+    AttemptRecord,
+    NotificationContext,
+    NotificationOutcome,
+    Store,
+    Writes,
+)
 from onhook.store.reports import (
     REPLAY,
     NotificationReport,
     Wanted,
     ask_for_replay,
     call_report,
+    calls_during,
     claim_replays,
     find_calls,
     find_notifications,
@@ -30,7 +37,7 @@ async def filled(store: Store) -> Store:
     await store.add_application(OTHER)
     calls = (
         call("S1", began_ms=1000, state="ended", ended_ms=9000, sequence=2),
-        call("S2", began_ms=2000),
+        call("S2", began_ms=2000, facts=NotificationContext(always=(("trunk", "carrier"),))),
         call("S3", began_ms=3000, app_id=OTHER.app_id),
     )
     told = (
@@ -58,6 +65,16 @@ async def filled(store: Store) -> Store:
         (Wanted(limit=2), ["S3", "S2"]),
         (Wanted(state="ended"), ["S1"]),
         (Wanted(session="S2"), ["S2"]),
+        (Wanted(until_ms=2000), ["S1"]),
+        (Wanted(since_ms=2000, until_ms=3000), ["S2"]),
+        (Wanted(number="+6598765432"), ["S3", "S2", "S1"]),
+        (Wanted(number="98765432"), ["S3", "S2", "S1"]),
+        (Wanted(number="9876%"), []),
+        (Wanted(outcome="answered"), []),
+        (Wanted(outcome="missed"), ["S1"]),
+        (Wanted(outcome="busy"), []),
+        (Wanted(trunk="carrier"), ["S2"]),
+        (Wanted(trunk="c%"), []),
         (Wanted(app_id=OTHER.app_id), ["S3"]),
         (Wanted(since_ms=2000), ["S3", "S2"]),
         (Wanted(since_ms=2001, state="ringing", app_id=APPLICATION.app_id), []),
@@ -148,3 +165,15 @@ async def _report(store: Store, notification_id: str) -> NotificationReport:
     report = await notification_report(store, notification_id)
     assert report is not None
     return report
+
+
+async def test_what_went_on_at_a_time_is_found(filled: Store) -> None:
+    """What has not ended goes on."""
+    for from_ms, until_ms, sessions in (
+        (0, 1000, []),
+        (0, 1001, ["S1"]),
+        (9000, 9001, ["S3", "S2", "S1"]),
+        (9001, 9002, ["S3", "S2"]),
+    ):
+        found = await calls_during(filled, Wanted(), from_ms, until_ms)
+        assert [one.session for one in found] == sessions

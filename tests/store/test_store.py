@@ -107,6 +107,16 @@ async def test_a_later_state_of_a_call_wins_within_one_transaction(store: Store)
     assert record.state == "ended"
 
 
+@pytest.mark.parametrize("number", [1, 3, 16, 47])
+async def test_each_of_many_calls_is_written_as_it_is_now(store: Store, number: int) -> None:
+    await store.add_application(APPLICATION)
+    for state in ("ringing", "running"):
+        calls = [call(f"S{n}", state=state, tag=f"{state} {n}") for n in range(number)]
+        await store.submit(Writes(calls=tuple(calls)))
+    for n in range(number):
+        assert await store.call(f"S{n}") == call(f"S{n}", state="running", tag=f"running {n}")
+
+
 async def test_a_refused_write_is_reported_and_harms_no_later_one(store: Store) -> None:
     await store.add_application(APPLICATION)
     orphan = store.submit(Writes(notifications=(notification("nobody", 1),)))

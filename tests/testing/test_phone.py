@@ -38,13 +38,22 @@ def heard_by(answerer: Answerer, law: str = "PCMU") -> Pcm:
 
 
 async def test_a_whole_call() -> None:
-    manner = Manner(plays=MESSAGE, answer_after_s=0.05, bye_headers="Reason: Q.850;cause=16\r\n")
+    reason = "Reason: Q.850;cause=16\r\n"
+    manner = Manner(plays=MESSAGE, answer_after_s=0.05, bye_headers=reason, hangs_up=False)
+    said = tone(700, 300)
     async with Answerer(manner) as server, Phone() as phone:
-        call = await phone.call(NUMBER, server=server.address, talk=tone(700, 300))
+        call = await phone.call(NUMBER, server=server.address, talk=said)
         assert (await call.ringing()).status == 180
         assert not call.is_up()
         assert (await call.answered()).status == 200
         assert call.is_up()
+        async with asyncio.timeout(30):
+            while (
+                len(heard_by(server)) < len(said)
+                or len(call.recording.packets) < len(MESSAGE) // 160
+            ):
+                await asyncio.sleep(0.01)
+        server.only_call.bye()
         ended = await call.ended()
 
         assert (ended.how, ended.reason) == (How.BYE_RECEIVED, "Q.850;cause=16")
@@ -63,9 +72,9 @@ async def test_a_whole_call() -> None:
         assert call.recording.lost == 0
         assert call.recording.heard_s == pytest.approx(0.34)
         assert len(call.recording.silence) == 5 + 3
-        said = find_tone(heard_by(server), 700)
-        assert said is not None
-        assert said[1] - said[0] == pytest.approx(300, abs=4)
+        at_once = find_tone(heard_by(server), 700)
+        assert at_once is not None
+        assert at_once[1] - at_once[0] == pytest.approx(300, abs=4)
 
 
 async def test_the_distance_to_the_bye_is_the_senders() -> None:

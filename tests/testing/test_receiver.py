@@ -58,6 +58,22 @@ async def test_scripted_replies_come_in_order_then_200() -> None:
         assert [(await post(receiver.url()))[0] for _ in range(2)] == [204, 200]
 
 
+async def test_what_was_taken_and_comes_again_is_nothing_new() -> None:
+    async with Receiver(repeats=False) as receiver, aiohttp.ClientSession() as session:
+
+        async def deliver(webhook_id: str) -> None:
+            headers = {"webhook-id": webhook_id}
+            async with session.post(receiver.url(), headers=headers) as reply:
+                await reply.read()
+
+        receiver.reply_with(Reply(status=500))
+        for webhook_id in ("msg_1", "msg_1", "msg_1", "msg_2"):
+            await deliver(webhook_id)
+        came = [told.headers["webhook-id"] for told in receiver.waiting()]
+        assert came == ["msg_1", "msg_1", "msg_2"], "the first was not taken"
+        assert len(receiver.notifications) == 4
+
+
 async def test_a_dropped_connection() -> None:
     async with Receiver() as receiver:
         receiver.reply_with(Reply(then=Then.DROP))

@@ -28,6 +28,7 @@ from onhook.calls.untold import untold_links
 from onhook.registry import complete
 from onhook.store import Account, Application, Store
 from onhook.store.history import call_of, count_calls, list_calls, notifications_of
+from onhook.store.noted import AuditEntry
 from onhook.store.numbers import forward, numbers_of_application
 from onhook.urls import WebUrl
 
@@ -47,6 +48,8 @@ class Asked:
     application: Application
     given: Mapping[str, str]
     key: RequestKey | None = None
+    operator: str = ""
+    """See :attr:`onhook.api.request.ApiRequest.operator`."""
 
 
 class AccountApi:
@@ -62,11 +65,14 @@ class AccountApi:
         directory: Directory,
         tariff: Callable[[], Awaitable[Tariff]],
         resolve: Callable[[WebUrl], Awaitable[None]],
+        name_for: Callable[[str], str],
     ) -> None:
+        """``name_for`` gives the name of a number that the audit has in its place."""
         self._store = store
         self._directory = directory
         self._tariff = tariff
         self._resolve = resolve
+        self._name_for = name_for
         self._answers: Mapping[str, Callable[[Asked], Awaitable[Reply]]] = complete(
             "answer",
             (endpoint.path for endpoint in ENDPOINTS),
@@ -176,7 +182,9 @@ class AccountApi:
             await self._resolve(target)
         url = asked.given.get("forward_to") or number.forward_to
         kept = kept_replies.accepted(asked.application.app_id, asked.key, {})
-        await forward(self._store, number.number, url, kept)
+        named = self._name_for(number.number)
+        noted = AuditEntry(asked.application.app_id, "api", "number set", named, "forward-to")
+        await forward(self._store, number.number, url, kept, noted)
         self._directory.forget_number(number.number)
         return {}
 

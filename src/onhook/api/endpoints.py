@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from onhook.administration.operator_hangup import read_header
 from onhook.api import params
 from onhook.api.account_api import AccountApi, Asked
 from onhook.api.answer import Answer, refusal, success, written
@@ -36,6 +37,7 @@ from onhook.blocks import (
     trimmed,
 )
 from onhook.blocks.account import UPDATE_FORWARDING
+from onhook.blocks.hangup import HangupRequest
 from onhook.blocks.unserved import UNSERVED, refusal_of
 from onhook.calls import clock
 from onhook.calls.directory import Directory
@@ -111,6 +113,7 @@ class Api:
         account: AccountApi,
         replies: KeptReplies,
         refusals: Refusals,
+        name_for: Callable[[str], str],
         origins: Origins | None = None,
     ) -> None:
         self._directory = directory
@@ -120,6 +123,7 @@ class Api:
         self._account = account
         self._replies = replies
         self._refusals = refusals
+        self._name_for = name_for
         self._origins = origins or Origins()
         blocks = (
             Service(
@@ -166,6 +170,9 @@ class Api:
             wanted = parse(block, asked.given, self._read_message)
             if asked.key is not None:
                 wanted = replace(wanted, key=asked.key)
+            if asked.operator and isinstance(wanted, HangupRequest):
+                by = read_header(self._name_for, asked.operator, wanted.session)
+                wanted = replace(wanted, operator=by)
             return await self._run(asked.application.app_id, wanted, arrived_s)
 
         return run
@@ -191,7 +198,7 @@ class Api:
         given: dict[str, str] = {}
         answer = await self._attempt(service, request, given)
         if answer.status != statuses.SUCCESS:
-            self._refusals.note(given, service.declared.path, answer)
+            self._refusals.note(given, service.declared.path, answer, request.arrived_s)
         return answer
 
     async def _attempt(
@@ -224,9 +231,10 @@ class Api:
         service.rate_limit.take(application.app_id)
         arrived_s = request.arrived_s
         if key is None:
-            return success(await service.act(Asked(application, given), arrived_s))
+            asked = Asked(application, given, None, request.operator)
+            return success(await service.act(asked, arrived_s))
         named = idempotency.request_key(key, service.declared.path, given)
-        asked = Asked(application, given, named)
+        asked = Asked(application, given, named, request.operator)
         return await self._replies.once(
             application.app_id,
             named,

@@ -7,6 +7,7 @@ that happens before an application is known, so it is bounded here, and counted 
 
 import asyncio
 import json
+import os
 import re
 import resource
 from collections.abc import Callable, Sequence
@@ -86,6 +87,11 @@ class _GuardedHttp(HttpToolsProtocol):
         """Asyncio: the connection is gone."""
         self._watch.cancel()
         super().connection_lost(exc)
+        if self.cycle is not None and self.cycle.response_complete:
+            ended: Any = (
+                self  # it refers to this connection: neither is left to a collection of garbage
+            )
+            ended.cycle = None
 
     def data_received(self, data: bytes) -> None:
         """Asyncio: something arrived. What the parser has not made anything of, it keeps in memory."""
@@ -246,6 +252,16 @@ class _GuardedHttp(HttpToolsProtocol):
         """See :class:`onhook.api.exchange.Connection`."""
         return self.server_state.default_headers
 
+    def leave(self) -> int | None:
+        """If nothing is under way here: reads no more, and gives a duplicate of the connection's descriptor,
+        which is the caller's. None while something is."""
+        under_way = self._owes_a_reply() or self.pipeline or self._received_bytes
+        written = not self.transport.get_write_buffer_size()
+        if under_way or not written or self._is_refused or self.transport.is_closing():
+            return None
+        self.transport.pause_reading()
+        return os.dup(self.transport.get_extra_info("socket").fileno())
+
     # Time ----------------------------------------------------------------------------------------
 
     def _look(self) -> None:
@@ -258,11 +274,14 @@ class _GuardedHttp(HttpToolsProtocol):
         self._watch = self.loop.call_later(self.progress_s, self._look)
 
     def _at_work(self) -> bool:
-        """Whether it is we who have to do something: a request is there, its reply is not, but could be."""
+        """Whether it is we who have to do something: a request is there, and its reply, or the rest of it, is
+        not, but could be."""
         cycle = self.cycle
-        if cycle is None or self.flow.write_paused:
+        if cycle is None or self.flow.write_paused or cycle.more_body:
             return False
-        return not cycle.more_body and not cycle.response_started
+        if not cycle.response_started:
+            return True
+        return not (cycle.response_complete or self.transport.get_write_buffer_size())
 
     def _owes_a_reply(self) -> bool:
         """Whether something was asked, or is being answered, before what is read now."""

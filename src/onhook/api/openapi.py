@@ -208,6 +208,22 @@ def _signature(name: str, doc: str) -> Json:
 # The server itself --------------------------------------------------------------------------------
 
 
+_VOICES: Final[Json] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "language": {"type": "string", "description": "A language tag (RFC 5646)."},
+            "gender": {"type": "string", "enum": ["female", "male"]},
+            "engine": {"type": "string"},
+            "quality": {"type": "string"},
+            "licence": {"type": "string"},
+        },
+        "required": ["language", "gender", "engine", "quality", "licence"],
+    },
+}
+
+
 def _server_paths() -> Json:
     return {
         "/healthz": {
@@ -230,6 +246,13 @@ def _server_paths() -> Json:
                 "metrics",
                 "What an operator watches, in the Prometheus text format.",
                 {"200": _content("Every metric.", "text/plain", {"type": "string"})},
+            )
+        },
+        "/voices": {
+            "get": _plain(
+                "voices",
+                "Who speaks: what ``<speech>`` may ask for.",
+                {"200": _content("Every voice, the default first.", JSON, _VOICES)},
             )
         },
         "/openapi.json": {

@@ -30,18 +30,30 @@ _FOUND = ("error_session_ended", "error_session_access_denied")
 
 
 class Refusals:
-    """Keeps them. `live` tells the session of a call that is going on from the parameters of a request."""
+    """Keeps them.
 
-    def __init__(self, store: Store, live: Callable[[Mapping[str, str]], str | None]) -> None:
+    `live` tells the session of a call that is going on from the parameters of a request; of all that are for
+    such a call `seen` hears: its session, the path, when it arrived (monotonic), the status.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        live: Callable[[Mapping[str, str]], str | None],
+        seen: Callable[[str, str, float, str], None] | None = None,
+    ) -> None:
         self._store = store
         self._live = live
+        self._seen = seen
         self._last: OrderedDict[str, RefusedRequest] = OrderedDict()
 
-    def note(self, given: Mapping[str, str], path: str, answer: Answer) -> None:
+    def note(self, given: Mapping[str, str], path: str, answer: Answer, arrived_s: float) -> None:
         """A request with these parameters was refused; if it was for a call, that is kept."""
         if REPLAYED_HEADER in answer.headers:
             return
         session = self._live(given)
+        if self._seen is not None and session is not None:
+            self._seen(session, path, arrived_s, answer.status)
         if session is None and answer.status in _FOUND and is_session(given.get("session", "")):
             session = given["session"]
         if session is not None:

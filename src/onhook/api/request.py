@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from onhook.administration import operator_hangup
 from onhook.blocks import idempotency
 
 _KEY = idempotency.HEADER.lower().encode()
+_OPERATOR = operator_hangup.HEADER.lower().encode()
 
 
 @dataclass(slots=True)
@@ -23,6 +25,8 @@ class ApiRequest:
     content_type: str = field(init=False)
     keys: list[str] = field(init=False, default_factory=list)
     """The values of Idempotency-Key."""
+    operator: str = field(init=False, default="")
+    """What X-Onhook-Operator says, of a Hangup by the command."""
 
     def __post_init__(self) -> None:
         """Headers are in Latin-1, as HTTP libraries give them."""
@@ -32,6 +36,8 @@ class ApiRequest:
                 content_type = value.decode("latin-1")
             elif name == _KEY:
                 self.keys.append(value.decode("latin-1"))
+            elif name == _OPERATOR:
+                self.operator = value.decode("latin-1")
         self.content_type = content_type or ""
 
     def header(self, wanted: bytes) -> str | None:

@@ -9,6 +9,7 @@
 
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 
 MICROS = 1_000_000
 """Micros in one unit of any currency."""
@@ -52,6 +53,12 @@ def micros(value: Decimal) -> int:
     """The amount in micros, exactly. Raises :class:`FinerThanMicro`, :class:`NotAnAmount`."""
     if not value.is_finite():
         raise NotAnAmount(f"{value} is not an amount")
+    return _micros(value)
+
+
+@lru_cache(maxsize=1024)
+def _micros(value: Decimal) -> int:
+    """Of one that is finite; calls of a server have a few rates."""
     scaled = _EXACT.multiply(value, MICROS)
     if scaled != scaled.to_integral_value():
         raise FinerThanMicro(f"{value:f} is finer than a millionth")

@@ -53,6 +53,9 @@ class BlockRequest:
     """What its INVITE, BYE or rejection says besides. The values are the application's secrets."""
     media: bool = False
     """Whether the terminal notification says what the audio was like."""
+    operator: str = ""
+    """The operator who asks in the application's place, and by which way: ``console mei``, ``cli root``; else
+    empty."""
     key: RequestKey | None = None
     """The idempotency key under which the reply is kept, if the request came with one."""
 

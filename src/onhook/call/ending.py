@@ -54,6 +54,9 @@ class End:
     """The far end's Reason header, made safe."""
     headers: Fields = field(default=(), repr=False)
     """What the application has to say in the BYE or in the response that rejects the call, as SIP headers."""
+    operator: str = ""
+    """By APPLICATION: the operator who asked for it in its place, and by which way: ``console mei``, ``cli
+    root``; empty where the application did."""
     received_at: float | None = None
     """By NETWORK: when the last packet left that the far end said it had received, if it ever said so."""
 

@@ -487,7 +487,9 @@ def _close(call: Call, end: End, accepted: Job | None = None, reject_code: int =
     overtaken = _overtaken(call, end, accepted)
     job = accepted or _hangup_in_progress(call)
     code = reject_code or (job and job.reject) or call.limits.reject_code
-    end = replace(end, headers=job.sip_headers if job else ())
+    if job:
+        by = job.operator if end.by is EndedBy.APPLICATION else ""
+        end = replace(end, headers=job.sip_headers, operator=by)
     if not (call.answered or call.outgoing):
         end = replace(end, sip_code=code)
     leave = _leave(call, code, end.headers)

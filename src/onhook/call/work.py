@@ -34,6 +34,8 @@ class Job:
     """The SIP status with which it rejects a call that rings; None for that of ``Limits``."""
     sip_headers: Fields = field(default=(), repr=False)
     """What the BYE or the rejection says besides, of a Hangup."""
+    operator: str = ""
+    """The operator who asked for it in the application's place, and by which way; else empty."""
     work: "Work" = field(kw_only=True)
     """What it does while it runs."""
 

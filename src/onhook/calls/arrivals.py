@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -11,6 +11,7 @@ from onhook import call as machine
 from onhook import numbers, urls
 from onhook.blocks import sip_headers
 from onhook.calls import clock
+from onhook.calls.directory import Telling
 from onhook.calls.first_leg import IncomingLeg
 from onhook.calls.identifiers import new_session
 from onhook.calls.inbound.reading import called_readings, caller_number
@@ -82,7 +83,7 @@ class _Called:
 
     number: Number
     forward_to: WebUrl
-    told_as: str
+    telling: Telling
     terms: Terms
 
 
@@ -140,10 +141,10 @@ class Arrivals:
         if number is None:
             return None
         forward_to = urls.parse(number.forward_to)
-        told_as = await self._services.directory.format_of(number.app_id, number)
+        telling = await self._services.directory.telling(number.app_id, number)
         terms = await self._services.pricing.incoming(session, number)
         held.callback(terms.meter.release)
-        return _Called(number, forward_to, told_as, terms)
+        return _Called(number, forward_to, telling, terms)
 
     async def _number(self, leg: IncomingCall) -> Number | None:
         """The number of ours that is called, by whichever reading of what the trunk wrote.
@@ -196,7 +197,7 @@ class Arrivals:
             from_number=caller,
             to_number=number.number,
             told_always=tuple((key, text) for key, text in always.items() if text),
-            told_as=called.told_as,
+            telling=called.telling,
             tells_media=number.media,
         )
         anywhere = trunk.audio_from_anywhere if trunk is not None else False
@@ -206,6 +207,8 @@ class Arrivals:
             audio_from_anywhere=services.audio_from_anywhere or anywhere,
         )
         live = new_call(services, call, now_s, parties, called.terms, first)
+        with suppress(RuntimeError):  # without one it may still be rejected
+            live.reserve_port(held)  # the answer is the same, whichever process gives it
         if called.terms.covered:
             live.begin(effects, held)
         else:

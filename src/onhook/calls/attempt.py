@@ -69,6 +69,11 @@ class Attempt:
             self._stop_timer()
             self._timer = self._outbound.timers.call_later(LET_GO_S, self._let_go)
 
+    def release(self) -> None:
+        """Nobody hears of it any more; the phone goes on by itself, if anything is left to be said."""
+        self._end()
+        self.call.release()
+
     def _let_go(self) -> None:
         if not self._over:
             self._end()

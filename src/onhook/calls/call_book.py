@@ -16,7 +16,7 @@ from onhook.calls import bills, call_record, clock, kept_replies, notices
 from onhook.calls.call_metrics import CallMetrics
 from onhook.calls.journal import Journal
 from onhook.calls.pending_request import PendingRequest
-from onhook.store import CallRecord, StoredDialogs, Writes
+from onhook.store import CallRecord, StoredDialogs, StoredGoingOn, Writes
 
 log = structlog.get_logger()
 
@@ -69,6 +69,15 @@ class CallBook:
         self._abandoned = False
         self._closed = False
 
+    def take_over(self) -> None:
+        """The call was an earlier process's, and is on disk since then."""
+        record, self._known = self.record, True
+        self._asked = record.direction == "out" or record.answered_ms is not None
+
+    def abandon(self) -> None:
+        """Nothing more is written of it here."""
+        self._abandoned = True
+
     def write(
         self,
         call: Call,
@@ -76,8 +85,10 @@ class CallBook:
         told: Sequence[machine.Notify],
         dialog: StoredDialogs | None,
         then: Callable[[], None] | None = None,
+        going_on: StoredGoingOn | None = None,
     ) -> None:
-        """Submits the call as it is now; ``dialog`` is None if nothing of it changed.
+        """Submits the call as it is now; of ``dialog`` and ``going_on`` each is None if nothing of it
+        changed.
 
         ``then`` is called when it is on disk.
         """
@@ -86,11 +97,17 @@ class CallBook:
             if pending.request.media:
                 self.record = _tells_media(self.record)
         changes = call_record.changes(self.record, call, told=len(told), dialog=dialog, srtp=srtp)
+        if going_on is not None and call.end is None:
+            changes["going_on"] = going_on
         if self._abandoned or not (changes or accepted or told):
+            if then is not None:
+                self._journal.behind(then)
             return
         if accepted and not self._asked:
             self._asked, changes["tag"] = True, accepted[0].request.tag
         before, record = self.record, _changed(self.record, changes)
+        if record.ended_ms is not None and record.direction == "out":
+            record = _left_by(record, str(self._owner.logged.get("trunk", "")))
         self.record = record
         self._note_end(before)
         notifications = [
@@ -119,6 +136,10 @@ class CallBook:
             and record.state == before.state
             and not (accepted or told or ended or then),
         )
+
+    def release(self) -> None:
+        """Nothing more is written: the call is over."""
+        del self._owner
 
     def note_sip_code(self, code: int | None) -> None:
         """Why somebody was not reached; written with what comes of it."""
@@ -157,7 +178,8 @@ class CallBook:
             **self._carried,
             private=_numbers(record),
         )
-        self._metrics.ended(record.ended_by, record.cause)
+        talked_s = None if record.answered_ms is None else record.duration_ms / 1000
+        self._metrics.ended(record.ended_by, record.cause, record.direction, talked_s)
 
     def _tried(self, error: Exception | None, accepted: Sequence[PendingRequest]) -> None:
         """Requests get their reply: what could not be written at once was not accepted."""
@@ -204,6 +226,13 @@ def _numbers(record: CallRecord) -> dict[str, str]:
 
 def _tells_media(record: CallRecord) -> CallRecord:
     return record.changed({"facts": replace(record.facts, tells_media=True)})
+
+
+def _left_by(record: CallRecord, trunk: str) -> CallRecord:
+    """The record of a call of ours that is over knows its trunk: its dialog, which says so, goes."""
+    if record.facts.trunk == trunk:
+        return record
+    return record.changed({"facts": replace(record.facts, trunk=trunk)})
 
 
 def _changed(record: CallRecord, changes: dict[str, object]) -> CallRecord:

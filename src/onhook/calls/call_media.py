@@ -2,25 +2,64 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
 import structlog
 
 from onhook.call import Fields
-from onhook.calls import clock
+from onhook.calls.kept_audio import NO_AUDIO, KeptAudio
+from onhook.calls.leg_trace import LegTrace
 from onhook.calls.media_figures import figures
 from onhook.calls.one_way_audio import Seen
-from onhook.calls.speaking import NOTHING, PreparedMessage, Speaking
-from onhook.media import sounds
+from onhook.calls.player import Player
+from onhook.calls.playing import tag_of
+from onhook.media.agreed import agreement
 from onhook.media.errors import NoPortLeft
-from onhook.media.g711 import Codec
+from onhook.media.found import FoundStream
+from onhook.media.g711 import FRAME_MS, Codec
 from onhook.media.plane import MediaPlane, PortReservation
-from onhook.media.play_queue import Playable
-from onhook.media.recorder import RecordingStats
-from onhook.media.stream import Latching, Signs, Stream, StreamListener, StreamStats
+from onhook.media.recorder import Recorder, RecordingStats
+from onhook.media.remains import Before, LeftDigit, Reached
+from onhook.media.stream import (
+    Latching,
+    Signs,
+    Stream,
+    StreamListener,
+    StreamStats,
+    hear_before,
+)
 from onhook.phone.sdp import NOBODY, RemoteMedia
 
 log = structlog.get_logger()
+
+
+PATIENCE_S = 2.0
+"""A disk that does not write for so long is no reason to send audio to who may be gone."""
+
+
+_FIRST = 1
+"""The number of the first message of a stream."""
+_LOOPBACK = ("127.0.0.1", "::1")
+_DISCARD = 9
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAudio:
+    """What an earlier process has left of the audio of a leg: its stream in the media plane, or its port, if
+    it had one and no stream, or one in a plane that is gone."""
+
+    found: FoundStream | None = None
+    port: PortReservation | None = None
+    reached: Reached | None = None
+    """How far its stream was in a plane that is gone, where that is known."""
+    last_play: int = 0
+    """The numbers of messages in another stream count on from this one."""
+    before: tuple[tuple[int, int], ...] = ()
+    """In which planes that are gone it was: `KeptAudio.before`."""
+    owed: Sequence[LeftDigit] = ()
+    """Keys that these told of, and that are not in the record."""
 
 
 class Spools(Protocol):
@@ -29,33 +68,56 @@ class Spools(Protocol):
     def open_spool(self, name: str) -> int:
         """A descriptor to write samples to; whoever writes closes it. Raises OSError."""
 
+    def go_on(self, name: str) -> None:
+        """It is being written since before this process."""
+
+    def open_again(self, name: str) -> int | None:
+        """A descriptor to append to what is being written; None if there is none."""
+
     def finish(self, name: str, stats: RecordingStats | None = None) -> None:
         """All samples are there: make what can be fetched of them."""
-
-
-class Sayable(Protocol):
-    """Something with a message, which is used up by being said, or kept whole."""
-
-    message: PreparedMessage
 
 
 class CallMedia:
     """The media of one leg. Nothing of it needs the stream to be open; what comes too late is nothing."""
 
-    def __init__(self, plane: MediaPlane, spools: Spools, listener: StreamListener) -> None:
+    def __init__(
+        self,
+        plane: MediaPlane,
+        spools: Spools,
+        listener: StreamListener,
+        on_change: Callable[[], None] = lambda: None,
+        behind: Callable[[Callable[[], None]], None] = lambda then: then(),
+        trace: LegTrace | None = None,
+    ) -> None:
+        """``on_change`` hears that something else plays or is recorded, of which nobody else is told.
+        ``behind`` calls what it is given when everything that was written until now is on disk. ``trace``
+        keeps what is heard."""
         self._plane = plane
         self._spools = spools
-        self._listener = listener
+        self._behind = behind
+        self._listener: StreamListener | None = listener
+        self._trace = trace or LegTrace()
+        self.player = Player(on_change, self._trace)
+        """What plays in it."""
         self._port: PortReservation | None = None
-        self._recorders: dict[str, Callable[[], None]] = {}
-        self._speaking: Speaking | None = None
+        self._recorders: dict[str, Recorder] = {}
         self.figures: Fields = ()
         """What its audio was like; known once it is closed, if there was a stream."""
         self.carried: Mapping[str, int] = {}
         """What the log says of its stream; known once it is closed, if there was one."""
-        self.stream: Stream | None = None
         self._remote: RemoteMedia | None = None
         self._latching = Latching()
+        self._before: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def stream(self) -> Stream | None:
+        """What its audio goes through; None while nothing is agreed, and when it is over."""
+        return self.player.stream
+
+    @stream.setter
+    def stream(self, stream: Stream | None) -> None:
+        self.player.stream = stream
 
     @property
     def srtp(self) -> str:
@@ -75,6 +137,23 @@ class CallMedia:
         if holder is None:
             raise AssertionError("a leg gets its port before anybody is told of it")
         return holder.port
+
+    @property
+    def recordings(self) -> tuple[str, ...]:
+        """The names of those that go on."""
+        return tuple(self._recorders)
+
+    @property
+    def audio(self) -> KeptAudio:
+        """What another process needs to open its stream anew, should the media plane be gone as well."""
+        playing = self.player.playing
+        return KeptAudio.of(
+            self.stream,
+            self._remote,
+            playing.id if playing else _FIRST,
+            self._recorders,
+            self._before,
+        )
 
     @property
     def takes_events(self) -> bool:
@@ -113,23 +192,14 @@ class CallMedia:
         self._remote, self._latching = media, latching
         if self.stream is not None:
             self.move(media, latching)
-        elif self._port is not None:
+        elif self._port is not None and self._listener is not None:
             self.stream = self._plane.open(
                 self._port,
-                remote=(media.ip, media.port),
-                codec=Codec(media.codecs[0]),
-                dtmf_payload_type=media.dtmf_payload_type,
-                dtmf_from_peer=media.dtmf_from_peer,
-                on_hold=media.on_hold,
-                payload_type=media.payload_type,
-                comfort_noise=media.comfort_noise,
-                packet_ms=media.packet_ms,
-                remote_rtcp=media.rtcp,
-                rtcp_mux=media.rtcp_mux,
-                latching=latching,
+                **_agreed(media, latching),
                 protection=media.srtp,
                 listener=self._listener,
             )
+            self._trace.opened(self.stream)
             self._port = None
 
     def move(self, media: RemoteMedia, latching: Latching) -> None:
@@ -158,85 +228,6 @@ class CallMedia:
             self.stream.set_remote((media.ip, media.port))
             self.stream.set_rtcp(media.rtcp, mux=media.rtcp_mux)
 
-    def say(
-        self,
-        what: Sayable,
-        on_said: Callable[[float], None],
-        on_failed: Callable[[], None],
-        *,
-        beep: bool = False,
-    ) -> None:
-        """Says a message, if there is one, and then a beep if one is wanted; ``on_said`` is told when the
-        end of it left, also where there is nothing to be said."""
-        after = PreparedMessage((sounds.beep(),)) if beep else NOTHING
-
-        def said(at_s: float, prompts: Sequence[Playable]) -> None:
-            what.message = PreparedMessage(prompts)  # complete, should it be said again
-            if after.first:
-                self._speak(after, lambda at_s, _: on_said(at_s), on_failed)
-            else:
-                on_said(at_s)
-
-        if what.message.first:
-            self._speak(what.message, said, on_failed)
-        elif after.first:
-            self._speak(after, lambda at_s, _: on_said(at_s), on_failed)
-        else:
-            asyncio.get_running_loop().call_soon(lambda: on_said(clock.now_s()))
-
-    def loop_message(self, what: Sayable) -> None:
-        """Says a message again and again; music, if there is none.
-
-        What is not ready to its end is said once before it is repeated; if its end cannot be made,
-        there is music after what there was of it, so that whoever waits knows that the call is there.
-        """
-        message, what.message = what.message, NOTHING  # it outlives its request
-        music = (sounds.hold_music(),)
-        if not message.first:
-            self._repeat(music)
-        elif message.rest is None:
-            self._repeat(message.first)
-        else:
-            self._speak(
-                message, lambda _, prompts: self._repeat(prompts), lambda: self._repeat(music)
-            )
-
-    def ring_back(self) -> None:
-        """Lets it hear that somebody else's phone rings."""
-        self._repeat((sounds.ringback(),))
-
-    def _speak(
-        self,
-        message: PreparedMessage,
-        on_said: Callable[[float, Sequence[Playable]], None],
-        on_failed: Callable[[], None],
-    ) -> None:
-        """Says a message; ``on_said`` is told when its end left, and what was played for it."""
-        if self.stream is None:
-            return
-        speaking = Speaking(
-            self.stream,
-            message,
-            on_played=lambda at_s: on_said(at_s, speaking.said),
-            on_failed=lambda _: on_failed(),
-        )
-        self._speaking = speaking
-
-    def _repeat(self, prompts: Sequence[Playable]) -> None:
-        if self.stream is not None:
-            self.stream.loop(prompts)
-
-    def stop_playing(self) -> None:
-        """Cuts off what plays."""
-        self._forget()
-        if self.stream is not None and self.stream.is_open:
-            self.stream.stop()
-
-    def _forget(self) -> None:
-        if self._speaking is not None:
-            self._speaking.forget()
-            self._speaking = None
-
     def join(self, other: "CallMedia") -> None:
         """The two hear one another."""
         if self.stream is not None and other.stream is not None:
@@ -251,31 +242,173 @@ class CallMedia:
         except OSError as error:  # a full disk stops no call
             log.error("recording_not_begun", reason=error.strerror)
             return
-        recorder = self.stream.record(descriptor, lambda stats: self._recorded(name, stats))
-        self._recorders[name] = recorder.stop
+        recorder = self.stream.record(
+            descriptor, lambda stats: self._recorded(name, stats), tag=tag_of(name)
+        )
+        self._recorders[name] = recorder
 
     def stop_recording(self, name: str) -> None:
         """The recording is complete."""
-        stop = self._recorders.pop(name, None)
-        if stop is not None:
-            stop()
+        recorder = self._recorders.pop(name, None)
+        if recorder is not None:
+            recorder.stop()
 
     def close(self) -> None:
-        """No frame leaves any more; recordings are completed. Does nothing the second time."""
-        self._forget()
+        """No frame leaves any more; recordings are completed. Does nothing the second time: there is no
+        stream after this one.
+
+        The plane hears of it when what it is for is on disk: a process that goes on with the call, because
+        it knows of no end of it, finds its audio.
+        """
+        self._listener = None
+        self.player.forget()
         if self.stream is not None:
+            self._trace.closed(self.stream)
             stats = self.stream.stats_now if self.stream.is_open else self.stream.stats
             if stats is not None:
                 self.figures, self.carried = figures(stats), carried(stats)
-            self.stream.close()
+            self.stream.close(self._when_written)
             self.stream = None
         if self._port is not None:
             self._port.release()
             self._port = None
 
+    def _when_written(self, close: Callable[[], None]) -> None:
+        """What ends it is written at the end of the step that it is ended in."""
+        loop = asyncio.get_running_loop()
+        closed = False
+
+        def once() -> None:
+            nonlocal closed
+            at_last.cancel()
+            if not closed:
+                closed = True
+                close()
+
+        at_last = loop.call_later(PATIENCE_S, once)
+        loop.call_soon(self._behind, once)
+
+    # What an earlier process left --------------------------------------------------------------
+
+    def take_over(
+        self,
+        left: LeftAudio,
+        media: RemoteMedia | None,
+        latching: Latching,
+        audio: KeptAudio = NO_AUDIO,
+        recordings: Sequence[str] = (),
+    ) -> None:
+        """Goes on with the stream that an earlier process opened for what was agreed as ``media``, and with
+        ``recordings`` of it; where its plane is gone, with another one as ``audio`` says; where it had opened
+        none, with its port, if it had one. A stream with which nothing was agreed waits for that: its answer
+        was not on disk, and comes again.
+
+        Raises LookupError if it should have had a stream, and what the media plane does.
+        """
+        self._port, self._before = left.port, left.before
+        if self._listener is None:
+            raise LookupError("the leg is over")
+        found = left.found
+        if found is not None:
+            self._adopt(found, media, latching, audio)
+        elif media is not None:
+            found = self._open_anew(left, media, latching, audio)
+        if self.stream is not None:
+            for digit in left.owed:
+                self._plane.owe(digit.number, partial(hear_before, self.stream, digit.digit))
+        if found is not None and self.stream is not None:
+            for number, name in enumerate(recordings):
+                self._take_over_recording(self.stream, name, found, audio.began_s(number))
+
+    def _adopt(
+        self,
+        found: FoundStream,
+        media: RemoteMedia | None,
+        latching: Latching,
+        audio: KeptAudio,
+    ) -> None:
+        if self._listener is None:
+            return
+        self._remote, self._latching = media, latching
+        agreed = None
+        if media is not None:
+            agreed = agreement(**self._agreed_then(media, latching, audio))
+            agreed.ssrc = audio.ssrc
+        self.stream = self._plane.adopt(
+            found,
+            codec=Codec.PCMU if media is None else Codec(media.codecs[0]),
+            dtmf_payload_type=None if media is None else media.dtmf_payload_type,
+            packet_ms=FRAME_MS if media is None else media.packet_ms,
+            protection=None if media is None else media.srtp,
+            listener=self._listener,
+            agreed=agreed,
+        )
+        self._trace.opened(self.stream)
+
+    def _open_anew(
+        self, left: LeftAudio, media: RemoteMedia, latching: Latching, audio: KeptAudio
+    ) -> FoundStream:
+        if self._port is None or self._listener is None:
+            raise LookupError("the media plane does not have its audio, and nobody its port")
+        self._remote, self._latching = media, latching
+        before = Before(audio.ssrc, left.last_play, left.reached)
+        self.stream = self._plane.open(
+            self._port,
+            **self._agreed_then(media, latching, audio),
+            protection=media.srtp,
+            before=before,
+            listener=self._listener,
+        )
+        self._trace.opened(self.stream)
+        self._port = None
+        return before.as_found(self.stream.port, self.stream.handle)
+
+    def _agreed_then(
+        self, media: RemoteMedia, latching: Latching, audio: KeptAudio
+    ) -> dict[str, Any]:
+        """What was agreed, of one that may be on hold at an address that is none: it is where it was."""
+        how = _agreed(media, latching)
+        if media.ip == NOBODY:
+            hosts = (*latching.signalling_ips, *_LOOPBACK)
+            reached = (host for host in hosts if "%" not in host and self._plane.reaches(host))
+            how["remote"] = audio.at or (next(reached, _LOOPBACK[0]), _DISCARD)
+        return how
+
+    def _take_over_recording(
+        self, stream: Stream, name: str, found: FoundStream, began_s: float | None
+    ) -> None:
+        tag, spool = tag_of(name), self._spools.open_again(name)
+        recorded = partial(self._recorded, name)
+        if tag in found.recordings:
+            self._spools.go_on(name)
+            self._recorders[name] = stream.adopt_recording(tag, recorded, spool=spool)
+        elif spool is not None:
+            self._spools.go_on(name)
+            self._recorders[name] = stream.record(spool, recorded, tag=tag, began_s=began_s)
+        else:
+            self.record(name)
+
     def _recorded(self, name: str, stats: RecordingStats) -> None:
         self._recorders.pop(name, None)
         self._spools.finish(name, stats)
+
+
+def _agreed(media: RemoteMedia, latching: Latching) -> dict[str, Any]:
+    """In the words of the media plane."""
+    return {
+        "remote": (media.ip, media.port),
+        "codec": Codec(media.codecs[0]),
+        "dtmf_payload_type": media.dtmf_payload_type,
+        "dtmf_from_peer": media.dtmf_from_peer,
+        "on_hold": media.on_hold,
+        "payload_type": media.payload_type,
+        "comfort_noise": media.comfort_noise,
+        "packet_ms": media.packet_ms,
+        "sends_reports": media.ip != NOBODY,
+        "remote_rtcp": media.rtcp,
+        "rtcp_mux": media.rtcp_mux,
+        "latching": latching,
+    }
 
 
 def carried(stats: StreamStats) -> dict[str, int]:

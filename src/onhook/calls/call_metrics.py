@@ -9,5 +9,6 @@ class CallMetrics(Protocol):
     def forced_hangup(self, seconds: float) -> None:
         """A forced Hangup's BYE, or rejection, left so long after its request had arrived."""
 
-    def ended(self, ended_by: str, cause: str) -> None:
-        """A call ended: the values of the notification's ``ended_by`` and ``cause``."""
+    def ended(self, ended_by: str, cause: str, direction: str, talked_s: float | None) -> None:
+        """A call ended: the values of the notification's ``ended_by`` and ``cause``, its direction (``in`` or
+        ``out``), and how long it was answered; None if it was not."""

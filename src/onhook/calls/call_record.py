@@ -5,7 +5,7 @@ from dataclasses import replace
 from onhook.billing import bill
 from onhook.call import Call, Contact, Fields, State
 from onhook.calls import bills, clock
-from onhook.store import CallRecord, NotificationContext, StoredDialogs
+from onhook.store import NOT_GOING_ON, CallRecord, NotificationContext, StoredDialogs
 
 
 def changes(
@@ -31,6 +31,8 @@ def changes(
         now["dialog"] = dialog
     if _ends_anew(record, call):
         now |= _ending(record, call)
+    if call.end is not None and record.going_on is not NOT_GOING_ON:
+        now["going_on"] = NOT_GOING_ON
     return now
 
 
@@ -49,12 +51,14 @@ def _context(known: NotificationContext, call: Call, srtp: str) -> NotificationC
     end = call.end
     fields, received_s, srtp = _fields(call), _received_s(call), srtp or known.srtp
     reason = (end.sip_reason if end is not None else "") or known.sip_reason
+    operator = (end.operator if end is not None else "") or known.operator
     parting = end.headers if end is not None and call.state is State.CLOSING else ()
     if (
         fields == known.fields
         and call.monitor == known.monitor
         and received_s == known.received_s
         and reason == known.sip_reason
+        and operator == known.operator
         and srtp == known.srtp
         and parting == known.parting
     ):
@@ -65,6 +69,7 @@ def _context(known: NotificationContext, call: Call, srtp: str) -> NotificationC
         monitor=call.monitor,
         received_s=received_s,
         sip_reason=reason,
+        operator=operator,
         srtp=srtp,
         parting=parting,
     )

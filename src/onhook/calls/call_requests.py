@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from onhook import call as machine
 from onhook.blocks import BlockRequest, Refused
+from onhook.call import Job
 from onhook.call.works import job_of
-from onhook.calls import clock
+from onhook.calls import clock, kept_resources
 from onhook.calls.credit import Meter
 from onhook.calls.ongoing import OngoingCall
 from onhook.calls.pending_request import PendingRequest
@@ -45,14 +46,26 @@ class CallRequests:
             if not pending.answer.done():
                 await self._prepare(pending)
             await pending.answer
+            return pending.reply
         finally:
             self.drop_answered()
-        return pending.reply
+            del pending  # its error has this frame: they would refer to one another
 
     def place(self, pending: PendingRequest) -> None:
         """The request for the call itself, the first of a call that we place."""
         self._last_id = pending.job.request_id
         self._by_id[self._last_id] = pending
+
+    def take_over(self, job: Job | None, last_id: int, resources: Resources) -> None:
+        """The requests of an earlier process: that whose block is in progress, with what it needs, was
+        answered.
+        New ones have numbers beyond ``last_id``."""
+        self._last_id = last_id
+        if job is None:
+            return
+        answer = asyncio.get_running_loop().create_future()
+        answer.set_result(None)
+        self._by_id[job.request_id] = PendingRequest(job, BlockRequest(), 0.0, answer, resources)
 
     def kick(self) -> None:
         """Puts the call out of its room. Raises :class:`Refused`."""
@@ -62,6 +75,7 @@ class CallRequests:
     def mute(self, muted: bool) -> None:
         """Whether the others in its room hear it. Raises :class:`Refused`."""
         self._seat().mute(muted)
+        self._call.note_audio()
 
     def of(self, request_id: int) -> PendingRequest:
         """The request that the state machine means."""
@@ -70,6 +84,17 @@ class CallRequests:
     def resources_of(self, request_id: int) -> Resources:
         """What was got ready for its block."""
         return self._by_id[request_id].resources
+
+    def kept(self) -> Mapping[str, object]:
+        """What the block in progress needs, for a process after this one; nothing where there is none."""
+        job = self._call.now.job
+        pending = self._by_id.get(job.request_id) if job is not None else None
+        return kept_resources.kept(pending.resources) if pending is not None else {}
+
+    def kept_of(self, request_id: int) -> Resources:
+        """The same, of a request that may be over: then there is nothing of it any more."""
+        pending = self._by_id.get(request_id)
+        return pending.resources if pending is not None else Resources()
 
     def measure(self, accepted: Sequence[PendingRequest]) -> None:
         """How long a forced Hangup took, its BYE or rejection having left in this very step.
@@ -121,10 +146,10 @@ class CallRequests:
             )
             pending.reply = pending.resources.reply
             await self._afford(pending.resources)
-        except BaseException as error:
+        except BaseException:
             # Whatever went wrong, the reservation must not outlive its request.
             self._call.feed(machine.PreparationFailed(clock.now_s(), request_id))
-            pending.fail(error)
+            pending.answer.cancel()  # whoever asked is told right here
             raise
         if not pending.answer.done():
             self._call.feed(machine.Prepared(clock.now_s(), request_id))

@@ -7,7 +7,8 @@ it is worth nothing without the boot that it belongs to.
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
@@ -16,14 +17,31 @@ SINGAPORE = timezone(timedelta(hours=8))
 """The time zone of ``date`` in notifications: GMT+8 (reference, section 5)."""
 
 
+_monotonic: Callable[[], float] = time.monotonic
+_wall: Callable[[], float] = time.time
+
+
 def now_s() -> float:
     """Seconds of the monotonic clock that events carry."""
-    return time.monotonic()
+    return _monotonic()
 
 
 def wall_ms(at_s: float) -> int:
     """The moment ``at_s`` of the monotonic clock, in milliseconds since the epoch."""
-    return round((time.time() - (time.monotonic() - at_s)) * 1000)
+    return round((_wall() - (_monotonic() - at_s)) * 1000)
+
+
+@contextmanager
+def kept_by(monotonic: Callable[[], float], wall: Callable[[], float]) -> Iterator[None]:
+    """Within this context the time of the process is told by these two: for a simulator, whose time stands
+    still or jumps. They are asked by every thread, whichever loop it has."""
+    global _monotonic, _wall
+    before = _monotonic, _wall
+    _monotonic, _wall = monotonic, wall
+    try:
+        yield
+    finally:
+        _monotonic, _wall = before
 
 
 def mono_ms(at_s: float) -> int:

@@ -117,6 +117,13 @@ class Meter(Protocol):
         """What was reserved is not needed: the rate stays as it is."""
         ...
 
+    def resume(self, call: Call, listener: "MeterListener", reserved: Rate | None) -> None:
+        """The call was an earlier process's: what that held for it, in memory, is held again.
+
+        ``reserved`` is the dearer rate that it may come to, where a request for that is under way.
+        """
+        ...
+
     def release(self) -> None:
         """The call is over and written: nothing is held for it any more."""
         ...
@@ -144,6 +151,9 @@ class Unmetered:
         """Nothing is held at any rate."""
 
     def drop(self) -> None:
+        """Nothing was held."""
+
+    def resume(self, call: Call, listener: MeterListener, reserved: Rate | None) -> None:
         """Nothing was held."""
 
     def release(self) -> None:
@@ -213,6 +223,17 @@ class StepMeter:
         self._stop()
         self._released = True
         self._credit.release(self._account_id, self._session)
+
+    def resume(self, call: Call, listener: MeterListener, reserved: Rate | None) -> None:
+        """Goes on for a call of an earlier process: what that held is held again, there or not. ``reserved``
+        is the dearer rate that it may come to."""
+        self._reserved = reserved
+        if call.answered_at is not None:
+            passed_s = clock.now_s() - call.answered_at
+            while asked_after_s(self._rate, self._covered_s) < passed_s:
+                self._covered_s += self._rate.increment_s
+        self._keep(self._covered_s)
+        self.follow(call, listener)
 
     def _stop(self) -> None:
         self._stopped = True

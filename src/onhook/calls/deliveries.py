@@ -27,11 +27,18 @@ LOOK_S = 1.0
 
 
 class Attempts:
-    """Keeps what the outbox tried (notify.AttemptStore); ``count`` hears of each outcome."""
+    """Keeps what the outbox tried (notify.AttemptStore); ``count`` hears of each outcome, ``seen`` of all
+    that is kept."""
 
-    def __init__(self, store: Store, count: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        count: Callable[[str], None],
+        seen: Callable[[Sequence[Tried]], None] | None = None,
+    ) -> None:
         self._store = store
         self._count = count
+        self._seen = seen
 
     async def record_attempts(self, several: Sequence[Tried]) -> None:
         """Writes the attempts, and where their notifications stand now: with whatever is written next, unless
@@ -49,6 +56,8 @@ class Attempts:
         await written
         for tried in several:
             self._count(tried.outcome.value)
+        if self._seen is not None:
+            self._seen(several)
 
 
 def _attempt_record(tried: Tried) -> AttemptRecord:

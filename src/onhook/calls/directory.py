@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import structlog
 
@@ -109,6 +109,18 @@ class _Believed(Generic[Value]):
             log.warning("refresh_failed", error=type(task.exception()).__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How a call is told: the ``format``, ``json`` or empty for a form; and whether the end says ``why``."""
+
+    format: str = ""
+    why: bool = False
+
+
+AS_EVER: Final = Telling()
+"""As a form, without a reason."""
+
+
 class Directory:
     """Applications, numbers and trunks."""
 
@@ -168,14 +180,14 @@ class Directory:
             self._decrypted(application.webhook_secret_encrypted),
         )
 
-    async def format_of(self, app_id: str, number: Number | None = None) -> str:
-        """How calls of an application, or of one of its numbers, are told: ``json``, or empty for a form.
-
-        Raises StoreError or LookupError.
-        """
-        own = number.format if number is not None else ""
-        found = own or _found(await self._applications.get(app_id), app_id).format
-        return "" if found == "form" else found
+    async def telling(self, app_id: str, number: Number | None = None) -> Telling:
+        """How calls of an application, or of one of its numbers, are told. Raises StoreError, LookupError."""
+        own_format, own_detail = (number.format, number.detail) if number else ("", "")
+        if not (own_format and own_detail):
+            application = _found(await self._applications.get(app_id), app_id)
+            own_format = own_format or application.format
+            own_detail = own_detail or application.detail
+        return Telling("" if own_format == "form" else own_format, own_detail == "why")
 
     async def _read_application(self, app_id: str) -> Application | None:
         """Whoever is told of a call, or is to sign, mostly asks something next: it is known by then."""

@@ -20,6 +20,9 @@ class FirstLegListener(CallListener, OutgoingListener, Protocol):
     def leg_changed(self, then: Callable[[], None]) -> None:
         """What it takes to end the leg is another now; ``then`` is to be called when that is on disk."""
 
+    def once_kept(self, then: Callable[[], None]) -> None:
+        """``then`` is to be called when all that the leg keeps now is on disk."""
+
 
 class FirstLeg(Protocol):
     """A first leg. Nothing leaves before :meth:`alert`, which is called when the call is on disk."""
@@ -41,15 +44,23 @@ class FirstLeg(Protocol):
     def offer(self) -> RemoteMedia | None:
         """The audio that a caller offers; None where there is no offer."""
 
+    @property
+    def agreed(self) -> RemoteMedia | None:
+        """What was agreed of the audio; None before that."""
+
     def answer(self, port: int) -> None:
         """200 to a caller, whose audio is to come to ``port``."""
 
     def reject(self, code: int, headers: HeaderLines = ()) -> bool:
         """Rejects a caller who still waits for an answer; False if there is none."""
 
-    def hangup(self, reason: Reason = NORMAL, headers: HeaderLines = ()) -> None:
+    def hangup(self, reason: Reason | None = NORMAL, headers: HeaderLines = ()) -> None:
         """BYE; CANCEL to a callee who has not answered. ``reason`` is what its phone is told, and
-        ``headers`` stand in the BYE."""
+        ``headers`` stand in the BYE. None: it was taken over, its call cannot be, and is settled without it;
+        nothing of it is said any more."""
+
+    def release(self) -> None:
+        """Its owner, for whom it is over, hears nothing more of it."""
 
     def probe(self, on_result: Callable[[SipCause], None]) -> bool:
         """Asks its phone whether it still has the call; False if that cannot be done now."""
@@ -59,6 +70,10 @@ class FirstLeg(Protocol):
 
     def dialog(self) -> OpenDialog | None:
         """What it takes to end it after a restart."""
+
+    def kept(self) -> Mapping[str, object] | None:
+        """What it takes to go on with it in another process, in what JSON can hold; None if there is nothing
+        to go on with."""
 
 
 class IncomingLeg:
@@ -83,6 +98,7 @@ class IncomingLeg:
         self._media = media
         self._call.listener = listener
         self._call.on_heard = on_heard
+        self._call.once_kept = listener.once_kept
 
     def alert(self) -> None:
         """180."""
@@ -107,6 +123,11 @@ class IncomingLeg:
         """The audio that is offered."""
         return self._call.offer
 
+    @property
+    def agreed(self) -> RemoteMedia | None:
+        """What was agreed of the audio."""
+        return self._call.agreed
+
     def answer(self, port: int) -> None:
         """200."""
         self._call.answer(ip=self._local_ip(self._audio_from()), port=port)
@@ -123,10 +144,17 @@ class IncomingLeg:
         self._call.reject(code, headers=headers)
         return True
 
-    def hangup(self, reason: Reason = NORMAL, headers: HeaderLines = ()) -> None:
+    def hangup(self, reason: Reason | None = NORMAL, headers: HeaderLines = ()) -> None:
         """BYE."""
+        if reason is None:
+            self._call.abandon()
+            return
         self._call.parting_headers = headers
         self._call.hangup(reason)
+
+    def release(self) -> None:
+        """The phone goes on by itself, if anything is left to be said."""
+        self._call.release()
 
     def latching(self) -> Latching:
         """The addresses that its signalling names."""
@@ -135,3 +163,7 @@ class IncomingLeg:
     def dialog(self) -> OpenDialog:
         """What it takes to end it after a restart."""
         return OpenDialog(self._call.record())
+
+    def kept(self) -> Mapping[str, object]:
+        """What it takes to go on with it in another process."""
+        return {"phone": self._call.kept(), "anywhere": self._audio_from_anywhere}

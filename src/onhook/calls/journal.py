@@ -12,8 +12,9 @@ hears of its failure at once.
                    +--> refused: owed by its call -> again, later --+
 
 Of one call nothing is told to have been written before all that was submitted earlier is: a
-notification never leaves before the one before it is on disk. Memory is bounded by the calls that there
-are: a new one whose first write fails is turned away by its owner (`forget`).
+notification never leaves before the one before it is on disk. What concerns all calls asks `behind`. Memory
+is bounded by the calls that there are: a new one whose first write fails is turned away by its owner
+(`forget`).
 """
 
 import asyncio
@@ -37,6 +38,8 @@ Tried = Callable[[Exception | None], None]
 
 @dataclass(slots=True, eq=False)
 class _Write:
+    number: int
+    """They count up in the order in which they were submitted."""
     writes: Writes
     on_disk: OnDisk
     state: str = "trying"
@@ -55,9 +58,16 @@ class _Lane:
 class Journal:
     """Writes the calls of one process. Use it on one event loop."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, seen: Callable[[Writes], None] | None = None) -> None:
+        """``seen`` is shown everything that is to be written; it must be quick."""
         self._store = store
+        self._seen = seen
         self._lanes: dict[str, _Lane] = {}
+        self._last_number = 0
+        self._not_written: dict[int, None] = {}
+        """The numbers of what is tried or owed, in their order."""
+        self._behind: deque[tuple[int, OnDisk]] = deque()
+        """Who waits for everything up to a number."""
         self._timer: asyncio.TimerHandle | None = None
         self._tries = 0
         self._retrying = False
@@ -71,6 +81,11 @@ class Journal:
         return sum(
             any(write.state == "owed" for write in lane.waiting) for lane in self._lanes.values()
         )
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was submitted is on disk."""
+        return not self._not_written
 
     async def caught_up(self) -> bool:
         """Waits for what is being tried now; whether everything written so far is on disk then."""
@@ -99,7 +114,11 @@ class Journal:
         everything submitted for the call before is too; of one try it comes before ``tried``. Nobody waits
         for what is ``patient``.
         """
-        write = _Write(writes, on_disk)
+        if self._seen is not None:
+            self._seen(writes)
+        self._last_number += 1
+        write = _Write(self._last_number, writes, on_disk)
+        self._not_written[write.number] = None
         lane = self._lanes.get(session)
         if lane is None:
             lane = self._lanes[session] = _Lane()
@@ -113,9 +132,21 @@ class Journal:
 
         self._store.write(writes, first, patient=patient)
 
+    def behind(self, on_disk: OnDisk) -> None:
+        """Calls ``on_disk`` once all that was submitted until now, of every call, is on disk: at once, where
+        nothing is under way, and not as long as any of it is owed. What is submitted later is not waited for.
+        """
+        if not self._not_written:
+            on_disk()
+        else:
+            self._behind.append((self._last_number, on_disk))
+
     def forget(self, session: str) -> None:
         """The call is not to be written after all."""
-        self._lanes.pop(session, None)
+        lane = self._lanes.pop(session, None)
+        for write in lane.waiting if lane is not None else ():
+            self._not_written.pop(write.number, None)
+        self._tell_behind()
 
     def close(self) -> None:
         """Stops trying."""
@@ -127,17 +158,18 @@ class Journal:
     def _tried(self, session: str, writes: tuple[_Write, ...], error: Exception | None) -> None:
         for write in writes:
             write.state = "written" if error is None else "owed"
+            if error is None:
+                self._not_written.pop(write.number, None)
             waiting, write.waiting = write.waiting, ()
             for heard in waiting:
                 heard()
         lane = self._lanes.get(session)
-        if lane is None:
-            return
-        if error is not None:
+        if lane is not None and error is not None:
             log.error("write_failed", session=session, error=type(error).__name__)
             self._try_later()
-        else:
+        elif lane is not None:
             self._tell(session, lane)
+        self._tell_behind()
 
     def _tell(self, session: str, lane: _Lane) -> None:
         """Tells, in order, of what is on disk; what is behind something owed has to wait."""
@@ -145,6 +177,17 @@ class Journal:
             lane.waiting.popleft().on_disk()
         if not lane.waiting and self._lanes.get(session) is lane:
             del self._lanes[session]
+
+    def _tell_behind(self) -> None:
+        """Tells who waits for nothing any more. Numbers are taken out of the middle, too, so the first that
+        is left is the oldest."""
+        while self._behind:
+            number, on_disk = self._behind[0]
+            oldest = next(iter(self._not_written), None)
+            if oldest is not None and oldest <= number:
+                return
+            self._behind.popleft()
+            on_disk()
 
     # Again --------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ both told of counts once, and one that only one of them told of counts too.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from onhook.calls import clock
@@ -17,6 +17,12 @@ TWICE_WITHIN_S = 5.0
 PASSED_ON_AFTER_S = 0.3
 """The media plane passes on what comes in RTP. A key that came by INFO is passed on by us, unless RTP tells
 of it within this time."""
+
+
+IN_RTP, BY_INFO = "rtp", "info"
+
+KeptPress = tuple[str, str, float]
+"""Which way told of it, the key, and when, in seconds of the monotonic clock."""
 
 
 @dataclass(slots=True)
@@ -58,9 +64,29 @@ class Keypad:
             self._pass_on(digit)
         self._on_key(digit)
 
+    def kept(self) -> tuple["KeptPress", ...]:
+        """What one way told, and the other may still tell of, for another process."""
+        return (*_kept(self._in_rtp, IN_RTP), *_kept(self._by_info, BY_INFO))
+
+    def resume(self, kept: Iterable["KeptPress"]) -> None:
+        """Another process was told this already."""
+        for way, digit, at_s in kept:
+            presses = self._in_rtp if way == IN_RTP else self._by_info
+            presses.append(_Press(digit, at_s))
+
+    def stop(self) -> None:
+        """The call is over: there is nobody to pass anything on to."""
+        self._pass_on = lambda digit: None
+
     def _pass_on_single(self, press: _Press) -> None:
         if not press.twice:
             self._pass_on(press.digit)
+
+
+def _kept(presses: deque[_Press], way: str) -> list[KeptPress]:
+    if presses:
+        _forget_old(presses)
+    return [(way, press.digit, press.at_s) for press in presses]
 
 
 def _note(presses: deque[_Press], press: _Press) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from onhook.billing import exact
 from onhook.call import Call, Fields
 from onhook.calls import clock
+from onhook.calls.directory import AS_EVER, Telling
 from onhook.calls.first_leg import FirstLeg
 from onhook.calls.identifiers import new_txn_ref
 from onhook.calls.live_call import LiveCall
@@ -27,8 +28,8 @@ class Parties:
     dest_number: str = ""
     told_always: Fields = ()
     """What each of its notifications says besides."""
-    told_as: str = ""
-    """How its application is told: ``json``, or empty for a form."""
+    telling: Telling = AS_EVER
+    """How its application is told."""
     tells_media: bool = False
     """Whether its application is told in the end what the audio was like."""
 
@@ -60,7 +61,10 @@ def new_call(
         increment_s=rate.increment_s,
         account_id=terms.account.account_id,
         facts=NotificationContext(
-            parties.told_always, format=parties.told_as, tells_media=parties.tells_media
+            parties.told_always,
+            format=parties.telling.format,
+            tells_media=parties.tells_media,
+            tells_why=parties.telling.why,
         ),
     )
     return LiveCall(record, call, leg, services, terms.meter)

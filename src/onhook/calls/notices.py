@@ -4,6 +4,7 @@ from onhook.billing import money
 from onhook.blocks import CALL
 from onhook.call import Contact, EndedBy, Fields, Notification, State
 from onhook.calls import bills, clock, media_figures
+from onhook.calls.explaining import WANTED
 from onhook.calls.identifiers import new_notification_id
 from onhook.store import CallRecord
 
@@ -96,6 +97,8 @@ def notification(
     told = fields(record, contact, call_state)
     if record.state == State.ENDED.value:
         told |= ended_fields(record)
+        if record.facts.tells_why:
+            told |= WANTED
     return Notification(
         notification_id=new_notification_id(),
         session=record.session,

@@ -147,6 +147,14 @@ def log_one_way(cause: Cause, seen: Seen, *, leg: str, session: str) -> None:
     )
 
 
+def _nothing() -> Seen | None:
+    return None
+
+
+def _nobody(cause: Cause, seen: Seen) -> None:
+    """Is told of what is over."""
+
+
 class OneWayWatch:
     """Watches one leg from its answer on. ``look`` gives what it is like, None if there is nothing to be
     seen; ``on_found`` is called once, with the cause."""
@@ -177,6 +185,10 @@ class OneWayWatch:
         self._timer = None
         if self._loop.time() - self._answered_s >= SHORTEST_S:
             self._find()
+
+    def release(self) -> None:
+        """There is nothing to be seen any more: its owner refers to this watch."""
+        self._look, self._on_found = _nothing, _nobody
 
     def _wait(self, for_s: float) -> None:
         self._timer = self._loop.call_later(for_s, self._due)

@@ -28,3 +28,7 @@ class OngoingCall(Protocol):
 
     def save_dialog(self, then: Callable[[], None] | None = None) -> None:
         """The same, and it is written at once; ``then`` is called when it is on disk."""
+
+    def note_audio(self, then: Callable[[], None] | None = None) -> None:
+        """Something else plays or is recorded than before, or a leg has something else to keep; it is written
+        soon, and ``then`` is called when it is on disk."""

@@ -20,21 +20,27 @@ is tried last for half a minute, so that the next calls do not wait for it as we
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import structlog
 
+from onhook.blocks.request import SipHeaders
 from onhook.calls import clock
 from onhook.calls.attempt import Attempt
 from onhook.calls.call_media import CallMedia
 from onhook.calls.callees import Callee, Route
 from onhook.calls.dialogs import OpenDialog
 from onhook.calls.first_leg import FirstLegListener
+from onhook.calls.kept_resources import kept_route, route_of
 from onhook.calls.turns import Turn
 from onhook.media.stream import Latching
-from onhook.phone.addresses import Address
+from onhook.numbers import E164
+from onhook.phone.addresses import Address, listed, unlisted
 from onhook.phone.cause import SipCause
-from onhook.phone.lifecycle import OutgoingListener
+from onhook.phone.incoming import IncomingCall
+from onhook.phone.kept.outside import outside
+from onhook.phone.lifecycle import CallState, OutgoingListener
 from onhook.phone.locating.locator import Locator
 from onhook.phone.outgoing import OutgoingCall
 from onhook.phone.reason import NORMAL, Reason
@@ -58,6 +64,10 @@ REST_S = 30.0
 """A trunk that was not there is tried last for this long."""
 
 
+OnceKept = Callable[[Callable[[], None]], None]
+"""Calls what it is given when all that the leg keeps now is on disk."""
+
+
 class Dialler(Protocol):
     """Places calls (phone.SipEndpoint)."""
 
@@ -78,6 +88,11 @@ class Dialler(Protocol):
     ) -> OutgoingCall:
         """Makes a call, whose listener hears nothing before this has returned, and whose INVITE has
         these headers too."""
+
+    def adopt(
+        self, kept: Mapping[str, object], listener: OutgoingListener, trunk: Trunk | None
+    ) -> IncomingCall | OutgoingCall:
+        """The call of an earlier process, as its ``kept()`` said. Raises ValueError for what is none."""
 
     def launch(self, call: OutgoingCall, on_sent: Callable[[], None] | None = None) -> None:
         """Sends the INVITE of a call that was not dialled at once; ``on_sent`` is called when it has
@@ -123,15 +138,32 @@ class Outbound:
         port: int,
         listener: OutgoingListener,
         on_next: Callable[[], None] | None = None,
+        once_kept: OnceKept | None = None,
     ) -> "OutboundLeg":
         """Calls somebody, whose audio is to come to ``port``. The listener hears nothing before this
         has returned, and then in the end one ``failed``, ``hung_up`` or ``hangup_done``.
 
         With ``on_next`` no INVITE leaves before :meth:`OutboundLeg.launch`: the owner writes what
         :meth:`OutboundLeg.dialog` says first, now and each time it is told that another trunk is next.
+        With ``once_kept``, what no other process could know of waits for it (phone.DialogClient).
         """
         leg = OutboundLeg(self, callee)
-        leg.dial(port, listener, on_next)
+        leg.dial(port, listener, on_next, once_kept)
+        return leg
+
+    def adopt(
+        self,
+        kept: "KeptOutbound",
+        *,
+        port: int,
+        listener: OutgoingListener,
+        on_next: Callable[[], None],
+        once_kept: OnceKept,
+    ) -> "OutboundLeg":
+        """Goes on with a call of an earlier process, as :meth:`dial` would have made it. Raises
+        ValueError."""
+        leg = OutboundLeg.adopted(self, kept)
+        leg.dial(port, listener, on_next, once_kept)
         return leg
 
     def in_order(self, routes: Sequence[Route]) -> Sequence[Route]:
@@ -171,6 +203,55 @@ _Try = tuple[Route, Address | None]
 """A trunk, and its server; None where that is not looked up yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptOutbound:
+    """A call of ours as an earlier process had it: ``phone`` is what its phone kept, ``route`` the trunk that
+    has it, ``left`` what is to be tried after it."""
+
+    phone: Mapping[str, object]
+    port: int
+    route: Route
+    rang: bool
+    number: E164
+    left: tuple["_Try", ...] = ()
+    headers: SipHeaders = ()
+
+    @classmethod
+    def read(cls, found: Mapping[str, Any], trunks: Mapping[str, Trunk]) -> "KeptOutbound":
+        """What :meth:`OutboundLeg.kept` wrote. A trunk that is not there any more is not tried. Raises
+        ValueError, KeyError or TypeError for what is none of it, or if the trunk that has it is gone."""
+        tries = [_read_try(one, trunks) for one in found["tries"]]
+        if not tries or tries[0] is None:
+            raise ValueError("the trunk of a call is gone")
+        return cls(
+            found["phone"],
+            outside(found["phone"]).port,
+            tries[0][0],
+            bool(found["rang"]),
+            E164(str(found["number"])),
+            tuple(one for one in tries[1:] if one is not None),
+            tuple((str(name), str(value)) for name, value in found["headers"]),
+        )
+
+
+def _listened_to(
+    call: OutgoingCall, on_heard: Callable[[], None], once_kept: OnceKept | None
+) -> None:
+    call.on_heard = on_heard
+    if once_kept is not None:
+        call.once_kept = once_kept
+
+
+def _kept_try(route: Route, server: Address | None) -> list[object]:
+    return [kept_route(route), None if server is None else listed(server)]
+
+
+def _read_try(found: Sequence[Any], trunks: Mapping[str, Trunk]) -> _Try | None:
+    route, server = found
+    known = route_of(route, trunks)
+    return None if known is None else (known, None if server is None else unlisted(server))
+
+
 class OutboundLeg:
     """One call, through whichever trunk takes it (FirstLeg, for a call that begins with it).
 
@@ -188,10 +269,38 @@ class OutboundLeg:
         self._port = 0
         self._on_next: Callable[[], None] | None = None
         self._on_heard: Callable[[], None] = lambda: None
+        self._once_kept: OnceKept | None = None
         self._loop = asyncio.get_running_loop()
         self._attempt: Attempt | None = None
         self._given_up = False
         self._failed: SipCause | None = None
+        self._kept: KeptOutbound | None = None
+
+    @classmethod
+    def adopted(cls, outbound: Outbound, kept: KeptOutbound) -> "OutboundLeg":
+        """The call of an earlier process; it goes on where a new one would be dialled."""
+        leg = cls(outbound, Callee(kept.number, (kept.route,), kept.headers))
+        leg._left, leg._kept = list(kept.left), kept
+        return leg
+
+    def kept(self) -> Mapping[str, object] | None:
+        """What :meth:`adopted` takes of it in another process; None if there is no attempt any more. What is
+        in it JSON can hold."""
+        attempt = self._attempt
+        if attempt is None or self._failed is not None:
+            return None
+        tries = [
+            (attempt.route, None),
+            *self._left,
+            *((attempt.route, o) for o in attempt.call.others),
+        ]
+        return {
+            "phone": attempt.call.kept(),
+            "number": self._number,
+            "rang": attempt.rang,
+            "tries": [_kept_try(*one) for one in tries],
+            "headers": [list(each) for each in self._headers],
+        }
 
     # What its owner does --------------------------------------------------------------------------
 
@@ -200,18 +309,24 @@ class OutboundLeg:
         port: int,
         listener: OutgoingListener,
         on_next: Callable[[], None] | None = None,
+        once_kept: OnceKept | None = None,
     ) -> None:
         """Calls through the first trunk, once; see :meth:`Outbound.dial`."""
+        self._once_kept = once_kept
         self._port, self._listener, self._on_next = port, listener, on_next
-        if not self._next():
-            self._fail(SipCause(503, None, "there is no route to a trunk"))
+        if self._kept is not None:
+            self._go_on_with(self._kept)
+        elif not self._next():
+            self._failed = SipCause(503, None, "there is no route to a trunk")
+            self._loop.call_soon(self._listener.failed, self._failed)
 
     def attach(
         self, listener: FirstLegListener, media: CallMedia, on_heard: Callable[[], None]
     ) -> None:
         """Makes the call; no INVITE leaves before it is written down."""
         self._on_heard = on_heard
-        self.dial(media.port, listener, lambda: listener.leg_changed(self.launch))
+        port = media.port if self._kept is None else self._kept.port
+        self.dial(port, listener, lambda: listener.leg_changed(self.launch), listener.once_kept)
 
     def alert(self) -> None:
         """The INVITE leaves, or will when it is its turn."""
@@ -230,6 +345,11 @@ class OutboundLeg:
         """The offer is ours."""
         return None
 
+    @property
+    def agreed(self) -> RemoteMedia | None:
+        """What was agreed of the audio."""
+        return self._attempt.call.agreed if self._attempt is not None else None
+
     def answer(self, port: int) -> None:
         """Its callee answers, not we."""
         raise AssertionError("a call that we place is never answered by us")
@@ -237,6 +357,11 @@ class OutboundLeg:
     def reject(self, code: int, headers: HeaderLines = ()) -> bool:
         """Nobody waits for our answer."""
         return False
+
+    @property
+    def established(self) -> bool:
+        """Whether it was answered, and goes on."""
+        return self._attempt is not None and self._attempt.call.state is CallState.ESTABLISHED
 
     @property
     def trunk(self) -> str:
@@ -259,13 +384,23 @@ class OutboundLeg:
         else:
             sent()
 
-    def hangup(self, reason: Reason = NORMAL, headers: HeaderLines = ()) -> None:
+    def hangup(self, reason: Reason | None = NORMAL, headers: HeaderLines = ()) -> None:
         """CANCEL until the answer, BYE with these headers afterwards; ``failed`` or ``hangup_done``
-        follows. No other trunk is tried."""
+        follows. No other trunk is tried. Without a reason nothing is said, and nothing follows."""
         self._given_up = True
-        if self._attempt is not None:
+        if self._attempt is not None and reason is None:
+            self._attempt.release()
+            self._attempt.call.abandon()
+        elif self._attempt is not None and reason is not None:
             self._attempt.call.parting_headers = headers
             self._attempt.hangup(reason)
+
+    def release(self) -> None:
+        """Its owner, for whom it is over, hears nothing more of it."""
+        if self._attempt is not None:
+            self._attempt.release()
+        self._attempt = self._on_next = self._once_kept = self._turn = None
+        del self._listener
 
     def probe(self, on_result: Callable[[SipCause], None]) -> bool:
         """Asks the callee's phone whether it has the call; False if it is not established."""
@@ -301,7 +436,9 @@ class OutboundLeg:
         if not (again and self._next(after=cause)):
             self._failed = cause
             self._listener.failed(cause)
-        elif self._on_next is not None:
+            return
+        attempt.release()
+        if self._on_next is not None:
             self._on_next()
 
     def _next(self, after: SipCause | None = None) -> bool:
@@ -346,8 +483,22 @@ class OutboundLeg:
             headers=self._headers,
             server=server,
         )
-        attempt.call.on_heard = self._on_heard
+        _listened_to(attempt.call, self._on_heard, self._once_kept)
         return attempt
+
+    def _go_on_with(self, kept: KeptOutbound) -> None:
+        """The attempt of an earlier process is this one's, too."""
+        self._kept = None
+        attempt = Attempt(kept.route, self._outbound, self._listener, self._unanswered)
+        attempt.rang = kept.rang
+        call = self._outbound.dialler.adopt(kept.phone, attempt, kept.route.trunk)
+        if not isinstance(call, OutgoingCall):
+            raise ValueError("not a record of a call of ours")
+        attempt.call = call
+        _listened_to(call, self._on_heard, self._once_kept)
+        self._attempt = attempt
+        if call.state is CallState.DIALLING:
+            self._await_answer()
 
     def _await_answer(self) -> None:
         """The INVITE leaves. The last server of the last trunk is waited for as long as it takes."""
@@ -358,7 +509,3 @@ class OutboundLeg:
         if self._left:
             same = self._left[0][0] is attempt.route
             attempt.be_impatient(SERVER_PATIENCE_S if same else PATIENCE_S)
-
-    def _fail(self, cause: SipCause) -> None:
-        self._failed = cause
-        self._loop.call_soon(self._listener.failed, cause)

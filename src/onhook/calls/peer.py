@@ -5,15 +5,19 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from onhook.call import Fields
-from onhook.calls.call_media import CallMedia, Spools
+from onhook.calls.call_media import CallMedia, LeftAudio, Spools
 from onhook.calls.callees import Callee
 from onhook.calls.dialogs import OpenDialog
+from onhook.calls.kept_audio import KeptAudio
+from onhook.calls.leg_trace import LegTrace
 from onhook.calls.one_way_audio import Cause, OneWayWatch, Seen
-from onhook.calls.outbound import Outbound, OutboundLeg
+from onhook.calls.outbound import KeptOutbound, Outbound, OutboundLeg
 from onhook.calls.outcomes import outcome_of
 from onhook.calls.silence import SilenceWatch
 from onhook.media.plane import MediaPlane
-from onhook.media.stream import Latching, StreamStats
+from onhook.media.play_queue import nobody_waits
+from onhook.media.remains import Reached
+from onhook.media.stream import Latching, Stream, StreamStats
 from onhook.phone.cause import SipCause
 from onhook.phone.reason import NORMAL, OUT_OF_ORDER, Reason
 from onhook.phone.sdp import RemoteMedia
@@ -43,6 +47,9 @@ class PeerOwner(Protocol):
     def changed(self, then: Callable[[], None] | None = None) -> None:
         """What it takes to end it is another now; ``then`` is to be called when that is on disk."""
 
+    def once_kept(self, then: Callable[[], None]) -> None:
+        """``then`` is to be called when all that its leg keeps now is on disk."""
+
 
 class Peer:
     """Calls somebody for a call that goes on; listens to its leg and to its stream."""
@@ -50,49 +57,86 @@ class Peer:
     def __init__(
         self,
         owner: PeerOwner,
-        callee: Callee,
         digits: str,
         *,
         plane: MediaPlane,
         spools: Spools,
         silence_s: float,
+        behind: Callable[[Callable[[], None]], None],
+        trace: LegTrace | None = None,
     ) -> None:
+        """``behind`` calls what it is given when all that was written until now is on disk; ``trace`` keeps
+        what is heard."""
         self._owner = owner
-        self._callee = callee
         self._digits = digits
         self._leg: OutboundLeg | None = None
         self._silence_s = silence_s
         self._silence: SilenceWatch | None = None
         self._dropped = False
         self._released = False
-        self.media = CallMedia(plane, spools, self)
+        self.media = CallMedia(plane, spools, self, behind=behind, trace=trace)
         self._one_way: OneWayWatch | None = None
 
-    def reach(self, outbound: Outbound) -> None:
+    def reach(self, callee: Callee, outbound: Outbound) -> None:
         """Calls it; no INVITE leaves before :meth:`launch`. Raises RuntimeError if no port is left."""
         self.media.reserve()
         told = outbound.dialler.local_address_towards
         self._one_way = OneWayWatch(lambda: self.media.seen(told), self._owner.one_way)
         self._leg = outbound.dial(
-            self._callee,
+            callee,
             port=self.media.port,
             listener=self,
             on_next=lambda: self._owner.changed(self.launch),
+            once_kept=self._owner.once_kept,
         )
+
+    def take_over(
+        self, outbound: Outbound, kept: KeptOutbound, left: LeftAudio, audio: KeptAudio
+    ) -> None:
+        """It was called by an earlier process, which is gone. Raises what ``SipEndpoint.adopt`` and
+        ``CallMedia.take_over`` do."""
+        told = outbound.dialler.local_address_towards
+        self._one_way = OneWayWatch(lambda: self.media.seen(told), self._owner.one_way)
+        self._leg = leg = outbound.adopt(
+            kept,
+            port=kept.port,
+            listener=self,
+            on_next=lambda: self._owner.changed(self.launch),
+            once_kept=self._owner.once_kept,
+        )
+        self.media.take_over(left, leg.agreed, leg.latching(), audio)
+        if left.found is None and left.reached is not None and self.media.stream is not None:
+            _dial_on(self._digits, self.media.stream, left.reached, audio.skipped)
+        if leg.established:
+            self._one_way.answered()
+            self._silence = SilenceWatch(leg.probe, self._gone, self._silence_s)
+        else:
+            self.launch()
+
+    def kept(self) -> Mapping[str, object] | None:
+        """What it takes to go on with its leg in another process; None once it was given up."""
+        return None if self._leg is None or self._dropped else self._leg.kept()
 
     def launch(self) -> None:
         """The INVITE leaves, of this trunk or of the next one."""
         if self._leg is not None and not self._dropped:
             self._leg.launch()
 
-    def drop(self, reason: Reason = NORMAL) -> None:
-        """Hangs it up, or stops calling it; its owner hears nothing more. ``reason`` is what it is told."""
+    def drop(self, reason: Reason | None = NORMAL) -> None:
+        """Hangs it up, or stops calling it; its owner hears nothing more. ``reason`` is what it is told; for
+        None nothing, as with ``FirstLeg.hangup``."""
         if self._dropped:
             return
         self._dropped = True
         self._stop()
         if self._leg is not None:
             self._leg.hangup(reason)
+
+    def release(self) -> None:
+        """Nothing that is still to be heard of it means anything; its phone goes on by itself."""
+        if self._leg is not None:
+            self._leg.release()
+        self._leg = self._silence = self._one_way = None
 
     def pass_on(self, digit: str) -> None:
         """The call's own side pressed a key, and said so by SIP INFO only."""
@@ -202,3 +246,10 @@ class Peer:
             self._one_way.stop()
         self.media.close()
         self._owner.heard(self.media.figures, self.media.carried)
+
+
+def _dial_on(digits: str, stream: Stream, reached: Reached, skipped: int) -> None:
+    """What was being dialled when its media plane died, which is the first that is sent on a stream."""
+    done = skipped + reached.progress
+    if reached.play_id == 1 and done < len(digits):
+        stream.send_digits(digits, nobody_waits, done=done)

@@ -47,10 +47,12 @@ class PeerListener:
         session = self._book.record.session
         log.info("peer_failed", session=session, outcome=outcome, sip_code=sip_code)
         self._book.note_sip_code(sip_code)
+        self._call.dialog_changed()
         self._call.feed(machine.PeerFailed(clock.now_s(), outcome, sip_code, sip_reason))
 
     def left(self, sip_cause: str, sip_reason: str) -> None:
         """It hung up."""
+        self._call.dialog_changed()
         self._call.feed(machine.PeerLeft(clock.now_s(), sip_cause, sip_reason))
 
     def one_way(self, cause: Cause, seen: Seen) -> None:
@@ -64,3 +66,7 @@ class PeerListener:
     def changed(self, then: Callable[[], None] | None = None) -> None:
         """What it takes to end it is another now; ``then`` is called when that is on disk."""
         self._call.save_dialog(then)
+
+    def once_kept(self, then: Callable[[], None]) -> None:
+        """Something is to leave that no other process could know of before."""
+        self._call.note_audio(then)

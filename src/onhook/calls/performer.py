@@ -12,6 +12,7 @@ from onhook.calls import clock
 from onhook.calls.call_media import CallMedia
 from onhook.calls.call_requests import CallRequests
 from onhook.calls.first_leg import FirstLeg
+from onhook.calls.leg_trace import OTHER, LegTrace
 from onhook.calls.ongoing import OngoingCall
 from onhook.calls.peer import Peer, PeerOwner
 from onhook.calls.reasons import reason_of, reason_of_rejection
@@ -97,35 +98,43 @@ class Performer:
         """BYE, or CANCEL to a callee."""
         self._leg.hangup(reason_of(self._call.now.end), effect.headers)
 
-    def play(self, effect: effects.Play) -> None:
-        """The message of a request, and a beep."""
-        request_id, feed = effect.request_id, self._call.feed
-        self._media.say(
+    def play(self, effect: effects.Play, done: int = 0) -> None:
+        """The message of a request, of which ``done`` frames were heard before, and a beep."""
+        request_id = effect.request_id
+        self._media.player.say(
+            request_id,
             self._requests.resources_of(request_id),
-            on_said=lambda at_s: feed(machine.Played(at_s, request_id)),
-            on_failed=lambda: feed(machine.MessageBroken(clock.now_s(), request_id)),
+            self.on_played(request_id),
+            self.on_broken(request_id),
             beep=effect.beep,
+            done=done,
         )
+
+    def on_played(self, request_id: int) -> Callable[[float], None]:
+        """Hears when the last frame left of what plays for a request."""
+        return lambda at_s: self._call.feed(machine.Played(at_s, request_id))
+
+    def on_broken(self, request_id: int) -> Callable[[], None]:
+        """Hears that the end of its message cannot be made."""
+        return lambda: self._call.feed(machine.MessageBroken(clock.now_s(), request_id))
 
     def loop(self, effect: effects.Loop) -> None:
         """The message of a request, again and again."""
-        self._media.loop_message(self._requests.resources_of(effect.request_id))
+        request_id = effect.request_id
+        self._media.player.loop_message(request_id, self._requests.resources_of(request_id))
 
     def ring_back(self, _: effects.RingBack) -> None:
         """The tone of somebody else's phone."""
-        self._media.ring_back()
+        self._media.player.ring_back()
 
-    def send_digits(self, effect: effects.SendDigits) -> None:
-        """Keys, behind what plays."""
-        request_id, feed = effect.request_id, self._call.feed
-        if self._media.stream is not None:
-            self._media.stream.send_digits(
-                effect.digits, lambda at_s: feed(machine.Played(at_s, request_id))
-            )
+    def send_digits(self, effect: effects.SendDigits, done: int = 0) -> None:
+        """Keys, behind what plays, but for those that are ``done``."""
+        heard = self.on_played(effect.request_id)
+        self._media.player.send_digits(effect.request_id, effect.digits, heard, done)
 
     def stop_playing(self, _: effects.StopMedia | effects.StopPlaying) -> None:
         """Cuts off what plays."""
-        self._media.stop_playing()
+        self._media.player.stop_playing()
 
     def start_recording(self, effect: effects.StartRecording) -> None:
         """Both sides, from now on."""
@@ -141,17 +150,25 @@ class Performer:
         if resources.callee is None:
             raise AssertionError("nobody to be reached was found")
         services = self._services
-        self.peer = Peer(
+        if self.peer is not None:
+            self.peer.release()
+        self.peer = self.new_peer(resources)
+        self.peer.reach(resources.callee, services.outbound)
+        self._call.dialog_changed()
+        self.launch = self.peer.launch
+
+    def new_peer(self, resources: Resources) -> Peer:
+        """The second leg, which nobody has called yet."""
+        services = self._services
+        return Peer(
             self._hear(resources),
-            resources.callee,
             resources.digits,
             plane=services.plane,
             spools=services.spools,
             silence_s=services.silence_s,
+            behind=services.journal.behind,
+            trace=LegTrace(services.trace, self._call.record.session, OTHER),
         )
-        self.peer.reach(services.outbound)
-        self._call.dialog_changed()
-        self.launch = self.peer.launch
 
     def bridge(self, _: effects.Bridge) -> None:
         """The two legs hear one another."""

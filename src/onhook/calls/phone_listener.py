@@ -56,6 +56,10 @@ class PhoneListener:
         """Another trunk is tried; its INVITE leaves when it could be taken back after a crash."""
         self._call.save_dialog(then)
 
+    def once_kept(self, then: Callable[[], None]) -> None:
+        """Something is to leave that no other process could know of before."""
+        self._call.note_audio(then)
+
     def progressed(self, code: int, media: RemoteMedia | None) -> None:
         """The callee's phone rings. What can be heard of it is heard by nobody."""
         self._call.save_dialog()
@@ -100,7 +104,8 @@ class PhoneListener:
         self._call.save_dialog()
 
     def digit(self, digit: str) -> None:
-        """A key, by SIP INFO."""
+        """A key, by SIP INFO, which took a number of the dialog."""
+        self._call.dialog_changed()
         self._keypad.by_info(digit, events=self._media.takes_events)
 
     def _open(self, media: RemoteMedia) -> None:

@@ -158,7 +158,7 @@ class Placing:
         if outgoing.turn is not None:
             held.callback(outgoing.turn.pass_on)
         session = new_session()
-        told_as = await services.directory.format_of(asked.app_id)
+        telling = await services.directory.telling(asked.app_id)
         terms = await services.pricing.outgoing(session, asked.app_id, [number])
         held.callback(terms.meter.release)
         if not terms.covered:
@@ -171,7 +171,7 @@ class Placing:
             to_number=outgoing.second or "",
             dest_number=number,
             told_always=outgoing.told_always,
-            told_as=told_as,
+            telling=telling,
         )
         job, now_s = job_of(asked.request, _REQUEST_ID, services.recording), clock.now_s()
         call, _ = machine.dial(

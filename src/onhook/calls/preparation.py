@@ -80,14 +80,18 @@ class Preparation:
         """
         targets = [target for target in request.told if not self._reachability.known(target)]
         message = request.message
-        if not targets and message is None:
-            return NOTHING
+        if not targets:
+            if message is None:
+                return NOTHING
+            if (at_hand := self._renderer.at_hand(message)) is not None:
+                return PreparedMessage(at_hand.first, at_hand.rest, message)
         work = asyncio.ensure_future(self._work(targets, message))
         try:
             await asyncio.wait((work, given_up), return_when=asyncio.FIRST_COMPLETED)
             return work.result() if work.done() else NOTHING
         finally:
             work.cancel()
+            del work  # its error has this frame: they would refer to one another
 
     async def _work(self, targets: Sequence[WebUrl], message: Message | None) -> PreparedMessage:
         if not targets:
@@ -138,7 +142,7 @@ class Preparation:
             rendering = await self._renderer.begin(message, deadline_s=self._deadline_s)
         except MessageError as error:
             raise Refused(error.status, error.detail) from error
-        return PreparedMessage(rendering.first, rendering.rest)
+        return PreparedMessage(rendering.first, rendering.rest, message)
 
 
 def _close_unused(beginning: "asyncio.Future[PreparedMessage]") -> None:

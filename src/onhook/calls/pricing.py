@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onhook.billing import BilledLeg, Rate, sum_of
+from onhook.calls import bills
 from onhook.calls.charging import Charging
 from onhook.calls.credit import Credit, Meter, StepMeter, Unmetered
 from onhook.calls.directory import Directory
-from onhook.store import Account, Number
+from onhook.store import Account, CallRecord, Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,17 @@ class Pricing:
         """
         return await self._terms(session, app_id, [BilledLeg("out", dest) for dest in dests])
 
+    async def meter_of(self, record: CallRecord) -> Meter:
+        """The meter of a call of an earlier process; nothing is held for it before it is resumed. Raises
+        :class:`onhook.store.StoreError`, and LookupError for an application that is gone."""
+        account = await self._directory.account_of(record.app_id)
+        return self._meter(account, record.session, bills.rate_of(record))
+
+    def _meter(self, account: Account, session: str, rate: Rate) -> Meter:
+        if not account.prepaid:
+            return Unmetered()
+        return StepMeter(self._credit, account.account_id, session, rate)
+
     async def with_leg(self, rate: Rate, dest: str) -> Rate:
         """What a minute of a call of this ``rate`` costs, all of it, once ``dest`` has answered it as well.
 
@@ -59,7 +71,4 @@ class Pricing:
         account = await self._directory.account_of(app_id)
         rate = await self._charging.rate(legs, account.currency)
         covered = await self._credit.covers(account, rate, session)
-        meter: Meter = Unmetered()
-        if account.prepaid:
-            meter = StepMeter(self._credit, account.account_id, session, rate)
-        return Terms(account, rate, covered, meter)
+        return Terms(account, rate, covered, self._meter(account, session, rate))

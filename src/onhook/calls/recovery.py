@@ -35,12 +35,13 @@ from onhook.billing import bill_ms
 from onhook.call import Contact, EndedBy, Fields, Notification, State
 from onhook.calls import bills, clock, dialogs, notices
 from onhook.calls.dialogs import OpenDialog
+from onhook.calls.poisonous import log_if_poisonous
 from onhook.calls.trunks import WayOut
 from onhook.phone.cause import SipCause
 from onhook.phone.endpoint import SipEndpoint
 from onhook.phone.trunk import Trunk
-from onhook.store import NO_DIALOGS, CallRecord, Store, WorkerAlive, Writes
-from onhook.store.orphans import last_alive, orphans
+from onhook.store import NO_DIALOGS, NOT_GOING_ON, CallRecord, Store, WorkerAlive, Writes
+from onhook.store.orphans import last_alive
 from onhook.urls import UrlRefused
 
 log = structlog.get_logger()
@@ -54,15 +55,16 @@ _PAUSE_S = 0.02
 """So many calls are ended at the phone, then the others get a turn: 1,000 calls a second."""
 
 
-async def settle(store: Store, owner: str) -> Sequence[CallRecord]:
-    """Writes the ends of what this worker left behind; nothing leaves yet.
+async def settle(store: Store, owner: str, left: Sequence[CallRecord]) -> Sequence[CallRecord]:
+    """Writes the ends of what this worker left behind and nobody goes on with; nothing leaves yet.
 
     Returns the calls that are still to be ended at the phone. Raises StoreError or SQLAlchemyError.
     """
-    left = await orphans(store, owner)
     alive = await last_alive(store, owner) if left else None
     now_ms = clock.wall_ms(clock.now_s())
     open_calls = [record for record in left if record.state != State.ENDED.value]
+    for record in open_calls:
+        log_if_poisonous(record)
     settled = [ended(record, alive, now_ms) for record in open_calls]
     settled += [(record, ()) for record in left if record.state == State.ENDED.value]
     settled = [(_renumbered(record), told) for record, told in settled]
@@ -127,7 +129,12 @@ def _crashed(record: CallRecord, alive: WorkerAlive | None, now_ms: int) -> Call
     record = _unreached(bills.billed(record, bill_ms(bills.rate_of(record), duration_ms)))
     ended_ms = max(record.began_ms, min(record.written_ms + known_ms, now_ms))
     return replace(
-        record, ended_ms=ended_ms, ended_by=EndedBy.SYSTEM.value, cause=CAUSE, boot_id=""
+        record,
+        ended_ms=ended_ms,
+        ended_by=EndedBy.SYSTEM.value,
+        cause=CAUSE,
+        boot_id="",
+        going_on=NOT_GOING_ON,
     )
 
 

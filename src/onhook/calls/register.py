@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -10,6 +10,7 @@ from onhook import call as machine
 from onhook.call import Notification
 from onhook.calls import clock
 from onhook.calls.live_call import LiveCall
+from onhook.store import CallRecord
 
 log = structlog.get_logger()
 
@@ -59,6 +60,10 @@ class CallRegister:
         call = self._by_txn_ref.get(given.get("txn_ref", ""))
         return call.record.session if call is not None else None
 
+    def records(self) -> Sequence[CallRecord]:
+        """What is written of each call."""
+        return [call.record for call in self._by_session.values()]
+
     def counts(self) -> Mapping[str, int]:
         """Calls by state."""
         return Counter(call.now.state.value for call in self._by_session.values())
@@ -86,8 +91,13 @@ class CallRegister:
         if call is not None:
             call.feed(machine.Untold(clock.now_s()))
 
+    def note_media(self) -> None:
+        """Another media plane has the audio: what is written of calls names it."""
+        for call in list(self._by_session.values()):
+            call.note_audio()
+
     def lose_media(self) -> None:
-        """The media plane is gone: every call that has audio ends."""
+        """The media plane is gone: every call whose audio it had ends."""
         for call in list(self._by_session.values()):
             call.lose_media()
 

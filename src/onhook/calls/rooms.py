@@ -51,14 +51,29 @@ class Seat:
     def sit(self, stream: Stream) -> None:
         """The call hears the room, and the room hears it."""
         if not self._left:
-            self._room.mix().add(stream, muted=self._muted)
+            self._room.mix(stream).add(stream, muted=self._muted)
             self._stream = stream
+
+    @property
+    def muted(self) -> bool:
+        """Whether the others do not hear it."""
+        return self._muted
+
+    def take_back(self, stream: Stream, mix: Mix) -> None:
+        """The call sits in the room, and has since before this process: ``mix`` is that room, unless the
+        others are in one of another media plane: then it comes to them."""
+        if not self._room.adopt(mix):
+            mix.remove(stream)
+            self.sit(stream)
+            return
+        self._stream = stream
+        self.mute(self._muted)  # what was asked last may not have come so far
 
     def mute(self, muted: bool) -> None:
         """Whether the others hear it."""
         self._muted = muted
         if self._stream is not None:
-            self._room.mix().mute(self._stream, muted)
+            self._room.mix(self._stream).mute(self._stream, muted)
 
     def leave(self) -> None:
         """The seat is free again. Does nothing the second time."""
@@ -66,14 +81,14 @@ class Seat:
             return
         self._left = True
         stream, self._stream = self._stream, None
-        if stream is not None and stream.is_open:
-            self._room.mix().remove(stream)
+        if stream is not None:
+            self._room.mix(stream).remove(stream)
         self._room.left(self)
 
 
 class _Room:
     def __init__(
-        self, name: str, open_mix: Callable[[], Mix], on_empty: Callable[[], None]
+        self, name: str, open_mix: Callable[[Stream], Mix], on_empty: Callable[[], None]
     ) -> None:
         self.name = name
         self.seats: set[Seat] = set()
@@ -81,11 +96,17 @@ class _Room:
         self._on_empty = on_empty
         self._mix: Mix | None = None
 
-    def mix(self) -> Mix:
-        """The room of the media plane, which is opened for the first who comes in."""
+    def mix(self, stream: Stream) -> Mix:
+        """The room of the media plane, which is opened for the first who comes in, where that one is."""
         if self._mix is None:
-            self._mix = self._open_mix()
+            self._mix = self._open_mix(stream)
         return self._mix
+
+    def adopt(self, mix: Mix) -> bool:
+        """The media plane has this room already; whether it is that of the others, too."""
+        if self._mix is None:
+            self._mix = mix
+        return self._mix is mix
 
     def left(self, seat: Seat) -> None:
         self.seats.discard(seat)
@@ -99,7 +120,7 @@ class _Room:
 class Rooms:
     """The rooms of this process, by application and name (reference, section 7)."""
 
-    def __init__(self, open_mix: Callable[[], Mix]) -> None:
+    def __init__(self, open_mix: Callable[[Stream], Mix]) -> None:
         self._open_mix = open_mix
         self._rooms: dict[tuple[str, str], _Room] = {}
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from onhook.call import Limits, Notification
+from onhook.call import Event, Limits, Notification
 from onhook.call.works import RecordingSettings
 from onhook.calls.call_media import Spools
 from onhook.calls.call_metrics import CallMetrics
@@ -14,6 +14,8 @@ from onhook.calls.outbound import Outbound
 from onhook.calls.pricing import Pricing
 from onhook.calls.resources import Allocator
 from onhook.calls.rooms import Rooms
+from onhook.calls.sealing import Sealing
+from onhook.calls.traces import Recorder
 from onhook.media.plane import MediaPlane
 from onhook.store import Store
 
@@ -37,10 +39,16 @@ class CallServices:
     outbound: Outbound
     rooms: Rooms
     spools: Spools
+    sealing: Sealing
     recording: RecordingSettings
     local_ip: Callable[[str], str]
     """The address of ours to which a peer is to send audio."""
     audio_from_anywhere: bool
     """Whether the audio of calls that come in may come from any address (``--rtp-latching``)."""
+    happened: Callable[[str, Event], None] | None
+    """Is shown what happens to each call, by its session, for its trace; None where none is kept. It must be
+    quick."""
+    trace: Recorder | None
+    """Is told what is heard in each call, for its trace; None where none is kept."""
     silence_s: float
     """How long the other side may send no audio before it is asked whether it is still there."""

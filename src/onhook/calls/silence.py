@@ -15,6 +15,10 @@ Probe = Callable[[Callable[[SipCause], None]], bool]
 """Asks the phone; False if that cannot be done now."""
 
 
+def _nobody_waits() -> None:
+    """For a call that is on its way out."""
+
+
 class SilenceWatch:
     """Watches one call. ``on_gone`` is called once, when the phone is not there any more."""
 
@@ -37,9 +41,15 @@ class SilenceWatch:
             self._again_later()
         return self._asking
 
+    def again(self) -> None:
+        """The silence goes on, of which somebody else was told: asks after a further while."""
+        if not self._stopped and self._timer is None:
+            self._again_later()
+
     def stop(self) -> None:
         """The call is on its way out."""
         self._stopped = True
+        self._on_gone = _nobody_waits  # its owner refers to this watch
         self._cancel()
 
     def _answered(self, cause: SipCause) -> None:
@@ -47,8 +57,9 @@ class SilenceWatch:
         if self._stopped:
             return
         if cause.status in NOT_THERE:
+            on_gone = self._on_gone
             self.stop()
-            self._on_gone()
+            on_gone()
         else:
             self._again_later()
 

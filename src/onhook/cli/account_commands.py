@@ -1,4 +1,4 @@
-"""``onhook account create|list|show|credit``."""
+"""``onhook account create|list|show|set|credit|remove``."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from onhook.cli.running import Data, Json, run, settings_of
+from onhook.cli.running import Data, Json, Yes, confirm, fail, run, settings_of
 
 commands = typer.Typer(help="Accounts, their balance and their ledger.", no_args_is_help=True)
 
@@ -95,6 +95,45 @@ def show(account: Id, data: Data = None, as_json: Json = False) -> None:
     if isinstance(entries, list) and entries:
         show_line()
         show_table(list(entries[0]), [list(entry.values()) for entry in entries])
+
+
+@commands.command("set")
+def change(
+    account: Id,
+    name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
+    mobile_number: Annotated[str | None, typer.Option(help="A number in E.164.")] = None,
+    email: Annotated[str | None, typer.Option(help="An address to write to.")] = None,
+    country: Annotated[str | None, typer.Option(help="ISO 3166-1 alpha-2 code: SG.")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="As the IANA names it.")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Change what is known of an account; its currency and its prefix stay."""
+    from onhook.cli import ledger
+
+    given = {
+        "name": name,
+        "mobile_number": mobile_number,
+        "email": email,
+        "country": country,
+        "time_zone": time_zone,
+    }
+    if all(value is None for value in given.values()):
+        fail(
+            "Say what is to be another: --name, --mobile-number, --email, --country or --time-zone."
+        )
+    _print(run(ledger.set_account(settings_of(data=data).data, account, **given)), as_json)
+
+
+@commands.command("remove")
+def remove(account: Id, yes: Yes = False, data: Data = None, as_json: Json = False) -> None:
+    """Remove an account that was never used: no application, no call, no ledger entry."""
+    from onhook.cli import ledger
+
+    confirm(f"The account {account} will be removed. Go on?", yes=yes)
+    run(ledger.remove_account(settings_of(data=data).data, account))
+    done = {"account": account, "removed": True}
+    print(json.dumps(done) if as_json else f"The account {account} is removed.")
 
 
 @commands.command("credit")

@@ -1,5 +1,6 @@
 """What a command answers with instead of a traceback."""
 
+from onhook.administration.errors import NotPossible
 
-class CommandError(Exception):
-    """The command cannot be carried out; the message is one sentence for the operator."""
+CommandError = NotPossible
+"""The command cannot be carried out; the message is one sentence for the operator."""

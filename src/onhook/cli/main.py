@@ -9,21 +9,33 @@ from onhook import __version__
 from onhook.cli import (
     account_commands,
     application_commands,
+    config_commands,
+    number_commands,
+    operator_commands,
     prompt_commands,
     rate_commands,
+    token_commands,
     trunk_commands,
     voice_commands,
 )
 from onhook.cli.application_commands import (
     MEDIA_HELP,
+    AppDetail,
     AppFormat,
+    Detail,
     Format,
+    NumberDetail,
     NumberFormat,
+    OwnDetail,
     OwnFormat,
 )
+from onhook.cli.backup_commands import backup, restore
+from onhook.cli.call_commands import commands as trying_commands
 from onhook.cli.doctor_command import doctor
 from onhook.cli.listing import call_commands, notification_commands
 from onhook.cli.running import Data, Json, VoicesDir, doc, run, settings_of
+from onhook.cli.simulate_command import simulate
+from onhook.cli.tail_command import tail
 
 app = typer.Typer(
     help="Onhook, a self-hosted voice API.",
@@ -33,25 +45,38 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app_commands = typer.Typer(help="Applications.", no_args_is_help=True)
-number_commands = typer.Typer(help="Numbers that can be called.", no_args_is_help=True)
+numbers = typer.Typer(help="Numbers that can be called.", no_args_is_help=True)
 app_commands.command("list")(application_commands.list_applications)
+app_commands.command("show")(application_commands.show_application)
 app_commands.command("update")(application_commands.update_application)
+app_commands.command("rotate")(token_commands.rotate)
 app_commands.command("remove")(application_commands.remove_application)
-number_commands.command("list")(application_commands.list_numbers)
-number_commands.command("update")(application_commands.update_number)
-number_commands.command("remove")(application_commands.remove_number)
+app_commands.add_typer(token_commands.commands, name="token")
+numbers.command("list")(number_commands.list_numbers)
+numbers.command("show")(number_commands.show_number)
+numbers.command("set")(number_commands.set_number)
+numbers.command("update")(number_commands.update_number)
+numbers.command("move")(number_commands.move_number)
+numbers.command("remove")(number_commands.remove_number)
 app.add_typer(app_commands, name="app")
-app.add_typer(number_commands, name="number")
+app.add_typer(numbers, name="number")
 app.add_typer(account_commands.commands, name="account")
 app.add_typer(rate_commands.commands, name="rate")
 app.add_typer(trunk_commands.commands, name="trunk")
+app.add_typer(operator_commands.commands, name="operator")
 app.add_typer(prompt_commands.commands, name="prompt")
 app.add_typer(call_commands, name="calls")
 app.add_typer(notification_commands, name="notifications")
 app.add_typer(voice_commands.commands, name="voice")
 app.command("voices")(voice_commands.list_voices)
 app.command("say")(voice_commands.say)
+app.add_typer(trying_commands, name="call")
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.add_typer(config_commands.commands, name="config")
+app.command("tail")(tail)
 app.command("doctor")(doctor)
+app.command("simulate")(simulate)
 
 
 @app.callback()
@@ -87,6 +112,7 @@ def serve(
     lease_s: Annotated[str | None, typer.Option(help=doc("lease_s"))] = None,
     allowed_networks: Annotated[str | None, typer.Option(help=doc("allowed_networks"))] = None,
     trusted_peers: Annotated[str | None, typer.Option(help=doc("trusted_peers"))] = None,
+    trusted_proxies: Annotated[str | None, typer.Option(help=doc("trusted_proxies"))] = None,
     public_address: Annotated[str | None, typer.Option(help=doc("public_address"))] = None,
     local_networks: Annotated[str | None, typer.Option(help=doc("local_networks"))] = None,
     stun_server: Annotated[str | None, typer.Option(help=doc("stun_server"))] = None,
@@ -114,14 +140,20 @@ def serve(
     record_beep: Annotated[bool | None, typer.Option(help=doc("record_beep"))] = None,
     drain_s: Annotated[str | None, typer.Option(help=doc("drain_s"))] = None,
     hang_s: Annotated[str | None, typer.Option(help=doc("hang_s"))] = None,
+    keep_audio_s: Annotated[str | None, typer.Option(help=doc("keep_audio_s"))] = None,
     retry_schedule: Annotated[str | None, typer.Option(help=doc("retry_schedule"))] = None,
+    trace_days: Annotated[str | None, typer.Option(help=doc("trace_days"))] = None,
+    trace_mb: Annotated[str | None, typer.Option(help=doc("trace_mb"))] = None,
+    trace_private: Annotated[bool | None, typer.Option(help=doc("trace_private"))] = None,
+    otlp_endpoint: Annotated[str | None, typer.Option(help=doc("otlp_endpoint"))] = None,
     log_private: Annotated[bool | None, typer.Option(help=doc("log_private"))] = None,
 ) -> None:
     """Run the server. Every option can also be given as ONHOOK_<NAME> or in a TOML file."""
-    settings = settings_of(**locals())
+    options = locals()
+    settings = settings_of(**options)
     from onhook.cli.serving import serve as start  # after the settings: a mistake is told at once
 
-    start(settings)
+    start(settings, options)
 
 
 @app.command("status")
@@ -132,19 +164,29 @@ def show_status(data: Data = None, as_json: Json = False) -> None:
     show_processes(settings_of(data=data).data, as_json=as_json)
 
 
+@app.command()
+def reload(data: Data = None) -> None:
+    """Have another version, or other settings, take over a running server, while its calls go on."""
+    from onhook.cli.reloading import reload_server
+
+    reload_server(settings_of(data=data))
+
+
 @app_commands.command("create")
 def create_app(
     name: Annotated[str, typer.Argument(help="A name for people.")],
     account: Annotated[str, typer.Option(help="The account that pays for its calls.")] = "main",
     form: AppFormat = Format.FORM,
+    detail: AppDetail = Detail.NONE,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Create an application; prints its app_id and its access_token, which is shown only now."""
     from onhook.cli import accounts  # the store costs half a second to import
 
+    where = settings_of(data=data).data
     made = run(
-        accounts.create_application(settings_of(data=data).data, name, account, form=form.value)
+        accounts.create_application(where, name, account, form=form.value, detail=detail.value)
     )
     if as_json:
         print(json.dumps(made))
@@ -153,7 +195,7 @@ def create_app(
         print(f"{key:<15} {value}")
 
 
-@number_commands.command("add")
+@numbers.command("add")
 def add_number(
     number: Annotated[str, typer.Argument(help="The number in E.164, e.g. +6531234567.")],
     application: Annotated[str, typer.Option("--app", help="The app_id of its application.")],
@@ -163,6 +205,7 @@ def add_number(
     ] = None,
     form: OwnFormat = NumberFormat.APPLICATION,
     media: Annotated[bool, typer.Option("--media", help=MEDIA_HELP)] = False,
+    detail: OwnDetail = NumberDetail.APPLICATION,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -170,9 +213,16 @@ def add_number(
     from onhook.cli import accounts, forwarding
 
     settings = settings_of(data=data, allowed_networks=allowed_networks)
-    told = form.stored
     made = run(
-        accounts.add_number(settings.data, number, application, forward_to, form=told, media=media)
+        accounts.add_number(
+            settings.data,
+            number,
+            application,
+            forward_to,
+            form=form.stored,
+            media=media,
+            detail=detail.stored,
+        )
     )
     warning = run(forwarding.warning(made["number"], forward_to, settings.allowed_networks))
     if warning:

@@ -1,4 +1,4 @@
-"""``onhook rate list|set|remove|import``."""
+"""``onhook rate list|show|set|remove|import``."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from onhook.cli.running import Data, Json, run, settings_of
+from onhook.cli.running import Data, Json, Yes, confirm, run, settings_of
 
 commands = typer.Typer(help="What calls cost.", no_args_is_help=True)
 
@@ -28,6 +28,24 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
         _print(found)
     else:
         print("The rate table is empty.")
+
+
+@commands.command("show")
+def show(
+    direction: Direction,
+    number: Annotated[str, typer.Argument(help="The number, e.g. +6531234567.")],
+    currency: Currency,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show the rate that holds for a number: the one with the longest prefix, or the default (--rate)."""
+    from onhook.cli import rates
+
+    found = run(rates.rate_of(settings_of(data=data), direction, number, currency))
+    if as_json:
+        print(json.dumps(found))
+    else:
+        _print([found])
 
 
 @commands.command("set")
@@ -54,10 +72,17 @@ def set_one(
 
 
 @commands.command("remove")
-def remove(direction: Direction, prefix: Prefix, currency: Currency, data: Data = None) -> None:
+def remove(
+    direction: Direction,
+    prefix: Prefix,
+    currency: Currency,
+    yes: Yes = False,
+    data: Data = None,
+) -> None:
     """Remove a rate; the next shorter prefix holds, or the default."""
     from onhook.cli import rates
 
+    confirm(f"The rate {direction} {prefix} {currency} will be removed. Go on?", yes=yes)
     run(rates.remove_rate(settings_of(data=data).data, direction, prefix, currency))
 
 
@@ -72,12 +97,15 @@ def import_file(
     replace: Annotated[
         bool, typer.Option("--replace", help="Remove every rate that the file does not have.")
     ] = False,
+    yes: Yes = False,
     data: Data = None,
 ) -> None:
     """Add or change the rates of a CSV file: all of them, or none if a line is wrong."""
     from onhook.cli import rates
 
     where = settings_of(data=data).data
+    if replace:
+        confirm("Every rate that the file does not have will be removed. Go on?", yes=yes)
     count = run(rates.import_rates(where, file, replace=replace))
     print(f"{count} rates imported.")
 

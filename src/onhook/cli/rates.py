@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
-from onhook.billing import RateFileInvalid, RateInvalid, RateRow, exact, rate_row, read_rates
+from onhook.administration import rates
+from onhook.administration.rates import row_of, shown
+from onhook.billing import Rate, RateFileInvalid, RateRow, read_rates
 from onhook.calls.charging import record, row
 from onhook.cli.errors import CommandError
+from onhook.cli.noting import note
 from onhook.cli.opening import opened
+from onhook.server.settings import Settings
 
 LARGEST_FILE_BYTES = 100_000_000
 
@@ -13,7 +17,7 @@ LARGEST_FILE_BYTES = 100_000_000
 async def list_rates(data: Path, database_url: str | None = None) -> list[dict[str, object]]:
     """Every row of the rate table; the keys are the columns of the CSV file."""
     async with opened(data, database_url) as (store, _):
-        return [shown(row(stored)) for stored in await store.money.rates()]
+        return await rates.listed(store)
 
 
 async def set_rate(
@@ -27,20 +31,36 @@ async def set_rate(
     database_url: str | None = None,
 ) -> dict[str, object]:
     """Adds or changes one row; ``steps`` are its initial and increment seconds."""
-    made = _row(direction, prefix, currency, per_minute, *steps)
     async with opened(data, database_url) as (store, _):
-        await store.money.put_rates([record(made)])
-    return shown(made)
+        return await rates.put(store, note, direction, prefix, currency, per_minute, steps)
+
+
+async def rate_of(
+    settings: Settings, direction: str, number: str, currency: str
+) -> dict[str, object]:
+    """What a minute costs towards (``out``) or at (``in``) a number, and the prefix by which that is found;
+    none of them is the default of the settings. Raises :class:`CommandError`."""
+    asked = row_of(direction, number, currency, "0")
+    async with opened(settings.data) as (store, _):
+        rows = [row(stored) for stored in await store.money.rates()]
+    fitting = [
+        one
+        for one in rows
+        if (one.direction, one.rate.currency) == (asked.direction, currency)
+        and asked.prefix.startswith(one.prefix)
+    ]
+    if fitting:
+        return shown(max(fitting, key=lambda one: len(one.prefix)))
+    default = RateRow(asked.direction, "", Rate(currency, settings.rate))
+    return {**shown(default), "prefix": "(default)"}
 
 
 async def remove_rate(
     data: Path, direction: str, prefix: str, currency: str, *, database_url: str | None = None
 ) -> None:
     """Removes one row. Raises :class:`CommandError` if there is none."""
-    key = _row(direction, prefix, currency, "0").key
     async with opened(data, database_url) as (store, _):
-        if not await store.money.remove_rate(*key):
-            raise CommandError(f"There is no such rate: {' '.join(key)}.")
+        await rates.remove(store, note, direction, prefix, currency)
 
 
 async def import_rates(
@@ -49,27 +69,10 @@ async def import_rates(
     """Adds or changes the rows of a CSV file, all or none; returns how many there were."""
     rows = _read(file)
     async with opened(data, database_url) as (store, _):
-        await store.money.put_rates([record(one) for one in rows], replace=replace)
+        said = f"{len(rows)} rows, {'in place of all' if replace else 'beside the others'}"
+        noted = note("rate import", file.name, said)
+        await store.money.put_rates([record(one) for one in rows], replace=replace, noted=noted)
     return len(rows)
-
-
-def shown(rate: RateRow) -> dict[str, object]:
-    """A row as people read it, and as it stands in a file; an empty prefix is ``*``."""
-    return {
-        "direction": rate.direction,
-        "prefix": rate.prefix or "*",
-        "currency": rate.rate.currency,
-        "per_minute": exact(rate.rate.per_minute),
-        "initial_s": rate.rate.initial_s,
-        "increment_s": rate.rate.increment_s,
-    }
-
-
-def _row(*cells: str) -> RateRow:
-    try:
-        return rate_row(*cells)
-    except RateInvalid as error:
-        raise CommandError(f"The rate cannot be used: {error}.") from error
 
 
 def _read(file: Path) -> list[RateRow]:

@@ -1,19 +1,22 @@
 """What ``onhook calls`` and ``onhook notifications`` read, show and ask for."""
 
-import csv
 import json
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import tzinfo
 from pathlib import Path
+from typing import TypedDict, Unpack
 
+from onhook.calls.story.finding import trunk_of
 from onhook.calls.untold import untold_links
+from onhook.cli.call_lists import call_fields, number_wanted, outcome_wanted
 from onhook.cli.errors import CommandError
 from onhook.cli.media import media_lines, media_values
-from onhook.cli.moments import since_ms, text_of
+from onhook.cli.moments import day_and_time, since_ms, text_of
+from onhook.cli.noting import note
 from onhook.cli.opening import opened_store
-from onhook.cli.tables import show_fields, show_line, show_table
+from onhook.cli.tables import show_fields, show_line, show_table, width
 from onhook.store import AttemptRecord, CallRecord, RefusedRequest, StoredNotification
 from onhook.store.records import MAIN_ACCOUNT
 from onhook.store.reports import (
@@ -22,67 +25,59 @@ from onhook.store.reports import (
     Wanted,
     ask_for_replay,
     call_report,
-    find_calls,
     find_notifications,
     notification_report,
 )
 
 Fields = Mapping[str, object]
 
-_COLUMNS = (
-    *("began", "session", "state", "from", "to", "dest"),
-    *("minutes", "debit", "ended by", "cause", "sip"),
-)
-_INTERNAL = frozenset(
-    {"owner", "dialog", "facts", "boot_id", "answered_mono_ms", "written_mono_ms"}
-)
+_WIDE = 190
+"""Characters a line that all columns of notifications take; where there are fewer, fewer are shown."""
 
 
-def wanted(
-    session: str | None, state: str | None, since: str | None, app: str | None, limit: int
-) -> Wanted:
-    """The filters as they were written on the command line."""
+class Filters(TypedDict, total=False):
+    """Which calls or notifications; None is any."""
+
+    session: str | None
+    state: str | None
+    since: str | None
+    until: str | None
+    app: str | None
+    limit: int
+    number: str | None
+    outcome: str | None
+    trunk: str | None
+
+
+def wanted(zone: tzinfo | None, **filters: Unpack[Filters]) -> Wanted:
+    """The filters as they were written on the command line; dates are of the zone."""
+    number, outcome = filters.get("number"), filters.get("outcome")
+    return Wanted(
+        session=filters.get("session"),
+        state=filters.get("state"),
+        app_id=filters.get("app"),
+        since_ms=_moment("--since", filters.get("since"), zone),
+        limit=filters.get("limit", 50),
+        until_ms=_moment("--until", filters.get("until"), zone),
+        number=None if number is None else number_wanted(number),
+        outcome=None if outcome is None else outcome_wanted(outcome),
+        trunk=filters.get("trunk"),
+    )
+
+
+def _moment(option: str, text: str | None, zone: tzinfo | None) -> int | None:
     try:
-        since_at_ms = None if since is None else since_ms(since, _now_ms())
+        return None if text is None else since_ms(text, _now_ms(), zone)
     except ValueError as error:
-        raise CommandError(f"--since cannot be used: {error}") from error
-    return Wanted(session, state, app, since_at_ms, limit)
+        raise CommandError(f"{option} cannot be used: {error}") from error
 
 
 # Calls ----------------------------------------------------------------------------------------------
 
 
-async def list_calls(data: Path, which: Wanted, form: str) -> None:
-    """Prints calls as a table, or in the ``form`` of ``json`` or ``csv``."""
-    async with opened_store(data) as store:
-        found = await find_calls(store, which)
-    if form == "json":
-        _print_json([_call_fields(call) for call in found])
-    elif form == "csv":
-        _print_csv([_call_fields(call) for call in found])
-    else:
-        show_table(
-            _COLUMNS,
-            [
-                (
-                    text_of(call.began_ms),
-                    call.session,
-                    call.state,
-                    call.from_number,
-                    call.to_number,
-                    call.dest_number,
-                    call.minutes if call.ended_ms is not None else "",
-                    f"{call.currency} {call.debit}" if call.ended_ms is not None else "",
-                    call.ended_by,
-                    call.cause,
-                    call.sip_code,
-                )
-                for call in found
-            ],
-        )
-
-
-async def show_call(data: Path, session_or_txn_ref: str, as_json: bool) -> None:
+async def show_call(
+    data: Path, session_or_txn_ref: str, as_json: bool, zone: tzinfo | None
+) -> None:
     """Prints a call with its bill, its notifications and their attempts."""
     async with opened_store(data) as store:
         report = await call_report(store, session_or_txn_ref)
@@ -93,12 +88,12 @@ async def show_call(data: Path, session_or_txn_ref: str, as_json: bool) -> None:
         refused = [_without(one, "session") for one in report.refused]
         told = {"notifications": notifications, "refused": refused}
         media = media_values(report.call.facts)
-        _print_json({**_call_fields(report.call), **_untold(report), **media, **told})
+        _print_json({**call_fields(report.call), **_untold(report), **media, **told})
         return
-    _show_call(report)
+    _show_call(report, zone)
 
 
-def _show_call(report: CallReport) -> None:
+def _show_call(report: CallReport, zone: tzinfo | None) -> None:
     call = report.call
     show_fields(
         [
@@ -108,15 +103,16 @@ def _show_call(report: CallReport) -> None:
             ("account", "" if call.account_id == MAIN_ACCOUNT else call.account_id),
             ("from", call.from_number),
             ("from name", dict(call.facts.always).get("from_name")),
-            ("trunk", dict(call.facts.always).get("trunk")),
+            ("trunk", trunk_of(call)),
             ("to", call.to_number),
             ("dest", call.dest_number),
             ("tag", call.tag),
             ("state", call.state),
-            ("began", text_of(call.began_ms)),
-            ("answered", text_of(call.answered_ms)),
-            ("ended", text_of(call.ended_ms)),
+            ("began", text_of(call.began_ms, zone)),
+            ("answered", text_of(call.answered_ms, zone)),
+            ("ended", text_of(call.ended_ms, zone)),
             ("ended by", call.ended_by),
+            ("hung up by operator", call.facts.operator),
             ("cause", call.cause),
             ("sip cause", call.sip_cause),
             ("sip code", call.sip_code),
@@ -134,13 +130,13 @@ def _show_call(report: CallReport) -> None:
         show_fields(media_lines(call.facts))
     for one in report.notifications:
         show_line()
-        _show_notification(one)
+        _show_notification(one, zone)
     if report.refused:
         show_line()
         show_table(
             ("refused", "request", "status", "times", "because"),
             [
-                (text_of(one.at_ms), one.path, one.status, one.times, one.detail)
+                (text_of(one.at_ms, zone), one.path, one.status, one.times, one.detail)
                 for one in report.refused
             ],
         )
@@ -165,24 +161,27 @@ def _bill(call: CallRecord) -> Sequence[tuple[str, object]]:
 # Notifications --------------------------------------------------------------------------------------
 
 
-async def list_notifications(data: Path, which: Wanted, as_json: bool) -> None:
+async def list_notifications(data: Path, which: Wanted, as_json: bool, zone: tzinfo | None) -> None:
     """Prints notifications as a table or as JSON."""
     async with opened_store(data) as store:
         found = await find_notifications(store, which)
     if as_json:
         _print_json([_notification_fields(one) for one in found])
         return
+    if width() < _WIDE:
+        _show_narrow(found, zone)
+        return
     show_table(
         ("made", "id", "session", "event", "state", "attempts", "next attempt", "url"),
         [
             (
-                text_of(one.created_ms),
+                text_of(one.created_ms, zone),
                 one.notification_id,
                 one.session,
                 one.sequence,
                 one.state,
                 one.attempts,
-                text_of(one.next_ms),
+                text_of(one.next_ms, zone),
                 one.url.text,
             )
             for one in found
@@ -190,7 +189,24 @@ async def list_notifications(data: Path, which: Wanted, as_json: bool) -> None:
     )
 
 
-async def show_notification(data: Path, notification_id: str, as_json: bool) -> None:
+def _show_narrow(found: Sequence[StoredNotification], zone: tzinfo | None) -> None:
+    """Within 80 columns; `notifications show` has the rest."""
+    rows = [
+        (
+            day_and_time(one.created_ms, zone),
+            one.notification_id,
+            one.state,
+            one.attempts,
+            f"{one.fields.get('ivr_block', '')} {one.fields.get('call_state', '')}",
+        )
+        for one in found
+    ]
+    show_table(("made", "id", "state", "tries", "of"), rows, between=1)
+
+
+async def show_notification(
+    data: Path, notification_id: str, as_json: bool, zone: tzinfo | None
+) -> None:
     """Prints a notification, its fields and its attempts."""
     async with opened_store(data) as store:
         report = await notification_report(store, notification_id)
@@ -199,7 +215,7 @@ async def show_notification(data: Path, notification_id: str, as_json: bool) -> 
     if as_json:
         _print_json(_report_fields(report))
         return
-    _show_notification(report)
+    _show_notification(report, zone)
     show_line()
     show_fields(report.notification.fields.items())
 
@@ -207,7 +223,8 @@ async def show_notification(data: Path, notification_id: str, as_json: bool) -> 
 async def replay_notification(data: Path, notification_id: str) -> None:
     """Has a delivered or given-up notification sent once more, under the same id."""
     async with opened_store(data) as store:
-        if await ask_for_replay(store, notification_id, _now_ms()):
+        noted = note("notifications replay", notification_id)
+        if await ask_for_replay(store, notification_id, _now_ms(), noted):
             return
         if await notification_report(store, notification_id) is None:
             raise _no_notification(notification_id)
@@ -222,7 +239,7 @@ def _no_notification(notification_id: str) -> CommandError:
     )
 
 
-def _show_notification(report: NotificationReport) -> None:
+def _show_notification(report: NotificationReport, zone: tzinfo | None) -> None:
     one = report.notification
     show_fields(
         [
@@ -230,34 +247,24 @@ def _show_notification(report: NotificationReport) -> None:
             ("session", one.session),
             ("event", one.sequence),
             ("url", one.url.text),
-            ("made", text_of(one.created_ms)),
+            ("made", text_of(one.created_ms, zone)),
             ("state", one.state),
-            ("next attempt", text_of(one.next_ms)),
+            ("next attempt", text_of(one.next_ms, zone)),
         ]
     )
     if report.attempts:
         show_table(
             ("attempt", "at", "took", "status", "error"),
-            [_tried(attempt) for attempt in report.attempts],
+            [_tried(attempt, zone) for attempt in report.attempts],
         )
 
 
-def _tried(attempt: AttemptRecord) -> Sequence[object]:
-    at, took = text_of(attempt.at_ms), f"{attempt.duration_ms} ms"
+def _tried(attempt: AttemptRecord, zone: tzinfo | None) -> Sequence[object]:
+    at, took = text_of(attempt.at_ms, zone), f"{attempt.duration_ms} ms"
     return attempt.number, at, took, attempt.status, attempt.error
 
 
 # For other programs ---------------------------------------------------------------------------------
-
-
-def _call_fields(call: CallRecord) -> Fields:
-    """A call's record, without what only the server itself can use."""
-    told = {
-        "trunk": dict(call.facts.always).get("trunk", ""),
-        "sip_reason": call.facts.sip_reason,
-        "srtp": call.facts.srtp,
-    }
-    return {name: value for name, value in asdict(call).items() if name not in _INTERNAL} | told
 
 
 def _untold(report: CallReport) -> Fields:
@@ -283,16 +290,5 @@ def _print_json(value: object) -> None:
     print(json.dumps(value))
 
 
-def _print_csv(rows: Sequence[Fields]) -> None:
-    """RFC 4180, with a line of names even if there is nothing else."""
-    names = list(_call_fields(_NO_CALL))
-    writer = csv.DictWriter(sys.stdout, names)
-    writer.writeheader()
-    writer.writerows(rows)
-
-
 def _now_ms() -> int:
     return round(time.time() * 1000)
-
-
-_NO_CALL = CallRecord("", "", "", "", "", "", "", 0, "", "")

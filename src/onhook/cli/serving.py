@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import NoReturn
 
 from onhook.cli.open_files import ENOUGH, LEAST, allow_files
@@ -15,7 +16,7 @@ from onhook.server.supervisor.log import log
 _STANDARD_ERROR = 2
 
 
-def serve(settings: Settings) -> NoReturn:
+def serve(settings: Settings, options: Mapping[str, object]) -> NoReturn:
     """Becomes the server; ends with one sentence if it cannot start."""
     _open_standard_streams()
     os.umask(0o077)  # numbers, messages, URLs with secrets: nothing that is kept is for other users
@@ -25,7 +26,7 @@ def serve(settings: Settings) -> NoReturn:
     for name in unknown_variables(os.environ, Settings.model_fields):
         log("variable_unknown", "warning", variable=name)
     try:
-        become_supervisor(settings)
+        become_supervisor(settings, options)
     except StartError as error:
         fail(str(error))
 

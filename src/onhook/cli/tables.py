@@ -1,9 +1,12 @@
 """Tables for the terminal. Rich is imported here and nowhere else."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeAlias
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -11,14 +14,50 @@ _WIDE = 250
 """Characters a line where nobody looks: a pipe or a file, in which no cell is to be broken."""
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Prints rows below their headings; long cells are folded, never cut."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+def width() -> int:
+    """Characters a line of the terminal; 250 where the output goes elsewhere."""
+    return _console().width
+
+
+def is_terminal() -> bool:
+    """Whether somebody looks at the output."""
+    return sys.stdout.isatty()
+
+
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, between: int = 2
+) -> None:
+    """Prints rows below their headings, so many spaces ``between`` two columns; long cells are folded, never
+    cut."""
+    _console().print(_table(columns, rows, between))
+
+
+Draw: TypeAlias = Callable[[Iterable[Sequence[object]], str], None]
+"""Draws a table anew: its rows, and a line below it."""
+
+
+@contextmanager
+def moving_table(columns: Sequence[str]) -> Iterator[Draw]:
+    """A table that has the terminal to itself, and is drawn anew in its place. What does not fit is cut off
+    at the bottom, and the line below it stays to be seen."""
+    console = _console()
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+
+        def draw(rows: Iterable[Sequence[object]], below: str) -> None:
+            height = max(1, console.height - 3)
+            shown = list(rows)[:height]
+            live.update(Group(_table(columns, shown, 1), _cell(below)), refresh=True)
+
+        yield draw
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], between: int) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, between, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*[_cell(value) for value in row])
-    _console().print(table)
+    return table
 
 
 def show_fields(fields: Iterable[tuple[str, object]]) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Unpack
 
 import typer
 
-from onhook.cli.running import Data, Json, run, settings_of
-from onhook.cli.trunk_options import OPTIONS, TrunkOption, TrunkOptions
+from onhook.administration.trunk_options import OPTIONS, TrunkOption, TrunkOptions
+from onhook.cli.running import Data, Json, Yes, confirm, run, settings_of
 
 commands = typer.Typer(
     help="The ways out and in: where calls go, and whose calls come.", no_args_is_help=True
@@ -63,8 +63,8 @@ def add(
     **options: Unpack[TrunkOptions],
 ) -> None:
     """Add a trunk. The longest prefix of a number decides; of one prefix the first added is tried first."""
+    from onhook.administration.trunk_shown import shown
     from onhook.cli import trunks  # the store costs half a second to import
-    from onhook.cli.trunk_shown import shown
 
     given = trunks.Given(name, like=like, **options)
     record = run(trunks.add(settings_of(data=data).data, given))
@@ -83,8 +83,8 @@ def change(
     name: Name, data: Data = None, as_json: Json = False, **options: Unpack[TrunkOptions]
 ) -> None:
     """Change options of a trunk; those that are not given stay as they are. "" takes one back."""
+    from onhook.administration.trunk_shown import shown
     from onhook.cli import trunks
-    from onhook.cli.trunk_shown import shown
 
     given = trunks.Given(name, **options)
     record = run(trunks.change(settings_of(data=data).data, given))
@@ -102,8 +102,8 @@ def load(
     as_json: Json = False,
 ) -> None:
     """Make trunks what a file says, all of them or none; those that it does not name stay."""
+    from onhook.administration.trunk_shown import shown
     from onhook.cli import trunks
-    from onhook.cli.trunk_shown import shown
 
     records = run(trunks.load(settings_of(data=data).data, file))
     for record in records:
@@ -119,8 +119,8 @@ def load(
 @commands.command("list")
 def list_all(data: Data = None, as_json: Json = False) -> None:
     """List the trunks and how they are; passwords are not shown."""
+    from onhook.administration.trunk_shown import IN_A_LIST, shown
     from onhook.cli import trunk_health, trunks
-    from onhook.cli.trunk_shown import IN_A_LIST, shown
 
     where = settings_of(data=data).data
     found = [shown(one) for one in run(trunks.list_all(where))]
@@ -145,8 +145,8 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
 @commands.command("show")
 def show(name: Name, data: Data = None, as_json: Json = False) -> None:
     """Show all options of a trunk but its password, and how it is; options at their default are marked."""
+    from onhook.administration.trunk_shown import at_default, said, shown
     from onhook.cli import trunk_health, trunks
-    from onhook.cli.trunk_shown import at_default, said, shown
 
     where = settings_of(data=data).data
     found = shown(run(trunks.show(where, name)))
@@ -180,19 +180,20 @@ def test(
     as_json: Json = False,
 ) -> None:
     """Ask a trunk by OPTIONS whether it is there. Status 1 if it is not, or refuses the credentials."""
-    from onhook.cli import trunk_probe
+    from onhook.cli import trunks
 
-    probed = run(trunk_probe.probe_stored(settings_of(data=data).data, name, timeout))
+    probed = run(trunks.probe(settings_of(data=data).data, name, timeout))
     print(json.dumps(asdict(probed)) if as_json else f"{name}: {probed.detail}")
     if not probed.ok:
         raise typer.Exit(1)
 
 
 @commands.command("remove")
-def remove(name: Name, data: Data = None, as_json: Json = False) -> None:
+def remove(name: Name, yes: Yes = False, data: Data = None, as_json: Json = False) -> None:
     """Remove a trunk. Calls that go on through it are not touched."""
     from onhook.cli import trunks
 
+    confirm(f"The trunk {name} will be removed, with its password. Go on?", yes=yes)
     run(trunks.remove(settings_of(data=data).data, name))
     print(
         json.dumps({"trunk": name, "removed": True}) if as_json else f"The trunk {name} is removed."

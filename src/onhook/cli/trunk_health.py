@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from onhook.administration.trunk_health import in_words, is_registered, is_up
 from onhook.cli.moments import text_of
 from onhook.cli.opening import opened
 from onhook.store.trunk_states import TrunkState, trunk_states
@@ -14,11 +15,6 @@ COLUMNS = ("state", "registered until", "last answer", "round trip", "failures")
 """What a table of many says of each."""
 
 Health = Mapping[str, Any]
-
-_MISSED = 3
-"""So many OPTIONS in a row without an answer, and a server that lives had said so."""
-_WRITTEN_S = 30
-"""What a server knows is in the store by then."""
 
 
 async def health_of_all(data: Path, database_url: str | None = None) -> dict[str, Health]:
@@ -31,16 +27,12 @@ async def health_of_all(data: Path, database_url: str | None = None) -> dict[str
 
 
 def shown(state: TrunkState, now_ms: int, ping_s: int = 0) -> Health:
-    """Under the names of ``--json``. The server that wrote it may be gone: a registration whose time is
-    over is none, and of a trunk that should have answered an OPTIONS long ago nobody knows."""
-    until_ms = state.registered_until_ms
-    lapsed = until_ms is not None and until_ms < now_ms
-    unheard_ms = now_ms - (state.answered_ms or now_ms)
-    unasked = bool(ping_s) and unheard_ms > (_MISSED * ping_s + _WRITTEN_S) * 1000
+    """Under the names of ``--json``."""
+    until_ms = state.registered_until_ms if is_registered(state, now_ms) else None
     trip_us = state.round_trip_us
     return {
-        "up": False if lapsed else None if unasked and state.up else state.up,
-        "registered_until": text_of(until_ms) or None if not lapsed else None,
+        "up": is_up(state, now_ms, ping_s),
+        "registered_until": text_of(until_ms) or None,
         "last_answer": text_of(state.answered_ms) or None,
         "round_trip_ms": None if trip_us is None else round(trip_us / 1000, 1),
         "failures": state.failures,
@@ -73,8 +65,4 @@ def rows(health: Health | None) -> Sequence[tuple[str, str]]:
 
 
 def _state(health: Health) -> str:
-    if health["up"] is None:
-        return "unknown"
-    if health["up"]:
-        return "up"
-    return f"down ({health['sip_code'] or 'no answer'})" if health["failures"] else "down"
+    return in_words(health["up"], health["failures"], health["sip_code"])

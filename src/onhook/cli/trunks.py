@@ -1,35 +1,36 @@
-"""What the commands about trunks do; a running server takes a change over within a second."""
+"""What the commands about trunks do, by the rules of `onhook.administration.trunks`."""
 
-import re
-import ssl
-import time
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
-from onhook import numbers
-from onhook.calls.trunks import trunk_of
-from onhook.cli.errors import CommandError
+import structlog
+
+from onhook.administration import trunk_loading, trunks
+from onhook.administration.trunk_files import read_trunks
+from onhook.administration.trunk_loading import with_preset
+from onhook.administration.trunk_options import FurtherOptions
+from onhook.administration.trunk_probe import Probed, probe_stored
+from onhook.administration.trunks import found, warning
+from onhook.cli.noting import note
 from onhook.cli.opening import opened
-from onhook.cli.trunk_files import WrittenTrunk, read_trunks
-from onhook.cli.trunk_options import OPTIONS, FurtherOptions, OptionRefused, read
-from onhook.cli.trunk_presets import preset
-from onhook.phone.trunks.checks import FieldRefused, plain_host_port
-from onhook.store import Keyring, KeyringError, Store, TrunkRecord
-from onhook.store.trunks import add_trunk, all_trunks, put_trunks, remove_trunk, update_trunk
+from onhook.store import TrunkRecord
+from onhook.store.trunks import all_trunks
 
-_LATCHINGS = ("signalled", "any")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", re.ASCII)
-_PREFIX = re.compile(r"[0-9]{0,15}", re.ASCII)
-_OPTION_OF = {
-    "host": "proxy",
-    "port": "proxy",
-    "headers": "header",
-    "ping_s": "ping",
-    "keepalive_s": "keepalive",
-}
-"""Which option a field of a trunk comes from, where it has another name."""
+__all__ = [
+    "Given",
+    "add",
+    "change",
+    "found",
+    "list_all",
+    "load",
+    "probe",
+    "remove",
+    "show",
+    "warning",
+]
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -57,36 +58,15 @@ class Given:
 
 async def add(data: Path, given: Given, database_url: str | None = None) -> TrunkRecord:
     """Adds a trunk, its password encrypted. Raises :class:`CommandError`."""
-    check_name(given.name)
-    options = _with_preset(given.like, given.options)
+    options = with_preset(given.like, given.options)
     async with opened(data, database_url) as (store, keyring):
-        try:
-            made = changed(new(given.name), options, keyring)
-        except OptionRefused as error:
-            raise CommandError(said_by(error)) from None
-        if not await add_trunk(store, made):
-            raise CommandError(
-                f"There is a trunk {given.name} already; choose another name, change it by "
-                f"'onhook trunk set {given.name}', or first 'onhook trunk remove {given.name}'."
-            )
-    return made
+        return await trunks.add(store, keyring, note, given.name, options)
 
 
 async def change(data: Path, given: Given, database_url: str | None = None) -> TrunkRecord:
     """Changes the options that are given of a trunk. Raises :class:`CommandError`."""
-    if not given.options:
-        raise CommandError(
-            "Nothing is to be changed: see 'onhook trunk set --help' for the options."
-        )
     async with opened(data, database_url) as (store, keyring):
-        before = await found(store, given.name)
-        try:
-            after = changed(before, given.options, keyring)
-        except OptionRefused as error:
-            raise CommandError(said_by(error)) from None
-        if not await update_trunk(store, before, after):
-            raise _unknown(given.name)
-    return after
+        return await trunks.change(store, keyring, note, given.name, given.options)
 
 
 async def load(data: Path, path: Path, database_url: str | None = None) -> list[TrunkRecord]:
@@ -95,13 +75,7 @@ async def load(data: Path, path: Path, database_url: str | None = None) -> list[
     Raises :class:`CommandError`."""
     written = read_trunks(path)
     async with opened(data, database_url) as (store, keyring):
-        before = {one.name: one for one in await all_trunks(store)}
-        after = [
-            _as_written(path, n, one, before.get(one.name), keyring)
-            for n, one in enumerate(written)
-        ]
-        await put_trunks(store, after)
-    return after
+        return await trunk_loading.load(store, keyring, note, written, str(path))
 
 
 async def list_all(data: Path, database_url: str | None = None) -> list[TrunkRecord]:
@@ -119,159 +93,13 @@ async def show(data: Path, name: str, database_url: str | None = None) -> TrunkR
 async def remove(data: Path, name: str, database_url: str | None = None) -> None:
     """Removes a trunk; calls that took it go on. Raises :class:`CommandError`."""
     async with opened(data, database_url) as (store, _):
-        if not await remove_trunk(store, name):
-            raise _unknown(name)
+        await trunks.remove(store, note, name)
 
 
-async def found(store: Store, name: str) -> TrunkRecord:
-    """The trunk of this name. Raises :class:`CommandError`."""
-    for one in await all_trunks(store):
-        if one.name == name:
-            return one
-    raise _unknown(name)
-
-
-def new(name: str, later_ms: int = 0) -> TrunkRecord:
-    """A trunk of which nothing is known yet."""
-    return TrunkRecord(name, "", 0, created_ms=round(time.time() * 1000) + later_ms)
-
-
-def changed(record: TrunkRecord, options: Mapping[str, object], keyring: Keyring) -> TrunkRecord:
-    """The trunk with these options, checked as a whole. Raises :class:`OptionRefused`."""
-    values: dict[str, Any] = {}
-    for name, given in options.items():
-        values |= _fields(name, read(name, given), keyring)
-    if values.get("username") == "":
-        values = {"password_encrypted": "", "auth_user": "", **values}
-    after = replace(record, **values)
-    if not after.proxy_host:
-        raise OptionRefused("proxy", "is missing: HOST or HOST:PORT of the SIP proxy")
-    try:
-        trunk = trunk_of(after, keyring)
-    except FieldRefused as error:
-        raise OptionRefused(_OPTION_OF.get(error.field, error.field), error.why) from None
-    except KeyringError as error:
-        raise CommandError(str(error)) from error
-    for name in ("ca_file", "client_cert", "client_key"):
-        if name in options:
-            _check_file(name, getattr(trunk, name), trunk.client_cert)
-    return after
-
-
-def said_by(refused: OptionRefused) -> str:
-    """What is wrong with an option, as the command line calls it."""
-    return f"{OPTIONS[refused.option].flag} {refused.why}."
-
-
-def warning(trunk: TrunkRecord) -> str:
-    """What an operator would want to know of a trunk that can be used; empty if there is nothing."""
-    if trunk.srtp != "off" and trunk.transport != "tls":
-        return (
-            f"{trunk.name}: the keys of --srtp stand in the signalling, which --transport "
-            f"{trunk.transport} does not encrypt."
-        )
-    return ""
-
-
-def check_name(name: str) -> None:
-    """Raises :class:`CommandError`."""
-    if not _NAME.fullmatch(name):
-        raise CommandError(
-            f"{name[:40]!r} is not a name for a trunk: up to 40 letters, digits, '.', '_', '-'."
-        )
-
-
-def _as_written(
-    path: Path, n: int, one: WrittenTrunk, before: TrunkRecord | None, keyring: Keyring
-) -> TrunkRecord:
-    made = new(one.name, later_ms=n)
-    if before is not None:
-        kept = before.password_encrypted if one.options.get("username", one.like) else ""
-        made = replace(made, created_ms=before.created_ms, password_encrypted=kept)
-    try:
-        check_name(one.name)
-        return changed(made, _with_preset(one.like, one.options, kept=before is not None), keyring)
-    except OptionRefused as error:
-        raise CommandError(f"{path}: [{one.name}] {error}.") from None
-    except CommandError as error:
-        raise CommandError(f"{path}: [{one.name}] {error}") from error
-
-
-def _with_preset(
-    like: str, options: Mapping[str, object], *, kept: bool = False
-) -> Mapping[str, object]:
-    """The options with those that a carrier's trunks begin with; of one that is there already the password
-    may be ``kept``."""
-    if not like:
-        return options
-    begun = preset(like)
-    begun.check({"password": "kept", **options} if kept else options)
-    return begun.with_(options)
-
-
-def _fields(name: str, value: Any, keyring: Keyring) -> dict[str, Any]:
-    """What the record keeps of an option."""
-    match name:
-        case "proxy":
-            return _proxy(value)
-        case "prefix":
-            return {name: _prefix(value)}
-        case "caller_id":
-            return {name: _caller_id(value)}
-        case "password":
-            return {"password_encrypted": _encrypted(keyring, value)}
-        case "rtp_latching" if value not in _LATCHINGS:
-            raise OptionRefused(name, f"is neither signalled nor any: {value[:40]!r}")
-        case _ if OPTIONS[name].kind == "file":
-            return {name: str(Path(value).absolute()) if value else ""}
-    return {OPTIONS[name].field or name: value}
-
-
-def _proxy(text: str) -> dict[str, Any]:
-    try:
-        host, port, _ = plain_host_port(text)
-    except ValueError as error:
-        raise OptionRefused("proxy", f"{error}: {text[:80]!r}") from None
-    return {"proxy_host": host.lower(), "proxy_port": port or 0}
-
-
-def _prefix(text: str) -> str:
-    digits = "" if text == "*" else text.removeprefix("+")
-    if not _PREFIX.fullmatch(digits) or digits.startswith("0"):
-        why = f"is not how a number in E.164 begins, such as +65, or * for all: {text[:40]!r}"
-        raise OptionRefused("prefix", why)
-    return digits
-
-
-def _caller_id(text: str) -> str:
-    number = numbers.e164(text) if text else ""
-    if number is None:
-        why = f"is not a number in E.164, such as +6531234567: {text[:40]!r}"
-        raise OptionRefused("caller_id", why)
-    return number
-
-
-def _encrypted(keyring: Keyring, password: str) -> str:
-    return keyring.encrypt(password) if password else ""
-
-
-def _check_file(option: str, path: str, client_cert: str) -> None:
-    """A PEM file that TLS can use."""
-    if not path:
-        return
-    try:
-        if option == "ca_file":
-            ssl.create_default_context(cafile=path)
-        elif option == "client_key":
-            ssl.create_default_context().load_cert_chain(client_cert, path)
-        else:
-            Path(path).read_bytes()
-    except ssl.SSLError as error:
-        why = f"is no PEM file that TLS can use: {path}: {error.reason or error}"
-        raise OptionRefused(option, why) from None
-    except OSError as error:
-        raise OptionRefused(option, f"cannot be read: {path}: {error.strerror}") from None
-
-
-def _unknown(name: str) -> CommandError:
-    return CommandError(f"There is no trunk {name[:40]!r}; see 'onhook trunk list'.")
+async def probe(
+    data: Path, name: str, patience_s: float, database_url: str | None = None
+) -> Probed:
+    """Asks the trunk of this name whether it is there. Raises :class:`CommandError`."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    async with opened(data, database_url) as (store, keyring):
+        return await probe_stored(store, keyring, name, patience_s)

@@ -38,7 +38,7 @@ def install(
 
 
 def list_voices(voices_dir: VoicesDir = None, as_json: Json = False) -> None:
-    """List the voices: language, gender, engine, quality."""
+    """List the voices: language, gender, engine, quality, licence."""
     from onhook.cli import voices  # with it come the engines
 
     try:

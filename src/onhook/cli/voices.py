@@ -16,7 +16,7 @@ from onhook.speech.installed import installed_voices
 from onhook.speech.markup import normalised
 from onhook.speech.narrowband import RATE_HZ
 from onhook.speech.renderer import speech
-from onhook.speech.voices import Catalogue, quality
+from onhook.speech.voices import Catalogue, described
 
 
 @contextmanager
@@ -38,15 +38,7 @@ def _catalogue(voices_dir: Path | None) -> Iterator[Catalogue]:
 def listed(voices_dir: Path | None = None) -> list[dict[str, str]]:
     """The voices, one row each, the default first. Raises `CommandError`."""
     with _catalogue(voices_dir) as catalogue:
-        return [
-            {
-                "language": voice.language,
-                "gender": voice.gender.value,
-                "engine": voice.engine,
-                "quality": quality(voice),
-            }
-            for voice in catalogue.voices
-        ]
+        return described(catalogue.voices)
 
 
 def say(

@@ -15,13 +15,15 @@ from onhook.media.errors import (
     StreamClosed,
     TooManyRecordings,
 )
+from onhook.media.found import FoundStream
 from onhook.media.g711 import Codec
-from onhook.media.plane import MediaPlane, PlaneHealth, PortReservation
+from onhook.media.plane import MediaPlane, PortReservation
 from onhook.media.play_queue import Playable
 from onhook.media.prompt import Prompt
 from onhook.media.recorder import OnRecorded, Recorder, RecordingStats
 from onhook.media.room import Room
 from onhook.media.sounds import Sound
+from onhook.media.steering import PlaneHealth
 from onhook.media.stream import (
     Latching,
     PeerReport,
@@ -35,6 +37,7 @@ __all__ = [
     "BadLink",
     "BadRemote",
     "Codec",
+    "FoundStream",
     "Latching",
     "MediaError",
     "MediaPlane",

@@ -37,9 +37,20 @@ def without_clicks(prompts: "Sequence[Playable]", *, more: bool = False) -> "Seq
 
 
 def _is_step(prompt: "Playable", at: int) -> bool:
-    """Without numpy, which the event loop would have to import for the first message of all."""
+    """It is remembered for as long as the file is open, since it is played again."""
     number = prompt.first + (0 if at == 0 else prompt.frame_count - 1)
-    frame = prompt.file.read(Codec.PCMU, number, 1)
+    known = _steps.get(prompt.file)
+    if known is None:
+        known = _steps[prompt.file] = {}
+    found = known.get((number, at))
+    if found is None:
+        found = known[number, at] = _is_step_of(prompt.file, number, at)
+    return found
+
+
+def _is_step_of(file: FrameFile, number: int, at: int) -> bool:
+    """Without numpy, which the event loop would have to import for the first message of all."""
+    frame = file.read(Codec.PCMU, number, 1)
     if len(frame) < FRAME_BYTES:  # cut short behind our back
         return False
     code = ~frame[at]
@@ -65,6 +76,7 @@ def _faded(prompt: "Playable", *, begins: bool, ends: bool) -> "list[Playable]":
 
 _RISES, _FALLS, _BOTH = range(3)  # the frames of edges
 _edges: "WeakKeyDictionary[FrameFile, dict[tuple[int, int], FrameFile]]" = WeakKeyDictionary()
+_steps: "WeakKeyDictionary[FrameFile, dict[tuple[int, int], bool]]" = WeakKeyDictionary()
 
 
 def _edges_of(file: FrameFile, first: int, count: int) -> FrameFile:

@@ -47,6 +47,10 @@ class PortPool(Generic[Bound]):
         """How many ports are taken."""
         return len(self._used)
 
+    def __contains__(self, port: object) -> bool:
+        """Whether it is taken."""
+        return port in self._used
+
     def take(self) -> tuple[int, Bound]:
         """Bind the next free port; returns the port and what was bound.
 
@@ -60,6 +64,25 @@ class PortPool(Generic[Bound]):
                     self._used.add(port)
                     return port, bound
         raise NoPortLeft(f"all {len(self._ports)} media ports are in use")
+
+    def take_this(self, port: int, bound: Bound | None = None) -> Bound:
+        """Bind this very port, which a peer was told, whether it is of the range or not, unless it is bound
+        already; returns what was bound. Raises `NoPortLeft` when it is in use, and `OSError` as `take()`
+        does."""
+        if port in self._used:
+            raise NoPortLeft(f"the media port {port} is in use")
+        bound = self._try(port) if bound is None else bound
+        if bound is None:
+            raise NoPortLeft(f"the media port {port} is somebody else's")
+        self._used.add(port)
+        return bound
+
+    def adopt(self, port: int) -> None:
+        """The plane has bound this port, whether it is of the range or not. Raises `KeyError` when it was
+        taken here."""
+        if port in self._used:
+            raise KeyError(port)
+        self._used.add(port)
 
     def give_back(self, port: int) -> None:
         """The socket of `port` is closed. Raises `KeyError` when the port was not taken."""

@@ -15,6 +15,7 @@ It is an estimate of the network's part, not of what somebody said into a bad mi
 
 from dataclasses import dataclass
 
+from onhook.media.measured import Measured
 from onhook.media.stream import StreamStats
 
 _SAMPLES_PER_MS = 8
@@ -56,7 +57,7 @@ class Quality:
     round_trip_ms: float | None
 
 
-def quality_of(stats: StreamStats) -> Quality:
+def quality_of(stats: StreamStats | Measured) -> Quality:
     """What the figures of a stream come to."""
     trip_ms = stats.round_trip_us / 1000 if stats.round_trip_us else None
     arrived = max(0, stats.received_packets - stats.duplicated)

@@ -4,6 +4,7 @@ Which of the two a peer is at is known when its SDP is: until then a port is bou
 """
 
 import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -36,6 +37,12 @@ def hosts_of(ips: Sequence[str]) -> tuple[Host, ...]:
     """Where to bind: at the first of each family."""
     by_family = {":" in ip: Host(ip) for ip in reversed(ips)}
     return tuple(by_family[family] for family in sorted(by_family))
+
+
+def host_of(pair: Pair) -> Host:
+    """Where these were bound."""
+    with socket.socket(fileno=os.dup(pair[0])) as bound:
+        return Host(str(bound.getsockname()[0]))
 
 
 def bind_pairs(hosts: Sequence[Host], port: int) -> tuple[Pair, ...]:

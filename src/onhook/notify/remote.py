@@ -76,12 +76,20 @@ class RemoteOutbox:
         """What was committed while the disk is read; None when it is not."""
         self._tried: list[tuple[Link, Tried]] = []
         """Attempts that were told of in this turn of the loop: a task waits for it to be over."""
+        self._under_way: set[str] = set()
+        """Notifications that were handed over, and of which no attempt was told of."""
         self._recording: set[asyncio.Task[None]] = set()
         self._answering: set[asyncio.Task[None]] = set()
         self._begun = asyncio.Event()
         self._drain_by: float | None = None  # loop time; set once the last round has begun
         self._drained: asyncio.Future[int] | None = None
         self._closed = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether no attempt is known to be under way, or to be written still: then another switch makes none
+        of them once more."""
+        return not (self._under_way or self._tried or self._recording)
 
     def take(self, end: socket.socket) -> None:
         """A process that delivers has started, or started anew: it has the other end of this socket."""
@@ -159,6 +167,7 @@ class RemoteOutbox:
 
     def _pass_on(self, link: Link, one: Deliver) -> None:
         if self._meanwhile is None:
+            self._under_way.add(one.notification.notification_id)
             link.send(one)
             return
         self._meanwhile.append(one)
@@ -180,6 +189,7 @@ class RemoteOutbox:
     def _let_go(self) -> None:
         """Whoever had the other end reads that this is over. The disk has what it had not delivered."""
         link, self._link, self._meanwhile = self._link, None, None
+        self._under_way.clear()
         if link is not None:
             link.close()
         for task in (self._attending, *self._answering):
@@ -194,6 +204,7 @@ class RemoteOutbox:
         assert link is not None  # a link that was let go hears nothing
         match message:
             case Tried():
+                self._under_way.discard(message.notification_id)
                 if not self._tried:
                     _keep(self._recording, self._record())
                 self._tried.append((link, message))

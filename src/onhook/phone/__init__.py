@@ -7,7 +7,8 @@ door, and who is let in by which trunk), `routing` and `dialog` (12), `sdp`, `sd
 `session` (offer and answer), `dialog_client`, `session_timer`, `reliable` and `leg` (what every call asks and
 answers), `incoming` and `outgoing` (one call), `locating` and `launching` (which server of a trunk gets it),
 `nat` and `neighbours` (which address of ours a peer is told), `endpoint` (all of it). Beside calls: `outside`
-(requests of ours without one), `registration` and `flows` (a registrar, and the way to it kept open).
+(requests of ours without one), `kept` and `adoption` (what a call keeps, so that another process goes on with
+it), `registration` and `flows` (a registrar, and the way to it kept open).
 Everything between the sockets and `endpoint`, but for `locating` and `nat`, is pure: it gets bytes and the
 time from outside.
 """

@@ -206,6 +206,8 @@ def network_of(host: str) -> str:
 def listed(address: Address) -> list[object]:
     """An address as JSON can hold it: host and port, the transport where it is not UDP, and where there are
     any, the name of its certificate, the listener, and the files of its TLS."""
+    if type(address) is tuple:
+        return [*address]
     tls = (address.name, address.files) if isinstance(address, TlsAddress) else ("", NO_FILES)
     back = str(address.back or "") if isinstance(address, TcpAddress) else ""
     more = [transport_of(address).lower(), tls[0], local_of(address), *tls[1], back]

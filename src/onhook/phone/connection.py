@@ -7,6 +7,7 @@ that what waits for an answer goes out again over a new one.
 """
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import structlog
 from onhook.phone.addresses import TcpAddress, TlsAddress, numeric
 from onhook.phone.framing import PING, PONG, BrokenStream, Framer
 from onhook.phone.message import Address
+from onhook.phone.passing import Left
 from onhook.phone.timers import Clock, TimerHandle
 from onhook.phone.tls.contexts import ServerCertificate
 from onhook.phone.tls.session import TlsRefused, TlsSession
@@ -53,6 +55,8 @@ class ConnectionOwner(Protocol):
     receive: Callable[[bytes, Address], None]
     is_used: Callable[[TcpAddress], bool]
     clock: Clock
+    paused: bool
+    """Whether what is read is not for this process any more."""
 
     def admit(self, connection: "Connection") -> bool:
         """Whether somebody who connected to us is taken in."""
@@ -87,7 +91,8 @@ class ConnectionOwner(Protocol):
 
 class Connection(asyncio.Protocol):
     """`peer` is whom it is with, for a connection that we make; `local` and `certificate` are those of the
-    listener, for one that somebody else makes. `proven`: a message was read from it."""
+    listener, for one that somebody else makes; `left` says all, for one that another process had. `proven`: a
+    message was read from it."""
 
     def __init__(
         self,
@@ -96,6 +101,7 @@ class Connection(asyncio.Protocol):
         *,
         local: str = "",
         certificate: ServerCertificate | None = None,
+        left: Left | None = None,
     ) -> None:
         self._owner = owner
         self._framer = Framer()
@@ -119,6 +125,11 @@ class Connection(asyncio.Protocol):
         self._since_message_s = 0.0
         self.peer = peer or TcpAddress("", 0)
         self.connecting: asyncio.Task[None] | None = None
+        self._was_open = left is not None
+        if left is not None:
+            self.peer, self.accepted, self.local_port = left.peer, left.accepted, left.local_port
+            self.stranger, self.proven = left.stranger, left.proven
+            self._framer.keep(left.unread)
 
     @property
     def unsent(self) -> int:
@@ -137,6 +148,33 @@ class Connection(asyncio.Protocol):
             self._expect_something(is_ping=data == PING)
         self._write(data)
         return True
+
+    def pause(self) -> None:
+        """Read no more."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is there, both sides agreed, and all that was sent has left."""
+        transport = self._transport
+        return self._opened and transport is not None and not transport.get_write_buffer_size()
+
+    def leave(self) -> "tuple[int, Left, TlsSession | None] | None":
+        """What it takes to go on with it elsewhere: a duplicate of its descriptor, which is the caller's, and
+        its TLS if it has any. None for one that is not settled."""
+        if not self.settled or self.over or self._transport is None:
+            return None
+        left = Left(
+            peer=self.peer,
+            accepted=self.accepted,
+            stranger=self.stranger,
+            proven=self.proven,
+            pings=self._owner.answers_pings(self.peer),
+            local_port=self.local_port,
+            unread=self._framer.unread,
+        )
+        return os.dup(self._transport.get_extra_info("socket").fileno()), left, self._tls
 
     def end(self, *, flush: bool = False) -> None:
         """Close at once; what was not sent is dropped, unless it is to be flushed."""
@@ -165,6 +203,10 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         if self.over:  # given up meanwhile
             self._transport.abort()
+            return
+        if self._was_open:
+            self._begin()
+            self._read(b"")
             return
         _watch_peer(transport.get_extra_info("socket"))
         if self.accepted:
@@ -256,6 +298,9 @@ class Connection(asyncio.Protocol):
         return kind(*address).heard_by(self._local)
 
     def _read(self, data: bytes) -> None:
+        if self._owner.paused:
+            self._framer.keep(data)
+            return
         try:
             for message in self._framer.feed(data):
                 if message == PING:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from onhook.phone import grammar
 from onhook.phone.addresses import (
@@ -16,11 +16,14 @@ from onhook.phone.addresses import (
     vouched,
 )
 from onhook.phone.invite import OutgoingInvite
+from onhook.phone.kept.reading import Fields
 from onhook.phone.message import Request, Response
 from onhook.phone.pending import PendingInvite
 from onhook.phone.reply import HeaderLines
 from onhook.phone.routing import host_of, next_hop, origin_of, request_uri_and_routes
 
+HEADROOM = 10
+"""So many requests may a process have sent within a dialog that its record does not tell of."""
 MAX_ROUTES = 20
 """A longer Record-Route is refused: all of it goes into each request of ours."""
 
@@ -130,6 +133,9 @@ class SipDialog:
         self._next_cseq = next_cseq
         self._way: tuple[str, Address, _Way] | None = None
         self._recorded: DialogRecord | None = None
+        self._adopted_at = 0
+        self._kept: dict[str, Any] = {}
+        self._kept_source: Address | None = None
 
     @classmethod
     def of_invite(
@@ -181,8 +187,52 @@ class SipDialog:
             routes=routes,
             source=sent.destination,
             remote_cseq=0,  # unknown until the peer's first request
-            next_cseq=sent.cseq + 1,
+            next_cseq=sent.cseq + 1 + sent.ahead,
         )
+
+    @classmethod
+    def of_kept(cls, fields: Fields) -> "SipDialog":
+        """Go on with a dialog of another process. Raises `KeptUnreadable`."""
+        local = fields.text("local")
+        dialog = cls(
+            call_id=fields.text("call_id"),
+            local=local,
+            remote=fields.text("remote"),
+            remote_tag=fields.text("remote_tag"),
+            target=fields.text("target"),
+            routes=fields.texts("routes"),
+            source=fields.address("source", names=True),
+            remote_cseq=fields.number("remote_cseq"),
+            next_cseq=fields.number("next_cseq") + HEADROOM,
+            origin=fields.text("origin"),
+        )
+        dialog._adopted_at = dialog.remote_cseq
+        return dialog
+
+    def kept(self) -> dict[str, Any]:
+        """What another process needs to go on with it; the same object, while there is nothing new in it."""
+        kept = self._kept
+        if (
+            not kept
+            or kept["next_cseq"] != self._next_cseq
+            or kept["remote_cseq"] != self.remote_cseq
+            or kept["target"] is not self.target
+            or self._kept_source is not self._source
+        ):
+            self._kept_source = self._source
+            kept = self._kept = {
+                "call_id": self.call_id,
+                "local": self._local,
+                "remote": self._remote,
+                "remote_tag": self.remote_tag,
+                "target": self.target,
+                "routes": [*self.routes],
+                "source": listed(self._source),
+                "origin": self._origin,
+                "remote_cseq": self.remote_cseq,
+                "next_cseq": self._next_cseq,
+            }
+        return kept
 
     @property
     def source(self) -> Address:
@@ -212,6 +262,26 @@ class SipDialog:
             return False
         self.remote_cseq = request.cseq
         return True
+
+    def was_served(self, request: Request) -> bool:
+        """Whether it is the last one that another process took before this one: whoever sent it has had no
+        answer to it, which may have been lost with that process."""
+        return request.cseq == self._adopted_at > 0
+
+    def heard_over(self, source: Address) -> None:
+        """The peer said something within the dialog. One that had connected to us, and has connected again,
+        is reached over its new connection: that it cannot be connected to is why it did (RFC 5626 5.3)."""
+        known = self._source
+        if (
+            isinstance(source, TcpAddress)
+            and isinstance(known, TcpAddress)
+            and source.local
+            and known.local
+            and source.host == known.host
+            and flow_of(source) != flow_of(known)
+            and transport_of(source) == transport_of(known)
+        ):
+            self._source = vouched(source, known)
 
     def refresh(self, request: Request) -> None:
         """Take over the remote target of a re-INVITE or UPDATE, and where it came from.

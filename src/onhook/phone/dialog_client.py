@@ -6,6 +6,7 @@ the owner may call back at once.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar, Protocol
 
 import structlog
@@ -22,6 +23,7 @@ from onhook.phone.reason import NORMAL, Reason
 from onhook.phone.reply import HeaderLines
 from onhook.phone.requests import OwnRequests
 from onhook.phone.timers import TimerHandle
+from onhook.phone.waiting import Waiting, at_once
 
 log = structlog.get_logger()
 
@@ -39,6 +41,8 @@ class Signalling(Protocol):
     user_agent: str
     requests: OwnRequests
     media_hosts: MediaHosts
+    waiting: set[Waiting]
+    """What its legs have to say when it is on disk."""
 
     @property
     def transactions(self) -> TransactionLayer:
@@ -63,6 +67,9 @@ class Signalling(Protocol):
     def later(self, delay_s: float, callback: Callable[[], None]) -> TimerHandle:
         """Call back after so many seconds."""
 
+    def now(self) -> float:
+        """Seconds of the clock by which that waits."""
+
     def forget(self, call: "DialogClient") -> None:
         """The call is over: nothing in its dialog is for it any more."""
 
@@ -80,11 +87,16 @@ class DialogClient(ABC):
 
     def __init__(self, signalling: Signalling) -> None:
         self._signalling = signalling
+        self._waiting = Waiting(signalling.later, signalling.waiting)
         self._bye_headers: tuple[tuple[str, str], ...] = _NORMALLY
         self.parting_headers: HeaderLines = ()
         """What the owner has to say in the BYE, beside what is ours; set before `hangup`."""
         self.on_heard: Callable[[], None] = _nobody_listens
         """Called before anything else whenever a message shows that the peer is there and has this call."""
+        self.once_kept: Callable[[Callable[[], None]], None] = at_once
+        """Given what is only to leave when what `Leg.kept` says now is on disk, such as the ACK of an answer
+        or of a refusal: the owner calls it then; at once, where nobody keeps anything. After
+        `waiting.PATIENCE_S` it leaves all the same."""
 
     # What the owner does.
 
@@ -112,10 +124,23 @@ class DialogClient(ABC):
         self._request("OPTIONS", on_result, (("Accept", "application/sdp"),))
         return True
 
+    def acknowledge_again(self, response: Response) -> None:
+        """Send the ACK of a 2xx to an INVITE of ours that is not known any more: the process that sent it is
+        gone, or its ACK was lost time and again (RFC 3261 13.2.2.4)."""
+        answered = self.state in (CallState.ESTABLISHED, CallState.CLOSING)
+        if answered and response.to_tag == self.dialog.remote_tag:
+            numbered = replace(self.dialog.record(), next_cseq=response.cseq)
+            self._signalling.requests.acknowledge(numbered)
+
+    def release(self) -> None:
+        """The owner, for whom the call is over, hears nothing more of it."""
+        self.listener, self.on_heard, self.once_kept = None, _nobody_listens, at_once
+
     def abandon(self) -> None:
         """Forget the call without a word to anybody, because the endpoint closes."""
         self.state = CallState.ENDED
         self.listener = None
+        self._waiting.drop()
 
     # How it is done.
 
@@ -140,7 +165,12 @@ class DialogClient(ABC):
         self._bye_headers = (reason.header,)
         return state
 
+    def when_kept(self, then: Callable[[], None]) -> None:
+        """What another process could not know of, should this one die now, leaves when it is on disk."""
+        self._waiting.until(self.once_kept, then)
+
     def _bye(self) -> None:
+        self._waiting.flush()
         self._request("BYE", self._bye_done, (*self._bye_headers, *self.parting_headers))
 
     def _bye_done(self, cause: SipCause) -> None:
@@ -201,4 +231,5 @@ class DialogClient(ABC):
         return self.authenticator.headers(method, uri) if self.authenticator else ()
 
     def _end(self) -> None:
+        self._waiting.flush()
         self._signalling.forget(self)

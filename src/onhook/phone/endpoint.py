@@ -9,17 +9,18 @@ Who is answered how:
     - refusals of new requests are stateless (RFC 3261 8.2.7): a repeated request is refused again.
 """
 
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from ipaddress import IPv4Network, IPv6Network
 
 import structlog
 
 from onhook import identifiers
 from onhook.listeners import ListenAddress
+from onhook.phone.adoption.adopting import adopted
+from onhook.phone.adoption.incoming import AdoptedIncoming
+from onhook.phone.adoption.outgoing import AdoptedOutgoing
 from onhook.phone.binding import BoundListener, bind
 from onhook.phone.bodies import READABLE
 from onhook.phone.cause import SipCause
@@ -30,6 +31,7 @@ from onhook.phone.errors import SdpError
 from onhook.phone.inbound.door import Door
 from onhook.phone.inbound.sources import InboundSources, Origin, TrunkOf
 from onhook.phone.incoming import IncomingCall
+from onhook.phone.kept.reading import Kept
 from onhook.phone.launching import launch, take_back
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import CallListener, CallState, OutgoingListener
@@ -49,6 +51,8 @@ from onhook.phone.reply import ALLOW, HeaderLines, check_headers, response
 from onhook.phone.routing import return_address
 from onhook.phone.screening import Refusal, refuse_description, refuse_misplaced, screen
 from onhook.phone.sdp import is_ipv6
+from onhook.phone.strays import strays
+from onhook.phone.tags import Tags
 from onhook.phone.timers import Clock, SipTimers, TimerHandle
 from onhook.phone.tls.contexts import ServerCertificate
 from onhook.phone.trunk import ShownCaller, Trunk
@@ -116,6 +120,7 @@ class SipEndpoint(MessagePath):
             timers=timers,
             clock=clock,
             on_message=on_message,
+            max_lingering=4 * capacity,
         )
         self.trying = trying
         self.session_timer_s = session_timer_s
@@ -128,15 +133,22 @@ class SipEndpoint(MessagePath):
         self.locator = Locator(names, rank=self.rank)
         self.media_hosts = MediaHosts()
         self._calls: dict[tuple[str, str], Leg] = {}
+        self._adopted: list[AdoptedIncoming | AdoptedOutgoing] = []
         self._orphan_timers: list[TimerHandle] = []
         self._door = Door(self._neighbours.trusts, time.monotonic, trunk_of)
         self._registering = OnceAMinute()
-        self._secret = secrets.token_bytes(16)
+        self._tag = Tags()
 
     def take_calls_of(self, sources: InboundSources) -> None:
         """The trunks that calls come by, from now on."""
         self._door.sources = sources
         self._neighbours.know(lambda host: sources.at(host) is not None)
+
+        def trunk_at(host: str) -> Address | None:
+            trunk = sources.at(host)
+            return of_trunk(trunk).at(trunk.host) if trunk else None
+
+        self._sockets.trunk_at = trunk_at
 
     @property
     def live_calls(self) -> int:
@@ -177,11 +189,47 @@ class SipEndpoint(MessagePath):
         """
         await self.serve(bind(addresses), certificate)
 
+    def adopt(
+        self,
+        kept: Kept,
+        listener: CallListener | OutgoingListener,
+        trunk: Trunk | None = None,
+    ) -> IncomingCall | OutgoingCall:
+        """Take over a leg that another process had, from what its `Leg.kept` said last; between `stand_at`
+        and `serve`.
+
+        It is an `IncomingCall` if that was a call to us, with a `CallListener`, else an `OutgoingCall`, with
+        an `OutgoingListener` and a `trunk` (`kept.outside` says which, and the name of the trunk). The
+        `trunk` of a call to us is None if it came by none. The listener hears nothing, and nothing of the
+        call leaves, before `serve`, unless the owner hangs it up. Numbers (CSeq) go on with some headroom, so
+        that what the other process sent after its last record is no obstacle.
+
+        What was under way goes on with `serve`: a 2xx without its ACK is sent again as it was, an INVITE of
+        ours without an answer too; a refresh of the session, PRACK and BYE are asked anew; OPTIONS (`probe`)
+        are given up. A caller that rings hears of us when the owner rings, answers or rejects.
+
+        Raises `KeptUnreadable`, a ValueError, for what cannot be taken over: it is to be ended by
+        `hangup_orphan` or `reject_orphan`, by its `DialogRecord`. Nothing of the call is left here then.
+        """
+        call = adopted(kept, listener, self, trunk)
+        key = (call.dialog.call_id, call.dialog.local_tag)
+        self._calls[key] = call
+        self._adopted.append(call)
+        return call
+
     async def serve(
-        self, bound: Sequence[BoundListener], certificate: ServerCertificate | None = None
+        self, bound: Sequence[BoundListener] = (), certificate: ServerCertificate | None = None
     ) -> None:
-        """Listen at sockets that are bound; they are the endpoint's from now on."""
-        await self._open(bound, certificate, max_lingering=4 * self._capacity)
+        """Read: what has waited since `stand_at`, or from now on at sockets that are bound; they are the
+        endpoint's. What was adopted goes on."""
+        if self._layer is None:
+            await self.stand_at(bound, certificate)
+        self.transactions.on_stray_success = strays(self._calls)
+        adopted, self._adopted = self._adopted, []
+        for call in adopted:
+            call.go_on()
+        await self._sockets.read()
+        await self.handover.go_on()
         for each in self.listeners:
             log.info("sip_listening", host=each.host, port=each.port, transport=each.transport)
 
@@ -191,7 +239,7 @@ class SipEndpoint(MessagePath):
         for timer in self._orphan_timers:
             timer.cancel()
         self._orphan_timers.clear()
-        for call in self._calls.values():
+        for call in [*self._calls.values()]:
             call.abandon()
         self._calls.clear()
         self.locator.close()
@@ -428,7 +476,8 @@ class SipEndpoint(MessagePath):
         ):
             self.refuse(cancel, 481)
             return
-        self.transactions.answer(cancel, response(cancel, 200, to_tag=self._tag(cancel)))
+        tag = transaction.local_tag or self._tag(cancel)
+        self.transactions.answer(cancel, response(cancel, 200, to_tag=tag))
         if transaction.on_cancel is not None:
             transaction.on_cancel(cancel)
 
@@ -440,12 +489,6 @@ class SipEndpoint(MessagePath):
             return None
         call = self._calls.get((request.call_id, request.to_tag))
         return call if call is not None and call.knows(request) else None
-
-    def _tag(self, request: Request) -> str:
-        """Our tag for a request: the same whenever the request is repeated, and for its CANCEL."""
-        text = f"{request.call_id}\n{request.from_tag}\n{request.via.branch}"
-        data = text.encode("utf-8", "surrogateescape")
-        return blake2b(data, key=self._secret, digest_size=8).hexdigest()
 
 
 def _apart_from(trunk: Trunk, headers: HeaderLines) -> tuple[tuple[str, str], ...]:

@@ -35,6 +35,15 @@ class Framer:
         self._buffer = bytearray()
         self._searched = 0
 
+    @property
+    def unread(self) -> bytes:
+        """What has come and was not cut."""
+        return bytes(self._buffer)
+
+    def keep(self, data: bytes) -> None:
+        """Take this, and cut nothing yet."""
+        self._buffer += data
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The messages that `data` completes, and `PING` for each ping.
 

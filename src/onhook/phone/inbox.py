@@ -52,6 +52,11 @@ class Inbox:
         self._loop = None
         self._waiting.clear()
 
+    @property
+    def waiting(self) -> int:
+        """INVITEs whose turn is not there yet."""
+        return len(self._waiting)
+
     def put(self, data: bytes, source: Address) -> None:
         """Serve a datagram, or keep it if it is an INVITE."""
         if self._loop is None:

@@ -6,9 +6,11 @@ call back at once.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from onhook.phone import sdp
+from onhook.phone.addresses import listed
 from onhook.phone.bodies import description_of
 from onhook.phone.cause import SipCause, cause_of_request
 from onhook.phone.dialog import DialogRecord, SipDialog
@@ -18,6 +20,8 @@ from onhook.phone.first_offer import FirstOffer
 from onhook.phone.identity import addressed, custom_headers
 from onhook.phone.inbound.parties import called_by, caller_by
 from onhook.phone.inbound.sources import Origin
+from onhook.phone.kept.invite import text_of
+from onhook.phone.kept.media import kept_media
 from onhook.phone.leg import Leg
 from onhook.phone.lifecycle import MOVES, CallEvent, CallListener, CallState
 from onhook.phone.media_hosts import read_located
@@ -87,11 +91,15 @@ class IncomingCall(Leg):
         # Last, because what is above raises ValueError for an INVITE that makes no call.
         self._transaction = signalling.transactions.serve_invite(invite)
         self._transaction.on_cancel = self._withdrawn
+        self._transaction.local_tag = dialog.local_tag
         self._ringing = ReliableRinging(
-            invite, self._transaction, signalling.later, signalling.t1_s, self._unconfirmed
+            invite, self._transaction, signalling.later, signalling.t1_s
         )
-        if signalling.trying:
-            self._transaction.respond(100, response(invite, 100))
+        self._trying = signalling.trying
+        self._kept_offer: tuple[RemoteMedia, dict[str, Any]] | None = None
+        self._kept_invite = ""
+        self.rings = False
+        """Whether the owner had it ring."""
 
     # What the endpoint does.
 
@@ -100,6 +108,8 @@ class IncomingCall(Leg):
 
         A host that leads nowhere rejects the call. Nothing happens if that is over by then.
         """
+        if self._trying and self._invite is not None:
+            self._transaction.respond(100, response(self._invite, 100))
 
         def located(offer: Offer) -> None:
             if self.state is CallState.OFFERED:
@@ -129,6 +139,9 @@ class IncomingCall(Leg):
         before the answer. `SdpError` if the offer does not go with that; `offer` has the keys."""
         self._session.security = Negotiation(srtp)
         if self._offer is None:
+            self._session.security.offer(
+                first=True
+            )  # keys that are drawn before the call is first kept
             return
         media = self._offer.media
         keys = sdp.encrypted(media.cryptos, self._offer.transport, srtp)
@@ -154,6 +167,7 @@ class IncomingCall(Leg):
         if self.state is not CallState.OFFERED or self._invite is None:
             raise CallStateError("not ringing any more")
         invite, offers = self._invite, self.offers_while_ringing
+        self.rings = True
         if offers and not ip:
             self._transaction.respond(100, response(invite, 100))
             return
@@ -168,7 +182,7 @@ class IncomingCall(Leg):
         if not self._ringing.possible or (self.offer is None and not offers):
             self._transaction.respond(180, written())
         elif not self._ringing.sent:
-            self._ringing.send(180, written, describes=offers)
+            self._ringing.send(180, written, self._unconfirmed, describes=offers)
 
     def answer(self, *, ip: str, port: int) -> None:
         """Send 200; the media is at `ip` (numeric, of the family of the offer) and `port`.
@@ -188,7 +202,7 @@ class IncomingCall(Leg):
             return
         self._session.open(ip, port)
         body = self._session.answer(offer)[0] if offer else self._session.offer()
-        self._accept(self._transaction, invite, body, offered=offer is None)
+        self._accepted(self._transaction, invite, body, offered=offer is None)()
 
     def reject(self, code: int, reason: str | None = None, headers: HeaderLines = ()) -> None:
         """Send a final response from 300 to 699. No callback follows.
@@ -247,7 +261,7 @@ class IncomingCall(Leg):
         """Offer and answer were in the 180 and its PRACK; the 200 holds neither."""
         invite, self._invite = self._invite, None
         if invite is not None:
-            self._accept(self._transaction, invite, b"", offered=False)
+            self._accepted(self._transaction, invite, b"", offered=False)()
 
     def _pracked(self, request: Request) -> None:
         """RFC 3262 3 and 5: the answer to our offer, if the 180 held one; an offer cannot be in it otherwise,
@@ -266,16 +280,19 @@ class IncomingCall(Leg):
                 request, self._reply(request, 488 if refused else 200)
             )
             return
-        self._signalling.transactions.answer(request, self._reply(request, 200))
+        transaction = self._signalling.transactions.serve(request)
+        say = partial(transaction.respond, self._reply(request, 200))
+        self._waiting.hold(say)
         read_located(
             lambda known: self._session.take_answer(body, known),
             self._look_up,
-            self._agreed_while_ringing,
+            lambda media: self._agreed_while_ringing(media, say),
             lambda error: self._fail(488, str(error)),
         )
 
-    def _agreed_while_ringing(self, media: RemoteMedia) -> None:
+    def _agreed_while_ringing(self, media: RemoteMedia, say: Callable[[], None]) -> None:
         self.offer = media
+        self.when_kept(say)
         if self.state is CallState.ANSWERED:
             self._answer_as_agreed()
 
@@ -288,6 +305,7 @@ class IncomingCall(Leg):
         answered = self.state is CallState.ANSWERED
         if not self._happens(CallEvent.BYE if answered else CallEvent.REJECT):
             return
+        self._waiting.flush()
         self._finish(status, None, ())
         cause = SipCause(status, None, why)
         if self.listener and answered:
@@ -326,6 +344,26 @@ class IncomingCall(Leg):
             self.listener.no_ack()
 
     # How it is done.
+
+    def _keep(self, kept: dict[str, object], keys: dict[str, str]) -> None:
+        offer = self.offer
+        if offer is not None and (self._kept_offer is None or self._kept_offer[0] is not offer):
+            self._kept_offer = offer, kept_media(offer)
+        mine: dict[str, object] = {
+            "source": listed(self.source),
+            "offer": self._kept_offer[1] if offer and self._kept_offer else None,
+            "describes": self._ringing.describes,
+            "pending": self._pending.as_dict() if self._pending else None,
+        }
+        if self._invite is not None:
+            text = self._kept_invite = self._kept_invite or text_of(self._invite)
+            secret = "a=crypto:" in text
+            if secret:
+                keys["invite"] = text
+            mine["invite"] = "" if secret else text
+            mine["rings"], mine["ringing"] = self.rings, self._ringing.kept(keys)
+        kept["in"] = mine
+        super()._keep(kept, keys)
 
     def _finish(self, status: int, phrase: str | None, headers: HeaderLines) -> None:
         """The final response that refuses the INVITE."""

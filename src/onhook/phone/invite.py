@@ -36,7 +36,8 @@ class OutgoingInvite:
     `local` and `remote` are From with our tag and To without one; `sent_by` is our host and port;
     `token` makes the branches; `destination` may still hold a name. `last` is the highest CSeq number
     that an INVITE of this call may come to have; `routes` are those that it begins with (RFC 3261 8.1.2), of
-    an INVITE within a dialog those of the dialog.
+    an INVITE within a dialog those of the dialog. So many numbers are left out behind it (`ahead`) in dialogs
+    that it makes, which another process may have used.
     """
 
     request_uri: str
@@ -49,6 +50,7 @@ class OutgoingInvite:
     cseq: int = 1
     last: int = 1
     routes: tuple[str, ...] = ()
+    ahead: int = 0
 
     @property
     def branch(self) -> str:
@@ -129,6 +131,7 @@ class OutgoingInvite:
             "cseq": self.cseq,
             "last": self.last,
             **({"routes": list(self.routes)} if self.routes else {}),
+            **({"ahead": self.ahead} if self.ahead else {}),
         }
 
     @classmethod
@@ -147,11 +150,12 @@ class OutgoingInvite:
                 "last": int(last),
             } if 0 < cseq <= last <= MAX_ATTEMPTS:
                 where = unlisted(destination, names=True)
-                routes = data.get("routes", [])
-                if isinstance(routes, list) and all(isinstance(one, str) for one in routes):
+                routes, ahead = data.get("routes", []), data.get("ahead", 0)
+                texts = isinstance(routes, list) and all(isinstance(one, str) for one in routes)
+                if isinstance(routes, list) and texts and isinstance(ahead, int):
                     return cls(
                         request_uri, local, remote, call_id, sent_by, token, where, cseq, last,
-                        tuple(routes),
+                        tuple(routes), ahead,
                     )  # fmt: skip
         raise ValueError("not a record of an INVITE of ours")
 

@@ -4,11 +4,17 @@ RFC 3261 9.1, 13.2.1 and 22.2. While the call goes on, the way that its INVITE w
 it says whether its server is there.
 """
 
+import json
 import re
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
 
-from onhook.phone.addresses import Address
+from onhook.phone.addresses import Address, TcpAddress, listed
+from onhook.phone.dialog import HEADROOM
 from onhook.phone.flows import CallFlows
+from onhook.phone.invite import OutgoingInvite
+from onhook.phone.kept.reading import Fields
 from onhook.phone.locating.locator import Locator
 from onhook.phone.message import Response
 from onhook.phone.outline import Outline
@@ -33,15 +39,19 @@ class InvitingSignalling(Protocol):
 
 
 class Inviting:
-    """`sent` is the INVITE that was sent last, or comes next; `user` hears what is answered."""
+    """`sent` is the INVITE that was sent last, or comes next; the `user` of each hears what is answered."""
 
-    def __init__(self, outline: Outline, signalling: InvitingSignalling, user: InviteUser) -> None:
+    def __init__(self, outline: Outline, signalling: InvitingSignalling) -> None:
         self._outline = outline
         self._signalling = signalling
-        self._user = user
         self._transaction: ClientInvite | None = None
         self._cancelled = False
         self._held: Address | None = None
+        self._went: Address = outline.destination
+        self.waits = False
+        """Whether one that another process sent is still to be taken up."""
+        self.to_hold: Address | None = None
+        """The way that the other process kept open."""
         self.shown: HeaderLines = ()
         """The credentials in it, which its ACK has as well (RFC 3261 22.1)."""
         self.aim(outline.destination)
@@ -57,22 +67,80 @@ class Inviting:
         """Whether one was sent."""
         return self._transaction is not None
 
+    def kept(self, keys: dict[str, str]) -> dict[str, Any]:
+        """What another process needs to go on with it; credentials are a secret."""
+        if self.shown:
+            keys["credentials"] = json.dumps([*self.shown])
+        went = self.sent if self._transaction is None else self._transaction.sent
+        return {
+            "sent": self.sent.as_dict(),
+            "went": listed(went.destination),
+            "begun": self.has_begun or self.waits,
+            "cancelled": self._cancelled,
+        }
+
+    def resume(self, fields: Fields, keys: Mapping[str, str]) -> None:
+        """Be where another process was; nothing leaves. Raises `KeptUnreadable`, or another ValueError."""
+        sent = OutgoingInvite.from_dict(fields.mapping("sent"))
+        self.sent = replace(sent, ahead=sent.ahead + HEADROOM)
+        self._went, self._cancelled = fields.address("went", names=True), fields.flag("cancelled")
+        self.waits = fields.flag("begun") or self.sent.cseq > 1
+        if "credentials" in keys:
+            shown = Fields({"shown": json.loads(keys["credentials"])}, "invite")
+            self.shown = shown.pairs("shown")
+
+    def go_on(
+        self,
+        user: InviteUser,
+        *,
+        rings: bool,
+        asks: HeaderLines,
+        offer: bytes,
+        parting: HeaderLines,
+    ) -> None:
+        """Take up an INVITE that another process sent, and that is not answered.
+
+        It is sent again, as it was, where nothing came back, or where the connection is gone by which it was
+        to be answered; one that `rings`, and went by datagram, is only listened to. So is its CANCEL, which
+        says what the BYE would (`parting`).
+        """
+        again, self._cancelled, self.waits = self._cancelled, False, False
+        if not (rings or again) or isinstance(self._went, TcpAddress):
+            self.send(user, asks, self.shown, offer)
+            return
+        self.hold(self.sent.destination)
+        sent = self.sent.by_way_of(self._went, self._signalling.sent_by(self._went))
+        self._transaction = self._signalling.requests.resume_invite(sent, user)
+        if again:
+            self.cancel(parting)
+
+    @property
+    def held(self) -> Address | None:
+        """The way that is kept open while the call goes on, or is to be."""
+        return self._held or self.to_hold
+
+    def hold(self, destination: Address) -> None:
+        """Keep a way open, until the call is over."""
+        if self._held is None:
+            self._held, self.to_hold = destination, None
+            self._signalling.call_flows.hold(destination, self._outline.trunk.keepalive_s)
+
     @property
     def may_go_on(self) -> bool:
         """Whether there may be another one."""
         return self.sent.cseq < self.sent.last
 
     def again(self) -> None:
-        """The next one is another, with the number that follows."""
-        self.sent = self.sent.again()
+        """The next one is another, with the number that follows; it has not begun."""
+        self.sent, self._transaction = self.sent.again(), None
 
-    def send(self, asks: HeaderLines, credentials: HeaderLines, offer: bytes) -> None:
+    def send(
+        self, user: InviteUser, asks: HeaderLines, credentials: HeaderLines, offer: bytes
+    ) -> None:
         """Send it; `asks` is what it says of the session timer."""
         destination = self.sent.destination
         self.shown = tuple(credentials)
-        if self._held is None:
-            self._held = destination
-            self._signalling.call_flows.hold(destination, self._outline.trunk.keepalive_s)
+        self.hold(destination)
         contact, user_agent = self._signalling.contact_for(destination), self._signalling.user_agent
         self._transaction = self._signalling.requests.invite(
             self.sent,
@@ -80,7 +148,7 @@ class Inviting:
                 (*self._outline.headers(sent.sent_by, contact, user_agent), *asks, *self.shown),
                 offer,
             ),
-            self._user,
+            user,
         )
 
     def hear(self, response: Response) -> None:
@@ -102,7 +170,8 @@ class Inviting:
             self._signalling.requests.cancel(self._transaction.sent, headers)
 
     def end(self) -> None:
-        """The call is over."""
+        """The call is over: its INVITE, of which it may still hear, does not belong to it any more."""
+        self._transaction = None
         if self._held is not None:
             self._signalling.call_flows.let_go(self._held, self._outline.trunk.keepalive_s)
             self._held = None

@@ -34,6 +34,8 @@ def launch(
             call.fail(SipCause(503, None, "the host of the trunk is not known"))
         elif call.state is CallState.DIALLING:
             call.aim(servers[0], servers[1:], _audio_ip(servers[0], local_ip))
+            call.when_kept(start)  # it is to ring at no second server, should this process die now
+            return
         start()
 
     if is_numeric(call.destination[0]):

@@ -40,6 +40,10 @@ from onhook.phone.transactions import (
 _REFUSED = (TxState.COMPLETED, TxState.CONFIRMED)
 
 
+def _nobody_asked(response: Response) -> None:
+    """What a response means that nobody waits for: nothing."""
+
+
 class TransactionUser(Protocol):
     """What stands above the layer: takes requests that belong to no transaction."""
 
@@ -76,6 +80,8 @@ class TransactionLayer(TransactionOwner):
         """Requests within dialogs for which there was no room."""
         self.retransmissions = 0
         """Messages that were sent again, for whatever reason."""
+        self.on_stray_success: Callable[[Response], None] = _nobody_asked
+        """Hears a 2xx to an INVITE of ours that is not known any more, or that another process sent."""
 
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
@@ -86,6 +92,8 @@ class TransactionLayer(TransactionOwner):
             client = self._clients.get((message.branch, message.method))
             if client is not None:
                 client.receive(message)
+            elif message.method == "INVITE" and 200 <= message.status < 300:
+                self.on_stray_success(message)
             return
         server = self._servers.get(message.transaction_key)
         if message.method == "ACK":
@@ -101,24 +109,45 @@ class TransactionLayer(TransactionOwner):
 
     def serve_invite(self, request: Request) -> ServerInvite:
         """Open the transaction of a received INVITE; answer through it."""
-        transaction = ServerInvite(
+        self._shares.keep(request)
+        return self._server_invite(
             request.transaction_key,
             return_address(request.via, request.source),
-            state=TxState.PROCEEDING,
+            (request.call_id, request.from_tag, request.cseq),
+            TxState.PROCEEDING,
+        )
+
+    def _server_invite(
+        self, key: TransactionKey, peer: Address, merge_key: MergeKey, state: TxState
+    ) -> ServerInvite:
+        transaction = ServerInvite(
+            key,
+            peer,
+            state=state,
             send=self._send,
             clock=self._clock,
             timers=self._timers,
             owner=self,
         )
-        transaction.on_cancel = transaction.on_unacknowledged = None
-        self._servers[transaction.key] = transaction
-        self._shares.keep(request)
-        transaction.merge_key = (request.call_id, request.from_tag, request.cseq)
-        self._invites[transaction.merge_key] = transaction.key
+        transaction.on_cancel = transaction.on_unacknowledged = transaction.on_unheard = None
+        self._servers[key] = transaction
+        transaction.local_tag = ""
+        transaction.merge_key = merge_key
+        self._invites[merge_key] = key
         return transaction
+
+    def resume_accepted(
+        self, key: TransactionKey, peer: Address, merge_key: MergeKey
+    ) -> ServerInvite:
+        """Take up a received INVITE that another process answered with 2xx; nothing is sent yet."""
+        return self._server_invite(key, peer, merge_key, TxState.ACCEPTED)
 
     def answer(self, request: Request, data: bytes) -> None:
         """Answer any other request; if it is repeated, so is the answer."""
+        self.serve(request).respond(data)
+
+    def serve(self, request: Request) -> ServerNonInvite:
+        """Open the transaction of any other request; answer through it. Till then repetitions are dropped."""
         transaction = ServerNonInvite(
             request.transaction_key,
             return_address(request.via, request.source),
@@ -130,7 +159,7 @@ class TransactionLayer(TransactionOwner):
         )
         self._servers[transaction.key] = transaction
         self._shares.keep(request)
-        transaction.respond(data)
+        return transaction
 
     def has_room(self, request: Request) -> bool:
         """Whether a request within a dialog may be served; what is served is kept, against repetitions."""
@@ -175,10 +204,9 @@ class TransactionLayer(TransactionOwner):
         return transaction
 
     def resume_invite(self, sent: OutgoingInvite, user: InviteUser) -> ClientInvite:
-        """Take up an INVITE that a process before this one sent, and that was withdrawn."""
+        """Take up an INVITE that a process before this one sent, and whose phone rings."""
         transaction = self._client_invite(sent, TxState.PROCEEDING)
         transaction.resume(sent, user)
-        transaction.withdraw()
         return transaction
 
     def _client_invite(self, sent: OutgoingInvite, state: TxState) -> ClientInvite:
@@ -209,6 +237,11 @@ class TransactionLayer(TransactionOwner):
             if client.over_tcp and flow_of(client.peer) == flow:
                 has_another = event is TxEvent.UNREACHABLE and client.otherwise is not None
                 client.handle(TxEvent.NO_TCP if has_another else event)
+
+    @property
+    def owes(self) -> bool:
+        """Whether somebody waits for the first word of ours about a request."""
+        return any(each.owes for each in self._servers.values())
 
     def invite_of(self, cancel: Request) -> ServerInvite | None:
         """The INVITE that a CANCEL is for (RFC 3261 9.2)."""

@@ -5,9 +5,11 @@ call back at once.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from onhook.phone import screening
+from onhook.phone.addresses import listed
 from onhook.phone.bodies import READABLE, description_of
 from onhook.phone.cause import cause_of_request
 from onhook.phone.dialog_client import Signalling
@@ -33,6 +35,26 @@ class AwaitedAck(NamedTuple):
     transaction: ServerInvite
     cseq: int
     offered: bool
+    data: bytes
+    until_s: float
+    """When it is given up, by the clock of the endpoint."""
+
+    def keep(self, kept: dict[str, object], keys: dict[str, str]) -> None:
+        """What another process needs to go on with it; a 2xx with a key is a secret."""
+        text, transaction = self.data.decode("utf-8", "surrogateescape"), self.transaction
+        call_id, from_tag, _ = transaction.merge_key
+        secret = "a=crypto:" in text
+        if secret:
+            keys["accepted"] = text
+        kept["accepted"] = {
+            "cseq": self.cseq,
+            "offered": self.offered,
+            "text": None if secret else text,
+            "until_s": self.until_s,
+            "peer": listed(transaction.peer),
+            "key": [*transaction.key],
+            "merge": [call_id, from_tag],
+        }
 
 
 class Leg(RefreshingClient):
@@ -41,7 +63,7 @@ class Leg(RefreshingClient):
     def __init__(self, signalling: Signalling) -> None:
         super().__init__(signalling)
         self._unacknowledged: AwaitedAck | None = None
-        self._renegotiation = Renegotiation(self, signalling, self._session)
+        self._renegotiation = Renegotiation(signalling, self._session)
 
     def take_trunk(self, trunk: Trunk) -> None:
         """The trunk that this call goes or came by: its credentials, codecs, packet time and keys are those
@@ -49,6 +71,7 @@ class Leg(RefreshingClient):
 
         Before the first description of ours. `SdpError` if what the caller offers does not go with them.
         """
+        self.trunk_name = trunk.name
         self.authenticator = Authenticator(trunk.digest_user, trunk.password)
         self._session.codecs = tuple(SdpCodec[name] for name in trunk.codecs)
         self._session.ptime_ms = trunk.ptime
@@ -66,6 +89,7 @@ class Leg(RefreshingClient):
         if not self.dialog.in_order(request):
             self._signalling.refuse(request, 500)
             return
+        self.dialog.heard_over(request.source)
         if request.method != "BYE" and not self._signalling.transactions.has_room(request):
             self._signalling.refuse(request, 503, screening.retry_soon())
             return
@@ -79,6 +103,7 @@ class Leg(RefreshingClient):
     def acknowledged(self, ack: Request) -> None:
         """Take an ACK inside this dialog."""
         self.on_heard()
+        self.dialog.heard_over(ack.source)
         waiting = self._unacknowledged
         if waiting is None or waiting.cseq != ack.cseq:
             return
@@ -92,6 +117,8 @@ class Leg(RefreshingClient):
         """The ACK of a re-INVITE: without an answer that was due, all stays as it was."""
         if self.state is CallState.ESTABLISHED and media and self.listener:
             self.listener.media_moved(media)
+        elif self.state is CallState.ESTABLISHED and self.listener:
+            self.listener.dialog_changed()
 
     def _answer_in(self, ack: Request) -> None:
         """Take the answer to our offer; it may be missing, or of no use."""
@@ -107,15 +134,21 @@ class Leg(RefreshingClient):
         )
 
     def _bye_received(self, request: Request) -> None:
-        self._signalling.transactions.answer(request, self._reply(request, 200))
-        before = self.state
-        if self._happens(CallEvent.BYE) and self.state is CallState.ENDED:
+        transaction, before = self._signalling.transactions.serve(request), self.state
+        say = partial(transaction.respond, self._reply(request, 200))
+        leaves = before in (CallState.LEAVING, CallState.CLOSING)
+        ended = self._happens(CallEvent.BYE) and self.state is CallState.ENDED
+        if not ended or leaves or self.listener is None:
+            say()
+        if ended:
             self._end()
             cause = cause_of_request(request)
-            if before in (CallState.LEAVING, CallState.CLOSING):
+            if leaves:
                 self._hangup_done(cause)
             elif self.listener:
+                self._waiting.hold(say)
                 self.listener.hung_up(cause)
+                self.when_kept(say)
 
     def _reinvited(self, request: Request) -> None:
         """Re-INVITE (RFC 3261 14.2): 200 with our description, which only changes when it must."""
@@ -124,7 +157,7 @@ class Leg(RefreshingClient):
         if self._negotiates() or self.state is CallState.CLOSING:
             self._signalling.refuse(request, 491)
         else:
-            self._renegotiation.take(request)
+            self._renegotiation.take(self, request)
 
     def _updated(self, request: Request) -> None:
         """UPDATE (RFC 3311 5.2): like a re-INVITE, but answered once and without an ACK."""
@@ -135,7 +168,7 @@ class Leg(RefreshingClient):
         elif request.body and self._unacknowledged:
             self._signalling.refuse(request, 500, screening.retry_soon())
         else:
-            self._renegotiation.take(request)
+            self._renegotiation.take(self, request)
 
     def _look_up(self, host: str, on_address: Callable[[str], None]) -> None:
         self._signalling.media_hosts.look_up(host, self.dialog.source, on_address)
@@ -143,15 +176,21 @@ class Leg(RefreshingClient):
     def agreed_to(self, request: Request, offer: Offer | None) -> None:
         """Answer an INVITE or UPDATE within the dialog, and what it offers."""
         body, media = self._session.answer(offer) if offer else (b"", None)
+        transactions = self._signalling.transactions
         if request.method == "INVITE":
-            transaction = self._signalling.transactions.serve_invite(request)
-            self._accept(transaction, request, body or self._session.offer(), offered=not offer)
+            invited = transactions.serve_invite(request)
+            body = body or self._session.offer()
+            say = self._accepted(invited, request, body, offered=not offer)
         else:
             lines, refreshed = self._dialog_lines(request), self._refreshed_by(request)
             data = self._reply(request, 200, headers=refreshed, body=body, lines=lines)
-            self._signalling.transactions.answer(request, data)
+            say = partial(transactions.serve(request).respond, data)
+        self._waiting.hold(say)
         if media and self.listener:
             self.listener.media_moved(media)
+        elif self.listener:
+            self.listener.dialog_changed()
+        self.when_kept(say)
 
     def _pracked(self, request: Request) -> None:
         """A PRACK, where nothing of ours waits for one (RFC 3262 3)."""
@@ -166,10 +205,17 @@ class Leg(RefreshingClient):
         if refusal:
             self._signalling.refuse(request, refusal.status, refusal.headers)
             return
-        self._signalling.transactions.answer(request, self._reply(request, 200))
+        say = partial(
+            self._signalling.transactions.serve(request).respond, self._reply(request, 200)
+        )
         digit = screening.info_digit(request)
-        if digit and self.listener and self.state in (CallState.ANSWERED, CallState.ESTABLISHED):
+        heard = self.state in (CallState.ANSWERED, CallState.ESTABLISHED)
+        if digit and self.listener and heard and not self.dialog.was_served(request):
+            self._waiting.hold(say)
             self.listener.digit(digit)
+            self.when_kept(say)
+        else:
+            say()
 
     def _no_ack(self) -> None:
         """RFC 3261 13.3.1.4: end what was never acknowledged."""
@@ -187,14 +233,20 @@ class Leg(RefreshingClient):
 
     # How it is done.
 
-    def _accept(
+    def _keep(self, kept: dict[str, object], keys: dict[str, str]) -> None:
+        if self._unacknowledged is not None:
+            self._unacknowledged.keep(kept, keys)
+
+    def _accepted(
         self, transaction: ServerInvite, invite: Request, body: bytes, *, offered: bool
-    ) -> None:
-        self._unacknowledged = AwaitedAck(transaction, invite.cseq, offered)
+    ) -> Callable[[], None]:
+        """Take an INVITE; what sends the 200."""
         transaction.on_unacknowledged = self._no_ack
         lines, refreshed = self._dialog_lines(invite), self._refreshed_by(invite)
         data = self._reply(invite, 200, headers=refreshed, body=body, lines=lines)
-        transaction.respond(200, data)
+        until_s = self._signalling.now() + 64 * self._signalling.t1_s
+        self._unacknowledged = AwaitedAck(transaction, invite.cseq, offered, data, until_s)
+        return partial(transaction.respond, 200, data)
 
     def _refreshed_by(self, request: Request) -> HeaderLines:
         """What a 2xx says of the session timer, which begins anew with it."""

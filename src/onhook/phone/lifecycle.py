@@ -26,7 +26,8 @@ class LegListener(Protocol):
         A BYE is out, `hangup_done` follows."""
 
     def dialog_changed(self) -> None:
-        """A refresh took a CSeq number: what it takes to end the call is another now."""
+        """What it takes to end the call, or to go on with it, is another now: a refresh took a CSeq number,
+        or came from the peer."""
 
     def digit(self, digit: str) -> None:
         """A digit came by SIP INFO: 0-9, *, #, A-D."""
@@ -63,7 +64,7 @@ class OutgoingListener(LegListener, Protocol):
         """
 
     def answered(self, media: RemoteMedia) -> None:
-        """The call was answered, and the ACK is sent."""
+        """The call was answered. The ACK leaves when that is on disk (`DialogClient.once_kept`)."""
 
     def failed(self, cause: SipCause) -> None:
         """There is no call: `status` is what refused it.

@@ -149,6 +149,11 @@ class Response:
         return [value for line in self.headers.get(name, ()) for value in grammar.split_list(line)]
 
     @property
+    def from_tag(self) -> str:
+        """Our tag, empty without one. ValueError when From cannot be read."""
+        return grammar.name_addr(_only(self.headers, "from", "From")).parameters.get("tag", "")
+
+    @property
     def to_tag(self) -> str:
         """The tag of whoever answered, empty without one. ValueError when To cannot be read."""
         return grammar.name_addr(_only(self.headers, "to", "To")).parameters.get("tag", "")

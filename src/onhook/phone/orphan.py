@@ -129,15 +129,20 @@ class _CancelledInvite:
     def begin(self) -> None:
         requests = self._orphan.signalling.requests
         self._transaction = requests.resume_invite(self._sent, self)
+        self._transaction.withdraw()
         requests.cancel(self._sent, (TEMPORARY_FAILURE.header,), self._cancelled)
 
     def responded(self, response: Response) -> None:
-        """A 2xx is acknowledged and hung up; behind a challenge the next INVITE has its own attempt."""
-        if 200 <= response.status < 300:
+        """A 2xx is acknowledged and hung up."""
+        if response.status >= 200:
             self._answered(response)
-        elif response.status in (401, 407):
+
+    def refused(self, response: Response, acknowledge: Callable[[], None]) -> None:
+        """Behind a challenge the next INVITE has its own attempt."""
+        acknowledge()
+        if response.status in (401, 407):
             self._nothing(response.status)
-        elif response.status >= 300 and not self._told:
+        elif not self._told:
             self._told = True
             self._orphan.ended(cause_of_refusal(response))
 

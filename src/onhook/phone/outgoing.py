@@ -5,10 +5,12 @@ that answers has it, every other one is acknowledged and hung up. Redirections a
 stranger points to is called at our expense. As in `leg`, a callback is always the last thing that happens.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
+from onhook.phone.addresses import listed
 from onhook.phone.bodies import description_of
 from onhook.phone.cause import SipCause, cause_of_refusal, cause_of_request
 from onhook.phone.dialog import DialogRecord, SipDialog
@@ -25,6 +27,7 @@ from onhook.phone.outline import Outline
 from onhook.phone.reason import ELSEWHERE, NORMAL, TIMER_EXPIRED, Reason, reason_of_status
 from onhook.phone.reliable.early import EarlyDialogs, dialog_of
 from onhook.phone.reliable.numbers import TAG, rack, rseq_of
+from onhook.phone.requests import Ack
 from onhook.phone.sdp import RemoteMedia
 from onhook.phone.session_timer.terms import lists
 from onhook.phone.trunk import Trunk
@@ -33,7 +36,8 @@ CANCELLED = SipCause(487, None, "hung up before the answer")
 _TIMED_OUT = SipCause(408, None, "no answer to the INVITE")
 _UNUSABLE = "the answer has no audio that can be used"
 
-_UNANSWERED = frozenset((CallState.DIALLING, CallState.PROCEEDING, CallState.WITHDRAWN))
+UNANSWERED = frozenset((CallState.DIALLING, CallState.PROCEEDING, CallState.WITHDRAWN))
+"""Before its answer, whether it is still wanted or not."""
 
 
 class DiallingSignalling(Signalling, InvitingSignalling, Protocol):
@@ -57,7 +61,7 @@ class OutgoingCall(Leg):
     def __init__(
         self,
         outline: Outline,
-        listener: OutgoingListener,
+        listener: OutgoingListener | None,
         signalling: DiallingSignalling,
         *,
         ip: str,
@@ -72,7 +76,10 @@ class OutgoingCall(Leg):
         self.sip_call_id = outline.call_id
         self.take_trunk(outline.trunk)
         self._session.open(ip, port)
-        self._inviting = Inviting(outline, signalling, self)
+        self._session.security.offer(
+            first=True
+        )  # keys that are drawn before the call is first kept
+        self._inviting = Inviting(outline, signalling)
         self._challenges: tuple[int, ...] = ()
         self._early = EarlyDialogs()
         self._answers: dict[str, Callable[[], None]] = {}
@@ -139,21 +146,40 @@ class OutgoingCall(Leg):
 
         One that was taken before the answer does for every INVITE of the call, until it is answered.
         """
-        waiting = self._inviting.sent if self.state in _UNANSWERED else None
+        waiting = self._inviting.sent if self.state in UNANSWERED else None
         return self.dialog.record(pending_out=waiting)
 
     # What the network does: the INVITE (InviteUser).
 
     def responded(self, response: Response) -> None:
-        """A response to our INVITE."""
+        """A response to our INVITE that does not refuse it."""
         self.heard = True
         self._inviting.hear(response)
         if response.status < 200:
             self._rings(response)
-        elif response.status < 300:
-            self._answered(response)
         else:
-            self._refused(response)
+            self._answered(response)
+
+    def refused(self, response: Response, acknowledge: Callable[[], None]) -> None:
+        """A response that refuses it."""
+        self.heard = True
+        self._inviting.hear(response)
+        taken_back = self.state is CallState.WITHDRAWN and response.status in (401, 407)
+        # Another INVITE may be answered better: to a challenge, or for a longer session (RFC 4028 7.3).
+        better = not taken_back and (
+            self._take_challenge(response, self._challenges) or self._keeper.lengthened(response)
+        )
+        if better and self._inviting.may_go_on and self._happens(CallEvent.CHALLENGE):
+            acknowledge()
+            self._challenges = (*self._challenges, response.status)
+            self._early.clear()
+            self._inviting.again()
+            self.dialog = SipDialog.without_routes(self._inviting.sent)
+            self.when_kept(self.start)
+        else:
+            once_kept = self.once_kept  # the owner may let go of a call that is over
+            self.fail(CANCELLED if taken_back else _cause(response, self.authenticator))
+            self._waiting.until(once_kept, acknowledge)
 
     def unanswered(self, reached: bool) -> None:
         """Nothing came back from our INVITE, or nothing more after our CANCEL."""
@@ -230,76 +256,65 @@ class OutgoingCall(Leg):
             dialog.follow(early.dialog)
         record = dialog.record()
         numbered = replace(record, next_cseq=self._inviting.sent.cseq)
-        self._answers[tag] = self._dialling.requests.acknowledge(numbered, self._inviting.shown)
+        ack = self._dialling.requests.ack_of(numbered, self._inviting.shown)
+        self._answers[tag] = ack.again
         if len(self._answers) > 1:
+            ack.send()
             self._dialling.requests.within(record, "BYE", (ELSEWHERE.header,))
             return
         self.dialog = dialog
         self._keeper.accepted(response)
         if usable:
-            self._agree(response)
+            self._agree(response, ack)
         else:
-            self._settled(None)
+            self._settled(None, ack)
 
-    def _settled(self, media: RemoteMedia | None) -> None:
+    def _settled(self, media: RemoteMedia | None, ack: Ack) -> None:
         """The call is answered, with audio for us or without."""
         self._early.answered()
         withdrawn = self.state is CallState.WITHDRAWN
         if not self._happens(CallEvent.USELESS if media is None else CallEvent.SUCCESS):
             return
         if self.state is CallState.CLOSING:
+            ack.send()
             self._failure = CANCELLED if withdrawn else SipCause(488, None, _UNUSABLE)
             if not withdrawn:
                 self._bye_headers = (reason_of_status(488).header,)
             self._bye()
-        elif media and self.listener:
-            self.listener.answered(media)
+        else:
+            self._waiting.hold(ack.send)  # no BYE comes before it
+            if media and self.listener:
+                self.listener.answered(media)
+            self.when_kept(ack.send)
 
-    def _agree(self, response: Response) -> None:
+    def _agree(self, response: Response, ack: Ack) -> None:
         """Take the answer to our offer; some gateways leave it out that said it while it rang."""
         early = self._early.get(response.to_tag)
         if early is not None and early.renegotiated:
-            self._settled(self._session.agreed)
+            self._settled(self._session.agreed, ack)
             return
         body = _description_of(response) or (early.body if early else b"")
         read_located(
             lambda known: self._session.take_answer(body, known),
             self._look_up,
-            self._settled,
-            lambda error: self._settled(None),
+            lambda media: self._settled(media, ack),
+            lambda error: self._settled(None, ack),
         )
-
-    def _refused(self, response: Response) -> None:
-        challenge = response.status in (401, 407)
-        if self.state is CallState.WITHDRAWN and challenge:
-            self.fail(CANCELLED)
-        elif self._asks_again(response) and self._happens(CallEvent.CHALLENGE):
-            self._challenges = (*self._challenges, response.status)
-            self._early.clear()
-            self._inviting.again()
-            self.dialog = SipDialog.without_routes(self._inviting.sent)
-            self._invite()
-        else:
-            self.fail(_cause(response, self.authenticator))
-
-    def _asks_again(self, response: Response) -> bool:
-        """Whether another INVITE may be answered better: a challenge, or a longer session (RFC 4028 7.3)."""
-        better = self._take_challenge(response, self._challenges)
-        better = better or self._keeper.lengthened(response)
-        return better and self._inviting.may_go_on
+        if self.state in UNANSWERED:  # the host of its audio is being looked up
+            ack.send()
 
     # What the network does: requests of the peer.
 
     def knows(self, request: Request) -> bool:
         """Whether the peer's tag is that of the phone we talk to, or of one that rings."""
-        if self.state in _UNANSWERED:
+        if self.state in UNANSWERED:
             known = self._early.get(request.from_tag) is not None
             return known or request.from_tag in self._answers
         return super().knows(request)
 
     def requested(self, request: Request) -> None:
         """Take a request inside this dialog, or an early one, not an ACK."""
-        if self.state not in _UNANSWERED:
+        if self.state not in UNANSWERED:
             super().requested(request)
         elif request.method == "INVITE" or not self._may_offer(request):
             self._signalling.refuse(request, 491)  # our offer is not answered (RFC 3311 5.2)
@@ -331,14 +346,40 @@ class OutgoingCall(Leg):
         early, before = self._early.get(request.from_tag), self.dialog
         self.dialog = early.dialog if early else before
         super().requested(request)
-        if self.state in _UNANSWERED:
+        if self.state in UNANSWERED:
             self.dialog = before
 
     # How it is done.
 
+    def _keep(self, kept: dict[str, object], keys: dict[str, str]) -> None:
+        outline, held = self._outline, self._inviting.held
+        mine: dict[str, object] = {
+            "called": outline.called,
+            "number": outline.caller.number,
+            "private": outline.caller.private,
+            "tag": outline.tag,
+            "token": outline.token,
+            "heard": self.heard,
+            "held": listed(held) if held else None,
+        }
+        if self.state in UNANSWERED:
+            bodies = self._early.bodies
+            if any("a=crypto:" in body for body in bodies.values()):
+                keys["early"], bodies = json.dumps(bodies), {}
+            mine["unanswered"] = {
+                "extra": [[*line] for line in outline.extra],
+                "others": [listed(other) for other in self.others],
+                "challenges": [*self._challenges],
+                "invite": self._inviting.kept(keys),
+                "early": self._early.kept(),
+                "bodies": bodies,
+            }
+        kept["out"] = mine
+        super()._keep(kept, keys)
+
     def _invite(self) -> None:
         credentials = self._credentials("INVITE", self._inviting.sent.request_uri)
-        self._inviting.send(self._keeper.asks, credentials, self._session.offer())
+        self._inviting.send(self, self._keeper.asks, credentials, self._session.offer())
 
     def _hangup_done(self, cause: SipCause) -> None:
         if self._failure is None:

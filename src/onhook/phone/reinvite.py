@@ -1,9 +1,11 @@
 """A re-INVITE of ours, from when it leaves until all is said (RFC 3261 14.1)."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
+from onhook import identifiers
 from onhook.phone.dialog import DialogRecord
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.message import Response
@@ -15,9 +17,9 @@ class Inviting(Protocol):
     """What this needs of our requests."""
 
     def invite_within(
-        self, record: DialogRecord, headers: HeaderLines, body: bytes, user: InviteUser
+        self, record: DialogRecord, headers: HeaderLines, body: bytes, user: InviteUser, token: str
     ) -> ClientInvite:
-        """Send an INVITE within a dialog until it is answered."""
+        """Send an INVITE within a dialog until it is answered; its branch is made of the token."""
 
     def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> Callable[[], None]:
         """Send the ACK of a 2xx; what sends it once more."""
@@ -27,7 +29,8 @@ class Reinvite:
     """One re-INVITE (an InviteUser); `on_final` hears once how it was answered, None if not at all.
 
     Its 2xx is acknowledged as often as it comes, whatever became of the call meanwhile. `where` tells the
-    dialog as the 2xx leaves it: the ACK goes to the remote target that it names (RFC 3261 12.2.1.2).
+    dialog as the 2xx leaves it: the ACK goes to the remote target that it names (RFC 3261 12.2.1.2). One with
+    the same `token` and CSeq number is the same, to the peer.
     """
 
     def __init__(
@@ -37,9 +40,11 @@ class Reinvite:
         credentials: HeaderLines,
         where: Callable[[Response], DialogRecord],
         on_final: Callable[[Response | None], None],
+        token: str = "",
     ) -> None:
         self._requests = requests
         self._record = record
+        self._token = token or identifiers.token_hex(8)
         self._credentials = tuple(credentials)
         self._where = where
         self._on_final: Callable[[Response | None], None] | None = on_final
@@ -47,11 +52,19 @@ class Reinvite:
         self._transaction: ClientInvite | None = None
 
     def send(self, headers: HeaderLines, body: bytes) -> None:
-        """It leaves; once."""
-        described = (("Content-Type", "application/sdp"),)
-        self._transaction = self._requests.invite_within(
-            self._record, (*headers, *self._credentials, *described), body, self
-        )
+        """It leaves; once. Not any more, if the call ends."""
+        if self._on_final is not None:
+            described = (("Content-Type", "application/sdp"),)
+            lines = (*headers, *self._credentials, *described)
+            self._transaction = self._requests.invite_within(
+                self._record, lines, body, self, self._token
+            )
+
+    def kept(self, keys: dict[str, str]) -> dict[str, Any]:
+        """What another process needs to go on with it; credentials are a secret."""
+        if self._credentials:
+            keys["reinvite"] = json.dumps([*self._credentials])
+        return {"token": self._token, "cseq": self._record.next_cseq}
 
     def stop(self) -> None:
         """The call ends: a final response is waited for no longer than that of a CANCEL would be."""
@@ -60,11 +73,15 @@ class Reinvite:
             self._transaction.withdraw()
 
     def responded(self, response: Response) -> None:
-        """A response to it."""
+        """A response to it that does not refuse it."""
         if response.status < 200:
             return
-        if response.status < 300:
-            self._acknowledge(response)
+        self._acknowledge(response)
+        self._tell(response)
+
+    def refused(self, response: Response, acknowledge: Callable[[], None]) -> None:
+        """The call goes on as it was agreed before."""
+        acknowledge()
         self._tell(response)
 
     def unanswered(self, reached: bool) -> None:

@@ -31,8 +31,7 @@ class Renegotiated(Protocol):
 class Renegotiation:
     """One at a time."""
 
-    def __init__(self, call: Renegotiated, signalling: Signalling, session: MediaSession) -> None:
-        self._call = call
+    def __init__(self, signalling: Signalling, session: MediaSession) -> None:
         self._signalling = signalling
         self._session = session
         self._waits: TransactionKey | None = None
@@ -48,8 +47,8 @@ class Renegotiation:
             self._signalling.refuse(request, 500, screening.retry_soon())
         return self._waits is not None
 
-    def take(self, request: Request) -> None:
-        """Read what is offered; then it is answered or refused."""
+    def take(self, call: Renegotiated, request: Request) -> None:
+        """Read what is offered within a call; then it is answered or refused."""
         refusal = screening.screen_extensions(request)
         if refusal:
             self._signalling.refuse(request, refusal.status, refusal.headers)
@@ -59,9 +58,9 @@ class Renegotiation:
         read_located(
             lambda known: self._session.read(body, known) if body else None,
             lambda host, on_address: self._signalling.media_hosts.look_up(
-                host, self._call.dialog.source, on_address
+                host, call.dialog.source, on_address
             ),
-            lambda offer: self._read(request, offer),
+            lambda offer: self._read(call, request, offer),
             lambda error: self._refuse(request, error),
         )
 
@@ -70,14 +69,14 @@ class Renegotiation:
         refusal = screening.refuse_description(error, self._signalling.sent_by(request.source))
         self._signalling.refuse(request, refusal.status, refusal.headers)
 
-    def _read(self, request: Request, offer: Offer | None) -> None:
+    def _read(self, call: Renegotiated, request: Request, offer: Offer | None) -> None:
         self._waits = None
-        if self._call.state is CallState.ENDED:  # while the host of the audio was looked up
+        if call.state is CallState.ENDED:  # while the host of the audio was looked up
             self._signalling.refuse(request, 481)
             return
         try:
-            self._call.dialog.refresh(request)
+            call.dialog.refresh(request)
         except ValueError:
             self._signalling.refuse(request, 400)
         else:
-            self._call.agreed_to(request, offer)
+            call.agreed_to(request, offer)

@@ -34,6 +34,27 @@ def _not_awaited(final: Response | None) -> None:
     """Nobody waits for the answer."""
 
 
+class Ack:
+    """The ACK of a 2xx to an INVITE of ours."""
+
+    def __init__(self, send: Callable[[], None], on_repeated: Callable[[], None]) -> None:
+        self._send = send
+        self._on_repeated = on_repeated
+        self._sent = False
+
+    def send(self) -> None:
+        """Send it, for the first time."""
+        if not self._sent:
+            self._sent = True
+            self._send()
+
+    def again(self) -> None:
+        """The 2xx came again: so does this, unless it has not been sent yet."""
+        if self._sent:
+            self._on_repeated()
+            self._send()
+
+
 class OwnRequests:
     """`layer` is that of the endpoint once it is started, `sent_by` our host and port as a peer reaches
     them, `send` sends what has no transaction."""
@@ -90,10 +111,10 @@ class OwnRequests:
         return self._layer().invite(sent, way, user, otherwise)
 
     def invite_within(
-        self, record: DialogRecord, headers: HeaderLines, body: bytes, user: InviteUser
+        self, record: DialogRecord, headers: HeaderLines, body: bytes, user: InviteUser, token: str
     ) -> ClientInvite:
-        """Send an INVITE within a dialog until it is answered."""
-        sent = invite_within(record, self._sent_by(record.destination), identifiers.token_hex(8))
+        """Send an INVITE within a dialog until it is answered; its branch is made of the token."""
+        sent = invite_within(record, self._sent_by(record.destination), token)
         write = self._writer(record, "INVITE", sent.branch, headers, body)
         return self.invite(sent, lambda each: write(each.destination, each.sent_by), user)
 
@@ -110,6 +131,12 @@ class OwnRequests:
 
     def acknowledge(self, record: DialogRecord, headers: HeaderLines = ()) -> Callable[[], None]:
         """Send the ACK of a 2xx, to which nobody answers. What this returns sends it once more."""
+        ack = self.ack_of(record, headers)
+        ack.send()
+        return ack.again
+
+    def ack_of(self, record: DialogRecord, headers: HeaderLines = ()) -> "Ack":
+        """The ACK of a 2xx, which is not sent yet."""
         branch = MAGIC_COOKIE + identifiers.token_hex(8)
         write = self._writer(record, "ACK", branch, headers, b"")
 
@@ -117,12 +144,10 @@ class OwnRequests:
             way, _ = self._ways(record.destination, write)
             self._send(way.data, way.peer)
 
-        def repeat() -> None:
-            self._layer().retransmissions += 1
-            send()
+        return Ack(send, self._count_repeated)
 
-        send()
-        return repeat
+    def _count_repeated(self) -> None:
+        self._layer().retransmissions += 1
 
     def has_no_tcp(self, peer: Address) -> None:
         """No connection could be made to a peer: what is large goes to it by UDP from now on."""

@@ -167,14 +167,14 @@ def return_address(via: Via, source: Address) -> Address:
     return like(source, source[0], port)
 
 
-def sent_by_port(response: bytes) -> int:
-    """The port that the topmost Via of a response of ours names (RFC 3261 18.2.2)."""
+def sent_by_port(response: bytes, otherwise: int = DEFAULT_PORT) -> int:
+    """The port that the topmost Via of a response of ours names (RFC 3261 18.2.2); `otherwise`, if none."""
     line = response.split(b"\r\n", 2)[1].decode("utf-8", "surrogateescape")
     try:
         port = grammar.via(grammar.split_list(line.partition(":")[2])[0]).port
     except (ValueError, IndexError):
         port = None
-    return port if port and port < 65536 else DEFAULT_PORT
+    return port if port and port < 65536 else otherwise
 
 
 def _translated(sent_by: str, source: str) -> bool:

@@ -2,12 +2,15 @@
 
 import functools
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from onhook import identifiers
 from onhook.phone import sdp, sdp_writer
 from onhook.phone.errors import NoCommonCodec, UnsupportedAddress
+from onhook.phone.kept.reading import Fields
+from onhook.phone.kept.session import KeptSession, SessionState, read_session
 from onhook.phone.media_hosts import Addresses
 from onhook.phone.sdp import (
     NOBODY,
@@ -43,11 +46,18 @@ class MediaSession:
         self._offered: Offer | None = None
         self._dtmf: int | None = sdp_writer.DTMF_PAYLOAD_TYPE
         self._last = b""
+        self._id = identifiers.randbelow(2**31)
+        self._kept = KeptSession()
 
     @property
     def said(self) -> bytes:
         """Our description as it was sent last."""
         return self._last
+
+    @property
+    def at(self) -> tuple[str, int]:
+        """The address and the port where we listen, as far as that was said."""
+        return (self._local.ip, self._local.port) if self._local else ("", 0)
 
     @property
     def agreed(self) -> RemoteMedia | None:
@@ -64,9 +74,38 @@ class MediaSession:
         self._local = LocalMedia(
             ip,
             port,
-            session_id=identifiers.randbelow(2**31),
+            session_id=self._id,
             ptime_ms=self.ptime_ms or USUAL_PTIME_MS,
         )
+
+    def kept(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """What another process needs to go on with it, and of that the texts that are secrets; the same
+        objects, while there is nothing new in them."""
+        return self._kept.of(
+            SessionState(
+                self._id,
+                self.codecs,
+                self.ptime_ms,
+                self.security.wanted,
+                self.security.heard_early,
+                self.security.agreed,
+                self.security.offered,
+                self._local,
+                self._media,
+                self._offered,
+                self._dtmf,
+                self._last,
+            )
+        )
+
+    def resume(self, fields: Fields, keys: Mapping[str, str]) -> None:
+        """Go on where another process was. Raises `KeptUnreadable`."""
+        was = read_session(fields, keys)
+        self._id, self.codecs, self.ptime_ms = was.session_id, was.codecs, was.ptime_ms
+        self.security = Negotiation(was.wanted)
+        self.security.resume(was.agreed, was.cryptos, heard_early=was.heard_early)
+        self._local, self._media, self._offered = was.local, was.media, was.offered
+        self._dtmf, self._last = was.dtmf, was.said
 
     def answer(self, offer: Offer) -> tuple[bytes, RemoteMedia]:
         """Answer the peer's offer; keeps the codec in use if it is still offered."""

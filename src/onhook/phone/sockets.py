@@ -2,9 +2,10 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from onhook.listeners import ListenAddress
-from onhook.phone.addresses import TcpAddress, local_of
+from onhook.phone.addresses import TcpAddress, default_port, local_of, transport_of, vouched
 from onhook.phone.binding import BoundListener
 from onhook.phone.message import Address
 from onhook.phone.routing import sent_by_port
@@ -26,6 +27,8 @@ class Sockets:
         self._udp: dict[ListenAddress, UdpTransport] = {}
         self._only_udp: UdpTransport | None = None
         self._dropped = 0
+        self.trunk_at: Callable[[str], Address | None] = lambda host: None
+        """The address of the trunk that a numeric host belongs to, as connections to it are made."""
         self.listeners: tuple[ListenAddress, ...] = ()
         """What is really bound, each with its transport, in the order in which it was asked for."""
         self.listener_for = functools.lru_cache(maxsize=1024)(self._listener_for)
@@ -57,7 +60,8 @@ class Sockets:
         clock: Clock,
         certificate: ServerCertificate | None = None,
     ) -> None:
-        """Reads from all of them from now on; they are the endpoint's. A `tls` one needs the certificate."""
+        """Sends from all of them from now on, and does not `read` yet; they are the endpoint's. A `tls` one
+        needs the certificate."""
         if certificate is None and any(each.address.transport == "tls" for each in bound):
             raise ValueError("a TLS listener needs a certificate")
         self._tcp.start(clock)
@@ -73,6 +77,22 @@ class Sockets:
         if len(self._udp) == 1:
             (self._only_udp,) = self._udp.values()
         self.listener_for.cache_clear()
+
+    async def read(self) -> None:
+        """Reads what arrives, and what has arrived since they were bound."""
+        for udp in self._udp.values():
+            udp.read()
+        await self._tcp.accept()
+
+    def pause(self) -> None:
+        """Reads no more datagrams."""
+        for udp in self._udp.values():
+            udp.pause()
+
+    @property
+    def settled(self) -> bool:
+        """Whether every datagram that was read is served."""
+        return all(udp.settled for udp in self._udp.values())
 
     async def close(self) -> None:
         """Connections end, and nothing more is read."""
@@ -122,10 +142,15 @@ class Sockets:
     def _reconnect(self, data: bytes, peer: TcpAddress) -> None:
         """A response whose connection is gone goes to the port that its Via names, over a new one.
 
-        RFC 3261 18.2.2. Not for strangers: we would connect wherever they say.
+        RFC 3261 18.2.2. Not for strangers: we would connect wherever they say. To a trunk's with its name and
+        its files.
         """
         if self._trusts(peer.host):
-            self._tcp.send(data, type(peer)(peer.host, sent_by_port(data)))
+            usual = default_port(transport_of(peer).lower())
+            address = type(peer)(peer.host, sent_by_port(data, usual))
+            trunk = self.trunk_at(peer.host)
+            towards = cast(TcpAddress, vouched(address, trunk)) if trunk else address
+            self._tcp.send(data, towards)
         else:
             self._tcp.dropped += 1
 

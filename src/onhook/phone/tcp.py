@@ -41,6 +41,8 @@ log = structlog.get_logger()
 
 CONNECT_S = 4.0
 """A connection that is not made by then is not made; the next trunk gets its turn."""
+BACKLOG = 128
+"""Connections that wait to be accepted."""
 MAX_ACCEPTED = 1000
 MAX_STRANGERS = 50
 """Accepted connections in all, and of those from outside the trusted peers."""
@@ -79,20 +81,22 @@ class TcpTransport:
         self._on_lost = on_lost
         self._trusts = trusts
         self._contexts = ClientContexts()
-        self._connections: dict[Flow, Connection] = {}
-        self._accepted: set[Connection] = set()
+        self.connections: dict[Flow, Connection] = {}
+        self.accepted: set[Connection] = set()
         self._agreeing: set[Connection] = set()
-        self._servers: list[asyncio.Server] = []
+        self.servers: list[asyncio.Server] = []
         self._failures: dict[Flow, str] = {}
         self._pongs: dict[Flow, None] = {}
         self._unreadable = OnceAMinute()
         """Whoever connects to us can begin anew as often as it likes."""
         self._open = False
+        self.paused = False
+        """Set by whoever leaves the connections to another process."""
         self.dropped = 0
         """Messages not sent because there was no connection for them, or no room."""
 
     def __len__(self) -> int:
-        return len(self._connections)
+        return len(self.connections)
 
     def start(self, clock: Clock) -> None:
         """From now on connections are made."""
@@ -101,42 +105,52 @@ class TcpTransport:
     async def listen(
         self, bound: BoundListener, certificate: ServerCertificate | None = None
     ) -> None:
-        """Take connections at a bound socket, which is the transport's. With a certificate they are TLS."""
+        """Take connections at a bound socket, which is the transport's, once we `accept`. With a certificate
+        they are TLS."""
 
         def accepted() -> Connection:
             return Connection(self, local=bound.address.place, certificate=certificate)
 
+        bound.socket.listen(BACKLOG)  # whoever connects before we accept waits, and is not refused
         loop = asyncio.get_running_loop()
-        self._servers.append(await loop.create_server(accepted, sock=bound.socket, backlog=128))
+        server = await loop.create_server(
+            accepted, sock=bound.socket, backlog=BACKLOG, start_serving=False
+        )
+        self.servers.append(server)
+
+    async def accept(self) -> None:
+        """Take them from now on."""
+        for server in self.servers:
+            await server.start_serving()
 
     async def close(self) -> None:
         """Stop listening and close every connection, without a word to anybody."""
         self._open = False
-        connections = [*self._connections.values()]
-        self._connections.clear()
+        connections = [*self.connections.values()]
+        self.connections.clear()
         for connection in connections:
             connection.end()
         tasks = [each.connecting for each in connections if each.connecting is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
-        servers, self._servers = self._servers, []
+        servers, self.servers = self.servers, []
         for server in servers:
             server.close()
             await server.wait_closed()
 
     def is_connected(self, address: TcpAddress) -> bool:
         """Whether there is a connection with this peer, or one is being made."""
-        return flow_of(address) in self._connections
+        return flow_of(address) in self.connections
 
     def local_port(self, address: TcpAddress) -> int:
         """Our port of the connection with a peer, which is made if there is none; 0 if that is not known."""
-        connection = self._connections.get(flow_of(address))
+        connection = self.connections.get(flow_of(address))
         if connection is None and self._open:
             connection = self._connect(address)
         return connection.local_port if connection is not None else 0
 
     def send(self, data: bytes, address: TcpAddress) -> None:
         """Send to a peer, over a new connection if there is none."""
-        connection = self._connections.get(flow_of(address))
+        connection = self.connections.get(flow_of(address))
         if connection is None and not self._open:
             self.dropped += 1
             return
@@ -175,20 +189,20 @@ class TcpTransport:
         is_tls = isinstance(connection.peer, TlsAddress)
         if (
             not self._open
-            or len(self._accepted) >= MAX_ACCEPTED
+            or len(self.accepted) >= MAX_ACCEPTED
             or (is_tls and len(self._agreeing) >= MAX_HANDSHAKES)
             or (connection.stranger and not self._has_place_for(connection.peer.host))
         ):
             return False
-        self._connections[flow_of(connection.peer)] = connection
-        self._accepted.add(connection)
+        self.connections[flow_of(connection.peer)] = connection
+        self.accepted.add(connection)
         if is_tls:
             self._agreeing.add(connection)
         return True
 
     def _has_place_for(self, stranger: str) -> bool:
         """Whether one more from outside the trusted peers is taken in."""
-        there = [network_of(each.peer.host) for each in self._accepted if each.stranger]
+        there = [network_of(each.peer.host) for each in self.accepted if each.stranger]
         return len(there) < MAX_STRANGERS and there.count(network_of(stranger)) < MAX_OF_A_STRANGER
 
     def agreed(self, connection: Connection) -> None:
@@ -217,9 +231,9 @@ class TcpTransport:
     def lost(self, connection: Connection, *, flush: bool = False) -> None:
         """Forget a connection, and tell that it is gone; once."""
         key = flow_of(connection.peer)
-        if self._connections.get(key) is connection:
-            del self._connections[key]
-        self._accepted.discard(connection)
+        if self.connections.get(key) is connection:
+            del self.connections[key]
+        self.accepted.discard(connection)
         self._agreeing.discard(connection)
         if connection.over:
             return
@@ -232,7 +246,7 @@ class TcpTransport:
         sock = _bound(address.host)
         if sock is not None:
             connection.local_port = sock.getsockname()[1]
-        self._connections[flow_of(address)] = connection
+        self.connections[flow_of(address)] = connection
         self._failures.pop(flow_of(address), None)
         task = asyncio.get_running_loop().create_task(self._make(connection, sock))
         connection.connecting = task

@@ -8,10 +8,10 @@ transaction after a 2xx, so that an INVITE repeated then is not taken for a new 
 of the 2xx itself (RFC 3261 13.3.1.4), which belongs to the user agent but runs on the same clock. A
 repeated INVITE gets the 2xx again until the ACK came; afterwards it is absorbed in silence.
 
-Client INVITE. It acknowledges what refuses it; the ACK of a 2xx is for its user, who hears of every 2xx, of
-its repetitions and of those from other forks, for 64*T1 after the first (RFC 6026 7.2). Once it is
-proceeding it waits for as long as the phone rings: timer C is its user's affair. When that one sends CANCEL,
-`withdraw` starts the wait of RFC 3261 9.1.
+Client INVITE. It acknowledges what refuses it once its user has it do so, then each repetition; the ACK of a
+2xx is for its user, who hears of every 2xx, of its repetitions and of those from other forks, for 64*T1
+after the first (RFC 6026 7.2). Once it is proceeding it waits for as long as the phone rings: timer C is its
+user's affair. When that one sends CANCEL, `withdraw` starts the wait of RFC 3261 9.1.
 
 The timers of the RFC and what they are here:
 
@@ -27,6 +27,7 @@ TCP because of its size alone goes `otherwise`, by UDP, when there is no connect
 
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
+from functools import partial
 from typing import ClassVar, NamedTuple, Protocol
 
 from onhook.phone.invite import OutgoingInvite
@@ -107,7 +108,10 @@ class InviteUser(Protocol):
     """Who hears what becomes of an INVITE of ours."""
 
     def responded(self, response: Response) -> None:
-        """A provisional response, any 2xx as often as it comes, or the one that refuses."""
+        """A provisional response, or any 2xx as often as it comes."""
+
+    def refused(self, response: Response, acknowledge: Callable[[], None]) -> None:
+        """The response that refuses it, which comes again until `acknowledge` has sent its ACK."""
 
     def unanswered(self, reached: bool) -> None:
         """No final response came, and none will; `reached` is False if there was no connection."""
@@ -150,6 +154,11 @@ class Transaction:
     def over_tcp(self) -> bool:
         """Whether the transport is reliable, so that nothing has to be repeated."""
         return isinstance(self.peer, TcpAddress)
+
+    @property
+    def owes(self) -> bool:
+        """Server: whether the request got no response yet."""
+        return self.state in (TxState.TRYING, TxState.PROCEEDING) and not self._message
 
     def handle(self, event: TxEvent) -> None:
         """Take the edge for `event`, if the table has one."""
@@ -260,7 +269,7 @@ def _forget_message(transaction: Transaction) -> None:
     if isinstance(transaction, ClientTransaction):
         transaction.otherwise = None
     if isinstance(transaction, ServerInvite):
-        transaction.on_cancel = transaction.on_unacknowledged = None
+        transaction.on_cancel = transaction.on_unacknowledged = transaction.on_unheard = None
 
 
 def _terminate(transaction: Transaction) -> None:
@@ -274,6 +283,11 @@ def _terminate(transaction: Transaction) -> None:
 def _unacknowledged(transaction: Transaction) -> None:
     if isinstance(transaction, ServerInvite) and transaction.on_unacknowledged is not None:
         transaction.on_unacknowledged()
+
+
+def _unheard(transaction: Transaction) -> None:
+    if isinstance(transaction, ServerInvite) and transaction.on_unheard is not None:
+        transaction.on_unheard()
 
 
 def _answered(transaction: Transaction) -> None:
@@ -298,25 +312,26 @@ def _report(transaction: Transaction) -> None:
         transaction.tell()
 
 
-def _report_last(transaction: Transaction) -> None:
+def _report_refusal(transaction: Transaction) -> None:
     if isinstance(transaction, ClientInvite):
-        transaction.tell(last=True)
+        transaction.tell_refused()
 
 
-def _acknowledge(transaction: Transaction) -> None:
+def _acknowledge_again(transaction: Transaction) -> None:
     if isinstance(transaction, ClientInvite):
-        transaction.acknowledge()
+        transaction.acknowledge_again()
 
 
 class ServerInvite(Transaction):
     """A received INVITE (RFC 3261 17.2.1, RFC 6026 7.1).
 
-    `on_unacknowledged` is called when no ACK came for a 2xx within 64*T1; `on_cancel` is for the
-    transaction user, who looks the transaction up when a CANCEL arrives, and hands that over. `merge_key`
-    is what an INVITE that came by another path has in common with this one (RFC 3261 8.2.2.2).
+    `on_unacknowledged` is called when no ACK came for a 2xx within 64*T1, `on_unheard` when none came for any
+    other final response; `on_cancel` is for the transaction user, who looks the transaction up when a CANCEL
+    arrives, and hands that over. `merge_key` is what an INVITE that came by another path has in common with
+    this one (RFC 3261 8.2.2.2). `local_tag` is ours in its responses, empty if nobody has said so.
     """
 
-    __slots__ = ("merge_key", "on_cancel", "on_unacknowledged")
+    __slots__ = ("local_tag", "merge_key", "on_cancel", "on_unacknowledged", "on_unheard")
     table: ClassVar[Table] = {
         (TxState.PROCEEDING, TxEvent.REQUEST): (TxState.PROCEEDING, (_resend,)),
         (TxState.PROCEEDING, TxEvent.PROVISIONAL): (TxState.PROCEEDING, (_send,)),
@@ -334,13 +349,22 @@ class ServerInvite(Transaction):
         (TxState.COMPLETED, TxEvent.REPEAT): (TxState.COMPLETED, (_resend, _repeat_later)),
         (TxState.COMPLETED, TxEvent.ACK): (
             TxState.CONFIRMED, (_stop_repeating, _forget_message, _linger_briefly)),
-        (TxState.COMPLETED, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate,)),
+        (TxState.COMPLETED, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate, _unheard)),
         (TxState.CONFIRMED, TxEvent.EXPIRED): (TxState.TERMINATED, (_terminate,)),
     }  # fmt: skip
 
+    local_tag: str
     merge_key: MergeKey
     on_cancel: Callable[[Request], None] | None
     on_unacknowledged: Callable[[], None] | None
+    on_unheard: Callable[[], None] | None
+
+    def go_on(self, data: bytes, left_s: float) -> None:
+        """Repeat the 2xx of another process, for as long as that one would have."""
+        self._message = data
+        _resend(self)
+        _repeat_always(self)
+        self._start_expiry(left_s, TxEvent.GIVE_UP)
 
     def respond(self, status: int, data: bytes) -> None:
         """Send a response; it is what a repeated INVITE gets from now on."""
@@ -462,7 +486,7 @@ class ClientNonInvite(ClientTransaction):
 class ClientInvite(ClientTransaction):
     """An INVITE of ours (RFC 3261 17.1.1, RFC 6026 7.2). `sent` is the INVITE as it went."""
 
-    __slots__ = ("_response", "_user", "sent")
+    __slots__ = ("_acknowledged", "_response", "_user", "sent")
     table: ClassVar[Table] = {
         (TxState.CALLING, TxEvent.REPEAT): (TxState.CALLING, (_resend, _repeat_doubling)),
         (TxState.CALLING, TxEvent.PROVISIONAL): (
@@ -470,8 +494,8 @@ class ClientInvite(ClientTransaction):
         (TxState.CALLING, TxEvent.SUCCESS): (
             TxState.ACCEPTED, (_stop_repeating, _forget_message, _linger_long, _release, _report)),
         (TxState.CALLING, TxEvent.FINAL): (
-            TxState.COMPLETED, (_stop_repeating, _forget_message, _acknowledge, _linger_long,
-                              _release, _report_last)),
+            TxState.COMPLETED, (_stop_repeating, _forget_message, _linger_long, _release,
+                              _report_refusal)),
         (TxState.CALLING, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate, _unanswered)),
         (TxState.CALLING, TxEvent.UNREACHABLE): (TxState.TERMINATED, (_terminate, _unreached)),
         (TxState.CALLING, TxEvent.NO_TCP): (
@@ -481,13 +505,13 @@ class ClientInvite(ClientTransaction):
         (TxState.PROCEEDING, TxEvent.SUCCESS): (
             TxState.ACCEPTED, (_linger_long, _release, _report)),
         (TxState.PROCEEDING, TxEvent.FINAL): (
-            TxState.COMPLETED, (_acknowledge, _linger_long, _release, _report_last)),
+            TxState.COMPLETED, (_linger_long, _release, _report_refusal)),
         (TxState.PROCEEDING, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate, _unanswered)),
         (TxState.PROCEEDING, TxEvent.UNREACHABLE): (TxState.TERMINATED, (_terminate, _unreached)),
         (TxState.PROCEEDING, TxEvent.LOST): (TxState.TERMINATED, (_terminate, _unreached)),
         (TxState.ACCEPTED, TxEvent.SUCCESS): (TxState.ACCEPTED, (_report,)),
         (TxState.ACCEPTED, TxEvent.EXPIRED): (TxState.TERMINATED, (_terminate,)),
-        (TxState.COMPLETED, TxEvent.FINAL): (TxState.COMPLETED, (_acknowledge,)),
+        (TxState.COMPLETED, TxEvent.FINAL): (TxState.COMPLETED, (_acknowledge_again,)),
         (TxState.COMPLETED, TxEvent.EXPIRED): (TxState.TERMINATED, (_terminate,)),
     }  # fmt: skip
 
@@ -512,6 +536,7 @@ class ClientInvite(ClientTransaction):
     def resume(self, sent: OutgoingInvite, user: InviteUser) -> None:
         """Take up an INVITE that was sent before, without sending it."""
         self.sent, self._user, self._response = sent, user, None
+        self._acknowledged = False
         self.otherwise = None
 
     def withdraw(self) -> None:
@@ -530,13 +555,16 @@ class ClientInvite(ClientTransaction):
             self.handle(TxEvent.SUCCESS if response.status < 300 else TxEvent.FINAL)
         self._response = None
 
-    def tell(self, *, last: bool = False) -> None:
-        """Report the response at hand; after the `last` one the user is let go."""
-        user, response = self._user, self._response
-        if last:
-            self._user = None
+    def tell(self) -> None:
+        """Report the response at hand."""
+        if self._user is not None and self._response is not None:
+            self._user.responded(self._response)
+
+    def tell_refused(self) -> None:
+        """Report the refusal at hand; the user is let go, and says when it is acknowledged."""
+        user, self._user, response = self._user, None, self._response
         if user is not None and response is not None:
-            user.responded(response)
+            user.refused(response, partial(self._acknowledge, response))
 
     def tell_unanswered(self, *, reached: bool) -> None:
         """Report that there is no final response."""
@@ -544,10 +572,15 @@ class ClientInvite(ClientTransaction):
         if user is not None:
             user.unanswered(reached)
 
-    def acknowledge(self) -> None:
-        """Send the ACK for the refusal at hand (RFC 3261 17.1.1.3)."""
-        if self._response is not None:
-            self._send(self.sent.ack(self._response.first("to")), self.peer)
+    def acknowledge_again(self) -> None:
+        """The refusal came once more; nothing leaves before its user has it acknowledged."""
+        if self._acknowledged and self._response is not None:
+            self._acknowledge(self._response)
+
+    def _acknowledge(self, refusal: Response) -> None:
+        """Send its ACK (RFC 3261 17.1.1.3)."""
+        self._acknowledged = True
+        self._send(self.sent.ack(refusal.first("to")), self.peer)
 
     def _turn_to(self, way: Written) -> None:
         self.sent = self.sent.by_way_of(way.peer, way.sent_by)

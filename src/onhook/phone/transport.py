@@ -56,7 +56,8 @@ class UdpTransport:
         return self._inbox.unread
 
     def open(self, bound: BoundListener, *, marks: bool = False) -> None:
-        """Reads from now on what arrives at a bound socket, which is the transport's.
+        """Sends from now on from a bound socket, which is the transport's; what arrives there waits in the
+        kernel until it is `read`.
 
         If it `marks`, the addresses that it hears from say so (`UdpAddress.local`): one of several listeners.
         """
@@ -66,7 +67,21 @@ class UdpTransport:
         self._local = bound.address.place if marks else ""
         self._socket, self._loop = bound.socket, loop
         self._inbox.open(loop)
-        loop.add_reader(bound.socket, self._read, bound.socket)
+
+    def read(self) -> None:
+        """Reads from now on."""
+        if self._socket is not None and self._loop is not None:
+            self._loop.add_reader(self._socket, self._read, self._socket)
+
+    def pause(self) -> None:
+        """Reads no more; what was read is still served."""
+        if self._socket is not None and self._loop is not None:
+            self._loop.remove_reader(self._socket)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that was read is served."""
+        return not self._inbox.waiting
 
     @property
     def overflowed(self) -> int:

@@ -22,6 +22,7 @@ from onhook.phone.binding import BoundListener
 from onhook.phone.echo import readable_via
 from onhook.phone.errors import BadRequest, Unanswerable
 from onhook.phone.flows import CallFlows, KeptFlows
+from onhook.phone.handover import Handover
 from onhook.phone.layer import TransactionLayer
 from onhook.phone.message import MAX_DATAGRAM_BYTES, Address, Request, parse
 from onhook.phone.nat.public_address import OutsideView
@@ -37,6 +38,7 @@ from onhook.phone.timers import Clock, SipTimers, TimerHandle
 from onhook.phone.tls.contexts import ServerCertificate
 from onhook.phone.transactions import TxEvent
 from onhook.phone.transport import address_towards
+from onhook.phone.waiting import Waiting
 
 log = structlog.get_logger()
 
@@ -66,8 +68,10 @@ class MessagePath(ABC):
         timers: SipTimers | None,
         clock: Clock | None,
         on_message: OnMessage | None,
+        max_lingering: int,
     ) -> None:
         self.user_agent = user_agent
+        self._max_lingering = max_lingering
         self.on_message = on_message
         self._neighbours = Neighbours(trusted_peers, contact_host, outside)
         self._timers = timers or SipTimers()
@@ -82,6 +86,7 @@ class MessagePath(ABC):
         )
         self._tcp = tcp
         self._sockets = Sockets(self._received, tcp, self._neighbours.trusts)
+        self.handover = Handover(self._sockets, tcp, lambda: bool(self._layer and self._layer.owes))
         self.flows = KeptFlows(self._sockets.send, tcp.keepalives, lambda: self._running_clock)
         self.call_flows = CallFlows(self.flows)
         """Those that stay open though no call needs them."""
@@ -90,6 +95,7 @@ class MessagePath(ABC):
         self._too_large = OnceAMinute()
         self.requests = OwnRequests(lambda: self.transactions, self._send, self.sent_by, user_agent)
         """What we ask of peers, and where that leaves from."""
+        self.waiting: set[Waiting] = set()
 
     @property
     def address(self) -> Address:
@@ -129,15 +135,16 @@ class MessagePath(ABC):
     def is_used(self, peer: TcpAddress) -> bool:
         """Whether a dialog needs the connection with a peer."""
 
-    async def _open(
-        self,
-        bound: Sequence[BoundListener],
-        certificate: ServerCertificate | None,
-        max_lingering: int,
+    async def stand_at(
+        self, bound: Sequence[BoundListener], certificate: ServerCertificate | None = None
     ) -> None:
+        """Take sockets that are bound, and do not read them: what arrives waits in the kernel.
+
+        They are the endpoint's from now on; calls can be adopted, dialled and hung up.
+        """
         clock = self._running_clock
         self._layer = TransactionLayer(
-            self._send, self, clock, self._timers, max_lingering=max_lingering
+            self._send, self, clock, self._timers, max_lingering=self._max_lingering
         )
         await self._sockets.open(bound, clock, certificate)
         self._neighbours.bound = self.address[0]
@@ -146,6 +153,8 @@ class MessagePath(ABC):
     def _stop(self) -> None:
         """Ends all transactions without a word to the peers."""
         self.flows.close()
+        for each in [*self.waiting]:
+            each.drop()
         if self._layer is not None:
             self._layer.close()
             self._layer = None
@@ -196,6 +205,10 @@ class MessagePath(ABC):
             self.rank(peer[0]), ""
         )
 
+    def now(self) -> float:
+        """Seconds of the clock by which everything waits."""
+        return self._running_clock.time()
+
     # Messages.
 
     def _received(self, data: bytes, source: Address) -> None:
@@ -213,7 +226,7 @@ class MessagePath(ABC):
             self._counters["keepalives"] += 1  # RFC 5626 4.4.1
             return
         if len(data) > MAX_DATAGRAM_BYTES:
-            self._tell_too_large(source[0])
+            _tell_too_large(self._neighbours, self._too_large, source[0])
         try:
             message = parse(data, source)
         except BadRequest as error:
@@ -228,10 +241,6 @@ class MessagePath(ABC):
         if isinstance(message, Request):
             self._counters[_REQUESTS.get(message.method, "requests.other")] += 1
         self._layer.receive(message)
-
-    def _tell_too_large(self, host: str) -> None:
-        if self._neighbours.trusts(host) and self._too_large.is_news(host):
-            log.info("sip_message_too_large", peer=host, most=MAX_DATAGRAM_BYTES, hint=_SHORTER)
 
     def _send(self, data: bytes, destination: Address) -> None:
         if self.on_message is not None:
@@ -252,6 +261,11 @@ class MessagePath(ABC):
                 self.flows.lost(peer)
         except Exception:  # the root of what a lost connection sets off
             log.exception("sip_disconnect_failed")
+
+
+def _tell_too_large(neighbours: Neighbours, told: OnceAMinute, host: str) -> None:
+    if neighbours.trusts(host) and told.is_news(host):
+        log.info("sip_message_too_large", peer=host, most=MAX_DATAGRAM_BYTES, hint=_SHORTER)
 
 
 def _answer_to(error: BadRequest, source: Address) -> tuple[bytes, Address] | None:

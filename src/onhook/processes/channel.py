@@ -25,6 +25,7 @@ class Channel:
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
+        self._buffer = bytearray()
 
     @classmethod
     def pair(cls) -> "tuple[Channel, Channel]":
@@ -35,6 +36,10 @@ class Channel:
     def fileno(self) -> int:
         """The descriptor, to be waited for."""
         return self._socket.fileno()
+
+    def detach(self) -> int:
+        """The descriptor, which is the caller's from now on."""
+        return self._socket.detach()
 
     def set_blocking(self, blocking: bool) -> None:
         """Whether `send` and `receive` wait; if not, they raise BlockingIOError."""
@@ -66,9 +71,14 @@ class Channel:
         return message, list(descriptors)
 
     def _receive(self) -> tuple[bytes, list[tuple[int, int, bytes]]]:
+        # Room for the longest message was taken from the kernel, and given back, for each that came.
+        if not self._buffer:
+            self._buffer = bytearray(MAX_BYTES)
         # socket.recv_fds() forgets its flags: what comes would be inherited by processes of ours.
-        data, ancillary, _, _ = self._socket.recvmsg(MAX_BYTES, _ROOM, socket.MSG_CMSG_CLOEXEC)
-        return data, ancillary
+        size, ancillary, _, _ = self._socket.recvmsg_into(
+            [self._buffer], _ROOM, socket.MSG_CMSG_CLOEXEC
+        )
+        return bytes(memoryview(self._buffer)[:size]), ancillary
 
     def close(self) -> None:
         """The other end reads None from now on."""

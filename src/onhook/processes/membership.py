@@ -1,22 +1,27 @@
 """What a process that runs as long as the server has of the supervisor: how it begins, and is reached."""
 
+import json
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from onhook.processes.channel import Channel
+from onhook.processes.channel import MAX_BYTES, MAX_DESCRIPTORS, Channel
 
 _LAST_STANDARD: Final = 2  # input, output, errors
 
 END: Final = signal.SIGUSR1
 """Asks a process to end. Nobody else sends it: a service manager that stops the server sends SIGTERM to all
 of its processes, and which of them ends when is the supervisor's affair."""
+HANDED_OVER: Final = 64
+"""The exit status of a switch that has left its calls to the next one."""
 CHANNEL: Final = "ONHOOK_CHANNEL"
 """The variable that holds the number of the channel's descriptor."""
 
+_ROOM_BYTES: Final = MAX_BYTES - 1024
+"""For what is said of connections in one message."""
 HERE: Final = {"say": "pong"}
 """What a process answers that is asked whether it is there (`ping`)."""
 
@@ -44,13 +49,22 @@ class Membership:
         self.role: str = begin["role"]
         self.generation: int = begin["generation"]
         """1 for the first process that has this role, 2 for the next."""
+        self.urgent: bool = begin.get("urgent", True)
+        """Whether the server is just starting, and waits for this process."""
         self.settings: dict[str, Any] = begin["settings"]
         """All settings by name, in values of JSON: see `onhook.server.settings.Settings.written`."""
         self.sockets: dict[str, socket.socket] = {
             name: socket.socket(fileno=descriptor)
-            for name, descriptor in zip(begin["sockets"], descriptors, strict=True)
+            for name, descriptor in zip(begin["sockets"], descriptors, strict=False)
         }
         """Those that the supervisor has bound, by name."""
+        self.memory: tuple[int, ...] = tuple(descriptors[len(self.sockets) :])
+        """Descriptors of memory that the supervisor shares with this process: for a switch, where it notes
+        whose event is at hand, and what the last media planes had."""
+        self.planes: tuple[str, ...] = tuple(begin.get("planes", ("plane",)))
+        """For a switch: the roles of the media planes that there are."""
+        self.suspects: dict[int, int] = dict(begin.get("suspects", ()))
+        """Those at whose event earlier ones died (`onhook.at_hand`), and what they were doing."""
 
     @classmethod
     def join(cls) -> "Membership":
@@ -63,6 +77,11 @@ class Membership:
             raise RuntimeError("this program is a part of the server: run 'onhook serve'")
         channel = Channel(socket.socket(fileno=int(number)))
         _leave_to_nobody()
+        return cls.begun(channel)
+
+    @classmethod
+    def begun(cls, channel: Channel) -> "Membership":
+        """The place that is told over a channel. Raises RuntimeError if nobody tells."""
         first = channel.receive()
         if first is None:
             raise RuntimeError("the supervisor has ended")
@@ -71,6 +90,23 @@ class Membership:
     def ready(self, **facts: Any) -> None:
         """Say that it does its work from now on."""
         self.channel.send({"say": "ready", **facts})
+
+    def keeps(self, why: str) -> None:
+        """Say in a sentence why it hands nothing over, and goes on."""
+        self.channel.send({"say": "kept", "why": why})
+
+    def pass_on(self, kind: str, connections: Sequence[tuple[int, Any]]) -> None:
+        """The next process of this role takes these connections: descriptors, which stay ours too, and what
+        is to be said of each, in JSON. Waits for room in the channel, which does not block afterwards."""
+        self.channel.set_blocking(True)
+        for some in _messages_of(connections):
+            told = {"say": "connections", "kind": kind, "about": [about for _, about in some]}
+            self.channel.send(told, [descriptor for descriptor, _ in some])
+        self.channel.set_blocking(False)
+
+    def leaves_relay(self, pid: int) -> None:
+        """Say that a process of ours stays when we end, and relays connections."""
+        self.channel.send({"say": "relay", "pid": pid})
 
     def failed(self, why: str, *, lasting: bool = False) -> None:
         """Say in a sentence for the operator why this process cannot run; it ends itself.
@@ -94,6 +130,29 @@ class Membership:
     def offer(self, link: str, descriptors: Sequence[int]) -> None:
         """Whoever is to talk to this process, as `link`, takes these. They can be closed here afterwards."""
         self.channel.send({"say": "offer", "link": link}, descriptors)
+
+    def show_library(self, descriptor: int) -> None:
+        """Whoever is of another version speaks with this process by this library: its file."""
+        self.channel.send({"say": "library"}, [descriptor])
+
+    def finished(self, role: str) -> None:
+        """Say that the process of another role has nothing more to do, and is to end for good."""
+        self.channel.send({"say": "finished", "process": role})
+
+
+def _messages_of(connections: Sequence[tuple[int, Any]]) -> Iterator[list[tuple[int, Any]]]:
+    """As many at a time as one message has room for."""
+    some: list[tuple[int, Any]] = []
+    size = 0
+    for each in connections:
+        more = len(json.dumps(each[1]))
+        if some and (len(some) == MAX_DESCRIPTORS or size + more > _ROOM_BYTES):
+            yield some
+            some, size = [], 0
+        some.append(each)
+        size += more
+    if some:
+        yield some
 
 
 def _leave_to_nobody() -> None:

@@ -77,13 +77,14 @@ PROGRAMS: Final[Mapping[str, Program]] = {
     "kokoro": Program(
         "speech", _module("onhook.speech.workers.kokoro"), arguments=(_PATH, _NUMBER)
     ),
+    "pico": Program("speech", _module("onhook.speech.workers.pico"), arguments=(_NUMBER,)),
     "plugin": Program(
         "speech",
         _module("onhook.speech.workers.plugin"),
         arguments=(_ENTRY_POINT, _NUMBER),
         environment=everything,
     ),
-    # It starts the four above in its turn; plugins see what they always saw.
+    # It starts the five above in its turn; plugins see what they always saw.
     "models": Program(
         "speech",
         _module("onhook.speech.synthesis.program"),

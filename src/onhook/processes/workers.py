@@ -150,10 +150,11 @@ def dying_with_us() -> Callable[[], None]:
     """What a child runs before its program (`preexec_fn`), so that the kernel ends it with the thread that
     started it."""
     libc = ctypes.CDLL(None, use_errno=True)  # here: the child shall do as little as it can
-    return partial(_die_with, libc.prctl, os.getpid())
+    return partial(die_with, libc.prctl, os.getpid())
 
 
-def _die_with(prctl: Callable[..., int], parent: int) -> None:
-    """Runs in the child. The parent may have ended before it could be tied to it."""
+def die_with(prctl: Callable[..., int], parent: int) -> None:
+    """Runs in the child, which the kernel ends with its parent from then on. That one may have ended before:
+    then the child ends here. `prctl` is that of the C library."""
     if prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL)) != 0 or os.getppid() != parent:
         os._exit(1)

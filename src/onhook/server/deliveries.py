@@ -12,6 +12,7 @@ from typing import Final
 
 import uvloop
 
+from onhook import __version__
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
 from onhook.notify.errors import CaFileUnusable
@@ -63,7 +64,7 @@ async def _serve(member: Membership, client: WebClient, schedule: RetrySchedule)
             with theirs:
                 member.offer(member.role, [theirs.fileno()])
             if not ready:
-                member.ready()
+                member.ready(version=__version__)
                 ready = True
             await office.ended()
             lasted = now_s() - began_s > _LASTING_S

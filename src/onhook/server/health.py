@@ -61,6 +61,11 @@ class Health:
         self._tried_s = -_BELIEVED_S
         store.watch_writes(self._wrote)
 
+    @property
+    def parts(self) -> Mapping[str, bool]:
+        """Every part by name, and whether it works, as of the last look."""
+        return {part: part not in self._failing for part in _PARTS}
+
     async def look(self) -> tuple[Failing, ...]:
         """What does not work now; nothing, if all is well."""
         self._look_at_files()
@@ -131,6 +136,7 @@ class Health:
 
 
 _PROCESSES = tuple(role.name for role in ROLES)
+_PARTS = ("database", "disk", "data", *_PROCESSES)
 _KEPT_OPEN = (LOCK_FILE, KEY_FILE, DATABASE_FILE)
 
 

@@ -9,7 +9,7 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +21,7 @@ from onhook.server.directories import RECORDINGS, prompt_directory
 from onhook.server.occupancy import Occupied, occupied
 from onhook.server.settings_names import PREFIX
 from onhook.server.start_error import StartError
-from onhook.server.supervisor.supervisor import Inheritance
+from onhook.server.supervisor.inheritance import Inheritance
 
 if TYPE_CHECKING:
     from onhook.server.settings import Settings
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 _LOG = 2  # standard error
 
 
-def become_supervisor(settings: "Settings") -> NoReturn:
-    """Opens what all processes of the server share, and becomes the first of them. Raises StartError."""
-    _check_certificate(settings)
+def become_supervisor(settings: "Settings", options: Mapping[str, object]) -> NoReturn:
+    """Opens what all processes of the server share, and becomes the first of them; `options` are those that
+    the command was given. Raises StartError."""
+    check_certificate(settings)
     with ExitStack() as stack:
         lock = _data_directory(stack, settings.data)
         sockets = _sockets(settings)
@@ -40,6 +41,7 @@ def become_supervisor(settings: "Settings") -> NoReturn:
             settings.written(),
             {name: each.fileno() for name, each in sockets.items()},
             (lock,),
+            {"options": _given(options), "variables": variables(os.environ)},
         )
         left, writing = os.pipe()  # which holds more than all settings together
         os.write(writing, json.dumps(asdict(inheritance)).encode())
@@ -50,8 +52,21 @@ def become_supervisor(settings: "Settings") -> NoReturn:
         os.execve(sys.executable, command, _environment())
 
 
-def _check_certificate(settings: "Settings") -> None:
-    """Raises StartError. What reads certificates is loaded where there is one."""
+def _given(options: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: value if isinstance(value, bool) else str(value)
+        for name, value in options.items()
+        if value is not None
+    }
+
+
+def variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Those that are settings, or were meant to be."""
+    return {name: value for name, value in environment.items() if name.upper().startswith(PREFIX)}
+
+
+def check_certificate(settings: "Settings") -> None:
+    """Those of TLS listeners can be used. Raises StartError. What reads them is loaded if there are any."""
     secured = any(each.transport == "tls" for each in settings.sip)
     if secured or settings.sip_cert is not None or settings.sip_key is not None:
         from onhook.server.logs import configure_logs

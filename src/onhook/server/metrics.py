@@ -61,6 +61,18 @@ class Metrics:
             ["ended_by", "cause"],
             registry=self.registry,
         )
+        self._by_answer = Counter(
+            "onhook_calls_by_answer",
+            "Calls that ended, by direction (in, out) and whether they had been answered (yes, no).",
+            ["direction", "answered"],
+            registry=self.registry,
+        )
+        self._talked = Counter(
+            "onhook_talk_seconds",
+            "From answer to end, of calls that ended, by direction.",
+            ["direction"],
+            registry=self.registry,
+        )
 
     def request(self, block: str, status: str, seconds: float) -> None:
         """Counts a request by its block and status; ``seconds`` from its arrival to the reply."""
@@ -88,9 +100,11 @@ class Metrics:
         """The event loop was late by this much."""
         self._loop_lag.observe(seconds)
 
-    def ended(self, ended_by: str, cause: str) -> None:
-        """Counts a call that is over, by who ended it and why."""
+    def ended(self, ended_by: str, cause: str, direction: str, talked_s: float | None) -> None:
+        """Counts a call that is over, by who ended it and why, and how long it was answered, if it was."""
         self._ended.labels(ended_by, cause).inc()
+        self._by_answer.labels(direction, "no" if talked_s is None else "yes").inc()
+        self._talked.labels(direction).inc(talked_s or 0.0)
 
     def watch_calls(self, states: Iterable[str], count: Callable[[], Mapping[str, int]]) -> None:
         """Adds a gauge of calls by state, counted when it is asked for."""
@@ -115,6 +129,14 @@ class Metrics:
     def watch_processes(self, look: Callable[[], Sequence[Running]]) -> None:
         """Adds what the processes of the server cost; ``look`` gives them."""
         self.registry.register(ProcessFigures(look))
+
+    def watch(self, collector: Collector) -> None:
+        """Adds what somebody else collects."""
+        self.registry.register(collector)
+
+    def watch_spans(self, count: Callable[[], Mapping[str, int]]) -> None:
+        """Adds a counter of spans by what became of them."""
+        self.registry.register(_Spans(count))
 
     def watch_tasks(self, count: Callable[[], int]) -> None:
         """Adds a gauge of the tasks of the event loop: one that is left behind by each call shows here."""
@@ -149,6 +171,20 @@ class _Sip(Collector):
         counter = CounterMetricFamily("onhook_sip", "SIP messages by kind.", labels=["kind"])
         for kind, value in self._count().items():
             counter.add_metric([kind], value)
+        yield counter
+
+
+class _Spans(Collector):
+    def __init__(self, count: Callable[[], Mapping[str, int]]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[Metric]:
+        """One counter by outcome: a collector that is away shows here."""
+        counter = CounterMetricFamily(
+            "onhook_spans", "Spans for a collector, by outcome.", labels=["outcome"]
+        )
+        for outcome, value in self._count().items():
+            counter.add_metric([outcome], value)
         yield counter
 
 

@@ -107,6 +107,11 @@ class Settings(BaseSettings):
         (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
         description="CIDRs whose calls are taken.",
     )
+    trusted_proxies: Networks = Field(
+        (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
+        description="CIDRs of HTTP proxies in front, of which the console believes X-Forwarded-Proto, "
+        "X-Forwarded-For and X-Forwarded-Host.",
+    )
     public_address: PublicAddresses = Field(
         (),
         description="Where peers outside the --local-networks reach us, behind address translation: an "
@@ -246,9 +251,38 @@ class Settings(BaseSettings):
         description="A process of the server that does not answer for this long is killed and started again; "
         "0 lets it be.",
     )
+    keep_audio_s: float = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="When the switch dies, the audio of its calls goes on for so long until another has "
+        "them; 0 ends it at once.",
+    )
     retry_schedule: Seconds = Field(
         (5, 30, 120, 600, 1800, 3600),
         description="Seconds between the tries of a notification; the last repeats up to 24 h.",
+    )
+    trace_days: int = Field(
+        7,
+        ge=0,
+        le=365,
+        description="Keep what passed of each call (SIP messages, states, requests) for so many days, for "
+        "'onhook calls trace'; 0 keeps nothing.",
+    )
+    trace_mb: int = Field(
+        1000,
+        ge=1,
+        le=1_000_000,
+        description="At most so much of it, megabytes; then the oldest goes.",
+    )
+    trace_private: bool = Field(
+        False,
+        description="Keep in it, too, the texts of messages and which keys were pressed.",
+    )
+    otlp_endpoint: WebAddress = Field(
+        "",
+        description="The URL of an OpenTelemetry collector that spans of calls are sent to (OTLP over HTTP, "
+        "JSON), as http://127.0.0.1:4318; none are made without it.",
     )
     log_private: bool = Field(
         False, description='Log phone numbers too, under "private"; for a test installation only.'

@@ -60,6 +60,7 @@ _READERS: Final[Mapping[str, Callable[[Any], object]]] = {
     "config": _path,
     "allowed_networks": _networks,
     "trusted_peers": _networks,
+    "trusted_proxies": _networks,
     "local_networks": _networks,
     "public_address": values.outside_addresses,
     "ca_file": _path,

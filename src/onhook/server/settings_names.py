@@ -1,18 +1,17 @@
 """Which settings there are, by name; and who misspelt one, in a file or in the environment."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from onhook.administration.spelling import nearest
+
 PREFIX = "ONHOOK_"
 BESIDES = ("trunk_password", "api")
 """Variables of commands and of the sample applications, which are no settings."""
 
-_CLOSE = 0.8
-"""How alike two names are (difflib) of which one is taken for a misspelling of the other."""
 _INJECTED = re.compile(r"(?:tcp|udp|sctp)://", re.IGNORECASE)
 """What container platforms set for a service that is called onhook, e.g. ONHOOK_PORT=tcp://10.0.0.1:80."""
 
@@ -56,12 +55,6 @@ def unknown_variables(environment: Mapping[str, str], known: Iterable[str]) -> t
                 f"The variable {name} is not known; did you mean {PREFIX}{close.upper()}?"
             )
     return tuple(sorted(unknown))
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The name that this one may be meant for; empty if it is like none."""
-    plain = name.lower().replace("-", "_")
-    return next(iter(difflib.get_close_matches(plain, sorted(known), n=1, cutoff=_CLOSE)), "")
 
 
 def _plain(variable: str) -> str:

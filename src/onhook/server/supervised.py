@@ -16,6 +16,9 @@ from onhook.server.supervisor.roles import ROLES, SWITCH
 _ANSWER_S: Final = 30.0
 """A machine that takes so long to start a process has other troubles."""
 
+OnConnection = Callable[[int, Any], None]
+"""Takes a descriptor, its own from then on, and what was said of it."""
+
 OnLink = Callable[[list[int]], None]
 """Takes the descriptors of a link, which are its own from then on."""
 
@@ -29,6 +32,13 @@ class Supervised:
         """What runs now, the supervisor first."""
         self.on_reload: Callable[[], None] = lambda: None
         """Hears that certificates are to be read again."""
+        self.on_hand_over: Callable[[], None] = lambda: self.member.keeps("It is still starting.")
+        """Hears that the next switch is to have the calls."""
+        self.sockets: dict[int, tuple[int, int]] = {}
+        """Those of calls' audio that an earlier switch had kept, by port; whole once there is a link to the
+        media plane. Whoever takes them out of here closes them."""
+        self._connections: list[tuple[str, int, Any]] = []
+        self._on_connection: dict[str, OnConnection] = {}
         self._on_link: dict[str, OnLink] = {}
         self._links: dict[str, list[int]] = {}
         self._asked: dict[int, Future[Worker]] = {}
@@ -52,6 +62,23 @@ class Supervised:
         self._on_link[name] = take
         if name in self._links:
             take(self._links.pop(name))
+
+    def on_connection(self, kind: str, take: "OnConnection") -> None:
+        """Have `take` called with each connection of a kind that the switch before has left."""
+        self._on_connection[kind] = take
+        mine = [each for each in self._connections if each[0] == kind]
+        self._connections = [each for each in self._connections if each[0] != kind]
+        for _, descriptor, about in mine:
+            take(descriptor, about)
+
+    def _take_connections(self, message: Mapping[str, Any], descriptors: list[int]) -> None:
+        kind = message["kind"]
+        take = self._on_connection.get(kind)
+        for descriptor, about in zip(descriptors, message["about"], strict=True):
+            if take is None:
+                self._connections.append((kind, descriptor, about))
+            else:
+                take(descriptor, about)
 
     def start(self, program: str, *arguments: str) -> Worker:
         """Have the supervisor start a worker (a `Starter`). Blocks, so it is not for the loop's own thread.
@@ -117,6 +144,13 @@ class Supervised:
                     self._refuse(message)
                 case "reload":
                     self.on_reload()
+                case "hand over":
+                    self.on_hand_over()
+                case "connections":
+                    self._take_connections(message, descriptors)
+                case "sockets":
+                    pairs = zip(descriptors[::2], descriptors[1::2], strict=True)
+                    self.sockets.update(zip(message["ports"], pairs, strict=True))
                 case "ping":
                     with suppress(OSError):  # no room: it has not read for long, so it is no wonder
                         self.member.channel.send(HERE)

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import gc
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,19 +27,18 @@ from onhook.calls.charging import Charging
 from onhook.calls.clock import SettledClock
 from onhook.calls.deliveries import Attempts, hand_over_replays, undelivered
 from onhook.calls.directory import Directory
+from onhook.calls.explaining import Explaining, all_explained
 from onhook.calls.inbound.names import LocatedNames
 from onhook.calls.inbound.watch import InboundWatch
 from onhook.calls.journal import Journal
+from onhook.calls.kept_resources import Find
 from onhook.calls.preparation import MessageReader, Preparation
 from onhook.calls.recordings.store import RecordingStore
-from onhook.calls.recovery import PhoneRecovery, settle
+from onhook.calls.recovery import PhoneRecovery
 from onhook.calls.register import CallRegister
 from onhook.calls.trunk_watch.watch import TrunkWatch
-from onhook.listeners import ListenAddress
-from onhook.media.errors import BadLink
-from onhook.media.link import PlaneLink
-from onhook.media.plane import MediaPlane
 from onhook.media.prompt import Prompt
+from onhook.media.remains import remains_in
 from onhook.notify.addresses import AddressPolicy
 from onhook.notify.client import WebClient
 from onhook.notify.errors import CaFileUnusable
@@ -57,25 +56,31 @@ from onhook.processes.membership import END
 from onhook.processes.workers import Starter
 from onhook.server import garbage, told_options
 from onhook.server.admission import Admission
+from onhook.server.condition import Condition
+from onhook.server.console_door import ConsoleDoor, console_door
 from onhook.server.directories import RECORDINGS
-from onhook.server.health import Health, report
+from onhook.server.handing_over import HandingOver
+from onhook.server.health import Failing, Health, report
 from onhook.server.heartbeat import beat
 from onhook.server.launch import place
 from onhook.server.lease import WorkerInUse, keep, take, unless
 from onhook.server.loop_lag import LoopLag
 from onhook.server.metrics import Metrics
+from onhook.server.planes import Planes
 from onhook.server.prompt_files import PromptFiles
 from onhook.server.prompt_making import make_renderer
 from onhook.server.sip_certificate import reload_certificate, sip_certificate
 from onhook.server.start_error import StartError
 from onhook.server.supervised import Supervised
-from onhook.server.web import as_json, serving
+from onhook.server.takeover import finish_recordings, take_over, tell_on
+from onhook.server.tracing import Tracing
+from onhook.server.web import HttpServer, as_json, serving
 from onhook.server.wiring import Openings, call_control
 from onhook.speech.errors import DirectoryUnusable
 from onhook.speech.installed import installed_voices
 from onhook.speech.renderer import Renderer
+from onhook.speech.voices import described
 from onhook.store import (
-    CallRecord,
     Keyring,
     KeyringError,
     Lease,
@@ -85,6 +90,8 @@ from onhook.store import (
 from onhook.store.seal import keyring_of
 
 if TYPE_CHECKING:
+    import ssl
+
     from starlette.types import ASGIApp
 
     from onhook.server.settings import Settings
@@ -92,7 +99,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _NAMES_S = 3.0
-_PLANE_S = 30.0
 _LAST_BYES_S = 5.0
 _LAST_NOTIFICATIONS_S = 10.0
 _CLOCK_SETTLES_S = 86400.0
@@ -119,9 +125,13 @@ class Switch:
         self._stop_now = asyncio.Event()
         self._ready = False
         self._health: Health | None = None
+        self._condition: Condition | None = None
         self._metrics = Metrics()
         self._starter: Starter = supervised
         self._warm_voices: Callable[[], None] = lambda: None
+        self._voices: Sequence[Mapping[str, str]] = ()
+        self._making: Callable[[], int] = lambda: 0
+        """How many messages are being made."""
         self._sockets = supervised.member.sockets
         self._http = place(self._sockets["http"].getsockname()[:2])
         self._certificate: ServerCertificate | None = None
@@ -129,6 +139,8 @@ class Switch:
     async def run(self) -> None:
         """Serves until it is asked to end, then drains. Raises StartError and :class:`Superseded`."""
         self._certificate = sip_certificate(self._settings)
+        # 30 ms of reading authorities, beside all that comes before it is wanted.
+        tls = asyncio.create_task(asyncio.to_thread(client_context, self._settings.ca_file))
         self._catch_signals()
         self._supervised.listen(asyncio.get_running_loop())
         async with AsyncExitStack() as stack:
@@ -136,7 +148,10 @@ class Switch:
             lease = await self._become_worker(stack, store)
             if lease is None:
                 return
-            journal = Journal(store)
+            tracing = Tracing(self._settings, self._metrics)
+            stack.push_async_callback(tracing.close)
+            _in_background(stack, tracing.run())
+            journal = Journal(store, tracing.on_write)
             stack.callback(journal.close)
             keyring = await _keyring(store, self._settings.data)
             directory = Directory(store, keyring)
@@ -147,9 +162,15 @@ class Switch:
                 self._settings.data,
                 self._supervised.missing,
             )
-            outbox, preparation, read_message = await self._open_web(stack, store, directory)
+            self._condition = Condition(self._health, store.money, self._settings.data)
+            self._metrics.watch(self._condition)
+            outbox, preparation, read_message, find_prompt = await self._open_web(
+                stack, store, directory, tls, tracing
+            )
             recordings = self._open_recordings(stack)
-            plane = await self._open_media(stack, lambda: control.register.lose_media())
+            planes = Planes(self._settings, self._supervised, lambda: control.register.lose_media())
+            await planes.open(stack, self._stop.is_set)
+
             names = DnsNames(self._settings.dns_servers)
             outside = await self._look_from_outside(stack, names)
             endpoint = SipEndpoint(
@@ -158,11 +179,12 @@ class Switch:
                 trying=False,  # a call rings once it is on disk, see LiveCall.begin
                 admits=self._admission(stack).admits,
                 trunk_of=lambda request: watch.trunk_of(request),
-                sends_audio_to=plane.reaches,
+                sends_audio_to=planes.new.reaches,
                 session_timer_s=self._settings.session_timer_s,
                 user_agent=f"Onhook/{__version__}",
                 names=names,
                 outside=outside,
+                on_message=tracing.on_message,
             )
             watch = TrunkWatch(
                 store,
@@ -174,6 +196,7 @@ class Switch:
             )
             outside.on_change.append(watch.moved)
             charging = Charging(store.money, self._settings.rate)
+            explaining = Explaining(store, outbox.deliver)
             control = call_control(
                 Openings(
                     settings=self._settings,
@@ -184,23 +207,41 @@ class Switch:
                     charging=charging,
                     preparation=preparation,
                     recordings=recordings,
-                    plane=plane,
+                    plane=planes.new,
                     endpoint=endpoint,
                     watch=watch,
-                    deliver=outbox.deliver,
+                    deliver=explaining.deliver,
+                    keyring=keyring,
+                    happened=tracing.on_event,
+                    trace=tracing.recorder,
                 )
             )
             register = control.register
-            left = await self._settle(store)
+            for plane in planes.all:
+                plane.on_reopened = register.note_media
+            await self._stand_at_sip(stack, endpoint)
+            remains = remains_in(self._supervised.member.memory[1:])
+            adoptions = [
+                control.adoption(find_prompt, planes.others(plane, remains), plane)
+                for plane in planes.all
+            ]
+            to_do = await take_over(self._settings, store, adoptions, recordings)
+            tracing.left(register.records(), to_do.calls)
+            tell_on(planes.all, journal)
             outbox.resume()
             await self._watch_sources(stack, directory, endpoint)
-            await self._open_sip(stack, endpoint)
+            await endpoint.serve()
             really = {"http": self._sockets["http"].getsockname()[:2], "sip": endpoint.listeners}
             told_options.tell(self._settings, really)
             self._watch_over(stack, store, journal, register)
             stack.callback(watch.close)
             _in_background(stack, watch.run())
-            _in_background(stack, PhoneRecovery(store, endpoint, directory.ways_out).run(left))
+            for adoption in adoptions:
+                adoption.end_dropped()
+            _in_background(stack, planes.end_old(lambda: adoptions[0].goes_on))
+            phones = PhoneRecovery(store, endpoint, directory.ways_out)
+            _in_background(stack, phones.run(to_do.calls))
+            _in_background(stack, finish_recordings(planes.all, recordings, to_do.recordings))
             _in_background(stack, hand_over_replays(store, outbox.deliver))
             outbox.on_barred = register.untold
             replies = KeptReplies(store)
@@ -208,26 +249,46 @@ class Switch:
             api = Api(
                 directory=directory,
                 read_message=read_message,
-                run=control.switchboard.run,
+                run=tracing.traced(control.switchboard.run, register.session_of),
                 rate_limit=RateLimit(self._settings.rate_limit),
                 status_per_minute=self._settings.status_rate_limit,
                 metrics=self._metrics,
                 account=AccountApi(
-                    store, directory, charging.tariff, preparation.resolve_forward_to
+                    store,
+                    directory,
+                    charging.tariff,
+                    preparation.resolve_forward_to,
+                    keyring.name_for,
                 ),
                 replies=replies,
-                refusals=Refusals(store, register.session_of),
+                refusals=Refusals(store, register.session_of, tracing.on_refused),
+                name_for=keyring.name_for,
                 origins=Origins(self._settings.cors_origins),
             )
-            self._watch(register, endpoint, plane)
-            await stack.enter_async_context(self._serve_http(api, recordings))
+            self._watch(register, endpoint, planes)
+            door = console_door(self._settings, store, keyring, register, recordings, self._state)
+            http = await stack.enter_async_context(self._serve_http(api, recordings, door))
+            http.on_end = door.end_streams
+            self._supervised.on_connection("http", http.take)
+            leaving = HandingOver(
+                self._supervised.member,
+                http,
+                endpoint.handover,
+                journal,
+                lambda: self._making(),
+                lambda: outbox.settled,
+                longest_request_s=self._settings.prepare_s,
+                longest_call_s=self._settings.session_s,
+            )
+            _in_background(stack, leaving.run())
             garbage.tune()
             self._ready = True
+            self._supervised.on_hand_over = leaving.want
             self._announce(endpoint)
             self._warm_voices()  # not before: loading them holds up the rest
             await self._stop.wait()
             if not lease.lost.is_set():
-                await self._wind_up(register, endpoint, outbox, lease, watch)
+                await self._wind_up(register, endpoint, explaining, outbox, lease, watch)
             if lease.lost.is_set():
                 raise Superseded(lease.owner)
 
@@ -269,16 +330,6 @@ class Switch:
         self._stop_now.set()
         self._stop.set()
 
-    async def _settle(self, store: Store) -> Sequence[CallRecord]:
-        """Ends on disk what a crash of this worker left behind; see onhook.calls.recovery."""
-        try:
-            return await settle(store, self._settings.worker)
-        except (StoreError, SQLAlchemyError) as error:
-            reason = getattr(error, "orig", None) or error
-            raise StartError(
-                f"The calls that an earlier run left behind cannot be written: {reason}."
-            ) from error
-
     def _watch_over(
         self, stack: AsyncExitStack, store: Store, journal: Journal, register: CallRegister
     ) -> None:
@@ -296,11 +347,16 @@ class Switch:
         await watch.looked(_NAMES_S)
 
     async def _open_web(
-        self, stack: AsyncExitStack, store: Store, directory: Directory
-    ) -> tuple[RemoteOutbox, Preparation, MessageReader]:
+        self,
+        stack: AsyncExitStack,
+        store: Store,
+        directory: Directory,
+        contexts: "asyncio.Task[ssl.SSLContext]",
+        tracing: Tracing,
+    ) -> tuple[RemoteOutbox, Preparation, MessageReader, Find]:
         settings = self._settings
         try:
-            tls = client_context(settings.ca_file)
+            tls = await contexts
         except CaFileUnusable as error:
             raise StartError(f"The setting --ca-file cannot be used: {error}.") from error
         resolver = AddressResolver(AddressPolicy(settings.allowed_networks))
@@ -308,9 +364,9 @@ class Switch:
         client = WebClient(resolver, tls)
         stack.push_async_callback(client.close)
         outbox = RemoteOutbox(
-            Attempts(store, self._metrics.attempt),
+            Attempts(store, self._metrics.attempt, tracing.on_tried),
             _secrets_of(directory),
-            lambda: undelivered(store, settings.worker),
+            lambda: all_explained(store, undelivered(store, settings.worker)),
         )
         stack.push_async_callback(outbox.close)
         self._supervised.on_link("deliveries", lambda ends: outbox.take(_socket(ends)))
@@ -320,11 +376,13 @@ class Switch:
             )
         except DirectoryUnusable as error:
             raise StartError(f"The setting --voices-dir cannot be used: {error}") from error
+        self._voices = described(catalogue.voices)
         renderer, files = make_renderer(settings, client, catalogue, starter=self._starter)
         stack.push_async_callback(renderer.close)
+        self._making = lambda: renderer.followed
         self._warm_voices = lambda: _in_background(stack, _warm(renderer, files))
         preparation = Preparation(Reachability(resolver, tls), renderer, settings.prepare_s)
-        return outbox, preparation, MessageReader(renderer)
+        return outbox, preparation, MessageReader(renderer), files.find
 
     def _open_recordings(self, stack: AsyncExitStack) -> RecordingStore:
         settings = self._settings
@@ -335,51 +393,10 @@ class Switch:
             deletes_by=SettledClock(_CLOCK_SETTLES_S).now,
             starter=self._starter,
         )
-        try:
-            recordings.recover()
-        except OSError as error:
-            raise StartError(f"Recordings cannot be read: {error.strerror}.") from error
         stack.push_async_callback(recordings.close)
         _in_background(stack, recordings.encode_all())
         _in_background(stack, recordings.sweep())
         return recordings
-
-    async def _open_media(self, stack: AsyncExitStack, lost: Callable[[], None]) -> MediaPlane:
-        """The plane's process has a link for us; and if it dies, the next one has. ``lost`` hears of that."""
-        low, high = self._settings.rtp_ports
-        loop = asyncio.get_running_loop()
-        first: asyncio.Future[PlaneLink] = loop.create_future()
-        plane = MediaPlane(
-            host=[each.host for each in self._settings.sip],
-            ports=range(low, high + 1),
-            rtp_timeout_s=self._settings.silence_s,
-        )
-        try:
-            plane.reserve().release()
-        except OSError as error:
-            plane.close()
-            raise StartError(
-                f"Audio cannot be heard at {_hosts(self._settings.sip)}, the address of --sip, on the "
-                f"ports of --rtp-ports ({low}-{high}): {error.strerror}."
-            ) from error
-
-        def take(descriptors: list[int]) -> None:
-            link = PlaneLink.of(descriptors)
-            if not first.done():
-                first.set_result(link)
-            else:
-                _attach(plane, link)
-
-        self._supervised.on_link("plane", take)
-        try:
-            async with asyncio.timeout(_PLANE_S):
-                plane.start(loop, await first, on_lost=lost)
-        except (TimeoutError, OSError, BadLink) as error:
-            raise StartError(
-                f"The process of the media plane cannot be used: {error!r}."
-            ) from error
-        stack.callback(plane.close)
-        return plane
 
     def _admission(self, stack: AsyncExitStack) -> Admission:
         loop = asyncio.get_running_loop()
@@ -415,24 +432,29 @@ class Switch:
         _in_background(stack, outside.keep())
         return outside
 
-    async def _open_sip(self, stack: AsyncExitStack, endpoint: SipEndpoint) -> None:
+    async def _stand_at_sip(self, stack: AsyncExitStack, endpoint: SipEndpoint) -> None:
         bound = [
             adopt(name.rpartition(".")[2], each)
             for name, each in self._sockets.items()
             if name.startswith("sip.")
         ]
-        await endpoint.serve(bound, self._certificate)
+        await endpoint.stand_at(bound, self._certificate)
         stack.push_async_callback(endpoint.close)
+        self._supervised.on_connection("sip", endpoint.handover.take)
 
     def _serve_http(
-        self, api: Api, recordings: RecordingStore
-    ) -> AbstractAsyncContextManager[None]:
-        pages = {"/healthz": self._healthz, "/metrics": self._metrics_page}
+        self, api: Api, recordings: RecordingStore, console: ConsoleDoor
+    ) -> AbstractAsyncContextManager[HttpServer]:
+        pages = {
+            "/healthz": self._healthz,
+            "/metrics": self._metrics_page,
+            "/voices": self._voices_page,
+        }
 
         def others() -> "ASGIApp":
             from onhook.server.web_pages import application
 
-            return application(recordings, pages)
+            return application(recordings, pages, console)
 
         return serving(self._sockets["http"], api.find, pages, others, self._metrics.http_refused)
 
@@ -442,15 +464,24 @@ class Switch:
         failing = await self._health.look() if self._health is not None else ()
         return as_json(*report(not self._ready or self._stop.is_set(), failing))
 
+    async def _state(self) -> tuple[str, Sequence[Failing]]:
+        failing = await self._health.look() if self._health is not None else ()
+        return "draining" if self._stop.is_set() else "degraded" if failing else "ready", failing
+
     async def _metrics_page(self) -> tuple[int, str, bytes]:
+        if self._condition is not None:
+            await self._condition.look()
         return 200, "text/plain; version=0.0.4; charset=utf-8", self._metrics.text()
 
-    def _watch(self, register: CallRegister, endpoint: SipEndpoint, plane: MediaPlane) -> None:
+    async def _voices_page(self) -> tuple[int, str, bytes]:
+        return as_json(self._voices, 200)
+
+    def _watch(self, register: CallRegister, endpoint: SipEndpoint, planes: Planes) -> None:
         self._metrics.watch_calls([state.value for state in State], register.counts)
         self._metrics.watch_sip(lambda: endpoint.counters)
         self._metrics.watch_processes(lambda: self._supervised.processes)
         self._metrics.watch_tasks(lambda: len(asyncio.all_tasks()))
-        self._metrics.watch_media(lambda: _media_figures(plane))
+        self._metrics.watch_media(planes.figures)
 
     def _announce(self, endpoint: SipEndpoint) -> None:
         """Tell the supervisor, and the log, that calls are taken."""
@@ -461,7 +492,7 @@ class Switch:
             "listeners": ",".join(map(str, listeners)),
         }
         log.info("ready", **where, version=__version__)
-        self._supervised.member.ready(**where)
+        self._supervised.member.ready(**where, version=__version__)
 
     # Ending -------------------------------------------------------------------------------------
 
@@ -481,6 +512,7 @@ class Switch:
         self,
         register: CallRegister,
         endpoint: SipEndpoint,
+        explaining: Explaining,
         outbox: RemoteOutbox,
         lease: Lease,
         watch: TrunkWatch,
@@ -500,6 +532,7 @@ class Switch:
             return
         register.hang_up_all()
         await register.emptied(_LAST_BYES_S)
+        await explaining.settled()
         await outbox.drain(_LAST_NOTIFICATIONS_S)
         await leaving
         log.info("stopped")
@@ -534,35 +567,6 @@ def _secrets_of(directory: Directory):  # type: ignore[no-untyped-def]
     return look_up
 
 
-def _attach(plane: MediaPlane, link: PlaneLink) -> None:
-    """A plane that is none is let be: there is no audio until there is another."""
-    try:
-        plane.attach(link)
-    except (OSError, BadLink) as error:
-        log.error("media_plane_unusable", reason=str(error))
-    else:
-        log.info("media_plane_back", pid=plane.pid)
-
-
-def _media_figures(plane: MediaPlane) -> dict[str, float]:
-    """What an operator wants to see of the media plane: trouble shows in the last six. Nothing, while there
-    is none."""
-    if not plane.running:
-        return {}
-    health = plane.health()
-    return {
-        "streams": health.calls,
-        "ports_used": plane.ports_used,
-        "ports": plane.capacity,
-        "skipped_rounds": health.skipped_rounds,
-        "late_max_seconds": health.late_max_s,
-        "commands_refused": health.refused,
-        "srtp_unauthentic_packets": health.unauthentic,
-        "srtp_replayed_packets": health.replayed,
-        "commands_waiting": health.waiting,
-    }
-
-
 async def _warm(renderer: Renderer[Prompt], files: PromptFiles) -> None:
     """Loads the voices beside the first calls; a broken one fails the messages that need it."""
     try:
@@ -581,7 +585,3 @@ async def _keyring(store: Store, data: Path) -> Keyring:
         return await keyring_of(store, data)
     except (KeyringError, StoreError) as error:
         raise StartError(str(error)) from error
-
-
-def _hosts(listeners: Sequence[ListenAddress]) -> str:
-    return " and ".join(dict.fromkeys(each.host for each in listeners))

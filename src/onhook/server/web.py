@@ -9,7 +9,7 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 LINGER_S: Final = 5
 """At the end of the server, requests that are being answered have so long."""
 
+_LOOK_S: Final = 0.002
+"""Between looks at whether requests are answered, while the server is left to another."""
+
 Page = Callable[[], Awaitable[tuple[int, str, bytes]]]
 """Makes a page anew: its HTTP status, its media type, its text."""
 
 
-def as_json(body: Mapping[str, object], status: int) -> tuple[int, str, bytes]:
+def as_json(body: Mapping[str, object] | Sequence[object], status: int) -> tuple[int, str, bytes]:
     """A page of JSON."""
     return (
         status,
@@ -45,7 +48,7 @@ async def serving(
     pages: Mapping[str, Page],
     others: "Callable[[], ASGIApp]",
     on_refused: Callable[[], None],
-) -> AsyncIterator[None]:
+) -> "AsyncIterator[HttpServer]":
     """Serves within this context: what ``find`` knows, ``pages`` by their path, ``others`` for the rest.
 
     ``others`` is called once, in a thread. At the end nothing new is taken, and what is being answered is
@@ -63,10 +66,10 @@ async def serving(
         proxy_headers=False,
         timeout_graceful_shutdown=LINGER_S,
     )
-    server = _Server(config)
+    server = HttpServer(config)
     task = asyncio.create_task(server.serve([at]))
     try:
-        yield
+        yield server
     finally:
         server.end()
         await task
@@ -123,20 +126,55 @@ class _State(ServerState):
         """uvicorn begins with none."""
 
 
-class _Server(Server):
+class HttpServer(Server):
     """uvicorn without signals, as the process drains first, and without its clock."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.server_state = _State()
         self._over = asyncio.Event()
+        self.on_end: Callable[[], None] = lambda: None
+        """Ends replies that would go on for as long as somebody reads them."""
 
     async def main_loop(self) -> None:
         """Until :meth:`end`."""
         await self._over.wait()
 
+    def take(self, descriptor: int, _about: object) -> None:
+        """Serve a connection that another process has left; the descriptor is ours."""
+        config, state = self.config, self.server_state
+        connection = socket.socket(fileno=descriptor)
+        connection.setblocking(False)
+
+        def protocol() -> asyncio.Protocol:
+            return config.http_protocol_class(config=config, server_state=state, app_state={})  # type: ignore[call-arg]
+
+        loop = asyncio.get_running_loop()
+        taking = loop.create_task(loop.connect_accepted_socket(protocol, connection))
+        state.tasks.add(taking)  # type: ignore[arg-type]
+        taking.add_done_callback(state.tasks.discard)
+
+    async def leave(self, within_s: float) -> list[int]:
+        """Takes nothing new, and answers what was asked; duplicates of the connections that are there then.
+
+        One on which something is still under way after `within_s` is not among them.
+        """
+        for server in self.servers:
+            server.close()
+        self.on_end()
+        ends_s = time.monotonic() + within_s
+        left: dict[object, int] = {}
+        while True:
+            for each in list(self.server_state.connections):
+                if each not in left and (descriptor := each.leave()) is not None:  # type: ignore[union-attr]
+                    left[each] = descriptor
+            if len(left) >= len(self.server_state.connections) or time.monotonic() >= ends_s:
+                return list(left.values())
+            await asyncio.sleep(_LOOK_S)
+
     def end(self) -> None:
         """Takes nothing new."""
+        self.on_end()
         self.should_exit = True
         self._over.set()
 

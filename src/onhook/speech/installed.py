@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from onhook.processes.workers import Spawner, Starter
-from onhook.speech.engines import japanese, kokoro
+from onhook.speech.engines import japanese, kokoro, pico
 from onhook.speech.engines.english import EnglishVoice, load
 from onhook.speech.engines.espeak import Espeak
 from onhook.speech.engines.formant import FormantVoice
@@ -42,8 +42,9 @@ def installed_voices(
             Gender.FEMALE: Reader(EnglishVoice(partial(load, made_ahead))),
             Gender.MALE: Reader(english_man(espeak)),
         }
+        clearer = _of_pico(stack, starter)
         others: list[Voice] = [
-            FormantVoice(espeak, language, gender)
+            clearer.get((language.tag, gender)) or FormantVoice(espeak, language, gender)
             for language in LANGUAGES
             for gender in (Gender.FEMALE, Gender.MALE)
         ]
@@ -69,6 +70,15 @@ def _japanese(stack: ExitStack, espeak: Espeak, starter: Starter) -> tuple[Voice
     stack.callback(engine.close)
     man = japanese.JapaneseMan(engine, FormantVoice(espeak, japanese.FORMANT, Gender.MALE))
     return japanese.JapaneseWoman(engine), man
+
+
+def _of_pico(stack: ExitStack, starter: Starter) -> dict[tuple[str, Gender], Voice]:
+    """Those that speak in place of the formant engine's, by tag and gender."""
+    if not pico.installed():
+        return {}
+    engine = pico.Pico(starter=starter)
+    stack.callback(engine.close)
+    return {(voice.language, voice.gender): voice for voice in pico.pico_voices(engine)}
 
 
 def _of_plugins(stack: ExitStack, starter: Starter) -> list[Voice]:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import closing, nullcontext
 from functools import lru_cache, partial
 from typing import Final, Generic, TypeVar
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from onhook.flights import Flights
 from onhook.message import Fetch, Message, Part, Say
@@ -61,6 +61,7 @@ class Renderer(Generic[P]):
     ) -> None:
         self._catalogue = catalogue
         self._parse = lru_cache(maxsize=1024)(partial(markup.parse, voices=catalogue))
+        self._address = lru_cache(maxsize=1024)(partial(_address, catalogue))
         self._store = store
         self._downloads = downloads
         self._synthesis = synthesis or Here()
@@ -73,6 +74,12 @@ class Renderer(Generic[P]):
         self._opened_ms = 0
         self._flights: Flights[RenderedPart[P]] = Flights()
         self._progress: WeakValueDictionary[str, Progress[P]] = WeakValueDictionary()
+        self._followed: WeakSet[FollowingPrompts[P]] = WeakSet()
+
+    @property
+    def followed(self) -> int:
+        """How many messages play, or are to play, whose end is still being made."""
+        return sum(not each.over for each in self._followed)
 
     def check(self, msg: str) -> Message:
         """Read `msg` without rendering it: pure and cheap. Raises a leaf of `MarkupError`."""
@@ -103,9 +110,9 @@ class Renderer(Generic[P]):
         as by `render`; what fails later comes out of the rest, whose pieces may each take
         `deadline_s` from when they are waited for. All is kept as if `render` had made it.
         """
+        if (at_hand := self.at_hand(message)) is not None:
+            return at_hand
         ready = [self._ready(part) for part in message]
-        if None not in ready:
-            return Rendering(tuple(part.prompt for part in ready if part is not None), None)
         deadline = asyncio.get_running_loop().time() + deadline_s
         to_speak = [
             part
@@ -125,7 +132,17 @@ class Renderer(Generic[P]):
         except BaseException:
             await left(pending)
             raise
-        return _rendering(pending, deadline_s)
+        rendering = _rendering(pending, deadline_s)
+        if rendering.rest is not None:
+            self._followed.add(rendering.rest)
+        return rendering
+
+    def at_hand(self, message: Message) -> Rendering[P] | None:
+        """All of `message`, where nothing of it has to be made; else None."""
+        ready = [self._ready(part) for part in message]
+        if None in ready:
+            return None
+        return Rendering(tuple(part.prompt for part in ready if part is not None), None)
 
     async def warm(self) -> None:
         """Have ready what speaks, and a decoder, so that the first message need not wait for them."""
@@ -209,13 +226,6 @@ class Renderer(Generic[P]):
             self._opened.move_to_end(digest)
         return found
 
-    def _address(self, say: Say) -> tuple[Voice, str, str]:
-        """Who says what, and the digest under which that is kept."""
-        voice = self._catalogue.find(say.language, say.gender)
-        text = markup.normalised(say.text)
-        shaped_by = (_RECIPE, voice.engine, voice.version, voice.name, voice.language, text)
-        return voice, text, hashlib.sha256(json.dumps(shaped_by).encode()).hexdigest()
-
     def _remember(self, part: RenderedPart[P]) -> RenderedPart[P]:
         """Keep `part` open, or give the one that is open already, so that memory is shared."""
         found = self._opened.get(part.digest)
@@ -227,6 +237,14 @@ class Renderer(Generic[P]):
             _, oldest = self._opened.popitem(last=False)
             self._opened_ms -= oldest.duration_ms
         return found
+
+
+def _address(catalogue: Catalogue, say: Say) -> tuple[Voice, str, str]:
+    """Who says what, and the digest under which that is kept."""
+    voice = catalogue.find(say.language, say.gender)
+    text = markup.normalised(say.text)
+    shaped_by = (_RECIPE, voice.engine, voice.version, voice.name, voice.language, text)
+    return voice, text, hashlib.sha256(json.dumps(shaped_by).encode()).hexdigest()
 
 
 def speech(voice: Voice, text: str) -> Pcm:

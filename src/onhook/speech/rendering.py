@@ -17,6 +17,8 @@ class FollowingPrompts(Generic[P]):
     def __init__(self, prompts: AsyncIterator[Sequence[P]], leave: Callable[[], object]) -> None:
         self._prompts = prompts
         self._leave = leave
+        self.over = False
+        """Whether nothing follows that anybody wants."""
 
     def __aiter__(self) -> Self:
         return self
@@ -25,11 +27,12 @@ class FollowingPrompts(Generic[P]):
         try:
             return await anext(self._prompts)
         except BaseException:
-            self._leave()
+            self.close()
             raise
 
     def close(self) -> None:
         """Stop waiting; what is being made for others too goes on."""
+        self.over = True
         self._leave()
 
 

@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
+from onhook.speech.errors import CannotConvertText
+
 LATIN: Final = "LATIN "
 CYRILLIC: Final = "CYRILLIC "
 HAN: Final = "CJK UNIFIED IDEOGRAPH-"
@@ -54,6 +56,15 @@ def readable(text: str, scripts: Iterable[str]) -> bool:
     """
     beginnings = (*scripts, _SHARED)
     return all(_readable(character, beginnings) for character in set(text))
+
+
+def require_readable(text: str, scripts: Iterable[str], language: str) -> None:
+    """Raises `CannotConvertText` for a text that is not `readable`; `language` is that of the voice."""
+    if not readable(text, scripts):
+        raise CannotConvertText(
+            f"Text in msg is in a script that the {language} voice cannot read: "
+            'choose its language, as in <speech language="...">.'
+        )
 
 
 def _readable(character: str, beginnings: tuple[str, ...]) -> bool:

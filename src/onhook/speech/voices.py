@@ -76,6 +76,34 @@ def quality(voice: Voice) -> str:
     return voice.quality if isinstance(voice, Rated) else "unknown"
 
 
+@runtime_checkable
+class Licensed(Protocol):
+    """A voice that says under which licence it comes."""
+
+    @property
+    def licence(self) -> str:
+        """Identifiers of SPDX for engine, model and voice, each once; or whose it is."""
+
+
+def licence(voice: Voice) -> str:
+    """Under which licence a voice comes, in words for people."""
+    return voice.licence if isinstance(voice, Licensed) else "unknown"
+
+
+def described(voices: Iterable[Voice]) -> list[dict[str, str]]:
+    """What there is to know of each voice, for who chooses among them."""
+    return [
+        {
+            "language": voice.language,
+            "gender": voice.gender.value,
+            "engine": voice.engine,
+            "quality": quality(voice),
+            "licence": licence(voice),
+        }
+        for voice in voices
+    ]
+
+
 class Catalogue:
     """The voices of this installation. The first voice's language is the default.
 

@@ -10,6 +10,7 @@ from onhook.store.money import Money
 from onhook.store.records import (
     MAIN_ACCOUNT,
     NO_DIALOGS,
+    NOT_GOING_ON,
     Account,
     Application,
     AttemptRecord,
@@ -23,7 +24,9 @@ from onhook.store.records import (
     RateRecord,
     RefusedRequest,
     StoredDialogs,
+    StoredGoingOn,
     StoredNotification,
+    Token,
     TrunkRecord,
     WorkerAlive,
     Writes,
@@ -32,6 +35,7 @@ from onhook.store.sql import Store
 
 __all__ = [
     "MAIN_ACCOUNT",
+    "NOT_GOING_ON",
     "NO_DIALOGS",
     "Account",
     "Application",
@@ -54,7 +58,9 @@ __all__ = [
     "Store",
     "StoreError",
     "StoredDialogs",
+    "StoredGoingOn",
     "StoredNotification",
+    "Token",
     "TrunkRecord",
     "WorkerAlive",
     "Writes",

@@ -91,6 +91,10 @@ class Database(Protocol):
         """All that a query finds: as one piece of work, since calls wait for it. Raises SQLAlchemyError."""
         ...
 
+    async def look_up(self, text: str, parameters: Row) -> Sequence[Row]:
+        """The same for a query whose text is made already. Raises SQLAlchemyError."""
+        ...
+
     async def transact(self, work: Callable[[Connection], Result]) -> Result:
         """Runs ``work`` in a transaction that is on disk when this returns; one at a time.
 

@@ -26,6 +26,12 @@ class JobThread(Generic[Other]):
         self._waiting: SimpleQueue[Other | Job] = SimpleQueue()
         self._thread: Thread | None = None
         self._going = True
+        self._put_so_far = self._done_so_far = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that it was given is done, and told."""
+        return self._done_so_far == self._put_so_far
 
     async def run(self, job: Callable[[], Result]) -> Result:
         """Runs ``job`` in the thread, behind all that waits there; raises what it raises.
@@ -59,6 +65,7 @@ class JobThread(Generic[Other]):
     def _put(self, what: Other | Job) -> None:
         if not self._going:
             raise RuntimeError("the database is closed")
+        self._put_so_far += 1
         self._waiting.put(what)
         if self._thread is None:
             # What it has not done was promised to nobody: the end of the process need not wait.
@@ -68,6 +75,7 @@ class JobThread(Generic[Other]):
     def _run(self) -> None:
         while self._going:
             self._do(self._waiting.get())
+            self._done_so_far += 1
 
     def _do(self, what: Other | Job) -> None:
         if callable(what):

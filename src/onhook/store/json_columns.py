@@ -14,7 +14,13 @@ from sqlalchemy.types import TypeDecorator
 
 from onhook import urls
 from onhook.call import Contact, Fields
-from onhook.store.records import NO_DIALOGS, NotificationContext, StoredDialogs
+from onhook.store.records import (
+    NO_DIALOGS,
+    NOT_GOING_ON,
+    NotificationContext,
+    StoredDialogs,
+    StoredGoingOn,
+)
 from onhook.urls import StoredUrl, UrlRefused
 
 Value = TypeVar("Value")
@@ -126,6 +132,9 @@ class ContextColumn(JsonColumn[NotificationContext]):
             _fields(found.get("media")),
             _fields(found.get("peer_media")),
             found.get("tells_media") is True,
+            str(found.get("trunk", "")),
+            found.get("tells_why") is True,
+            str(found.get("operator", "")),
         )
 
 
@@ -151,6 +160,21 @@ class DialogsColumn(JsonColumn[StoredDialogs]):
                 return StoredDialogs(tuple(several))
             case _:
                 return StoredDialogs((found or {"unreadable": text},))
+
+
+class GoingOnColumn(JsonColumn[StoredGoingOn]):
+    """:class:`StoredGoingOn`; an empty text if the call does not go on. Its text is made once."""
+
+    cache_ok = True
+
+    def text(self, value: StoredGoingOn) -> str:
+        """What was made before, if it was."""
+        return "" if value is NOT_GOING_ON else value.text_made_by(_going_on_text)
+
+    def value(self, text: str) -> StoredGoingOn:
+        """Nothing to go on by, where it cannot be read."""
+        found = _object(text) if text else None
+        return StoredGoingOn.of(found) if found else NOT_GOING_ON
 
 
 NOTHING_SAID = NotificationContext()
@@ -215,8 +239,23 @@ def _context_text(value: NotificationContext) -> str:
         found["peer_media"] = dict(value.peer_media)
     if value.tells_media:
         found["tells_media"] = True
+    if value.tells_why:
+        found["tells_why"] = True
+    if value.trunk:
+        found["trunk"] = value.trunk
+    if value.operator:
+        found["operator"] = value.operator
     return json.dumps(found, ensure_ascii=False) if found else ""
 
 
 def _dialogs_text(dialogs: StoredDialogs) -> str:
     return json.dumps({"dialogs": dialogs.several}) if dialogs.left else ""
+
+
+def _going_on_text(value: StoredGoingOn) -> str:
+    values = value.values
+    return _compact(values) if values else ""
+
+
+_compact = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+"""Of what is written with each change of a call: what is looked for in vain is not looked for."""

@@ -4,8 +4,8 @@ The balance of an account is written beside its ledger and in the same transacti
 always sum to it. What calls cost is booked by the group commit (:mod:`onhook.store.debits`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, select, update
@@ -13,14 +13,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.store import schema
 from onhook.store.database import Database, StoreError
+from onhook.store.look_up import KEY, LookUp
+from onhook.store.noted import AuditEntry, change_noted
 from onhook.store.records import Account, LedgerEntry, RateRecord
 
 _RATES = "rates"
 _ROWS_AT_ONCE = 1000
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 Record = TypeVar("Record", Account, LedgerEntry, RateRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class _Revision:
+    """How often something was changed."""
+
+    revision: int
 
 
 class Money:
@@ -28,6 +36,12 @@ class Money:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        table, applications = schema.accounts, schema.applications
+        paying = select(table).join(applications).where(applications.c.app_id == KEY)
+        self._accounts = LookUp(database, Account, table, paying)
+        table = schema.revisions
+        newest = select(table).where(table.c.subject == KEY)
+        self._revisions = LookUp(database, _Revision, table, newest)
 
     # Accounts and their ledger ----------------------------------------------------------------
 
@@ -38,10 +52,14 @@ class Money:
 
     async def account_of(self, app_id: str) -> Account | None:
         """The account that pays for an application."""
-        table, applications = schema.accounts, schema.applications
-        statement = select(table).join(applications).where(applications.c.app_id == app_id)
-        found = await self._all(Account, statement)
-        return found[0] if found else None
+        return await self._first(self._accounts, app_id)
+
+    async def lowest_prepaid(self, most: int) -> Sequence[Account]:
+        """Of the prepaid accounts those with the least left, ``most`` of them, the poorest first."""
+        table = schema.accounts
+        left = table.c.points_micros + table.c.bonus_micros
+        statement = select(table).where(table.c.prepaid).order_by(left, table.c.account_id)
+        return await self._all(Account, statement.limit(most))
 
     async def balance(self, account_id: str) -> int:
         """What an account has: points and bonus together. Nothing, if there is no such account."""
@@ -50,10 +68,10 @@ class Money:
         rows = await self._rows(columns.where(table.c.account_id == account_id))
         return sum(rows[0]) if rows else 0
 
-    async def credit(self, entry: LedgerEntry) -> bool:
+    async def credit(self, entry: LedgerEntry, noted: AuditEntry | None = None) -> bool:
         """Books a credit; from its first one on the account is prepaid, and no trial. False if there is
         no such account. Booking the same entry again changes nothing."""
-        return await self._transact(lambda connection: _credit(connection, entry))
+        return await change_noted(self._database, lambda one: _credit(one, entry), noted)
 
     async def entries(self, account_id: str, limit: int) -> Sequence[LedgerEntry]:
         """The newest entries of an account, newest first."""
@@ -72,29 +90,36 @@ class Money:
 
     async def rates_revision(self) -> int:
         """A number that changes whenever the rate table does."""
-        table = schema.revisions
-        rows = await self._rows(select(table.c.revision).where(table.c.subject == _RATES))
-        return int(rows[0][0]) if rows else 0
+        found = await self._first(self._revisions, _RATES)
+        return found.revision if found is not None else 0
 
-    async def put_rates(self, rows: Sequence[RateRecord], *, replace: bool = False) -> None:
+    async def put_rates(
+        self,
+        rows: Sequence[RateRecord],
+        *,
+        replace: bool = False,
+        noted: AuditEntry | None = None,
+    ) -> None:
         """Adds rows; one with the same direction, prefix and currency is replaced. With ``replace``
         the table holds nothing else afterwards. All of it, or nothing."""
-        await self._transact(lambda connection: self._put_rates(connection, rows, replace))
+        await change_noted(self._database, lambda one: self._put_rates(one, rows, replace), noted)
 
-    async def remove_rate(self, direction: str, prefix: str, currency: str) -> bool:
+    async def remove_rate(
+        self, direction: str, prefix: str, currency: str, noted: AuditEntry | None = None
+    ) -> bool:
         """Removes a row; False if it is not there."""
         table = schema.rates
         key = (table.c.direction == direction, table.c.prefix == prefix)
         statement = delete(table).where(*key, table.c.currency == currency)
 
-        def remove(connection: Connection) -> bool:
-            removed = connection.execute(statement).rowcount > 0
+        def remove(connection: Connection) -> int:
+            removed = connection.execute(statement).rowcount
             self._changed(connection)
             return removed
 
-        return await self._transact(remove)
+        return await change_noted(self._database, remove, noted)
 
-    def _put_rates(self, connection: Connection, rows: Sequence[RateRecord], replace: bool) -> None:
+    def _put_rates(self, connection: Connection, rows: Sequence[RateRecord], replace: bool) -> int:
         table = schema.rates
         if replace:
             connection.execute(delete(table))
@@ -105,6 +130,7 @@ class Money:
         for some in _portions(rows, _ROWS_AT_ONCE):
             connection.execute(statement, [asdict(row) for row in some])
         self._changed(connection)
+        return 1  # also a table of no rows is another one
 
     def _changed(self, connection: Connection) -> None:
         """Running servers read the rate table again when its revision is another."""
@@ -115,17 +141,17 @@ class Money:
 
     # The database ---------------------------------------------------------------------------------
 
-    async def _transact(self, work: Callable[[Connection], Result]) -> Result:
-        try:
-            return await self._database.transact(work)
-        except SQLAlchemyError as error:
-            raise _refused("a change", error) from error
-
     async def _rows(self, statement: Any) -> Sequence[Any]:
         try:
             return await self._database.query(statement)
         except SQLAlchemyError as error:
-            raise _refused("a query", error) from error
+            raise _refused(error) from error
+
+    async def _first(self, look_up: LookUp[Item], key: str) -> Item | None:
+        try:
+            return await look_up.first(key)
+        except SQLAlchemyError as error:
+            raise _refused(error) from error
 
     async def _all(self, kind: type[Record], statement: Any) -> list[Record]:
         names = [field.name for field in fields(kind)]
@@ -138,8 +164,8 @@ def _portions(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     return (items[begin : begin + size] for begin in range(0, len(items), size))
 
 
-def _refused(what: str, error: SQLAlchemyError) -> StoreError:
-    return StoreError(f"The database refused {what}: {type(error).__name__}.")
+def _refused(error: SQLAlchemyError) -> StoreError:
+    return StoreError(f"The database refused a query: {type(error).__name__}.")
 
 
 def _credit(connection: Connection, entry: LedgerEntry) -> bool:

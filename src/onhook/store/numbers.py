@@ -1,12 +1,13 @@
 """The numbers of accounts and applications, and where their calls are told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, select, update
 
 from onhook.store import replies, schema
+from onhook.store.noted import AuditEntry, change_noted
 from onhook.store.records import IdempotentReply, Number
 
 if TYPE_CHECKING:
@@ -36,37 +37,44 @@ async def all_numbers(store: "Store") -> Sequence[Number]:
     return await store.records(Number, select(table).order_by(table.c.number))
 
 
-async def remove_number(store: "Store", number: str) -> bool:
+async def change_number(
+    store: "Store",
+    number: str,
+    changes: Mapping[str, str | bool],
+    noted: AuditEntry | None = None,
+) -> bool:
+    """Other values of its columns: whose it is (``app_id``), where its calls are told (``forward_to``) and
+    how: ``format``, ``form`` or ``json``; ``media``, with their quality or without; ``detail``, with why they
+    ended (``why``) or not (``none``). An empty ``format`` or ``detail`` is that of its application. False if
+    there is no such number. Raises StoreError."""
+    table = schema.numbers
+    changed = update(table).where(table.c.number == number).values(**changes)
+    return await store.change(changed, noted)
+
+
+async def remove_number(store: "Store", number: str, noted: AuditEntry | None = None) -> bool:
     """Calls to it are refused from now on; False if there is none such. Raises StoreError."""
     table = schema.numbers
-    return await store.change(delete(table).where(table.c.number == number))
+    return await store.change(delete(table).where(table.c.number == number), noted)
 
 
 async def forward(
-    store: "Store", number: str, forward_to: str, kept: Sequence[IdempotentReply] = ()
+    store: "Store",
+    number: str,
+    forward_to: str,
+    kept: Sequence[IdempotentReply] = (),
+    noted: AuditEntry | None = None,
 ) -> None:
     """Has the calls of a number told to ``forward_to`` from now on.
 
-    The replies are ``kept`` in the same transaction.
+    The replies are ``kept`` in the same transaction. Raises StoreError.
     """
     table = schema.numbers
     changed = update(table).where(table.c.number == number).values(forward_to=forward_to)
 
-    def write(connection: Connection) -> None:
-        connection.execute(changed)
+    def write(connection: Connection) -> int:
         for reply in kept:
             connection.execute(replies.keep(store.database), asdict(reply))
+        return connection.execute(changed).rowcount
 
-    await store.database.transact(write)
-
-
-async def set_told_of(
-    store: "Store", number: str, *, how: str | None = None, media: bool | None = None
-) -> bool:
-    """Has its calls told as a ``form`` or as ``json``, or, where ``how`` is empty, as those of its
-    application; and with the quality of their ``media`` or without. None leaves it as it is; False if there
-    is no such number. Raises StoreError."""
-    table = schema.numbers
-    told = {"format": how, "media": media}
-    changed = {name: value for name, value in told.items() if value is not None}
-    return await store.change(update(table).where(table.c.number == number).values(**changed))
+    await change_noted(store.database, write, noted)

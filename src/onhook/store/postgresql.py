@@ -23,6 +23,7 @@ from onhook.store.database import (
     Found,
     Guard,
     Result,
+    Row,
     Settle,
     StoreError,
     Write,
@@ -75,6 +76,11 @@ class Postgresql:
         """All that a query finds, on a connection of the pool. Raises SQLAlchemyError."""
         async with self.engine.connect() as connection:
             return (await connection.execute(statement)).all()
+
+    async def look_up(self, text: str, parameters: Row) -> Sequence[Row]:
+        """All that it finds, on a connection of the pool. Raises SQLAlchemyError."""
+        async with self.engine.connect() as connection:
+            return (await connection.exec_driver_sql(text, tuple(parameters))).all()
 
     async def transact(self, work: Callable[[Connection], Result]) -> Result:
         """Runs ``work`` in a transaction, once more if the connection was lost. Raises SQLAlchemyError."""

@@ -50,7 +50,22 @@ class Application:
     format: str = "form"
     """How it is told: ``form`` or ``json``."""
     removed_ms: int | None = None
-    """When its token ceased to open anything. The rest is kept: its calls are still billed and told of."""
+    """When its tokens ceased to open anything. The rest is kept: its calls are still billed and told of."""
+    token_ms: int | None = None
+    """When its first token took the place of another; None: it has that from the beginning."""
+    detail: str = "none"
+    """``why``: the terminal notification of its calls says in ``detail`` why they ended; or ``none``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A further access token of an application, whose own row has the first one."""
+
+    app_id: str
+    name: str
+    """Up to 40 characters; unique within the application."""
+    token_hash: str
+    created_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,8 @@ class Number:
     """How its calls are told: ``form``, ``json``, or empty: as the application is."""
     media: bool = False
     """Whether the terminal notification of its calls says what their audio was like."""
+    detail: str = ""
+    """Whether it says why they ended: ``why``, ``none``, or empty: as that of the application's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +112,13 @@ class NotificationContext:
     """The same of whom it was last joined to."""
     tells_media: bool = False
     """Whether the terminal notification says so."""
+    trunk: str = ""
+    """The trunk that a call of ours left by last, once it is over. One that came in has it in ``always``."""
+    tells_why: bool = False
+    """Whether the terminal notification says why the call ended."""
+    operator: str = ""
+    """The operator who hung up in the application's place, and by which way: ``console mei``, ``cli root``;
+    empty where none did."""
     _text: list[str] = field(default_factory=list, init=False, compare=False, repr=False)
 
     def text_made_by(self, make: Callable[["NotificationContext"], str]) -> str:
@@ -127,6 +151,47 @@ class StoredDialogs:
 
 NO_DIALOGS = StoredDialogs(left=False)
 """Of a call that has ended at its phones as well."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredGoingOn:
+    """What it takes to go on with a call in another process, as an object that JSON can hold.
+
+    Only ``calls`` knows what is in it, and makes it: ``make`` is called once, by the thread that writes, and
+    not at all for a state that a later one of the same batch takes the place of. So it reads only what
+    nobody changes any more.
+    """
+
+    make: Callable[[], Mapping[str, object]] = field(repr=False)
+    _text: list[str] = field(default_factory=list, init=False, repr=False)
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> "StoredGoingOn":
+        """What is there already; nobody changes it any more."""
+        return cls(lambda: values)
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """The object; empty where the call does not go on."""
+        return self.make()
+
+    def text_made_by(self, make: Callable[["StoredGoingOn"], str]) -> str:
+        """Its text, which is made by the first who asks."""
+        if not self._text:
+            self._text.append(make(self))
+        return self._text[0]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StoredGoingOn):
+            return NotImplemented
+        return self is other or self.values == other.values
+
+    def __hash__(self) -> int:
+        return hash(StoredGoingOn)  # equal by what they make, which is not made for this
+
+
+NOT_GOING_ON = StoredGoingOn(dict)
+"""Of a call that is over, or on its way out; and of one that an earlier version wrote."""
 
 
 @dataclass(slots=True)
@@ -184,6 +249,8 @@ class CallRecord:
     """``answered_ms`` on the monotonic clock."""
     written_mono_ms: int = 0
     """``written_ms`` on the monotonic clock."""
+    going_on: StoredGoingOn = NOT_GOING_ON
+    """What another process needs to go on with it; nothing once it is on its way out."""
 
     def changed(self, changes: Mapping[str, object]) -> "CallRecord":
         """A later state of the call: the same but for these fields, by their names."""

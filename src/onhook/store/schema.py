@@ -20,13 +20,14 @@ from sqlalchemy import (
 from onhook.store.json_columns import (
     ContextColumn,
     DialogsColumn,
+    GoingOnColumn,
     JsonObject,
     PairsColumn,
     UrlColumn,
     WordsColumn,
 )
 
-REVISION = "0012"
+REVISION = "0016"
 """The newest migration; a database that says so needs none."""
 
 metadata = MetaData(
@@ -68,6 +69,17 @@ applications = Table(
     Column("account_id", ForeignKey("accounts.account_id"), nullable=False),
     Column("format", String(4), nullable=False),
     Column("removed_ms", BigInteger),
+    Column("token_ms", BigInteger),
+    Column("detail", String(4), nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("app_id", ForeignKey("applications.app_id"), primary_key=True),
+    Column("name", String(40), primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("created_ms", BigInteger, nullable=False),
 )
 
 numbers = Table(
@@ -79,6 +91,7 @@ numbers = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("format", String(4), nullable=False),
     Column("media", Boolean, nullable=False),
+    Column("detail", String(4), nullable=False),
 )
 
 calls = Table(
@@ -120,6 +133,7 @@ calls = Table(
     Column("boot_id", String(36), nullable=False),
     Column("answered_mono_ms", BigInteger),
     Column("written_mono_ms", BigInteger, nullable=False),
+    Column("going_on", GoingOnColumn, nullable=False, server_default=""),
     Index(None, "state"),
     Index(None, "app_id", "began_ms"),
 )
@@ -300,3 +314,71 @@ properties = Table(
     Column("name", String(40), primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+operators = Table(
+    "operators",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("role", String(12), nullable=False),
+    Column("password", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger),
+)
+
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("operator", ForeignKey("operators.name"), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("used_ms", BigInteger, nullable=False),
+    Index(None, "operator"),
+)
+
+failed_sign_ins = Table(
+    "failed_sign_ins",
+    metadata,
+    Column("subject", String(80), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("locked_until_ms", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("entry", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("who", String(80), nullable=False),
+    Column("way", String(8), nullable=False),
+    Column("what", String(40), nullable=False),
+    Column("which", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+for _dialect, _statement in (
+    (
+        "sqlite",
+        "CREATE TRIGGER audit_keeps_entries BEFORE UPDATE ON audit"
+        " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+    ),
+    (
+        "sqlite",
+        "CREATE TRIGGER audit_loses_no_entry BEFORE DELETE ON audit"
+        " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+    ),
+    (
+        "postgresql",
+        "CREATE OR REPLACE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'the audit is append-only'; END $$",
+    ),
+    (
+        "postgresql",
+        "CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit"
+        " FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()",
+    ),
+):
+    event.listen(
+        audit,
+        "after_create",
+        DDL(_statement).execute_if(dialect=_dialect),  # type: ignore[no-untyped-call]
+    )

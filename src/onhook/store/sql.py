@@ -4,19 +4,22 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Delete, Table, Update, insert, select, text
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onhook.store import schema
 from onhook.store.connecting import connect
 from onhook.store.database import Database, DatabaseUnreachable, Found, StoreError, Told
 from onhook.store.lease import Lease
+from onhook.store.look_up import KEY, LookUp
 from onhook.store.money import Money
+from onhook.store.noted import AuditEntry, Conflict, change_noted
 from onhook.store.records import (
     Account,
     Application,
@@ -40,23 +43,36 @@ class Store:
     :class:`onhook.store.writer.Writer`.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, gathers: bool = True) -> None:
         self._database = database
         self._engine = database.engine
-        self._writer = Writer(database)
+        self._writer = Writer(database, gathers=gathers)
         self.money = Money(database)
         """Accounts, rates and the ledger."""
         self._lease: Lease | None = None
+        table, further = schema.applications, schema.tokens
+        there = select(table).where(table.c.removed_ms.is_(None))
+        by_further = there.join(further, further.c.app_id == table.c.app_id)
+        look_up = partial(LookUp, database, Application, table)
+        self._applications = look_up(select(table).where(table.c.app_id == KEY))
+        self._by_token = look_up(there.where(table.c.token_hash == KEY))
+        self._by_further_token = look_up(by_further.where(further.c.token_hash == KEY))
+        table = schema.numbers
+        called = select(table).where(table.c.number == KEY)
+        self._numbers = LookUp(database, Number, table, called)
 
     @classmethod
-    async def open(cls, directory: Path, database_url: str = "") -> "Store":
+    async def open(
+        cls, directory: Path, database_url: str = "", *, gathers: bool = True
+    ) -> "Store":
         """Opens the database of a data directory, or of a URL, and brings its schema up to date.
 
-        Raises :class:`StoreError`.
+        Writes wait for company unless it ``gathers`` none. Raises :class:`StoreError`.
         """
         database = connect(directory, database_url)
         try:
-            await database.migrate(_upgrade)
+            if not await _is_of_today(database):
+                await database.migrate(_upgrade)
         except DatabaseUnreachable as error:
             await database.close()
             raise StoreError(f"The database {database.name} cannot be reached: {error}.") from error
@@ -67,7 +83,7 @@ class Store:
         except BaseException:
             await database.close()
             raise
-        return cls(database)
+        return cls(database, gathers=gathers)
 
     async def close(self) -> None:
         """Writes what was submitted, gives up the lease, and closes every connection."""
@@ -112,55 +128,59 @@ class Store:
         """
         self._writer.submit(writes, told, patient=patient)
 
-    # Accounts, applications and numbers -----------------------------------------------------------------
+    # Accounts, applications and numbers; what is ``noted`` of a change is written in its transaction ----
 
-    async def add_account(self, account: Account) -> bool:
+    async def add_account(self, account: Account, noted: AuditEntry | None = None) -> bool:
         """Stores a new account; False if it is there already."""
-        return await self._add(schema.accounts, account)
+        return await self._add(schema.accounts, account, noted)
 
     async def account(self, account_id: str) -> Account | None:
         """The account with this id; its balance is the one of now."""
         table = schema.accounts
         return await self._one(Account, select(table).where(table.c.account_id == account_id))
 
-    async def add_application(self, application: Application) -> None:
+    async def add_application(
+        self, application: Application, noted: AuditEntry | None = None
+    ) -> None:
         """Stores a new application. Raises :class:`StoreError`."""
-        if not await self._add(schema.applications, application):
+        if not await self._add(schema.applications, application, noted):
             raise StoreError(
                 f"The application {application.app_id} is there, or its account is not."
             )
 
-    async def add_number(self, number: Number) -> bool:
+    async def add_number(self, number: Number, noted: AuditEntry | None = None) -> bool:
         """Stores a new number; False if it is there already."""
-        return await self._add(schema.numbers, number)
+        return await self._add(schema.numbers, number, noted)
 
-    async def _add(self, table: Table, record: Account | Application | Number) -> bool:
+    async def _add(
+        self, table: Table, record: Account | Application | Number, noted: AuditEntry | None
+    ) -> bool:
+        statement, values = insert(table), asdict(record)
         try:
-            async with self._engine.begin() as connection:
-                await connection.execute(insert(table), asdict(record))
-        except IntegrityError:
+            return await change_noted(
+                self._database, lambda one: one.execute(statement, values).rowcount, noted
+            )
+        except Conflict:
             return False
-        except SQLAlchemyError as error:
-            raise StoreError(
-                f"The database refused a change: {error.__class__.__name__}."
-            ) from error
-        return True
 
     async def application(self, app_id: str) -> Application | None:
         """The application with this id, removed or not."""
-        table = schema.applications
-        return await self._one(Application, select(table).where(table.c.app_id == app_id))
+        return await _first(self._applications, app_id)
 
     async def application_by_token(self, token_hash: str) -> Application | None:
-        """The application whose access token has this SHA-256, unless it was removed."""
-        table = schema.applications
-        named = (table.c.token_hash == token_hash) & table.c.removed_ms.is_(None)
-        return await self._one(Application, select(table).where(named))
+        """The application of which an access token has this SHA-256, unless it was removed.
+
+        Its ``token_hash`` is this one, be it that of its first token or of a further one.
+        """
+        found = await _first(self._by_token, token_hash)
+        if found is not None:
+            return found
+        found = await _first(self._by_further_token, token_hash)
+        return None if found is None else replace(found, token_hash=token_hash)
 
     async def number(self, number: str) -> Number | None:
         """Whose number this is (E.164), and where its calls are told."""
-        table = schema.numbers
-        return await self._one(Number, select(table).where(table.c.number == number))
+        return await _first(self._numbers, number)
 
     # Calls and notifications ------------------------------------------------------------------
 
@@ -210,15 +230,12 @@ class Store:
         """What a query of those modules finds, as records. Raises :class:`StoreError`."""
         return await self._all(kind, statement)
 
-    async def change(self, statement: Update | Delete) -> bool:
-        """Whether a change of those modules found something to change. Raises :class:`StoreError`."""
-        try:
-            async with self._engine.begin() as connection:
-                return (await connection.execute(statement)).rowcount > 0
-        except SQLAlchemyError as error:
-            raise StoreError(
-                f"The database refused a change: {error.__class__.__name__}."
-            ) from error
+    async def change(self, statement: Update | Delete, noted: AuditEntry | None = None) -> bool:
+        """Whether a change of those modules found something to change; what is ``noted`` of it is written
+        with it. Raises :class:`StoreError`."""
+        return await change_noted(
+            self._database, lambda one: one.execute(statement).rowcount, noted
+        )
 
     async def _one(self, kind: type[Record], statement: Any) -> Record | None:
         rows = await self._all(kind, statement)
@@ -238,11 +255,33 @@ class Store:
             ) from error
 
 
+async def _first(look_up: LookUp[Record], key: str) -> Record | None:
+    try:
+        return await look_up.first(key)
+    except SQLAlchemyError as error:
+        raise StoreError(f"The database refused a query: {error.__class__.__name__}.") from error
+
+
 async def _give_up(lease: Lease) -> None:
     """Best effort: whoever comes next waits for it to expire otherwise."""
     with contextlib.suppress(SQLAlchemyError, TimeoutError):
         async with asyncio.timeout(_GIVING_UP_S):
             await lease.release()
+
+
+async def _is_of_today(database: Database) -> bool:
+    """Whether there is nothing to migrate. That is asked by a connection that stays: the last one of SQLite
+    that is closed writes the log back and deletes it, and after a crash of a switch calls wait for the next.
+    """
+    try:
+        found = await database.query(text("SELECT version_num FROM alembic_version"))
+    except DatabaseUnreachable:
+        raise
+    except (
+        SQLAlchemyError
+    ):  # a new one has no such table; whatever else is wrong, who migrates says it
+        return False
+    return bool(found) and found[0][0] == schema.REVISION
 
 
 def _upgrade(connection: Connection) -> None:

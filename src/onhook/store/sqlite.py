@@ -10,10 +10,13 @@ waited for such queries they waited for seconds as soon as a turn took long.
 import asyncio
 import contextlib
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, Final, Never
 
 from sqlalchemy import (
     Connection,
@@ -38,6 +41,9 @@ from onhook.store.writing_thread import WritingThread
 
 DATABASE_FILE = "onhook.db"
 _BUSY_TIMEOUT_MS = 10_000
+_TOGETHER: Final = (16, 8, 4, 2)
+"""So many rows are inserted by one statement, if there are so many. A row has less than a hundred values."""
+_VALUES: Final = re.compile(r"(?<= VALUES )(\([^()]*\))")
 
 
 class Sqlite:
@@ -65,6 +71,8 @@ class Sqlite:
         self._checkpoints = Checkpoints(self.name)
         self._raw: sqlite3.Connection | None = None
         """The one connection of ``_writing``; the thread's alone."""
+        self._raw_to_read: sqlite3.Connection | None = None
+        """That of ``_reading``, of whose thread it is."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._write: Write = _nothing
         self._settle: Settle = _nothing
@@ -82,6 +90,17 @@ class Sqlite:
 
         return await self._reader.run(read)
 
+    async def look_up(self, text: str, parameters: Row) -> Sequence[Row]:
+        """All that it finds, in the reading thread. Raises SQLAlchemyError."""
+
+        def read() -> Sequence[Row]:
+            try:
+                return self._raw_reading().execute(text, parameters).fetchall()
+            except sqlite3.Error as error:
+                raise _known(error, self._reading) from error
+
+        return await self._reader.run(read)
+
     async def transact(self, work: Callable[[Connection], Result]) -> Result:
         """Runs ``work`` in a transaction, in the writing thread. Raises SQLAlchemyError."""
         guard = self.guard
@@ -92,6 +111,11 @@ class Sqlite:
             return work(connection)
 
         return await self._in_thread(self._writing, guarded)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being read or written for calls, and all that was is told."""
+        return self._thread.idle and self._reader.idle
 
     # Group commit (store.Committer) ---------------------------------------------------------------
 
@@ -147,12 +171,14 @@ class Sqlite:
     def _raw_connection(self) -> sqlite3.Connection:
         """Transactions of SQLAlchemy go over it too, so that what it has read of the file stays true."""
         if self._raw is None:
-            pooled = self._writing.raw_connection()
-            raw: sqlite3.Connection = pooled.driver_connection  # type: ignore[assignment]  # it is open
-            pooled.close()  # back to its pool, which keeps it
-            self._checkpoints.leave_to_us(raw)
-            self._raw = raw
+            self._raw = _raw_connection(self._writing)
+            self._checkpoints.leave_to_us(self._raw)
         return self._raw
+
+    def _raw_reading(self) -> sqlite3.Connection:
+        if self._raw_to_read is None:
+            self._raw_to_read = _raw_connection(self._reading)
+        return self._raw_to_read
 
     # ----------------------------------------------------------------------------------------------
 
@@ -204,16 +230,44 @@ class _Execution:
         self._cursor = cursor
 
     def many(self, text: str, rows: Sequence[Row]) -> None:
-        """The statement is compiled once, and kept by the driver."""
-        self._cursor.executemany(text, rows)
+        """The statements are compiled once, and kept by the driver.
+
+        The driver gives the interpreter away for each step of a statement, and gets it back when the event
+        loop pauses: rows that are inserted together wait for that once, and not each for itself.
+        """
+        place = 0
+        for number in _TOGETHER:
+            while len(rows) - place >= number and (one := _inserting(text, number)):
+                values = chain.from_iterable(rows[place : place + number])
+                self._cursor.execute(one, tuple(values))
+                place += number
+        if place < len(rows):
+            self._cursor.executemany(text, rows[place:] if place else rows)
 
     def rows(self, text: str, parameters: Row) -> Sequence[Row]:
         """All of them."""
         return self._cursor.execute(text, parameters).fetchall()
 
 
+@lru_cache(maxsize=64)
+def _inserting(text: str, rows: int) -> str:
+    """The statement that inserts so many rows where this one inserts one; empty if it does not insert."""
+    before, values, after = (
+        _VALUES.split(text, maxsplit=1) if text.startswith("INSERT") else ("", "", "")
+    )
+    return f"{before}{', '.join([values] * rows)}{after}" if values else ""
+
+
 def _nothing(*_: object) -> None:
     """Before there is a store there is nothing to be committed."""
+
+
+def _raw_connection(engine: Engine) -> sqlite3.Connection:
+    """The connection of an engine that has one."""
+    pooled = engine.raw_connection()
+    raw: sqlite3.Connection = pooled.driver_connection  # type: ignore[assignment]  # it is open
+    pooled.close()  # back to its pool, which keeps it
+    return raw
 
 
 def _known(error: sqlite3.Error, engine: Engine) -> BaseException:

@@ -68,7 +68,8 @@ APART_S = 0.004
 class Writer:
     """Commits submitted writes in the order of their submission. Use it on one event loop."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, gathers: bool = True) -> None:
+        """Without ``gathers`` no write waits for company: time may stand still until it is on disk."""
         self._statements = _Statements(database)
         self._booking = Booking(database)
         self._committer = database.committer(self._write, self._settle)
@@ -80,6 +81,7 @@ class Writer:
         self._came_s: deque[float] = deque(maxlen=THICK)
         """When the last writes came."""
         self._closed = False
+        self._gathers = gathers
         self.hear: Callable[[Exception | None], None] = lambda _: None
         """Hears of every commit: None, or why the database could not make it."""
 
@@ -103,7 +105,7 @@ class Writer:
 
     def _within(self, loop: asyncio.AbstractEventLoop, now_s: float, delay_s: float) -> None:
         """Hands over what waits: now, or after so long at the latest."""
-        if delay_s <= 0:
+        if delay_s <= 0 or not self._gathers:
             self._hand_over()
         elif self._timer is None or now_s + delay_s < self._due_s:
             if self._timer is not None:

@@ -23,9 +23,12 @@ class WritingThread(JobThread[list[Submitted]]):
 
     def _do(self, what: list[Submitted] | Job) -> None:
         behind: Job | None = None
+        taken = 0
+        """What was taken besides."""
         if isinstance(what, list):
             while behind is None and not self._waiting.empty():
                 more = self._waiting.get()
+                taken += 1
                 if isinstance(more, list):
                     what += more
                 else:
@@ -35,3 +38,4 @@ class WritingThread(JobThread[list[Submitted]]):
             behind = what
         if behind is not None:
             behind()
+        self._done_so_far += taken

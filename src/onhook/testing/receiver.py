@@ -106,6 +106,10 @@ class Receiver:
     Replies come from `reply_with` first, in order, then from the handler, else 200. An exception
     in the handler is answered with 500, kept in `errors`, and raised again at the end of the
     `async with` block, so that a test cannot overlook it.
+
+    Notifications are delivered at least once. With `repeats=False`, one that comes again after it was
+    answered with success, which its webhook-id tells, is kept in `notifications` alone: a test that
+    waits for the next thing to happen does not take it for that.
     """
 
     def __init__(
@@ -115,6 +119,7 @@ class Receiver:
         host: str = "127.0.0.1",
         port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
+        repeats: bool = True,
     ) -> None:
         self.handler = handler
         """The application; may be replaced at any time."""
@@ -124,6 +129,8 @@ class Receiver:
         """What the handler raised."""
         self._host = host
         self._ssl = ssl_context
+        self._repeats = repeats
+        self._taken: set[str] = set()
         self._replies: deque[Reply] = deque()
         self._waiting: list[Notification] = []
         self._arrived = asyncio.Condition()
@@ -210,11 +217,14 @@ class Receiver:
         )  # fmt: skip
         async with self._arrived:
             self.notifications.append(told)
-            self._waiting.append(told)
+            if self._repeats or told.headers.get("webhook-id") not in self._taken:
+                self._waiting.append(told)
             self._arrived.notify_all()
         reply = await self._choose(told)
         if reply.delay_s > 0:
             await asyncio.sleep(reply.delay_s)
+        if 200 <= reply.status < 300 and reply.then is None:
+            self._taken.add(told.headers.get("webhook-id", ""))
         if reply.then is not None:
             await self._misbehave(request, reply.then)
         return web.Response(status=reply.status, body=reply.body, headers=dict(reply.headers))

@@ -223,6 +223,12 @@ class Recording:
         """Return a recording of what arrived from a moment on (monotonic)."""
         return self._part(packet for packet in self.packets if packet.at_s >= at_s)
 
+    def forget(self) -> None:
+        """Drop what was heard, once nobody will ask for it: thousands of calls would need much memory."""
+        self.packets.clear()
+        self._placed.clear()
+        self._streams.clear()
+
     def _part(self, packets: Iterable[RtpPacket]) -> "Recording":
         part = Recording(self._types)
         for packet in packets:

@@ -64,6 +64,8 @@ class StreamSocket:
         self.unsent = 0
         """Messages that found no connection."""
         self.connections: dict[Address, _Stream] = {}
+        self.made = 0
+        """How many there have been, whoever made them."""
         self.address: Address = ("", 0)
         self._tls = tls
         self._server: asyncio.Server | None = None
@@ -113,8 +115,9 @@ class StreamSocket:
         loop = asyncio.get_running_loop()
         try:
             await loop.create_connection(
-                lambda: stream, to[0], to[1], ssl=secured, server_hostname=name
-            )
+                lambda: stream, to[0], to[1], ssl=secured, server_hostname=name,
+                local_addr=(self.address[0], 0),  # as it is known to whoever answers
+            )  # fmt: skip
         except OSError:  # TLS that was refused is one
             self.unsent += len(stream.waiting)
             self.connections.pop((to[0], to[1]), None)
@@ -144,6 +147,7 @@ class _Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio: it is there."""
+        self._owner.made += 1
         self._transport = cast(asyncio.Transport, transport)
         sock = transport.get_extra_info("socket")
         if sock is not None:

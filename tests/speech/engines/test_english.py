@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -41,6 +42,13 @@ def heard(text: str) -> str:
     engine = Recorder()
     list(EnglishVoice(lambda: engine).synthesise(text))
     return "".join(engine.texts[1:])  # the first one loads its tables
+
+
+def test_it_keeps_no_memory_of_what_it_has_spoken(english: EnglishVoice) -> None:
+    english.warm()
+    options = cast(Any, english._loaded).sess.get_session_options()
+    assert not options.enable_cpu_mem_arena
+    assert not options.enable_mem_pattern
 
 
 def test_a_sentence_sounds_like_one(english: EnglishVoice) -> None:

@@ -187,7 +187,7 @@ def test_with_its_voices_it_speaks_in_place_of_the_formant_engine(
             voice = catalogue.find(spoken.tag, spoken.gender)
             assert (voice.engine, voice.name) == ("kokoro", spoken.name)
             assert quality(voice) == "neural, slow: render ahead"
-        assert catalogue.find("fr", "male").engine == "espeak"
+        assert catalogue.find("fr", "male").engine == "pico"
         assert catalogue.find("zh-HK").engine == "espeak"
         assert (catalogue.find().engine, catalogue.find("en", "male").engine) == ("hibari", "joe")
 

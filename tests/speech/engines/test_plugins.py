@@ -98,7 +98,7 @@ def test_a_voice_of_a_package_speaks_in_place_of_ours(site: Path) -> None:
     with installed_voices() as catalogue:
         voice = catalogue.find("de", "female")
         assert (voice.engine, voice.name, quality(voice)) == ("unruly", "unruly", "neural")
-        assert catalogue.find("de", "male").engine == "espeak"
+        assert catalogue.find("de", "male").engine == "pico"
         assert catalogue.find().engine == "hibari"
         assert voice in catalogue.voices
 

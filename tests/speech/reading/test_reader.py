@@ -152,8 +152,8 @@ def test_english_words_within_are_spoken_by_the_english_voice_of_that_gender(
 def test_the_keys_are_heard(installed: Catalogue, tag: str) -> None:
     """A real engine, which passes over some of these signs in some languages."""
     voice = installed.find(tag, "male")
-    silent = heard_words(speech(voice, "5 5"))
-    for text in ("5 * 5", "5 # 5"):
+    silent = heard_words(speech(voice, "5"))
+    for text in ("5 *", "5 #"):
         assert heard_words(speech(voice, text)) > silent + 0.1
 
 

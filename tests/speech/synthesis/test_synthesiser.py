@@ -115,6 +115,33 @@ def test_a_process_that_was_killed_between_two_texts(apart: Synthesiser) -> None
     assert not runs(killed)
 
 
+def killed_at_its_start(each: Path, *, times: int) -> Synthesiser:
+    """One whose processes are killed before they are ready, so many of them once the file `each` is there."""
+    start = f'[ -e {each} ] && [ $(wc -l < {each}) -lt {times} ] && echo >> {each} && kill -9 $$; exec "$@"'
+    return Synthesiser(starter=stand_in("models", ["sh", "-c", start, "sh", *COMMAND]), idle_s=0)
+
+
+def test_a_text_whose_process_is_killed_at_its_start_is_spoken_by_another(tmp_path: Path) -> None:
+    each = tmp_path / "each"
+    each.touch()
+    with contextlib.closing(killed_at_its_start(each, times=1)) as apart:
+        assert spoken_s(apart, "Hello") == SENTENCE_S
+    assert each.read_text() == "\n"
+
+
+def test_a_text_whose_processes_are_killed_at_their_starts_time_and_again_fails_alone(
+    tmp_path: Path,
+) -> None:
+    each = tmp_path / "each"
+    with contextlib.closing(killed_at_its_start(each, times=2)) as apart:
+        os.kill(apart.process().pid, signal.SIGKILL)
+        eventually(lambda: apart._speaking is None or apart._speaking.ended)
+        each.touch()
+        with pytest.raises(CannotConvertText, match="gave up"):
+            spoken_s(apart, "Hello")
+        assert spoken_s(apart, "Hello") == SENTENCE_S
+
+
 def test_a_process_that_hangs_is_replaced(
     apart: Synthesiser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,7 @@ def job_of(request: BlockRequest, request_id: int, settings: RecordingSettings) 
         force=request.force,
         reject=request.reject,
         sip_headers=request.sip_headers,
+        operator=request.operator,
     )
 
 

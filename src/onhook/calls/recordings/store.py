@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -171,6 +171,18 @@ class RecordingStore:
         self._unfinished[name] = asyncio.Event()
         return descriptor
 
+    def open_again(self, name: str) -> int | None:
+        """A descriptor that appends to the samples of a recording that is being written; None if there is no
+        such file."""
+        try:
+            return os.open(self._spool(name), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        except OSError:
+            return None
+
+    def go_on(self, name: str) -> None:
+        """A recording that an earlier process began is still being written: it is not to be finished yet."""
+        self._unfinished.setdefault(name, asyncio.Event())
+
     def finish(self, name: str, stats: RecordingStats | None = None) -> None:
         """All samples are written: an mp3 is made of them, and found under the link from then on.
 
@@ -221,19 +233,38 @@ class RecordingStore:
 
     # In the background ----------------------------------------------------------------------------
 
-    def recover(self) -> None:
-        """Finish what an earlier process left. Blocks; before the first recording. Raises ``OSError``."""
+    def spooled(self) -> list[str]:
+        """The names of all that is not finished, whoever began it. Blocks. Raises ``OSError``."""
+        with os.scandir(self._directory) as entries:
+            paths = [Path(entry.path) for entry in entries if entry.name.endswith(".pcm")]
+        return [path.stem for path in paths if _NAME.fullmatch(path.stem)]
+
+    def left_over(self) -> list[str]:
+        """The recordings that an earlier process left and that do not go on: :meth:`finish` is to follow,
+        once nobody writes to them any more. Blocks. Raises ``OSError``."""
         with os.scandir(self._directory) as entries:
             left = [Path(entry.path) for entry in entries if not entry.name.endswith(".mp3")]
-        count = 0
+        names = []
         for path in left:
             if path.suffix == SCRATCH_SUFFIX:
                 path.unlink(missing_ok=True)
             elif path.suffix == ".pcm" and _NAME.fullmatch(path.stem):
-                self.finish(path.stem)
-                count += 1
-        if count:
-            log.info("recordings_recovered", count=count)
+                names.append(path.stem)
+        names = [name for name in names if name not in self._unfinished]
+        for name in names:
+            self.go_on(name)
+        return names
+
+    def recover(self) -> None:
+        """Finish what an earlier process left, but for what goes on. Blocks. Raises ``OSError``."""
+        self.finish_all(self.left_over())
+
+    def finish_all(self, names: Sequence[str]) -> None:
+        """Finish what is ``left_over``: nobody writes to it any more."""
+        for name in names:
+            self.finish(name)
+        if names:
+            log.info("recordings_recovered", count=len(names))
 
     async def encode_all(self) -> None:
         """Make mp3s of what is finished, one at a time, for ever."""

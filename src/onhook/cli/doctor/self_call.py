@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from onhook import __version__
+from onhook.administration.trunk_probe import probe
 from onhook.cli.doctor.addresses import FAR, Family, told
 from onhook.cli.doctor.finding import Finding, Installation
 from onhook.cli.doctor.listening import Listening, listeners
 from onhook.cli.errors import CommandError
-from onhook.cli.trunk_probe import probe
 from onhook.media import Codec, Latching, MediaPlane, Stream, StreamListener, StreamStats
 from onhook.media.errors import MediaError
 from onhook.media.plane import PortReservation

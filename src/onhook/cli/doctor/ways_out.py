@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator
 
+from onhook.administration.trunk_probe import probe
 from onhook.cli.doctor.finding import Finding, Installation
 from onhook.cli.errors import CommandError
-from onhook.cli.trunk_probe import probe
 
 PATIENCE_S = 5.0
 """For the answer of each of its addresses."""

@@ -51,6 +51,11 @@ static void reset_signs(struct signs *signs)
 {
     atomic_store(&signs->heard_ns, 0);
     atomic_store(&signs->received_ns, 0);
+    atomic_store(&signs->playing, 0);
+    atomic_store(&signs->heard_wraps, 0);
+    atomic_store(&signs->over, 0);
+    atomic_store(&signs->press[0], 0);
+    atomic_store(&signs->press[1], 0);
     for (size_t i = 0; i < FIGURES; i++)
         atomic_store_explicit(&signs->figures[i], 0, memory_order_relaxed);
 }
@@ -115,7 +120,8 @@ static bool admit_record(struct host *p, const struct command *command)
                  !p->recordings[index];
     if (fd < 0)
         return false;
-    recording *one = sound ? recording_new(p->recorders, fd, command->call, command->recording) : NULL;
+    recording *one = sound ? recording_new(p->recorders, fd, command->call, command->recording, command->tag)
+                           : NULL;
     if (!one) {
         close(fd);
         return false;
@@ -263,15 +269,18 @@ static void tell_refused(struct host *p, const struct command *command)
         end.kind = PLANE_STOPPED;
         end.number = command->play.play_id;
         end.segment = command->play.segment;
+        end.last = command->play.last;
         break;
     case SEND_DIGITS:
         end.kind = PLANE_STOPPED;
         end.number = command->digits.play_id;
         end.segment = command->digits.segment;
+        end.last = command->digits.last;
         break;
     case RECORD:
         end.kind = PLANE_RECORDED;
         end.number = command->recording;
+        end.tag = command->tag;
         end.digit = EBADF;
         break;
     case OPEN_ROOM: end.room = command->room; break;
@@ -283,13 +292,16 @@ static void tell_refused(struct host *p, const struct command *command)
 
 static bool is_done(struct host *p, struct command *command)
 {
-    if (command->kind == ADD_PROMPT)
+    if (command->kind == ADD_PROMPT) {
+        note(p, command);
         return admit_prompt(p, command);
+    }
     if (command->kind == DROP_PROMPT)
         return drop_prompt(p, command->prompt.prompt);
     if (!is_admitted(p, command))
         return false;
     wipe(command);
+    note(p, command);
     hand_on(p, command);
     return true;
 }

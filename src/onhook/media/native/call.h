@@ -70,6 +70,7 @@ struct segment {
     uint32_t step;            /* rounds of this digit */
     uint32_t event_timestamp; /* of this digit */
     bool as_tone;             /* likewise */
+    bool last;                /* of what has its play_id */
 };
 
 /* Frames of a segment that the kernel has read for us. */
@@ -134,6 +135,7 @@ struct call {
     uint32_t timestamp; /* of open_tick */
     uint32_t sent_end;  /* timestamp behind all that was sent */
     uint32_t ssrc;
+    uint64_t progress;  /* in what plays: see plane_progress */
     uint32_t noise_rounds; /* since there was anything but comfort noise */
     uint16_t sequence;
     uint8_t payload_type;
@@ -150,6 +152,7 @@ struct call {
     uint8_t still_rounds; /* in which nothing came, up to that */
     bool heard_more;      /* figures of what is received have changed */
     bool owes_first, owes_timeout, owes_closed, owes_report;
+    bool shown_playing;
     uint8_t digit_count;
     int budget; /* packets that may yet be read in this round */
     int slot;

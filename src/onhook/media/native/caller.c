@@ -1,4 +1,4 @@
-/* Handles, commands on their way, events that arrived. */
+/* Handles, and commands on their way. */
 #define _GNU_SOURCE
 #include "caller.h"
 
@@ -30,10 +30,26 @@ static void ring_clerk(struct plane *p)
         p->broken = true;
 }
 
-static int break_off(struct plane *p)
+int break_off(struct plane *p)
 {
     p->broken = true;
     return -EPIPE;
+}
+
+void publish(struct plane *p)
+{
+    if (p->published == p->commands.own)
+        return;
+    p->published = p->commands.own;
+    link_publish(&p->commands);
+    ring_clerk(p);
+}
+
+/* The rest of a message is about to follow: whoever sees any of it sees all. */
+static bool is_part(const struct command *command)
+{
+    return (command->kind == PLAY && !command->play.last) ||
+           (command->kind == SEND_DIGITS && !command->digits.last);
 }
 
 /* 0; -EAGAIN: there is no room, and nothing has happened. */
@@ -42,8 +58,10 @@ static int hand_over(struct plane *p, const struct command *command, struct encl
     int64_t room = link_room(&p->commands);
     if (room == LINK_NONSENSE || p->broken)
         return break_off(p);
-    if (!room)
+    if (!room) {
+        publish(p);
         return -EAGAIN;
+    }
     uint64_t number = enclosed.fd < 0 ? 0 : p->parcels + 1;
     int sent = number ? link_send(p->fds.control, number, enclosed.fd) : 0;
     if (sent == -EPIPE)
@@ -57,8 +75,9 @@ static int hand_over(struct plane *p, const struct command *command, struct encl
     struct command *entry = &p->link.command[link_at(&p->commands)];
     *entry = *command;
     entry->parcel = number;
-    link_put(&p->commands);
-    ring_clerk(p);
+    link_write(&p->commands);
+    if (!is_part(command))
+        publish(p);
     return 0;
 }
 
@@ -132,136 +151,4 @@ int submit_plain(struct plane *p, uint64_t handle, enum command_kind kind)
     if (find_open(p, handle) == NO_PLACE)
         return -ENOENT;
     return submit(p, &(struct command){.kind = kind, .call = handle}, nothing());
-}
-
-/* ---- Events -------------------------------------------------------------------------------- */
-
-/* A segment that was played, or cut; its call may be gone. */
-static void free_segment(struct plane *p, struct caller_call *call, uint32_t segment)
-{
-    if (segment >= p->segment_places.fresh || !p->segment_places.all[segment].taken)
-        return;
-    uint32_t prompt = p->segment_prompts[segment];
-    places_give_back(&p->segment_places, segment);
-    if (call && call->queued)
-        call->queued--;
-    if (prompt == NO_PLACE)
-        return;
-    p->prompts[prompt].uses--;
-    release_prompt(p, prompt);
-}
-
-static void note_room_closed(struct plane *p, uint64_t handle)
-{
-    uint32_t index = places_find(&p->room_places, handle);
-    if (index != NO_PLACE)
-        places_give_back(&p->room_places, index);
-}
-
-/* Also of a call that is gone. */
-static bool note_recorded(struct plane *p, struct caller_call *call, const struct report *report)
-{
-    uint32_t index = places_find(&p->recording_places, report->number);
-    if (index == NO_PLACE || p->recordings[index].done)
-        return false;
-    p->recordings[index] = (struct caller_recording){
-        .done = true,
-        .figures = {.samples = report->samples, .lost = report->lost, .error = report->digit}};
-    if (call && call->recordings)
-        call->recordings--;
-    return true;
-}
-
-/* False: it is nothing that the caller is told of. */
-static bool note_report(struct plane *p, const struct report *report)
-{
-    uint32_t index = find(p, report->call);
-    struct caller_call *call = index == NO_PLACE ? NULL : &p->calls[index];
-    if (report->room)
-        note_room_closed(p, report->room);
-    if (report->room)
-        return false;
-    if (report->kind == PLANE_RECORDED)
-        return note_recorded(p, call, report);
-    free_segment(p, call, report->segment);
-    if (!call || call->closed)
-        return false;
-    if (report->kind == PLANE_CLOSED)
-        call->closed = call->closing = true;
-    return true;
-}
-
-/* What waits in a ring, as it was when the taking began. */
-struct waiting {
-    struct link_end *ring;
-    const struct report *entries;
-    int64_t count;
-    bool looked;        /* the first of them was copied: */
-    struct report next;
-};
-
-/* The first entry, or NULL. */
-static const struct report *look(struct waiting *from)
-{
-    if (from->count <= 0)
-        return NULL;
-    if (!from->looked)
-        link_copy(&from->next, &from->entries[link_at(from->ring)], sizeof from->next);
-    from->looked = true;
-    return &from->next;
-}
-
-/* False: it is nothing that the caller is told of. */
-static bool take(struct plane *p, struct waiting *from, struct plane_event *out)
-{
-    const struct report *report = look(from);
-    link_taken(from->ring);
-    from->count--;
-    from->looked = false;
-    *out = (struct plane_event){
-        .call = report->call,
-        .play_id = report->number,
-        .at_ns = report->at_ns,
-        .kind = (int32_t)report->kind,
-        .digit = report->digit,
-    };
-    return note_report(p, report);
-}
-
-/* The ring whose first report comes before those of all others, and has a number below `until`; or NULL. */
-static struct waiting *first_of(struct waiting *rings, uint32_t count, uint64_t until)
-{
-    struct waiting *first = NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct report *next = look(&rings[i]);
-        if (next && next->order < until) {
-            first = &rings[i];
-            until = next->order;
-        }
-    }
-    return first;
-}
-
-/* What a call told is in a ring of reports before its end is in that of endings: so that is looked at first, and
- * taken last. What it told in another thread before is in that one's ring before the next report gets its number: so
- * those that have none yet when we begin stay where they are. */
-int plane_take_events(plane *p, struct plane_event *out, int max)
-{
-    struct waiting rings[PLANE_MAX_THREADS], *from, endings = {
-        .ring = &p->endings, .entries = p->link.ending, .count = link_waiting(&p->endings)};
-    uint64_t until = atomic_load(&p->link.header->order);
-    bool sound = endings.count != LINK_NONSENSE;
-    int taken = 0;
-    for (uint32_t i = 0; i < p->config.threads; i++) {
-        rings[i] = (struct waiting){.ring = &p->reports[i], .entries = p->link.report[i],
-                                    .count = link_waiting(&p->reports[i])};
-        sound = sound && rings[i].count != LINK_NONSENSE;
-    }
-    if (!sound)
-        return break_off(p);
-    while (taken < max && (from = first_of(rings, p->config.threads, until)))
-        taken += take(p, from, &out[taken]);
-    while (taken < max && endings.count > 0)
-        taken += take(p, &endings, &out[taken]);
-    return taken;
 }

@@ -1,8 +1,11 @@
 /* The switch's side of the plane (plane.h): what its files have in common.
  *
  *   plane.c      from attaching to a link until it is let go
- *   caller.c     handles, commands on their way, events that arrived
+ *   caller.c     handles, commands on their way
+ *   taking.c     events that arrived
+ *   adopting.c   what an earlier switch has left
  *   calls.c      opening, agreeing, closing
+ *   remains.c    what the plane shows, alive or dead
  *   media.c      what is to be heard, and
  *   prompts.c    the files that it is heard from
  *
@@ -31,6 +34,7 @@ struct caller_call {
     bool closing;
     bool is_protected;   /* keys were handed over */
     bool closed;         /* CLOSED was taken */
+    bool left;           /* by an earlier switch: nobody has adopted it */
     uint32_t queued;     /* segments not yet reported */
     uint32_t recordings; /* likewise */
 };
@@ -43,6 +47,21 @@ struct caller_prompt {
 
 struct caller_recording {
     bool done; /* RECORDED was taken, and what became of it is: */
+    struct plane_recorded figures;
+};
+
+/* A segment that is not reported: of this call and play_id, and what its prompt is, or NO_PLACE. */
+struct caller_segment {
+    uint64_t call, play_id;
+    uint32_t prompt;
+};
+
+/* Of an earlier switch. */
+struct left_recording {
+    uint64_t handle, call, tag;
+    bool has_place; /* it was not written to its end when we began */
+    bool adopted;
+    bool done; /* as of caller_recording */
     struct plane_recorded figures;
 };
 
@@ -64,13 +83,20 @@ struct plane {
     struct link_memory link;
     struct link_end commands, endings, reports[PLANE_MAX_THREADS];
     bool broken; /* what the plane wrote makes no sense, or it is gone */
+    bool gone;   /* it is: nothing is waited for */
+    uint64_t before; /* what planes before this one had told; what follows is without that */
+    uint64_t newest, acknowledged; /* the numbers of what was taken last, and up to which it was acknowledged */
     uint64_t parcels; /* descriptors sent so far */
-    bool *room_closing; /* by number of the room */
+    uint32_t published; /* commands */
+    bool *room_closing, *room_left; /* by number of the room */
     struct places call_places, prompt_places, segment_places, room_places, recording_places;
     struct caller_call *calls;
     struct caller_prompt *prompts;
     struct caller_recording *recordings;
-    uint32_t *segment_prompts; /* by number of the segment: that of its prompt, or NO_PLACE */
+    struct caller_segment *segments; /* by number */
+    struct plane_found *found;
+    struct left_recording *left;
+    uint32_t found_count, left_count;
     struct held *held; /* held[held_first .. held_count) */
     size_t held_first, held_count, held_room;
     struct host *host; /* of plane_start() */
@@ -87,13 +113,39 @@ static inline struct enclosure nothing(void)
 uint32_t find(const struct plane *p, uint64_t handle);
 uint32_t find_open(const struct plane *p, uint64_t handle);
 
+/* What the plane wrote makes no sense, or it is gone: -EPIPE. */
+int break_off(struct plane *p);
+
 /* Ask for something, with a descriptor, which is ours afterwards if it was given and this gives no error.
  * 0, PLANE_HELD, -ENOMEM, -EMFILE, -EPIPE (the plane is gone, or makes no sense). */
 int submit(struct plane *p, const struct command *command, struct enclosure enclosed);
 
+/* What was asked of a message is followed, though the rest of it never comes. */
+void publish(struct plane *p);
+
 /* A command of nothing but its kind. -ENOENT. */
 int submit_plain(struct plane *p, uint64_t handle, enum command_kind kind);
 void drop_held(struct plane *p);
+
+/* ---- taking.c ------------------------------------------------------------------------ */
+
+/* Begin where an earlier switch has ended. */
+void take_up(struct plane *p);
+
+/* ---- adopting.c ---------------------------------------------------------------------- */
+
+/* Read what an earlier switch has left. -EPROTO: it makes no sense. -ENOMEM. */
+int take_over(struct plane *p);
+
+/* The recording of this handle, if it is an earlier switch's; or NULL. */
+struct left_recording *find_left(const struct plane *p, uint64_t recording);
+
+/* ---- remains.c ----------------------------------------------------------------------- */
+
+/* What the media thread shows of a call: each figure for itself. */
+void read_progress(const struct signs *signs, struct plane_progress *out);
+void read_signs(const struct signs *signs, struct plane_signs *out);
+void read_figures(const struct signs *signs, struct plane_stats *out);
 
 /* ---- prompts.c ----------------------------------------------------------------------- */
 

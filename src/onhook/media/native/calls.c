@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-    RECEIVE_BUFFER = 32768,   /* bytes; the kernel doubles it: about 1.5 s of a normal stream */
+    RECEIVE_BUFFER = 98304,   /* bytes; the kernel doubles it: about 4.5 s of a normal stream */
 };
 
 static bool read_remote(const char *ip, uint16_t port, union address *out)
@@ -51,6 +51,13 @@ int plane_bind(const char *ip, uint16_t port)
         return -error;
     }
     return fd;
+}
+
+/* What it was connected to by a plane that is dead may not be where the peer is. What waits in it stays. */
+void plane_unconnect(int fd)
+{
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    connect(fd, &nobody, sizeof nobody);
 }
 
 static bool read_latching(const struct plane_latching *latching, struct latch *out)
@@ -97,6 +104,8 @@ int plane_open(plane *p, const struct plane_call *how, uint64_t *handle)
     command.open.ssrc = how->ssrc;
     command.open.timestamp = how->timestamp;
     command.open.sequence = how->sequence;
+    command.open.heard_wraps = how->heard_wraps;
+    memcpy(command.open.press, how->press, sizeof command.open.press);
     int result = submit(p, &command, (struct enclosure){how->fd, true});
     OPENSSL_cleanse(&command.open.offer, sizeof command.open.offer);
     if (result < 0) {
@@ -156,23 +165,22 @@ int plane_protect(plane *p, uint64_t handle, const struct plane_key *send,
     return result;
 }
 
+int plane_read_progress(plane *p, uint64_t handle, struct plane_progress *out)
+{
+    uint32_t index = find(p, handle);
+    if (index == NO_PLACE)
+        return -ENOENT;
+    read_progress(&p->link.signs[index], out);
+    return 0;
+}
+
 int plane_read_signs(plane *p, uint64_t handle, struct plane_signs *out)
 {
     uint32_t index = find(p, handle);
     if (index == NO_PLACE)
         return -ENOENT;
-    const struct signs *signs = &p->link.signs[index];
-    out->heard_ns = atomic_load_explicit(&signs->heard_ns, memory_order_relaxed);
-    out->received_ns = atomic_load_explicit(&signs->received_ns, memory_order_relaxed);
+    read_signs(&p->link.signs[index], out);
     return 0;
-}
-
-static void read_figures(const struct signs *signs, struct plane_stats *out)
-{
-    uint64_t figures[FIGURES];
-    for (size_t i = 0; i < FIGURES; i++)
-        figures[i] = atomic_load_explicit(&signs->figures[i], memory_order_relaxed);
-    memcpy(out, figures, sizeof figures);
 }
 
 int plane_read_stats(plane *p, uint64_t handle, struct plane_stats *out)

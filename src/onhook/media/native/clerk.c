@@ -47,6 +47,7 @@ bool can_tell(struct host *p)
 
 void tell(struct host *p, struct report ending)
 {
+    ending.serial = next_serial(p);
     p->link.ending[link_at(&p->endings)] = ending;
     link_put(&p->endings);
     ring_switch(p);
@@ -106,12 +107,12 @@ static void take_recorded(struct host *p)
     recording *one;
     while (can_tell(p) && (one = recorders_take_done(p->recorders))) {
         struct plane_recorded figures;
-        uint64_t handle = recording_handle(one), owner = recording_owner(one);
+        uint64_t handle = recording_handle(one), owner = recording_owner(one), tag = recording_tag(one);
         recording_read(one, &figures);
         p->recordings[handle_index(handle)] = NULL;
         recording_free(one, true);
         tell(p, (struct report){.kind = PLANE_RECORDED, .digit = figures.error, .call = owner,
-                                .number = handle, .segment = NO_SEGMENT, .at_ns = clock_ns(),
+                                .number = handle, .tag = tag, .segment = NO_SEGMENT, .at_ns = clock_ns(),
                                 .samples = figures.samples, .lost = figures.lost});
     }
 }
@@ -144,6 +145,13 @@ static bool is_over(struct host *p)
     return atomic_load(&p->over) != PLANE_GOING || atomic_load(&p->stopping);
 }
 
+/* What a switch had asked before it was gone is followed, unless it was nonsense. */
+static bool is_followed(struct host *p)
+{
+    int over = atomic_load(&p->over);
+    return (over == PLANE_GOING || over == PLANE_SWITCH_GONE) && !atomic_load(&p->stopping);
+}
+
 /* One that waits for a move is still to come. */
 static void show_progress(struct host *p)
 {
@@ -159,7 +167,9 @@ bool serve_clerk(struct host *p)
     bool any = has_moved(p);
     if (any)
         finish_move(p);
-    for (int64_t waiting = askable(p); waiting > 0 && can_hand_on(p) && !is_over(p); waiting--) {
+    if (atomic_load(&p->letting_go))
+        let_go_of_all(p);
+    for (int64_t waiting = askable(p); waiting > 0 && can_hand_on(p) && is_followed(p); waiting--) {
         struct command command;
         take_entry(p, &command);
         admit(p, &command);
@@ -189,13 +199,14 @@ int listen_for_clerk(struct host *p)
 static bool has_work(struct host *p)
 {
     return is_over(p) || atomic_load(&p->gone) || recorders_have_done(p->recorders) || has_moved(p) ||
-           link_waiting(&p->asked) != 0;
+           link_waiting(&p->asked) != 0 || atomic_load(&p->letting_go);
 }
 
 /* Something waits for room. */
 static bool is_held_up(struct host *p)
 {
-    return p->leaving || recorders_have_done(p->recorders) || link_waiting(&p->asked) > 0;
+    return p->leaving || recorders_have_done(p->recorders) || link_waiting(&p->asked) > 0 ||
+           atomic_load(&p->letting_go);
 }
 
 static void sleep_for(struct host *p, int timeout_ms)
@@ -239,5 +250,7 @@ void *keep(void *argument)
     while (!is_over(p))
         if (!serve_clerk(p))
             rest(p);
+    if (is_followed(p))
+        take_the_rest(p);
     return NULL;
 }

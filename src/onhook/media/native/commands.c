@@ -86,6 +86,8 @@ static bool open_call(struct media *p, const struct command *command)
         .ssrc = command->open.ssrc,
         .timestamp = command->open.timestamp,
         .sequence = command->open.sequence,
+        .srtp.wraps_before = command->open.heard_wraps,
+        .rx.press = key_unpacked(command->open.press),
         .open_tick = p->tick,
         .budget = RECEIVE_BATCH,
         .rx.heard_tick = p->tick,
@@ -111,6 +113,7 @@ static void append(struct media *p, struct call *call, struct segment *segment)
     if (call->playing)
         return;
     call->playing = segment;
+    call->progress = 0;
     hasten(p, call);
 }
 
@@ -131,6 +134,7 @@ static bool play(struct media *p, struct call *call, const struct command *comma
         .play_id = command->play.play_id,
         .count = count,
         .kind = command->play.kind,
+        .last = command->play.last,
         .state = QUEUED,
     };
     append(p, call, segment);
@@ -148,6 +152,7 @@ static bool send_digits(struct media *p, struct call *call, const struct command
         .play_id = command->digits.play_id,
         .count = command->digits.count,
         .kind = DIGITS,
+        .last = command->digits.last,
         .state = QUEUED,
     };
     memcpy(segment->keys, command->digits.keys, command->digits.count);
@@ -347,5 +352,6 @@ void take_commands(struct media *p)
             p->let_go = true;
         }
         atomic_fetch_add(&p->host->link.header->health.followed, 1);
+        atomic_store(&p->through, atomic_load(&p->commands.head.value));
     }
 }

@@ -67,8 +67,9 @@ struct command {
     union {
         struct {
             int fd; /* the clerk's */
-            uint32_t ssrc, timestamp;
+            uint32_t ssrc, timestamp, heard_wraps;
             uint16_t sequence;
+            uint64_t press[2];
             union address remote;
             struct plane_format format;
             struct latch latch;
@@ -93,13 +94,18 @@ struct command {
             uint32_t segment; /* number of a free one */
             uint32_t first, count;
             enum play_kind kind;
+            uint8_t last; /* of what has this play_id */
         } play;
         struct {
             uint64_t play_id;
             uint32_t segment, count;
+            uint8_t last; /* likewise */
             uint8_t keys[PLANE_MAX_DIGITS];
         } digits;
-        uint64_t recording;
+        struct {
+            uint64_t recording;
+            uint64_t tag; /* of RECORD */
+        };
         uint64_t other; /* the call to be bridged with */
         struct {
             uint64_t room;
@@ -123,10 +129,12 @@ struct report {
     uint64_t number;  /* of PLAYED and STOPPED the play_id; of REPORTED how many are behind; of RECORDED
                        * the recording */
     uint64_t room;
+    uint64_t tag;     /* of RECORDED */
     uint32_t segment; /* that is free again, or NO_SEGMENT */
+    uint8_t last;     /* it was the last one of its play_id */
     int64_t at_ns;
     uint64_t samples, lost; /* of RECORDED */
-    uint64_t order; /* among those of all media threads */
+    uint64_t serial; /* among all that is told, from 1 on */
 };
 
 static inline bool is_type(int payload_type)

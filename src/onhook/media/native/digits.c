@@ -88,6 +88,7 @@ void send_digit(struct media *p, struct call *call, struct segment *segment)
         return;
     segment->step = 0;
     segment->sent++;
+    call->progress++;
 }
 
 void release_key(struct call *call, const struct segment *segment)

@@ -18,11 +18,17 @@ static bool has_room(struct media *p)
     return room > 0;
 }
 
+/* What can be told again a little later leaves room for what cannot. */
+static bool has_plenty_of_room(struct media *p)
+{
+    return link_room(&p->reports) > p->reports.size / 4;
+}
+
 static bool emit(struct media *p, struct report report)
 {
     if (!has_room(p))
         return false;
-    report.order = atomic_fetch_add(&p->host->link.header->order, 1);
+    report.serial = next_serial(p->host);
     p->events[link_at(&p->reports)] = report;
     link_put(&p->reports);
     p->reported = true;
@@ -58,8 +64,11 @@ static bool emit_segments(struct media *p, struct call *call)
             .call = call->handle,
             .number = segment->play_id,
             .segment = (uint32_t)(segment - p->host->segments),
+            .last = segment->last,
             .at_ns = segment->done_ns,
         };
+        if (segment->last && segment->state == PLAYED && segment->play_id <= UINT32_MAX)
+            atomic_store_explicit(&call->signs->over, (uint32_t)segment->play_id, memory_order_relaxed);
         if (segment->prompt && let_go_prompt(p->host, segment->prompt))
             p->let_go = true;
         segment->state = FREE;
@@ -67,6 +76,17 @@ static bool emit_segments(struct media *p, struct call *call)
         emit(p, report);
     }
     return true;
+}
+
+/* One that is noted, and not told of yet, is shown later: a plane after this one hears it again. */
+void show_press(struct call *call)
+{
+    uint64_t press[2];
+    if (!call->rx.press.known || call->digit_count)
+        return;
+    key_pack(&call->rx.press, press);
+    for (int i = 0; i < 2; i++)
+        atomic_store_explicit(&call->signs->press[i], press[i], memory_order_release);
 }
 
 static bool emit_digits(struct media *p, struct call *call)
@@ -77,6 +97,8 @@ static bool emit_digits(struct media *p, struct call *call)
         done++;
     call->digit_count = (uint8_t)(call->digit_count - done);
     memmove(call->digits, call->digits + done, call->digit_count);
+    if (done)
+        show_press(call);
     return call->digit_count == 0;
 }
 
@@ -94,7 +116,7 @@ static bool emit_report(struct media *p, struct call *call)
         .number = call->stats.reported_behind,
         .digit = (int32_t)call->stats.reported_lost,
     };
-    if (call->owes_report && emit_at_call(p, call, report))
+    if (call->owes_report && has_plenty_of_room(p) && emit_at_call(p, call, report))
         call->owes_report = false;
     return !call->owes_report;
 }

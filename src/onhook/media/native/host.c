@@ -33,12 +33,13 @@ static bool make_tables(struct host *p)
     p->kept = calloc(config->max_calls, sizeof *p->kept);
     p->segments = calloc(segment_count(config), sizeof *p->segments);
     p->segments_taken = calloc(segment_count(config), sizeof *p->segments_taken);
+    p->kept_segments = calloc(segment_count(config), sizeof *p->kept_segments);
     p->prompts = calloc(segment_count(config), sizeof *p->prompts);
     p->rooms = calloc(room_count(config), sizeof *p->rooms);
     p->recordings = calloc(recording_count(config), sizeof *p->recordings);
     p->keys = calloc(key_count(config), sizeof *p->keys);
     return places_make(&p->key_places, key_count(config)) && p->calls && p->kept && p->segments &&
-           p->segments_taken && p->prompts && p->rooms && p->recordings && p->keys;
+           p->segments_taken && p->kept_segments && p->prompts && p->rooms && p->recordings && p->keys;
 }
 
 /* Frames that the kernel writes and we read. */
@@ -108,7 +109,6 @@ static uint32_t make_room_for_sockets(uint32_t calls)
 
 static int make_link(struct host *p, uint64_t generation)
 {
-    int ends[2], pair[2];
     p->memory_fd = link_make(&p->config, &p->link);
     if (p->memory_fd < 0)
         return p->memory_fd;
@@ -117,14 +117,7 @@ static int make_link(struct host *p, uint64_t generation)
     p->link.header->sockets = make_room_for_sockets(p->config.max_calls);
     p->asked = link_consumer(&p->link.header->commands, p->config.command_ring);
     p->endings = link_producer(&p->link.header->endings, p->config.event_ring);
-    p->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (p->command_fd < 0 || pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
-        return -errno;
-    p->far_event_fd = ends[0], p->event_fd = ends[1];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
-        return -errno;
-    p->control = pair[0], p->far_control = pair[1];
-    return 0;
+    return make_ends(p);
 }
 
 static int make_bells(struct host *p)
@@ -202,6 +195,7 @@ void free_host(struct host *p)
     free(p->kept);
     free(p->segments);
     free(p->segments_taken);
+    free(p->kept_segments);
     free(p->prompts);
     free(p->rooms);
     free(p->recordings);
@@ -211,8 +205,7 @@ void free_host(struct host *p)
 
 /* ---- Running ------------------------------------------------------------------------------- */
 
-/* Signals are the main thread's affair. */
-static int start_thread(pthread_t *thread, void *(*work)(void *), void *p)
+int start_thread(pthread_t *thread, void *(*work)(void *), void *p)
 {
     sigset_t all, before;
     sigfillset(&all);
@@ -243,6 +236,7 @@ static int start_threads(struct host *p)
     }
     if (!error)
         error = start_thread(&p->clerk, keep, p);
+    p->clerk_runs = !error;
     if (error)
         end_media_threads(p, count);
     return error;
@@ -274,7 +268,7 @@ void plane_host_handed_over(plane_host *p)
     p->far_event_fd = p->far_control = -1;
 }
 
-int plane_host_wait(plane_host *p)
+int plane_host_wait(plane_host *p, int timeout_ms)
 {
     sigset_t terminate;
     sigemptyset(&terminate);
@@ -283,7 +277,7 @@ int plane_host_wait(plane_host *p)
                                {.fd = signalfd(-1, &terminate, SFD_CLOEXEC), .events = POLLIN}};
     int ready;
     do
-        ready = poll(waited, 2, -1);
+        ready = poll(waited, 2, timeout_ms);
     while (ready < 0 && errno == EINTR);
     if (waited[1].fd >= 0)
         close(waited[1].fd);
@@ -295,7 +289,8 @@ void plane_host_stop(plane_host *p)
     int64_t now = (clock_ns() - p->epoch_ns) * SAMPLES_PER_TICK / TICK_NS;
     end_media_threads(p, p->config.threads);
     signal_fd(p->clerk_fd);
-    pthread_join(p->clerk, NULL);
+    if (p->clerk_runs)
+        pthread_join(p->clerk, NULL);
     for (uint32_t i = 0; i < p->config.max_calls; i++)
         recorder_end(&p->calls[i].recorder, now);
     free_host(p);

@@ -5,6 +5,8 @@
  *   clerk.c      a thread that takes commands from the link, and tells of what has ended
  *   admit.c      what it does with a command: checks it, does what needs the system, and hands it on
  *   route.c      to the media thread that it is for, which is where the call is
+ *   noting.c     what a switch to come has to know of calls
+ *   relink.c     from one switch to the next
  *   keeping.c    what is kept for that: prompts, keys, recordings, sockets; and how it is freed
  *   thread.c     a media thread: its clock, and what is done in a tick
  *   commands.c   what the clerk passed on
@@ -58,6 +60,14 @@ struct kept_call {
     unsigned thread; /* the number of the one that has it */
     bool closing;    /* CLOSE was passed on */
     bool is_protected;
+    uint64_t last_play; /* the highest play_id of which the last segment was queued */
+    uint64_t begun_play; /* of which the last segment is still to come; 0: none */
+    uint64_t bridged_to, room; /* 0: none */
+};
+
+/* What the clerk keeps of a segment, from PLAY on. */
+struct kept_segment {
+    uint64_t call, play_id, prompt;
 };
 
 struct parcel { /* a descriptor whose command has not come */
@@ -86,6 +96,7 @@ struct media {
     int ahead_fd; /* memory that the kernel writes, and where we read it: see next_frame() */
     const uint8_t *ahead;
     _Alignas(CACHE_LINE) _Atomic bool idle; /* it wants to be woken */
+    _Atomic uint32_t through; /* how many commands it has followed */
     _Alignas(CACHE_LINE) uint64_t tick;
     int64_t now_ns; /* when this tick began */
     uint32_t open_calls, open_rooms, watched_calls, still_calls;
@@ -117,6 +128,7 @@ struct host {
     int heard_fd; /* what the clerk waits for, all of it */
     int over_fd;  /* readable once the link is over */
     pthread_t clerk;
+    bool clerk_runs; /* or has ended, and is to be joined */
     struct recorders *recorders;
     struct call *calls;
     struct segment *segments;
@@ -127,14 +139,20 @@ struct host {
     struct srtp_key *keys;
     _Alignas(CACHE_LINE) _Atomic bool stopping;
     _Atomic bool clerk_asleep; /* it wants to be woken */
+    _Atomic bool letting_go;   /* it is to close all there is */
     _Atomic int over;          /* enum plane_end, once the link is over */
     _Atomic uint32_t moved;    /* how many calls have left their thread, or were not there */
+    _Alignas(CACHE_LINE) _Atomic uint64_t told; /* how many reports and endings */
     struct gone *_Atomic gone;
     /* the clerk's */
     _Alignas(CACHE_LINE) struct link_end asked, endings;
     struct kept_call *kept;
     struct places key_places;
-    uint32_t fresh_segments; /* from here on no memory was touched */
+    struct kept_segment *kept_segments; /* by number */
+    uint32_t fresh_segments; /* from here on no memory was touched, and likewise */
+    uint32_t fresh_prompts;
+    uint32_t generation;   /* the highest of all handles: places.h */
+    uint32_t let_go_until; /* calls, and rooms behind them, that were closed */
     uint64_t mapped_bytes;   /* of prompts */
     struct parcel parcels[PARCELS]; /* oldest first */
     size_t parcel_count;
@@ -176,6 +194,12 @@ static inline uint32_t next_timestamp(const struct media *p, const struct call *
     return sent_ahead(p, call) > 0 ? call->sent_end : timestamp_now(p, call);
 }
 
+/* The number of what is told next; whoever takes it tells at once, as nothing behind it is heard before. */
+static inline uint64_t next_serial(struct host *p)
+{
+    return atomic_fetch_add(&p->told, 1) + 1;
+}
+
 static inline void signal_fd(int fd)
 {
     uint64_t one = 1;
@@ -212,6 +236,9 @@ void fall_in(struct media *p, struct call *call);
 
 /* Report what is owed, as far as there is room; the rest next round. The call may be gone after. */
 void report(struct media *p, struct call *call);
+
+/* To whoever comes after this plane: which press of a key was told of. */
+void show_press(struct call *call);
 
 /* It is the clerk's from now on. */
 void let_go(struct media *p, struct gone *one, enum gone_kind kind);
@@ -364,6 +391,25 @@ void finish_move(struct host *p);
 /* What the switch asks for. What is refused is counted, and told of where the switch waits for an end. */
 void admit(struct host *p, struct command *command);
 
+/* ---- noting.c ------------------------------------------------------------------------ */
+
+/* A command that was admitted. */
+void note(struct host *p, const struct command *command);
+
+/* List what is open for the next switch. */
+void list_all(struct host *p);
+
+/* ---- relink.c ------------------------------------------------------------------------ */
+
+/* Bells and socket of a link: new ones, in the place of those that there were. Negative errno. */
+int make_ends(struct host *p);
+
+/* What a switch that is gone has asked, until all of it has been followed. */
+void take_the_rest(struct host *p);
+
+/* Close what there is, as far as there is room for it. */
+void let_go_of_all(struct host *p);
+
 /* ---- keeping.c ----------------------------------------------------------------------- */
 
 /* The descriptor that was sent with this number, or -1; it is the caller's. */
@@ -390,10 +436,19 @@ int keep_keys(struct host *p, const struct plane_key *send, const struct plane_k
 void free_key(struct host *p, struct srtp_key *key);
 void free_kept(struct host *p);
 
+/* What has come without a command never will have one. */
+void drop_parcels(struct host *p);
+
+/* All prompts, for whoever asked for them is gone; what plays, plays on. */
+void drop_prompts(struct host *p);
+
 /* ---- host.c -------------------------------------------------------------------------- */
 
 /* All but the threads. 0, or a negative errno: then free_host(). */
 int make_host(struct host *p, const struct plane_config *config, uint64_t generation);
 void free_host(struct host *p);
+
+/* Signals are the main thread's affair. Negative errno. */
+int start_thread(pthread_t *thread, void *(*work)(void *), void *p);
 
 #endif

@@ -98,6 +98,13 @@ int take_parcel(struct host *p, uint64_t number)
     return -1;
 }
 
+void drop_parcels(struct host *p)
+{
+    while (p->parcel_count)
+        drop_parcel(&p->parcels[--p->parcel_count]);
+    p->mail = false;
+}
+
 void close_kept(struct kept_call *call)
 {
     if (!call->handle)
@@ -167,6 +174,8 @@ int keep_prompt(struct host *p, uint64_t handle, int fd, uint64_t offset, uint32
     }
     prompt->handle = handle;
     prompt->count = count;
+    if (index >= p->fresh_prompts)
+        p->fresh_prompts = index + 1;
     prompt->dropped = false;
     atomic_store(&prompt->uses, 1);
     return 0;
@@ -178,6 +187,17 @@ bool let_go_prompt(struct host *p, struct prompt *prompt)
         return false;
     gone_add(&p->gone, &prompt->gone, GONE_PROMPT);
     return true;
+}
+
+void drop_prompts(struct host *p)
+{
+    for (uint32_t i = 0; i < p->fresh_prompts; i++) {
+        struct prompt *prompt = &p->prompts[i];
+        if (!prompt->handle || prompt->dropped)
+            continue;
+        prompt->dropped = true;
+        let_go_prompt(p, prompt);
+    }
 }
 
 void free_prompt(struct host *p, struct prompt *prompt)
@@ -230,8 +250,7 @@ void free_key(struct host *p, struct srtp_key *key)
 
 void free_kept(struct host *p)
 {
-    for (size_t i = 0; i < p->parcel_count; i++)
-        drop_parcel(&p->parcels[i]);
+    drop_parcels(p);
     for (uint32_t i = 0; p->kept && i < p->config.max_calls; i++)
         close_kept(&p->kept[i]);
     for (uint32_t i = 0; p->prompts && i < segment_count(&p->config); i++)

@@ -42,6 +42,27 @@ struct key_press {
     uint32_t duration;  /* since then, as far as it is known */
 };
 
+/* In two words, for a plane after this one: what it is sent of a press that was told of is no other. */
+static inline void key_pack(const struct key_press *press, uint64_t out[2])
+{
+    out[0] = (uint64_t)press->ssrc << 32 | press->timestamp;
+    out[1] = (uint64_t)press->known << 63 | (uint64_t)press->ended << 62 | (uint64_t)press->code << 48 |
+             (uint64_t)press->sequence << 32 | press->duration;
+}
+
+static inline struct key_press key_unpacked(const uint64_t packed[2])
+{
+    return (struct key_press){
+        .known = packed[1] >> 63 & 1,
+        .ended = packed[1] >> 62 & 1,
+        .code = (uint8_t)(packed[1] >> 48),
+        .ssrc = (uint32_t)(packed[0] >> 32),
+        .sequence = (uint16_t)(packed[1] >> 32),
+        .timestamp = (uint32_t)packed[0],
+        .duration = (uint32_t)packed[1],
+    };
+}
+
 /* The payload of a packet (RFC 4733 section 2.3). */
 struct key_packet {
     uint8_t code;

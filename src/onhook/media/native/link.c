@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "link.h"
 
+#include "tables.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
@@ -39,7 +41,11 @@ static void lay_out(const struct plane_config *config, uint8_t *base, struct lin
     uint64_t endings = commands + whole_lines(config->command_ring * sizeof(struct command));
     uint64_t events = whole_lines(config->event_ring * sizeof(struct report));
     uint64_t reports = endings + events, signs = reports + config->threads * events;
-    *out = (struct link_memory){.bytes = signs + config->max_calls * sizeof(struct signs)};
+    uint64_t calls = signs + config->max_calls * sizeof(struct signs);
+    uint64_t rooms = calls + whole_lines(config->max_calls * sizeof(struct listed_call));
+    uint64_t tapes = rooms + whole_lines(room_count(config) * sizeof(struct listed_room));
+    uint64_t segments = tapes + whole_lines(recording_count(config) * sizeof(struct listed_recording));
+    *out = (struct link_memory){.bytes = segments + segment_count(config) * sizeof(struct listed_segment)};
     if (!base)
         return;
     out->header = (struct link_header *)(void *)base;
@@ -48,6 +54,10 @@ static void lay_out(const struct plane_config *config, uint8_t *base, struct lin
     for (uint32_t i = 0; i < config->threads; i++)
         out->report[i] = (struct report *)(void *)(base + reports + i * events);
     out->signs = (struct signs *)(void *)(base + signs);
+    out->listed_call = (struct listed_call *)(void *)(base + calls);
+    out->listed_room = (struct listed_room *)(void *)(base + rooms);
+    out->listed_recording = (struct listed_recording *)(void *)(base + tapes);
+    out->listed_segment = (struct listed_segment *)(void *)(base + segments);
 }
 
 static int map(int fd, const struct plane_config *config, struct link_memory *out)
@@ -58,6 +68,21 @@ static int map(int fd, const struct plane_config *config, struct link_memory *ou
         return -errno;
     lay_out(config, base, out);
     return 0;
+}
+
+void link_head(const struct plane_config *config, struct link_header *header)
+{
+    header->magic = LINK_MAGIC;
+    header->version = LINK_VERSION;
+    header->max_calls = config->max_calls;
+    header->command_ring = config->command_ring;
+    header->event_ring = config->event_ring;
+    header->threads = config->threads;
+}
+
+uint32_t plane_link_version(void)
+{
+    return LINK_VERSION;
 }
 
 int link_make(const struct plane_config *config, struct link_memory *out)
@@ -73,12 +98,7 @@ int link_make(const struct plane_config *config, struct link_memory *out)
         close(fd);
         return result;
     }
-    out->header->magic = LINK_MAGIC;
-    out->header->version = LINK_VERSION;
-    out->header->max_calls = config->max_calls;
-    out->header->command_ring = config->command_ring;
-    out->header->event_ring = config->event_ring;
-    out->header->threads = config->threads;
+    link_head(config, out->header);
     return fd;
 }
 

@@ -2,14 +2,22 @@
  *
  * One anonymous file, sealed at its size: a header, a ring of commands (from the switch), one of endings (from the
  * clerk: what is closed, recorded or refused), one of reports for each media thread, and the figures of
- * calls. Two eventfds say that there are commands, and that there are reports or endings. Reports are numbered through,
- * as a call may be moved from one thread to another.
+ * calls. Two eventfds say that there are commands, and that there are reports or endings.
+ *
+ * Reports and endings are numbered through, from 1 on and without a gap, as long as the plane lives: a call may be moved
+ * from one thread to another, and what is told has to be known again. They are taken in the order of their numbers. An
+ * entry is taken long before its place is free: that is when the switch has acknowledged it, and until then the next
+ * switch can take it once more. First the number is written up to which all is acknowledged, and then the places are
+ * freed, so whoever comes after a switch that died in between knows which of them are.
  *
  * Neither side trusts the other, which may be dead, of another version, or somebody else's by now. Sizes are
  * what each side was told at the beginning, and not what stands in the memory. Each keeps its own cursor to
  * itself and only publishes it, after the entry that it counts: half of an entry is never seen. The other's is checked
  * against the size of the ring whenever it is read, and an entry is copied once, and the copy checked. A ring
  * with a cursor that makes no sense is the end of the link.
+ *
+ * The memory is the plane's, and stays the same for one switch after another, as do its reports, endings and figures.
+ * New for each switch are its bells and socket, the ring of commands, and a list of what is there: see listing.
  *
  * Descriptors cannot lie in memory. They come by a socket, with a number that their command repeats, and are
  * sent before the command is put into the ring: who takes a command finds them there, or refuses it.
@@ -32,7 +40,7 @@
 #define LINK_NONSENSE (-1)
 
 enum {
-    LINK_VERSION = 2, /* of all that lies in the memory: another one is not talked to */
+    LINK_VERSION = 4, /* of all that lies in the memory: another one is not talked to */
     LINK_MAX_CALLS = 1 << 20,
     LINK_MAX_RING = 1 << 20,
 };
@@ -43,6 +51,10 @@ enum {
 struct signs {
     _Alignas(64) _Atomic int64_t heard_ns;
     _Atomic int64_t received_ns;
+    _Atomic uint64_t playing, progress; /* the fields of plane_progress; once a round */
+    _Atomic uint32_t heard_wraps;
+    _Atomic uint32_t over; /* likewise */
+    _Atomic uint64_t press[2]; /* likewise; as soon as it was told */
     _Atomic uint64_t figures[FIGURES]; /* the fields of plane_stats, once a round */
 };
 
@@ -59,22 +71,57 @@ struct link_health {
     _Alignas(64) _Atomic uint32_t followed;
 };
 
+/* What is open when a switch begins, as the plane has listed it before. It is not kept up to date: what has happened since
+ * is told. */
+struct listing {
+    uint32_t generation; /* of all handles so far the highest: see places.h */
+    uint32_t calls, rooms, recordings, segments; /* how many of them are listed */
+};
+
+struct listed_call {
+    uint64_t handle;
+    uint64_t last_play; /* the highest play_id of which the last segment was queued */
+    uint64_t bridged_to, room; /* 0: none */
+    uint16_t port; /* the local one */
+    uint8_t family; /* AF_INET or AF_INET6 */
+    uint8_t is_protected, has_rtcp;
+    uint8_t closing; /* it will be CLOSED, or was */
+};
+
+struct listed_room {
+    uint64_t handle;
+    uint8_t closing;
+};
+
+struct listed_recording {
+    uint64_t handle, call, tag;
+};
+
+struct listed_segment {
+    uint64_t call, play_id;
+    uint64_t prompt; /* 0: digits */
+    uint32_t number;
+};
+
 struct link_cursors {
     struct cursor head; /* the consumer's */
     struct cursor tail; /* the producer's */
 };
 
 struct link_header {
-    uint64_t magic;
+    uint64_t magic; /* these three: here in every version (remains.py) */
     uint32_t version;
     int32_t pid;
     uint64_t generation; /* 1 for the first link of a plane, then 2 */
     uint32_t max_calls, command_ring, event_ring, threads;
     uint32_t sockets; /* that the plane's process can have at once */
     struct link_cursors commands, endings, reports[PLANE_MAX_THREADS];
-    _Alignas(64) _Atomic uint64_t order; /* of the next report */
+    _Alignas(64) _Atomic uint64_t acknowledged; /* the switch's: the number up to which all reports and endings are */
     _Alignas(64) _Atomic uint32_t asleep; /* the clerk: it wants to be woken */
+    _Atomic uint64_t before; /* likewise: how much planes before this one had told; only switches look at it */
+    _Alignas(64) _Atomic uint64_t attended; /* the switch's: the generation of the link that it has */
     struct link_health health;
+    struct listing listing;
 };
 
 /* The memory, as one side has it mapped. */
@@ -83,6 +130,10 @@ struct link_memory {
     struct command *command;
     struct report *ending, *report[PLANE_MAX_THREADS];
     struct signs *signs;
+    struct listed_call *listed_call;
+    struct listed_room *listed_room;
+    struct listed_recording *listed_recording;
+    struct listed_segment *listed_segment;
     uint64_t bytes;
 };
 
@@ -91,13 +142,17 @@ struct link_end {
     struct link_cursors *shared;
     uint32_t size; /* a power of two */
     uint32_t own;
+    uint32_t freed; /* a consumer's that frees what it took later: what it has published */
 };
 
 /* ---- link.c -------------------------------------------------------------------------------- */
 
 bool link_is_config(const struct plane_config *config);
 
-/* New memory, sealed, with a header but for what is the plane's. Returns its descriptor, or a negative errno. */
+/* What the header says of the sizes; but for what is the plane's. */
+void link_head(const struct plane_config *config, struct link_header *header);
+
+/* New memory, sealed, with such a header. Returns its descriptor, or a negative errno. */
 int link_make(const struct plane_config *config, struct link_memory *out);
 
 /* That of somebody else; `config` is what stands in its header. -EPROTO: it is no such memory, or of another
@@ -116,12 +171,14 @@ int link_receive(int socket, uint64_t *number, int *fd);
 
 static inline struct link_end link_producer(struct link_cursors *shared, uint32_t size)
 {
-    return (struct link_end){shared, size, atomic_load(&shared->tail.value)};
+    uint32_t own = atomic_load(&shared->tail.value);
+    return (struct link_end){shared, size, own, own};
 }
 
 static inline struct link_end link_consumer(struct link_cursors *shared, uint32_t size)
 {
-    return (struct link_end){shared, size, atomic_load(&shared->head.value)};
+    uint32_t own = atomic_load(&shared->head.value);
+    return (struct link_end){shared, size, own, own};
 }
 
 /* How many entries can be put in, or LINK_NONSENSE. */
@@ -143,16 +200,47 @@ static inline uint32_t link_at(const struct link_end *end)
     return end->own & (end->size - 1);
 }
 
-/* The entry at link_at() is written. */
+/* The entry at link_at() is written, */
+static inline void link_write(struct link_end *end)
+{
+    end->own++;
+}
+
+/* and can be read, as all before it. */
+static inline void link_publish(const struct link_end *end)
+{
+    atomic_store(&end->shared->tail.value, end->own);
+}
+
 static inline void link_put(struct link_end *end)
 {
-    atomic_store(&end->shared->tail.value, ++end->own);
+    link_write(end);
+    link_publish(end);
 }
 
 /* The entry at link_at() was copied. */
 static inline void link_taken(struct link_end *end)
 {
     atomic_store(&end->shared->head.value, ++end->own);
+}
+
+/* It was copied, and is kept until it is freed. */
+static inline void link_read(struct link_end *end)
+{
+    end->own++;
+}
+
+/* How many of those that were read are not freed. */
+static inline uint32_t link_kept(const struct link_end *end)
+{
+    return end->own - end->freed;
+}
+
+/* The oldest so many of those that were read. */
+static inline void link_free(struct link_end *end, uint32_t count)
+{
+    end->freed += count;
+    atomic_store(&end->shared->head.value, end->freed);
 }
 
 /* Once: what is read again afterwards is the copy, whatever the other side does to the entry. */

@@ -17,18 +17,27 @@ static int take_segment(struct plane *p, uint64_t handle, uint32_t *segment)
     *segment = places_take(&p->segment_places);
     if (*segment == NO_PLACE)
         return -ENOBUFS;
-    p->segment_prompts[*segment] = NO_PLACE;
     return 0;
 }
 
 /* Ask for what a segment was taken for. */
-static int submit_segment(struct plane *p, const struct command *command, uint32_t segment)
+static int submit_segment(struct plane *p, const struct command *command, uint32_t segment, uint64_t play_id)
 {
     int result = submit(p, command, nothing());
-    if (result < 0)
+    if (result < 0) {
         places_give_back(&p->segment_places, segment);
-    else
-        p->calls[handle_index(command->call)].queued++;
+        return result;
+    }
+    p->segments[segment] = (struct caller_segment){command->call, play_id, NO_PLACE};
+    p->calls[handle_index(command->call)].queued++;
+    return result;
+}
+
+/* What was asked of it before is a message all the same. */
+static int published(struct plane *p, int result)
+{
+    if (result < 0)
+        publish(p);
     return result;
 }
 
@@ -44,42 +53,45 @@ static int queue(struct plane *p, const struct command *asked)
     int result = take_segment(p, command.call, &command.play.segment);
     if (result < 0)
         return result;
-    result = submit_segment(p, &command, command.play.segment);
+    result = submit_segment(p, &command, command.play.segment, command.play.play_id);
     if (result >= 0) {
-        p->segment_prompts[command.play.segment] = prompt;
+        p->segments[command.play.segment].prompt = prompt;
         p->prompts[prompt].uses++;
     }
     return result;
 }
 
 int plane_play(plane *p, uint64_t handle, uint64_t play_id, uint64_t prompt, uint32_t first,
-               uint32_t count)
+               uint32_t count, int last)
 {
-    return queue(p, &(struct command){
+    return published(p, queue(p, &(struct command){
         .kind = PLAY, .call = handle,
-        .play = {.play_id = play_id, .prompt = prompt, .first = first, .count = count}});
+        .play = {.play_id = play_id, .prompt = prompt, .first = first, .count = count, .last = last != 0}}));
 }
 
 int plane_loop(plane *p, uint64_t handle, uint64_t play_id, uint64_t prompt, uint32_t first,
                uint32_t count, int last)
 {
-    return queue(p, &(struct command){
+    return published(p, queue(p, &(struct command){
         .kind = PLAY, .call = handle,
         .play = {.play_id = play_id, .prompt = prompt, .first = first, .count = count,
-                 .kind = last ? LOOPED_LAST : LOOPED}});
+                 .kind = last ? LOOPED_LAST : LOOPED, .last = last != 0}}));
 }
 
 int plane_send_digits(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *digits,
-                      uint32_t count)
+                      uint32_t count, int last)
 {
     struct command command = {.kind = SEND_DIGITS, .call = handle};
     if (!digits || !are_digits(digits, count))
         return -EINVAL;
     command.digits.play_id = play_id;
     command.digits.count = count;
+    command.digits.last = last != 0;
     memcpy(command.digits.keys, digits, count);
     int result = take_segment(p, handle, &command.digits.segment);
-    return result < 0 ? result : submit_segment(p, &command, command.digits.segment);
+    if (result >= 0)
+        result = submit_segment(p, &command, command.digits.segment, play_id);
+    return published(p, result);
 }
 
 int plane_cut(plane *p, uint64_t handle)
@@ -118,7 +130,7 @@ int plane_open_room(plane *p, uint64_t *out)
         places_give_back(&p->room_places, index);
         return result;
     }
-    p->room_closing[index] = false;
+    p->room_closing[index] = p->room_left[index] = false;
     *out = handle;
     return result;
 }
@@ -148,7 +160,7 @@ int plane_mute(plane *p, uint64_t handle, int muted)
     return submit(p, &(struct command){.kind = MUTE, .call = handle, .muted = muted != 0}, nothing());
 }
 
-int plane_record(plane *p, uint64_t handle, int fd, uint64_t *out)
+int plane_record(plane *p, uint64_t handle, int fd, uint64_t tag, uint64_t *out)
 {
     uint32_t call = find_open(p, handle);
     if (call == NO_PLACE)
@@ -162,6 +174,7 @@ int plane_record(plane *p, uint64_t handle, int fd, uint64_t *out)
         return -ENOMEM;
     struct command command = {.kind = RECORD, .call = handle};
     command.recording = places_handle(&p->recording_places, index);
+    command.tag = tag;
     int result = submit(p, &command, (struct enclosure){fd, true});
     if (result < 0) {
         places_give_back(&p->recording_places, index);
@@ -184,7 +197,13 @@ int plane_record_stop(plane *p, uint64_t handle, uint64_t which)
 int plane_reap_recording(plane *p, uint64_t handle, struct plane_recorded *out)
 {
     uint32_t index = places_find(&p->recording_places, handle);
-    if (index == NO_PLACE || !p->recordings[index].done)
+    struct left_recording *left = find_left(p, handle);
+    if (left && left->adopted && left->done) {
+        *out = left->figures;
+        left->handle = 0;
+        return 0;
+    }
+    if (left || index == NO_PLACE || !p->recordings[index].done)
         return -ENOENT;
     *out = p->recordings[index].figures;
     places_give_back(&p->recording_places, index);

@@ -18,11 +18,12 @@ static bool make_places(struct plane *p)
                   places_make(&p->recording_places, recording_count(config));
     p->calls = calloc(config->max_calls, sizeof *p->calls);
     p->prompts = calloc(segments, sizeof *p->prompts);
-    p->segment_prompts = calloc(segments, sizeof *p->segment_prompts);
+    p->segments = calloc(segments, sizeof *p->segments);
     p->recordings = calloc(recording_count(config), sizeof *p->recordings);
     p->room_closing = calloc(room_count(config), sizeof *p->room_closing);
-    return places && p->calls && p->prompts && p->segment_prompts && p->recordings &&
-           p->room_closing;
+    p->room_left = calloc(room_count(config), sizeof *p->room_left);
+    return places && p->calls && p->prompts && p->segments && p->recordings &&
+           p->room_closing && p->room_left;
 }
 
 static void free_plane(struct plane *p)
@@ -36,9 +37,12 @@ static void free_plane(struct plane *p)
     free(p->recording_places.all);
     free(p->calls);
     free(p->prompts);
-    free(p->segment_prompts);
+    free(p->segments);
+    free(p->found);
+    free(p->left);
     free(p->recordings);
     free(p->room_closing);
+    free(p->room_left);
     free(p);
 }
 
@@ -54,22 +58,31 @@ int plane_attach(plane **out, const struct plane_link *link)
         free_plane(p);
         return result;
     }
-    p->fds = *link;
     p->commands = link_producer(&p->link.header->commands, p->config.command_ring);
     p->endings = link_consumer(&p->link.header->endings, p->config.event_ring);
     for (uint32_t i = 0; i < p->config.threads; i++)
         p->reports[i] = link_consumer(&p->link.header->reports[i], p->config.event_ring);
+    take_up(p);
+    result = take_over(p);
+    if (result < 0) {
+        free_plane(p);
+        return result;
+    }
+    p->fds = *link;
+    atomic_store(&p->link.header->attended, p->link.header->generation);
     *out = p;
     return 0;
 }
 
+/* The memory first: once the socket is closed, the plane cleans it for the next one. */
 void plane_detach(plane *p)
 {
-    close(p->fds.memory);
-    close(p->fds.commands);
-    close(p->fds.events);
-    close(p->fds.control);
+    struct plane_link fds = p->fds;
     free_plane(p);
+    close(fds.memory);
+    close(fds.commands);
+    close(fds.events);
+    close(fds.control);
 }
 
 /* Descriptors of our own of what the host has, and the far ends that it gives away. */
@@ -144,6 +157,6 @@ void plane_health(const plane *p, struct plane_health *out)
     out->unauthentic = atomic_load(&health->unauthentic);
     out->replayed = atomic_load(&health->replayed);
     /* in the order in which a command goes, or one would be missed on its way */
-    out->waiting = p->commands.own - atomic_load(&health->admitted);
+    out->waiting = p->published - atomic_load(&health->admitted);
     out->waiting += atomic_load(&health->handed_on) - atomic_load(&health->followed);
 }

@@ -119,15 +119,19 @@ struct plane_call {
     uint32_t ssrc; /* these three: random (RFC 3550 section 5.1) */
     uint32_t timestamp;
     uint16_t sequence;
+    uint32_t heard_wraps; /* how often the sequence numbers of the peer's SRTP may have wrapped: plane_progress, or 0 */
+    uint64_t press[2];    /* the newest press of a key that was told of: likewise */
 };
 
 struct plane_event {
+    uint64_t number; /* counts up, also from one switch to the next; some are left out */
     uint64_t call;
     uint64_t play_id; /* of PLAYED and STOPPED; of RECORDED the recording's handle; of REPORTED
                        * how many of the packets sent until at_ns were not there yet */
     int64_t at_ns;    /* CLOCK_MONOTONIC */
     int32_t kind;
     int32_t digit; /* of REPORTED how many packets were lost in all */
+    int32_t last;  /* of PLAYED and STOPPED: the play_id ends with this segment */
 };
 
 struct plane_stats {
@@ -162,16 +166,43 @@ struct plane_stats {
     uint64_t replayed;         /* likewise: here before, or older than can be told */
 };
 
+/* What an earlier switch has left, and nobody has adopted. */
+struct plane_found {
+    uint64_t handle;
+    uint64_t last_play;        /* the highest play_id of which the last segment was queued; 0: none */
+    uint64_t bridged_to, room; /* handles, 0: none */
+    uint32_t queued;           /* segments that are not reported */
+    uint16_t port;             /* the local one */
+};
+
+struct plane_found_recording {
+    uint64_t call, recording, tag;
+};
+
 struct plane_recorded {
     uint64_t samples; /* that the file has; of 2 bytes */
     uint64_t lost;    /* that were to be heard, and are missing, or silent in the file */
     int32_t error;    /* errno of the write that failed, ETIMEDOUT: of none in time, or 0 */
 };
 
+struct plane_left_digit {
+    uint64_t number;
+    int32_t digit;
+};
+
 /* When a call's peer was last known to be there; CLOCK_MONOTONIC, 0: never. */
 struct plane_signs {
     int64_t heard_ns;    /* a packet of it arrived */
     int64_t received_ns; /* a packet left that it says it has received (RTCP) */
+};
+
+/* How far a call is, for a plane after this one: see plane_call. */
+struct plane_progress {
+    uint64_t play_id;  /* of what plays, 0: nothing */
+    uint64_t progress; /* how many of its frames were sent, of a loop since it began anew; or how many digits */
+    uint32_t heard_wraps; /* of the sequence numbers of the peer's SRTP */
+    uint32_t over; /* the newest play_id of 32 bits that was played to its end; 0: none */
+    uint64_t press[2]; /* the newest press of a key that was told of, as keys.h packs it */
 };
 
 struct plane_health {
@@ -201,8 +232,20 @@ int plane_host_start(plane_host **out, const struct plane_config *config, uint64
                      struct plane_link *link);
 void plane_host_handed_over(plane_host *host);
 
-/* Wait until the link is over, or SIGUSR1 comes, which has to be blocked in this process: enum plane_end. */
-int plane_host_wait(plane_host *host);
+/* Wait until the link is over, or SIGUSR1 comes, which has to be blocked in this process: enum plane_end. GOING: the time
+ * is over, -1: there is none. */
+int plane_host_wait(plane_host *host, int timeout_ms);
+
+/* After SWITCH_GONE: go on for another switch with all that there is. What the last one had asked is done before that, and
+ * its prompts are let go. As plane_host_start() in all else; after an error only plane_host_stop() is possible. */
+int plane_host_relink(plane_host *host, uint64_t generation, struct plane_link *link);
+
+/* Whether a switch has attached to this link. */
+int plane_host_is_attended(const plane_host *host);
+
+/* Nobody comes: close all calls, as plane_close() does, and all rooms, within some milliseconds. Returns how many calls
+ * there are. */
+uint64_t plane_host_let_go(plane_host *host);
 
 /* Join the threads, close every socket, free everything. Recordings are written to their end, so this waits
  * for the disk. */
@@ -213,8 +256,52 @@ void plane_host_stop(plane_host *host);
 /* Steer a plane. Its descriptors are ours from now on. -EPROTO: it is none, or of another version. -ENOMEM. */
 int plane_attach(plane **out, const struct plane_link *link);
 
-/* Let it go; it notices, and ends all that is open. */
+/* Let it go; it notices, goes on with all that is open, and waits for another switch. */
 void plane_detach(plane *p);
+
+/* What is there from an earlier switch, and may be adopted; calls that are closing are not. Up to max; returns how many
+ * there are. No event of it is taken before it is adopted, and none after plane_let_go_of_rest() that is not. */
+int plane_found(const plane *p, struct plane_found *out, int max);
+
+/* Recordings that go on, and those whose RECORDED was not acknowledged. Likewise. */
+int plane_found_recordings(const plane *p, struct plane_found_recording *out, int max);
+
+/* Go on with it as if it had been opened here. -ENOENT: it was not found. */
+int plane_adopt(plane *p, uint64_t handle);
+int plane_adopt_room(plane *p, uint64_t room);
+int plane_adopt_recording(plane *p, uint64_t recording);
+
+/* Close all that was found and not adopted. Returns how many calls those were, or an error. */
+int plane_let_go_of_rest(plane *p);
+
+/* How many of these are not closed yet, or not written to their end; as far as events were taken. */
+uint32_t plane_leaving(const plane *p);
+
+/* ---- A plane that is dead ------------------------------------------------------------------ */
+
+typedef struct remains plane_remains;
+
+/* Read what a plane, of whichever switch, showed last in the memory of its link. The descriptor stays the caller's. -EPROTO:
+ * it is none, or of another version. -ENOMEM. */
+int plane_remains_open(plane_remains **out, int memory);
+void plane_remains_close(plane_remains *remains);
+
+/* The process that the plane was. */
+int plane_remains_pid(const plane_remains *remains);
+
+/* The keys of a call that were told of under numbers beyond `after`, and not acknowledged; up to max, in any order. Returns
+ * how many there are. */
+int plane_remains_digits(const plane_remains *remains, uint64_t handle, uint64_t after,
+                         struct plane_left_digit *out, int max);
+
+/* The number of what it told last. */
+uint64_t plane_remains_newest(const plane_remains *remains);
+
+/* How far a call was, and what it had come to; of a handle that was open to the end. -ENOENT: there is no such place. */
+int plane_remains_read(const plane_remains *remains, uint64_t handle, struct plane_progress *progress,
+                       struct plane_signs *signs, struct plane_stats *stats);
+
+/* ---- Beginning and end --------------------------------------------------------------------- */
 
 /* Both sides in this process. -EINVAL, -ENOMEM, -EMFILE, -EAGAIN. */
 int plane_start(plane **out, const struct plane_config *config);
@@ -235,6 +322,9 @@ void plane_health(const plane *p, struct plane_health *out);
 /* A non-blocking UDP socket bound to an address in digits and a port (0: any). Of IPv6 it takes nothing of
  * IPv4. Returns the fd. */
 int plane_bind(const char *ip, uint16_t port);
+
+/* A socket that another plane had is as plane_bind() makes it, with what waits in it. */
+void plane_unconnect(int fd);
 
 /* A new call; *handle names it. -EINVAL (addresses, payload type, keys), -EUSERS (max_calls). */
 int plane_open(plane *p, const struct plane_call *how, uint64_t *handle);
@@ -259,10 +349,11 @@ void plane_decode(const uint8_t *coded, uint32_t count, uint8_t payload_type, in
  * -ENOENT. */
 int plane_drop_prompt(plane *p, uint64_t prompt);
 
-/* Append so many frames of a prompt, from `first` on, to what the call plays. -EINVAL, -ENOENT (no such
- * call, or prompt), -ENOBUFS. */
+/* Append so many frames of a prompt, from `first` on, to what the call plays. The last segment of a play_id says so: what
+ * is asked without it is followed with it, and a plane that outlives its switch has the whole message or nothing of
+ * it. -EINVAL, -ENOENT (no such call, or prompt), -ENOBUFS. */
 int plane_play(plane *p, uint64_t handle, uint64_t play_id, uint64_t prompt, uint32_t first,
-               uint32_t count);
+               uint32_t count, int last);
 
 /* As plane_play(), but the last of such segments with the same play_id begins the first anew, for
  * ever: they are STOPPED in the end. What is queued behind them waits. */
@@ -273,7 +364,7 @@ int plane_loop(plane *p, uint64_t handle, uint64_t play_id, uint64_t prompt, uin
  * the key where none is agreed when it goes down; a comma is a pause of 1 s. At most PLANE_MAX_DIGITS at
  * once. As plane_play() in all else. */
 int plane_send_digits(plane *p, uint64_t handle, uint64_t play_id, const uint8_t *digits,
-                      uint32_t count);
+                      uint32_t count, int last);
 
 /* Send each of two calls what the other says, at once, transcoded if need be, while it has nothing
  * to play itself. Each leaves what it was joined to before. -EINVAL (the same call), -ENOENT. */
@@ -301,8 +392,8 @@ int plane_cut(plane *p, uint64_t handle);
 /* Record what the peer says and what it is sent, mixed, in time with each other: samples of 16 bits
  * at 8,000 Hz, one channel, in the machine's byte order. They are written by a thread of their own,
  * a fraction of a second later. The fd is the plane's from now on, and made non-blocking. -ENOENT,
- * -EINVAL, -ENOMEM, -ENOBUFS (PLANE_MAX_RECORDINGS). *recording names it. */
-int plane_record(plane *p, uint64_t handle, int fd, uint64_t *recording);
+ * -EINVAL, -ENOMEM, -ENOBUFS (PLANE_MAX_RECORDINGS). *recording names it, and `tag` to another switch. */
+int plane_record(plane *p, uint64_t handle, int fd, uint64_t tag, uint64_t *recording);
 
 /* End a recording of this call; RECORDED follows. plane_close() ends all of them. -ENOENT. */
 int plane_record_stop(plane *p, uint64_t handle, uint64_t which);
@@ -349,14 +440,32 @@ int plane_reap(plane *p, uint64_t handle, struct plane_stats *out);
 /* The figures of a call, as they were a round ago at the most; each of them for itself. -ENOENT. */
 int plane_read_stats(plane *p, uint64_t handle, struct plane_stats *out);
 
+/* How far it was a round ago; also of a plane that is gone. -ENOENT. */
+int plane_read_progress(plane *p, uint64_t handle, struct plane_progress *out);
+
 /* What is known of the peer up to now. -ENOENT. */
 int plane_read_signs(plane *p, uint64_t handle, struct plane_signs *out);
 
 /* Hand over commands that were held back. Returns 0, or PLANE_HELD when some still are. */
 int plane_flush(plane *p);
 
-/* Take up to max events, oldest first. Returns how many. */
+/* Take up to max events, oldest first. Returns how many. They stay with the plane until they are acknowledged, in which
+ * the newest number is the next argument of plane_acknowledge(); it may have no event. Where half of what can wait has
+ * been taken and not acknowledged, the oldest are. */
 int plane_take_events(plane *p, struct plane_event *out, int max);
+uint64_t plane_newest(const plane *p);
+
+/* All up to this number is through with: it is told to no other switch. -EINVAL: that was not taken. */
+int plane_acknowledge(plane *p, uint64_t number);
+
+/* Numbers count on from this one: a plane before this one had told so much. Also for switches to come. */
+void plane_count_from(plane *p, uint64_t number);
+
+/* The plane is gone: take also what is behind one that it never told. */
+void plane_is_gone(plane *p);
+
+/* Of all that a plane and a switch share: those of two versions do not talk to one another. */
+uint32_t plane_link_version(void);
 /* cdef: end */
 
 #endif

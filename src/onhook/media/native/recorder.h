@@ -61,8 +61,8 @@ int recorders_start(struct recorders **out, void (*tell)(void *whom), void *whom
 /* Once the media thread has ended: write what is left, end the writer, free everything. */
 void recorders_stop(struct recorders *all);
 
-/* A recording into fd, which is then its own; NULL: no memory. `owner` is only kept. */
-recording *recording_new(struct recorders *all, int fd, uint64_t owner, uint64_t handle);
+/* A recording into fd, which is then its own; NULL: no memory. `owner` and `tag` are only kept. */
+recording *recording_new(struct recorders *all, int fd, uint64_t owner, uint64_t handle, uint64_t tag);
 
 /* Let go of a recording that the writer does not have; its fd stays open if it never had it. */
 void recording_free(recording *one, bool close_fd);
@@ -76,6 +76,7 @@ bool recorders_have_done(const struct recorders *all);
 
 uint64_t recording_owner(const recording *one);
 uint64_t recording_handle(const recording *one);
+uint64_t recording_tag(const recording *one);
 void recording_read(const recording *one, struct plane_recorded *out);
 
 /* ---- The media thread ---- */

@@ -31,7 +31,7 @@ struct recording {
     /* set before anybody else sees it */
     struct recorders *all;
     int fd;
-    uint64_t owner, handle;
+    uint64_t owner, handle, tag;
     /* the media thread's */
     int64_t began; /* the place of the first sample; all below count from it */
     int64_t end;   /* of everything that was added */

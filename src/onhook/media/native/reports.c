@@ -28,8 +28,25 @@ void note_latest(_Atomic int64_t *moment, int64_t ns)
 
 enum { SENT_FIGURES = offsetof(struct plane_stats, received_packets) / sizeof(uint64_t) };
 
+/* A key that is down counts as sent: pressed again by a plane after this one, it would be another. */
+static void show_progress(struct call *call)
+{
+    const struct segment *playing = call->playing;
+    struct signs *signs = call->signs;
+    bool down = playing && playing->kind == DIGITS && playing->step;
+    atomic_store_explicit(&signs->progress, call->progress + down, memory_order_relaxed);
+    atomic_store_explicit(&signs->playing, playing ? playing->play_id : 0, memory_order_relaxed);
+    call->shown_playing = playing != NULL;
+}
+
 void show_figures(struct call *call)
 {
+    if (call->playing || call->shown_playing)
+        show_progress(call);
+    if (call->srtp.on)
+        atomic_store_explicit(&call->signs->heard_wraps, call->srtp.heard_wraps, memory_order_relaxed);
+    if (call->heard_more)
+        show_press(call);
     size_t count = call->heard_more ? FIGURES : SENT_FIGURES;
     uint64_t figures[FIGURES];
     memcpy(figures, &call->stats, count * sizeof *figures);

@@ -150,12 +150,16 @@ void send_frame(struct media *p, struct call *call)
             frame = next_frame(p, call, segment);
         transmit_frame(p, call, frame);
         segment->sent++;
+        call->progress++;
     }
     if (segment->sent < segment->count)
         return;
     call->playing = segment->next;
+    if (call->playing && call->playing->play_id != segment->play_id)
+        call->progress = 0;
     if (segment->kind == LOOPED_LAST) {
         call->playing = loop_again(call, segment->play_id);
+        call->progress = 0;
     } else if (segment->kind != LOOPED) {
         segment->state = PLAYED;
         segment->done_ns = clock_ns() + packing_delay_ns(call);

@@ -301,8 +301,13 @@ static enum verdict open_with(struct srtp *srtp, const struct srtp_key *key, uin
         index = (uint64_t)(index >> 16 ? 0 : 1) << 16 | sequence;
         verdict = try_index(key, &nothing, index, packet, left, tag);
     }
+    for (uint32_t more = 0; anew && verdict != GENUINE && srtp->wraps_before && more < 2; more++) {
+        index = (uint64_t)(srtp->wraps_before + more) << 16 | sequence;
+        verdict = try_index(key, &nothing, index, packet, left, tag);
+    }
     if (verdict != GENUINE)
         return verdict;
+    srtp->heard_wraps = (uint32_t)(index >> 16);
     if (!source)
         source = add_source(srtp, ssrc);
     if (anew && index <= source->rtp.highest)

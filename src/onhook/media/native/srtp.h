@@ -69,6 +69,8 @@ struct srtp {
     uint64_t old_receive_tick; /* when it is let go; 0: not before the new one was heard */
     struct srtp_window sent;
     uint32_t sent_rtcp; /* the index of the last */
+    uint32_t heard_wraps;  /* of the source that was heard last */
+    uint32_t wraps_before; /* that a source may have, heard for the first time: a plane before this one heard it */
     struct srtp_source sources[SRTP_SOURCES];
 };
 

@@ -217,7 +217,7 @@ void recorders_stop(struct recorders *all)
     free(all);
 }
 
-recording *recording_new(struct recorders *all, int fd, uint64_t owner, uint64_t handle)
+recording *recording_new(struct recorders *all, int fd, uint64_t owner, uint64_t handle, uint64_t tag)
 {
     recording *one = aligned_alloc(_Alignof(struct recording), sizeof *one);
     if (!one)
@@ -227,6 +227,7 @@ recording *recording_new(struct recorders *all, int fd, uint64_t owner, uint64_t
     one->fd = fd;
     one->owner = owner;
     one->handle = handle;
+    one->tag = tag;
     one->stuck_since_ms = -1;
     return one;
 }
@@ -270,6 +271,11 @@ uint64_t recording_owner(const recording *one)
 uint64_t recording_handle(const recording *one)
 {
     return one->handle;
+}
+
+uint64_t recording_tag(const recording *one)
+{
+    return one->tag;
 }
 
 void recording_read(const recording *one, struct plane_recorded *out)

@@ -1,9 +1,12 @@
 """The early dialogs of a call of ours: what the phones said that ring for it (RFC 3261 12.1.2). Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from onhook.phone.dialog import SipDialog
 from onhook.phone.invite import MAX_FORKS, OutgoingInvite
+from onhook.phone.kept.reading import Fields
 from onhook.phone.message import Response
 
 MAX_RELIABLE = 100
@@ -21,11 +24,16 @@ class EarlyDialog:
     rseq: int = 0
     taken: int = 0
     settled: bool = False
+    again: int = 0
+    """The number of one whose PRACK another process sent, or not."""
     renegotiated: bool = False
 
     def takes(self, rseq: int) -> bool:
         """Whether a reliable response is the next one; one that came again, or too early, is dropped
         (RFC 3262 4), and so are those beyond `MAX_RELIABLE`, for each costs a PRACK."""
+        if rseq and rseq == self.again:
+            self.again = 0
+            return True
         if self.taken == MAX_RELIABLE or (self.rseq and rseq != self.rseq + 1):
             return False
         self.rseq, self.taken = rseq, self.taken + 1
@@ -75,6 +83,47 @@ class EarlyDialogs:
         self._by_tag = {tag: early for tag, early in self._by_tag.items() if early.rseq}
         for early in self._by_tag.values():
             early.body = b""
+
+    def kept(self) -> dict[str, Any]:
+        """What another process needs to go on with them, but for what they said of their audio."""
+        phones = [
+            {
+                "tag": tag,
+                "dialog": early.dialog.kept(),
+                "readable": early.readable,
+                "rseq": early.rseq,
+                "taken": early.taken,
+                "settled": early.settled,
+                "renegotiated": early.renegotiated,
+            }
+            for tag, early in self._by_tag.items()
+        ]
+        return {"heard": self._heard, "phones": phones}
+
+    @property
+    def bodies(self) -> dict[str, str]:
+        """What they said of their audio, by tag."""
+        return {
+            tag: early.body.decode("utf-8", "surrogateescape")
+            for tag, early in self._by_tag.items()
+            if early.body
+        }
+
+    def resume(self, fields: Fields, bodies: Mapping[str, str]) -> None:
+        """Be where another process was. Raises `KeptUnreadable`."""
+        self._heard = fields.text("heard")
+        for phone in fields.parts("phones"):
+            tag = phone.text("tag")
+            self._by_tag[tag] = EarlyDialog(
+                SipDialog.of_kept(phone.part("dialog")),
+                phone.flag("readable"),
+                bodies.get(tag, "").encode("utf-8", "surrogateescape"),
+                phone.number("rseq"),
+                phone.number("taken"),
+                phone.flag("settled"),
+                phone.number("rseq"),
+                phone.flag("renegotiated"),
+            )
 
     def clear(self) -> None:
         """None of them rings any more."""

@@ -1,9 +1,11 @@
 """Runs the session timer of one call: two timers of the clock, and what the peer said it can do."""
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Final, Protocol
 
 from onhook import identifiers
+from onhook.phone.kept.reading import Fields
 from onhook.phone.message import Request, Response
 from onhook.phone.reply import HeaderLines
 from onhook.phone.session_timer import state as machine
@@ -16,6 +18,10 @@ OnFinal = Callable[[Response | None], None]
 Later = Callable[[float, Callable[[], None]], TimerHandle]
 """Calls back after so many seconds."""
 
+GRACE_S = 5.0
+"""So long a process that goes on with a session waits at least before it gives the peer up: its refresh may
+have come while nobody read, and it repeats that every 4 s (RFC 3261 17.1.2.2)."""
+_NAMES = {state: state.name.lower() for state in machine.TimerState}
 _UNABLE = frozenset((405, 501))
 _ENDED = machine.Ended()
 _NO_TIMER = machine.Agreed(None)
@@ -32,20 +38,39 @@ class Refresher(Protocol):
         """The peer is not there any more: end the call."""
 
 
+class _Nobody:
+    """In the place of a call that ends (Refresher), which its keeper then lets go of."""
+
+    def refresh(self, headers: HeaderLines, on_final: OnFinal, *, by_update: bool) -> bool:
+        """Nothing is refreshed any more."""
+        return False
+
+    def session_lost(self, status: int) -> None:
+        """It ends already."""
+
+
+_NOBODY: Final = _Nobody()
+
+
 class SessionKeeper:
     """The session timer of a call. `wanted_s` is the interval that we would like, 0 for none.
 
     `we_called` says whose Call-ID it is, which decides who waits longer when both ask at once.
     """
 
-    def __init__(self, call: Refresher, later: Later, *, we_called: bool) -> None:
+    def __init__(
+        self, call: Refresher, later: Later, now: Callable[[], float], *, we_called: bool
+    ) -> None:
         self.wanted_s = 0
-        self._call = call
+        self._now = now
+        self._call: Refresher = call
         self._later = later
         self._we_called = we_called
         self._timer = machine.SessionTimer()
         self._ask: TimerHandle | None = None
         self._expiry: TimerHandle | None = None
+        self._ask_at: float | None = None
+        self._expire_at: float | None = None
         self._by_update = False
         self._min_s = 0
         self._asked = 0
@@ -85,6 +110,63 @@ class SessionKeeper:
         """The call ends."""
         if self._timer.state is not machine.TimerState.OVER:
             self._happens(_ENDED)
+        self._call = _NOBODY
+
+    def kept(self) -> dict[str, Any]:
+        """What another process needs to go on with it; times are those of the clock of the endpoint."""
+        timer = self._timer
+        return {
+            "state": _NAMES[timer.state],
+            "interval_s": timer.interval_s,
+            "refusals": timer.refusals,
+            "min_s": timer.min_s,
+            "ask_at": self._ask_at,
+            "expire_at": self._expire_at,
+            "wanted_s": self.wanted_s,
+            "first_min_s": self._min_s,
+            "by_update": self._by_update,
+        }
+
+    def resume(self, fields: Fields) -> None:
+        """Be where another process was; nothing happens before `go_on`. Raises `KeptUnreadable`."""
+        self.wanted_s, self._min_s = fields.number("wanted_s"), fields.number("first_min_s")
+        self._by_update = fields.flag("by_update")
+        self._ask_at, self._expire_at = fields.seconds("ask_at"), fields.seconds("expire_at")
+        self._timer = machine.SessionTimer(
+            fields.choice("state", machine.TimerState),
+            fields.number("interval_s"),
+            fields.number("refusals"),
+            fields.number("min_s"),
+        )
+
+    def asking(self, headers: HeaderLines) -> OnFinal:
+        """Who hears of a re-INVITE that another process sent. If nobody answers, it may have been answered to
+        that one: it is asked for anew."""
+        done = self._await(headers, by_update=False)
+
+        def heard(final: Response | None) -> None:
+            if final is not None:
+                done(final)
+            elif self._timer.state is machine.TimerState.ASKING:
+                self._happens(machine.Refused(491, self._glare_wait_s()))
+
+        return heard
+
+    def go_on(self, *, waits: bool) -> None:
+        """The timers run again. A refresh that was under way is asked for anew, unless its answer is waited
+        for; and a peer whose own waits to be read has a moment for it."""
+        timer, now_s = self._timer, self._now()
+        if timer.state is machine.TimerState.ASKING:
+            self._ask_at = None
+            if not waits:
+                self._timer = replace(timer, state=machine.TimerState.OURS)
+                self._ask_at = now_s
+        if self._ask_at is not None:
+            wait_s = min(max(self._ask_at - now_s, 0.0), timer.interval_s)
+            self._perform(machine.AskIn(wait_s))
+        if self._expire_at is not None:
+            wait_s = min(max(self._expire_at - now_s, GRACE_S), timer.interval_s)
+            self._perform(machine.ExpireIn(wait_s))
 
     # How it is done.
 
@@ -100,12 +182,14 @@ class SessionKeeper:
             case machine.Stop():
                 self._cancel(self._ask)
                 self._cancel(self._expiry)
-                self._ask = self._expiry = None
+                self._ask = self._expiry = self._ask_at = self._expire_at = None
             case machine.AskIn(wait_s):
                 self._cancel(self._ask)
+                self._ask_at = self._now() + wait_s
                 self._ask = self._later(wait_s, lambda: self._happens(machine.RefreshDue()))
             case machine.ExpireIn(wait_s):
                 self._cancel(self._expiry)
+                self._expire_at = self._now() + wait_s
                 self._expiry = self._later(wait_s, lambda: self._happens(machine.ExpiryDue()))
             case machine.Ask(interval_s, min_s):
                 self._refresh(Terms(interval_s, ours=True).as_asked(min_s))
@@ -117,15 +201,21 @@ class SessionKeeper:
             timer.cancel()
 
     def _refresh(self, headers: HeaderLines) -> None:
+        by_update = self._by_update
+        done = self._await(headers, by_update=by_update)
+        if not self._call.refresh(headers, done, by_update=by_update):
+            self._happens(machine.Refused(491, self._glare_wait_s()))
+
+    def _await(self, headers: HeaderLines, *, by_update: bool) -> OnFinal:
+        """Who hears of a refresh that is under way from now on."""
         self._asked += 1
-        asked, by_update = self._asked, self._by_update
+        asked = self._asked
 
         def done(final: Response | None) -> None:
             if asked == self._asked:
                 self._refreshed(final, headers, by_update=by_update)
 
-        if not self._call.refresh(headers, done, by_update=by_update):
-            self._happens(machine.Refused(491, self._glare_wait_s()))
+        return done
 
     def _refreshed(self, final: Response | None, headers: HeaderLines, *, by_update: bool) -> None:
         if final is not None and final.status < 300:

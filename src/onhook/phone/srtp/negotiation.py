@@ -43,6 +43,22 @@ class Negotiation:
         return "require" if self.agreed or self._heard_early else self.wanted
 
     @property
+    def offered(self) -> tuple[Crypto, ...]:
+        """Our lines of the last offer."""
+        return self._offered
+
+    @property
+    def heard_early(self) -> bool:
+        """Whether a phone that rings was heard to encrypt."""
+        return self._heard_early
+
+    def resume(
+        self, agreed: Agreed | None, offered: tuple[Crypto, ...], *, heard_early: bool
+    ) -> None:
+        """Go on where another process was."""
+        self.agreed, self._offered, self._heard_early = agreed, offered, heard_early
+
+    @property
     def secure_transport(self) -> bool:
         """Whether an offer of ours that follows none of the peer is RTP/SAVP."""
         return self.wanted == "require"

@@ -4,7 +4,8 @@ import json
 import os
 import sys
 
-from onhook.server.supervisor.supervisor import Inheritance, Supervisor
+from onhook.server.supervisor.inheritance import Inheritance
+from onhook.server.supervisor.supervisor import Supervisor
 
 
 def main() -> int:

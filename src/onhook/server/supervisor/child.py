@@ -2,22 +2,21 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from onhook.processes.channel import Channel, Message
-from onhook.processes.membership import CHANNEL, Running
-from onhook.processes.workers import dying_with_us
+from onhook.processes.channel import Message
+from onhook.processes.membership import Running
 from onhook.server.supervisor.roles import Role
+from onhook.server.supervisor.starting import Process
 
 
 class Child:
-    """A process with a role, from its start on. `begin` is the first that it is told."""
+    """A process with a role, from its start on. `begin` is the first that it is told; with it come the
+    descriptors of listening sockets, by name, and of memory that is shared with it."""
 
     def __init__(
         self,
@@ -25,27 +24,26 @@ class Child:
         generation: int,
         begin: Mapping[str, Any],
         sockets: Mapping[str, int],
-        kept_open: Sequence[int],
+        memory: Sequence[int],
+        process: Process,
     ) -> None:
-        """Raises OSError when there is none."""
-        ours, theirs = Channel.pair()
-        try:
-            self._process = _started(role, theirs, kept_open)
-            self.pidfd = _pidfd(self._process)
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
+        self._process = process
+        self.pidfd = process.pidfd
+        self.pid = process.pid
+        self.channel = process.channel
         self.role = role
         self.generation = generation
-        self.pid = self._process.pid
-        self.channel = ours
         self.since = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.ready = False
         """Whether it has said that it does its work."""
+        self.facts: Mapping[str, Any] = {}
+        """What it said then."""
+        self.library: int | None = None
+        """The file of the library by which another version speaks with it, if it has shown one."""
+        self.hung = False
+        """Whether it was killed because it did not answer."""
         self._waiting: deque[tuple[Message, list[int]]] = deque()
-        ours.set_blocking(False)
+        self.channel.set_blocking(False)
         first = {
             "say": "begin",
             "role": role.name,
@@ -53,7 +51,7 @@ class Child:
             "sockets": list(sockets),
         }
         with suppress(BrokenPipeError, ConnectionResetError):  # it is dead; its pidfd says so
-            ours.send({**first, **begin}, list(sockets.values()))
+            self.channel.send({**first, **begin}, [*sockets.values(), *memory])
 
     @property
     def running(self) -> Running:
@@ -79,56 +77,39 @@ class Child:
             except BlockingIOError:
                 return
             except OSError:  # it is dying; its pidfd says so in a moment
-                pass
+                return
             self._waiting.popleft()
             for each in descriptors:
                 os.close(each)
 
+    def shows(self, library: Sequence[int]) -> None:
+        """The file of its library, if there was room for the descriptor. The first is kept, which it shows
+        before it hears anything of a stranger: others run what is in it."""
+        for each in library:
+            if self.library is None:
+                self.library = each
+            else:
+                os.close(each)
+
     def signal(self, number: int) -> None:
         """Send it a signal; a dead one does not mind."""
-        self._process.send_signal(number)
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def left(self) -> list[tuple[Message, list[int]]]:
+        """What it was to be told and was not sent any more, which is the caller's from now on."""
+        left = list(self._waiting)
+        self._waiting.clear()
+        return left
 
     def buried(self) -> int:
         """After its death: its status as `subprocess` has it, negative for a signal."""
         status = self._process.wait()
         os.close(self.pidfd)
+        if self.library is not None:
+            os.close(self.library)
         self.channel.close()
-        for _, descriptors in self._waiting:
+        for _, descriptors in self.left():
             for each in descriptors:
                 os.close(each)
-        self._waiting.clear()
         return status
-
-
-def _started(role: Role, channel: Channel, kept_open: Sequence[int]) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", role.module],
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, CHANNEL: str(channel.fileno())},
-            pass_fds=(channel.fileno(), *kept_open),
-            preexec_fn=_beginning(),  # this process has one thread
-        )
-    except subprocess.SubprocessError as error:
-        raise OSError(str(error)) from error
-
-
-def _pidfd(process: subprocess.Popen[bytes]) -> int:
-    try:
-        return os.pidfd_open(process.pid)
-    except OSError:
-        process.kill()
-        process.wait()
-        raise
-
-
-def _beginning() -> Callable[[], None]:
-    """What a child does before its program. A SIGTERM to all processes of the server is not for it, however
-    early it comes (`onhook.processes.membership.END`)."""
-    die_with_us = dying_with_us()
-
-    def begin() -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        die_with_us()
-
-    return begin

@@ -2,7 +2,13 @@
 
 from typing import Final, NamedTuple
 
+PLANE: Final = "plane"
+OLD_PLANE: Final = "old-plane"
+"""A media plane of before a reload, whose version talks to switches in another way: it keeps its calls to
+their end."""
 SWITCH: Final = "switch"
+DELIVERIES: Final = "deliveries"
+SPARE: Final = "spare"
 
 
 class Role(NamedTuple):
@@ -10,14 +16,19 @@ class Role(NamedTuple):
 
     name: str
     module: str
+    spare: str = ""
+    """The module of the process that stands by for it, and forks the next one (`onhook.processes.spare`)."""
 
 
 ROLES: Final = (
-    Role("plane", "onhook.server.plane_process"),
-    Role(SWITCH, "onhook.server.switch_process"),
-    Role("deliveries", "onhook.server.deliveries_process"),
+    Role(PLANE, "onhook.server.plane_process"),
+    Role(SWITCH, "onhook.server.switch_process", "onhook.server.spare_process"),
+    Role(DELIVERIES, "onhook.server.deliveries_process"),
 )
 """In the order in which they are started, side by side."""
+
+ASIDE: Final = Role(OLD_PLANE, "onhook.server.plane_process")
+"""Where there is one, and it dies, another plane has its calls."""
 
 
 def pause_s(deaths_in_a_row: int) -> float:

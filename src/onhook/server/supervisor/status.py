@@ -48,7 +48,7 @@ def answer(listener: socket.socket, running: Sequence[Running]) -> None:
         asking, _ = listener.accept()
         with asking:
             asking.setblocking(False)
-            if _user(asking) in (0, os.geteuid()):
+            if user_of(asking) in (0, os.geteuid()):
                 asking.send(json.dumps([each._asdict() for each in running]).encode())
 
 
@@ -60,7 +60,7 @@ def ask(data: Path) -> list[dict[str, Any]]:
             asking.connect(status_name(data))
         except OSError as error:
             raise NobodyThere from error
-        pid, user = _peer(asking)
+        pid, user = peer_of(asking)
         if user not in (0, os.geteuid()):
             raise NoAnswer(
                 f"A process of another user ({pid}) answers for the data directory {data}: ask as that user, "
@@ -86,11 +86,12 @@ def ask(data: Path) -> list[dict[str, Any]]:
         ) from error
 
 
-def _user(connection: socket.socket) -> int:
-    return _peer(connection)[1]
+def user_of(connection: socket.socket) -> int:
+    """The user whose process has the other end."""
+    return peer_of(connection)[1]
 
 
-def _peer(connection: socket.socket) -> tuple[int, int]:
+def peer_of(connection: socket.socket) -> tuple[int, int]:
     """Which process has the other end, and of which user."""
     told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, user, _ = _CREDENTIALS.unpack(told)

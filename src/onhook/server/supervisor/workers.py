@@ -9,13 +9,17 @@ from onhook.processes.workers import Spawner, Worker
 
 
 class Workers:
-    """Those that run. `started` and `ended` hear of each one's pidfd, to wait for it or no more."""
+    """Those that run. `started` and `ended` hear of each one's pidfd, to wait for it or no more; `changed`
+    hears that others run."""
 
     def __init__(
-        self, started: Callable[[int, int], object], ended: Callable[[int], object]
+        self,
+        started: Callable[[int, int], object],
+        ended: Callable[[int], object],
+        changed: Callable[[], object],
     ) -> None:
         self._spawner = Spawner(die_with_us=True)
-        self._started, self._ended = started, ended
+        self._started, self._ended, self._changed = started, ended, changed
         self._workers: dict[int, tuple[Worker, Running]] = {}
 
     @property
@@ -30,6 +34,7 @@ class Workers:
         running = Running(worker.role, worker.pid, since, 0, ready=True)
         self._workers[worker.pid] = worker, running
         self._started(worker.pidfd, worker.pid)
+        self._changed()
         return running, [os.dup(worker.pidfd), worker.socket.detach()]
 
     def bury(self, pid: int) -> None:
@@ -37,6 +42,7 @@ class Workers:
         worker, _ = self._workers.pop(pid)
         self._ended(worker.pidfd)
         worker.close()
+        self._changed()
 
     def kill(self) -> None:
         """End all of them."""

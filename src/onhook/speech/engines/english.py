@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from threading import Lock
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
 from onhook.speech.engines import english_ahead
 from onhook.speech.engines.pieces import pieces
 from onhook.speech.errors import CannotConvertText
-from onhook.speech.scripts import LATIN, readable
+from onhook.speech.scripts import LATIN, require_readable
 from onhook.speech.voices import Gender, Samples, Sound
 
 log = structlog.get_logger()
@@ -57,6 +57,7 @@ def load(made_ahead: Path | None = None) -> Synthesiser:
 
     onnxruntime.disable_telemetry_events()
     onnxruntime.set_default_logger_severity(3)  # errors only
+    _give_back_memory(onnxruntime)
     if made_ahead is not None and english_ahead.is_there(made_ahead):
         try:
             return _of_files(made_ahead)
@@ -64,6 +65,18 @@ def load(made_ahead: Path | None = None) -> Synthesiser:
             log.warning("english_made_ahead_unusable", reason=type(error).__name__)
             english_ahead.forget(made_ahead)
     return _loaded()
+
+
+def _give_back_memory(onnxruntime: Any) -> None:
+    """Has sessions keep nothing of what a sentence took, which is 30 MB after some of them. The engine makes
+    its own, and takes no options for them."""
+
+    class Sparing(onnxruntime.SessionOptions):  # type: ignore[misc]  # it is loaded when it is needed
+        def __init__(self) -> None:
+            super().__init__()
+            self.enable_mem_pattern = self.enable_cpu_mem_arena = False
+
+    onnxruntime.SessionOptions = Sparing
 
 
 def _of_files(directory: Path) -> Synthesiser:
@@ -88,6 +101,7 @@ class EnglishVoice:
     language = "en-US"
     gender = Gender.FEMALE
     quality = "neural"
+    licence = "Apache-2.0"
 
     def __init__(self, load: Callable[[], Synthesiser] = load) -> None:
         self._load = load
@@ -153,11 +167,7 @@ def _phonemes(synthesiser: Synthesiser, piece: str) -> list[str]:
 def _prepared(text: str) -> str:
     """`text` without what the engine would stumble over; raises for what it would leave out."""
     text = "".join(character for character in text if unicodedata.category(character) != "Cf")
-    if not readable(text, (LATIN,)):
-        raise CannotConvertText(
-            "Text in msg is in a script that the English voice cannot read: "
-            'choose its language, as in <speech language="...">.'
-        )
+    require_readable(text, (LATIN,), "English")
     # The engine has no name for numbers of more than 36 digits, and nobody understands one of 16.
     text = _LONG_NUMBER.sub(_spelled, text)
     # Its time grows with the cube of a word's length.

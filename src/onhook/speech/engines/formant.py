@@ -5,8 +5,7 @@ from typing import Final
 
 from onhook.speech.engines.espeak import Espeak
 from onhook.speech.engines.languages import Language
-from onhook.speech.errors import CannotConvertText
-from onhook.speech.scripts import readable
+from onhook.speech.scripts import require_readable
 from onhook.speech.voices import Gender, Sound
 
 _SPEAKERS: Final = {Gender.MALE: "m3", Gender.FEMALE: "f3"}
@@ -21,6 +20,7 @@ class FormantVoice:
     """
 
     engine = "espeak"
+    licence = "GPL-3.0-or-later"
 
     def __init__(self, engine: Espeak, language: Language, gender: Gender) -> None:
         self._espeak = engine
@@ -41,11 +41,7 @@ class FormantVoice:
 
     def synthesise(self, text: str) -> Iterator[Sound]:
         """Speak `text`; see `Voice`. Raises `CannotConvertText`, also for another script."""
-        if not readable(text, self._language.scripts):
-            raise CannotConvertText(
-                f"Text in msg is in a script that the {self.language} voice cannot read: "
-                'choose its language, as in <speech language="...">.'
-            )
+        require_readable(text, self._language.scripts, self.language)
         import numpy as np  # here, because the process is ready sooner without it
 
         rate_hz, pcm = self._espeak.speak(self.name, text)

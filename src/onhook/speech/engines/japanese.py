@@ -15,8 +15,7 @@ from onhook.processes.workers import Spawner, Starter
 from onhook.speech.engines.formant import FormantVoice
 from onhook.speech.engines.languages import Language
 from onhook.speech.engines.pieces import pieces
-from onhook.speech.errors import CannotConvertText
-from onhook.speech.scripts import readable, written_in
+from onhook.speech.scripts import require_readable, written_in
 from onhook.speech.voices import Gender, Sound
 from onhook.speech.workers.pool import WorkerPool
 
@@ -74,6 +73,7 @@ class JapaneseWoman:
     language = TAG
     gender = Gender.FEMALE
     quality = "statistical"
+    licence = "MIT AND CC-BY-3.0"
 
     def __init__(self, engine: OpenJTalk) -> None:
         self._engine = engine
@@ -103,6 +103,7 @@ class JapaneseMan:
     language = TAG
     gender = Gender.MALE
     quality = "formant"
+    licence = "GPL-3.0-or-later AND MIT"
 
     def __init__(self, engine: OpenJTalk, formant: FormantVoice) -> None:
         self._engine = engine
@@ -126,11 +127,7 @@ class JapaneseMan:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    if not readable(text, written_in(TAG)):
-        raise CannotConvertText(
-            "Text in msg is in a script that the Japanese voice cannot read: "
-            'choose its language, as in <speech language="...">.'
-        )
+    require_readable(text, written_in(TAG), "Japanese")
     for piece in pieces(text, _PIECE):
         if any(character.isalnum() for character in piece):
             yield piece

@@ -25,6 +25,7 @@ def english_man(espeak: Espeak, load: "Callable[[], Model] | None" = None) -> Pi
         rate_hz=22_050,
         phonemes_voice="en-us",
         scripts=(LATIN,),
+        licence="MIT AND CC0-1.0",
     )
     return PiperVoice(espeak, speaker, load or _model)
 

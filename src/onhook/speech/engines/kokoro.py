@@ -19,8 +19,7 @@ from onhook.speech.engines.espeak import Espeak
 from onhook.speech.engines.mandarin import mandarin
 from onhook.speech.engines.phonetics import phonetic_sentences
 from onhook.speech.engines.pieces import pieces
-from onhook.speech.errors import CannotConvertText
-from onhook.speech.scripts import readable, written_in
+from onhook.speech.scripts import require_readable, written_in
 from onhook.speech.voices import Gender, Sound
 from onhook.speech.workers.kokoro_model import MODEL_SHA256, PARTS
 from onhook.speech.workers.pool import WorkerPool
@@ -117,6 +116,7 @@ class KokoroVoice:
 
     engine = "kokoro"
     quality = "neural, slow: render ahead"
+    licence = "Apache-2.0 AND MIT"
 
     def __init__(self, kokoro: Kokoro, espeak: Espeak, spoken: Spoken) -> None:
         self._kokoro = kokoro
@@ -142,11 +142,7 @@ class KokoroVoice:
         """Speak `text`; see `Voice`. Raises `CannotConvertText`, also for another script."""
         import numpy as np  # here, because the process is ready sooner without it
 
-        if not readable(text, written_in(self.language)):
-            raise CannotConvertText(
-                f"Text in msg is in a script that the {self.language} voice cannot read: "
-                'choose its language, as in <speech language="...">.'
-            )
+        require_readable(text, written_in(self.language), self.language)
         for piece in pieces(text, _PIECE):
             for sentence in phonetic_sentences(piece, self._phonemes):
                 for part in pieces(sentence, _MAX_PHONEMES):

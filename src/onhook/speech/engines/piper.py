@@ -14,8 +14,7 @@ from onhook.speech.engines.espeak import Espeak
 from onhook.speech.engines.onnx import OnnxModel
 from onhook.speech.engines.phonetics import phonetic_sentences
 from onhook.speech.engines.pieces import pieces
-from onhook.speech.errors import CannotConvertText
-from onhook.speech.scripts import readable
+from onhook.speech.scripts import require_readable
 from onhook.speech.voices import Gender, Samples, Sound
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ class PiperSpeaker:
     rate_hz: int
     phonemes_voice: str
     scripts: tuple[str, ...]
+    licence: str = "unknown"
 
 
 class PiperVoice:
@@ -76,6 +76,7 @@ class PiperVoice:
         self.language = speaker.language
         self.gender = speaker.gender
         self.quality = speaker.quality
+        self.licence = speaker.licence
 
     @property
     def version(self) -> str:
@@ -88,11 +89,7 @@ class PiperVoice:
 
     def synthesise(self, text: str) -> Iterator[Sound]:
         """Speak `text`; see `Voice`. Raises `CannotConvertText`, also for another script."""
-        if not readable(text, self._speaker.scripts):
-            raise CannotConvertText(
-                f"Text in msg is in a script that the {self.language} voice cannot read: "
-                'choose its language, as in <speech language="...">.'
-            )
+        require_readable(text, self._speaker.scripts, self.language)
         model = self._model()
         symbols = model.symbols()
         for piece in pieces(text):

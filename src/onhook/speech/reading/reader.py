@@ -12,8 +12,8 @@ from onhook.speech.errors import CannotConvertText
 from onhook.speech.level import levelled
 from onhook.speech.narrowband import RATE_HZ, Narrowband, Pcm, faded
 from onhook.speech.reading.runs import latin_runs
-from onhook.speech.scripts import LATIN, readable, written_in
-from onhook.speech.voices import Sound, Voice, quality
+from onhook.speech.scripts import LATIN, require_readable, written_in
+from onhook.speech.voices import Sound, Voice, licence, quality
 
 _DEFAULT: Final = "en-US"
 _RECIPE: Final = 2  # raise it when `normalise` writes something otherwise, or runs are joined so
@@ -38,6 +38,7 @@ class Reader:
         self.language = voice.language
         self.gender = voice.gender
         self.quality = quality(voice)
+        self.licence = licence(voice)
 
     @property
     def version(self) -> str:
@@ -62,11 +63,7 @@ class Reader:
         if self._latin is None or not any(is_latin for is_latin, _ in runs):
             yield from self._voice.synthesise(text)
             return
-        if not readable(text, written_in(self.language)):
-            raise CannotConvertText(
-                f"Text in msg is in a script that the {self.language} voice cannot read: "
-                'choose its language, as in <speech language="...">.'
-            )
+        require_readable(text, written_in(self.language), self.language)
         yield from self._joined(self._latin, runs)
 
     def _joined(self, latin: Voice, runs: list[tuple[bool, str]]) -> Iterator[Sound]:

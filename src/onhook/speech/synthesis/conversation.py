@@ -67,12 +67,16 @@ class Conversation:
         """Whether nothing can be asked any more."""
         return self._ended
 
-    def wait_ready(self, patience_s: float) -> bool:
-        """Whether it has said that it can be asked; it is ended if it has not in time."""
-        if self._ready.wait(patience_s) and not self._ended:
-            return True
-        self.end()
-        return False
+    def wait_ready(self, patience_s: float) -> None:
+        """Returns once it has said that it can be asked.
+
+        Raises `WorkerLate` if it has not in time, `WorkerDied` if it ended before; it has ended then.
+        """
+        if not self._ready.wait(patience_s):
+            self.end()
+            raise WorkerLate
+        if self._ended:
+            raise WorkerDied
 
     def begin(self) -> int:
         """A number for a text; `leave` it."""

@@ -16,7 +16,14 @@ import structlog
 
 from onhook.processes.workers import Spawner, Starter, Worker
 from onhook.speech.engines import english_ahead
-from onhook.speech.errors import CannotConvertText, EngineUnavailable, WorkerFailed, WorkerLate
+from onhook.speech.errors import (
+    CannotConvertText,
+    EngineUnavailable,
+    SpeechError,
+    WorkerDied,
+    WorkerFailed,
+    WorkerLate,
+)
 from onhook.speech.narrowband import PcmBuffer
 from onhook.speech.synthesis.conversation import Conversation
 from onhook.speech.synthesis.messages import Answer, Kind, VoiceName
@@ -64,10 +71,17 @@ class Synthesiser:
         self._speaking: Conversation | None = None
         self._standing_by: Conversation | None = None
         self._stands_by = False
+        self._works = False
         self._used_at = 0.0
         self._timer: threading.Timer | None = None
         self._pause_s = 0.0
         self._closed = threading.Event()
+
+    @property
+    def works(self) -> bool:
+        """Whether a process has ever been ready: one that ends at its start was killed then, and another will
+        do; where none ever was, something is wrong with the installation."""
+        return self._works
 
     def utterance(self, voice: Voice, text: str) -> "SpokenApart":
         """`text` in `voice`, spoken by the process; nothing is asked of it yet."""
@@ -100,7 +114,7 @@ class Synthesiser:
     def process(self) -> Conversation:
         """The process that speaks; one that stood by, or a new one, if there is none.
 
-        Raises `EngineUnavailable`.
+        Raises `EngineUnavailable`, and `WorkerDied` when the new one ended before it was ready.
         """
         with self._lock:
             self._used_at = time.monotonic()
@@ -140,8 +154,11 @@ class Synthesiser:
         except OSError as error:
             raise EngineUnavailable(f"A speech worker cannot be started: {error}.") from error
         conversation = Conversation(worker, self._on_end)
-        if not conversation.wait_ready(self._start_s):
-            raise EngineUnavailable("A speech worker ended before it was ready.")
+        try:
+            conversation.wait_ready(self._start_s)
+        except WorkerLate:
+            raise EngineUnavailable("A speech worker was not ready in time.") from None
+        self._works = True
         return conversation
 
     def _stand_by(self) -> None:
@@ -149,7 +166,10 @@ class Synthesiser:
         for conversation in (self._speaking, self._standing_by):
             if conversation is not None and not conversation.ended:
                 return
-        self._standing_by = self._started()
+        try:
+            self._standing_by = self._started()
+        except WorkerDied:
+            raise _unavailable() from None
 
     def _look_again(self, after_s: float) -> None:
         self._timer = threading.Timer(after_s, self._end_if_idle)
@@ -197,7 +217,8 @@ class Synthesiser:
 class SpokenApart:
     """A text on its way to sound in the process (a `Spoken`). One thread at a time; `close` it.
 
-    When the process dies or hangs it is asked once more, on a new one, if nothing of it was given out yet.
+    When the process dies, also at its start, or hangs it is asked once more, on a new one, if nothing of it
+    was given out yet.
     """
 
     def __init__(self, synthesiser: Synthesiser, voice: VoiceName, text: str) -> None:
@@ -234,7 +255,7 @@ class SpokenApart:
                 log.warning("speech_worker_replaced", reason=type(error).__name__)
                 self._process = None
                 if self._given_out or self._asked_again:
-                    raise _given_up(error) from None
+                    raise self._given_up(error) from None
                 self._asked_again = True
         self.over = answer.kind is Kind.LAST
         if answer.kind is Kind.CANNOT:
@@ -252,12 +273,19 @@ class SpokenApart:
             self._number, self._voice, self._text, whole=whole, checkpoint=checkpoint
         )
 
+    def _given_up(self, error: WorkerFailed) -> SpeechError:
+        if not self._synthesiser.works:
+            return _unavailable()
+        if isinstance(error, WorkerLate):
+            return CannotConvertText("The text of msg was not turned into speech in time.")
+        return CannotConvertText(
+            "The speech engine gave up on the text of msg: write it differently."
+        )
+
 
 def _argument(path: Path | None) -> str:
     return "" if path is None else str(path.absolute())
 
 
-def _given_up(error: WorkerFailed) -> CannotConvertText:
-    if isinstance(error, WorkerLate):
-        return CannotConvertText("The text of msg was not turned into speech in time.")
-    return CannotConvertText("The speech engine gave up on the text of msg: write it differently.")
+def _unavailable() -> EngineUnavailable:
+    return EngineUnavailable("A speech worker ended before it was ready.")

@@ -1,0 +1,100 @@
+"""What the tests of the samples have in common: each is started as its readers start it."""
+
+import os
+import runpy
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onhook.simulator import Phone, Simulator
+from onhook.simulator.real import RealPhones
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(
+    params=["onhook_simulator", pytest.param("onhook_server", marks=pytest.mark.slow)],
+    ids=["simulated", "real"],
+)
+def backend(request: pytest.FixtureRequest) -> Simulator | RealPhones:
+    """Where calls are: in the simulator; or at a server and phones that are real, which takes its time."""
+    found: Simulator | RealPhones = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def phone(backend: Simulator | RealPhones) -> Iterator[Phone]:
+    """The phones; which application is tested, `serves` or `starts` says."""
+    backend.begin_anew()
+    yield Phone(backend)
+    backend.begin_anew()
+
+
+@pytest.fixture
+def serves(backend: Simulator | RealPhones, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Serves a sample that takes calls, in this process."""
+
+    def serve(name: str, **environment: str) -> None:
+        for variable, value in {**backend.environment, **environment}.items():
+            monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("MY_URL", backend.ivr_url)
+        backend.serve(runpy.run_path(str(HERE / name))["Application"])
+
+    return serve
+
+
+class Program:
+    """A sample that places a call, in a process of its own."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def types(self, line: str) -> None:
+        """Writes a line to its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def ends(self, code: int = 0) -> list[str]:
+        """Waits until it ends, with this status; what it has said, by lines."""
+        said, _ = self._process.communicate(timeout=20)
+        assert self._process.returncode == code, said
+        return said.splitlines()
+
+    def close(self) -> None:
+        """Ends it."""
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture
+def starts(backend: Simulator | RealPhones) -> Iterator[Callable[..., Program]]:
+    """Starts a sample with arguments."""
+    started: list[Program] = []
+
+    def start(name: str, *arguments: str, before: str = "") -> Program:
+        """``before`` is Python that runs first, to take chance away."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            url = f"http://127.0.0.1:{free.getsockname()[1]}/"
+        backend.serve(url)
+        run = f"{before}\nimport runpy\nrunpy.run_path({str(HERE / name)!r}, run_name='__main__')"
+        environment: dict[str, Any] = {**os.environ, **backend.environment}
+        program = Program([sys.executable, "-IS", "-c", run, *arguments], environment)
+        started.append(program)
+        return program
+
+    yield start
+    for program in started:
+        program.close()

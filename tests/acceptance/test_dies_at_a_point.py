@@ -1,0 +1,265 @@
+"""The switch dies at a point that a test names: inside a commit, between an event and its write, while it
+takes over. Calls go on as if it had died anywhere else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from acceptance.accounts import HEADER
+from acceptance.asking import OK, heard
+from acceptance.files import FileServer
+from acceptance.harness import Callee, Customer, Onhook, TrunkLine, lay_trunk
+from acceptance.survival import Stage
+from acceptance.survival_scenes import next_is_heard
+from acceptance.unbroken import known
+from briefly import slow_but
+from onhook.testing.call_log import How
+from onhook.testing.phone import Phone
+from onhook.testing.receiver import Receiver
+
+HOOKS = Path(__file__).with_name("dying")
+POINTS = ("done", "uncommitted", "committed")
+"""What came of an event was done, and not written; it stands in a transaction; it is on disk, and nobody
+knows."""
+TRUSTED = {"trusted_peers": "127.0.0.1/32", "retry_schedule": "0.2"}
+
+
+@dataclass
+class Doomed:
+    """A stage whose switch dies where the test says."""
+
+    stage: Stage
+    where: Path
+
+    def arm(self, point: str, session: str = "") -> None:
+        """The next switch that comes there dies."""
+        self.where.write_text(f"{point} {session}")
+
+    async def died(self, before: int) -> None:
+        """Returns once it has, and the next one is there."""
+        async with asyncio.timeout(60):
+            while self.where.exists():
+                await asyncio.sleep(0.01)
+        await self.stage.server.serves("switch", before)
+
+    async def repeated(self, path: str, key: str, **params: str) -> dict[str, str]:
+        """A request under this key, again and again until it is answered."""
+        async with asyncio.timeout(60), self.stage.customer.api as api:
+            while True:
+                try:
+                    reply = await api.request("POST", path, dict(params), headers={HEADER: key})
+                    return reply.json
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def doomed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Onhook, Path]]:
+    where = tmp_path_factory.mktemp("dies") / "at"
+    environment = {"PYTHONPATH": str(HOOKS), "TEST_DIES_AT": str(where)}
+    running = Onhook(TRUSTED, environment=environment)
+    yield running, where
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def line(doomed_server: tuple[Onhook, Path]) -> TrunkLine:
+    return lay_trunk(doomed_server[0])
+
+
+@pytest.fixture
+async def doomed(
+    doomed_server: tuple[Onhook, Path],
+    line: TrunkLine,
+    receiver: Receiver,
+    phone: Phone,
+    files: FileServer,
+) -> AsyncIterator[Doomed]:
+    server, where = doomed_server
+    customer = await Customer.make(server, receiver, phone)
+    async with Phone(port=line.port) as one:
+        stage = Stage(customer, Callee(one, line), files, log_before=len(server.log))
+        yield Doomed(stage, where)
+
+
+@pytest.mark.parametrize("point", slow_but(["uncommitted"], POINTS))
+async def test_the_last_key_counts_once(doomed: Doomed, point: str) -> None:
+    """The notification of it is told once, and the next block hears what is typed for it."""
+    stage = doomed.stage
+    call, session = await stage.answered("middle/gather", max_digits="2")
+    before = stage.server.pid("switch")
+    await call.send_digits("1")
+    doomed.arm(point, session)
+    await call.send_digits("2")
+    await doomed.died(before)
+    assert (await stage.receiver.next(session=session, ivr_block="gather"))["digits"] == "12"
+    await stage.customer.block("middle/gather", session, max_digits="1")
+    await call.send_digits("3")
+    assert (await stage.receiver.next(session=session, ivr_block="gather"))["digits"] == "3"
+    await stage.heard_on(call)
+    await stage.good_bye(call, session)
+
+
+@pytest.mark.parametrize("point", slow_but(["done"], POINTS))
+async def test_a_key_in_the_middle_counts_once(doomed: Doomed, point: str) -> None:
+    stage = doomed.stage
+    call, session = await stage.answered("middle/gather", max_digits="3")
+    before = stage.server.pid("switch")
+    doomed.arm(point, session)
+    await call.send_digits("1")
+    await doomed.died(before)
+    await call.send_digits("23")
+    assert (await stage.receiver.next(session=session, ivr_block="gather"))["digits"] == "123"
+    await stage.good_bye(call, session)
+
+
+@pytest.mark.parametrize("point", slow_but(["committed"], POINTS))
+async def test_a_request_is_carried_out_once(doomed: Doomed, point: str) -> None:
+    """Whoever got no answer asks again under the same key; its end is told once."""
+    stage = doomed.stage
+    call, session = await stage.waiting()
+    before = stage.server.pid("switch")
+    asked = {
+        "session": session,
+        "notify_url": stage.receiver.url("/play"),
+        "msg": stage.beep,
+        "tag": "once",
+    }
+    doomed.arm(point, session)
+    first = await doomed.repeated("ivr/middle/play", "k", **asked)
+    await doomed.died(before)
+    await stage.receiver.next(session=session, tag="once")
+    assert [first, await doomed.repeated("ivr/middle/play", "k", **asked)] == [OK, OK]
+    await stage.heard_on(call)
+    await stage.good_bye(call, session)
+    told = [one for one in stage.receiver.notifications if one.fields.get("session") == session]
+    assert [one["tag"] for one in told].count("once") == 1
+
+
+@pytest.mark.parametrize("point", slow_but(["done"], POINTS))
+async def test_what_a_request_said_is_heard_once(doomed: Doomed, point: str) -> None:
+    """It was being said when the switch died, and nothing was written of it: asked for again, it goes on."""
+    stage, message = doomed.stage, known(3, 600)
+    call, session = await stage.waiting()
+    before = stage.server.pid("switch")
+    doomed.arm(point, session)
+    asked = {"session": session, "notify_url": stage.receiver.url("/play")}
+    asked["msg"] = stage.says("once", message)
+    assert await doomed.repeated("ivr/middle/play", "k", **asked) == OK
+    await doomed.died(before)
+    await stage.receiver.next(session=session, ivr_block="play", call_state="ongoing")
+    stage.heard_whole(call, message)
+    await stage.heard_on(call)
+    await stage.good_bye(call, session)
+
+
+@pytest.mark.parametrize("point", slow_but(["uncommitted"], POINTS))
+async def test_keys_that_a_request_sent_are_heard_once(doomed: Doomed, point: str) -> None:
+    stage = doomed.stage
+    call, session = await stage.waiting()
+    before = stage.server.pid("switch")
+    doomed.arm(point, session)
+    asked = {"session": session, "notify_url": stage.receiver.url("/keys")}
+    assert await doomed.repeated("ivr/middle/send_digits", "k", digits="12,34,5", **asked) == OK
+    await doomed.died(before)
+    await stage.receiver.next(session=session, ivr_block="send_digits")
+    assert call.recording.digits() == "12345"
+    await stage.heard_on(call)
+    await stage.good_bye(call, session)
+
+
+@pytest.mark.parametrize("point", slow_but(["done"], POINTS))
+async def test_what_begins_with_the_ack_is_heard_once(doomed: Doomed, point: str) -> None:
+    """The next switch has no record of the ACK, and asks for it again; by then the message is half over."""
+    stage, message = doomed.stage, known(3, 900)
+    call, told = await stage.customer.call(ack_delay_s=0.3)
+    session, before = told["session"], stage.server.pid("switch")
+    await stage.customer.block("middle/play", session, msg=stage.says("ack", message))
+    await call.answered()
+    doomed.arm(point, session)
+    await doomed.died(before)
+    await stage.receiver.next(session=session, ivr_block="play")
+    stage.heard_whole(call, message)
+    await stage.good_bye(call, session)
+
+
+@pytest.mark.parametrize("point", slow_but(["uncommitted"], POINTS))
+async def test_an_answer_is_the_same_whichever_process_gives_it(doomed: Doomed, point: str) -> None:
+    """The 200 may have left without a record of it; the request for it comes again, and so does the 200."""
+    stage = doomed.stage
+    call, told = await stage.customer.call()
+    session, before = told["session"], stage.server.pid("switch")
+    await call.ringing()
+    doomed.arm(point, session)
+    url = stage.receiver.url("/gather")
+    asked = {"session": session, "notify_url": url, "max_digits": "1"}
+    assert (await doomed.repeated("ivr/middle/gather", "k", **asked))["status"] == "success_ok"
+    await doomed.died(before)
+    await call.answered()
+    await stage.stands(call)
+    await call.send_digits("6")
+    assert (await stage.receiver.next(session=session, ivr_block="gather"))["digits"] == "6"
+    await stage.heard_on(call)
+    await stage.customer.block("end/hangup", session)  # billed from the answer that is on disk
+    assert (await call.ended()).how is How.BYE_RECEIVED
+    await stage.ended(session, "application", "hangup")
+    assert call.complaints == []
+
+
+@pytest.mark.parametrize("point", slow_but(["committed"], POINTS))
+async def test_somebody_who_is_called_answers_once(doomed: Doomed, point: str) -> None:
+    """Whoever answers in the instant says so again, until it is on disk."""
+    stage = doomed.stage
+    before = stage.server.pid("switch")
+    call, session = await stage.dialled()
+    doomed.arm(point, session)
+    answer = asyncio.ensure_future(call.answer())
+    await doomed.died(before)
+    await answer
+    await stage.receiver.next(session=session, dial_status="answered")
+    await stage.stands(call)
+    await next_is_heard(stage, call, session)
+    await stage.good_bye(call, session)
+
+
+@pytest.mark.parametrize("point", slow_but(["committed"], POINTS))
+async def test_the_end_of_a_message_is_told_once(doomed: Doomed, point: str) -> None:
+    stage = doomed.stage
+    message = known(1, 800)
+    call, session = await stage.answered("middle/play", msg=stage.says("end", message))
+    before = stage.server.pid("switch")
+    await heard(call, 10)
+    doomed.arm(point, session)
+    await doomed.died(before)
+    await stage.receiver.next(session=session, ivr_block="play")
+    stage.heard_whole(call, message)
+    await stage.heard_on(call)
+    await stage.good_bye(call, session)
+
+
+@pytest.mark.parametrize(
+    "point", slow_but(["adopting"], ["adopting", "adopted", "failing-adopted"])
+)
+async def test_who_takes_over_may_die_in_the_middle_of_it(doomed: Doomed, point: str) -> None:
+    """Of two calls the first was taken over; or both, and nobody has heard of it. Or it fails, and
+    unwinds."""
+    stage = doomed.stage
+    message = known(3, 400)
+    one, first = await stage.answered("middle/play", msg=stage.says("long", message))
+    two, second = await stage.answered("middle/gather", max_digits="2")
+    await two.send_digits("4")
+    await heard(one, 25)
+    doomed.arm(point)
+    async with stage.gap():
+        await two.send_digits("2")
+    assert not doomed.where.exists()
+    assert (await stage.receiver.next(session=second, ivr_block="gather"))["digits"] == "42"
+    await stage.receiver.next(session=first, ivr_block="play")
+    stage.heard_whole(one, message)
+    for call, session in ((one, first), (two, second)):
+        await stage.heard_on(call)
+        await stage.good_bye(call, session)

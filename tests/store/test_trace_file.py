@@ -1,0 +1,95 @@
+"""Traces on the disk: they are read as they were written, and take so much room and no more."""
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onhook.store.traces import KINDS, TRACE_FILE, Entry, Part, TraceFile, pack, read_trace, unpack
+
+ENTRIES = st.builds(
+    Entry,
+    at_us=st.integers(0, 2**62),
+    kind=st.sampled_from(KINDS),
+    whom=st.text(max_size=40),
+    said=st.binary(max_size=300),
+)
+
+
+@given(st.lists(ENTRIES, max_size=5))
+def test_entries_are_read_as_they_were_written(entries: list[Entry]) -> None:
+    assert list(unpack(pack(entries))) == entries
+
+
+@given(st.lists(ENTRIES, max_size=3), st.integers(0, 2000))
+def test_what_is_cut_short_is_no_error(entries: list[Entry], length: int) -> None:
+    list(unpack(pack(entries)[:length]))
+
+
+def entry(at_us: int, size: int = 10) -> Entry:
+    return Entry(at_us, "sip-in", "192.0.2.7:5060", b"x" * size)
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def written(directory: Path, parts: list[Part], *, days: int = 7, megabytes: int = 100) -> None:
+    file = TraceFile(directory, days=days, megabytes=megabytes)
+    file.start()
+    for one in parts:
+        file.write([one])
+    file.close()
+    assert file.failed == ""
+
+
+def test_parts_of_a_call_are_one_trace(tmp_path: Path) -> None:
+    at = now_us()
+    first, later, other = entry(at + 2), entry(at + 1), entry(at)
+    written(tmp_path, [Part("S1", [first]), Part("S2", [other]), Part("S1", [later])])
+    assert read_trace(tmp_path, "S1") == [later, first]
+    assert read_trace(tmp_path, "S3") == []
+    assert (tmp_path / TRACE_FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_without_a_file_there_is_nothing(tmp_path: Path) -> None:
+    assert read_trace(tmp_path, "S1") == []
+
+
+def test_what_is_too_old_goes(tmp_path: Path) -> None:
+    old = now_us() - 3 * 86_400_000_000
+    written(tmp_path, [Part("S1", [entry(old)]), Part("S2", [entry(now_us())])], days=2)
+    assert read_trace(tmp_path, "S1") == []
+    assert len(read_trace(tmp_path, "S2")) == 1
+
+
+def test_the_oldest_goes_when_there_is_too_much(tmp_path: Path) -> None:
+    """A file that is as large as it may be loses a tenth when it is opened, or a minute later."""
+    parts = [Part(f"S{number}", [entry(now_us(), 100_000)]) for number in range(20)]
+    written(tmp_path, parts)
+    for _ in range(12):
+        written(tmp_path, [Part("S", [entry(now_us())])], megabytes=1)
+    with closing(sqlite3.connect(tmp_path / TRACE_FILE)) as database:
+        left = [row[0] for row in database.execute("SELECT session FROM parts ORDER BY id")]
+    assert left[0] not in ("S0", "S1")
+    assert "S19" in left
+    [(used,)] = [(sum(100_000 for one in left if one != "S"),)]
+    assert used <= 1_000_000
+
+
+def test_a_file_that_cannot_be_written_is_said_and_tried_again(tmp_path: Path) -> None:
+    (tmp_path / TRACE_FILE).mkdir()
+    file = TraceFile(tmp_path, days=1, megabytes=1)
+    file.start()
+    file.write([Part("S1", [entry(now_us())])])
+    while not file.failed:
+        time.sleep(0.001)
+    (tmp_path / TRACE_FILE).rmdir()
+    file.write([Part("S2", [entry(now_us())])])
+    file.close()
+    assert file.failed == ""
+    assert len(read_trace(tmp_path, "S2")) == 1
+    assert read_trace(tmp_path, "S1") == []
