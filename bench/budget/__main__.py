@@ -8,8 +8,9 @@ import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.budget import __doc__ as about
 from bench.budget import instructions
@@ -88,12 +89,13 @@ def _calls(caller: Caller, number: int, missed: list[str]) -> None:
     caller.perform([_pause(time.monotonic() + _LAST_S)])
 
 
-def measure() -> Figures:
-    """What a complete call takes, on a fresh server. BenchError if calls went wrong."""
+def measure(settings: Mapping[str, str] = MappingProxyType({})) -> Figures:
+    """What a complete call takes, on a fresh server with these settings, too. BenchError if calls went
+    wrong."""
     missed: list[str] = []
     with (
         counters() as (folder, variables),
-        rig(settings={**SETTINGS, **variables}) as running,
+        rig(settings={**SETTINGS, **settings, **variables}) as running,
         Caller(running.server, running.account) as caller,
     ):
         running.account.add_number(PROBE, caller.url)

@@ -60,9 +60,9 @@ class Kept:
         self.player = Player(lambda: None, LegTrace(cast(Any, self), "S1"))
         self.player.stream = cast(Any, self.stream)
 
-    def noted(self, session: str, kind: str, said: str) -> None:
+    def noted(self, session: str, kind: str, said: str | Callable[[], str]) -> None:
         assert (session, kind) == ("S1", "played")
-        self.said.append(said)
+        self.said.append(said if isinstance(said, str) else said())
 
     def say(self, *message: Say | Fetch, beep: bool = False) -> None:
         what = Resources(PreparedMessage((TWO_SECONDS,), source=message))

@@ -199,6 +199,35 @@ def test_secrets_do_not_get_this_far() -> None:
     assert b"secret" not in kept.of("S1")[-1].said
 
 
+def test_what_a_call_says_is_read_as_it_was_when_it_passed() -> None:
+    """Though its entries are made later, elsewhere: a reply may be another's by then."""
+    kept = Kept()
+    kept.recorder.written(writes(record("S1", "a")))
+    reply: dict[str, object] = {"session": "S1"}
+    kept.recorder.replied("S1", "dial", reply)
+    reply["session"] = "changed"
+    kept.recorder.noted("S1", "played", lambda: "plays \ud800")
+    assert texts(kept.of("S1"))[1:] == [
+        'reply dial: {"status":"success_ok","session":"S1"}',
+        "played plays ?",
+    ]
+
+
+def test_texts_are_made_only_when_they_are_written() -> None:
+    kept = Kept()
+    kept.recorder.written(writes(record("S1", "a")))
+    made: list[str] = []
+
+    def say() -> str:
+        made.append("text")
+        return "plays speech"
+
+    kept.recorder.noted("S1", "played", say)
+    kept.recorder.flush()
+    assert made == []
+    assert texts(kept.of("S1"))[-1] == "played plays speech"
+
+
 def test_garbage_is_of_nobody() -> None:
     kept = Kept()
     for data in (b"", b"\r\n\r\n", b"\x00" * 50, b"INVITE\r\nCall-ID: "):

@@ -33,6 +33,10 @@ def entry(at_us: int, size: int = 10) -> Entry:
     return Entry(at_us, "sip-in", "192.0.2.7:5060", b"x" * size)
 
 
+def part(session: str, entries: list[Entry]) -> Part:
+    return Part(session, entries[0].at_us // 1000, entries)
+
+
 def now_us() -> int:
     return time.time_ns() // 1000
 
@@ -49,7 +53,7 @@ def written(directory: Path, parts: list[Part], *, days: int = 7, megabytes: int
 def test_parts_of_a_call_are_one_trace(tmp_path: Path) -> None:
     at = now_us()
     first, later, other = entry(at + 2), entry(at + 1), entry(at)
-    written(tmp_path, [Part("S1", [first]), Part("S2", [other]), Part("S1", [later])])
+    written(tmp_path, [part("S1", [first]), part("S2", [other]), part("S1", [later])])
     assert read_trace(tmp_path, "S1") == [later, first]
     assert read_trace(tmp_path, "S3") == []
     assert (tmp_path / TRACE_FILE).stat().st_mode & 0o777 == 0o600
@@ -61,17 +65,17 @@ def test_without_a_file_there_is_nothing(tmp_path: Path) -> None:
 
 def test_what_is_too_old_goes(tmp_path: Path) -> None:
     old = now_us() - 3 * 86_400_000_000
-    written(tmp_path, [Part("S1", [entry(old)]), Part("S2", [entry(now_us())])], days=2)
+    written(tmp_path, [part("S1", [entry(old)]), part("S2", [entry(now_us())])], days=2)
     assert read_trace(tmp_path, "S1") == []
     assert len(read_trace(tmp_path, "S2")) == 1
 
 
 def test_the_oldest_goes_when_there_is_too_much(tmp_path: Path) -> None:
     """A file that is as large as it may be loses a tenth when it is opened, or a minute later."""
-    parts = [Part(f"S{number}", [entry(now_us(), 100_000)]) for number in range(20)]
+    parts = [part(f"S{number}", [entry(now_us(), 100_000)]) for number in range(20)]
     written(tmp_path, parts)
     for _ in range(12):
-        written(tmp_path, [Part("S", [entry(now_us())])], megabytes=1)
+        written(tmp_path, [part("S", [entry(now_us())])], megabytes=1)
     with closing(sqlite3.connect(tmp_path / TRACE_FILE)) as database:
         left = [row[0] for row in database.execute("SELECT session FROM parts ORDER BY id")]
     assert left[0] not in ("S0", "S1")
@@ -84,11 +88,11 @@ def test_a_file_that_cannot_be_written_is_said_and_tried_again(tmp_path: Path) -
     (tmp_path / TRACE_FILE).mkdir()
     file = TraceFile(tmp_path, days=1, megabytes=1)
     file.start()
-    file.write([Part("S1", [entry(now_us())])])
+    file.write([part("S1", [entry(now_us())])])
     while not file.failed:
         time.sleep(0.001)
     (tmp_path / TRACE_FILE).rmdir()
-    file.write([Part("S2", [entry(now_us())])])
+    file.write([part("S2", [entry(now_us())])])
     file.close()
     assert file.failed == ""
     assert len(read_trace(tmp_path, "S2")) == 1

@@ -1,6 +1,7 @@
 """What is heard in a leg of a call, said for its trace: what plays, and how much of it was sent."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from onhook.calls import clock
@@ -22,8 +23,8 @@ class Tracer(Protocol):
     def private(self) -> bool:
         """Whether texts and keys are kept, too."""
 
-    def noted(self, session: str, kind: str, said: str) -> None:
-        """Something of a call."""
+    def noted(self, session: str, kind: str, said: str | Callable[[], str]) -> None:
+        """Something of a call; what can be called is asked for its text when that is written."""
 
     def watch(self, session: str, leg: str, stream: Stream) -> None:
         """From now on its figures are kept."""
@@ -56,13 +57,10 @@ class LegTrace:
 
     def plays(self, what: str, prompts: Iterable[Playable] = (), *, more: bool = False) -> None:
         """This begins; there is ``more`` of it than these prompts, which is not made yet."""
-        if self._tracer is None:
-            return
-        self._begun_s = clock.now_s()
-        length_s = seconds_of(prompts)
-        least = "at least " if more else ""
-        lasts = f", {least}{length_s:.1f} s" if length_s else ""
-        self._tracer.noted(self._session, "played", f"plays {what}{lasts}")
+        if self._tracer is not None:
+            self._begun_s = clock.now_s()
+            said = partial(_plays, what, seconds_of(prompts), more)
+            self._tracer.noted(self._session, "played", said)
 
     def plays_message(
         self, message: Message, prompts: Sequence[Playable], *, more: bool, repeated: bool
@@ -70,9 +68,10 @@ class LegTrace:
         """The same of a message, perhaps again and again; empty where nobody knows any more what it is made
         of."""
         if self._tracer is not None:
-            said = [_part_of(part, private=self._tracer.private) for part in message]
-            what = ", ".join(said) or "a message"
-            self.plays(f"{what} again and again" if repeated else what, prompts, more=more)
+            self._begun_s = clock.now_s()
+            private, length_s = self._tracer.private, seconds_of(prompts)
+            said = partial(_plays_message, message, private, repeated, length_s, more)
+            self._tracer.noted(self._session, "played", said() if private else said)
 
     def sends(self, digits: str) -> None:
         """Keys."""
@@ -87,9 +86,7 @@ class LegTrace:
     def through(self, prompts: Iterable[Playable] = ()) -> None:
         """It was heard to its end; ``prompts`` are all of it."""
         if self._tracer is not None and self._begun_s is not None:
-            length_s = seconds_of(prompts) if self._begun_s else 0.0
-            whole = f" ({length_s:.1f} s)" if length_s else ""
-            self._over(f"heard to its end{whole}")
+            self._over(partial(_heard, seconds_of(prompts) if self._begun_s else 0.0))
 
     def cut(self, prompts: Iterable[Playable] = ()) -> None:
         """It was cut off; ``prompts`` are what there was of it, none if it would never have ended."""
@@ -98,13 +95,9 @@ class LegTrace:
         if not self._begun_s:
             self._over("cut off")
             return
-        passed_s, length_s = clock.now_s() - self._begun_s, seconds_of(prompts)
-        heard = (
-            f"{min(passed_s, length_s):.1f} s of {length_s:.1f}" if length_s else f"{passed_s:.1f}"
-        )
-        self._over(f"cut off after {heard} s")
+        self._over(partial(_cut, clock.now_s() - self._begun_s, seconds_of(prompts)))
 
-    def _over(self, said: str) -> None:
+    def _over(self, said: str | Callable[[], str]) -> None:
         self._begun_s = None
         if self._tracer is not None:
             self._tracer.noted(self._session, "played", said)
@@ -112,7 +105,33 @@ class LegTrace:
 
 def seconds_of(prompts: Iterable[Playable]) -> float:
     """How long they last."""
-    return sum(prompt.frame_count for prompt in prompts) * FRAME_MS / 1000
+    frames = 0
+    for prompt in prompts:
+        frames += prompt.frame_count
+    return frames * FRAME_MS / 1000
+
+
+def _plays(what: str, length_s: float, more: bool) -> str:
+    least = "at least " if more else ""
+    lasts = f", {least}{length_s:.1f} s" if length_s else ""
+    return f"plays {what}{lasts}"
+
+
+def _plays_message(
+    message: Message, private: bool, repeated: bool, length_s: float, more: bool
+) -> str:
+    what = ", ".join(_part_of(part, private=private) for part in message) or "a message"
+    return _plays(f"{what} again and again" if repeated else what, length_s, more)
+
+
+def _heard(length_s: float) -> str:
+    whole = f" ({length_s:.1f} s)" if length_s else ""
+    return f"heard to its end{whole}"
+
+
+def _cut(passed_s: float, length_s: float) -> str:
+    heard = f"{min(passed_s, length_s):.1f} s of {length_s:.1f}" if length_s else f"{passed_s:.1f}"
+    return f"cut off after {heard} s"
 
 
 def _part_of(part: Part, *, private: bool) -> str:

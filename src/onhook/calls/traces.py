@@ -1,28 +1,30 @@
 """What passes of each call, remembered until it is written, a second later and off the way of all calls.
 
+On that way it is put aside as it is met; trace_entries.py makes entries of it, in the thread that writes.
+
 SIP messages are seen by their Call-ID; whose call it is says the record, which has the Call-IDs of its
 dialogs. Until there is one, what came is kept of so many Call-IDs only, so noise of strangers takes no
 memory, and nothing of calls that go on.
 """
 
-import json
 import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from time import time_ns
 from typing import Final
 
 from onhook import call as machine
-from onhook.blocks.statuses import SUCCESS
 from onhook.call import Event, State
 from onhook.calls.sampling import Sampler
+from onhook.calls.trace_entries import Entries, Met, Said
+from onhook.calls.trace_entries import State as StateSaid
 from onhook.media.measured import Measured
-from onhook.phone.masking import masked
 from onhook.phone.message import Address
 from onhook.store import CallRecord, Writes
-from onhook.store.traces import Entry, Part
+from onhook.store.traces import Part
 
 _STRANGERS: Final = 1024
 _OF_A_STRANGER: Final = 8
@@ -31,6 +33,8 @@ _STRANGE_BYTES: Final = 4_000_000
 MOST_ENTRIES: Final = 500
 MOST_BYTES: Final = 200_000
 """Of a call; what is beyond is counted only."""
+_SHORT: Final = 200
+"""Bytes that what is not text yet counts for."""
 _LOOKS: Final = 720
 _THEN_EVERY: Final = 12
 """So many looks at the audio of a call are kept, an hour of one leg; then each twelfth."""
@@ -43,6 +47,8 @@ _ENDS: Final = b"another process of Onhook ends it"
 _ENDED: Final = State.ENDED.value
 _CALL_ID: Final = re.compile(rb"\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]+?)[ \t]*\r\n", re.IGNORECASE)
 _OURS: Final = b"\r\nCall-ID: "
+_VALUE_AT: Final = len(_OURS)
+_KINDS: Final = {"in": "sip-in", "out": "sip-out"}
 
 _EVENTS: Final[Mapping[type[Event], bytes]] = {
     machine.Digit: "key •".encode(),
@@ -58,10 +64,9 @@ _EVENTS: Final[Mapping[type[Event], bytes]] = {
     machine.Shutdown: b"the server is to stop",
 }
 """What is noted of them; which key it was is nobody's business, unless it may be kept."""
-_SECRET: Final = re.compile(r"token|secret|password|key|auth", re.IGNORECASE)
-_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 
-_Message = tuple[int, str, Address, bytes]
+_Strange = tuple[int, str, Address, bytes]
+"""A message as it was met (trace_entries.Met)."""
 
 
 @dataclass(slots=True)
@@ -69,10 +74,10 @@ class _Trace:
     """Of one call: what was not written yet, and how much there was."""
 
     session: str
-    entries: list[Entry] = field(default_factory=list)
+    met: list[Met] = field(default_factory=list)
     call_ids: dict[object, bytes] = field(default_factory=dict)
     """As the record has them, and as they stand in messages."""
-    state: tuple[str, str, str] = ("", "", "")
+    state: StateSaid | None = None
     count: int = 0
     size: int = 0
     told: bool = False
@@ -94,7 +99,7 @@ class Recorder:
         self._keep = keep
         self._traces: dict[str, _Trace] = {}
         self._by_call_id: dict[bytes, _Trace] = {}
-        self._strangers: dict[bytes, list[_Message]] = {}
+        self._strangers: dict[bytes, list[_Strange]] = {}
         self._strange_bytes = 0
         self._told: list[_Trace] = []
         """Those of which there is something to be written."""
@@ -107,16 +112,15 @@ class Recorder:
         if call_id is None:
             return
         trace = self._by_call_id.get(call_id)
-        message = (now_us(), direction, peer, data)
         if trace is not None:
-            self._add_sip(trace, message)
+            self._add(trace, _KINDS[direction], data, len(data), peer)
             return
         waiting = self._strangers.get(call_id)
         if waiting is None:
             waiting = self._strangers[call_id] = []
         elif len(waiting) >= _OF_A_STRANGER:
             return
-        waiting.append(message)
+        waiting.append((time_ns(), _KINDS[direction], peer, data))
         self._strange_bytes += len(data)
         while len(self._strangers) > _STRANGERS or self._strange_bytes > _STRANGE_BYTES:
             self._forget_stranger(next(iter(self._strangers)))
@@ -146,13 +150,13 @@ class Recorder:
         if trace is not None and said is not None:
             if self.private and isinstance(event, machine.Digit):
                 said = f"key {event.digit}".encode()
-            self._add(trace, Entry(now_us(), "event", "", said))
+            self._add(trace, "event", said, len(said))
 
-    def noted(self, session: str, kind: str, said: str) -> None:
+    def noted(self, session: str, kind: str, said: str | Callable[[], str]) -> None:
         """Something of a call that its machine does not know of (leg_trace.Tracer)."""
         trace = self._traces.get(session)
         if trace is not None:
-            self._add(trace, Entry(now_us(), kind, "", said.encode("utf-8", "replace")))
+            self._add(trace, kind, said, len(said) if isinstance(said, str) else _SHORT)
 
     def measured(self, session: str, leg: str, figures: Measured) -> None:
         """What its audio had come to (sampling.Measure)."""
@@ -162,35 +166,34 @@ class Recorder:
         trace.looks += 1
         if trace.looks > _LOOKS and trace.looks % _THEN_EVERY:
             return
-        trace.entries.append(Entry(now_us(), "media", leg, figures.packed()))
+        trace.met.append((time_ns(), "media", leg, figures))
         trace.waiting += 1
         if trace.waiting >= _LOOKS_TOGETHER:
             self._tell(trace)
 
-    def asked(self, session: str, what: str, at_us: int) -> None:
-        """A request for the call that came then was accepted."""
+    def asked(self, session: str, what: str, at_ns: int) -> None:
+        """A request for the call that came then (since the epoch) was accepted."""
         trace = self._traces.get(session)
         if trace is not None:
-            self._add(trace, Entry(at_us, "request", "", what.encode()))
+            self._add(trace, "request", what, len(what), at_ns=at_ns)
 
     def replied(self, session: str, what: str, reply: Mapping[str, object]) -> None:
         """What it was answered with."""
         trace = self._traces.get(session)
         if trace is not None:
-            said = f"{what}: {_JSON.encode({'status': SUCCESS, **_without_secrets(reply)})}"
-            self._add(trace, Entry(now_us(), "reply", "", said.encode("utf-8", "replace")))
+            self._add(trace, "reply", (what, dict(reply)), _SHORT)
 
     def flush(self, *, everything: bool = False) -> None:
         """Hands on what there is, and forgets calls that are over; ``everything`` says that nothing is to
         wait for more."""
         for trace in self._traces.values() if everything else ():
-            if trace.entries:
+            if trace.met:
                 self._tell(trace)
         told, self._told = self._told, []
         parts: list[Part] = []
         for trace in told:
-            parts.append(Part(trace.session, trace.entries))
-            trace.entries, trace.told, trace.waiting = [], False, 0
+            parts.append(Part(trace.session, trace.met[0][0] // 1_000_000, Entries(trace.met)))
+            trace.met, trace.told, trace.waiting = [], False, 0
         now_s = time.monotonic()
         while self._over and self._over[0][0] <= now_s:
             _, trace = self._over.popleft()
@@ -203,7 +206,7 @@ class Recorder:
 
     def _found(self, record: CallRecord, said: bytes) -> None:
         trace = self._traces[record.session] = _Trace(record.session)
-        self._add(trace, Entry(now_us(), "event", "", said))
+        self._add(trace, "event", said, len(said))
         self._note(trace, record)
 
     def _note(self, trace: _Trace, record: CallRecord) -> None:
@@ -213,34 +216,37 @@ class Recorder:
                 call_id = str(known).encode("utf-8", "surrogateescape")
                 trace.call_ids[known] = call_id
                 self._by_call_id[call_id] = trace
-                for message in self._forget_stranger(call_id):
-                    self._add_sip(trace, message)
+                for at_ns, kind, whom, said in self._forget_stranger(call_id):
+                    self._add(trace, kind, said, len(said), whom, at_ns)
         over = record.ended_ms is not None
-        what = (record.ended_by, record.cause) if over else (record.contact_block, "")
-        state = (record.state, *what)
+        block, cause = (record.ended_by, record.cause) if over else (record.contact_block, "")
+        state = (record.state, block, cause)
         if state != trace.state:
             trace.state = state
-            said = " ".join(state).rstrip().encode()
-            self._add(trace, Entry(now_us(), "state", "", said))
+            self._add(trace, "state", state, _SHORT)
             if record.state == _ENDED:
                 self._over.append((time.monotonic() + _LINGER_S, trace))
 
-    def _forget_stranger(self, call_id: bytes) -> Sequence[_Message]:
+    def _forget_stranger(self, call_id: bytes) -> Sequence[_Strange]:
         """What there was of it."""
-        waiting = self._strangers.pop(call_id, [])
-        self._strange_bytes -= sum(len(data) for _, _, _, data in waiting)
+        waiting = self._strangers.pop(call_id, ())
+        for _, _, _, data in waiting:
+            self._strange_bytes -= len(data)
         return waiting
 
-    def _add_sip(self, trace: _Trace, message: _Message) -> None:
-        at_us, direction, peer, data = message
-        kind = "sip-in" if direction == "in" else "sip-out"
-        self._add(trace, Entry(at_us, kind, _written(peer[0], peer[1]), masked(data)))
-
-    def _add(self, trace: _Trace, entry: Entry) -> None:
+    def _add(
+        self,
+        trace: _Trace,
+        kind: str,
+        said: Said,
+        length: int,
+        whom: str | Address = "",
+        at_ns: int = 0,
+    ) -> None:
         trace.count += 1
-        trace.size += len(entry.said)
+        trace.size += length
         if trace.count < MOST_ENTRIES and trace.size < MOST_BYTES:
-            trace.entries.append(entry)
+            trace.met.append((at_ns or time_ns(), kind, whom, said))
             self._tell(trace)
 
     def _tell(self, trace: _Trace) -> None:
@@ -250,32 +256,23 @@ class Recorder:
             self._told.append(trace)
 
 
-def _without_secrets(reply: Mapping[str, object]) -> Mapping[str, object]:
-    return {name: "***" if _SECRET.search(name) else value for name, value in reply.items()}
-
-
 def asked_by(request: object, reply: Mapping[str, object], named: str = "") -> tuple[str, str]:
     """The session that a request was for, or made, and what was asked; that of its reference (``named``)
     where it has none, empty where there is none at all."""
     session = getattr(request, "session", "") or reply.get("session", "") or named
-    return str(session), type(request).__name__.removesuffix("Request").lower()
+    return str(session), _what(type(request).__name__)
 
 
-@lru_cache(maxsize=1024)
-def _written(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+@lru_cache(maxsize=64)
+def _what(request: str) -> str:
+    return request.removesuffix("Request").lower()
 
 
 def _call_id(data: bytes) -> bytes | None:
     """As every phone and we write it, or as RFC 3261 7.3.1 lets others."""
     at = data.find(_OURS)
     if at >= 0:
-        at += len(_OURS)
+        at += _VALUE_AT
         return data[at : data.find(b"\r", at)].strip()
     found = _CALL_ID.search(data)
     return found[1] if found else None
-
-
-def now_us() -> int:
-    """Microseconds since the epoch."""
-    return time.time_ns() // 1000

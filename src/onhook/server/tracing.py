@@ -1,6 +1,7 @@
 """What is told of calls while they go on: their traces, for operators, and their spans, for a collector."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import structlog
 
 from onhook.blocks import BlockRequest
 from onhook.call import Event
-from onhook.calls.traces import Recorder, asked_by, now_us
+from onhook.calls.traces import Recorder, asked_by
 from onhook.notify.handover import Tried
 from onhook.phone.message import Address
 from onhook.store import CallRecord, Writes
@@ -122,12 +123,13 @@ def _told(event: str, failed: str, before: str) -> str:
 
 def _in_trace(run: Run, recorder: Recorder, session_of: SessionOf) -> Run:
     async def ask(app_id: str, request: BlockRequest, arrived_s: float) -> Mapping[str, object]:
-        at_us = now_us()
-        named = session_of({"txn_ref": getattr(request, "txn_ref", "")})
+        at_ns = time.time_ns()
+        reference = getattr(request, "txn_ref", "")
+        named = session_of({"txn_ref": reference}) if reference else ""
         reply = await run(app_id, request, arrived_s)
-        asked = asked_by(request, reply, named or "")
-        recorder.asked(*asked, at_us)
-        recorder.replied(*asked, reply)
+        session, what = asked_by(request, reply, named or "")
+        recorder.asked(session, what, at_ns)
+        recorder.replied(session, what, reply)
         return reply
 
     return ask

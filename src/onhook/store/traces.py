@@ -35,6 +35,9 @@ else happened to it, such as a key; the reply to a request, what began or ended 
 a leg had come to. Their places are on disk: new ones go to the end."""
 
 
+_PLACES: Final = {kind: place for place, kind in enumerate(KINDS)}
+
+
 class Entry(NamedTuple):
     """One thing that passed. A tuple, since a call has a dozen of them, and frozen objects take longer."""
 
@@ -50,10 +53,12 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Entries of a call, in order."""
+    """Entries of a call, in order; they may be made only when they are read, which the writer does once."""
 
     session: str
-    entries: Sequence[Entry]
+    at_ms: int
+    """When the first of them was; since the epoch."""
+    entries: Iterable[Entry]
 
 
 class TraceFile:
@@ -115,7 +120,7 @@ def _insert(database: sqlite3.Connection, parts: Sequence[Part]) -> None:
     with database:
         database.executemany(
             "INSERT INTO parts (session, at_ms, body) VALUES (?, ?, ?)",
-            [(one.session, one.entries[0].at_us // 1000, pack(one.entries)) for one in parts],
+            [(one.session, one.at_ms, pack(one.entries)) for one in parts],
         )
 
 
@@ -133,10 +138,9 @@ def read_trace(directory: Path, session: str) -> list[Entry]:
 def pack(entries: Iterable[Entry]) -> bytes:
     """Entries as they are kept."""
     parts: list[bytes] = []
-    for one in entries:
-        whom = one.whom.encode()[:255]
-        kind = KINDS.index(one.kind)
-        parts += (_ENTRY.pack(one.at_us, kind, len(whom), len(one.said)), whom, one.said)
+    for at_us, kind, whom, said in entries:
+        name = whom.encode()[:255]
+        parts += (_ENTRY.pack(at_us, _PLACES[kind], len(name), len(said)), name, said)
     return b"".join(parts)
 
 
