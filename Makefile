@@ -110,6 +110,7 @@ docs:  ## write what is generated from the code
 	@scripts/set_up.sh
 	$(PY) scripts/call_states.py
 	$(PY) scripts/reference_pages.py
+	$(PY) scripts/client_modules.py
 
 htmx:  ## renew what the console has of htmx and uPlot, from the npm registry
 	scripts/browser_packages.sh

@@ -3,6 +3,9 @@
 Source: reference, sections 2, 6 and 7. They answer at once and, but for one, change nothing.
 """
 
+from datetime import date, datetime
+from decimal import Decimal
+
 from onhook.blocks.declaration import ACCESS_TOKEN, APP_ID, ENDED, NOTIFY_URL_MAX, Field
 from onhook.blocks.endpoint import Endpoint
 from onhook.blocks.params import Kind, Param
@@ -34,16 +37,19 @@ _CALL = (
     _status("call_status_dest2", "What became of the call, as seen from dest2."),
     _status("call_status_dest_1", "The same as call_status_dest1, as some clients spell it."),
     _status("call_status_dest_2", "The same as call_status_dest2, as some clients spell it."),
-    Field("date", "When the call began, GMT+8, YYYY-MM-DD HH:mm:SS.", example=_DATE),
+    Field(
+        "date", "When the call began, GMT+8, YYYY-MM-DD HH:mm:SS.", example=_DATE, reads=datetime
+    ),
     Field(
         "duration",
         "Minutes, each begun one counted whole; 0 if the call was never answered.",
         ENDED,
         example="1",
+        reads=int,
     ),
     Field("currency", "ISO 4217 code of rate and debit.", example="SGD"),
-    Field("rate", "Charge for a minute, three decimals.", example="0.020"),
-    Field("debit", "What the call cost, three decimals.", ENDED, example="0.020"),
+    Field("rate", "Charge for a minute, three decimals.", example="0.020", reads=Decimal),
+    Field("debit", "What the call cost, three decimals.", ENDED, example="0.020", reads=Decimal),
 )
 _LINK = "https://voice.example.com/recordings/9f2c8e6b1d4a7035.mp3"
 _CUT_SHORT = Field(
@@ -80,9 +86,14 @@ GET_BALANCE = Endpoint(
     params=_WHOSE,
     fields=(
         Field("currency", "ISO 4217 code of the amounts.", example="SGD"),
-        Field("balance", "What the account can spend: points and bonus.", example="12.400"),
-        Field("points", "What was paid in and not yet used.", example="10.000"),
-        Field("bonus", "What was given and not yet used.", example="2.400"),
+        Field(
+            "balance",
+            "What the account can spend: points and bonus.",
+            example="12.400",
+            reads=Decimal,
+        ),
+        Field("points", "What was paid in and not yet used.", example="10.000", reads=Decimal),
+        Field("bonus", "What was given and not yet used.", example="2.400", reads=Decimal),
     ),
     notes=(
         "The balance of an account that pays afterwards is what it owes, and negative.",
@@ -183,8 +194,13 @@ GET_HISTORY = Endpoint(
         "error_page_invalid",
     ),
     fields=(
-        Field("total_entries_count", "How many calls there are on all pages.", example="123"),
-        Field("entries_count", "How many of them are on this page.", example="100"),
+        Field(
+            "total_entries_count",
+            "How many calls there are on all pages.",
+            example="123",
+            reads=int,
+        ),
+        Field("entries_count", "How many of them are on this page.", example="100", reads=int),
     ),
     entry=_CALL,
     beyond=(_CUT_SHORT,),
@@ -208,9 +224,12 @@ GET_RATE = Endpoint(
     fields=(
         Field("currency", "ISO 4217 code of the rate.", example="SGD"),
         Field(
-            "rate", "Charge for a minute, the sum of both legs, three decimals.", example="0.040"
+            "rate",
+            "Charge for a minute, the sum of both legs, three decimals.",
+            example="0.040",
+            reads=Decimal,
         ),
-        Field("talktime", "How many whole minutes the balance pays for.", example="310"),
+        Field("talktime", "How many whole minutes the balance pays for.", example="310", reads=int),
     ),
     notes=(
         "Where the balance sets no limit, because the account pays afterwards or the call is free, "
@@ -224,8 +243,8 @@ GET_ACTIVE = Endpoint(
     doc="Every number that can be called, and where its calls are told.",
     params=_WHOSE,
     fields=(
-        Field("total_entries_count", "How many numbers there are.", example="1"),
-        Field("entries_count", "How many of them are in this reply: all.", example="1"),
+        Field("total_entries_count", "How many numbers there are.", example="1", reads=int),
+        Field("entries_count", "How many of them are in this reply: all.", example="1", reads=int),
     ),
     entry=(
         Field("number", "The number, in E.164.", example=_NUMBER),
@@ -236,6 +255,7 @@ GET_ACTIVE = Endpoint(
             "expiry",
             "When it expires, YYYY-MM-DD: ten years from today, since it never does.",
             example="2036-01-31",
+            reads=date,
         ),
         Field(
             "auto_extend_status",

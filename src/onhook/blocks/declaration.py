@@ -3,6 +3,8 @@
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 
 from onhook import urls
 from onhook.blocks import statuses
@@ -49,6 +51,8 @@ class Field:
     """Whether it is a list of such texts, which only a reply can hold."""
     pattern: str = ""
     """Where it stands for fields of many names: what those are, from their first to their last character."""
+    reads: type = str
+    """What a program makes of its text: `str`, `int`, `float`, `Decimal`, `date`, or `datetime` in GMT+8."""
 
     @property
     def is_family(self) -> bool:
@@ -261,14 +265,25 @@ def _media_fields() -> tuple[Field, ...]:
     """What the audio was like: of what we received, and of what was sent as the phone reports it."""
     received, sent = "received from the phone", "sent to the phone"
     return (
-        Field("media_received_packets", f"Packets {received}.", WITH_MEDIA, example="1492"),
-        Field("media_received_lost", f"Packets lost of those {received}.", WITH_MEDIA, example="8"),
-        Field("media_received_loss", "The same, in percent.", WITH_MEDIA, example="0.53"),
+        Field(
+            "media_received_packets", f"Packets {received}.", WITH_MEDIA, example="1492", reads=int
+        ),
+        Field(
+            "media_received_lost",
+            f"Packets lost of those {received}.",
+            WITH_MEDIA,
+            example="8",
+            reads=int,
+        ),
+        Field(
+            "media_received_loss", "The same, in percent.", WITH_MEDIA, example="0.53", reads=float
+        ),
         Field(
             "media_received_jitter_ms",
             f"Jitter of what was {received}, milliseconds (RFC 3550).",
             WITH_MEDIA,
             example="3.1",
+            reads=float,
         ),
         Field(
             "media_received_mos",
@@ -276,27 +291,39 @@ def _media_fields() -> tuple[Field, ...]:
             "E-model (ITU-T G.107).",
             WITH_MEDIA,
             example="4.31",
+            reads=float,
         ),
-        Field("media_sent_packets", f"Packets {sent}.", WITH_MEDIA, example="1500"),
-        Field("media_sent_lost", f"Packets lost of those {sent}.", MEDIA_REPORTED, example="0"),
-        Field("media_sent_loss", "The same, in percent.", MEDIA_REPORTED, example="0.00"),
+        Field("media_sent_packets", f"Packets {sent}.", WITH_MEDIA, example="1500", reads=int),
+        Field(
+            "media_sent_lost",
+            f"Packets lost of those {sent}.",
+            MEDIA_REPORTED,
+            example="0",
+            reads=int,
+        ),
+        Field(
+            "media_sent_loss", "The same, in percent.", MEDIA_REPORTED, example="0.00", reads=float
+        ),
         Field(
             "media_sent_jitter_ms",
             f"Jitter of what was {sent}, milliseconds.",
             MEDIA_REPORTED,
             example="4.0",
+            reads=float,
         ),
         Field(
             "media_sent_mos",
             "The same estimate of what the phone hears.",
             MEDIA_REPORTED,
             example="4.38",
+            reads=float,
         ),
         Field(
             "media_round_trip_ms",
             "How long a packet takes to the phone and back, milliseconds.",
             MEDIA_REPORTED,
             example="38.2",
+            reads=float,
         ),
     )
 
@@ -307,21 +334,24 @@ ENDED_FIELDS = (
         "When the call began, GMT+8, YYYY-MM-DD HH:mm:SS.",
         ENDED,
         example="2026-03-14 17:05:09",
+        reads=datetime,
     ),
     Field(
         "duration",
         "Minutes, each begun one counted whole; 0 if the call was never answered.",
         ENDED,
         example="2",
+        reads=int,
     ),
     Field("currency", "ISO 4217 code of `rate` and `debit`.", ENDED, example="SGD"),
-    Field("rate", "Charge for a minute, three decimals.", ENDED, example="0.020"),
+    Field("rate", "Charge for a minute, three decimals.", ENDED, example="0.020", reads=Decimal),
     Field(
         "debit",
         "`rate` times `duration` (times the billed seconds, where the operator bills by other steps than "
         "minutes), three decimals.",
         ENDED,
         example="0.040",
+        reads=Decimal,
     ),
     Field(
         "ended_by",
@@ -350,6 +380,7 @@ ENDED_FIELDS = (
         "original API).",
         "when a call was rejected, refused, or dialled and answered",
         example="486",
+        reads=int,
     ),
     Field(
         "sip_reason",
@@ -362,12 +393,14 @@ ENDED_FIELDS = (
         "When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond the original "
         "API).",
         NETWORK_ENDED,
+        reads=datetime,
     ),
     Field(
         "received_s",
         "Up to which second after the answer the phone said to have received what it was sent (beyond the "
         "original API).",
         "when `ended_by` is `network` and the phone sends reports (RTCP)",
+        reads=float,
     ),
     *_media_fields(),
 )
