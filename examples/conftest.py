@@ -2,7 +2,6 @@
 
 import os
 import runpy
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,8 +12,11 @@ import pytest
 
 from onhook.simulator import Phone, Simulator
 from onhook.simulator.real import RealPhones
+from ports import free_port
 
 HERE = Path(__file__).parent
+PATIENCE_S = 120.0
+"""How long something may take that is going to happen."""
 
 
 @pytest.fixture(
@@ -69,7 +71,7 @@ class Program:
 
     def ends(self, code: int = 0) -> list[str]:
         """Waits until it ends, with this status; what it has said, by lines."""
-        said, _ = self._process.communicate(timeout=20)
+        said, _ = self._process.communicate(timeout=PATIENCE_S)
         assert self._process.returncode == code, said
         return said.splitlines()
 
@@ -86,8 +88,7 @@ def starts(backend: Simulator | RealPhones) -> Iterator[Callable[..., Program]]:
 
     def start(name: str, *arguments: str, before: str = "") -> Program:
         """``before`` is Python that runs first, to take chance away."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            url = f"http://127.0.0.1:{free.getsockname()[1]}/"
+        url = f"http://127.0.0.1:{free_port()}/"
         backend.serve(url)
         run = f"{before}\nimport runpy\nrunpy.run_path({str(HERE / name)!r}, run_name='__main__')"
         environment: dict[str, Any] = {**os.environ, **backend.environment}

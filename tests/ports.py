@@ -15,6 +15,7 @@ _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) %
 _SHARE = (_END - _LOWEST) // _WORKERS & ~1
 _FIRST = _LOWEST + _WORKER * _SHARE
 _OURS = range(_FIRST, _FIRST + (_SHARE // 3 & ~1))
+_IN_TURN = cycle(random.sample(_OURS, len(_OURS)))
 _FRESH = cycle(range(_OURS.stop, _FIRST + _SHARE))
 
 
@@ -25,8 +26,9 @@ def fresh_port() -> int:
 
 
 def free_port() -> int:
-    """A port of loopback that is free for UDP and for TCP."""
-    for port in random.sample(_OURS, 200):
+    """A port of loopback that is free for UDP and for TCP. Nobody is given it again before all others were
+    given: whoever has it may bind it later, or now and then."""
+    for port in islice(_IN_TURN, len(_OURS)):
         if _is_free(port, socket.SOCK_DGRAM) and _is_free(port, socket.SOCK_STREAM):
             return port
     raise OSError("no port is free")

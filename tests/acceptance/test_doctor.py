@@ -11,7 +11,7 @@ import pytest
 
 from acceptance.harness import Onhook
 from onhook.cli import trunks
-from ports import free_port
+from ports import free_port, free_ports
 
 Start = Callable[..., Onhook]
 
@@ -38,7 +38,7 @@ async def add_trunk(server: Onhook, name: str, port: int) -> None:
 
 async def test_a_server_that_runs_is_looked_at_as_it_was_started(start: Start) -> None:
     """Whoever asks the doctor need not know with which options; others are no cause of anything."""
-    first = free_port() & ~1
+    first = free_ports(10).start
     server = start(sip="127.0.0.1:0", http="127.0.0.1:0", rtp_ports=f"{first}-{first + 19}")
     elsewhere = ("--sip", f"127.0.0.1:{free_port()}", "--http", f"127.0.0.1:{free_port()}")
     for given in ((), elsewhere):
@@ -55,7 +55,7 @@ async def test_a_server_that_runs_is_looked_at_as_it_was_started(start: Start) -
 
 @pytest.mark.slow
 async def test_beside_a_server_and_without_it(start: Start) -> None:
-    sip, http, first = free_port(), free_port(), free_port() & ~1
+    first, sip, http = free_ports(10).start, free_port(), free_port()
     server = start(
         sip=f"127.0.0.1:{sip}", http=f"127.0.0.1:{http}", rtp_ports=f"{first}-{first + 19}"
     )

@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 from urllib.parse import quote
+
+from ports import free_port
 
 USER = "onhook"
 PASSWORD = "pass/word@1"  # with what has to be escaped in a URL
@@ -69,7 +70,7 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Starts the server, after a stop on the port that it had before."""
-        self._port = self._port or _free_port()
+        self._port = self._port or free_port()
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(self._port),
@@ -168,8 +169,3 @@ def _unprivileged() -> pwd.struct_passwd | None:
         return pwd.getpwnam("postgres")
     except KeyError:
         return pwd.getpwnam("nobody")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
