@@ -420,7 +420,8 @@ class Life:
 
     async def begin(self) -> None:
         """From here on packets are counted."""
-        self._since = time.monotonic(), await self.world.skipped() if self.world.keeps_sound else 0
+        skipped = await self.world.skipped() if self.world.keeps_sound else 0
+        self._since = time.monotonic(), skipped  # in this order: no round is missed
 
     async def block(self, path: str, **params: str) -> dict[str, Any]:
         """A block that is accepted."""

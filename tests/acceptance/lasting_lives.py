@@ -11,7 +11,7 @@ from functools import cache
 from acceptance.heard import fetch
 from acceptance.lasting import PATIENCE_S, Life, Lost, World
 from acceptance.survival_scenes import LOOP_FRAMES, STEPS_HZ, all_steps_in, repeats, steps
-from acceptance.talking import listening, spoke_in_time
+from acceptance.talking import listening, says_in_time
 from acceptance.unbroken import known, payloads
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
@@ -77,11 +77,10 @@ async def record(world: World) -> None:
     """What the caller says is in the recording, without a hole."""
     life = await Life.up(world, "middle/record")
     await _beep(life)
-    since_s = time.monotonic()
-    await life.call.say(steps())
+    in_time = await says_in_time(life.call, steps())
     await life.call.send_digits("#")
     told = await life.hears_of(ivr_block="record")
-    await _listened_to(life, told["record_url"], since_s)
+    await _listened_to(life, told["record_url"], in_time)
     await life.good_bye(says(world, SHORT_S))
 
 
@@ -93,13 +92,12 @@ async def monitor(world: World) -> None:
     await life.hears_of(ivr_block="monitor")
     await call.answered(PATIENCE_S)
     await life.begin()
-    since_s = time.monotonic()
-    await call.say(steps())
+    in_time = await says_in_time(call, steps())
     await life.block("middle/play", msg=says(world, SHORT_S))
     await life.hears_of(ivr_block="play")
     await life.good_bye(says(world, SHORT_S))
     linked = await life.hears_of(ivr_block="monitor")
-    await _listened_to(life, linked["monitor_url"], since_s)
+    await _listened_to(life, linked["monitor_url"], in_time)
 
 
 async def hold(world: World) -> None:
@@ -308,8 +306,8 @@ async def _beep(life: Life) -> None:
     await asyncio.sleep(0.3)  # a recording begins behind it
 
 
-async def _listened_to(life: Life, url: str, since_s: float) -> None:
-    """What was said since a moment is in the recording, unless the phone itself was late."""
+async def _listened_to(life: Life, url: str, in_time: bool) -> None:
+    """What was said is in the recording, unless the phone itself did not say it in time."""
     world = life.world
     for _ in range(round(PATIENCE_S)):
         try:
@@ -321,7 +319,7 @@ async def _listened_to(life: Life, url: str, since_s: float) -> None:
         world.losses.note("recordings_with_a_gap", "one that cannot be fetched")
         return
     world.losses.recordings += 1
-    if not spoke_in_time(life.call, since_s) or not world.keeps_sound:
+    if not in_time or not world.keeps_sound:
         return
     try:
         await asyncio.to_thread(all_steps_in, pcm, rate)  # phones go on speaking meanwhile

@@ -4,7 +4,6 @@ Each brings its moment about, has the switch killed, and looks from outside at h
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 
@@ -13,7 +12,7 @@ import numpy as np
 from acceptance.asking import OK, answer_the_bye, heard
 from acceptance.heard import fetch
 from acceptance.survival import ATTEMPTS, Stage
-from acceptance.talking import records, spoke_in_time, spools, typed, until
+from acceptance.talking import records, says_in_time, spools, typed, until
 from acceptance.unbroken import known, payloads
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
@@ -402,12 +401,10 @@ async def _said_in_time(stage: Stage, scene: Callable[[Stage], Awaitable[bool]])
 
 async def _says_steps(stage: Stage, call: PhoneCall) -> bool:
     """The steps are said through a gap; whether each packet left in time."""
-    since_s = time.monotonic()
-    said = asyncio.ensure_future(call.say(steps()))
+    said = asyncio.ensure_future(says_in_time(call, steps()))
     await _has_said(call, 2)
     await stage.dies(call)
-    await said
-    return spoke_in_time(call, since_s)
+    return await said
 
 
 def _all_said(pcm: Pcm, rate: int, in_time: bool) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from acceptance.asking import until_heard
 from acceptance.harness import Onhook
 from onhook.testing.call_leg import CallLeg
+from onhook.testing.g711 import Pcm
 from onhook.testing.tones import find_tone, tone
 
 PATIENCE_S = 30.0
@@ -116,6 +117,14 @@ async def first_of_type(call: CallLeg, payload_type: int) -> float:
 
     await until(found, f"a packet of type {payload_type}")
     return found()[0]
+
+
+async def says_in_time(leg: CallLeg, pcm: Pcm) -> bool:
+    """Says something; whether it did so in time, which is looked at at once: a phone knows of its last ten
+    seconds only."""
+    now_s = time.monotonic()
+    await leg.say(pcm)
+    return spoke_in_time(leg, now_s)
 
 
 def spoke_in_time(leg: CallLeg, since_s: float) -> bool:

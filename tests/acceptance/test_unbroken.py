@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from acceptance.survival import LeftOut
 from acceptance.unbroken import FRAME, Books, first_difference, known, payloads, stood_still_ms
 from onhook.testing import g711
 from onhook.testing.rtp import RtpPacket
@@ -102,4 +103,13 @@ def test_a_message_that_is_heard_twice() -> None:
     silent = bytes([0xFF]) * FRAME
     assert first_difference(said[: 30 * FRAME] + silent + said[30 * FRAME :], MESSAGE) == (
         pytest.approx(0.6, abs=0.001)
+    )
+
+
+def test_rounds_that_were_left_out_go_with_the_plane_that_left_them_out() -> None:
+    both = LeftOut(5, frozenset({1, 2}), 0)
+    assert LeftOut(7, frozenset({1, 2, 3}), 0).since(both) == 2
+    assert LeftOut(3, frozenset({2}), 1).since(both) == 3
+    assert LeftOut(3, frozenset({1, 2}), 1).since(both) == 3, (
+        "it is no longer counted, and still ends"
     )
