@@ -19,6 +19,7 @@ from onhook.testing.phone import Phone
 from onhook.testing.receiver import Notification, Receiver, Reply
 
 SESSIONS = 50
+KILLS = 10
 EVENTS = {"1", "2"}
 """What each of the sessions here is told of: it rings, and it has ended."""
 
@@ -124,24 +125,24 @@ async def test_killed_while_fifty_sessions_notify_it_loses_nothing(
 async def test_killed_again_and_again_it_loses_nothing(
     start: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
-    """Each at another moment of its life: just started, handed over to, in the middle of requests."""
+    """Each at another moment of its life: just started, handed over to, in the middle of requests. With each
+    kill calls begin, however long it takes until there is another."""
     server = start(retry_schedule="0.2")
     customer = await Customer.make(server, receiver, phone)
     receiver.handler = moody = Moody(seed=2)
-    calls = [
-        asyncio.create_task(rings_and_leaves(customer, number * 0.1)) for number in range(SESSIONS)
-    ]
+    calls: list[asyncio.Task[None]] = []
     moment = random.Random(3)
-    kills = 0
     # One that dies before it did anything, time and again, is started with growing pauses.
-    while kills < 10 and not calls[-1].done():
+    for lives in (False, True) * (KILLS // 2):
+        calls += [
+            asyncio.create_task(rings_and_leaves(customer, number * 0.1))
+            for number in range(SESSIONS // KILLS)
+        ]
         await kill_deliveries(server)
-        kills += 1
         before = len(receiver.notifications)
-        while kills % 2 == 0 and len(receiver.notifications) == before and not calls[-1].done():
+        while lives and len(receiver.notifications) == before and not all(c.done() for c in calls):
             await asyncio.sleep(0.01)
         await asyncio.sleep(moment.choice((0.0, 0.2)) * moment.random())
-    assert kills > 1
     await asyncio.gather(*calls)
     assert_nothing_is_lost_or_out_of_order(
         await all_told(customer, SESSIONS), moody.accepted, SESSIONS
