@@ -91,8 +91,11 @@ async def test_figures_of_a_lossy_call(
 async def test_the_round_trip_of_a_late_phone(
     server: Onhook, customer: Customer, files: FileServer
 ) -> None:
-    _, _, ended = await heard_out(customer, files, LATE, media="enabled")
-    assert 240 <= float(ended["media_round_trip_ms"]) < 300
+    _, reports, ended = await heard_out(customer, files, LATE, media="enabled")
+    said_ms = float(ended["media_round_trip_ms"])
+    made_ms = [1000 * made_s for made_s in reports.round_trips_s]  # longer on a busy machine
+    assert min(made_ms) >= 239
+    assert any(-1 <= said_ms - made < 60 for made in made_ms), (said_ms, made_ms)
     assert float(ended["media_received_lost"]) == 0
     assert float(ended["media_received_mos"]) > 4.2
 

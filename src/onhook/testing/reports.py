@@ -31,6 +31,8 @@ class Reports:
         """The reports of the server, as they arrived."""
         self.last_sent: ReportBlock | None = None
         """What the phone told last."""
+        self.round_trips_s: list[float] = []
+        """How long each answer of the phone, and the report of the server that it answers, were under way."""
         self._ssrc = ssrc
         self._loop = asyncio.get_running_loop()
         self._socket: DatagramSocket | None = None
@@ -38,6 +40,8 @@ class Reports:
         self._server_ssrc: int | None = None
         self._arrivals = 0
         self._last_report: tuple[int, float] | None = None
+        self._came_s = 0.0
+        """How long that one was under way."""
         self._timer: asyncio.TimerHandle | None = None
 
     def open(self, host: str, rtp_port: int) -> None:
@@ -97,7 +101,14 @@ class Reports:
             return
         self.last_sent = self._block()
         data = rtcp.sender_report(self._ssrc, time.time(), self.sent, self.last_sent)
-        self._after(self.network.delay_s, lambda: socket.send(data, to))
+        answers, came_s, made_s = self._last_report is not None, self._came_s, self._loop.time()
+
+        def leave() -> None:
+            socket.send(data, to)
+            if answers:
+                self.round_trips_s.append(came_s + self._loop.time() - made_s)
+
+        self._after(self.network.delay_s, leave)
 
     def _block(self) -> ReportBlock | None:
         if self._server_ssrc is None:
@@ -109,9 +120,9 @@ class Reports:
         )
 
     def _take(self, data: bytes, at_s: float, source: Address) -> None:
-        self._after(self.network.delay_s, lambda: self._told(data))
+        self._after(self.network.delay_s, lambda: self._told(data, at_s))
 
-    def _told(self, data: bytes) -> None:
+    def _told(self, data: bytes, at_s: float) -> None:
         try:
             report = rtcp.parse(data)
         except RtcpError:
@@ -119,6 +130,7 @@ class Reports:
         self.told.append(report)
         if report.ntp_middle is not None:
             self._last_report = report.ntp_middle, self._loop.time()
+            self._came_s = self._loop.time() - at_s
 
     def _after(self, delay_s: float, work: Callable[[], None]) -> None:
         if delay_s > 0:
