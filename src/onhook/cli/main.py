@@ -32,6 +32,7 @@ from onhook.cli.application_commands import (
 from onhook.cli.backup_commands import backup, restore
 from onhook.cli.call_commands import commands as trying_commands
 from onhook.cli.doctor_command import doctor
+from onhook.cli.init_command import init
 from onhook.cli.listing import call_commands, notification_commands
 from onhook.cli.running import Data, Json, VoicesDir, doc, run, settings_of
 from onhook.cli.simulate_command import simulate
@@ -77,6 +78,7 @@ app.add_typer(config_commands.commands, name="config")
 app.command("tail")(tail)
 app.command("doctor")(doctor)
 app.command("simulate")(simulate)
+app.command("init")(init)
 
 
 @app.callback()

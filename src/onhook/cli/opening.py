@@ -14,16 +14,21 @@ from onhook.store.sqlite import DATABASE_FILE
 
 
 @asynccontextmanager
-async def opened_store(data: Path, database_url: str | None = None) -> AsyncIterator[Store]:
+async def opened_store(
+    data: Path, database_url: str | None = None, *, make: bool = False
+) -> AsyncIterator[Store]:
     """The store; without ``database_url`` that of the environment or the settings file.
 
-    Its data directory has to be there: only ``onhook serve`` makes one. What the database refuses, now or
-    while the store is in use, becomes :class:`CommandError`.
+    Its data directory has to be there: only ``onhook serve`` makes one, and ``onhook init`` (``make``). What
+    the database refuses, now or while the store is in use, becomes :class:`CommandError`.
     """
-    check_there(data)
+    if not make:
+        check_there(data)
     if database_url is None:
         database_url = load(data=data).database_url.get_secret_value()
     try:
+        if make:
+            _make(data)
         store = await Store.open(data, database_url)
         try:
             yield store
@@ -39,15 +44,19 @@ async def opened_store(data: Path, database_url: str | None = None) -> AsyncIter
 
 @asynccontextmanager
 async def opened(
-    data: Path, database_url: str | None = None
+    data: Path, database_url: str | None = None, *, make: bool = False
 ) -> AsyncIterator[tuple[Store, Keyring]]:
     """The store, and the keyring that its tokens are sealed with. A wrong key becomes CommandError too."""
-    async with opened_store(data, database_url) as store:
+    async with opened_store(data, database_url, make=make) as store:
         try:
             keyring = await keyring_of(store, data)
         except KeyringError as error:
             raise CommandError(str(error)) from error
         yield store, keyring
+
+
+def _make(data: Path) -> None:
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def check_there(data: Path) -> None:

@@ -32,7 +32,12 @@ def default_networks(
     routes: Path = _ROUTES, routes_ipv6: Path = _ROUTES_IPV6
 ) -> tuple[Network, ...]:
     """Private networks, and those that an interface of this machine is in. Read anew by whoever asks."""
-    return (*PRIVATE, *_ipv4(routes), *_ipv6(routes_ipv6))
+    return (*PRIVATE, *own_networks(routes, routes_ipv6))
+
+
+def own_networks(routes: Path = _ROUTES, routes_ipv6: Path = _ROUTES_IPV6) -> tuple[Network, ...]:
+    """Those that an interface of this machine is in."""
+    return (*_ipv4(routes), *_ipv6(routes_ipv6))
 
 
 def _ipv4(path: Path) -> Iterator[Network]:
