@@ -17,6 +17,8 @@ _TONE_MS: Final = 300
 _LOWEST_HZ: Final = 1300.0
 _STEP_HZ: Final = 150.0
 _TONES: Final = 12
+_AGAIN: Final = 60
+"""Packets that are listened to once more with those behind them: more than a tone has, of any length."""
 _ENDS: Final = {
     How.BYE_RECEIVED: "onhook",
     How.CANCEL_RECEIVED: "withdrawn",
@@ -51,6 +53,8 @@ class RealLeg:
     """What the server has played to it."""
     found: set[tuple[int, str]] = field(default_factory=set)
     """What it has heard others say, by their lines."""
+    listened: int = 0
+    """To so many packets."""
 
     def __post_init__(self) -> None:
         """Its end is waited for from now on."""
@@ -91,12 +95,17 @@ class RealLeg:
             self.line.answers()
 
     def listen(self, others: "Sequence[RealLeg]") -> None:
-        """What others have said that is heard by now."""
+        """What others have said that is heard by now, in what came since it was asked last: all of a call
+        again and again would keep every phone from speaking meanwhile."""
         wanted = [(one, text) for one in others if one is not self for text in one.said]
         left = [(one, text) for one, text in wanted if (one.line.number, text) not in self.found]
-        pcm = self.call.recording.pcm() if left else None
+        packets, listened = self.call.recording.packets, self.listened
+        self.listened = len(packets)
+        if not left or self.listened == listened:
+            return
+        pcm = self.call.recording.since(packets[max(0, listened - _AGAIN)].at_s).pcm()
         for one, text in left:
-            if pcm is not None and find_tone(pcm, self.tones.of(text), min_ms=_TONE_MS):
+            if find_tone(pcm, self.tones.of(text), min_ms=_TONE_MS):
                 self.found.add((one.line.number, text))
                 self.line.heard(self.line.hears(Kind.VOICE, text, 0.0), cut=False)
 
