@@ -17,6 +17,8 @@ from onhook.testing.rtp import FRAME_MS, FRAME_SAMPLES, RtpPacket
 from onhook.testing.sip_text import Address
 from onhook.testing.srtp import Encryption
 
+_PAIRS = 16
+"""So many pairs of ports are tried."""
 _LATE_FRAMES = 10  # further behind than this, the frames are skipped instead of sent in a burst
 
 
@@ -191,9 +193,17 @@ class Audio:
             if data and (self.reports is None or self.reports.arrives(data, at_s)):
                 self.recording.add_datagram(data, at_s, source, opened[0].address[1])
 
-        opened.append(DatagramSocket.open(self._host, receive, even=True))
-        if self.reports is not None:
-            self.reports.open(self._host, opened[0].address[1])
+        for left in reversed(range(_PAIRS)):
+            opened[:] = [DatagramSocket.open(self._host, receive, even=True)]
+            if self.reports is None:
+                break
+            try:
+                self.reports.open(self._host, opened[0].address[1])
+                break
+            except OSError:  # somebody has the port above
+                opened[0].close()
+                if not left:
+                    raise
         return opened[0]
 
     def _when_sent(self, queue: deque[_Frame]) -> asyncio.Future[None]:
