@@ -61,7 +61,7 @@ async def run_sipp(
     calls: int = 1,
     rate: int = 1,
     number: str = "+6531234567",
-    timeout_s: float = 20.0,
+    timeout_s: float = 60.0,
     pause_ms: int = 500,
     options: Sequence[str] = (),
 ) -> SippResult:
@@ -121,7 +121,7 @@ async def sipp_callee(
     scenario: str,
     *,
     calls: int = 1,
-    timeout_s: float = 20.0,
+    timeout_s: float = 60.0,
     pause_ms: int = 500,
     options: Sequence[str] = (),
     tcp: bool = False,

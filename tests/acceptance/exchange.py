@@ -20,7 +20,7 @@ from onhook.testing.sip_text import Address
 SCRIPTS = Path(__file__).parents[2] / "scripts" / "asterisk"
 CONFIGURATION = "/onhook/etc/asterisk.conf"
 READY_S = 60.0
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 WAITS_S = 12
 """More than twice as long as the exchange goes on with a call from which nothing comes."""
 

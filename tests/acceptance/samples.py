@@ -13,6 +13,8 @@ from onhook.cli import accounts
 from onhook.testing.api_client import ApiClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+PATIENCE_S = 60.0
+"""How long something may take that is going to happen."""
 _numbers = count(32_000_000)
 
 
@@ -78,7 +80,7 @@ class Sample:
         await _listening(self.url)
         return number
 
-    async def line(self, holding: str, timeout_s: float = 20) -> str:
+    async def line(self, holding: str, timeout_s: float = PATIENCE_S) -> str:
         """The next line that holds this text; those before it are in `said`."""
         assert self._running.stdout is not None
         async with asyncio.timeout(timeout_s):
@@ -93,7 +95,7 @@ class Sample:
         assert self._running.stdin is not None
         self._running.stdin.write(f"{text}\n".encode())
 
-    async def exit_code(self, timeout_s: float = 20) -> int:
+    async def exit_code(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait until it ends by itself."""
         return await asyncio.wait_for(self._running.wait(), timeout_s)
 
@@ -106,7 +108,7 @@ class Sample:
 async def _listening(url: str) -> None:
     """Waits until somebody accepts connections there."""
     host, port = url.removeprefix("http://").rstrip("/").split(":")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 _, writer = await asyncio.open_connection(host, int(port))

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from acceptance.harness import Customer, Onhook
 from acceptance.heard import fetch, tone_s
 from acceptance.softphones import NUMBER, SAYS_HZ, Softphone, in_uri
+from acceptance.talking import hears, typed
 from acceptance.verdicts import Verdict
 from onhook.cli import trunks
 from onhook.testing.g711 import RATE_HZ
@@ -20,7 +21,7 @@ from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 from onhook.testing.tones import speech_like, tone
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 SAID_HZ = 1100
 """The tone of the caller who is joined to the softphone."""
 ASKED = "Please press a key, and then talk."
@@ -72,10 +73,10 @@ async def joined(customer: Customer, softphone: Softphone) -> Verdict:
     call, told = await customer.call(codecs=("PCMU",))
     await customer.block("end/transfer", told["session"], dest=NUMBER)
     await call.answered()
-    await asyncio.sleep(1)  # the softphone answers by itself
+    await hears(call, SAYS_HZ)  # the softphone answers by itself
     await call.say(tone(SAID_HZ, 3000))
     softphone.press("5")
-    await asyncio.sleep(1)
+    await typed(call, "5")
     await call.hang_up()
     last = await customer.receiver.next(PATIENCE_S, ivr_block="transfer")
     await softphone.close()

@@ -29,7 +29,7 @@ NUMBER = "+6590000001"
 """Its own number: whom it says it is, and whom it takes calls for."""
 READY_S = 60.0
 ENDS_S = 20.0
-ANSWERS_S = 30.0
+ANSWERS_S = 60.0
 """How long it may take until a request of its own is answered, and what comes of it is seen."""
 
 

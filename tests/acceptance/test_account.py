@@ -121,7 +121,7 @@ async def test_a_call_is_taken_from_the_balance(customer: Customer, files: FileS
     call, told = await customer.call()
     msg = f"<url>{files.serve('beep.wav', BEEP)}</url>"
     await customer.hangup(told["session"], msg=msg, notify_url=customer.receiver.url("/end"))
-    await call.ended(timeout_s=20)
+    await call.ended()
     last = await customer.receiver.next(session=told["session"])
     assert last["debit"] == "0.020"
     reply = await customer.post("user/get_balance")

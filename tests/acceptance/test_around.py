@@ -106,7 +106,7 @@ async def test_the_tag_is_that_of_the_initial_request(customer: Customer) -> Non
     assert await tag() == ""
     await customer.block("middle/gather", told["session"], tag="first", timeout="1")
     assert await tag() == "first"
-    await customer.receiver.next(timeout_s=20, ivr_block="gather")
+    await customer.receiver.next(ivr_block="gather")
     url = customer.receiver.url("/over")
     assert await customer.hangup(told["session"], tag="last", notify_url=url) == OK
     await call.ended()

@@ -41,7 +41,7 @@ async def called(customer: Customer, msg: str) -> None:
     await call.hold()
     await call.unhold()
     await customer.hangup(told["session"], msg=msg)
-    assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+    assert (await call.ended()).how is How.BYE_RECEIVED
     assert len(call.recording.audio) >= len(BEEP) // 320 - 1
     assert call.complaints == []
 

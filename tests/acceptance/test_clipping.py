@@ -25,7 +25,7 @@ async def heard(customer: Customer, msg: str, **options: object) -> PhoneCall:
     """A call that was hung up with this message, after its end."""
     call, told = await customer.call(**options)
     assert await customer.hangup(told["session"], msg=msg) == OK
-    assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+    assert (await call.ended()).how is How.BYE_RECEIVED
     return call
 
 

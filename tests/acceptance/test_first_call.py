@@ -37,7 +37,7 @@ async def test_the_whole_story(customer: Customer) -> None:
     assert done == {"status": "success_ok"}
 
     await call.answered()
-    ended = await call.ended(timeout_s=20)
+    ended = await call.ended()
     assert ended.how is How.BYE_RECEIVED
     speech = speech_like(call.recording.pcm())
     assert speech.voiced_s > 1.0
@@ -97,7 +97,7 @@ async def test_nothing_is_clipped(
         call, told = await customer.call(codecs=[codec])
         done = await customer.hangup(told["session"], msg=f"<url>{url}</url>")
         assert done == {"status": "success_ok"}
-        assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+        assert (await call.ended()).how is How.BYE_RECEIVED
         return call
 
     call = await undisturbed(customer.server, hung_up)
@@ -149,7 +149,7 @@ async def test_the_caller_gives_up_while_it_rings(customer: Customer) -> None:
 async def test_audio_finds_a_caller_behind_a_nat(customer: Customer) -> None:
     call, told = await customer.call(rtp_from_other_port=True)
     await customer.hangup(told["session"], msg=SPOKEN)
-    await call.ended(timeout_s=20)
+    await call.ended()
     ports = [packet.local_port for packet in call.recording.audio]
     assert ports[-1] == call.audio.sending_address[1] != call.audio.address[1]
     assert ports.count(ports[-1]) > len(ports) * 0.9
@@ -159,7 +159,7 @@ async def test_an_invite_without_an_offer(customer: Customer) -> None:
     call, told = await customer.call(offer=False)
     done = await customer.hangup(told["session"], msg=SPOKEN)
     assert done == {"status": "success_ok"}
-    assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+    assert (await call.ended()).how is How.BYE_RECEIVED
     assert speech_like(call.recording.pcm()).voiced_s > 1.0
 
 
@@ -167,7 +167,7 @@ async def test_a_late_ack_clips_nothing(customer: Customer) -> None:
     """The message begins when the caller is ready to hear, which its ACK says."""
     call, told = await customer.call(ack_delay_s=0.7)
     await customer.hangup(told["session"], msg=SPOKEN)
-    await call.ended(timeout_s=20)
+    await call.ended()
     assert call.recording.first_packet_s is not None
     assert call.recording.first_packet_s >= call.time_of("ack_sent")
 
@@ -203,5 +203,5 @@ async def test_an_application_that_answers_from_inside_its_handler(customer: Cus
 
     customer.receiver.handler = application
     call, _ = await customer.call()
-    assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+    assert (await call.ended()).how is How.BYE_RECEIVED
     assert statuses == ["success_ok"]

@@ -75,7 +75,7 @@ async def test_a_dead_database_is_told_and_turns_new_calls_away_for_later(
                 since = datetime.fromisoformat(part["since"])
                 assert before.replace(microsecond=0) <= since <= datetime.now(UTC)
                 call = await phone.call(customer.number, server=server.sip)
-                ended = await call.ended(timeout_s=20)
+                ended = await call.ended()
                 assert (ended.how, ended.code) == (How.REJECTED, 503)
                 [refusal] = call.log.received(503)
                 assert refusal.message.header("Retry-After") == "10"

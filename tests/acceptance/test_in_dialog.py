@@ -54,11 +54,11 @@ async def transferred(
 
 
 async def playing_tone(
-    customer: Customer, files: FileServer, **options: object
+    customer: Customer, files: FileServer, *, lasts_s: float = 30.0, **options: object
 ) -> tuple[PhoneCall, str]:
     """A call on which 1000 Hz begin to play, for half a minute."""
     call, told = await customer.call(**options)
-    msg = f"<url>{files.serve('long.wav', wav(tone(1000, 30_000)))}</url>"
+    msg = f"<url>{files.serve('long.wav', wav(tone(1000, lasts_s * 1000)))}</url>"
     await customer.block("middle/play", told["session"], msg=msg)
     await call.answered()
     await heard(call, 10)

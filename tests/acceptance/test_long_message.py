@@ -67,7 +67,7 @@ async def test_a_message_that_was_made_ahead_while_the_server_runs(
     assert len(made) == len(before) + 2
     call, told = await customer.call()
     assert await customer.hangup(told["session"], msg=msg) == OK
-    assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+    assert (await call.ended()).how is How.BYE_RECEIVED
     assert call.recording.heard_s > 1.1
     assert kept(server) == made
     assert files.requests == ["/greeting.wav"] * 2  # made, then asked whether it changed

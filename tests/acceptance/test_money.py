@@ -93,7 +93,7 @@ async def test_a_call_is_charged_by_the_row_of_its_number(payer: Payer) -> None:
     await customer.hangup(
         told["session"], msg="Good bye.", notify_url=customer.receiver.url("/end")
     )
-    assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+    assert (await call.ended()).how is How.BYE_RECEIVED
     last = await customer.receiver.next(session=told["session"])
     assert (last["currency"], last["duration"]) == ("USD", "1")
     assert (last["rate"], last["debit"]) == ("0.013", "0.006")
@@ -110,7 +110,7 @@ async def test_without_a_row_the_default_is_charged_in_the_accounts_currency(pay
     customer = await payer.open("HKD")
     call, told = await customer.call()
     await customer.hangup(told["session"], msg="Bye.", notify_url=customer.receiver.url("/end"))
-    await call.ended(timeout_s=20)
+    await call.ended()
     last = await customer.receiver.next(session=told["session"])
     assert (last["currency"], last["rate"], last["debit"]) == ("HKD", "0.020", "0.020")
 
@@ -122,7 +122,7 @@ async def test_a_balance_after_calls(payer: Payer) -> None:
     for _ in range(2):
         call, told = await customer.call()
         await customer.hangup(told["session"], msg="Bye.", notify_url=customer.receiver.url("/end"))
-        await call.ended(timeout_s=20)
+        await call.ended()
         last = await customer.receiver.next(session=told["session"])
         assert last["debit"] == "0.020"
     found = await payer.balance()
@@ -137,7 +137,7 @@ async def test_a_call_ends_where_the_credit_does(payer: Payer) -> None:
     notify_url = customer.receiver.url("/end")
     done = await customer.hangup(told["session"], msg=LONG, notify_url=notify_url, tag="t")
     assert done == {"status": "success_ok"}
-    assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+    assert (await call.ended()).how is How.BYE_RECEIVED
     assert call.complaints == []
     last = await customer.receiver.next(session=told["session"])
     assert (last["ivr_block"], last["call_state"], last["tag"]) == ("hangup", "ended", "t")
@@ -175,7 +175,7 @@ async def test_two_calls_do_not_spend_the_same_money(payer: Payer) -> None:
     assert (await second.ended()).code == 480
     assert (await customer.receiver.next(cause="insufficient_credit"))["debit"] == "0.000"
     await customer.hangup(told["session"], msg="Bye.", notify_url=customer.receiver.url("/end"))
-    await first.ended(timeout_s=20)
+    await first.ended()
     last = await customer.receiver.next(session=told["session"])
     assert (last["cause"], last["debit"]) == ("hangup", "0.020")
     assert (await payer.balance())["balance"] == "0.000"

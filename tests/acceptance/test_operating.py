@@ -82,7 +82,7 @@ async def test_applications_and_numbers_are_made_while_the_server_runs(
 async def test_the_token_is_nowhere_in_the_clear(customer: Customer) -> None:
     call, told = await customer.call()
     await customer.hangup(told["session"], msg="Secret words.")
-    await call.ended(timeout_s=20)
+    await call.ended()
     for path in customer.server.data.rglob("*"):
         if path.is_file():
             content = path.read_bytes()

@@ -43,7 +43,7 @@ async def hung_up(customer: Customer, caller: Callee, url: str, ptime_ms: int = 
     call = await caller.phone.call(customer.number, server=customer.server.sip, ptime_ms=ptime_ms)
     told = await customer.receiver.next(to=customer.number, call_state="ringing")
     assert await customer.hangup(told["session"], msg=f"<url>{url}</url>") == OK
-    assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+    assert (await call.ended()).how is How.BYE_RECEIVED
     return call
 
 
@@ -135,7 +135,7 @@ async def test_a_caller_is_sent_packets_as_it_asks_for(
     async def heard() -> PhoneCall:
         call, told = await customer.call(ptime_ms=ptime)
         assert await customer.hangup(told["session"], msg=f"<url>{url}</url>") == OK
-        assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+        assert (await call.ended()).how is How.BYE_RECEIVED
         return call
 
     call = await undisturbed(customer.server, heard)

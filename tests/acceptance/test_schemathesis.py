@@ -106,7 +106,7 @@ async def test_the_notifications_of_a_call_are_as_documented(customer: Customer)
     heard = await customer.receiver.next(session=session, ivr_block="play")
     await customer.hangup(session, notify_url=url, tag="7")
     over = await customer.receiver.next(session=session, ivr_block="hangup")
-    await call.ended(timeout_s=20)
+    await call.ended()
 
     assert undocumented(document, "Answer", rang) == []
     assert undocumented(document, "Play", heard) == []

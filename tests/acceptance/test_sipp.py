@@ -24,6 +24,8 @@ from sipp_run import SippCallee, run_sipp, sipp_callee
 UNKNOWN = "+6599999998"
 PREFIX = "+6592"
 BLOCKS = ["play", "gather"]
+PATIENCE_S = 60.0
+"""How long SIPp goes on where something does not come."""
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ async def test_scenario(customer: Customer, scenario: str, calls: int) -> None:
     customer.receiver.handler = application
     number = UNKNOWN if scenario == "unknown_number" else customer.number
     result = await run_sipp(
-        scenario, customer.server.sip, calls=calls, rate=10, number=number, timeout_s=40
+        scenario, customer.server.sip, calls=calls, rate=10, number=number, timeout_s=PATIENCE_S
     )
     assert result.passed, result.log
     assert result.ok == calls
@@ -147,7 +149,12 @@ async def test_a_block_runs_to_its_end_and_the_application_hangs_up(
 ) -> None:
     sessions = steer(customer, block, short(block, files))
     result = await run_sipp(
-        scenario, customer.server.sip, calls=3, rate=10, number=customer.number, timeout_s=30
+        scenario,
+        customer.server.sip,
+        calls=3,
+        rate=10,
+        number=customer.number,
+        timeout_s=PATIENCE_S,
     )
     assert result.passed, result.log
     await sessions.ended(3)
@@ -162,7 +169,12 @@ async def test_the_caller_hangs_up_in_the_middle_of_a_block(
 ) -> None:
     sessions = steer(customer, block, long(block, files))
     result = await run_sipp(
-        scenario, customer.server.sip, calls=3, rate=10, number=customer.number, timeout_s=30
+        scenario,
+        customer.server.sip,
+        calls=3,
+        rate=10,
+        number=customer.number,
+        timeout_s=PATIENCE_S,
     )
     assert result.passed, result.log
     await sessions.ended(3)
@@ -174,7 +186,12 @@ async def test_the_ack_never_comes(customer: Customer, files: FileServer) -> Non
     """Nothing begins without it, so it costs nothing, and the server hangs up after 32 s."""
     sessions = steer(customer, "play", long("play", files))
     result = await run_sipp(
-        "no_ack", customer.server.sip, calls=3, rate=10, number=customer.number, timeout_s=45
+        "no_ack",
+        customer.server.sip,
+        calls=3,
+        rate=10,
+        number=customer.number,
+        timeout_s=2 * PATIENCE_S,
     )
     assert result.passed, result.log
     await sessions.ended(3)

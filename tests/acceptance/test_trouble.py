@@ -58,7 +58,7 @@ async def test_one_receivers_trouble_is_not_anothers(
         bad.handler = None
         await bad.close()  # what hangs is let go of
         async with bad:
-            last = await bad.next(session=first["session"], call_state="ended", timeout_s=20)
+            last = await bad.next(session=first["session"], call_state="ended")
         assert last["cause"] == "cancelled"
         events = [int(one.headers["x-onhook-event"]) for one in bad.notifications]
         assert events == sorted(events)
@@ -232,7 +232,7 @@ async def test_a_caller_that_is_merely_silent_is_asked_again_and_stays(
     await call.answered(30)
     await call.received("OPTIONS", 3)
     assert call.is_up()
-    last = await receiver.next(session=told["session"], timeout_s=20)
+    last = await receiver.next(session=told["session"])
     assert last["cause"] == "hangup"
     assert call.complaints == []
 

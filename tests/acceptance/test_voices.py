@@ -37,7 +37,7 @@ async def test_a_message_is_heard_in_its_voice(
     call, told = await customer.call()
     msg = f'<speech language="{language}" gender="{gender}">{text}</speech>'
     assert await customer.hangup(told["session"], msg=msg) == OK
-    assert (await call.ended(timeout_s=20)).how is How.BYE_RECEIVED
+    assert (await call.ended()).how is How.BYE_RECEIVED
     heard = np.asarray(call.recording.pcm(), np.float64)
     assert 1 < len(heard) / 8000 < 8
     frames = heard[: len(heard) // 160 * 160].reshape(-1, 160)
