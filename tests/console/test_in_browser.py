@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from itertools import count
 from urllib.parse import quote
 
 import aiohttp
@@ -22,6 +23,7 @@ from onhook.testing.receiver import Receiver
 pytestmark = pytest.mark.slow
 
 MANY = 500
+_presses = count(1)
 
 
 @pytest.fixture
@@ -72,9 +74,25 @@ async def test_every_page_for_everybody(
 
 
 async def press(page: Page, what: str) -> None:
-    """Goes there by Tab alone, and presses Enter."""
-    await reach(page, what)
-    await page.keyboard.press("Enter")
+    """Goes there by Tab alone, and presses Enter: again, where it was drawn anew in between."""
+    hit: list[bool] = []
+
+    def pressed(is_there: bool) -> None:
+        hit.append(is_there)
+
+    told = f"pressed{next(_presses)}"
+    await page.expose_function(told, pressed)
+    while not any(hit):
+        await reach(page, what)
+        await page.evaluate(
+            "([told, what]) => document.addEventListener('keydown',"
+            " (event) => window[told](event.target.matches(what)), {capture: true, once: true})",
+            [told, what],
+        )
+        before = len(hit)
+        await page.keyboard.press("Enter")
+        while len(hit) == before:  # it is told of each time
+            await asyncio.sleep(0.01)
 
 
 async def reach(page: Page, what: str) -> None:
