@@ -3,7 +3,7 @@
 import asyncio
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +75,13 @@ def sockets(pid: int) -> set[int]:
     return {int(to[8:-1]) for _, to in links(pid) if to.startswith("socket:[")}
 
 
+def _watched(pids: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """A descriptor of each process, but of one that has ended since it was listed."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            yield pid, os.pidfd_open(pid)
+
+
 @dataclass(frozen=True)
 class Remains:
     """The processes of a server, and what they have that could outlive them."""
@@ -90,7 +97,7 @@ class Remains:
         pids = {server.process.pid, *descendants(server.process.pid)}
         assert not set().union(*(shared_files(pid) for pid in pids))
         return cls(
-            {pid: os.pidfd_open(pid) for pid in pids},
+            dict(_watched(pids)),
             set().union(*(sockets(pid) for pid in pids)) & unix_sockets(),
             set().union(*(memory(pid) for pid in pids)),
         )
