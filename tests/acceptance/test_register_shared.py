@@ -25,7 +25,7 @@ def start(postgresql: PostgreSQL) -> Iterator[Callable[[str], Onhook]]:
         data = Path(tempfile.mkdtemp(prefix="onhook-"))
         if started:
             shutil.copy(started[0].data / "secret.key", data)
-        settings = {"database_url": url, "lease_s": "2", "worker": worker}
+        settings = {"database_url": url, "lease_s": "6", "worker": worker}
         started.append(Onhook(settings, data))
         return started[-1]
 
