@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -26,9 +26,7 @@ from acceptance.unbroken import known
 from onhook.testing.call_log import How
 from onhook.testing.g711 import Pcm
 from onhook.testing.incoming_call import IncomingPhoneCall
-from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
-from onhook.testing.receiver import Receiver
 from phone.authority import Authority
 
 SCENES = (
@@ -78,12 +76,8 @@ def line(server: Onhook) -> TrunkLine:
 
 
 @pytest.fixture
-async def stage(
-    server: Onhook, line: TrunkLine, receiver: Receiver, phone: Phone, files: FileServer
-) -> AsyncIterator[Stage]:
-    customer = await Customer.make(server, receiver, phone)
-    async with Phone(port=line.port) as one:
-        yield Stage(customer, Callee(one, line), files, log_before=len(server.log))
+def stage(customer: Customer, callee: Callee, files: FileServer) -> Stage:
+    return Stage(customer, callee, files, log_before=len(customer.server.log))
 
 
 @each(SCENES, QUICK)

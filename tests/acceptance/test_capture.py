@@ -9,7 +9,7 @@ import pytest
 
 from acceptance.harness import Callee, Customer
 from acceptance.test_operator_commands import command
-from acceptance.test_trace import traced
+from acceptance.test_trace import passed_on
 
 COLUMNS = (
     *("frame.time_epoch", "udp.srcport", "udp.dstport", "_ws.col.Protocol", "sip.Method"),
@@ -35,19 +35,10 @@ def read_by_tshark(capture: Path) -> list[dict[str, str]]:
 async def test_tshark_reads_every_message_of_both_phones(
     customer: Customer, callee: Callee, tmp_path: Path
 ) -> None:
-    first, told = await customer.call()
-    number = callee.another()
-    await customer.block("end/transfer", told["session"], dest=number)
-    peer = await callee.phone.incoming(called=number)
-    await peer.answer()
-    await first.answered()
-    await peer.hang_up()
-    await first.ended()
-    steps = [
-        step for step in await traced(customer.server, told["session"], "(BYE)") if step["message"]
-    ]
+    session, trace = await passed_on(customer, callee)
+    steps = [step for step in trace if step["message"]]
     file = tmp_path / "call.pcap"
-    await command(customer.server, "calls", "trace", told["session"], "--pcap", str(file))
+    await command(customer.server, "calls", "trace", session, "--pcap", str(file))
     packets = await asyncio.to_thread(read_by_tshark, file)
     # What came after the trace was read is in the file only.
     assert len(packets) >= len(steps) > 10
@@ -68,4 +59,4 @@ async def test_tshark_reads_every_message_of_both_phones(
         assert packet[theirs] != "5060"
     assert len({packet["sip.Call-ID"] for packet in packets}) == 2
     assert {packet["udp.dstport"] == "5060" for packet in packets} == {True, False}
-    assert json.loads(await command(customer.server, "calls", "why", told["session"], "--json"))
+    assert json.loads(await command(customer.server, "calls", "why", session, "--json"))

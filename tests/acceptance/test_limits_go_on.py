@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -52,13 +52,9 @@ def line(server: Onhook) -> TrunkLine:
 
 
 @pytest.fixture
-async def stage(
-    server: Onhook, line: TrunkLine, receiver: Receiver, phone: Phone, files: FileServer
-) -> AsyncIterator[Stage]:
-    customer = await Customer.make(server, receiver, phone)
+async def stage(customer: Customer, callee: Callee, files: FileServer) -> Stage:
     await own_account(customer)
-    async with Phone(port=line.port) as one:
-        yield Stage(customer, Callee(one, line), files, log_before=len(server.log))
+    return Stage(customer, callee, files, log_before=len(customer.server.log))
 
 
 def limits(stage: Stage, session: str) -> tuple[float | None, float | None]:

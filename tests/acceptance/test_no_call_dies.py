@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,6 @@ from acceptance.survival import TRUSTED, Stage
 from acceptance.survival_scenes import Scene
 from acceptance.test_calls_by_trunk import PASSWORD, USER
 from onhook.cli import trunks
-from onhook.testing.phone import Phone
-from onhook.testing.receiver import Receiver
 from phone.authority import Authority
 
 SCENES = (
@@ -105,12 +103,8 @@ def line(server: Onhook) -> TrunkLine:
 
 
 @pytest.fixture
-async def stage(
-    server: Onhook, line: TrunkLine, receiver: Receiver, phone: Phone, files: FileServer
-) -> AsyncIterator[Stage]:
-    customer = await Customer.make(server, receiver, phone)
-    async with Phone(port=line.port) as one:
-        yield Stage(customer, Callee(one, line), files, log_before=len(server.log))
+def stage(customer: Customer, callee: Callee, files: FileServer) -> Stage:
+    return Stage(customer, callee, files, log_before=len(customer.server.log))
 
 
 @each(SCENES, QUICK)

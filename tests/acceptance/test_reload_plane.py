@@ -1,7 +1,7 @@
 """A reload onto a version that talks to media planes in another way: calls keep theirs to their end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,6 @@ from acceptance.survival_scenes import Scene, next_said
 from acceptance.talking import assert_joined
 from acceptance.test_no_call_dies import each
 from onhook.testing.call_log import How
-from onhook.testing.phone import Phone
-from onhook.testing.receiver import Receiver
 
 SCENES = (
     scenes.play,
@@ -59,18 +57,11 @@ def line(server: Onhook) -> TrunkLine:
 
 
 @pytest.fixture
-async def stage(
-    server: Onhook,
-    line: TrunkLine,
-    installed: Installed,
-    receiver: Receiver,
-    phone: Phone,
-    files: FileServer,
-) -> AsyncIterator[ReloadStage]:
-    customer = await Customer.make(server, receiver, phone)
-    async with Phone(port=line.port) as one:
-        callee = Callee(one, line)
-        yield ReloadStage(customer, callee, files, log_before=len(server.log), installed=installed)
+def stage(
+    customer: Customer, callee: Callee, files: FileServer, installed: Installed
+) -> ReloadStage:
+    log_before = len(customer.server.log)
+    return ReloadStage(customer, callee, files, log_before=log_before, installed=installed)
 
 
 @each(SCENES, QUICK)

@@ -30,6 +30,20 @@ async def traced(server: Onhook, session: str, last: str) -> list[dict[str, Any]
             await asyncio.sleep(0.2)
 
 
+async def passed_on(customer: Customer, callee: Callee) -> tuple[str, list[dict[str, Any]]]:
+    """A call that went on to a second phone, which hung up: its session and its whole trace."""
+    first, told = await customer.call()
+    number = callee.another()
+    await customer.block("end/transfer", told["session"], dest=number)
+    peer = await callee.phone.incoming(called=number)
+    await peer.answer()
+    await first.answered()
+    await peer.hang_up()
+    await first.ended()
+    session = told["session"]
+    return session, await traced(customer.server, session, "(BYE)")
+
+
 async def test_a_call_is_drawn_from_its_invite_to_its_bye(
     customer: Customer, files: FileServer, tmp_path: Path
 ) -> None:
@@ -112,15 +126,7 @@ async def test_what_the_audio_was_like_is_kept_every_five_seconds_also_by_the_ne
 
 
 async def test_both_phones_of_a_transfer_have_a_lane(customer: Customer, callee: Callee) -> None:
-    first, told = await customer.call()
-    number = callee.another()
-    await customer.block("end/transfer", told["session"], dest=number)
-    peer = await callee.phone.incoming(called=number)
-    await peer.answer()
-    await first.answered()
-    await peer.hang_up()
-    await first.ended()
-    steps = await traced(customer.server, told["session"], "(BYE)")
+    _, steps = await passed_on(customer, callee)
     assert {step["of"] for step in steps} == {"caller", "other", "Onhook", "application"}
 
 

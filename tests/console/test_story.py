@@ -12,7 +12,7 @@ from acceptance.files import BEEP, FileServer
 from acceptance.harness import Callee, Customer, Onhook
 from acceptance.test_operator_commands import command
 from acceptance.test_record import fetched, length_s, recording
-from acceptance.test_trace import traced
+from acceptance.test_trace import passed_on, traced
 from console.conftest import SignedIn
 from console.harness import Browser, sentence_in, why_and_story
 from onhook.console.roles import Role
@@ -250,15 +250,7 @@ async def test_a_recording_is_heard_and_drawn(customer: Customer, signed_in: Sig
 async def test_calls_between_phones_have_a_lane_each(
     customer: Customer, callee: Callee, signed_in: SignedIn
 ) -> None:
-    first, told = await customer.call()
-    number = callee.another()
-    await customer.block("end/transfer", told["session"], dest=number)
-    peer = await callee.phone.incoming(called=number)
-    await peer.answer()
-    await first.answered()
-    await peer.hang_up()
-    await first.ended()
-    await traced(customer.server, told["session"], "(BYE)")
-    page = await (await signed_in(Role.LOOK)).get(f"/console/calls/{told['session']}")
+    session, _ = await passed_on(customer, callee)
+    page = await (await signed_in(Role.LOOK)).get(f"/console/calls/{session}")
     lanes = re.findall(r'<text class="side"[^>]*>([^<]+)</text>', page.text)
     assert lanes == ["caller", "other", "Onhook", "application"]

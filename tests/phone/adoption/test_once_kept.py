@@ -13,6 +13,7 @@ from phone.adoption.succession import Kept, Succession, kept_of, succession
 from phone.peer import SDP, Caller, Owner
 
 MOVED = SDP.replace("40000", "40002")
+ENDS_OF_AN_INVITE = [(200, SDP, "answered"), (486, "", "failed")]
 KEY = {"content_type": "application/dtmf-relay", "body": "Signal=5\r\nDuration=100\r\n"}
 
 
@@ -119,12 +120,17 @@ async def test_a_digit_is_heard_once_whether_it_was_written_or_not(*, written: b
         assert heard + after.names.count("digit") == 1
 
 
-async def test_an_answer_is_acknowledged_when_it_is_written() -> None:
+@pytest.mark.parametrize(("status", "sdp", "told"), ENDS_OF_AN_INVITE)
+async def test_a_final_response_is_acknowledged_when_it_is_written(
+    status: int, sdp: str, told: str
+) -> None:
     async with succession() as on:
         dialler, callee = await on.dialled()
         disk = Disk(dialler.call)
-        text = callee.respond(200, SDP)
-        await dialler.until("answered")
+        text = callee.respond(status, sdp)
+        await dialler.until(told)
+        if told == "failed":
+            dialler.call.release()
         await on.peer.quiet()
         on.peer.send(text)
         await on.peer.quiet()
@@ -134,49 +140,22 @@ async def test_an_answer_is_acknowledged_when_it_is_written() -> None:
         await on.peer.request("ACK")
 
 
-async def test_an_answer_that_was_not_written_is_acknowledged_by_the_next_process() -> None:
+@pytest.mark.parametrize(("status", "sdp", "told"), ENDS_OF_AN_INVITE)
+async def test_a_final_response_that_was_not_written_is_acknowledged_by_the_next_process(
+    status: int, sdp: str, told: str
+) -> None:
     async with succession() as on:
         dialler, callee = await on.dialled()
         callee.respond(180)
         await dialler.until("progressed")
         disk = Disk(dialler.call)
-        text = callee.respond(200, SDP)
-        await dialler.until("answered")
-        after = await on.followed_out(disk.lose(), trunk_of(on))
-        on.peer.send(text)
-        await on.peer.request("ACK")
-        await after.until("answered")
-
-
-async def test_a_refusal_is_acknowledged_when_it_is_written() -> None:
-    async with succession() as on:
-        dialler, callee = await on.dialled()
-        disk = Disk(dialler.call)
-        text = callee.respond(486)
-        await dialler.until("failed")
-        dialler.call.release()
-        await on.peer.quiet()
-        on.peer.send(text)
-        await on.peer.quiet()
-        disk.write()
-        await on.peer.request("ACK")
-        on.peer.send(text)
-        await on.peer.request("ACK")
-
-
-async def test_a_refusal_that_was_not_written_is_acknowledged_by_the_next_process() -> None:
-    async with succession() as on:
-        dialler, callee = await on.dialled()
-        callee.respond(180)
-        await dialler.until("progressed")
-        disk = Disk(dialler.call)
-        text = callee.respond(486)
-        await dialler.until("failed")
+        text = callee.respond(status, sdp)
+        await dialler.until(told)
         await on.peer.quiet()
         after = await on.followed_out(disk.lose(), trunk_of(on))
         on.peer.send(text)
         await on.peer.request("ACK")
-        await after.until("failed")
+        await after.until(told)
 
 
 async def test_an_owner_that_hangs_up_at_once_acknowledges_first() -> None:
