@@ -16,6 +16,7 @@ from onhook.speech.errors import (
     CannotConvertText,
     EngineUnavailable,
     WorkerBabbled,
+    WorkerDied,
     WorkerFailed,
     WorkerLate,
 )
@@ -113,6 +114,17 @@ class WorkerPool:
             if worker.alive():
                 return worker
             worker.close()
+        try:
+            return self._started()
+        except WorkerDied:  # somebody may have killed it, which says nothing of the next one
+            log.warning("speech_worker_replaced", reason="WorkerDied")
+        try:
+            return self._started()
+        except WorkerDied:
+            raise EngineUnavailable("A speech worker ended before it was ready, twice.") from None
+
+    def _started(self) -> WorkerProcess:
+        """A new one that is ready. Raises `WorkerDied` if it ended before, else `EngineUnavailable`."""
         arguments = self._arguments()
         try:
             worker = WorkerProcess(self._starter.start(self._program, *arguments))
@@ -120,9 +132,14 @@ class WorkerPool:
             raise EngineUnavailable(f"A speech worker cannot be started: {error}.") from error
         try:
             worker.greeting(self._start_s)
+        except WorkerDied:
+            worker.close()
+            raise
         except WorkerFailed:
             worker.close()
-            raise EngineUnavailable("A speech worker ended before it was ready.") from None
+            raise EngineUnavailable(
+                f"A speech worker was not ready within {self._start_s:g} s."
+            ) from None
         return worker
 
 
