@@ -9,7 +9,7 @@ trap 'rm -rf "$tools"' EXIT
 .venv/bin/python -m venv "$tools/venv"
 "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
     -r requirements-wheel.lock
-cp -rL pyproject.toml setup.py README.md LICENSE LICENSES src "$tools/"
+cp -rL pyproject.toml setup.py requirements.lock README.md LICENSE LICENSES src scripts "$tools/"
 target="$(uname -m)-linux-gnu.2.17"
 zig="$tools/venv/bin/python -m ziglang cc -target $target"
 CC=$zig scripts/build_libcrypto.sh "$tools/libcrypto"
