@@ -196,7 +196,7 @@ async def hold_with_a_message(stage: Stage) -> None:
 
 async def ending(stage: Stage) -> None:
     """Accepted, and the message is under way: it is heard to its end, then comes the BYE."""
-    message = known(3 if stage.kills < 2 else 15)  # so that it is under way at the last death, too
+    message = known(8 if stage.kills < 2 else 20)  # so that it is under way at the last death, too
     call, session = await stage.answered("end/hangup", msg=stage.says("bye", message))
     await heard(call, 25)
     await stage.dies(call)

@@ -25,6 +25,8 @@ HOOKS = Path(__file__).with_name("dying")
 POINTS = ("done", "uncommitted", "committed")
 """What came of an event was done, and not written; it stands in a transaction; it is on disk, and nobody
 knows."""
+LONG_S = 8
+"""A message that still plays when the next switch is there, also on a slow machine."""
 TRUSTED = {"trusted_peers": "127.0.0.1/32", "retry_schedule": "0.2"}
 
 
@@ -143,7 +145,7 @@ async def test_a_request_is_carried_out_once(doomed: Doomed, point: str) -> None
 @pytest.mark.parametrize("point", slow_but(["done"], POINTS))
 async def test_what_a_request_said_is_heard_once(doomed: Doomed, point: str) -> None:
     """It was being said when the switch died, and nothing was written of it: asked for again, it goes on."""
-    stage, message = doomed.stage, known(3, 600)
+    stage, message = doomed.stage, known(LONG_S, 600)
     call, session = await stage.waiting()
     before = stage.server.pid("switch")
     doomed.arm(point, session)
@@ -175,7 +177,7 @@ async def test_keys_that_a_request_sent_are_heard_once(doomed: Doomed, point: st
 @pytest.mark.parametrize("point", slow_but(["done"], POINTS))
 async def test_what_begins_with_the_ack_is_heard_once(doomed: Doomed, point: str) -> None:
     """The next switch has no record of the ACK, and asks for it again; by then the message is half over."""
-    stage, message = doomed.stage, known(3, 900)
+    stage, message = doomed.stage, known(LONG_S, 900)
     call, told = await stage.customer.call(ack_delay_s=0.3)
     session, before = told["session"], stage.server.pid("switch")
     await stage.customer.block("middle/play", session, msg=stage.says("ack", message))
@@ -229,7 +231,7 @@ async def test_somebody_who_is_called_answers_once(doomed: Doomed, point: str) -
 @pytest.mark.parametrize("point", slow_but(["committed"], POINTS))
 async def test_the_end_of_a_message_is_told_once(doomed: Doomed, point: str) -> None:
     stage = doomed.stage
-    message = known(1, 800)
+    message = known(3, 800)
     call, session = await stage.answered("middle/play", msg=stage.says("end", message))
     before = stage.server.pid("switch")
     await heard(call, 10)
