@@ -172,7 +172,7 @@ async def undisturbed(server: Onhook, attempt: Callable[[], Awaitable[T]]) -> T:
     Where the machine stood still for 20 ms, all that follows is heard as much later. Then it is tried
     again: what is measured is the server, not the machine.
     """
-    for _ in range(10):
+    for _ in range(30):
         before = await skipped_rounds(server)
         found = await attempt()
         if await skipped_rounds(server) == before:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from onhook.testing.digest import expected_response, read_params
 from ports import free_port
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 _CONTACT = re.compile(r"<sip:([^@>]+)@([^>]+)>;expires=(\d+)")
 
 

@@ -43,7 +43,7 @@ FRAME_MS = 20
 SAID_S = 3.0
 BEGUN = 30
 """Packets of what a phone says that have left before the kill."""
-ATTEMPTS = 8
+ATTEMPTS = 20
 ON_ITS_WAY_S = 2.0
 ROUNDING_S = 0.002
 _TROUBLE = re.compile(r'^.*"(?:exception|call_broken|media_listener_failed)".*$', re.MULTILINE)

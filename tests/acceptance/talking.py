@@ -15,7 +15,7 @@ from onhook.testing.call_leg import CallLeg
 from onhook.testing.g711 import Pcm
 from onhook.testing.tones import find_tone, tone
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """How long something may take that is going to happen. It costs nothing where it happens."""
 _BEFORE = 60
 """Packets: more than 300 ms of them, of any length."""

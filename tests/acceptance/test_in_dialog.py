@@ -370,7 +370,7 @@ async def test_what_cannot_be_relayed_does_not_disturb_what_can(
     call, peer = await transferred(customer, callee)
     await assert_joined(call, peer)
     odd = [(13, b"\x40"), (99, bytes(160)), (19, b""), (72, bytes(20))] * 5
-    for _ in range(10):
+    for _ in range(30):
         now_s = asyncio.get_running_loop().time()
         saying = asyncio.ensure_future(call.say(tone(700, 1000)))
         for payload_type, payload in odd:

@@ -15,7 +15,7 @@ from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Notification
 from onhook.testing.reports import Reports
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 LOSSY = Network(loses_sent=10, loses_received=20, jitter_s=(0.0, 0.010))
 LATE = Network(delay_s=0.120)
 
