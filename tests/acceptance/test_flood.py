@@ -131,7 +131,7 @@ def stored(server: Onhook) -> int:
 async def test_what_is_too_much_is_shed_and_all_else_goes_on(
     start: Callable[..., Onhook], receiver: Receiver, phone: Phone, files: FileServer
 ) -> None:
-    server = start(shed_lag_ms="1", ringing_s="600")
+    server = start(shed_lag_ms="1", ringing_s="180")
     customer = await Customer.make(server, receiver, phone)
     call, session = await playing_tone(customer, files, lasts_s=240)  # longer than any flood
     async with flooding(customer) as flood:
