@@ -24,6 +24,9 @@ pytestmark = pytest.mark.slow
 
 MANY = 500
 _presses = count(1)
+LAID_OUT = """[...document.querySelectorAll("#live tbody tr")]
+    .filter((row) => row.cells[0].checkVisibility({contentVisibilityAuto: true})).length"""
+"""How many of the rows the browser has laid out: those on the screen and around it."""
 
 
 @pytest.fixture
@@ -33,13 +36,14 @@ async def browser() -> AsyncIterator[Chromium]:
 
 
 async def furnished(customer: Customer) -> dict[str, str]:
-    """A server with one thing of each kind: the names that stand in paths."""
+    """A server with one thing of each kind, and a call that goes on: the names that stand in paths."""
     given = trunks.Given("carrier", "192.0.2.1:5060", prefix="+4930", username="me", password="x")
     await trunks.add(customer.server.data, given)
     call, told = await customer.call()
     await customer.hangup(told["session"], notify_url=customer.receiver.url("/end"))
     await call.ended()
     await customer.receiver.next(session=told["session"], call_state="ended")
+    await customer.call()
     return {
         "app_id": customer.app_id,
         "number": quote(customer.number, safe=""),
@@ -199,6 +203,7 @@ async def test_five_hundred_calls_live(
         await one.show("/console/live")
         rows = one.page.locator("#live tbody tr")
         await expect(rows).to_have_count(MANY, timeout=60_000)
+        laid_out = await one.page.evaluate(LAID_OUT)
         await one.page.evaluate("window.longest = 0")
         before_s, looked_from_s = asyncio.get_running_loop().time(), await cpu_s(server)
         for call in calls[: MANY // 2]:
@@ -208,6 +213,7 @@ async def test_five_hundred_calls_live(
         looked = (await cpu_s(server) - looked_from_s) / seconds
         longest = await one.page.evaluate("window.longest")
         assert not one.troubles
+    assert 0 < laid_out < MANY / 2, "a row that is not on the screen is laid out"
     with capsys.disabled():
         print(
             f"\n{MANY} calls ring: {100 * idle:.1f} % of a core; half of them cancelled in {seconds:.1f} s"

@@ -26,6 +26,7 @@
 
   function cell(row, className) {
     const made = row.insertCell();
+    made.role = "cell";
     if (className) made.className = className;
     return made;
   }
@@ -36,6 +37,7 @@
 
   function make(session) {
     const row = document.createElement("tr");
+    row.role = "row";
     const call = { row, going: cell(row) };
     call.state = cell(row).appendChild(document.createElement("span"));
     call.block = cell(row);
@@ -93,7 +95,7 @@
     put(values[0], { values, isNew });
   }
 
-  // One change of the page a frame, of so many rows, and one calculation of where everything is.
+  // One change of the page a frame, of so many rows; nothing is asked that has the browser lay them out in between.
   function apply() {
     due = false;
     const stirred = [];
@@ -109,9 +111,11 @@
         calls.delete(session);
       }
     }
-    for (const row of stirred) row.classList.remove("moved");
-    if (stirred.length) void body.offsetWidth; // begins their animations anew
-    for (const row of stirred) row.classList.add("moved");
+    for (const row of stirred) { // another name of the same animation begins it anew
+      const again = row.classList.contains("moved");
+      row.classList.toggle("moved", !again);
+      row.classList.toggle("moved-again", again);
+    }
     if (pending.size) {
       due = true;
       requestAnimationFrame(apply);
