@@ -184,6 +184,18 @@ def test_what_each_side_heard_last() -> None:
     assert sentence(unanswered).endswith("; neither side had heard anything.")
 
 
+def test_what_the_audio_was_like_is_said_in_words() -> None:
+    way = {"lost": 2, "loss": "0.40", "jitter_ms": "1.4", "mos": "4.30"}
+    came = {f"received_{name}": figure for name, figure in {"packets": 500, **way}.items()}
+    facts = media(**came, sent_packets=480, round_trip_ms="20.5")
+    found = verdict_of(report("caller", "hangup", told("play"), facts=facts)).evidence
+    assert [one.text for one in found if one.source == "media"] == [
+        "from the phone: 500 packets, 2 lost (0.40 %), jitter 1.4 ms, MOS 4.30",
+        "to the phone: 480 packets; the phone does not tell what arrived",
+        "round trip: 20.5 ms",
+    ]
+
+
 @pytest.mark.parametrize(
     ("code", "reason", "says", "advises"),
     [

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run
-from onhook.server.settings import Settings
+from cli.terminal import on_terminal
+from onhook.cli.config_shown import other_of
+from onhook.server.settings import Settings, load
 
 
 def shown(run: Run, *arguments: str) -> dict[str, tuple[str, str]]:
@@ -44,3 +46,18 @@ def test_a_setting_that_cannot_be_used_is_one_sentence(
 ) -> None:
     monkeypatch.setenv("ONHOOK_MAX_CALLS", "many")
     assert "ONHOOK_MAX_CALLS" in run("config", "show", ok=False)
+
+
+def test_a_value_is_not_broken_by_where_it_comes_from(run: Run, tmp_path: Path) -> None:
+    """Which variable it is follows from its name: on a narrow terminal it is left out."""
+    lines = on_terminal(80, tmp_path / "data", "config", "show", "--changed").splitlines()
+    assert [line.split() for line in lines[1:]] == [["data", str(tmp_path / "data"), "variable"]]
+    assert "variable ONHOOK_DATA" in run("config", "show", "--changed")
+
+
+def test_sip_is_the_same_however_it_is_written(run: Run, tmp_path: Path) -> None:
+    here = load(sip="127.0.0.1:5060", data=tmp_path)
+    both = load(sip="udp:127.0.0.1:5060,tcp:127.0.0.1:5060", data=tmp_path)
+    other = load(sip="udp:127.0.0.1:5060", data=tmp_path)
+    assert other_of(here, both, "sip") == ""
+    assert other_of(here, other, "sip") == "udp:127.0.0.1:5060"

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from onhook.calls.story.steps import Step, lanes_of, steps_of
+from onhook.calls.story.steps import Step, brief, lanes_of, steps_of
 from onhook.cli.ladder import ladder
 from onhook.cli.pcap import pcap
 from onhook.store import AttemptRecord, RefusedRequest
@@ -73,7 +73,27 @@ def test_no_line_is_longer_than_the_terminal(columns: int) -> None:
     for steps in ([*steps_of(report(), ENTRIES), long, note], []):
         lines = list(ladder(steps, columns, lambda at_us: "14:03:20.123"))
         assert max(map(len, lines)) <= min(columns, 120)
-        assert len(lines) == len(steps) + 1
+        assert sum(line.startswith("14:03:20.123 ") for line in lines) == len(steps)
+
+
+def test_a_note_takes_the_lines_that_it_needs() -> None:
+    said = "plays speech (en-US, female), at least 3.3 s"
+    steps = [Step(1, "caller", "Onhook", "ACK", "sip"), Step(2, "Onhook", "", said, "played")]
+    assert list(ladder(steps, 80, lambda _: "14:03:20.123"))[2:] == [
+        "14:03:20.123      |                           |* plays speech (en-US, female),",
+        "                  |                           |  at least 3.3 s           |",
+    ]
+
+
+def test_a_reply_says_its_status_and_what_else_there_is() -> None:
+    def reply(text: str, kind: str = "reply") -> str:
+        return brief(Step(1, "Onhook", "application", text, kind))
+
+    assert reply('hangup: {"status":"success_ok"}') == "hangup: success_ok"
+    assert reply('call: {"status":"success_ok","session":"S1"}') == "call: success_ok, session S1"
+    for text in ("hangup: {}x", "hangup", "hangup: 7", ""):
+        assert reply(text) == text
+    assert reply('{"status":"x"}', "sip") == '{"status":"x"}'
 
 
 def checksum(data: bytes) -> int:

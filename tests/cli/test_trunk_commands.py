@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run
+from cli.terminal import on_terminal
 from onhook.store import Keyring, Store, TrunkRecord
 from onhook.store.trunks import all_trunks
 
@@ -19,6 +20,16 @@ async def stored(directory: Path) -> list[TrunkRecord]:
         return list(await all_trunks(store))
     finally:
         await store.close()
+
+
+def test_trunks_are_listed_within_eighty_columns(run: Run, tmp_path: Path) -> None:
+    run("trunk", "add", "carrier", "--proxy", "sip.carrier.example.com:5070", "--prefix", "+49")
+    lines = on_terminal(80, tmp_path / "data", "trunk", "list").splitlines()
+    assert lines[0].split() == ["trunk", "state", "prefix", "proxy", "failures"]
+    assert "carrier" in lines[1]
+    assert "sip.carrier.example.com:5070" in lines[1]
+    assert max(map(len, lines)) <= 80
+    assert "username" in on_terminal(200, tmp_path / "data", "trunk", "list")
 
 
 def test_a_trunk_is_added_listed_and_removed(run: Run) -> None:

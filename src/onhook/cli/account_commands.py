@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from onhook.cli.command_groups import group
 from onhook.cli.running import Data, Json, Yes, confirm, fail, run, settings_of
 
-commands = typer.Typer(help="Accounts, their balance and their ledger.", no_args_is_help=True)
+commands = group("Accounts, their balance and their ledger.")
 
 Id = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id, e.g. main.")]
 

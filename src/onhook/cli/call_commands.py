@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
+from onhook.cli.command_groups import group
 from onhook.cli.running import Data, Json, Yes, confirm, run, settings_of
 
-commands = typer.Typer(
-    help="Try it: place a call, hang one up, by the API of the server that runs here.",
-    no_args_is_help=True,
-)
+commands = group("Try it: place a call, hang one up, by the API of the server that runs here.")
 
 
 @commands.command("place")

@@ -27,6 +27,7 @@ _COLUMNS = (
 )
 _WIDE = 150
 """Characters a line that those take; where there are fewer, fewer are shown."""
+_NOBODY = "There is no such call."
 _INTERNAL = frozenset(
     {"owner", "dialog", "facts", "boot_id", "answered_mono_ms", "written_mono_ms", "going_on"}
 )
@@ -56,6 +57,8 @@ async def list_calls(data: Path, which: Wanted, form: str, zone: tzinfo | None) 
         print(json.dumps([call_fields(call) for call in found]))
     elif form == "csv":
         _print_csv([call_fields(call) for call in found])
+    elif not found:
+        show_line(_NOBODY)
     elif width() < _WIDE:
         _show_narrow(found, zone)
     else:
@@ -84,6 +87,9 @@ async def find(
         )
         return
     show_line(moments.day_of(moment.from_ms, zone))
+    if not nearest:
+        show_line(_NOBODY)
+        return
     columns = ("began", "ended", "session", "from", "to", "ended by")
     show_table(columns, [_found_row(call, zone) for call in nearest], between=1)
 

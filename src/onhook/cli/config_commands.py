@@ -6,9 +6,14 @@ from typing import Annotated
 
 import typer
 
+from onhook.cli.command_groups import group
 from onhook.cli.running import Data, Json, doc, settings_of
 
-commands = typer.Typer(help="The settings, and where each value comes from.", no_args_is_help=True)
+commands = group("The settings, and where each value comes from.")
+
+
+_WIDE = 120
+"""Characters a line that names of variables and files take."""
 
 
 @commands.command("show")
@@ -33,11 +38,13 @@ def show(
     if as_json:
         print(json.dumps(chosen))
         return
-    from onhook.cli.tables import show_table
+    from onhook.cli.tables import show_table, width
 
     columns = (
         config_shown.COLUMNS
         if any(one["running"] != "" for one in chosen)
         else config_shown.COLUMNS[:3]
     )
+    if width() < _WIDE:  # which variable or option it is follows from the name of the setting
+        chosen = [one | {"from": one["from"].partition(" ")[0]} for one in chosen]
     show_table(columns, [[one[column] for column in columns] for one in chosen])

@@ -30,7 +30,7 @@ def settings_shown(
             "setting": name,
             "value": _shown(settings, name),
             "from": _origin(name, given, environment, file, settings.config),
-            "running": _other(settings, running, name),
+            "running": other_of(settings, running, name),
         }
         for name in Settings.model_fields
     ]
@@ -71,8 +71,20 @@ def _running(settings: Settings) -> Settings | None:
     return told(settings)
 
 
-def _other(settings: Settings, running: Settings | None, name: str) -> str:
+def other_of(settings: Settings, running: Settings | None, name: str) -> str:
+    """What a server that runs has of this setting, where that is something else."""
     if running is None or name in _UNTOLD:
+        return ""
+    if name == "sip" and _heard(running) == _heard(settings):
         return ""
     has = _shown(running, name)
     return "" if has == _shown(settings, name) else has or "(none)"
+
+
+def _heard(settings: Settings) -> set[str]:
+    """A server tells of each transport by itself."""
+    return {
+        f"{transport}:{one.place}"
+        for one in settings.sip
+        for transport in ([one.transport] if one.transport else ["udp", "tcp"])
+    }

@@ -9,13 +9,12 @@ from typing import Annotated
 
 import typer
 
+from onhook.cli.command_groups import group
 from onhook.cli.moments import zone_named
 from onhook.cli.running import Data, Json, fail, run, settings_of
 
-call_commands = typer.Typer(help="Calls, ended and going on.", no_args_is_help=True)
-notification_commands = typer.Typer(
-    help="What applications were told, and sending it again.", no_args_is_help=True
-)
+call_commands = group("Calls, ended and going on.")
+notification_commands = group("What applications were told, and sending it again.")
 
 
 def zone_of(name: str | None) -> tzinfo | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from onhook.calls.why import known
 from onhook.cli.call_lists import call_fields
 from onhook.cli.opening import opened_store
-from onhook.cli.tables import is_terminal, moving_table, show_table
+from onhook.cli.tables import is_terminal, moving_table, show_line, show_table
 from onhook.store import CallRecord, Store
 from onhook.store.following import live_calls
 from onhook.store.reports import Wanted
@@ -23,7 +23,11 @@ async def show_live(data: Path, which: Wanted, every_s: float, *, as_json: bool)
         if as_json:
             print(json.dumps([call_fields(call) for call in await live_calls(store, which)]))
         elif not is_terminal():
-            show_table(_COLUMNS, _rows(await live_calls(store, which)), between=1)
+            found = await live_calls(store, which)
+            if found:
+                show_table(_COLUMNS, _rows(found), between=1)
+            else:
+                show_line("No call goes on.")
         else:
             await _move(store, which, every_s)
 
@@ -32,7 +36,8 @@ async def _move(store: Store, which: Wanted, every_s: float) -> None:
     with moving_table(_COLUMNS) as draw:
         while True:
             found = await live_calls(store, which)
-            draw(_rows(found), f"{len(found)} calls go on; Ctrl-C ends this")
+            go_on = "1 call goes on" if len(found) == 1 else f"{len(found)} calls go on"
+            draw(_rows(found), f"{go_on}; Ctrl-C ends this")
             await asyncio.sleep(every_s)
 
 

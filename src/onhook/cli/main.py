@@ -31,6 +31,7 @@ from onhook.cli.application_commands import (
 )
 from onhook.cli.backup_commands import backup, restore
 from onhook.cli.call_commands import commands as trying_commands
+from onhook.cli.command_groups import group, root
 from onhook.cli.doctor_command import doctor
 from onhook.cli.init_command import init
 from onhook.cli.listing import call_commands, notification_commands
@@ -38,15 +39,9 @@ from onhook.cli.running import Data, Json, VoicesDir, doc, run, settings_of
 from onhook.cli.simulate_command import simulate
 from onhook.cli.tail_command import tail
 
-app = typer.Typer(
-    help="Onhook, a self-hosted voice API.",
-    no_args_is_help=True,
-    invoke_without_command=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app_commands = typer.Typer(help="Applications.", no_args_is_help=True)
-numbers = typer.Typer(help="Numbers that can be called.", no_args_is_help=True)
+app = root("Onhook, a self-hosted voice API.")
+app_commands = group("Applications.")
+numbers = group("Numbers that can be called.")
 app_commands.command("list")(application_commands.list_applications)
 app_commands.command("show")(application_commands.show_application)
 app_commands.command("update")(application_commands.update_application)
@@ -69,16 +64,8 @@ app.add_typer(prompt_commands.commands, name="prompt")
 app.add_typer(call_commands, name="calls")
 app.add_typer(notification_commands, name="notifications")
 app.add_typer(voice_commands.commands, name="voice")
-app.command("voices")(voice_commands.list_voices)
-app.command("say")(voice_commands.say)
 app.add_typer(trying_commands, name="call")
-app.command("backup")(backup)
-app.command("restore")(restore)
 app.add_typer(config_commands.commands, name="config")
-app.command("tail")(tail)
-app.command("doctor")(doctor)
-app.command("simulate")(simulate)
-app.command("init")(init)
 
 
 @app.callback()
@@ -233,6 +220,16 @@ def add_number(
         print(json.dumps(made))
         return
     print(f"{made['number']} rings for application {made['app_id']}.")
+
+
+app.command("init")(init)
+app.command("voices")(voice_commands.list_voices)
+app.command("say")(voice_commands.say)
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("tail")(tail)
+app.command("doctor")(doctor)
+app.command("simulate")(simulate)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from onhook.call import Fields
+from onhook.calls.media_words import in_words
 from onhook.store.records import NotificationContext
 
 _LEGS = (("media", "phone"), ("peer_media", "peer"))
@@ -10,35 +11,13 @@ _LEGS = (("media", "phone"), ("peer_media", "peer"))
 
 def media_lines(facts: NotificationContext) -> Sequence[tuple[str, object]]:
     """A line for each direction of each leg."""
-    lines: list[tuple[str, object]] = []
-    for name, whose in _LEGS:
-        known = dict(getattr(facts, name))
-        if known:
-            lines += [
-                (f"from the {whose}", _direction(known, "received")),
-                (f"to the {whose}", _direction(known, "sent")),
-                ("round trip", _with(known.get("round_trip_ms"), " ms")),
-            ]
-    return lines
+    return [line for name, whose in _LEGS for line in in_words(getattr(facts, name), whose)]
 
 
 def media_values(facts: NotificationContext) -> dict[str, object]:
     """`media`, and `peer_media` of a call that was joined to another, with `received`, `sent` and
     `round_trip_ms`. What is not known is null; nothing of a call without audio."""
     return {name: _values(getattr(facts, name)) for name, _ in _LEGS if getattr(facts, name)}
-
-
-def _direction(known: dict[str, str], way: str) -> str:
-    packets = f"{known[f'{way}_packets']} packets"
-    lost = known.get(f"{way}_lost")
-    if lost is None:
-        return f"{packets}; the phone does not tell what arrived"
-    loss, jitter, mos = (known[f"{way}_{name}"] for name in ("loss", "jitter_ms", "mos"))
-    return f"{packets}, {lost} lost ({loss} %), jitter {jitter} ms, MOS {mos}"
-
-
-def _with(text: str | None, unit: str) -> str:
-    return f"{text}{unit}" if text else ""
 
 
 def _values(media: Fields) -> dict[str, object]:

@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
+from onhook.cli.command_groups import group
 from onhook.cli.running import Data, Json, Yes, confirm, fail, run, settings_of
 from onhook.console.roles import Role
 
-commands = typer.Typer(
-    help="Operators of the console at /console, which is not there before there is one.",
-    no_args_is_help=True,
-)
+commands = group("Operators of the console at /console, which is not there before there is one.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Their name, e.g. mei.")]
 _ROLES = "look: sees everything; operate: also hangs up and sends again; administer: also changes."

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from onhook.cli.command_groups import group
 from onhook.cli.running import Data, Json, doc, run, settings_of
 
-commands = typer.Typer(help="Speech and recordings that are kept.", no_args_is_help=True)
+commands = group("Speech and recordings that are kept.")
 
 
 @commands.command("warm")

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from onhook.cli.command_groups import group
 from onhook.cli.running import Data, Json, Yes, confirm, run, settings_of
 
-commands = typer.Typer(help="What calls cost.", no_args_is_help=True)
+commands = group("What calls cost.")
 
 Direction = Annotated[str, typer.Argument(help="in (calls to our numbers) or out.")]
 Prefix = Annotated[str, typer.Argument(help="How the number begins, e.g. 65; * is every number.")]

@@ -168,6 +168,9 @@ async def list_notifications(data: Path, which: Wanted, as_json: bool, zone: tzi
     if as_json:
         _print_json([_notification_fields(one) for one in found])
         return
+    if not found:
+        show_line("There is no such notification.")
+        return
     if width() < _WIDE:
         _show_narrow(found, zone)
         return

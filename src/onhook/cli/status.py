@@ -1,8 +1,12 @@
 """``onhook status``: the processes of a running server."""
 
 import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from onhook.cli.moments import text_of
 from onhook.cli.running import fail
 from onhook.cli.tables import show_table
 from onhook.server.supervisor.status import NoAnswer, NobodyThere, ask
@@ -20,4 +24,16 @@ def show_processes(data: Path, *, as_json: bool) -> None:
         print(json.dumps({"processes": processes}))
         return
     columns = ("role", "pid", "since", "restarts", "ready")
-    show_table(columns, [[each[column] for column in columns] for each in processes])
+    show_table(columns, [_shown(each) for each in processes])
+
+
+def _shown(process: Mapping[str, Any]) -> Sequence[object]:
+    since = datetime.fromisoformat(process["since"]).astimezone()
+    ready = "yes" if process["ready"] else "no"
+    return (
+        process["role"],
+        process["pid"],
+        text_of(round(since.timestamp() * 1000), None),
+        process["restarts"],
+        ready,
+    )

@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
+from onhook.cli.command_groups import group
 from onhook.cli.running import Data, Json, Yes, confirm, run, settings_of
 
-commands = typer.Typer(
-    help="Access tokens of an application: several, by names.", no_args_is_help=True
-)
+commands = group("Access tokens of an application: several, by names.")
 
 AppId = Annotated[str, typer.Argument(metavar="APP_ID", help="The application's app_id.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The token's name, e.g. reports.")]

@@ -10,11 +10,10 @@ from typing import Annotated, Any, Unpack
 import typer
 
 from onhook.administration.trunk_options import OPTIONS, TrunkOption, TrunkOptions
+from onhook.cli.command_groups import group
 from onhook.cli.running import Data, Json, Yes, confirm, run, settings_of
 
-commands = typer.Typer(
-    help="The ways out and in: where calls go, and whose calls come.", no_args_is_help=True
-)
+commands = group("The ways out and in: where calls go, and whose calls come.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The trunk's name, e.g. carrier.")]
 Like = Annotated[
@@ -116,6 +115,12 @@ def load(
         print(f"{one['trunk']} is at {one['proxy']}.")
 
 
+_WIDE = 190
+"""Characters a line that all columns of a list take."""
+_NARROW = ("trunk", "state", "prefix", "proxy", "failures")
+"""What fits into 80; `trunk show` has the rest."""
+
+
 @commands.command("list")
 def list_all(data: Data = None, as_json: Json = False) -> None:
     """List the trunks and how they are; passwords are not shown."""
@@ -131,15 +136,16 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     if not found:
         print("There is no trunk.")
         return
-    from onhook.cli.tables import show_table
+    from onhook.cli.tables import show_table, width
 
-    show_table(
-        (*IN_A_LIST, *trunk_health.COLUMNS),
-        [
-            [*(one[key] for key in IN_A_LIST), *trunk_health.cells(health.get(one["trunk"]))]
-            for one in found
-        ],
-    )
+    rows = [
+        dict(zip(trunk_health.COLUMNS, trunk_health.cells(health.get(one["trunk"])), strict=True))
+        | {key: one[key] for key in IN_A_LIST}
+        for one in found
+    ]
+    wide = width() >= _WIDE
+    columns = (*IN_A_LIST, *trunk_health.COLUMNS) if wide else _NARROW
+    show_table(columns, [[row[key] for key in columns] for row in rows])
 
 
 @commands.command("show")

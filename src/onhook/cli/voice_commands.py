@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from onhook.cli.command_groups import group
 from onhook.cli.errors import CommandError
 from onhook.cli.running import Json, VoicesDir, fail, settings_of
 
-commands = typer.Typer(help="Voices that are installed apart.", no_args_is_help=True)
+commands = group("Voices that are installed apart.")
 
 
 @commands.callback()

@@ -1,5 +1,6 @@
 """What is known of a call as steps of a ladder: who told whom what, and when. Pure."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,20 @@ class Step:
     """``sip``, ``state``, ``event``, ``request``, ``reply``, ``played``, ``refused`` or ``notification``."""
     message: str = ""
     """A SIP message whole, masked."""
+
+
+def brief(step: Step) -> str:
+    """Its text where there is little room: of a reply the status first, and nothing of a success that says
+    no more."""
+    what, _, reply = step.text.partition(": ")
+    try:
+        fields = json.loads(reply) if step.kind == "reply" else None
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        return step.text
+    further = [f"{name} {value}" for name, value in fields.items() if name != "status"]
+    return f"{what}: {', '.join([str(fields.get('status', '')), *further])}"
 
 
 def steps_of(report: CallReport, entries: Sequence[Entry]) -> list[Step]:

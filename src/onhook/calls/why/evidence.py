@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from onhook.calls.media_words import in_words
 from onhook.calls.why.known import Known, what_failed
 from onhook.store.reports import NotificationReport
 
@@ -41,10 +42,9 @@ def _record(known: Known) -> Iterator[Evidence]:
         asked = f", asked for by {known.operator}" if known.operator else ""
         end = f"it ended: {record.ended_by}, {record.cause}{code}{known.reason}{asked}"
         yield Evidence(record.ended_ms, "record", end)
-    for name, text in (("", record.facts.media), ("peer, ", record.facts.peer_media)):
-        if text:
-            figures = ", ".join(f"{key} {value}" for key, value in text)
-            yield Evidence(None, "media", f"{name}{figures}")
+    for media, whose in ((record.facts.media, "phone"), (record.facts.peer_media, "peer")):
+        for name, text in in_words(media, whose):
+            yield Evidence(None, "media", f"{name}: {text}")
 
 
 def _notifications(known: Known) -> Iterator[Evidence]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from onhook.calls.story.steps import Step, lanes_of
+from onhook.calls.story.steps import Step, brief, lanes_of
 from onhook.console.drawings.text import plain
 
 _LEFT: Final = 110
@@ -45,7 +45,7 @@ def ladder(steps: Sequence[Step]) -> Markup:
 def _arrow(step: Step, at: dict[str, int], y: int) -> Markup:
     begin, end = at[step.of], at[step.to]
     tip = end - 7 if end > begin else end + 7
-    text = plain(step.text)
+    text = plain(brief(step))
     shown = text if len(text) <= _CHARS else f"{text[: _CHARS - 1]}…"
     clock = datetime.fromtimestamp(step.at_us / 1_000_000, UTC)
     return Markup(
