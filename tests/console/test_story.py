@@ -105,9 +105,11 @@ async def test_a_story_has_all_that_passed(
     assert sentence_in(page.text) == why["sentence"]
     text = unescape(page.text)
     for part in (
-        why["advice"], "key •", "plays a file", "heard to its end", 'play: {"status":"success_ok"}',
+        why["advice"], "key •", "plays a file", "heard to its end", "play: success_ok",
         "play: error_msg_invalid_xml", "INVITE sip:", "180 Ringing", "answer ringing: 200",
-        '<svg class="ladder"', "received packets", told["txn_ref"], "Bill",
+        '<svg class="ladder"', "from the phone", told["txn_ref"], "Bill",
+        f'<a href="/console/applications/{customer.app_id}">test</a>',
+        '<a href="/console/money/main">main</a>',
     ):  # fmt: skip
         assert part in text, part
     by_reference = await browser.get(f"/console/calls/{told['txn_ref']}")

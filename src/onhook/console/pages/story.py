@@ -13,12 +13,16 @@ from starlette.responses import PlainTextResponse, Response
 from onhook.blocks import Refused
 from onhook.blocks.call import HangUpCallRequest
 from onhook.calls import clock
+from onhook.calls.media_words import in_words
 from onhook.calls.recordings.store import PATH, FinishedRecording
+from onhook.calls.story.steps import brief
 from onhook.calls.story.story import Story, story_of
 from onhook.console.drawings.audio_chart import audio_chart
 from onhook.console.drawings.ladder import ladder
 from onhook.console.drawings.waveform import Waveforms
 from onhook.console.visit import Visit
+from onhook.store import CallRecord
+from onhook.store.applications import all_applications
 from onhook.store.audit import write_audit
 from onhook.store.reports import NotificationReport, ask_for_replay
 
@@ -108,10 +112,28 @@ async def _render(visit: Visit, template: str, seen: str | None = None) -> Respo
         mark=mark,
         moves=moves,
         ladder=ladder(story.steps),
+        brief=brief,
         charts=await asyncio.to_thread(_charts, story),
+        figures=_figures(call),
+        application=await _name_of(visit, call.app_id),
         recordings=_recordings(story.report.notifications),
         replayable=_REPLAYABLE,
     )
+
+
+async def _name_of(visit: Visit, app_id: str) -> str:
+    """The id, of one that is not there any more."""
+    names = {one.app_id: one.name for one in await all_applications(visit.services.store)}
+    return names.get(app_id, app_id)
+
+
+def _figures(call: CallRecord) -> list[tuple[str, Sequence[tuple[str, str]]]]:
+    """What the audio of each leg was like in all."""
+    legs = (
+        ("Its own phone", call.facts.media, "phone"),
+        ("The other phone", call.facts.peer_media, "peer"),
+    )
+    return [(title, in_words(media, whose)) for title, media, whose in legs if media]
 
 
 def _charts(story: Story) -> list[tuple[str, object]]:

@@ -51,7 +51,8 @@
       width: place.clientWidth,
       height: 220,
       cursor: { drag: { x: false, y: false } },
-      scales: { x: { time: false }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+      tzDate: (at) => (byDay ? uPlot.tzDate(new Date(at * 1000), "UTC") : new Date(at * 1000)),
+      scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
       axes: [
         { stroke: ink, grid, ticks: grid, space: 60, values: (_, found) => found.map((one) => axis.format(one * 1000)) },
         { stroke: ink, grid, ticks: grid, size: 56 },
