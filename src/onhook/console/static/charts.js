@@ -46,13 +46,14 @@
       spanGaps: true,
       value: (_, value) => (value === null ? "–" : `${value} ${unit}`.trim()),
     }));
+    const beside = figure.dataset.bars && data[0].length > 1 ? (data[0][1] - data[0][0]) / 2 : 0; // half a bar
     place.replaceChildren();
     return new uPlot({
       width: place.clientWidth,
       height: 220,
       cursor: { drag: { x: false, y: false } },
       tzDate: (at) => (byDay ? uPlot.tzDate(new Date(at * 1000), "UTC") : new Date(at * 1000)),
-      scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+      scales: { x: { range: (_, low, high) => [low - beside, high + beside] }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
       axes: [
         { stroke: ink, grid, ticks: grid, space: 60, values: (_, found) => found.map((one) => axis.format(one * 1000)) },
         { stroke: ink, grid, ticks: grid, size: 56 },
