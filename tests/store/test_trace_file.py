@@ -2,9 +2,11 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +59,24 @@ def test_parts_of_a_call_are_one_trace(tmp_path: Path) -> None:
     assert read_trace(tmp_path, "S1") == [later, first]
     assert read_trace(tmp_path, "S3") == []
     assert (tmp_path / TRACE_FILE).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_entries_that_cannot_be_made_take_nothing_of_what_comes_later(
+    tmp_path: Path, later: bool
+) -> None:
+    class Broken(list[Entry]):
+        def __iter__(self) -> Iterator[Entry]:
+            raise ValueError("no such entry")
+
+    file = TraceFile(tmp_path, days=7, megabytes=100)
+    file.start()
+    file.write([Part("S1", 1, Broken())])
+    if later:
+        file.write([part("S2", [entry(now_us())])])
+    file.close()
+    assert file.failed == ("" if later else "ValueError: no such entry")
+    assert len(read_trace(tmp_path, "S2")) == later
 
 
 def test_without_a_file_there_is_nothing(tmp_path: Path) -> None:

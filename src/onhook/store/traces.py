@@ -98,7 +98,7 @@ class TraceFile:
                     pruned_s = time.monotonic()
                     self._prune(database)
                 self.failed = ""
-            except (OSError, sqlite3.Error) as error:
+            except Exception as error:  # noqa: BLE001  # the root of the thread: entries are made here, too
                 self.failed = f"{type(error).__name__}: {error}"
         if database is not None:
             database.close()
