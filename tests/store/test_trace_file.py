@@ -83,6 +83,15 @@ def test_without_a_file_there_is_nothing(tmp_path: Path) -> None:
     assert read_trace(tmp_path, "S1") == []
 
 
+def test_a_file_that_is_being_made_has_nothing_yet(tmp_path: Path) -> None:
+    """Others read it from the moment on in which it is there."""
+    (tmp_path / TRACE_FILE).touch()
+    assert read_trace(tmp_path, "S1") == []
+    with closing(sqlite3.connect(tmp_path / TRACE_FILE)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        assert read_trace(tmp_path, "S1") == []
+
+
 def test_what_is_too_old_goes(tmp_path: Path) -> None:
     old = now_us() - 3 * 86_400_000_000
     written(tmp_path, [part("S1", [entry(old)]), part("S2", [entry(now_us())])], days=2)

@@ -125,11 +125,14 @@ def _insert(database: sqlite3.Connection, parts: Sequence[Part]) -> None:
 
 
 def read_trace(directory: Path, session: str) -> list[Entry]:
-    """What is kept of a call, in order; nothing where there is no file. Raises sqlite3.Error."""
+    """What is kept of a call, in order; nothing where there is no file, or its writer is about to make it.
+    Raises sqlite3.Error."""
     path = directory / TRACE_FILE
     if not path.exists():
         return []
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'parts'").fetchone():
+            return []
         rows = database.execute("SELECT body FROM parts WHERE session = ? ORDER BY id", (session,))
         found = [entry for (body,) in rows for entry in unpack(body)]
     return sorted(found, key=lambda entry: entry.at_us)
