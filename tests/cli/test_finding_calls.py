@@ -135,3 +135,6 @@ def test_on_a_terminal_each_call_is_a_line_or_two(asked: Run, tmp_path: Path, co
     found = on_terminal(columns, tmp_path / "data", "calls", "find", CUSTOMER, *AT)
     assert all(len(line) <= columns for line in found.splitlines())
     assert len(found.splitlines()) == 2 + 5
+    long = on_terminal(columns, tmp_path / "data", "calls", "find", OTHER, *AT)
+    assert all(len(line) <= columns for line in long.splitlines())
+    assert CALLS[3].session in long, "it cannot be copied"

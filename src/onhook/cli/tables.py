@@ -10,6 +10,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+_WHOLE = ("session", "id")
+"""Columns that are to be copied, and so never folded."""
 _WIDE = 250
 """Characters a line where nobody looks: a pipe or a file, in which no cell is to be broken."""
 
@@ -28,7 +30,7 @@ def show_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, between: int = 2
 ) -> None:
     """Prints rows below their headings, so many spaces ``between`` two columns; long cells are folded, never
-    cut."""
+    cut, and those of some columns not even that."""
     _console().print(_table(columns, rows, between))
 
 
@@ -54,7 +56,7 @@ def moving_table(columns: Sequence[str]) -> Iterator[Draw]:
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], between: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, between, 0, 0))
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
         table.add_row(*[_cell(value) for value in row])
     return table
