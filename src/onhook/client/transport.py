@@ -82,6 +82,8 @@ class AiohttpTransport:
     """By aiohttp, whose connections are kept and belong to the loop that is running."""
 
     def __init__(self) -> None:
+        import aiohttp  # takes a while, which no call has
+
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 

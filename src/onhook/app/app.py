@@ -1,0 +1,294 @@
+"""The application: which function steers its calls, and who is told of what."""
+
+import asyncio
+import logging
+import os
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from functools import cached_property
+from typing import Any, Final, TypeAlias, TypeVar
+
+from onhook.app import mounting
+from onhook.app.call import Call
+from onhook.app.errors import HungUp
+from onhook.app.inbox import Inbox
+from onhook.client import AsyncClient, NoReply, NotSigned, OnhookError, webhooks
+from onhook.client.asking import given
+from onhook.client.notifications import AnswerNotification, DialNotification, Notification
+from onhook.client.transport import AiohttpTransport, AsyncTransport
+
+log = logging.getLogger("onhook.app")
+
+_resting: ContextVar[asyncio.Event | None] = ContextVar("_resting", default=None)
+"""Set while the function that runs waits for what a server tells. A call that it dials shares it."""
+
+_HELD_S: Final = 5.0
+"""A notification is answered when the function has asked for what follows; at the latest after this."""
+_REMEMBERED: Final = 10_000
+"""Notifications whose ids are kept, to know one that comes again."""
+
+Steers: TypeAlias = Callable[[Call], Awaitable[None]]
+"""A function that steers a call."""
+Function = TypeVar("Function", bound=Steers)
+
+
+class App:
+    """An application of Onhook. What is not given stands in the environment when it is first needed.
+
+    `api`, `app_id` and `access_token` (ONHOOK_API, APP_ID, ACCESS_TOKEN) say whom to ask, and as whom; `url`
+    (MY_URL) is where notifications reach this application. With `webhook_secrets` (WEBHOOK_SECRET, several
+    with blanks between them) it is their signature that is checked, else that of the access token. `sorry` is
+    what a caller hears whose function has raised; without it, the call is just hung up.
+
+    The function of a call lives in the process that was told of the call: run one process, with any number
+    of threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: str | None = None,
+        app_id: str | None = None,
+        access_token: str | None = None,
+        url: str | None = None,
+        webhook_secrets: tuple[str, ...] = (),
+        sorry: str | None = None,
+        transport: AsyncTransport | None = None,
+    ) -> None:
+        self._access = (api, app_id, access_token)
+        self._url = url
+        self._webhook_secrets = webhook_secrets
+        self.sorry = sorry
+        self._transport = transport or AiohttpTransport()
+        self._steers: Steers | None = None
+        self.calls: dict[str, Call] = {}
+        """Those that go on, by session."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._dialling = 0
+        self._early: dict[str, list[tuple[int, Notification]]] = {}
+        self._home = mounting.Home()
+
+    @cached_property
+    def client(self) -> AsyncClient:
+        """For all that is not about one call: `await app.client.conference_call([…], room="R1")`. Raises
+        ValueError."""
+        return AsyncClient(*self._access, transport=self._transport)
+
+    @cached_property
+    def url(self) -> str:
+        """Where notifications reach this application. Raises ValueError."""
+        return given("url", self._url, "MY_URL")
+
+    def incoming(self, function: Function) -> Function:
+        """Has this function steer each call that comes in. A decorator; there is one such function."""
+        if self._steers is not None:
+            raise TypeError(
+                "there is a function for incoming calls already; call.number says which was called"
+            )
+        self._steers = function
+        return function
+
+    @asynccontextmanager
+    async def dial(
+        self,
+        dest: str,
+        msg: str | None = None,
+        *,
+        caller_id: str | None = None,
+        max_duration: int | None = None,
+        ring_time: int | None = None,
+        tag: str | None = None,
+        media: bool = False,
+        sip_headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[Call]:
+        """Calls a number, and begins when it is answered and msg was heard. At the end the call is hung up.
+
+        Raises `NotAnswered` where nobody takes it, and `HungUp` where that happens before msg was heard.
+        """
+        if not self._home.is_here():
+            raise RuntimeError("calls go on in another loop: have `App.start` run this there")
+        self._dialling += 1
+        try:
+            reply = await self.client.dial(
+                dest,
+                msg=msg,
+                caller_id=caller_id,
+                max_duration=max_duration,
+                ring_time=ring_time,
+                tag=tag,
+                notify_url=self.url,
+                media=media,
+                sip_headers=sip_headers,
+            )
+            at_rest = _resting.get() or asyncio.Event()
+            call = self._new(reply.session, reply.txn_ref, at_rest)
+            answered = call.inbox.expects(DialNotification)
+            for number, told in self._early.pop(call.session, []):
+                call.inbox.tell(number, told)
+        finally:
+            self._dialling -= 1
+            if not self._dialling:
+                self._early.clear()
+        try:
+            await call.answered(answered)
+            yield call
+        finally:
+            await self._leave(call)
+            if _resting.get() is None:
+                at_rest.set()
+
+    def start(self, work: Coroutine[Any, Any, object]) -> None:
+        """Has this go on beside calls, from any thread: for a view of Flask or Django that places one."""
+        self._home.submit(self._logged(work))
+
+    # Notifications ------------------------------------------------------------------------------------
+
+    async def take(self, headers: Mapping[str, str], body: bytes) -> int:
+        """A notification, as it came: the HTTP status to answer. Headers may have any case."""
+        return await self._home.run(self._take(headers, body))
+
+    def take_sync(self, headers: Mapping[str, str], body: bytes) -> int:
+        """The same for a view that is no coroutine, of any framework."""
+        return self._home.submit(self._take(headers, body)).result()
+
+    async def _take(self, headers: Mapping[str, str], body: bytes) -> int:
+        try:
+            webhooks.check(headers, body, self.client.access.access_token, self._secrets)
+        except NotSigned as error:
+            log.warning("somebody sends what the server did not: %s", error)
+            return 403
+        lowered = {name.lower(): value for name, value in headers.items()}
+        if self._is_seen(lowered.get("webhook-id", "")):
+            return 204
+        try:
+            told = webhooks.notification(webhooks.fields(body))
+        except NoReply as error:
+            log.warning("%s", error)  # answered all the same: what follows it would wait for hours
+            return 204
+        number = lowered.get("x-onhook-event", "")
+        call = await self._told(int(number) if number.isdecimal() else 0, told)
+        if call is not None:
+            await call.inbox.rests(_HELD_S)
+        return 204
+
+    async def _told(self, number: int, told: Notification) -> Call | None:
+        """Whoever it is for has it; its call, if that goes on here."""
+        call = self.calls.get(told.session)
+        if call is not None:
+            call.inbox.tell(number, told)
+        elif isinstance(told, AnswerNotification) and told.call_state == "ringing":
+            at_rest = asyncio.Event()
+            call = self._new(told.session, told.txn_ref, at_rest)
+            call.inbox.tell(number, told)
+            self._begins(self._steered(call, at_rest))
+        elif isinstance(told, DialNotification) and self._dialling:
+            self._early.setdefault(told.session, []).append((number, told))
+        elif told.call_state != "ended":
+            await self._hang_up_stray(told)
+        return call
+
+    async def _hang_up_stray(self, told: Notification) -> None:
+        log.warning(
+            "call %s is hung up: its function is not here. Was the application started anew, or does it run "
+            "in several processes?",
+            told.session,
+        )
+        await self._leave(self._new(told.session, told.txn_ref, asyncio.Event()))
+
+    def _is_seen(self, name: str) -> bool:
+        if name in self._seen:
+            return True
+        if name:
+            self._seen[name] = None
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        return False
+
+    @cached_property
+    def _secrets(self) -> tuple[str, ...]:
+        return self._webhook_secrets or tuple(os.environ.get("WEBHOOK_SECRET", "").split())
+
+    # Functions ----------------------------------------------------------------------------------------
+
+    def _new(self, session: str, txn_ref: str, at_rest: asyncio.Event) -> Call:
+        inbox = Inbox(session, at_rest)
+        call = self.calls[session] = Call(self.client, self.url, session, txn_ref, inbox)
+        return call
+
+    async def _steered(self, call: Call, at_rest: asyncio.Event) -> None:
+        """The root of the task of an incoming call."""
+        _resting.set(at_rest)
+        sorry: str | None = None
+        try:
+            if self._steers is None:
+                raise TypeError(
+                    "no function steers incoming calls: @app.incoming says which one does"
+                )
+            await self._steers(call)
+        except HungUp as over:
+            log.info("call %s: %s", call.session, over)
+        except Exception:
+            log.exception("call %s is hung up: its function has raised", call.session)
+            sorry = self.sorry
+        finally:
+            await self._leave(call, sorry)
+            at_rest.set()
+
+    async def _leave(self, call: Call, msg: str | None = None) -> None:
+        try:
+            await call.leave(msg)
+        except OnhookError:
+            log.exception("call %s cannot be hung up", call.session)
+        finally:
+            self.calls.pop(call.session, None)
+
+    async def _logged(self, work: Coroutine[Any, Any, object]) -> None:
+        _resting.set(None)
+        try:
+            await work
+        except OnhookError as error:
+            log.warning("what was started ended: %s", error)
+        except Exception:
+            log.exception("what was started has raised")
+
+    def _begins(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Ends what goes on: functions are cancelled, and their calls hung up. For the end of the process."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if "client" in self.__dict__:
+            await self.client.close()
+
+    # Where it is served -------------------------------------------------------------------------------
+
+    async def __call__(
+        self, scope: mounting.Scope, receive: mounting.Receive, send: mounting.Send
+    ) -> None:
+        """The ASGI object."""
+        await mounting.asgi(self.take, self._home.is_here, self.close, scope, receive, send)
+
+    def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        """The WSGI object. Functions run on a loop in a thread of their own."""
+        return mounting.wsgi(self.take_sync, environ, start_response)
+
+    def run(self, host: str = "127.0.0.1", port: int | None = None) -> None:
+        """Serves it until Ctrl-C; the port is that of `url`, or 9000. Raises ValueError."""
+        mounting.run(self, host, mounting.port_of(self.url) if port is None else port)
+
+    @asynccontextmanager
+    async def serving(
+        self, host: str = "127.0.0.1", port: int | None = None
+    ) -> AsyncIterator[None]:
+        """Serves it meanwhile: for a program that places calls, and ends."""
+        port = mounting.port_of(self.url) if port is None else port
+        async with mounting.serving(self, host, port):
+            yield
