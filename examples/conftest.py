@@ -38,14 +38,23 @@ def phone(backend: Simulator | RealPhones) -> Iterator[Phone]:
 
 
 @pytest.fixture
-def serves(backend: Simulator | RealPhones, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def edition(request: pytest.FixtureRequest) -> str:
+    """Which of two samples of the same name: the `plain` one, or that with the `kit`."""
+    return str(getattr(request, "param", "plain"))
+
+
+@pytest.fixture
+def serves(
+    backend: Simulator | RealPhones, edition: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
     """Serves a sample that takes calls, in this process."""
+    directory, app = (HERE / "kit", "app") if edition == "kit" else (HERE, "Application")
 
     def serve(name: str, **environment: str) -> None:
         for variable, value in {**backend.environment, **environment}.items():
             monkeypatch.setenv(variable, value)
         monkeypatch.setenv("MY_URL", backend.ivr_url)
-        backend.serve(runpy.run_path(str(HERE / name))["Application"])
+        backend.serve(runpy.run_path(str(directory / name))[app])
 
     return serve
 

@@ -1,4 +1,4 @@
-"""The auto-attendant."""
+"""The auto-attendant, as it is written without and with the kit."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,8 @@ import pytest
 from onhook.simulator import Call, Phone
 
 OFFICE = "+6561112222"
+
+pytestmark = pytest.mark.parametrize("edition", ["plain", "kit"], indirect=True)
 
 
 @pytest.fixture

@@ -260,7 +260,11 @@ class App:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Ends what goes on: functions are cancelled, and their calls hung up. For the end of the process."""
+        """Ends what goes on: functions are cancelled, and their calls hung up. For the end of the process; a
+        server that knows a lifespan does it."""
+        await self._home.run(self._close())
+
+    async def _close(self) -> None:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -95,14 +95,14 @@ class RealPhones:
         """Where an application is served that is an object here."""
         return self._applications.url
 
-    def serve(self, ivr: object) -> None:
+    def serve(self, ivr: object, *, at: str = "") -> None:
         """The application, as for `Simulator.serve`."""
         if isinstance(ivr, str):
             self._applications.end()
             self._told_of = ivr
         else:
             self._applications.serve(ivr)
-            self._told_of = self.ivr_url
+            self._told_of = self.ivr_url + at
 
     def begin_anew(self) -> None:
         """Ends what is left of the test before."""

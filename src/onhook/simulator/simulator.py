@@ -167,14 +167,15 @@ class Simulator:
             "MY_URL": self._told_of or self.ivr_url,
         }
 
-    def serve(self, ivr: object) -> None:
-        """The application: an ASGI or WSGI object, a class of handlers of `http.server`, or a URL."""
+    def serve(self, ivr: object, *, at: str = "") -> None:
+        """The application: an ASGI or WSGI object, a class of handlers of `http.server`, or a URL. An object
+        is told of calls at the path `at` below `ivr_url`."""
         if isinstance(ivr, str):
             self._applications.end()
             self._told_of, grace_ms = ivr, GRACE_MS
         else:
             self._applications.serve(ivr)
-            self._told_of, grace_ms = self.ivr_url, GRACE_HERE_MS
+            self._told_of, grace_ms = self.ivr_url + at, GRACE_HERE_MS
         self._stillness.grace_s = (grace_ms if self._grace_ms is None else self._grace_ms) / 1000
 
     def begin_anew(self) -> None:
