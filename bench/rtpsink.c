@@ -20,32 +20,39 @@
 #define NH (1u << 20)
 #define SB 400                       /* per-stream bins of 0.5 ms: 0..200 ms */
 #define GB 20000                     /* global bins of 0.05 ms: 0..1 s */
+#define FRAME_NS 20000000ll
+#define WN 50                        /* packets of a second, of which one at least is on time */
 #ifndef SO_RXQ_OVFL
 #define SO_RXQ_OVFL 40
 #endif
 typedef struct { uint32_t ip, ssrc; uint16_t port; uint32_t epoch; uint64_t first, last, pkts, gaps, lost, ooo, bad;
-  uint32_t ts0; uint64_t t0; int64_t lmin, lmax; uint16_t seq; uint32_t maxgap_us; uint16_t h[SB]; } S;
+  uint32_t ts0; uint64_t t0; int64_t lmin, lmax; int64_t nth, wmin, wfirst, wlast; uint32_t wn, ws; uint16_t seq; uint32_t maxgap_us; uint16_t h[SB]; } S;
 static S *tab[NH]; static uint32_t list[NH], nlist; static uint64_t G[GB + 1], gtot, gpk, notrtp, drops; static uint64_t w0, w1; static int ep = 1; static uint32_t gmax;
 static volatile sig_atomic_t epoch = 1, counting = 1, stop;
 static void s1(int x) { (void)x; epoch++; counting = 2; }
 static void s2(int x) { (void)x; counting = 0; }
 static void st(int x) { (void)x; stop = 1; }
 static int cu(const void *a, const void *b) { double x = *(double *)a, y = *(double *)b; return x < y ? -1 : x > y; }
+/* how much later the last second of a stream is than its first one, by the numbers of its packets: for so long its
+   sender stood still, though it lost no number */
+static void stands(S *s, uint64_t t) { int64_t late = (int64_t)(t - s->t0) - s->nth * FRAME_NS;
+  if (!s->wn || late < s->wmin) s->wmin = late;
+  if (++s->wn == WN) { if (!s->ws++) s->wfirst = s->wmin; s->wlast = s->wmin; s->wn = 0; } }
 static double q(double *v, uint32_t n, double p) { return n ? v[(uint32_t)(p * (n - 1) + .5)] : -1; }
 static double gq(double p) { uint64_t c = 0, w = (uint64_t)(p * gtot); for (int i = 0; i <= GB; i++) { c += G[i]; if (c > w) return i * .05; } return -1; }
 static double sq(S *s, double p) { uint64_t c = 0, w = (uint64_t)(p * s->gaps); for (int i = 0; i < SB; i++) { c += s->h[i]; if (c > w) return i * .5 + .25; } return 200; }
 static void report(const char *path, long expect) {
-  double *P = malloc(8 * (nlist + 1)), *Q = malloc(8 * (nlist + 1)), *C = malloc(8 * (nlist + 1)), *J = malloc(8 * (nlist + 1)), *M = malloc(8 * (nlist + 1)); uint32_t n = 0, full = 0, over30 = 0; uint64_t lost = 0, ooo = 0, bad = 0; S *smp = 0;
+  double *P = malloc(8 * (nlist + 1)), *Q = malloc(8 * (nlist + 1)), *C = malloc(8 * (nlist + 1)), *J = malloc(8 * (nlist + 1)), *M = malloc(8 * (nlist + 1)); uint32_t n = 0, full = 0, over30 = 0; double stood = 0; uint64_t lost = 0, ooo = 0, bad = 0; S *smp = 0;
   for (uint32_t i = 0; i < nlist; i++) { S *s = tab[list[i]]; if (s->epoch != (uint32_t)ep) continue;
-    P[n] = sq(s, .5); Q[n] = sq(s, .99); if (Q[n] > 30) over30++; C[n] = s->pkts; J[n] = (s->lmax - s->lmin) / 1e6; M[n] = s->maxgap_us / 1e3; n++; lost += s->lost; ooo += s->ooo; bad += s->bad; if (expect && s->pkts >= (uint64_t)(expect * .95)) full++; if (!smp) smp = s; }
+    P[n] = sq(s, .5); Q[n] = sq(s, .99); if (Q[n] > 30) over30++; C[n] = s->pkts; J[n] = (s->lmax - s->lmin) / 1e6; M[n] = s->maxgap_us / 1e3; if (s->ws && (s->wlast - s->wfirst) / 1e6 > stood) stood = (s->wlast - s->wfirst) / 1e6; n++; lost += s->lost; ooo += s->ooo; bad += s->bad; if (expect && s->pkts >= (uint64_t)(expect * .95)) full++; if (!smp) smp = s; }
   qsort(P, n, 8, cu); qsort(Q, n, 8, cu); qsort(C, n, 8, cu); qsort(J, n, 8, cu); qsort(M, n, 8, cu);
   char part[4096]; snprintf(part, sizeof part, "%s.part", path); FILE *f = fopen(part, "w"); if (!f) return;
   fprintf(f, "{\"streams\":%u,\"packets\":%llu,\"window_s\":%.3f,\"gap_p50_ms\":%.2f,\"gap_p99_ms\":%.2f,\"gap_p999_ms\":%.2f,\"gap_max_ms\":%.1f,"
     "\"stream_p99_median_ms\":%.2f,\"stream_p99_worst_ms\":%.2f,\"streams_p99_over_30ms\":%u,\"sample_call\":{\"pkts\":%llu,\"gap_p50_ms\":%.2f,\"gap_p99_ms\":%.2f},"
-    "\"pkts_per_stream_min\":%.0f,\"pkts_per_stream_p50\":%.0f,\"complete_streams\":%u,\"expect\":%ld,\"late_spread_p50_ms\":%.2f,\"late_spread_p99_ms\":%.2f,\"stream_maxgap_p50_ms\":%.2f,\"stream_maxgap_p99_ms\":%.2f,"
+    "\"pkts_per_stream_min\":%.0f,\"pkts_per_stream_p50\":%.0f,\"complete_streams\":%u,\"expect\":%ld,\"late_spread_p50_ms\":%.2f,\"late_spread_p99_ms\":%.2f,\"stream_maxgap_p50_ms\":%.2f,\"stream_maxgap_p99_ms\":%.2f,\"stood_max_ms\":%.2f,"
     "\"lost\":%llu,\"out_of_order\":%llu,\"odd_size\":%llu,\"not_rtp\":%llu,\"kernel_drops\":%llu}\n",
     n, (unsigned long long)gpk, (w1 - w0) / 1e9, gq(.5), gq(.99), gq(.999), gmax / 1e3, q(Q, n, .5), q(Q, n, 1), over30,
-    smp ? (unsigned long long)smp->pkts : 0ull, smp ? sq(smp, .5) : -1, smp ? sq(smp, .99) : -1, q(C, n, 0), q(C, n, .5), full, expect, q(J, n, .5), q(J, n, .99), q(M, n, .5), q(M, n, .99),
+    smp ? (unsigned long long)smp->pkts : 0ull, smp ? sq(smp, .5) : -1, smp ? sq(smp, .99) : -1, q(C, n, 0), q(C, n, .5), full, expect, q(J, n, .5), q(J, n, .99), q(M, n, .5), q(M, n, .99), stood,
     (unsigned long long)lost, (unsigned long long)ooo, (unsigned long long)bad, (unsigned long long)notrtp, (unsigned long long)drops);
   fclose(f); rename(part, path); free(P); free(Q); free(C); free(J); free(M);
 }
@@ -88,13 +95,15 @@ int main(int c, char **v) {
         while (tab[k] && !(tab[k]->ssrc == ssrc && tab[k]->port == port && tab[k]->ip == ip)) k = (k + 1) & (NH - 1);
         S *s = tab[k]; int fresh = 0;
         if (!s) { s = tab[k] = calloc(1, sizeof *s); s->ip = ip; s->port = port; s->ssrc = ssrc; list[nlist++] = k; fresh = 1; }
-        if (s->epoch != (uint32_t)ep) { uint64_t lt = s->last; uint16_t lq = s->seq; uint32_t e = s->epoch; s->pkts = s->gaps = s->lost = s->ooo = s->bad = s->maxgap_us = 0; memset(s->h, 0, sizeof s->h); s->epoch = ep; s->first = t; s->ts0 = ts; s->t0 = t; s->lmin = s->lmax = 0; (void)lt; (void)lq; (void)e; fresh = 1; }
+        if (s->epoch != (uint32_t)ep) { uint64_t lt = s->last; uint16_t lq = s->seq; uint32_t e = s->epoch; s->pkts = s->gaps = s->lost = s->ooo = s->bad = s->maxgap_us = 0; memset(s->h, 0, sizeof s->h); s->epoch = ep; s->first = t; s->ts0 = ts; s->t0 = t; s->lmin = s->lmax = 0; s->nth = 0; s->wn = s->ws = 0; (void)lt; (void)lq; (void)e; fresh = 1; }
         if (!fresh) {
           uint64_t g = t > s->last ? t - s->last : 0; int16_t d = seq - s->seq;
           if (d == 1) { uint32_t gi = g / 50000; if (gi > GB) gi = GB; G[gi]++; gtot++; uint32_t si = g / 500000; if (si >= SB) si = SB - 1; if (s->h[si] < 65535) s->h[si]++; s->gaps++; if (g / 1000 > s->maxgap_us) s->maxgap_us = g / 1000; if (g / 1000 > gmax) gmax = g / 1000; }
           else if (d > 1) s->lost += d - 1; else s->ooo++;
           int64_t late = (int64_t)(t - s->t0) - (int64_t)(uint32_t)(ts - s->ts0) * 125000; if (late < s->lmin) s->lmin = late; if (late > s->lmax) s->lmax = late;
+          s->nth += d;
         }
+        stands(s, t);
         if (L != 172) s->bad++;
         s->last = t; s->seq = seq; s->pkts++; gpk++; if (!w0) w0 = t; w1 = t;
       }

@@ -1,21 +1,26 @@
 """Reloads a server again and again while calls play: counts calls, packets and requests that were lost.
 
-Every call plays a message to a receiver that counts sequence numbers; the application plays it again when it
-is over. Meanwhile clients ask over HTTP connections that they keep, and over new ones; OPTIONS go over one
-TCP connection for SIP; and other calls come, hear a message and are hung up.
+Every call plays a message to a receiver in C that counts sequence numbers, other sources, and for how long a
+call stood still; the application plays it again when it is over. Meanwhile clients ask for the balance, which
+is in the database, over HTTP connections that they keep, and over new ones; OPTIONS go over one TCP
+connection for SIP; and other calls come, hear a message and are hung up. Refused or not answered is lost;
+what took more than a second is counted as slow.
 """
 
 import argparse
 import http.client
 import json
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 from bench.called import HANGUP, PLAY
 from bench.engines import Onhook, onhook
@@ -33,7 +38,9 @@ COMING_A_RELOAD = 3
 PAUSE_S = 0.01
 """Between two requests of a client."""
 SLOW_S = 1.0
-ASK = "/open/ivr/end/hangup?session=S1"
+FRAME_MS = 20
+SETTINGS = {"ONHOOK_SHED_LAG_MS": "0", "ONHOOK_STATUS_RATE_LIMIT": "0"}
+SKIPPED = re.compile(r"^onhook_media_skipped_rounds\S* (\S+)$", re.MULTILINE)
 
 
 @dataclass
@@ -59,17 +66,19 @@ def kept_http(server: Onhook) -> Iterator[Ask]:
     connection = http.client.HTTPConnection(*server.rig.server.http, timeout=LONGEST_S)
     connection.connect()
     connection.auto_open = 0
-    yield lambda: _ask(connection)
+    path = _balance(server)
+    yield lambda: _ask(connection, path)
     connection.close()
 
 
 def new_http(server: Onhook) -> Iterator[Ask]:
     """Over a new connection each time."""
+    path = _balance(server)
 
     def ask() -> None:
         connection = http.client.HTTPConnection(*server.rig.server.http, timeout=LONGEST_S)
         try:
-            _ask(connection)
+            _ask(connection, path)
         finally:
             connection.close()
 
@@ -93,12 +102,26 @@ def options(server: Onhook) -> Iterator[Ask]:
         yield ask
 
 
-def _ask(connection: http.client.HTTPConnection) -> None:
-    connection.request("GET", ASK)
+def _balance(server: Onhook) -> str:
+    account = server.rig.account
+    who = {"app_id": account.app_id, "access_token": account.access_token}
+    return f"/open/user/get_balance?{urlencode(who)}"
+
+
+def _ask(connection: http.client.HTTPConnection, path: str) -> None:
+    connection.request("GET", path)
     reply = connection.getresponse()
     status = str(json.loads(reply.read())["status"])
-    if not status.startswith("error_"):  # nobody says who asks
+    if status != "success_ok":
         raise OSError(f"{reply.status} {status}")
+
+
+def skipped_rounds(server: Onhook) -> int:
+    """How often the media thread left out 20 ms, since it did not run in time."""
+    host, port = server.rig.server.http
+    with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=LONGEST_S) as reply:
+        [value] = SKIPPED.findall(reply.read().decode())
+    return round(float(value))
 
 
 def _options(number: int) -> bytes:
@@ -164,15 +187,18 @@ def main(calls: int, reloads: int) -> bool:
     """Prints what was counted; returns whether nothing was lost."""
     raise_file_limit()
     life_s = calls / SETUP_RATE + reloads * LONGEST_S + 120
-    with onhook(settings={"ONHOOK_SHED_LAG_MS": "0"}) as server, sink(life_s) as receiver:
+    with onhook(settings=SETTINGS) as server, sink(life_s) as receiver:
         load = Load("hold", server.sip, PLAY, receiver.port, SETUP_RATE, calls, hold_s=life_s)
         with callers(load):
             began = begun(server, calls, calls / SETUP_RATE + LONGEST_S)
             time.sleep(SETTLE_S)
+            skipped = skipped_rounds(server)
             receiver.begin()
             wrong, asked, coming = _reloaded(server, reloads)
+            time.sleep(SETTLE_S)
             receiver.finish()
             heard = receiver.told()
+            skipped = skipped_rounds(server) - skipped
             receiver.begin()
             time.sleep(STILL_S)
             receiver.finish()
@@ -186,14 +212,17 @@ def main(calls: int, reloads: int) -> bool:
     lost = {
         "calls": calls - min(began, still),
         "packets": heard["lost"],
+        "sources of audio that became others": max(0, heard["streams"] - calls),
+        "ms of standing still": max(0, round(heard["stood_max_ms"] - FRAME_MS * (skipped + 1))),
         "calls that came": coming.created - coming.ok,
         "requests of the application": sum(unlike.values()),
         "recovered": log.count('"calls_recovered"') + log.count('"call_not_adopted"'),
     }
     print(
         f"{reloads} reloads, {calls} calls for {heard['window_s']:.0f} s, {heard['packets']} packets "
-        f"(gap p99 {heard['gap_p99_ms']} ms, max {heard['gap_max_ms']} ms, {heard['kernel_drops']} dropped "
-        f"by the receiver's kernel), {coming.created} calls that came meanwhile"
+        f"(gap p99 {heard['gap_p99_ms']} ms, max {heard['gap_max_ms']} ms, {skipped} rounds left out, "
+        f"{heard['kernel_drops']} dropped by the receiver's kernel), "
+        f"{coming.created} calls that came meanwhile"
     )
     print("lost: " + ", ".join(f"{name} {count}" for name, count in lost.items()))
     print(f"notifications that came again under their id: {told.get('told_again', 0)}")
