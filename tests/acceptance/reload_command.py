@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 
-from acceptance.harness import Onhook
+from acceptance.harness import READY_S, Onhook
 from onhook.testing.phone import Phone
 from onhook.testing.streams import StreamSocket
 
@@ -26,6 +26,13 @@ async def reloaded(server: Onhook) -> None:
     """It was, and nothing was wrong with it."""
     status, printed = await reload(server)
     assert status == 0, printed
+
+
+async def seen(server: Onhook, event: str) -> None:
+    """Returns once the log says so."""
+    async with asyncio.timeout(READY_S):
+        while f'"{event}"' not in server.log:
+            await asyncio.sleep(0.05)
 
 
 def connections_made(phone: Phone) -> int:

@@ -12,9 +12,9 @@ import pytest
 
 import onhook
 from acceptance.asking import OK, ask, heard
-from acceptance.files import FileServer, wav
+from acceptance.files import BEEP, FileServer, wav
 from acceptance.harness import LASTING, Customer, Onhook
-from acceptance.reload_command import reload
+from acceptance.reload_command import reload, reloaded, seen
 from acceptance.test_processes import new_message_heard
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -220,6 +220,29 @@ async def test_no_request_is_refused_meanwhile(
         _reload_often(server, over),
     )
     assert all(count > RELOADS for count in answered[:-1])
+
+
+async def test_nobody_waits_for_the_message_of_somebody_else(
+    receiver: Receiver, phone: Phone, files: FileServer
+) -> None:
+    """A request whose file is slow is answered before the switch hands over; meanwhile others are."""
+    server = await asyncio.to_thread(Onhook, {"prepare_s": "60"})
+    try:
+        customer = await Customer.make(server, receiver, phone)
+        call, told = await customer.call()
+        may_be_there, url = files.hold("slow.wav"), files.serve("slow.wav", BEEP)
+        slow = asyncio.ensure_future(customer.hangup(told["session"], msg=f"<url>{url}</url>"))
+        await files.asked_for("slow.wav")
+        reloading = asyncio.ensure_future(reloaded(server))
+        await seen(server, "requests_awaited")
+        assert (await customer.post("user/get_balance"))["status"] == "success_ok"
+        assert not slow.done()
+        may_be_there.set()
+        assert await slow == OK
+        await reloading
+        assert (await call.ended()).how is How.BYE_RECEIVED
+    finally:
+        server.close()
 
 
 async def _reload_often(server: Onhook, over: asyncio.Event) -> int:

@@ -69,6 +69,8 @@ class _GuardedHttp(HttpToolsProtocol):
         """Asyncio: somebody connected. In place of uvicorn's: who that is, the API does not ask."""
         self._received_bytes = self._head_bytes = self._header_lines = 0
         self._in_head = True
+        self._begun = False
+        """A part of a request has come, perhaps together with the last one, and not all of it."""
         self._is_refused = False
         self._others: Any = None
         """The last request of uvicorn's own whose turn it was."""
@@ -141,6 +143,7 @@ class _GuardedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
+        self._begun = True
         if len(self.pipeline) >= MAX_PIPELINED:
             raise _TooMuch
         self._head_bytes = self._header_lines = 0
@@ -189,7 +192,7 @@ class _GuardedHttp(HttpToolsProtocol):
         self._received_bytes = 0
         self._begins = b""
         self._in_head = True
-        self._idle = False
+        self._begun = self._idle = False
         super().on_message_complete()
 
     def _count_head(self, more_bytes: int) -> None:
@@ -252,12 +255,17 @@ class _GuardedHttp(HttpToolsProtocol):
         """See :class:`onhook.api.exchange.Connection`."""
         return self.server_state.default_headers
 
+    @property
+    def being_answered(self) -> object | None:
+        """The request whose reply has not left, or not all of it; None if there is none."""
+        owes = self._owes_a_reply() or self.pipeline or self.transport.get_write_buffer_size()
+        return self.cycle if owes else None
+
     def leave(self) -> int | None:
         """If nothing is under way here: reads no more, and gives a duplicate of the connection's descriptor,
         which is the caller's. None while something is."""
-        under_way = self._owes_a_reply() or self.pipeline or self._received_bytes
-        written = not self.transport.get_write_buffer_size()
-        if under_way or not written or self._is_refused or self.transport.is_closing():
+        under_way = self.being_answered is not None or self._begun
+        if under_way or self._is_refused or self.transport.is_closing():
             return None
         self.transport.pause_reading()
         return os.dup(self.transport.get_extra_info("socket").fileno())

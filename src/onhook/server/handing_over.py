@@ -4,7 +4,7 @@ What comes then is as after a crash, but for that moment: the media plane goes o
 kernel, and the next switch reads the calls from the store. So nothing is taken down here: this process ends.
 SIP connections pass to the next switch as they are, with what was read of them and is no message yet; those
 with TLS by way of a relay (`relaying.py`). What speaks ends with the switch, so a message that is being made
-is made to its end before; meanwhile everything else goes on.
+is made to its end before, and requests that take their time are answered; meanwhile everything else goes on.
 """
 
 import asyncio
@@ -23,8 +23,9 @@ from onhook.server.web import HttpServer
 
 log = structlog.get_logger()
 
-_MADE_S: Final = 30.0
-"""Messages that are being made have so long; then they end with what there is of them."""
+_QUIET_S: Final = 30.0
+"""Messages that are being made have so long; then they end with what there is of them. So have requests,
+before others wait for them."""
 _LAST_MADE_S: Final = 5.0
 """Those that were begun meanwhile, while no request is taken."""
 _ANSWERED_S: Final = 1.0
@@ -77,7 +78,7 @@ class HandingOver:
     async def run(self) -> None:
         """Waits until it is wanted; then this process ends."""
         await self._wanted.wait()
-        await self._made(_MADE_S)
+        await self._quiet()
         connections = await self._http.leave(self._longest_request_s)
         self._member.pass_on("http", [(each, None) for each in connections])
         await self._made(_LAST_MADE_S)
@@ -92,6 +93,16 @@ class HandingOver:
             delivered = self._delivered() or waited_s > _DELIVERED_S
             if (answered and delivered and self._journal.settled) or waited_s > _WRITTEN_S:
                 self._leave()
+
+    async def _quiet(self) -> None:
+        """Waits, while everything goes on, until nobody waits for what takes long."""
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + _QUIET_S
+        while (left_s := ends_s - loop.time()) > 0:
+            await self._made(left_s)
+            await self._http.answered(ends_s - loop.time())
+            if not self._making():
+                return
 
     async def _made(self, longest_s: float) -> None:
         """Waits until of every message that plays all is there."""

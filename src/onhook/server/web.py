@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from uvicorn.config import Config
 from uvicorn.server import Server, ServerState
 
@@ -22,11 +23,19 @@ from onhook.api.http_guard import Find, guarded
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+log = structlog.get_logger()
+
 LINGER_S: Final = 5
 """At the end of the server, requests that are being answered have so long."""
 
 _LOOK_S: Final = 0.002
 """Between looks at whether requests are answered, while the server is left to another."""
+
+_MOMENT_S: Final = 0.1
+"""A request that has been there for less is answered while others wait."""
+
+_HALF_S: Final = 1.0
+"""The rest of a request that has begun is waited for no longer, while others wait."""
 
 Page = Callable[[], Awaitable[tuple[int, str, bytes]]]
 """Makes a page anew: its HTTP status, its media type, its text."""
@@ -154,21 +163,48 @@ class HttpServer(Server):
         state.tasks.add(taking)  # type: ignore[arg-type]
         taking.add_done_callback(state.tasks.discard)
 
+    async def answered(self, within_s: float) -> None:
+        """Serves as ever until each request is answered that was there for a moment, for `within_s` at most.
+
+        If :meth:`leave` takes nothing new then, others wait for a moment, and not for as long as the slowest
+        request takes.
+        """
+        self.on_end()
+        ends_s = time.monotonic() + within_s
+        since_s = dict.fromkeys(self._being_answered(), -_MOMENT_S)
+        if since_s:
+            log.info("requests_awaited", requests=len(since_s))
+        while since_s and time.monotonic() < ends_s:
+            await asyncio.sleep(_LOOK_S)
+            now_s = time.monotonic()
+            since_s = {each: since_s.get(each, now_s) for each in self._being_answered()}
+            if all(now_s - began_s < _MOMENT_S for began_s in since_s.values()):
+                return
+
+    def _being_answered(self) -> list[object]:
+        asked = (each.being_answered for each in self.server_state.connections)  # type: ignore[union-attr]
+        return [each for each in asked if each is not None]
+
     async def leave(self, within_s: float) -> list[int]:
         """Takes nothing new, and answers what was asked; duplicates of the connections that are there then.
 
-        One on which something is still under way after `within_s` is not among them.
+        One on which something is still under way after `within_s` is not among them, nor one on which a
+        request has begun and does not go on.
         """
         for server in self.servers:
             server.close()
         self.on_end()
-        ends_s = time.monotonic() + within_s
+        began_s = time.monotonic()
         left: dict[object, int] = {}
         while True:
             for each in list(self.server_state.connections):
                 if each not in left and (descriptor := each.leave()) is not None:  # type: ignore[union-attr]
                     left[each] = descriptor
-            if len(left) >= len(self.server_state.connections) or time.monotonic() >= ends_s:
+            waited_s = time.monotonic() - began_s
+            wait = len(left) < len(self.server_state.connections) and (
+                waited_s < _HALF_S or self._being_answered()
+            )
+            if not wait or waited_s >= within_s:
                 return list(left.values())
             await asyncio.sleep(_LOOK_S)
 
