@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from acceptance import survival_moments as moments
 from acceptance import survival_pairs as pairs
 from acceptance import survival_scenes as scenes
 from acceptance.files import FileServer
@@ -55,6 +56,19 @@ SCENES = (
     pairs.over_tcp,
     pairs.over_tls,
     pairs.by_digest,
+    moments.preparing,
+    moments.preparing_while_it_rings,
+    moments.preparing_and_given_up,
+    moments.last_words_being_prepared,
+    moments.dial_that_is_taken_back,
+    moments.early_media,
+    moments.caller_on_hold,
+    moments.caller_moves,
+    moments.keys_by_info,
+    moments.transfer_with_a_message,
+    moments.room_with_a_message,
+    moments.keys_behind_a_message,
+    moments.unhold_at_once,
 )
 QUICK = (
     scenes.gather_between_digits,
