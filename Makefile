@@ -56,8 +56,8 @@ slow:  ## what takes long: tests marked slow, 45 kills, two minutes of soak, sof
 	@scripts/asterisk/install.sh $(ASTERISK)
 	@ONHOOK_ASTERISK=$(ASTERISK) $(SLOW) -n $(WORKERS) --dist worksteal $(addprefix --ignore ,$(ALONE) tests/deploy)
 	@$(SLOW) $(ALONE)
-	PYTHONPATH=tests $(PY) scripts/outlive.py --kills 20
-	@$(foreach role,$(BRIEFLY),PYTHONPATH=tests $(PY) scripts/outlive.py --role $(role) --kills 5 &&) true
+	PYTHONPATH=tests:. $(PY) scripts/outlive.py --kills 20
+	@$(foreach role,$(BRIEFLY),PYTHONPATH=tests:. $(PY) scripts/outlive.py --role $(role) --kills 5 &&) true
 	@$(foreach role,$(ENDING),PYTHONPATH=tests $(PY) scripts/crash.py --role $(role) --kills 5 &&) true
 	PYTHONPATH=tests:. $(PY) scripts/reloading.py --calls 40 --reloads 3
 	PYTHONPATH=tests $(PY) -m bench.soak --minutes 2 --rate 25
@@ -74,11 +74,12 @@ check:  ## style, types, directions of import
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 
-crash:  ## kill a switch at 1,000 random moments, others at 20 to 100, reload ten times: what was lost, doubled, off by a cent?
-	@scripts/set_up.sh --for-tests $(POSTGRESQL)
+crash:  ## kill a switch at 1,000 random moments, 20 beside 500 who listen, others at 20 to 100, reload ten times: what was lost, doubled, off by a cent?
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL)
 	@$(foreach role,$(ENDING),PYTHONPATH=tests $(PY) scripts/crash.py --role $(role) &&) true
-	@$(foreach role,$(LASTING),PYTHONPATH=tests $(PY) scripts/outlive.py --role $(role) &&) true
-	PYTHONPATH=tests $(PY) scripts/outlive.py --postgresql
+	@$(foreach role,$(LASTING),PYTHONPATH=tests:. $(PY) scripts/outlive.py --role $(role) &&) true
+	PYTHONPATH=tests:. $(PY) scripts/outlive.py --postgresql
+	PYTHONPATH=tests:. $(PY) scripts/outlive.py --listening 500 --kills 20
 	PYTHONPATH=tests:. $(PY) scripts/reloading.py
 
 soak:  ## calls of every kind for 30 minutes at half the limit: what is left behind, and does memory grow?

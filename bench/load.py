@@ -18,7 +18,6 @@ from typing import Any
 from bench.figures import percentile
 from bench.rig import HERE, OUT, BenchError, end, first_line
 
-_ANSWER_MS = 12_000
 _GRACE_S = 10
 _SOURCE, _PROGRAM = HERE / "rtpsink.c", OUT / "rtpsink"
 
@@ -108,6 +107,8 @@ class Load:
     rate: float
     calls: int
     hold_s: float = 0.0
+    wait_s: float = 12.0
+    """How long a caller waits for whatever the server has to send, its BYE too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def _command(load: Load, bound_s: float) -> list[str]:
         "-mi", "127.0.0.1", "-mp", str(_free_port()),
         "-key", "dest", load.number, "-key", "sink_port", str(load.sink_port),
         "-r", f"{load.rate:g}", "-m", str(load.calls), "-l", str(load.calls),
-        "-d", str(round(load.hold_s * 1000)), "-recv_timeout", str(_ANSWER_MS),
+        "-d", str(round(load.hold_s * 1000)), "-recv_timeout", str(round(load.wait_s * 1000)),
         "-timeout", f"{int(bound_s)}s", "-timeout_error", "-nd", "-nostdin",
         "-buff_size", "4194304", "-trace_stat", "-fd", "1", "-stf", "stat.csv",
         "-trace_rtt", "-rtt_freq", "1",

@@ -1,4 +1,8 @@
-"""Kills processes of a running server at random moments, beside forty calls; counts what was lost."""
+"""Kills processes of a running server at random moments, beside forty calls; counts what was lost.
+
+With ``--listening 500`` so many more callers only listen, and are asked for again and again: a process in C
+counts the numbers of their packets.
+"""
 
 import argparse
 import asyncio
@@ -30,6 +34,7 @@ async def main(given: argparse.Namespace, database_url: str) -> bool:
         given.seed,
         given.role,
         calls=given.calls,
+        listening=given.listening,
         database_url=database_url,
         settings=settings,
         ways=given.phones,
@@ -49,6 +54,7 @@ if __name__ == "__main__":
     parser.add_argument("--role", choices=CHOICES, default="switch")
     parser.add_argument("--kills", type=int)
     parser.add_argument("--calls", type=int, default=CALLS, help="how many at a time")
+    parser.add_argument("--listening", type=int, default=0, help="how many more only listen")
     parser.add_argument("--postgresql", action="store_true", help="instead of SQLite")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--setting", action="append", default=[], help="of the server: NAME=VALUE")

@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count, pairwise
@@ -42,6 +42,10 @@ SILENCE_S = 1.0
 _COMES_S = 3.0
 """Within which a switch that was killed before the plane may not be there yet."""
 FRAME_MS = 20
+LATELY_S = 0.5
+"""What was read of the server within this is good enough for the beginning of a call,"""
+READ_AGAIN_S = 0.1
+"""and nothing is read more often: it is the server's time."""
 LADDER = 14
 """Lines of what passed in a call that are shown, the last ones."""
 _SKIPPED = re.compile(r"^onhook_media_skipped_rounds\S* (\S+)$", re.MULTILINE)
@@ -68,6 +72,10 @@ class Losses:
     """Those that were fetched and listened to."""
     answered_s: list[float] = field(default_factory=list)
     """From a kill until a request was answered again."""
+    took_s: list[float] = field(default_factory=list)
+    """From each request, first made, until it was answered: in order, and through kills."""
+    late_s: list[float] = field(default_factory=list)
+    """By how much this process itself was late, looked at again and again."""
     at_hand: list[int] = field(default_factory=list)
     """How many calls there were at each of these kills."""
     died_s: dict[str, list[float]] = field(default_factory=dict)
@@ -144,6 +152,8 @@ class Losses:
             f"{self.repeated} repeated, {self.packets} packets, {self.recordings} recordings\n"
             f"{lost}\nanswered again, with {min(self.at_hand, default=0)} to "
             f"{max(self.at_hand, default=0)} calls at hand, after {_spread(self.answered_s)}"
+            f"\nrequests were answered after {_spread(self.took_s)}; who counted was late by "
+            f"{_spread(self.late_s)}"
             f"\nsilence after the plane's death: {_spread(self.silence_s)}; where the switch died, too: "
             f"{_spread(self.silence_of_both_s)}"
             + "".join(f"\n  {line}" for line in self.trouble[:30])
@@ -180,7 +190,13 @@ class World:
     _callers: "count[int]" = field(default_factory=lambda: count(81_000_000))
     _seen: set[str] = field(default_factory=set)
     _unread: defaultdict[str, list[Notification]] = field(default_factory=lambda: defaultdict(list))
-    _told: asyncio.Event = field(default_factory=asyncio.Event)
+    _told: defaultdict[str, asyncio.Event] = field(
+        default_factory=lambda: defaultdict(asyncio.Event)
+    )
+    """Set when something was told of a call: one for all would wake everybody for each."""
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _read: tuple[float, int] = (float("-inf"), 0)
+    """When it was asked how many rounds were left out, and how many there were."""
     legs: list[CallLeg] = field(default_factory=list)
     """All calls of phones so far."""
     in_rooms: set[str] = field(default_factory=set)
@@ -212,6 +228,18 @@ class World:
                 leg.close()
             leg.recording.forget()
 
+    async def lived(self, name: str, life: Awaitable[None], longest_s: float | None = None) -> None:
+        """Somebody's life: what is lost in it is written down."""
+        self.losses.calls[name] += 1
+        try:
+            async with asyncio.timeout(longest_s):
+                await life
+        except Lost as lost:
+            if not str(lost).startswith(("the call", "ivr/")):  # noted where it was seen
+                self.losses.note("calls_lost", f"{name}: {lost}")
+        except (PhoneError, AssertionError, TimeoutError) as error:
+            self.losses.note("calls_lost", f"{name}: {type(error).__name__}: {error}")
+
     def place_in_a_room(self) -> str:
         """The destination of the first room that is not full; `leaves_room` gives the place back."""
         rooms = (f"room:lasting-{number}" for number in count())
@@ -238,7 +266,7 @@ class World:
         }:
             if key:
                 self._unread[key].append(told)
-        self._told.set()
+                self._told[key].set()
         return None
 
     async def told(self, key: str, timeout_s: float = PATIENCE_S, **fields: str) -> Notification:
@@ -248,10 +276,10 @@ class World:
             for at, one in enumerate(self._unread[key]):
                 if all(one.get(name) == value for name, value in fields.items()):
                     return self._unread[key].pop(at)
-            self._told.clear()
+            self._told[key].clear()
             try:
                 async with asyncio.timeout(until_s - time.monotonic()):
-                    await self._told.wait()
+                    await self._told[key].wait()
             except TimeoutError:
                 got = [
                     f"{one.get('ivr_block')} {one.get('call_state')}" for one in self._unread[key]
@@ -270,11 +298,14 @@ class World:
         """The reply to a request, whatever it is; one without an answer is made again under its key."""
         self.losses.requests += 1
         headers = {"Idempotency-Key": secrets.token_hex(8)}
-        until_s = time.monotonic() + PATIENCE_S
+        began_s = time.monotonic()
+        until_s = began_s + PATIENCE_S
         while True:
             try:
                 async with self.customer.api as api:
-                    return await api.request("POST", path, dict(params), headers=headers)
+                    reply = await api.request("POST", path, dict(params), headers=headers)
+                self.losses.took_s.append(time.monotonic() - began_s)
+                return reply
             except (aiohttp.ClientError, ApiReplyError, TimeoutError) as error:
                 if time.monotonic() > until_s:
                     raise Lost(f"{path} got no answer: {error!r}") from None
@@ -289,14 +320,20 @@ class World:
         """The markup of a message with these samples."""
         return f"<url>{self.files.serve(f'{name}.wav', wav(pcm))}</url>"
 
-    async def skipped(self) -> int:
-        """How many rounds the media thread left out."""
-        while True:
-            try:
-                [value] = _SKIPPED.findall(await self._metrics())
-                return round(float(value))
-            except (aiohttp.ClientError, ValueError):
-                await asyncio.sleep(TRY_AGAIN_S)
+    async def skipped(self, lately: bool = False) -> int:
+        """How many rounds the media thread left out until now, or until a moment ago."""
+        wanted_s = time.monotonic() - lately * LATELY_S
+        async with self._reading:
+            while self._read[0] < wanted_s:
+                await asyncio.sleep(self._read[0] + READ_AGAIN_S - time.monotonic())
+                asked_s = time.monotonic()
+                try:
+                    [value] = _SKIPPED.findall(await self._metrics())
+                except (aiohttp.ClientError, ValueError):
+                    await asyncio.sleep(TRY_AGAIN_S)
+                else:
+                    self._read = asked_s, round(float(value))
+            return self._read[1]
 
     async def _metrics(self) -> str:
         url = f"{self.customer.server.url}/metrics"
@@ -420,7 +457,7 @@ class Life:
 
     async def begin(self) -> None:
         """From here on packets are counted."""
-        skipped = await self.world.skipped() if self.world.keeps_sound else 0
+        skipped = await self.world.skipped(lately=True) if self.world.keeps_sound else 0
         self._since = time.monotonic(), skipped  # in this order: no round is missed
 
     async def block(self, path: str, **params: str) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""One server that goes on while its processes are killed at random moments, and forty calls with it.
+"""One server that goes on while its processes are killed at random moments, and forty calls with it; or some
+hundreds more, who listen.
 
 What was lost is seen from outside: by phones, which count packets and listen; by the application, which reads
 what it is told; and by the database, whose money has to add up.
@@ -21,13 +22,13 @@ import asyncpg
 from acceptance import lasting_audit
 from acceptance.files import FileServer
 from acceptance.harness import Callee, Customer, Onhook, free_port, lay_trunk
-from acceptance.lasting import PATIENCE_S, Losses, Lost, World, phones_of_every_kind
+from acceptance.lasting import PATIENCE_S, Losses, World, phones_of_every_kind
+from acceptance.lasting_crowd import SILENT, Crowd
 from acceptance.lasting_lives import LIVES, new_words
 from acceptance.survival import TRUSTED
 from acceptance.test_calls_by_trunk import PASSWORD, USER
 from onhook.cli import trunks
 from onhook.testing.phone import Phone
-from onhook.testing.phone_call import PhoneError
 from onhook.testing.receiver import Receiver
 from phone.authority import Authority
 
@@ -48,6 +49,7 @@ CHOICES = (*ROLES, "two", "both", "pause")
 """What is killed: one of a role, or two of different roles at once, or switch and plane at once; or the
 switch stands still, and lives."""
 PAUSE_S = 0.4
+LOOK_S = 0.05
 SETTLE_S = 90.0
 
 
@@ -60,12 +62,13 @@ class LastingRig:
         role: str = "switch",
         *,
         calls: int = CALLS,
+        listening: int = 0,
         database_url: str = "",
         settings: Mapping[str, str] | None = None,
         ways: Sequence[str] = (),
     ) -> None:
         self.losses = Losses()
-        self._role, self._calls, self._ways = role, calls, ways
+        self._role, self._calls, self._ways, self._listening = role, calls, ways, listening
         self._ramp_s = max(RAMP_S, calls / CALLS_A_SECOND)
         self._random = random.Random(seed)
         self._lives = (*LIVES, new_words) if role in ("speech", "two") else LIVES
@@ -77,6 +80,7 @@ class LastingRig:
             "sip": "127.0.0.1:0,tls:127.0.0.1:0",
             "trusted_peers": ",".join(f"{host}/32" for host in TRUSTED),
             **({"database_url": database_url} if database_url else {}),
+            **(SILENT if listening else {}),
             **(settings or {}),
         }
         self._stack = AsyncExitStack()
@@ -122,6 +126,10 @@ class LastingRig:
 
     async def run(self, kills: int) -> Losses:
         """So many kills, then the calls come to their ends, and the books are closed."""
+        watching = asyncio.ensure_future(self._watch_the_clock())
+        crowd = Crowd(self._world, self._listening)
+        if self._listening:
+            await self._stack.enter_async_context(crowd)
         slots = [asyncio.ensure_future(self._slot(at)) for at in range(self._calls)]
         await asyncio.sleep(self._ramp_s)
         probes: list[asyncio.Future[None]] = []
@@ -131,31 +139,32 @@ class LastingRig:
             in_the_start = not in_the_start and self._random.random() < KILLED_IN_THE_START
             if not in_the_start:
                 await asyncio.gather(*probes)
-            self.losses.at_hand.append(self._world.at_hand)
+            self.losses.at_hand.append(self._world.at_hand + self._listening)
             await self._strike()
             probes.append(asyncio.ensure_future(self._until_answered(time.monotonic())))
             self.losses.progress()
+        await asyncio.gather(*probes)
+        await crowd.leave()
         self._stopping = True
         await asyncio.gather(*slots)
-        await asyncio.gather(*probes)
+        watching.cancel()
         await lasting_audit.settle(self._rows, self._world, SETTLE_S)
         await lasting_audit.audit(self._rows, self._world)
         return self.losses
+
+    async def _watch_the_clock(self) -> None:
+        """How late we are ourselves: what is seen by whoever is late says little of the server."""
+        while True:
+            due_s = time.monotonic() + LOOK_S
+            await asyncio.sleep(LOOK_S)
+            self.losses.late_s.append(max(0.0, time.monotonic() - due_s))
 
     async def _slot(self, number: int) -> None:
         """One call after the other."""
         await asyncio.sleep(number * self._ramp_s / self._calls)
         while not self._stopping:
             life = self._random.choice(self._lives)
-            self.losses.calls[life.__name__] += 1
-            try:
-                async with asyncio.timeout(4 * PATIENCE_S):
-                    await life(self._world)
-            except Lost as lost:
-                if not str(lost).startswith(("the call", "ivr/")):  # noted where it was seen
-                    self.losses.note("calls_lost", f"{life.__name__}: {lost}")
-            except (PhoneError, AssertionError, TimeoutError) as error:
-                self.losses.note("calls_lost", f"{life.__name__}: {type(error).__name__}: {error}")
+            await self._world.lived(life.__name__, life(self._world), 4 * PATIENCE_S)
             await self._world.clear()
 
     async def _strike(self) -> None:
