@@ -16,11 +16,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from acceptance.asking import ask
+from acceptance.asking import ask, heard
 from acceptance.crashing import Phoenix, kill
+from acceptance.files import FileServer, wav
 from acceptance.harness import LASTING, Customer, Onhook
+from acceptance.reload_command import seen
 from acceptance.remains import Remains, descendants, links, memory
 from acceptance.test_operator_commands import command
+from acceptance.unbroken import first_difference, known, payloads
 from briefly import slow_but
 from onhook.cli.main import app
 from onhook.server.occupancy import LOCK_FILE
@@ -246,6 +249,31 @@ async def test_closed_streams_are_not_taken_for_others(
     finally:
         process.terminate()
     assert await process.wait() == 0
+
+
+async def test_a_server_that_ends_loses_no_call_with_its_switch(
+    receiver: Receiver, phone: Phone, files: FileServer
+) -> None:
+    """The last words are under way when it is told to end, and its switch dies: the next ends the call."""
+    server = await asyncio.to_thread(Onhook, {"drain_s": "60"})
+    try:
+        customer = await Customer.make(server, receiver, phone)
+        call, told = await customer.call()
+        message = known(12)
+        msg = f"<url>{files.serve('last.wav', wav(message))}</url>"
+        await customer.block("end/hangup", told["session"], msg=msg)
+        await heard(call, 25)
+        server.process.send_signal(signal.SIGTERM)
+        await seen(server, "draining")
+        await server.strike("switch")
+        assert (await call.ended(timeout_s=60)).how is How.BYE_RECEIVED
+        assert await server.stopped() == 0
+        assert first_difference(payloads(call.recording.packets), message) is None
+        last = await receiver.next(session=told["session"], call_state="ended")
+        assert (last["ended_by"], last["cause"]) == ("application", "hangup")
+        assert call.complaints == []
+    finally:
+        server.close()
 
 
 async def status_of(data: Path, process: asyncio.subprocess.Process) -> list[dict[str, Any]]:

@@ -568,6 +568,40 @@ def test_a_switch_that_does_not_end_is_killed(tmp_path: Path) -> None:
     assert [line["process"] for line in lines if line["event"] == "process_killed"] == ["switch"]
 
 
+def test_a_switch_that_dies_at_the_end_is_followed_by_one_that_ends_its_calls(
+    played: Played,
+) -> None:
+    played.until("worker")
+    (played.data / "stays").touch()
+    played.process.terminate()
+    assert played.until("asked to end")["generation"] == 1
+    (played.data / "stays").unlink()
+    os.kill(played.pid("switch"), signal.SIGKILL)
+    assert played.until("asked to end")["generation"] == 2
+    assert played.process.wait(60) == 0
+
+
+def test_a_switch_that_dies_at_the_end_is_followed_once(played: Played) -> None:
+    played.until("worker")
+    (played.data / "stays").touch()
+    played.process.terminate()
+    for generation in (1, 2):
+        assert played.until("asked to end")["generation"] == generation
+        os.kill(played.pid("switch"), signal.SIGKILL)
+    assert played.process.wait(60) == 1
+
+
+def test_a_switch_that_is_taking_over_ends_when_it_has(played: Played) -> None:
+    played.until("worker")
+    switch = played.pid("switch")
+    os.kill(played.process.pid, signal.SIGSTOP)
+    os.kill(switch, signal.SIGKILL)
+    os.kill(played.process.pid, signal.SIGTERM)
+    os.kill(played.process.pid, signal.SIGCONT)
+    assert played.until("asked to end")["generation"] == 2
+    assert played.process.wait(60) == 0
+
+
 def test_a_machine_that_stood_still_is_no_fault_of_a_process() -> None:
     now_s = 100.0
     hanging = Hanging(30.0, lambda: now_s)

@@ -32,6 +32,7 @@ from onhook.server.supervisor.child import Child
 from onhook.server.supervisor.hanging import Hanging, debugged
 from onhook.server.supervisor.inheritance import Inheritance
 from onhook.server.supervisor.kept_sockets import KeptSockets
+from onhook.server.supervisor.last_switch import LastSwitch
 from onhook.server.supervisor.log import log
 from onhook.server.supervisor.offers import Offers
 from onhook.server.supervisor.poison import Poison
@@ -94,6 +95,7 @@ class Supervisor:
         self._manager = ServiceManager()
         self._announced = False
         self._ending = False
+        self._last_switch = LastSwitch()
         self._last_s: float | None = None
         """The moment by which what is to end has to have: the switch, and then the others."""
         self._exit_status = 0
@@ -158,9 +160,9 @@ class Supervisor:
                 self._hand_over(link)
         self._tell_of_processes()
 
-    def _start_named(self, name: str) -> None:
+    def _start_named(self, name: str, *, at_the_end: bool = False) -> None:
         for role in (*ROLES, self._standing_by.role):
-            if role.name == name and not self._ending:
+            if role.name == name and (at_the_end or not self._ending):
                 self._start(role)
 
     def _begin_spared(self) -> None:
@@ -184,7 +186,7 @@ class Supervisor:
         if not self._announced:
             self._fail(f"The process {name} cannot be started: {error}.")
             return
-        wait_s = self._restarts.put_off(name)
+        wait_s = None if self._ending else self._restarts.put_off(name)
         log("process_not_started", "error", process=name, again_in_s=wait_s, reason=str(error))
 
     def _do_what_is_due(self) -> None:
@@ -269,7 +271,7 @@ class Supervisor:
         if child.role.name in (PLANE, OLD_PLANE):
             self._remains.keep(child.pid, descriptors[0])
         self._offers.put(child.role.name, descriptors)
-        if SWITCH in self._children and not self._ending:
+        if SWITCH in self._children:
             self._hand_over(child.role.name)
 
     def _hand_over(self, link: str) -> None:
@@ -300,6 +302,8 @@ class Supervisor:
         self._reloading.ready(child.role.name)
         if child.role.name == SPARE:
             self._begin_spared()
+        if child.role.name == SWITCH and self._ending:
+            child.signal(END)
         if child.role.name != SWITCH or self._announced:
             return
         self._announced = True
@@ -342,8 +346,11 @@ class Supervisor:
             # By END it dies while it is still beginning; and of what could not run it was said why.
             if status_of_it not in (0, -END) and not self._exit_status:
                 log("process_died", "error", process=name, **_cause(status_of_it))
-                self._exit_status = 1
-            self._end_others()
+                if self._announced and self._last_switch.may_begin(self._last_s):
+                    self._start_named(SWITCH, at_the_end=True)
+                self._exit_status = int(SWITCH not in self._children)
+            if SWITCH not in self._children:
+                self._end_others()
         self._tell_of_processes()
 
     def _fail(self, why: str) -> None:
@@ -356,16 +363,26 @@ class Supervisor:
 
     def _end(self) -> None:
         """The switch ends its calls first, as long as they have for that; whoever cannot wait asks twice."""
-        drain_s = 0.0 if self._ending else self._reloading.inheritance.settings.get("drain_s", 0.0)
+        again = self._ending
         self._ending = True
         self._manager.tell("STOPPING=1")
         self._restarts.none()
-        switch = self._children.get(SWITCH)
-        if switch is not None:
-            switch.signal(END)
+        if not again:
+            drain_s = self._reloading.inheritance.settings.get("drain_s", 0.0)
             self._last_s = time.monotonic() + drain_s + _SWITCH_LAST_S
-        else:
-            self._end_others(asked_again=self._last_s is not None)
+            able = self._announced and not self._exit_status and SWITCH not in self._children
+            if able and self._last_switch.may_begin(self._last_s):
+                self._start_named(SWITCH, at_the_end=True)
+        switch = self._children.get(SWITCH)
+        if switch is None:
+            self._end_others(asked_again=again and self._last_s is not None)
+            return
+        if again:
+            self._last_s = time.monotonic() + _SWITCH_LAST_S
+        if again or switch.ready or not self._announced:
+            switch.signal(
+                END
+            )  # one that is taking over calls would die of it: it hears of it when it has
 
     def _end_others(self, *, asked_again: bool = False) -> None:
         """What is left gets its time once."""
