@@ -1,8 +1,8 @@
 """Hundreds of callers who listen while a server loses its processes.
 
-A test phone takes two per cent of a core a call, so some dozens of them are what a process can have without
-being late itself. These callers are silent: SIPp places their calls, and one program in C reads all their
-audio, and counts sequence numbers. The application asks for each of them, again and again.
+A test phone that talks and listens takes about a hundredth of a core: 500 of them would take all of a machine
+for themselves, and be late. These callers are silent: SIPp places their calls, and one program in C reads all
+their audio, and counts sequence numbers. The application asks for each of them, again and again.
 """
 
 import asyncio
