@@ -127,6 +127,23 @@ async def test_a_notification_that_comes_again_is_taken_once(api: Api, app: App)
     assert api.paths == ["gather", "gather", "hangup"]
 
 
+async def test_what_failed_here_is_taken_when_it_comes_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = App(api="http://api", app_id="me", access_token=TOKEN, transport=api)
+
+    @app.incoming
+    async def menu(call: Call) -> None:
+        await call.play("Hello.")
+
+    monkeypatch.delenv("MY_URL", raising=False)
+    with pytest.raises(ValueError, match="MY_URL"):
+        await told(app, 1, "answer", "ringing")
+    monkeypatch.setenv("MY_URL", "http://me/")
+    assert await told(app, 1, "answer", "ringing") == 204
+    assert api.paths == ["play"]
+
+
 async def test_what_comes_behind_a_later_one_is_dropped(api: Api, app: App) -> None:
     @app.incoming
     async def menu(call: Call) -> None:
@@ -193,6 +210,8 @@ async def test_a_call_of_ours_that_fails_before_its_request_was_answered(
 @pytest.mark.parametrize("state", ["ongoing", "ended"])
 async def test_a_call_whose_function_is_not_here_is_hung_up(api: Api, app: App, state: str) -> None:
     assert await told(app, 5, "play", state) == 204
+    while app.calls:
+        await asyncio.sleep(0)
     assert api.paths == (["hangup"] if state == "ongoing" else [])
 
 

@@ -161,20 +161,21 @@ class App:
             log.warning("somebody sends what the server did not: %s", error)
             return 403
         lowered = {name.lower(): value for name, value in headers.items()}
-        if self._is_seen(lowered.get("webhook-id", "")):
+        name, number = lowered.get("webhook-id", ""), lowered.get("x-onhook-event", "")
+        if name in self._seen:
             return 204
         try:
             told = webhooks.notification(webhooks.fields(body))
         except NoReply as error:
             log.warning("%s", error)  # answered all the same: what follows it would wait for hours
             return 204
-        number = lowered.get("x-onhook-event", "")
-        call = await self._told(int(number) if number.isdecimal() else 0, told)
+        call = self._told(int(number) if number.isdecimal() else 0, told)
+        self._remember(name)
         if call is not None:
             await call.inbox.rests(_HELD_S)
         return 204
 
-    async def _told(self, number: int, told: Notification) -> Call | None:
+    def _told(self, number: int, told: Notification) -> Call | None:
         """Whoever it is for has it; its call, if that goes on here."""
         call = self.calls.get(told.session)
         if call is not None:
@@ -187,25 +188,22 @@ class App:
         elif isinstance(told, DialNotification) and self._dialling:
             self._early.setdefault(told.session, []).append((number, told))
         elif told.call_state != "ended":
-            await self._hang_up_stray(told)
+            self._hang_up_stray(told)
         return call
 
-    async def _hang_up_stray(self, told: Notification) -> None:
+    def _hang_up_stray(self, told: Notification) -> None:
         log.warning(
             "call %s is hung up: its function is not here. Was the application started anew, or does it run "
             "in several processes?",
             told.session,
         )
-        await self._leave(self._new(told.session, told.txn_ref, asyncio.Event()))
+        self._begins(self._leave(self._new(told.session, told.txn_ref, asyncio.Event())))
 
-    def _is_seen(self, name: str) -> bool:
-        if name in self._seen:
-            return True
+    def _remember(self, name: str) -> None:
         if name:
             self._seen[name] = None
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
-        return False
 
     @cached_property
     def _secrets(self) -> tuple[str, ...]:
