@@ -6,7 +6,7 @@ NETWORKS := ip=iproute2 nft=nftables sysctl=procps
 SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2 debootstrap=debootstrap
 KAMAILIO := kamailio=kamailio '/usr/lib/*/kamailio/modules/tls.so=kamailio-tls-modules'
 ASTERISK := /var/cache/onhook/asterisk
-PHP := php=php-cli
+LANGUAGES := php=php-cli go=golang-go javac=default-jdk-headless ruby=ruby
 STRACE := strace=strace
 TSHARK := tshark=tshark
 CHROMIUM := chromium=chromium
@@ -51,7 +51,7 @@ test:  ## all tests
 	$(PARALLEL) $(OWN_CLOCK) $(BESIDE) && exit $$media
 
 slow:  ## what takes long: tests marked slow, 45 kills, two minutes of soak, softphones and an exchange
-	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(NETWORKS) $(SOFTPHONES) $(PHP) $(KAMAILIO) $(TSHARK) $(CHROMIUM)
+	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(NETWORKS) $(SOFTPHONES) $(LANGUAGES) $(KAMAILIO) $(TSHARK) $(CHROMIUM)
 	@scripts/client_tools.sh
 	@scripts/asterisk/install.sh $(ASTERISK)
 	@ONHOOK_ASTERISK=$(ASTERISK) $(SLOW) -n $(WORKERS) --dist worksteal $(addprefix --ignore ,$(ALONE) tests/deploy)

@@ -1,6 +1,6 @@
 """The samples of docs/webhooks.md check what a real server sends, in each language that they are written in.
 
-What needs Node.js, PHP or npm's packages is for ``make slow``, which installs them.
+What needs Node.js, PHP, Go, Java, Ruby or npm's packages is for ``make slow``, which installs them.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,8 +41,16 @@ class Case:
     access_token: str
     webhook_secret: str
 
+    def parts(self) -> str:
+        """As the one reads it that has no JSON."""
+        named = [part for header in self.headers.items() for part in header]
+        texts = [self.access_token.encode(), self.webhook_secret.encode(), self.body]
+        return " ".join(
+            base64.b64encode(text).decode() for text in [*texts, *(one.encode() for one in named)]
+        )
+
     def text(self) -> str:
-        """As the programs below read it."""
+        """As the other programs below read it."""
         body = base64.b64encode(self.body).decode()
         return json.dumps({**self.__dict__, "headers": dict(self.headers), "body": body})
 
@@ -108,6 +116,90 @@ while (($line = fgets(STDIN)) !== false) {
 }
 """
 
+GO = """package main
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+)
+
+func main() {
+	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var one struct {
+			Headers       map[string]string
+			Body          string
+			AccessToken   string `json:"access_token"`
+			WebhookSecret string `json:"webhook_secret"`
+		}
+		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
+			panic(err)
+		}
+		body, _ := base64.StdEncoding.DecodeString(one.Body)
+		fields, err := fieldsOf(one.Headers, body)
+		if err != nil {
+			panic(err)
+		}
+		token := signedWithToken(one.Headers, body, one.AccessToken)
+		secret := signedWithSecret(one.Headers, body, one.WebhookSecret, 5*time.Minute)
+		found, _ := json.Marshal([]any{token, secret, fields})
+		fmt.Println(string(found))
+	}
+}
+"""
+
+JAVA = """
+import java.util.StringJoiner;
+
+class Check {
+    private static String decoded(String text) {
+        return new String(Base64.getDecoder().decode(text), StandardCharsets.UTF_8);
+    }
+
+    private static String encoded(String text) {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        return '"' + Base64.getEncoder().encodeToString(bytes) + '"';
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        for (String line : new String(System.in.readAllBytes()).strip().split("\\n")) {
+            String[] parts = line.split(" ", -1);
+            byte[] body = Base64.getDecoder().decode(parts[2]);
+            Map<String, String> headers = new LinkedHashMap<>();
+            for (int at = 3; at < parts.length; at += 2) {
+                headers.put(decoded(parts[at]), decoded(parts[at + 1]));
+            }
+            boolean token = Notifications.signedWithToken(headers, body, decoded(parts[0]));
+            boolean secret = Notifications.signedWithSecret(headers, body, decoded(parts[1]), 300);
+            StringJoiner fields = new StringJoiner(",");
+            if (headers.get("content-type").startsWith("application/x-www-form-urlencoded")) {
+                Notifications.fieldsOf(body).forEach((name, value) ->
+                    fields.add(encoded(name) + ":" + encoded(value)));
+            }
+            System.out.println("[" + token + "," + secret + ",{" + fields + "}]");
+        }
+    }
+}
+"""
+"""Reads no JSON: of each case the parts, with blanks between them, all of them in base64; so its fields."""
+
+RUBY = """
+STDIN.each_line do |line|
+  one = JSON.parse(line)
+  headers, body = one["headers"], Base64.decode64(one["body"]).force_encoding("UTF-8")
+  puts JSON.generate([
+    signed_with_token(headers, body, one["access_token"]),
+    signed_with_secret(headers, body, one["webhook_secret"]),
+    fields_of(headers, body),
+  ])
+end
+"""
+
 NODE_LIBRARY = """
 import { readFileSync } from "node:fs";
 for (const line of readFileSync(0, "utf8").trim().split("\\n")) {
@@ -121,15 +213,20 @@ for (const line of readFileSync(0, "utf8").trim().split("\\n")) {
 """
 
 
-def run(program: Path, asked: list[Case], *interpreter: str) -> list[object]:
+def run(
+    program: Path,
+    asked: list[Case],
+    *interpreter: str,
+    written: Callable[[Case], str] = Case.text,
+) -> list[object]:
     """What a program prints of each case."""
     path = f"{os.environ['PATH']}:{TOOLS / 'venv' / 'bin'}"  # Node.js of Debian, or of the tools
     ended = subprocess.run(
         [*interpreter, str(program)],
-        input="".join(case.text() + "\n" for case in asked).encode(),
+        input="".join(written(case) + "\n" for case in asked).encode(),
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=300,
         env={**os.environ, "PATH": path},
     )
     assert ended.returncode == 0, ended.stderr.decode()
@@ -227,3 +324,54 @@ async def test_the_sample_in_php(customer: Customer, tmp_path: Path, form: str) 
     program = tmp_path / "sample.php"
     program.write_text(blocks("php")[0] + PHP)
     assert_checked(run(program, cases(customer, one), "php"), one)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMATS)
+async def test_the_sample_in_go(
+    customer: Customer, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOCACHE", str(tmp_path / "cache"))
+    one = await told(customer, form)
+    (tmp_path / "sample.go").write_text(blocks("go")[0])
+    program = tmp_path / "main.go"
+    program.write_text(GO)
+    found = run(program, cases(customer, one), "go", "run", str(tmp_path / "sample.go"))
+    assert_checked(found, one)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMATS)
+async def test_the_sample_in_java(customer: Customer, tmp_path: Path, form: str) -> None:
+    one = await told(customer, form)
+    program = tmp_path / "Check.java"
+    imports, _, classes = blocks("java")[0].partition("\n\n")
+    program.write_text(f"{imports}\n{JAVA}\n{classes}")
+    found = run(program, cases(customer, one), "java", written=Case.parts)
+    if form == "json":
+        assert found == [
+            [True, True, {}],
+            [False, False, {}],
+            [True, False, {}],
+            [False, False, {}],
+        ]
+    else:
+        assert_checked([decoded(each) for each in found], one)
+
+
+def decoded(result: object) -> object:
+    """What Java found, with names and values of fields as they were."""
+    assert isinstance(result, list)
+    fields = {
+        base64.b64decode(k).decode(): base64.b64decode(v).decode() for k, v in result[2].items()
+    }
+    return [*result[:2], fields]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMATS)
+async def test_the_sample_in_ruby(customer: Customer, tmp_path: Path, form: str) -> None:
+    one = await told(customer, form)
+    program = tmp_path / "sample.rb"
+    program.write_text(blocks("ruby")[0] + RUBY)
+    assert_checked(run(program, cases(customer, one), "ruby"), one)
