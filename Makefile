@@ -112,6 +112,7 @@ docs:  ## write what is generated from the code
 	$(PY) scripts/call_states.py
 	$(PY) scripts/reference_pages.py
 	$(PY) scripts/client_modules.py
+	$(PY) scripts/reference_lists.py
 
 htmx:  ## renew what the console has of htmx and uPlot, from the npm registry
 	scripts/browser_packages.sh
