@@ -33,7 +33,7 @@ ALONE := tests/acceptance/test_flood.py tests/speech/engines/test_kokoro.py
 # Without its bytecode a server takes three times as long to start, and tests start hundreds of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test slow packages check crash soak budget interop bench counts docs screenshots htmx lock wheel clean
+.PHONY: help setup demo test slow packages check crash soak budget interop bench counts docs site screenshots htmx lock wheel clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -114,6 +114,10 @@ docs:  ## write what is generated from the code
 	$(PY) scripts/client_modules.py
 	$(PY) scripts/reference_lists.py
 
+site:  ## the documentation as a site, which the server has at /docs/guide/
+	@scripts/set_up.sh --for-tests
+	$(PY) scripts/build_site.py
+
 htmx:  ## renew what the console has of htmx and uPlot, from the npm registry
 	scripts/browser_packages.sh
 
@@ -136,5 +140,5 @@ wheel:  ## an abi3 manylinux wheel, for machines without a C compiler
 	scripts/build_wheel.sh
 
 clean:  ## remove what was built
-	rm -rf .venv build dist out src/onhook/media/_plane.c src/onhook/media/_plane*.so
+	rm -rf .venv build dist out src/onhook/api/guide_pages src/onhook/media/_plane.c src/onhook/media/_plane*.so
 	find src tests bench scripts examples -name __pycache__ -type d -exec rm -rf {} +

@@ -9,6 +9,7 @@ trap 'rm -rf "$tools"' EXIT
 .venv/bin/python -m venv "$tools/venv"
 "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
     -r requirements-wheel.lock
+"$tools/venv/bin/python" scripts/build_site.py
 cp -rL pyproject.toml setup.py requirements.lock README.md LICENSE LICENSES src scripts "$tools/"
 target="$(uname -m)-linux-gnu.2.17"
 zig="$tools/venv/bin/python -m ziglang cc -target $target"

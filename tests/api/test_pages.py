@@ -1,5 +1,6 @@
 """The pages below ``/docs`` and those under ``docs/reference``."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -7,12 +8,14 @@ import re
 import runpy
 import shlex
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 from starlette.types import Message
 
 from onhook import __version__
@@ -63,13 +66,22 @@ class Reader(HTMLParser):
 
 
 async def ask(
-    path: str, method: str = "GET", host: bytes = b"voice.example.com", query: str = ""
+    path: str,
+    method: str = "GET",
+    host: bytes = b"voice.example.com",
+    query: str = "",
+    further: Sequence[tuple[bytes, bytes]] = (),
+    routes: Sequence[BaseRoute] = (),
 ) -> tuple[int, dict[str, str], str]:
     """Asks an application that has nothing but these routes; its status, headers and body."""
     sent: list[Message] = []
 
+    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        for message in asked:
+            return message
+        return await asyncio.Future[Message]()  # who asks stays until it is answered
 
     async def send(message: Message) -> None:
         sent.append(message)
@@ -81,12 +93,12 @@ async def ask(
         "path": path,
         "raw_path": path.encode(),
         "query_string": query.encode(),
-        "headers": [(b"host", host)],
+        "headers": [(b"host", host), *further],
         "server": ("127.0.0.1", 8080),
     }
-    await Starlette(routes=pages.routes())(scope, receive, send)
+    await Starlette(routes=routes or pages.routes())(scope, receive, send)
     headers = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], headers, b"".join(m["body"] for m in sent[1:]).decode()
+    return sent[0]["status"], headers, b"".join(m.get("body", b"") for m in sent[1:]).decode()
 
 
 # The site -------------------------------------------------------------------------------------
@@ -114,7 +126,11 @@ def test_there_is_a_page_for_everything_and_each_leads_to_all_others() -> None:
         links = [given["href"] or "" for tag, given in page.tags if tag == "a"]
         assert len(anchors) == len(set(anchors))
         assert {link.removeprefix("#") for link in links if link.startswith("#")} <= set(anchors)
-        assert {link for link in links if not link.startswith("#")} == {*DOCUMENTS, "/openapi.json"}
+        assert {link for link in links if not link.startswith("#")} == {
+            *DOCUMENTS,
+            "/openapi.json",
+            "/docs/guide/",
+        }
         here = [given["href"] for _, given in page.tags if given.get("aria-current") == "page"]
         assert here == [path]
 

@@ -22,7 +22,7 @@ EXCEPTIONS = {
 }
 SILENT = {"espeakng-loader", "py-nanotts"}
 """Their metadata says nothing of a licence."""
-FOR_DEVELOPERS = {"dev", "wheel"}
+FOR_DEVELOPERS = {"dev", "site", "wheel"}
 
 _BY_CLASSIFIER = {
     "Apache Software License": "Apache-2.0",

@@ -7,6 +7,7 @@ menu. Its search is a page, too (:mod:`onhook.api.docs_search`).
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlencode
 
 from onhook.api import reference
 from onhook.api.html import Html, bullets, inline, paragraph, tag, terms
@@ -17,6 +18,8 @@ from onhook.blocks.declaration import ALWAYS
 
 ROOT: Final = "/docs"
 SEARCH: Final = f"{ROOT}/search"
+GUIDE: Final = f"{ROOT}/guide"
+"""The documentation as a site (:mod:`onhook.api.guide`); its first page is at this path and a slash."""
 QUERY_MAX: Final = 100
 """Characters of a search."""
 
@@ -82,7 +85,12 @@ def found_page(query: str, results: Sequence[tuple[Page, str]]) -> Page:
         for page, around in results
     )
     said = f"Pages that have all of these words: {len(results)}." if query else "Name some words."
-    content = (tag("p", said), *([tag("ol", *entries, _class="found")] if entries else []))
+    further = f"{GUIDE}/search.html?{urlencode({'q': query})}" if query else f"{GUIDE}/"
+    content = (
+        tag("p", said),
+        *([tag("ol", *entries, _class="found")] if entries else []),
+        tag("p", tag("a", "The same in the guide" if query else "The guide", href=further)),
+    )
     title = f"Search: {query}" if query else "Search"
     return Page("search", title, "", "", content)
 
@@ -91,6 +99,7 @@ def missing_page() -> Page:
     """What stands in place of a page that is not there."""
     content = (
         tag("p", "There is no such page. The menu has all of them, and the search their words."),
+        tag("p", "A program that was not installed from a package has no guide until 'make site'."),
     )
     return Page("missing", "No such page", "", "", content)
 
@@ -143,6 +152,7 @@ def _menu(current: Page, site: Sequence[Page]) -> Html:
         link = tag("a", page.title, href=page.path, **here)
         groups.setdefault(page.group, []).append(tag("li", link))
     groups["Overview"].append(tag("li", tag("a", "OpenAPI", href="/openapi.json")))
+    groups["Overview"].append(tag("li", tag("a", "Tutorial and guide", href=f"{GUIDE}/")))
     lists = (tag("h2", name) + tag("ul", *links) for name, links in groups.items())
     return tag("nav", Html("".join(lists)), aria_label="All pages", id="menu")
 
@@ -162,7 +172,13 @@ def _first(written: Sequence[Page]) -> Page:
         groups.setdefault(page.group, []).append(entry)
     lists = (Html(tag("h2", name) + tag("dl", *entries)) for name, entries in groups.items())
     summary = "Steer real phone calls by HTTP, one block at a time."
-    return Page("", "Reference", summary, "Overview", (paragraph(summary), *lists))
+    guide = tag(
+        "p",
+        "How to begin, and why it is so: ",
+        tag("a", "tutorial and guide", href=f"{GUIDE}/"),
+        ".",
+    )
+    return Page("", "Reference", summary, "Overview", (paragraph(summary), guide, *lists))
 
 
 def _asked(asked: Asked, server_url: str, group: str) -> Page:

@@ -1,4 +1,4 @@
-"""``/docs`` and ``/openapi.json``: the reference, for people and for programs."""
+"""``/docs`` and ``/openapi.json``: the reference, for people and for programs; and the guide beside it."""
 
 import base64
 import hashlib
@@ -6,16 +6,18 @@ import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 
 from onhook import __version__
 from onhook.api import docs_site, openapi, reference
 from onhook.api.docs_search import search
 from onhook.api.docs_site import Page
+from onhook.api.guide import BUILT, Guide
 from onhook.api.page_style import CSS
 from onhook.blocks import BLOCKS, ENDPOINTS, NOTICES, Endpoint
 
@@ -31,10 +33,13 @@ _HEADERS: Final = {
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
-def routes(server_url: str = "/", endpoints: Sequence[Endpoint] = ENDPOINTS) -> list[Route]:
-    """``/docs``, a page below it for everything that can be asked for, and ``/openapi.json``.
+def routes(
+    server_url: str = "/", endpoints: Sequence[Endpoint] = ENDPOINTS, guide_directory: Path = BUILT
+) -> list[BaseRoute]:
+    """``/docs``, a page below it for everything that can be asked for, ``/openapi.json``, and the guide.
 
     ``server_url`` is where applications reach this server; ``/`` for wherever they asked.
+    ``guide_directory`` has the guide, if it was built.
     """
     document = openapi.document(BLOCKS, __version__, server_url, NOTICES, endpoints)
     described = json.dumps(document, ensure_ascii=False).encode()
@@ -60,12 +65,21 @@ def routes(server_url: str = "/", endpoints: Sequence[Endpoint] = ENDPOINTS) -> 
         page = docs_site.found_page(query, search(list(there.values()), query))
         return _reply(page, there, query)
 
+    async def guide(_request: Request) -> Response:
+        return RedirectResponse(f"{docs_site.GUIDE}/")
+
     return [
         Route("/openapi.json", openapi_json),
         Route(docs_site.ROOT, docs),
         Route(docs_site.SEARCH, found),
+        Route(docs_site.GUIDE, guide),
+        Mount(docs_site.GUIDE, Guide(_no_guide(site(server_url)), guide_directory)),
         Route(docs_site.ROOT + "/{slug}", docs),
     ]
+
+
+def _no_guide(site: dict[str, Page]) -> Response:
+    return _reply(docs_site.missing_page(), site, status=404)
 
 
 def _reply(page: Page, site: dict[str, Page], query: str = "", status: int = 200) -> Response:
