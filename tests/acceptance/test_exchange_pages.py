@@ -89,8 +89,8 @@ async def healthy(server: Onhook, name: str) -> None:
 
 
 async def hum_s(customer: Customer, session: str) -> float:
-    """How much of the exchange's tone a recording of three seconds has."""
-    await customer.block("middle/record", session, max_duration="3")
+    """How much of the exchange's tone a recording has, which is long enough for one that has little time."""
+    await customer.block("middle/record", session, max_duration="6")
     told = await customer.receiver.next(PATIENCE_S, ivr_block="record", session=session)
     return tone_s(*await fetch(told["record_url"]), hz=HUM_HZ)
 
