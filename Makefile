@@ -63,7 +63,7 @@ slow:  ## what takes long: tests marked slow, 45 kills, two minutes of soak, sof
 	PYTHONPATH=tests $(PY) -m bench.soak --minutes 2 --rate 25
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
 
-packages:  ## what is in deploy/: an image in its container, and a system whose first process is systemd, with calls
+packages:  ## what is in deploy/: an image in its container, a system whose first process is systemd; the wheel for ARM; with calls
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(MACHINES)
 	@$(SLOW) tests/deploy
 
@@ -135,9 +135,9 @@ lock:  ## pin the newest versions that pyproject.toml admits (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
 	    --group clients -o requirements-clients.lock
 
-wheel:  ## an abi3 manylinux wheel, for machines without a C compiler
+wheel:  ## an abi3 manylinux wheel, for machines without a C compiler; ARCH=aarch64 for those with 64-bit ARM
 	@scripts/set_up.sh
-	scripts/build_wheel.sh
+	scripts/build_wheel.sh $(ARCH)
 
 clean:  ## remove what was built
 	rm -rf .venv build dist out src/onhook/api/guide_pages src/onhook/media/_plane.c src/onhook/media/_plane*.so

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Builds OpenSSL's libcrypto as a static library, of Debian's source package, by the compiler in CC:
-# scripts/build_libcrypto.sh FOLDER leaves FOLDER/include and FOLDER/libcrypto.a, with no more in it than AES, SHA
+# Builds OpenSSL's libcrypto as a static library, of Debian's source package, by the compiler in CC, for this machine's
+# architecture or another: scripts/build_libcrypto.sh FOLDER [ARCHITECTURE] leaves FOLDER/include and FOLDER/libcrypto.a, with no more in it than AES, SHA
 # and what they stand on. For the wheel: whoever installs it may have another OpenSSL, or none.
 set -eu
-into=$1
+into=$1 architecture=${2:-$(uname -m)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/parts" "$work/lists/partial" "$into/include"
@@ -24,7 +24,7 @@ apt get update >/dev/null
         apt get source "openssl=$version" >/dev/null 2>&1 && break  # dpkg-dev unpacks it, with Debian's patches
     done
     cd openssl-*/
-    ./Configure "linux-$(uname -m)" no-shared no-dso no-module no-engine no-legacy no-tests no-ssl no-tls no-dtls \
+    ./Configure "linux-$architecture" no-shared no-dso no-module no-engine no-legacy no-tests no-ssl no-tls no-dtls \
         no-autoload-config no-async no-sock no-ui-console no-comp no-cms no-ct no-ocsp no-ts no-cmp no-srp no-psk \
         no-ec no-dh no-dsa no-des no-idea no-camellia no-seed no-aria no-bf no-cast no-rc2 no-rc4 no-md4 no-mdc2 \
         no-whirlpool no-rmd160 no-sm2 no-sm3 no-sm4 no-siphash no-siv no-gost no-scrypt no-blake2 no-chacha \
