@@ -271,6 +271,18 @@ async def test_what_is_pending_at_a_start_is_tried_at_once_and_the_schedule_is_a
     await office.outbox.close()
 
 
+async def test_an_attempt_before_its_time_leaves_the_next_one_to_the_millisecond() -> None:
+    """Also where the two clocks are not read in the same instant, as on a busy machine."""
+    office = Office({"example.com": [BUSY]})
+    waits = DeliveryProgress(first_attempt_at=START - 1, attempts=1, next_at=START + 4)
+    office.outbox.resume([(notification("a"), waits)])
+    office.time.set_by_s = 0.007
+    await settle()
+    await office.time.pass_until(START)
+    assert [record.next_at for record in office.store.records] == [START + 4]
+    await office.outbox.close()
+
+
 async def test_what_is_pending_at_a_start_stays_in_order() -> None:
     office = Office({"example.com": [BUSY, PostResult(200)]})
     office.outbox.resume(

@@ -108,14 +108,17 @@ class _Pending:
     not_before: float
     at_once: bool
     """It is tried before the schedule has it, once: the process has just started."""
+    next_at: float | None
+    """`due_at` as it is on disk, in Unix time: read anew from two clocks it would not be the same."""
     unrecorded: Result | None = None
 
-    def tried(self, result: Result) -> None:
+    def tried(self, result: Result, next_at: float | None) -> None:
         """The attempt is recorded."""
         self.unrecorded, self.at_once = None, False
         self.attempts, self.scheduled = result.attempt.number, result.attempt.scheduled
         self.first_at = result.began_at if self.first_at is None else self.first_at
         self.due_at, self.not_before = result.next_at or 0.0, result.not_before
+        self.next_at = next_at
 
 
 @dataclass(slots=True, eq=False)
@@ -224,7 +227,16 @@ class Outbox:
             due_at=self._moment(progress.next_at),
             not_before=self._moment(progress.not_before),
             at_once=at_once,
+            next_at=progress.next_at,
         )
+
+    def _next_at(self, head: _Pending, result: Result) -> float | None:
+        """When it is tried again, in Unix time."""
+        if result.next_at is None:
+            return None
+        if head.next_at is not None and result.next_at == head.due_at:
+            return head.next_at
+        return self._unix_time(result.next_at)
 
     def _moment(self, unix_time: float | None) -> float:
         return self._monotonic() + unix_time - self._clock() if unix_time else 0.0
@@ -311,10 +323,10 @@ class Outbox:
             if wait_s > _TIMER_RESOLUTION_S:
                 return wait_s
             result = head.unrecorded = await self._attempt(head)
-        next_at = None if result.next_at is None else self._unix_time(result.next_at)
+        next_at = self._next_at(head, result)
         name, awaited = head.notification.notification_id, len(lane.waiting) > 1
         await self._store.record_attempt(name, result.attempt, result.outcome, next_at, awaited)
-        head.tried(result)
+        head.tried(result, next_at)
         _log_result(head, result)
         if result.barred and result.attempt.number == 1:
             self.on_barred(head.notification)
