@@ -77,13 +77,17 @@ def _notifications() -> Iterator[str]:
     yield from _imports(
         "dataclass", "field", "datetime", "Decimal", "Final", "Literal", "Mapping", "TypeAlias"
     )
+    each = [told.fields for told in TOLD.values()]
+    shared = [one for one in each[0] if all(one in fields for fields in each)]
+    yield from _dataclass("AnyNotification", "What every notification has.", shared)
     for told in TOLD.values():
         about = (
             f"{told.summary.removesuffix('.')}: what it came to."
             if isinstance(told, Block)
             else told.summary
         )
-        yield from _dataclass(_notification(told), about, told.fields)
+        own = [one for one in told.fields if one not in shared]
+        yield from _dataclass(_notification(told), about, own, base="(AnyNotification)")
     names = [_notification(told) for told in TOLD.values()]
     yield f"Notification: TypeAlias = {' | '.join(names)}"
     yield '"""Any of them."""'
@@ -159,9 +163,11 @@ def _meaning(param: Param) -> str:
     return text
 
 
-def _dataclass(name: str, about: str, fields: Sequence[Field]) -> Iterator[str]:
+def _dataclass(
+    name: str, about: str, fields: Sequence[Field], *, base: str = ""
+) -> Iterator[str]:
     yield "@dataclass(frozen=True, slots=True, kw_only=True)"
-    yield f"class {name}:"
+    yield f"class {name}{base}:"
     yield f'    """{_plain(about)}"""'
     yield ""
     for one in fields:

@@ -10,13 +10,90 @@ from typing import Final, Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerNotification:
+class AnyNotification:
+    """What every notification has."""
+
+    session: str
+    """The session of the call."""
+    date: datetime | None = None
+    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
+    duration: int | None = None
+    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
+    call has ended."""
+    currency: str | None = None
+    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
+    rate: Decimal | None = None
+    """Charge for a minute, three decimals. Sent when the call has ended."""
+    debit: Decimal | None = None
+    """`rate` times `duration` (times the billed seconds, where the operator bills by other
+    steps than minutes), three decimals. Sent when the call has ended."""
+    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
+    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
+    `network`: the phone was gone before (beyond the original API). Sent when the call has
+    ended."""
+    cause: str | None = None
+    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
+    API). Sent when the call has ended."""
+    sip_cause: str | None = None
+    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
+    original API). Sent when the other side ended the call and gave a reason."""
+    sip_code: int | None = None
+    """The SIP status of the final response: that with which we rejected the call, or the far
+    side refused or answered ours; of a call that was passed on and not answered, that of the
+    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
+    answered."""
+    sip_reason: str | None = None
+    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
+    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
+    other side gave one."""
+    last_seen: datetime | None = None
+    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
+    the original API). Sent when `ended_by` is `network`."""
+    received_s: float | None = None
+    """Up to which second after the answer the phone said to have received what it was sent
+    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
+    (RTCP)."""
+    media_received_packets: int | None = None
+    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
+    for, and there was audio."""
+    media_received_lost: int | None = None
+    """Packets lost of those received from the phone. Sent when the call has ended,
+    media=enabled was asked for, and there was audio."""
+    media_received_loss: float | None = None
+    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
+    there was audio."""
+    media_received_jitter_ms: float | None = None
+    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
+    has ended, media=enabled was asked for, and there was audio."""
+    media_received_mos: float | None = None
+    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
+    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
+    asked for, and there was audio."""
+    media_sent_packets: int | None = None
+    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
+    there was audio."""
+    media_sent_lost: int | None = None
+    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
+    arrives."""
+    media_sent_loss: float | None = None
+    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
+    media_sent_jitter_ms: float | None = None
+    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
+    RTCP what arrives."""
+    media_sent_mos: float | None = None
+    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
+    arrives."""
+    media_round_trip_ms: float | None = None
+    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
+    tells by RTCP what arrives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerNotification(AnyNotification):
     """A call came in."""
 
     ivr_block: str
     """Which block this notification is about."""
-    session: str
-    """The session of the call."""
     txn_ref: str
     """The reference of the call's transaction."""
     tag: str
@@ -40,87 +117,14 @@ class AnswerNotification:
     came. Those whose names begin with `X-`, and `sip_header_User-to-User`; at most 20, 4096
     bytes in all. Whoever calls can send them: believe them as far as you believe the trunk.
     Sent for each such header of the INVITE."""
-    date: datetime | None = None
-    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
-    duration: int | None = None
-    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
-    call has ended."""
-    currency: str | None = None
-    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
-    rate: Decimal | None = None
-    """Charge for a minute, three decimals. Sent when the call has ended."""
-    debit: Decimal | None = None
-    """`rate` times `duration` (times the billed seconds, where the operator bills by other
-    steps than minutes), three decimals. Sent when the call has ended."""
-    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
-    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
-    `network`: the phone was gone before (beyond the original API). Sent when the call has
-    ended."""
-    cause: str | None = None
-    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
-    API). Sent when the call has ended."""
-    sip_cause: str | None = None
-    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
-    original API). Sent when the other side ended the call and gave a reason."""
-    sip_code: int | None = None
-    """The SIP status of the final response: that with which we rejected the call, or the far
-    side refused or answered ours; of a call that was passed on and not answered, that of the
-    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
-    answered."""
-    sip_reason: str | None = None
-    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
-    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
-    other side gave one."""
-    last_seen: datetime | None = None
-    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
-    the original API). Sent when `ended_by` is `network`."""
-    received_s: float | None = None
-    """Up to which second after the answer the phone said to have received what it was sent
-    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
-    (RTCP)."""
-    media_received_packets: int | None = None
-    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
-    for, and there was audio."""
-    media_received_lost: int | None = None
-    """Packets lost of those received from the phone. Sent when the call has ended,
-    media=enabled was asked for, and there was audio."""
-    media_received_loss: float | None = None
-    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_received_jitter_ms: float | None = None
-    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
-    has ended, media=enabled was asked for, and there was audio."""
-    media_received_mos: float | None = None
-    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
-    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
-    asked for, and there was audio."""
-    media_sent_packets: int | None = None
-    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_sent_lost: int | None = None
-    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_sent_loss: float | None = None
-    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
-    media_sent_jitter_ms: float | None = None
-    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
-    RTCP what arrives."""
-    media_sent_mos: float | None = None
-    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_round_trip_ms: float | None = None
-    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
-    tells by RTCP what arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DialNotification:
+class DialNotification(AnyNotification):
     """Call a number: what it came to."""
 
     ivr_block: str
     """Which block this notification is about."""
-    session: str
-    """The session of the call."""
     txn_ref: str
     """The reference of the call's transaction."""
     tag: str
@@ -143,87 +147,14 @@ class DialNotification:
     before that, or later while no other block was accepted."""
     dial_status: Literal["answered", "unanswered", "failed", "busy"]
     """What became of the call."""
-    date: datetime | None = None
-    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
-    duration: int | None = None
-    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
-    call has ended."""
-    currency: str | None = None
-    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
-    rate: Decimal | None = None
-    """Charge for a minute, three decimals. Sent when the call has ended."""
-    debit: Decimal | None = None
-    """`rate` times `duration` (times the billed seconds, where the operator bills by other
-    steps than minutes), three decimals. Sent when the call has ended."""
-    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
-    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
-    `network`: the phone was gone before (beyond the original API). Sent when the call has
-    ended."""
-    cause: str | None = None
-    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
-    API). Sent when the call has ended."""
-    sip_cause: str | None = None
-    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
-    original API). Sent when the other side ended the call and gave a reason."""
-    sip_code: int | None = None
-    """The SIP status of the final response: that with which we rejected the call, or the far
-    side refused or answered ours; of a call that was passed on and not answered, that of the
-    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
-    answered."""
-    sip_reason: str | None = None
-    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
-    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
-    other side gave one."""
-    last_seen: datetime | None = None
-    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
-    the original API). Sent when `ended_by` is `network`."""
-    received_s: float | None = None
-    """Up to which second after the answer the phone said to have received what it was sent
-    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
-    (RTCP)."""
-    media_received_packets: int | None = None
-    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
-    for, and there was audio."""
-    media_received_lost: int | None = None
-    """Packets lost of those received from the phone. Sent when the call has ended,
-    media=enabled was asked for, and there was audio."""
-    media_received_loss: float | None = None
-    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_received_jitter_ms: float | None = None
-    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
-    has ended, media=enabled was asked for, and there was audio."""
-    media_received_mos: float | None = None
-    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
-    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
-    asked for, and there was audio."""
-    media_sent_packets: int | None = None
-    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_sent_lost: int | None = None
-    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_sent_loss: float | None = None
-    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
-    media_sent_jitter_ms: float | None = None
-    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
-    RTCP what arrives."""
-    media_sent_mos: float | None = None
-    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_round_trip_ms: float | None = None
-    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
-    tells by RTCP what arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlayNotification:
+class PlayNotification(AnyNotification):
     """Play a message: what it came to."""
 
     ivr_block: str
     """Which block this notification is about."""
-    session: str
-    """The session of the call."""
     txn_ref: str
     """The reference of the call's transaction."""
     tag: str
@@ -244,87 +175,14 @@ class PlayNotification:
     call_state: Literal["ongoing", "ended"]
     """`ongoing` once msg was heard; `ended` when the call is over before that, or later while
     no other block was accepted."""
-    date: datetime | None = None
-    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
-    duration: int | None = None
-    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
-    call has ended."""
-    currency: str | None = None
-    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
-    rate: Decimal | None = None
-    """Charge for a minute, three decimals. Sent when the call has ended."""
-    debit: Decimal | None = None
-    """`rate` times `duration` (times the billed seconds, where the operator bills by other
-    steps than minutes), three decimals. Sent when the call has ended."""
-    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
-    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
-    `network`: the phone was gone before (beyond the original API). Sent when the call has
-    ended."""
-    cause: str | None = None
-    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
-    API). Sent when the call has ended."""
-    sip_cause: str | None = None
-    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
-    original API). Sent when the other side ended the call and gave a reason."""
-    sip_code: int | None = None
-    """The SIP status of the final response: that with which we rejected the call, or the far
-    side refused or answered ours; of a call that was passed on and not answered, that of the
-    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
-    answered."""
-    sip_reason: str | None = None
-    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
-    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
-    other side gave one."""
-    last_seen: datetime | None = None
-    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
-    the original API). Sent when `ended_by` is `network`."""
-    received_s: float | None = None
-    """Up to which second after the answer the phone said to have received what it was sent
-    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
-    (RTCP)."""
-    media_received_packets: int | None = None
-    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
-    for, and there was audio."""
-    media_received_lost: int | None = None
-    """Packets lost of those received from the phone. Sent when the call has ended,
-    media=enabled was asked for, and there was audio."""
-    media_received_loss: float | None = None
-    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_received_jitter_ms: float | None = None
-    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
-    has ended, media=enabled was asked for, and there was audio."""
-    media_received_mos: float | None = None
-    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
-    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
-    asked for, and there was audio."""
-    media_sent_packets: int | None = None
-    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_sent_lost: int | None = None
-    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_sent_loss: float | None = None
-    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
-    media_sent_jitter_ms: float | None = None
-    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
-    RTCP what arrives."""
-    media_sent_mos: float | None = None
-    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_round_trip_ms: float | None = None
-    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
-    tells by RTCP what arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatherNotification:
+class GatherNotification(AnyNotification):
     """Play a message and gather digits: what it came to."""
 
     ivr_block: str
     """Which block this notification is about."""
-    session: str
-    """The session of the call."""
     txn_ref: str
     """The reference of the call's transaction."""
     tag: str
@@ -347,87 +205,14 @@ class GatherNotification:
     later while no other block was accepted."""
     digits: str
     """What was typed; may be empty."""
-    date: datetime | None = None
-    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
-    duration: int | None = None
-    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
-    call has ended."""
-    currency: str | None = None
-    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
-    rate: Decimal | None = None
-    """Charge for a minute, three decimals. Sent when the call has ended."""
-    debit: Decimal | None = None
-    """`rate` times `duration` (times the billed seconds, where the operator bills by other
-    steps than minutes), three decimals. Sent when the call has ended."""
-    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
-    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
-    `network`: the phone was gone before (beyond the original API). Sent when the call has
-    ended."""
-    cause: str | None = None
-    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
-    API). Sent when the call has ended."""
-    sip_cause: str | None = None
-    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
-    original API). Sent when the other side ended the call and gave a reason."""
-    sip_code: int | None = None
-    """The SIP status of the final response: that with which we rejected the call, or the far
-    side refused or answered ours; of a call that was passed on and not answered, that of the
-    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
-    answered."""
-    sip_reason: str | None = None
-    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
-    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
-    other side gave one."""
-    last_seen: datetime | None = None
-    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
-    the original API). Sent when `ended_by` is `network`."""
-    received_s: float | None = None
-    """Up to which second after the answer the phone said to have received what it was sent
-    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
-    (RTCP)."""
-    media_received_packets: int | None = None
-    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
-    for, and there was audio."""
-    media_received_lost: int | None = None
-    """Packets lost of those received from the phone. Sent when the call has ended,
-    media=enabled was asked for, and there was audio."""
-    media_received_loss: float | None = None
-    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_received_jitter_ms: float | None = None
-    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
-    has ended, media=enabled was asked for, and there was audio."""
-    media_received_mos: float | None = None
-    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
-    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
-    asked for, and there was audio."""
-    media_sent_packets: int | None = None
-    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_sent_lost: int | None = None
-    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_sent_loss: float | None = None
-    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
-    media_sent_jitter_ms: float | None = None
-    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
-    RTCP what arrives."""
-    media_sent_mos: float | None = None
-    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_round_trip_ms: float | None = None
-    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
-    tells by RTCP what arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendDigitsNotification:
+class SendDigitsNotification(AnyNotification):
     """Type keys to the other side: what it came to."""
 
     ivr_block: str
     """Which block this notification is about."""
-    session: str
-    """The session of the call."""
     txn_ref: str
     """The reference of the call's transaction."""
     tag: str
@@ -448,87 +233,14 @@ class SendDigitsNotification:
     call_state: Literal["ongoing", "ended"]
     """`ongoing` once the last key was sent; `ended` when the call is over before that, or later
     while no other block was accepted."""
-    date: datetime | None = None
-    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
-    duration: int | None = None
-    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
-    call has ended."""
-    currency: str | None = None
-    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
-    rate: Decimal | None = None
-    """Charge for a minute, three decimals. Sent when the call has ended."""
-    debit: Decimal | None = None
-    """`rate` times `duration` (times the billed seconds, where the operator bills by other
-    steps than minutes), three decimals. Sent when the call has ended."""
-    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
-    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
-    `network`: the phone was gone before (beyond the original API). Sent when the call has
-    ended."""
-    cause: str | None = None
-    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
-    API). Sent when the call has ended."""
-    sip_cause: str | None = None
-    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
-    original API). Sent when the other side ended the call and gave a reason."""
-    sip_code: int | None = None
-    """The SIP status of the final response: that with which we rejected the call, or the far
-    side refused or answered ours; of a call that was passed on and not answered, that of the
-    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
-    answered."""
-    sip_reason: str | None = None
-    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
-    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
-    other side gave one."""
-    last_seen: datetime | None = None
-    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
-    the original API). Sent when `ended_by` is `network`."""
-    received_s: float | None = None
-    """Up to which second after the answer the phone said to have received what it was sent
-    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
-    (RTCP)."""
-    media_received_packets: int | None = None
-    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
-    for, and there was audio."""
-    media_received_lost: int | None = None
-    """Packets lost of those received from the phone. Sent when the call has ended,
-    media=enabled was asked for, and there was audio."""
-    media_received_loss: float | None = None
-    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_received_jitter_ms: float | None = None
-    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
-    has ended, media=enabled was asked for, and there was audio."""
-    media_received_mos: float | None = None
-    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
-    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
-    asked for, and there was audio."""
-    media_sent_packets: int | None = None
-    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_sent_lost: int | None = None
-    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_sent_loss: float | None = None
-    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
-    media_sent_jitter_ms: float | None = None
-    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
-    RTCP what arrives."""
-    media_sent_mos: float | None = None
-    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_round_trip_ms: float | None = None
-    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
-    tells by RTCP what arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordNotification:
+class RecordNotification(AnyNotification):
     """Play a message and record what is said: what it came to."""
 
     ivr_block: str
     """Which block this notification is about."""
-    session: str
-    """The session of the call."""
     txn_ref: str
     """The reference of the call's transaction."""
     tag: str
@@ -552,87 +264,14 @@ class RecordNotification:
     record_url: str | None = None
     """Where the recording can be fetched, an mp3. The link cannot be guessed, and expires. Sent
     when a recording was begun."""
-    date: datetime | None = None
-    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
-    duration: int | None = None
-    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
-    call has ended."""
-    currency: str | None = None
-    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
-    rate: Decimal | None = None
-    """Charge for a minute, three decimals. Sent when the call has ended."""
-    debit: Decimal | None = None
-    """`rate` times `duration` (times the billed seconds, where the operator bills by other
-    steps than minutes), three decimals. Sent when the call has ended."""
-    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
-    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
-    `network`: the phone was gone before (beyond the original API). Sent when the call has
-    ended."""
-    cause: str | None = None
-    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
-    API). Sent when the call has ended."""
-    sip_cause: str | None = None
-    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
-    original API). Sent when the other side ended the call and gave a reason."""
-    sip_code: int | None = None
-    """The SIP status of the final response: that with which we rejected the call, or the far
-    side refused or answered ours; of a call that was passed on and not answered, that of the
-    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
-    answered."""
-    sip_reason: str | None = None
-    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
-    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
-    other side gave one."""
-    last_seen: datetime | None = None
-    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
-    the original API). Sent when `ended_by` is `network`."""
-    received_s: float | None = None
-    """Up to which second after the answer the phone said to have received what it was sent
-    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
-    (RTCP)."""
-    media_received_packets: int | None = None
-    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
-    for, and there was audio."""
-    media_received_lost: int | None = None
-    """Packets lost of those received from the phone. Sent when the call has ended,
-    media=enabled was asked for, and there was audio."""
-    media_received_loss: float | None = None
-    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_received_jitter_ms: float | None = None
-    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
-    has ended, media=enabled was asked for, and there was audio."""
-    media_received_mos: float | None = None
-    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
-    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
-    asked for, and there was audio."""
-    media_sent_packets: int | None = None
-    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_sent_lost: int | None = None
-    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_sent_loss: float | None = None
-    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
-    media_sent_jitter_ms: float | None = None
-    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
-    RTCP what arrives."""
-    media_sent_mos: float | None = None
-    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_round_trip_ms: float | None = None
-    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
-    tells by RTCP what arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MonitorNotification:
+class MonitorNotification(AnyNotification):
     """Record the whole call: what it came to."""
 
     ivr_block: str
     """Which block this notification is about."""
-    session: str
-    """The session of the call."""
     txn_ref: str
     """The reference of the call's transaction."""
     tag: str
@@ -656,87 +295,14 @@ class MonitorNotification:
     monitor_url: str | None = None
     """Where the recording can be fetched, an mp3. The link cannot be guessed, and expires. Sent
     when the call has ended, in the notification to monitor_notify_url."""
-    date: datetime | None = None
-    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
-    duration: int | None = None
-    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
-    call has ended."""
-    currency: str | None = None
-    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
-    rate: Decimal | None = None
-    """Charge for a minute, three decimals. Sent when the call has ended."""
-    debit: Decimal | None = None
-    """`rate` times `duration` (times the billed seconds, where the operator bills by other
-    steps than minutes), three decimals. Sent when the call has ended."""
-    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
-    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
-    `network`: the phone was gone before (beyond the original API). Sent when the call has
-    ended."""
-    cause: str | None = None
-    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
-    API). Sent when the call has ended."""
-    sip_cause: str | None = None
-    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
-    original API). Sent when the other side ended the call and gave a reason."""
-    sip_code: int | None = None
-    """The SIP status of the final response: that with which we rejected the call, or the far
-    side refused or answered ours; of a call that was passed on and not answered, that of the
-    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
-    answered."""
-    sip_reason: str | None = None
-    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
-    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
-    other side gave one."""
-    last_seen: datetime | None = None
-    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
-    the original API). Sent when `ended_by` is `network`."""
-    received_s: float | None = None
-    """Up to which second after the answer the phone said to have received what it was sent
-    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
-    (RTCP)."""
-    media_received_packets: int | None = None
-    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
-    for, and there was audio."""
-    media_received_lost: int | None = None
-    """Packets lost of those received from the phone. Sent when the call has ended,
-    media=enabled was asked for, and there was audio."""
-    media_received_loss: float | None = None
-    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_received_jitter_ms: float | None = None
-    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
-    has ended, media=enabled was asked for, and there was audio."""
-    media_received_mos: float | None = None
-    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
-    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
-    asked for, and there was audio."""
-    media_sent_packets: int | None = None
-    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_sent_lost: int | None = None
-    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_sent_loss: float | None = None
-    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
-    media_sent_jitter_ms: float | None = None
-    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
-    RTCP what arrives."""
-    media_sent_mos: float | None = None
-    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_round_trip_ms: float | None = None
-    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
-    tells by RTCP what arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnholdNotification:
+class UnholdNotification(AnyNotification):
     """Take the call off hold: what it came to."""
 
     ivr_block: str
     """Which block this notification is about."""
-    session: str
-    """The session of the call."""
     txn_ref: str
     """The reference of the call's transaction."""
     tag: str
@@ -757,87 +323,14 @@ class UnholdNotification:
     call_state: Literal["ongoing", "ended"]
     """`ongoing` as soon as it is quiet; `ended` when the call is over before that, or later
     while no other block was accepted."""
-    date: datetime | None = None
-    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
-    duration: int | None = None
-    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
-    call has ended."""
-    currency: str | None = None
-    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
-    rate: Decimal | None = None
-    """Charge for a minute, three decimals. Sent when the call has ended."""
-    debit: Decimal | None = None
-    """`rate` times `duration` (times the billed seconds, where the operator bills by other
-    steps than minutes), three decimals. Sent when the call has ended."""
-    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
-    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
-    `network`: the phone was gone before (beyond the original API). Sent when the call has
-    ended."""
-    cause: str | None = None
-    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
-    API). Sent when the call has ended."""
-    sip_cause: str | None = None
-    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
-    original API). Sent when the other side ended the call and gave a reason."""
-    sip_code: int | None = None
-    """The SIP status of the final response: that with which we rejected the call, or the far
-    side refused or answered ours; of a call that was passed on and not answered, that of the
-    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
-    answered."""
-    sip_reason: str | None = None
-    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
-    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
-    other side gave one."""
-    last_seen: datetime | None = None
-    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
-    the original API). Sent when `ended_by` is `network`."""
-    received_s: float | None = None
-    """Up to which second after the answer the phone said to have received what it was sent
-    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
-    (RTCP)."""
-    media_received_packets: int | None = None
-    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
-    for, and there was audio."""
-    media_received_lost: int | None = None
-    """Packets lost of those received from the phone. Sent when the call has ended,
-    media=enabled was asked for, and there was audio."""
-    media_received_loss: float | None = None
-    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_received_jitter_ms: float | None = None
-    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
-    has ended, media=enabled was asked for, and there was audio."""
-    media_received_mos: float | None = None
-    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
-    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
-    asked for, and there was audio."""
-    media_sent_packets: int | None = None
-    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_sent_lost: int | None = None
-    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_sent_loss: float | None = None
-    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
-    media_sent_jitter_ms: float | None = None
-    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
-    RTCP what arrives."""
-    media_sent_mos: float | None = None
-    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_round_trip_ms: float | None = None
-    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
-    tells by RTCP what arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransferNotification:
+class TransferNotification(AnyNotification):
     """Join the call to another number, or to a room: what it came to."""
 
     ivr_block: str
     """Which block this notification is about."""
-    session: str
-    """The session of the call."""
     txn_ref: str
     """The reference of the call's transaction."""
     tag: str
@@ -860,87 +353,14 @@ class TransferNotification:
     over before that, or later while no other block was accepted."""
     transfer_status: Literal["answered", "unanswered", "failed", "busy"]
     """What became of the call to dest. A room always answers."""
-    date: datetime | None = None
-    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
-    duration: int | None = None
-    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
-    call has ended."""
-    currency: str | None = None
-    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
-    rate: Decimal | None = None
-    """Charge for a minute, three decimals. Sent when the call has ended."""
-    debit: Decimal | None = None
-    """`rate` times `duration` (times the billed seconds, where the operator bills by other
-    steps than minutes), three decimals. Sent when the call has ended."""
-    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
-    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
-    `network`: the phone was gone before (beyond the original API). Sent when the call has
-    ended."""
-    cause: str | None = None
-    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
-    API). Sent when the call has ended."""
-    sip_cause: str | None = None
-    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
-    original API). Sent when the other side ended the call and gave a reason."""
-    sip_code: int | None = None
-    """The SIP status of the final response: that with which we rejected the call, or the far
-    side refused or answered ours; of a call that was passed on and not answered, that of the
-    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
-    answered."""
-    sip_reason: str | None = None
-    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
-    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
-    other side gave one."""
-    last_seen: datetime | None = None
-    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
-    the original API). Sent when `ended_by` is `network`."""
-    received_s: float | None = None
-    """Up to which second after the answer the phone said to have received what it was sent
-    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
-    (RTCP)."""
-    media_received_packets: int | None = None
-    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
-    for, and there was audio."""
-    media_received_lost: int | None = None
-    """Packets lost of those received from the phone. Sent when the call has ended,
-    media=enabled was asked for, and there was audio."""
-    media_received_loss: float | None = None
-    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_received_jitter_ms: float | None = None
-    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
-    has ended, media=enabled was asked for, and there was audio."""
-    media_received_mos: float | None = None
-    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
-    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
-    asked for, and there was audio."""
-    media_sent_packets: int | None = None
-    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_sent_lost: int | None = None
-    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_sent_loss: float | None = None
-    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
-    media_sent_jitter_ms: float | None = None
-    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
-    RTCP what arrives."""
-    media_sent_mos: float | None = None
-    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_round_trip_ms: float | None = None
-    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
-    tells by RTCP what arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HangupNotification:
+class HangupNotification(AnyNotification):
     """Hang up the call, after a message if one is given: what it came to."""
 
     ivr_block: str
     """Which block this notification is about."""
-    session: str
-    """The session of the call."""
     txn_ref: str
     """The reference of the call's transaction."""
     tag: str
@@ -970,87 +390,14 @@ class HangupNotification:
     """What the Monitor came to that was cut short. Sent when force ended a Monitor."""
     transfer_status: str | None = None
     """What the Transfer came to that was cut short. Sent when force ended a Transfer."""
-    date: datetime | None = None
-    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
-    duration: int | None = None
-    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
-    call has ended."""
-    currency: str | None = None
-    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
-    rate: Decimal | None = None
-    """Charge for a minute, three decimals. Sent when the call has ended."""
-    debit: Decimal | None = None
-    """`rate` times `duration` (times the billed seconds, where the operator bills by other
-    steps than minutes), three decimals. Sent when the call has ended."""
-    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
-    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
-    `network`: the phone was gone before (beyond the original API). Sent when the call has
-    ended."""
-    cause: str | None = None
-    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
-    API). Sent when the call has ended."""
-    sip_cause: str | None = None
-    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
-    original API). Sent when the other side ended the call and gave a reason."""
-    sip_code: int | None = None
-    """The SIP status of the final response: that with which we rejected the call, or the far
-    side refused or answered ours; of a call that was passed on and not answered, that of the
-    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
-    answered."""
-    sip_reason: str | None = None
-    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
-    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
-    other side gave one."""
-    last_seen: datetime | None = None
-    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
-    the original API). Sent when `ended_by` is `network`."""
-    received_s: float | None = None
-    """Up to which second after the answer the phone said to have received what it was sent
-    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
-    (RTCP)."""
-    media_received_packets: int | None = None
-    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
-    for, and there was audio."""
-    media_received_lost: int | None = None
-    """Packets lost of those received from the phone. Sent when the call has ended,
-    media=enabled was asked for, and there was audio."""
-    media_received_loss: float | None = None
-    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_received_jitter_ms: float | None = None
-    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
-    has ended, media=enabled was asked for, and there was audio."""
-    media_received_mos: float | None = None
-    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
-    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
-    asked for, and there was audio."""
-    media_sent_packets: int | None = None
-    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_sent_lost: int | None = None
-    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_sent_loss: float | None = None
-    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
-    media_sent_jitter_ms: float | None = None
-    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
-    RTCP what arrives."""
-    media_sent_mos: float | None = None
-    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_round_trip_ms: float | None = None
-    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
-    tells by RTCP what arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallNotification:
+class CallNotification(AnyNotification):
     """Call two numbers and join them: what it came to."""
 
     ivr_block: str
     """Which request this notification is about."""
-    session: str
-    """The session of the call."""
     txn_ref: str
     """The reference of the call."""
     tag: str
@@ -1071,87 +418,14 @@ class CallNotification:
     """The same as call_status_dest2, as some clients spell it."""
     call_state: Literal["ended"]
     """`ended`."""
-    date: datetime | None = None
-    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
-    duration: int | None = None
-    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
-    call has ended."""
-    currency: str | None = None
-    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
-    rate: Decimal | None = None
-    """Charge for a minute, three decimals. Sent when the call has ended."""
-    debit: Decimal | None = None
-    """`rate` times `duration` (times the billed seconds, where the operator bills by other
-    steps than minutes), three decimals. Sent when the call has ended."""
-    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
-    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
-    `network`: the phone was gone before (beyond the original API). Sent when the call has
-    ended."""
-    cause: str | None = None
-    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
-    API). Sent when the call has ended."""
-    sip_cause: str | None = None
-    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
-    original API). Sent when the other side ended the call and gave a reason."""
-    sip_code: int | None = None
-    """The SIP status of the final response: that with which we rejected the call, or the far
-    side refused or answered ours; of a call that was passed on and not answered, that of the
-    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
-    answered."""
-    sip_reason: str | None = None
-    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
-    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
-    other side gave one."""
-    last_seen: datetime | None = None
-    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
-    the original API). Sent when `ended_by` is `network`."""
-    received_s: float | None = None
-    """Up to which second after the answer the phone said to have received what it was sent
-    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
-    (RTCP)."""
-    media_received_packets: int | None = None
-    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
-    for, and there was audio."""
-    media_received_lost: int | None = None
-    """Packets lost of those received from the phone. Sent when the call has ended,
-    media=enabled was asked for, and there was audio."""
-    media_received_loss: float | None = None
-    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_received_jitter_ms: float | None = None
-    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
-    has ended, media=enabled was asked for, and there was audio."""
-    media_received_mos: float | None = None
-    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
-    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
-    asked for, and there was audio."""
-    media_sent_packets: int | None = None
-    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_sent_lost: int | None = None
-    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_sent_loss: float | None = None
-    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
-    media_sent_jitter_ms: float | None = None
-    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
-    RTCP what arrives."""
-    media_sent_mos: float | None = None
-    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_round_trip_ms: float | None = None
-    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
-    tells by RTCP what arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConferenceNotification:
+class ConferenceNotification(AnyNotification):
     """Call several numbers into a room: what it came to."""
 
     ivr_block: str
     """Which request this notification is about."""
-    session: str
-    """The session of the call."""
     txn_ref: str
     """The reference of the call."""
     tag: str
@@ -1164,77 +438,6 @@ class ConferenceNotification:
     """What became of the call."""
     call_state: Literal["ended"]
     """`ended`."""
-    date: datetime | None = None
-    """When the call began, GMT+8, YYYY-MM-DD HH:mm:SS. Sent when the call has ended."""
-    duration: int | None = None
-    """Minutes, each begun one counted whole; 0 if the call was never answered. Sent when the
-    call has ended."""
-    currency: str | None = None
-    """ISO 4217 code of `rate` and `debit`. Sent when the call has ended."""
-    rate: Decimal | None = None
-    """Charge for a minute, three decimals. Sent when the call has ended."""
-    debit: Decimal | None = None
-    """`rate` times `duration` (times the billed seconds, where the operator bills by other
-    steps than minutes), three decimals. Sent when the call has ended."""
-    ended_by: Literal["caller", "callee", "application", "system", "network"] | None = None
-    """Who ended it: `caller`, `callee` (whom we had called), `application`, `system`, or
-    `network`: the phone was gone before (beyond the original API). Sent when the call has
-    ended."""
-    cause: str | None = None
-    """The reason in one word, e.g. `hangup`, `cancelled`, `ring_timeout` (beyond the original
-    API). Sent when the call has ended."""
-    sip_cause: str | None = None
-    """The other side's own words for why it hung up, from its SIP Reason header (beyond the
-    original API). Sent when the other side ended the call and gave a reason."""
-    sip_code: int | None = None
-    """The SIP status of the final response: that with which we rejected the call, or the far
-    side refused or answered ours; of a call that was passed on and not answered, that of the
-    peer (beyond the original API). Sent when a call was rejected, refused, or dialled and
-    answered."""
-    sip_reason: str | None = None
-    """The Reason header (RFC 3326) of the other side's BYE, CANCEL or final response, as it
-    came, such as `Q.850;cause=16;text='Terminated'` (beyond the original API). Sent when the
-    other side gave one."""
-    last_seen: datetime | None = None
-    """When the phone was last known to be there, which is where the bill ends, GMT+8 (beyond
-    the original API). Sent when `ended_by` is `network`."""
-    received_s: float | None = None
-    """Up to which second after the answer the phone said to have received what it was sent
-    (beyond the original API). Sent when `ended_by` is `network` and the phone sends reports
-    (RTCP)."""
-    media_received_packets: int | None = None
-    """Packets received from the phone. Sent when the call has ended, media=enabled was asked
-    for, and there was audio."""
-    media_received_lost: int | None = None
-    """Packets lost of those received from the phone. Sent when the call has ended,
-    media=enabled was asked for, and there was audio."""
-    media_received_loss: float | None = None
-    """The same, in percent. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_received_jitter_ms: float | None = None
-    """Jitter of what was received from the phone, milliseconds (RFC 3550). Sent when the call
-    has ended, media=enabled was asked for, and there was audio."""
-    media_received_mos: float | None = None
-    """How well what was received from the phone can be heard, 1 to 4.4: an estimate of the
-    network's part by the E-model (ITU-T G.107). Sent when the call has ended, media=enabled was
-    asked for, and there was audio."""
-    media_sent_packets: int | None = None
-    """Packets sent to the phone. Sent when the call has ended, media=enabled was asked for, and
-    there was audio."""
-    media_sent_lost: int | None = None
-    """Packets lost of those sent to the phone. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_sent_loss: float | None = None
-    """The same, in percent. Sent likewise, if the phone tells by RTCP what arrives."""
-    media_sent_jitter_ms: float | None = None
-    """Jitter of what was sent to the phone, milliseconds. Sent likewise, if the phone tells by
-    RTCP what arrives."""
-    media_sent_mos: float | None = None
-    """The same estimate of what the phone hears. Sent likewise, if the phone tells by RTCP what
-    arrives."""
-    media_round_trip_ms: float | None = None
-    """How long a packet takes to the phone and back, milliseconds. Sent likewise, if the phone
-    tells by RTCP what arrives."""
 
 
 Notification: TypeAlias = (
