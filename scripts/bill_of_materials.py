@@ -18,6 +18,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 _ELSEWHERE = "sys_platform == 'win32'"
 """The marker of what no wheel of ours is installed with."""
+_GUIDE = {"furo": "MIT", "snowballstemmer": "BSD-3-Clause", "sphinx": "BSD-2-Clause"}
+"""Of whose scripts and styles the site of scripts/build_site.py is; requirements-wheel.lock pins them."""
 _SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 
 
@@ -80,7 +82,7 @@ def document(libcrypto: Path | None = None) -> dict[str, Any]:
                 "description": project["description"],
                 "licenses": _licensed(project["license"]),
                 "purl": own,
-                "components": [*_console(), *_linked(libcrypto)],
+                "components": [*_console(), *_guide(), *_linked(libcrypto)],
             }
         },
         "components": [_component(pin, licences[pin.name]) for pin in with_it],
@@ -130,6 +132,15 @@ def _console() -> Iterator[dict[str, Any]]:
             "licenses": _licensed(one["licence"]),
             "purl": purl,
         }
+
+
+def _guide() -> Iterator[dict[str, Any]]:
+    """What the pages of the site have of others, where the wheel has the site."""
+    if (ROOT / "src/onhook/api/guide_pages").is_dir():
+        lock = (ROOT / "requirements-wheel.lock").read_text(encoding="utf-8")
+        for pin in pins(lock):
+            if pin.name in _GUIDE:
+                yield _component(pin, _GUIDE[pin.name])
 
 
 def _linked(libcrypto: Path | None) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ trap 'rm -rf "$tools"' EXIT
 "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
     -r requirements-wheel.lock
 "$tools/venv/bin/python" scripts/build_site.py
-cp -rL pyproject.toml setup.py requirements.lock README.md LICENSE LICENSES src scripts "$tools/"
+cp -rL pyproject.toml setup.py requirements.lock requirements-wheel.lock README.md LICENSE LICENSES src scripts "$tools/"
 zig="$tools/venv/bin/python -m ziglang"
 cc="$zig cc -target $architecture-linux-gnu.2.17" cflags=
 if [ "$architecture" != "$(uname -m)" ]; then

@@ -23,21 +23,33 @@ from license_expression import get_spdx_licensing
 from deploy.containerfile import DEPLOY, ROOT
 
 BILL = runpy.run_path(str(ROOT / "scripts/bill_of_materials.py"))
-_BUILT_HERE = ("__pycache__", "*.so", "_plane.c", "*.egg-info", ".build-*")
+LICENCES = runpy.run_path(str(ROOT / "scripts/build_site.py"))["LICENCES"]
+LOCKS = ("requirements.lock", "requirements-wheel.lock")
+_BUILT_HERE = ("guide_pages", "__pycache__", "*.so", "_plane.c", "*.egg-info", ".build-*")
+
+
+def bills(tree: Path) -> dict[str, Any]:
+    return runpy.run_path(str(tree / "scripts/bill_of_materials.py"))
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
-    """One of this tree, but for the media plane, which takes a compiler a minute."""
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a wheel is made of, without what was built here."""
     here = tmp_path_factory.mktemp("wheel")
     for name in ("src", "scripts", "LICENSES"):
         shutil.copytree(ROOT / name, here / name, ignore=shutil.ignore_patterns(*_BUILT_HERE))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.lock"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", *LOCKS):
         shutil.copy(ROOT / name, here)
+    return here
+
+
+@pytest.fixture(scope="module")
+def wheel(tree: Path) -> Iterator[zipfile.ZipFile]:
+    """One of this tree, but for the media plane, which takes a compiler a minute."""
     command = (sys.executable, "setup.py", "-q", "build_py", "bdist_wheel", "--skip-build")
-    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    [built] = (here / "dist").glob("onhook-*.whl")
+    [built] = (tree / "dist").glob("onhook-*.whl")
     with zipfile.ZipFile(built) as opened:
         yield opened
 
@@ -117,8 +129,18 @@ def test_the_library_that_is_linked_in_is_named(tmp_path: Path) -> None:
     assert made["serialNumber"] != BILL["document"]()["serialNumber"]
 
 
-def test_the_same_tree_has_the_same_bill(bill: dict[str, Any]) -> None:
-    assert bill == BILL["document"]()
+def test_the_same_tree_has_the_same_bill(tree: Path, bill: dict[str, Any]) -> None:
+    assert bill == bills(tree)["document"]()
+
+
+def test_whose_scripts_the_site_has_is_named(tree: Path, bill: dict[str, Any]) -> None:
+    site = tree / "src/onhook/api/guide_pages"
+    site.mkdir()
+    made = bills(tree)["document"]()
+    site.rmdir()
+    names = {one["name"] for one in made["metadata"]["component"]["components"]}
+    before = {one["name"] for one in bill["metadata"]["component"]["components"]}
+    assert names - before == set(LICENCES)
 
 
 def test_the_record_of_the_wheel_has_it(wheel: zipfile.ZipFile) -> None:
