@@ -80,7 +80,7 @@ async def test_calls_that_go_on_are_a_table_that_moves(customer: Customer) -> No
     screen = Screen(person)
     try:
         await screen.shows(told["session"])
-        await screen.shows("1 calls go on")
+        await screen.shows("1 call goes on")
         await call.cancel()
         await screen.shows("0 calls go on")
     finally:
