@@ -163,9 +163,7 @@ def _meaning(param: Param) -> str:
     return text
 
 
-def _dataclass(
-    name: str, about: str, fields: Sequence[Field], *, base: str = ""
-) -> Iterator[str]:
+def _dataclass(name: str, about: str, fields: Sequence[Field], *, base: str = "") -> Iterator[str]:
     yield "@dataclass(frozen=True, slots=True, kw_only=True)"
     yield f"class {name}{base}:"
     yield f'    """{_plain(about)}"""'

@@ -379,10 +379,9 @@ class Supervisor:
             return
         if again:
             self._last_s = time.monotonic() + _SWITCH_LAST_S
+        # One that is taking over calls would die of it: it hears of it when it has.
         if again or switch.ready or not self._announced:
-            switch.signal(
-                END
-            )  # one that is taking over calls would die of it: it hears of it when it has
+            switch.signal(END)
 
     def _end_others(self, *, asked_again: bool = False) -> None:
         """What is left gets its time once."""
