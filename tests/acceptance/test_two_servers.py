@@ -16,6 +16,7 @@ from acceptance.asking import OK
 from acceptance.crashing import kill, terminal_ids, the_end
 from acceptance.files import LONG, FileServer
 from acceptance.harness import READY_S, Customer, Onhook
+from acceptance.talking import PATIENCE_S
 from onhook.cli.opening import opened_store
 from onhook.store import CallRecord
 from onhook.testing.call_log import How
@@ -49,6 +50,14 @@ async def stored(server: Onhook, session: str) -> CallRecord:
         found = await store.call(session)
     assert found is not None
     return found
+
+
+async def hung_up(server: Onhook, session: str) -> CallRecord:
+    """What is stored of a call whose phone has said that it has hung up: nothing changes in it any more."""
+    async with asyncio.timeout(PATIENCE_S):
+        while (record := await stored(server, session)).dialog.left:
+            await asyncio.sleep(0.02)
+    return record
 
 
 async def talking(customer: Customer, files: FileServer) -> tuple[PhoneCall, str]:
@@ -146,7 +155,7 @@ async def test_a_process_that_stood_still_writes_nothing_more_and_ends(
     second = await asyncio.to_thread(start)
     assert (await call.ended()).how is How.BYE_RECEIVED
     last = await the_end(receiver, session)
-    record = await stored(second, session)
+    record = await hung_up(second, session)
     assert (record.state, record.cause) == ("ended", "crash")
     for pid in stopped:
         os.kill(pid, signal.SIGCONT)
