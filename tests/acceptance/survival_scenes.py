@@ -133,7 +133,7 @@ async def send_digits(stage: Stage) -> None:
 
 async def record(stage: Stage) -> None:
     """What is said before, in and after the gap is in one recording, without a hole."""
-    await _said_in_time(stage, _record)
+    await said_in_time(stage, _record)
 
 
 async def _record(stage: Stage) -> bool:
@@ -147,12 +147,12 @@ async def _record(stage: Stage) -> bool:
     pcm, rate = await fetch(told["record_url"])
     await stage.heard_on(call)
     await stage.good_bye(call, session)
-    return _all_said(pcm, rate, in_time)
+    return all_said(pcm, rate, in_time)
 
 
 async def monitor(stage: Stage) -> None:
     """Both sides of the call, while a message is heard and the caller speaks."""
-    await _said_in_time(stage, _monitor)
+    await said_in_time(stage, _monitor)
 
 
 async def _monitor(stage: Stage) -> bool:
@@ -172,7 +172,7 @@ async def _monitor(stage: Stage) -> bool:
     linked = _told_at(stage, "/recordings", session)
     pcm, rate = await fetch(linked)
     assert likeness(band(pcm, rate, HIGH_HZ - 100, rate / 2), message) > ALIKE
-    return _all_said(band(pcm, rate, 0, HIGH_HZ - 100), rate, in_time)
+    return all_said(band(pcm, rate, 0, HIGH_HZ - 100), rate, in_time)
 
 
 async def hold_with_music(stage: Stage) -> None:
@@ -391,7 +391,7 @@ async def hung_up(stage: Stage, call: PhoneCall, session: str) -> None:
     assert call.complaints == []
 
 
-async def _said_in_time(stage: Stage, scene: Callable[[Stage], Awaitable[bool]]) -> None:
+async def said_in_time(stage: Stage, scene: Callable[[Stage], Awaitable[bool]]) -> None:
     """Another call where the machine let the phone be late: then it said less."""
     for _ in range(ATTEMPTS):
         if await scene(stage):
@@ -407,7 +407,7 @@ async def _says_steps(stage: Stage, call: PhoneCall) -> bool:
     return await said
 
 
-def _all_said(pcm: Pcm, rate: int, in_time: bool) -> bool:
+def all_said(pcm: Pcm, rate: int, in_time: bool) -> bool:
     """Whether all steps are there; AssertionError where they are not and were said in time."""
     try:
         all_steps_in(pcm, rate)

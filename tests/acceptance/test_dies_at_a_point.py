@@ -13,8 +13,10 @@ from acceptance.accounts import HEADER
 from acceptance.asking import OK, heard
 from acceptance.files import FileServer
 from acceptance.harness import Callee, Customer, Onhook, TrunkLine, lay_trunk
+from acceptance.heard import fetch
 from acceptance.survival import Stage
-from acceptance.survival_scenes import next_is_heard
+from acceptance.survival_scenes import all_said, next_is_heard, said_in_time, steps
+from acceptance.talking import says_in_time, until
 from acceptance.unbroken import known
 from briefly import slow_but
 from onhook.testing.call_log import How
@@ -117,6 +119,27 @@ async def test_a_key_in_the_middle_counts_once(doomed: Doomed, point: str) -> No
     await call.send_digits("23")
     assert (await stage.receiver.next(session=session, ivr_block="gather"))["digits"] == "123"
     await stage.good_bye(call, session)
+
+
+async def test_a_recording_that_has_just_begun_goes_on(doomed: Doomed) -> None:
+    """Nothing is written of it, and what began it is told again: it is the same one, without a hole."""
+    await said_in_time(doomed.stage, lambda _: _recorded_from_its_begin(doomed))
+
+
+async def _recorded_from_its_begin(doomed: Doomed) -> bool:
+    stage = doomed.stage
+    before = stage.server.pid("switch")
+    doomed.arm("recording")
+    call, session = await stage.answered("middle/record")
+    await until(lambda: not doomed.where.exists(), "the begin of a recording")
+    in_time = await says_in_time(call, steps())
+    await doomed.died(before)
+    await call.send_digits("#")
+    told = await stage.receiver.next(session=session, ivr_block="record")
+    pcm, rate = await fetch(told["record_url"])
+    await stage.heard_on(call)
+    await stage.good_bye(call, session)
+    return all_said(pcm, rate, in_time)
 
 
 @pytest.mark.parametrize("point", slow_but(["committed"], POINTS))

@@ -4,23 +4,22 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from onhook.call import Fields
 from onhook.calls.kept_audio import NO_AUDIO, KeptAudio
+from onhook.calls.leg_recordings import LegRecordings, Spools
 from onhook.calls.leg_trace import LegTrace
 from onhook.calls.media_figures import figures
 from onhook.calls.one_way_audio import Seen
 from onhook.calls.player import Player
-from onhook.calls.playing import tag_of
 from onhook.media.agreed import agreement
 from onhook.media.errors import NoPortLeft
 from onhook.media.found import FoundStream
 from onhook.media.g711 import FRAME_MS, Codec
 from onhook.media.plane import MediaPlane, PortReservation
-from onhook.media.recorder import Recorder, RecordingStats
 from onhook.media.remains import Before, LeftDigit, Reached
 from onhook.media.stream import (
     Latching,
@@ -37,7 +36,6 @@ log = structlog.get_logger()
 
 PATIENCE_S = 2.0
 """A disk that does not write for so long is no reason to send audio to who may be gone."""
-
 
 _FIRST = 1
 """The number of the first message of a stream."""
@@ -62,22 +60,6 @@ class LeftAudio:
     """Keys that these told of, and that are not in the record."""
 
 
-class Spools(Protocol):
-    """Where recordings are written."""
-
-    def open_spool(self, name: str) -> int:
-        """A descriptor to write samples to; whoever writes closes it. Raises OSError."""
-
-    def go_on(self, name: str) -> None:
-        """It is being written since before this process."""
-
-    def open_again(self, name: str) -> int | None:
-        """A descriptor to append to what is being written; None if there is none."""
-
-    def finish(self, name: str, stats: RecordingStats | None = None) -> None:
-        """All samples are there: make what can be fetched of them."""
-
-
 class CallMedia:
     """The media of one leg. Nothing of it needs the stream to be open; what comes too late is nothing."""
 
@@ -94,14 +76,13 @@ class CallMedia:
         ``behind`` calls what it is given when everything that was written until now is on disk. ``trace``
         keeps what is heard."""
         self._plane = plane
-        self._spools = spools
+        self._recordings = LegRecordings(spools)
         self._behind = behind
         self._listener: StreamListener | None = listener
         self._trace = trace or LegTrace()
         self.player = Player(on_change, self._trace)
         """What plays in it."""
         self._port: PortReservation | None = None
-        self._recorders: dict[str, Recorder] = {}
         self.figures: Fields = ()
         """What its audio was like; known once it is closed, if there was a stream."""
         self.carried: Mapping[str, int] = {}
@@ -141,7 +122,7 @@ class CallMedia:
     @property
     def recordings(self) -> tuple[str, ...]:
         """The names of those that go on."""
-        return tuple(self._recorders)
+        return tuple(self._recordings.going_on)
 
     @property
     def audio(self) -> KeptAudio:
@@ -151,7 +132,7 @@ class CallMedia:
             self.stream,
             self._remote,
             playing.id if playing else _FIRST,
-            self._recorders,
+            self._recordings.going_on,
             self._before,
         )
 
@@ -235,23 +216,12 @@ class CallMedia:
 
     def record(self, name: str) -> None:
         """Records both sides under this name."""
-        if self.stream is None:
-            return
-        try:
-            descriptor = self._spools.open_spool(name)
-        except OSError as error:  # a full disk stops no call
-            log.error("recording_not_begun", reason=error.strerror)
-            return
-        recorder = self.stream.record(
-            descriptor, lambda stats: self._recorded(name, stats), tag=tag_of(name)
-        )
-        self._recorders[name] = recorder
+        if self.stream is not None:
+            self._recordings.begin(self.stream, name)
 
     def stop_recording(self, name: str) -> None:
         """The recording is complete."""
-        recorder = self._recorders.pop(name, None)
-        if recorder is not None:
-            recorder.stop()
+        self._recordings.stop(name)
 
     def close(self) -> None:
         """No frame leaves any more; recordings are completed. Does nothing the second time: there is no
@@ -317,8 +287,8 @@ class CallMedia:
             for digit in left.owed:
                 self._plane.owe(digit.number, partial(hear_before, self.stream, digit.digit))
         if found is not None and self.stream is not None:
-            for number, name in enumerate(recordings):
-                self._take_over_recording(self.stream, name, found, audio.began_s(number))
+            began_s = dict(zip(recordings, map(audio.began_s, range(len(recordings))), strict=True))
+            self._recordings.take_over(self.stream, found, began_s)
 
     def _adopt(
         self,
@@ -373,24 +343,6 @@ class CallMedia:
             reached = (host for host in hosts if "%" not in host and self._plane.reaches(host))
             how["remote"] = audio.at or (next(reached, _LOOPBACK[0]), _DISCARD)
         return how
-
-    def _take_over_recording(
-        self, stream: Stream, name: str, found: FoundStream, began_s: float | None
-    ) -> None:
-        tag, spool = tag_of(name), self._spools.open_again(name)
-        recorded = partial(self._recorded, name)
-        if tag in found.recordings:
-            self._spools.go_on(name)
-            self._recorders[name] = stream.adopt_recording(tag, recorded, spool=spool)
-        elif spool is not None:
-            self._spools.go_on(name)
-            self._recorders[name] = stream.record(spool, recorded, tag=tag, began_s=began_s)
-        else:
-            self.record(name)
-
-    def _recorded(self, name: str, stats: RecordingStats) -> None:
-        self._recorders.pop(name, None)
-        self._spools.finish(name, stats)
 
 
 def _agreed(media: RemoteMedia, latching: Latching) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from onhook.call import Fields
-from onhook.calls.call_media import CallMedia, LeftAudio, Spools
+from onhook.calls.call_media import CallMedia, LeftAudio
 from onhook.calls.callees import Callee
 from onhook.calls.dialogs import OpenDialog
 from onhook.calls.kept_audio import KeptAudio
+from onhook.calls.leg_recordings import Spools
 from onhook.calls.leg_trace import LegTrace
 from onhook.calls.one_way_audio import Cause, OneWayWatch, Seen
 from onhook.calls.outbound import KeptOutbound, Outbound, OutboundLeg

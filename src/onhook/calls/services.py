@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from onhook.call import Event, Limits, Notification
 from onhook.call.works import RecordingSettings
-from onhook.calls.call_media import Spools
 from onhook.calls.call_metrics import CallMetrics
 from onhook.calls.concurrency import CallsInProgress
 from onhook.calls.directory import Directory
 from onhook.calls.journal import Journal
+from onhook.calls.leg_recordings import Spools
 from onhook.calls.outbound import Outbound
 from onhook.calls.pricing import Pricing
 from onhook.calls.resources import Allocator

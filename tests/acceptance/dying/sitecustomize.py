@@ -111,6 +111,11 @@ def _live_call(module: ModuleType) -> None:
     before(module.LiveCall, "save_dialog", "half-adopted", session)
 
 
+def _call_media(module: ModuleType) -> None:
+    """A recording has begun, and nothing is written of it."""
+    after(module.CallMedia, "record", "recording", lambda *_: [])
+
+
 def _takeover(module: ModuleType) -> None:
     """All calls were taken over, and what nobody wanted was let go."""
     before(module, "tell_on", "adopted", lambda *_: [], lambda planes, _: planes[-1].last_pid)
@@ -130,6 +135,7 @@ CHANGES = {
     "onhook.calls.journal": _journal,
     "onhook.store.writer": _writer,
     "onhook.calls.live_call": _live_call,
+    "onhook.calls.call_media": _call_media,
     "onhook.server.takeover": _takeover,
     "onhook.media.reviving": _reviving,
 }

@@ -176,6 +176,26 @@ async def test_what_is_no_name_is_unknown(kept: Kept, name: str) -> None:
     assert await kept.store.find(name, PATIENCE_S) is Missing.UNKNOWN
 
 
+async def test_what_had_just_begun_goes_on_in_its_file(tmp_path: Path) -> None:
+    """Whoever takes over finds it, and is then asked to record under this name."""
+    async with keeping(tmp_path) as before:
+        name = before.spool(tone(1).tobytes())
+    after = Kept(tmp_path)
+    left = after.store.left_over()
+    descriptor = after.store.open_spool(name)
+    after.store.finish_all(left)
+    os.write(descriptor, tone(1).tobytes())
+    os.close(descriptor)
+    encoding = asyncio.create_task(after.store.encode_all())
+    after.store.finish(name, WHOLE)
+    found = await after.finished(name)
+    assert len(loudness(found.path)) >= 20
+    with pytest.raises(FileExistsError):
+        after.store.open_spool(after.spool(b""))
+    encoding.cancel()
+    await after.store.close()
+
+
 async def test_a_crash_loses_nothing_that_was_written(tmp_path: Path) -> None:
     async with keeping(tmp_path) as before:  # killed in the middle of recording, and of encoding
         names = [before.spool(tone(1).tobytes()) for _ in range(3)]

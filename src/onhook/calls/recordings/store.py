@@ -37,6 +37,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 _NAME_BYTES: Final = 24
 _LOGGED: Final = 6  # characters: 36 of the 192 bits, enough to tell recordings apart
 _SPOOLING: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_APPENDING: Final = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 _AGAIN_S: Final = 60.0
 _SWEEP_EVERY_S: Final = 3600.0
 _IDLE_S: Final = 60.0  # then the encoder is ended, and its memory free
@@ -118,6 +119,8 @@ class RecordingStore:
         self._again_s = again_s
         self._thread = ThreadPoolExecutor(1, "recordings")
         self._unfinished: dict[str, asyncio.Event] = {}
+        self._left: set[str] = set()
+        """What an earlier process left, and is not finished yet (:meth:`left_over`)."""
         self._due: asyncio.Queue[str] = asyncio.Queue()
         self._complained: set[str] = set()
 
@@ -159,10 +162,14 @@ class RecordingStore:
         return f"{self._public_url}{PATH}/{name}.mp3"
 
     def open_spool(self, name: str) -> int:
-        """A new file for the samples of a recording: its descriptor. Raises ``OSError``.
+        """A new file for the samples of a recording, or the one in which an earlier process had just begun
+        it: its descriptor. Raises ``OSError``.
 
         ``finish`` or ``discard`` has to follow.
         """
+        if name in self._left:
+            self._left.discard(name)
+            return os.open(self._spool(name), _APPENDING)
         try:
             descriptor = os.open(self._spool(name), _SPOOLING, 0o600)
         except FileNotFoundError:  # somebody deleted the directory
@@ -175,7 +182,7 @@ class RecordingStore:
         """A descriptor that appends to the samples of a recording that is being written; None if there is no
         such file."""
         try:
-            return os.open(self._spool(name), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            return os.open(self._spool(name), _APPENDING)
         except OSError:
             return None
 
@@ -253,6 +260,7 @@ class RecordingStore:
         names = [name for name in names if name not in self._unfinished]
         for name in names:
             self.go_on(name)
+        self._left.update(names)
         return names
 
     def recover(self) -> None:
@@ -260,11 +268,13 @@ class RecordingStore:
         self.finish_all(self.left_over())
 
     def finish_all(self, names: Sequence[str]) -> None:
-        """Finish what is ``left_over``: nobody writes to it any more."""
-        for name in names:
+        """Finish what is ``left_over``, but for what has been opened again: nobody writes to it any more."""
+        still = [name for name in names if name in self._left]
+        self._left.difference_update(still)
+        for name in still:
             self.finish(name)
-        if names:
-            log.info("recordings_recovered", count=len(names))
+        if still:
+            log.info("recordings_recovered", count=len(still))
 
     async def encode_all(self) -> None:
         """Make mp3s of what is finished, one at a time, for ever."""
