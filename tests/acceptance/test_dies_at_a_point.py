@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -16,7 +17,7 @@ from acceptance.harness import Callee, Customer, Onhook, TrunkLine, lay_trunk
 from acceptance.heard import fetch
 from acceptance.survival import Stage
 from acceptance.survival_scenes import all_said, next_is_heard, said_in_time, steps
-from acceptance.talking import says_in_time, until
+from acceptance.talking import meet, says_in_time, until
 from acceptance.unbroken import known
 from briefly import slow_but
 from onhook.testing.call_log import How
@@ -50,7 +51,7 @@ class Doomed:
                 await asyncio.sleep(0.01)
         await self.stage.server.serves("switch", before)
 
-    async def repeated(self, path: str, key: str, **params: str) -> dict[str, str]:
+    async def repeated(self, path: str, key: str, **params: str) -> dict[str, Any]:
         """A request under this key, again and again until it is answered."""
         async with asyncio.timeout(60), self.stage.customer.api as api:
             while True:
@@ -163,6 +164,29 @@ async def test_a_request_is_carried_out_once(doomed: Doomed, point: str) -> None
     await stage.good_bye(call, session)
     told = [one for one in stage.receiver.notifications if one.fields.get("session") == session]
     assert [one["tag"] for one in told].count("once") == 1
+
+
+@pytest.mark.parametrize("point", slow_but(["second-uncommitted"], (*POINTS, "second-uncommitted")))
+async def test_two_who_are_called_by_one_request_are_called_once(
+    doomed: Doomed, point: str
+) -> None:
+    """Both of these calls are on disk with the reply, or neither is."""
+    stage = doomed.stage
+    numbers = [stage.callee.another(), stage.callee.another()]
+    before = stage.server.pid("switch")
+    doomed.arm(point)
+    asked = {"dest": ",".join(numbers), "notify_url": stage.receiver.url("/conference")}
+    reply = await doomed.repeated("conference/call", "k", **asked)
+    await doomed.died(before)
+    calls = [await stage.callee.phone.incoming(called=number) for number in numbers]
+    for call in calls:
+        await call.answer()
+    await meet(calls)
+    for call in calls:
+        await call.hang_up()
+    for reference in reply["txn_refs"]:
+        await stage.receiver.next(txn_ref=reference, call_state="ended")
+    assert sorted(call.called for call in stage.callee.calls) == sorted(numbers)
 
 
 @pytest.mark.parametrize("point", slow_but(["done"], POINTS))

@@ -20,6 +20,7 @@ is bounded by the calls that there are: a new one whose first write fails is tur
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -131,6 +132,10 @@ class Journal:
                 tried(error)
 
         self._store.write(writes, first, patient=patient)
+
+    def together(self) -> AbstractContextManager[None]:
+        """What calls write within, in one step of the event loop, is on disk as one, or not at all."""
+        return self._store.together()
 
     def behind(self, on_disk: OnDisk) -> None:
         """Calls ``on_disk`` once all that was submitted until now, of every call, is on disk: at once, where

@@ -134,8 +134,10 @@ class Placing:
             for _, pending, _ in members[:-1]:
                 pending.request = replace(request, key=None)  # one reply is kept, with the last
             members[-1][1].reply = reply
-            for each in members:
-                self._begin(*each)
+            # One without the others and without the reply would be called again by whoever asks again.
+            with self._services.journal.together():
+                for each in members:
+                    self._begin(*each)
         await asyncio.gather(*(pending.answer for _, pending, _ in members))
         return reply
 

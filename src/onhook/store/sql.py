@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,8 @@ class Store:
         self._database = database
         self._engine = database.engine
         self._writer = Writer(database, gathers=gathers)
+        self.together: Callable[[], AbstractContextManager[None]] = self._writer.together
+        """What is submitted within it, in one step of the event loop, is written in one transaction."""
         self.money = Money(database)
         """Accounts, rates and the ledger."""
         self._lease: Lease | None = None

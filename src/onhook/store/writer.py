@@ -10,7 +10,8 @@ a commit costs as much as twenty rows, whatever it holds, and who hurries the mo
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -81,6 +82,7 @@ class Writer:
         self._came_s: deque[float] = deque(maxlen=THICK)
         """When the last writes came."""
         self._closed = False
+        self._together = False
         self._gathers = gathers
         self.hear: Callable[[Exception | None], None] = lambda _: None
         """Hears of every commit: None, or why the database could not make it."""
@@ -100,11 +102,23 @@ class Writer:
         apart_s = self._handed_over_s + APART_S - now_s if self._is_loaded(now_s) else 0.0
         self._within(self._loop, now_s, max(apart_s, PATIENCE_S) if patient else apart_s)
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is submitted within is one transaction: all of it, or nothing if the process dies."""
+        self._together = True
+        try:
+            yield
+        finally:
+            self._together = False
+            self._hand_over()
+
     def _is_loaded(self, now_s: float) -> bool:
         return len(self._came_s) == THICK and now_s - self._came_s[0] < THICK_S
 
     def _within(self, loop: asyncio.AbstractEventLoop, now_s: float, delay_s: float) -> None:
         """Hands over what waits: now, or after so long at the latest."""
+        if self._together:
+            return
         if delay_s <= 0 or not self._gathers:
             self._hand_over()
         elif self._timer is None or now_s + delay_s < self._due_s:

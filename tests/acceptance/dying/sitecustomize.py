@@ -3,7 +3,8 @@ PYTHONPATH.
 
 The test writes ``POINT SESSION`` into the file that ``TEST_DIES_AT`` names. The next switch that comes there
 for this session (without one: for any) deletes the file, and is dead by SIGKILL before it does anything else;
-with ``failing-POINT`` it fails there instead, and with ``plane-POINT`` the media plane dies that it has.
+with ``failing-POINT`` it fails there instead, and with ``plane-POINT`` the media plane dies that it has. With
+``second-POINT`` it is dead when it comes there for the second time.
 """
 
 import importlib.util
@@ -32,6 +33,9 @@ def die_at(point: str, sessions: Sequence[str], plane: Callable[[], int]) -> Non
     except (OSError, ValueError):
         return
     how = armed.removesuffix(point)
+    if how == "second-" and armed == how + point and (not wanted or wanted[0] in sessions):
+        Path(WHERE).write_text(" ".join([point, *wanted]))
+        return
     if (
         how in ("", "failing-", "plane-")
         and armed == how + point
