@@ -460,6 +460,11 @@ class Life:
         skipped = await self.world.skipped(lately=True) if self.world.keeps_sound else 0
         self._since = time.monotonic(), skipped  # in this order: no round is missed
 
+    async def left_out(self) -> int:
+        """How many rounds the media thread has left out since then: where the machine stood still, the plane
+        leaves the time out, and says so."""
+        return await self.world.skipped() - self._since[1]
+
     async def block(self, path: str, **params: str) -> dict[str, Any]:
         """A block that is accepted."""
         url = self.world.url(path)
@@ -500,7 +505,7 @@ class Life:
 
     async def count(self) -> None:
         """What arrived until the end, by the numbers of its packets."""
-        losses, (since_s, skipped) = self.world.losses, self._since
+        losses, since_s = self.world.losses, self._since[0]
         packets = [
             one for one in self.call.recording.packets if since_s <= one.at_s < self._end_s()
         ]
@@ -512,14 +517,14 @@ class Life:
             return
         books = Books.of(packets)
         leaps = 0 if self.relayed else books.leaps
-        if leaps:  # where the machine stood still, the plane leaves the time out, and says so
-            leaps = max(0, leaps - (await self.world.skipped() - skipped))
+        if leaps:
+            leaps = max(0, leaps - await self.left_out())
         wrong = books.missing + books.changes + books.doubled + leaps
         if wrong:
             losses.note("packets_lost", f"{books} over {self.call.call_id}", wrong)
         stood_ms = stood_still_ms(packets)
         if not self.relayed and stood_ms > FRAME_MS:
-            stood_ms -= FRAME_MS * (await self.world.skipped() - skipped)
+            stood_ms -= FRAME_MS * await self.left_out()
             if stood_ms > FRAME_MS:
                 losses.note(
                     "packets_lost", f"{stood_ms:.0f} ms of standing still", round(stood_ms / 20)
