@@ -122,6 +122,19 @@ async def test_a_key_in_the_middle_counts_once(doomed: Doomed, point: str) -> No
     await stage.good_bye(call, session)
 
 
+@pytest.mark.parametrize("point", slow_but(["done"], ("done", "uncommitted")))
+async def test_a_caller_who_gives_up_is_told_of(doomed: Doomed, point: str) -> None:
+    """Whoever has it on disk answers the CANCEL; before that it is repeated."""
+    stage = doomed.stage
+    call, told = await stage.customer.call()
+    await call.ringing()
+    before = stage.server.pid("switch")
+    doomed.arm(point, told["session"])
+    assert (await call.cancel(timeout_s=30)).how is How.CANCELLED
+    await doomed.died(before)
+    await stage.ended(told["session"], "caller", "cancelled")
+
+
 async def test_a_recording_that_has_just_begun_goes_on(doomed: Doomed) -> None:
     """Nothing is written of it, and what began it is told again: it is the same one, without a hole."""
     await said_in_time(doomed.stage, lambda _: _recorded_from_its_begin(doomed))

@@ -12,6 +12,7 @@ Who is answered how:
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 
 import structlog
@@ -477,9 +478,11 @@ class SipEndpoint(MessagePath):
             self.refuse(cancel, 481)
             return
         tag = transaction.local_tag or self._tag(cancel)
-        self.transactions.answer(cancel, response(cancel, 200, to_tag=tag))
+        answer = partial(self.transactions.answer, cancel, response(cancel, 200, to_tag=tag))
         if transaction.on_cancel is not None:
-            transaction.on_cancel(cancel)
+            transaction.on_cancel(cancel, answer)
+        else:
+            answer()
 
     # Small things.
 

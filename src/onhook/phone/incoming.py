@@ -315,8 +315,10 @@ class IncomingCall(Leg):
 
     def _bye_received(self, request: Request) -> None:
         if self.state is CallState.OFFERED:
-            self._signalling.transactions.answer(request, self._reply(request, 200))
-            self._withdrawn(request)
+            answer = partial(
+                self._signalling.transactions.answer, request, self._reply(request, 200)
+            )
+            self._withdrawn(request, answer)
         else:
             super()._bye_received(request)
 
@@ -332,12 +334,29 @@ class IncomingCall(Leg):
         else:
             super()._updated(request)
 
-    def _withdrawn(self, request: Request) -> None:
-        """CANCEL (RFC 3261 9.2), or BYE before the answer (15.1.2)."""
-        if self._happens(CallEvent.WITHDRAWN):
-            self._finish(487, None, ())
-            if self.listener:
-                self.listener.cancelled(cause_of_request(request))
+    def _withdrawn(self, request: Request, answer: Callable[[], None]) -> None:
+        """CANCEL (RFC 3261 9.2), or BYE before the answer (15.1.2), to which `answer` says 200.
+
+        That and the 487 leave when it is on disk: the caller asks no more then, and another process would
+        ring on.
+        """
+        if not self._happens(CallEvent.WITHDRAWN):
+            answer()
+            return
+        refusal = None
+        if self._invite is not None:
+            refusal = self._reply(self._invite, 487, headers=with_reason(487, ()))
+
+        def leave() -> None:
+            answer()
+            if refusal is not None:
+                self._transaction.respond(487, refusal)
+
+        once_kept = self.once_kept  # the owner may let go of a call that is over
+        self._end()
+        if self.listener:
+            self.listener.cancelled(cause_of_request(request))
+        self._waiting.until(once_kept, leave)
 
     def _unheard(self, before: CallState) -> None:
         if self.listener and before is not CallState.LEAVING:

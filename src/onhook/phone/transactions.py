@@ -355,7 +355,7 @@ class ServerInvite(Transaction):
 
     local_tag: str
     merge_key: MergeKey
-    on_cancel: Callable[[Request], None] | None
+    on_cancel: Callable[[Request, Callable[[], None]], None] | None
     on_unacknowledged: Callable[[], None] | None
     on_unheard: Callable[[], None] | None
 

@@ -8,6 +8,7 @@ from onhook.phone import IncomingCall, RemoteMedia
 from onhook.phone.inbound.sources import InboundSources, TrunkSource
 from onhook.phone.trunk import Trunk
 from phone.adoption.succession import Succession, kept_of, succession
+from phone.adoption.test_once_kept import Disk
 from phone.peer import SDP, Caller, Message, Owner, answer_at_once
 
 RELIABLE = ("Supported: 100rel",)
@@ -80,6 +81,32 @@ async def test_it_gives_up() -> None:
         caller.ack(branch=caller.branch)
         await on.peer.quiet()
         assert on.endpoint.live_calls == 0
+
+
+async def test_a_cancel_is_answered_when_it_is_written() -> None:
+    async with succession(ring) as on:
+        caller, _ = await rung(on)
+        disk = Disk(on.owner.call)
+        caller.cancel()
+        await on.owner.until("cancelled")
+        await on.peer.quiet()
+        disk.write()
+        await on.peer.status(200)
+        await on.peer.status(487)
+
+
+async def test_a_cancel_that_was_not_written_is_answered_by_the_next_process() -> None:
+    async with succession(ring) as on:
+        caller, _ = await rung(on)
+        disk = Disk(on.owner.call)
+        caller.cancel()
+        await on.owner.until("cancelled")
+        after = await on.followed_in(disk.lose())
+        await on.peer.status(180)
+        caller.cancel()
+        await on.peer.status(200)
+        await on.peer.status(487)
+        await after.until("cancelled")
 
 
 async def test_the_answer_to_its_cancel_has_the_tag_of_its_call() -> None:
