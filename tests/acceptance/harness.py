@@ -46,8 +46,8 @@ _WORKED_S = 2 * WORKED_S
 """What has served for so long has worked, as the supervisor sees it, a moment earlier or later than we do."""
 _EARLY_DEATHS = AT_ONCE - 2
 """So many are far from too many, if one or two more are seen as such there."""
-TRUNKS_BELIEVED_S = 1.1
-"""A running server knows of a new trunk after this."""
+TRUNKS_BELIEVED_S = 2.0
+"""A running server knows of a new trunk after this: it looks each second, and later on a busy machine."""
 _numbers = count(31_000_000)
 
 
