@@ -33,7 +33,7 @@ from pathlib import Path
 from acceptance.carrier import Carried, carried
 from acceptance.edge_calls import at_the_edge
 from acceptance.exchange import Exchange, Patience, wait_in_every_way
-from acceptance.harness import TRUNKS_BELIEVED_S, Customer, Onhook
+from acceptance.harness import Customer, Onhook, know_trunk
 from acceptance.nat_calls import forgetful, one_to_one
 from acceptance.softphone_calls import PATIENCE_S, ROLES, a_customer, converse
 from acceptance.softphone_survival import through_kills
@@ -235,7 +235,7 @@ async def one_call_by_digest(kind: type[Softphone], stack: AsyncExitStack, role:
     """It calls with the password of a trunk that is elsewhere, a server that trusts nobody."""
     softphone = await stack.enter_async_context(kind(HOST, 5070, INTERFACE, credentials=KNOWN))
     customer = await a_customer(stack, {**IN_THE_CLEAR, **TRUSTING_NOBODY}, BY_PASSWORD())
-    await asyncio.sleep(TRUNKS_BELIEVED_S)
+    await asyncio.to_thread(know_trunk, customer.server, "branch")
     verdict = await ROLES[role](customer, softphone)
     return replace(verdict, wanted=frozenset({"by trunk branch"}))
 
@@ -269,7 +269,7 @@ async def one_secured_call_by_digest(
     )
     settings = {**encrypted(authority), **TRUSTING_NOBODY}
     customer = await a_customer(stack, settings, BY_PASSWORD(srtp="require"))
-    await asyncio.sleep(TRUNKS_BELIEVED_S)
+    await asyncio.to_thread(know_trunk, customer.server, "branch")
     verdict = await held_call(stack, customer, softphone, role)
     return replace(verdict, wanted=verdict.wanted | {"encrypted", "rekeyed", "by trunk branch"})
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import json
 import os
 import select
 import signal
@@ -46,8 +47,6 @@ _WORKED_S = 2 * WORKED_S
 """What has served for so long has worked, as the supervisor sees it, a moment earlier or later than we do."""
 _EARLY_DEATHS = AT_ONCE - 2
 """So many are far from too many, if one or two more are seen as such there."""
-TRUNKS_BELIEVED_S = 2.0
-"""A running server knows of a new trunk after this: it looks each second, and later on a busy machine."""
 _numbers = count(31_000_000)
 
 
@@ -353,8 +352,22 @@ def lay_trunk(
     options["prefix"] = prefix
     given = trunks.Given(f"t{port}", f"{host}:{port}", **options)
     asyncio.run(trunks.add(server.data, given, server.settings.get("database_url", "")))
-    time.sleep(TRUNKS_BELIEVED_S)
+    know_trunk(server, given.name)
     return TrunkLine(port, prefix)
+
+
+def know_trunk(server: Onhook, name: str, after: int = 0) -> None:
+    """Returns once the server takes calls from a trunk that is new, or was changed, and says so behind this
+    place in its log; calls go out by it from then on, too."""
+    until_s = time.monotonic() + READY_S
+    while not _is_known(server.log[after:], name):
+        assert time.monotonic() < until_s, f"the server has never seen the trunk {name}"
+        time.sleep(0.05)
+
+
+def _is_known(log: str, name: str) -> bool:
+    lines = (line for line in log.splitlines() if "trunk_sources_changed" in line)
+    return any(name in json.loads(line)["trunks"] for line in lines)
 
 
 def marked(seconds: float) -> NDArray[np.int16]:

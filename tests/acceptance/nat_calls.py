@@ -13,7 +13,7 @@ from pathlib import Path
 
 import netns
 from acceptance.behind_router import FORGETS_S, is_reached_at, start
-from acceptance.harness import TRUNKS_BELIEVED_S, Customer, Onhook
+from acceptance.harness import Customer, Onhook, know_trunk
 from acceptance.kamailio import PASSWORD, kamailio
 from acceptance.softphone_calls import ROLES
 from acceptance.softphones import Baresip
@@ -72,7 +72,7 @@ async def _customer(stack: AsyncExitStack, on: netns.Network, **settings: str) -
     stack.callback(running.close)
     proxy = f"{netns.OUTSIDE}:{PORT}"
     await trunks.add(running.data, trunks.Given("softphone", proxy=proxy, ping=str(PINGS_S)))
-    await asyncio.sleep(TRUNKS_BELIEVED_S)
+    await asyncio.to_thread(know_trunk, running, "softphone")
     receiver = await stack.enter_async_context(Receiver(host=netns.OUTSIDE, repeats=False))
     phone = await stack.enter_async_context(Phone(host=netns.OUTSIDE))
     return await Customer.make(running, receiver, phone)

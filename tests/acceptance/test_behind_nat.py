@@ -9,7 +9,7 @@ import pytest
 import netns
 from acceptance.behind_router import FORGETS_S, server
 from acceptance.files import BEEP, FileServer
-from acceptance.harness import TRUNKS_BELIEVED_S, Customer, Onhook
+from acceptance.harness import Customer, Onhook, know_trunk
 from onhook.cli import trunks
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -73,7 +73,7 @@ async def lay_trunk(running: Onhook, customer: Customer, ping: str | None = None
     host, port = customer.phone.address
     given = trunks.Given("outside", f"{host}:{port}", prefix="+6591", ping=ping)
     await trunks.add(running.data, given)
-    await asyncio.sleep(TRUNKS_BELIEVED_S)
+    await asyncio.to_thread(know_trunk, running, "outside")
 
 
 async def test_behind_a_router_that_maps_one_public_address() -> None:

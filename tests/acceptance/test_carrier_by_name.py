@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from acceptance.harness import TRUNKS_BELIEVED_S, Customer, Onhook
+from acceptance.harness import Customer, Onhook, know_trunk
 from name_server import name_server
 from onhook.calls.outbound import SERVER_PATIENCE_S
 from onhook.cli import trunks
@@ -29,7 +29,7 @@ async def test_a_call_goes_on_to_the_next_server_and_later_ones_there_at_once(
             server = start(dns_servers=f"127.0.0.1:{names.address[1]}")
             customer = await Customer.make(server, receiver, phone)
             await trunks.add(server.data, trunks.Given("carrier", "carrier.test", prefix="+6591"))
-            await asyncio.sleep(TRUNKS_BELIEVED_S)
+            await asyncio.to_thread(know_trunk, server, "carrier")
             waits = []
             for number in ("+6591000001", "+6591000002"):
                 began = time.monotonic()

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from acceptance.harness import TRUNKS_BELIEVED_S, Customer, Onhook
+from acceptance.harness import Customer, Onhook, know_trunk
 from acceptance.registrar import Asked, Registrar, registrar
 from onhook.cli import trunks
 from onhook.testing.phone import Phone
@@ -97,7 +97,7 @@ async def test_what_registrars_are_sent(
                 password=wanted.password or None, transport=wanted.transport, srtp=wanted.srtp,
             )  # fmt: skip
             await trunks.add(server.data, given)
-        await asyncio.sleep(TRUNKS_BELIEVED_S)
+            await asyncio.to_thread(know_trunk, server, wanted.like)
         for prefix, wanted in CARRIERS.items():
             carrier = theirs[prefix]
             await carrier.registered()

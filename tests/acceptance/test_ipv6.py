@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from acceptance.harness import TRUNKS_BELIEVED_S, Customer, Onhook
+from acceptance.harness import Customer, Onhook, know_trunk
 from acceptance.talking import assert_joined
 from onhook.cli import trunks
 from onhook.testing.phone import Phone
@@ -31,7 +31,7 @@ async def test_a_transfer(server: Onhook, receiver: Receiver, caller: str, calle
     port = free_port()
     host = f"[{callee}]" if ":" in callee else callee
     await trunks.add(server.data, trunks.Given("far", proxy=f"{host}:{port}"))
-    await asyncio.sleep(TRUNKS_BELIEVED_S)
+    await asyncio.to_thread(know_trunk, server, "far")
     async with Phone(host=caller) as phone, Phone(host=callee, port=port) as far:
         customer = await Customer.make(server, receiver, phone)
         call = await phone.call(customer.number, server=(caller, server.sip[1]))

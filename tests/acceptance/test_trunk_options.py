@@ -2,7 +2,7 @@
 
 import asyncio
 
-from acceptance.harness import TRUNKS_BELIEVED_S, Callee, Customer, lay_trunk
+from acceptance.harness import Callee, Customer, know_trunk, lay_trunk
 from acceptance.test_dial import dialled
 from acceptance.test_operator_commands import command
 from onhook.testing.phone import Phone
@@ -23,8 +23,9 @@ async def test_a_running_server_takes_a_change_over(customer: Customer) -> None:
         assert before.invite.uri.startswith(f"sip:{before.called}@127.0.0.1")
         before.reject(486)
         await customer.receiver.next()
+        said = len(customer.server.log)
         await command(customer.server, "trunk", "set", name, *changes)
-        await asyncio.sleep(TRUNKS_BELIEVED_S)
+        await asyncio.to_thread(know_trunk, customer.server, name, said)
         phone.challenge("0001", "", algorithms=("SHA-256",))
         number = callee.another()
         url = customer.receiver.url("/dial")

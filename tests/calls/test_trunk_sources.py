@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+import structlog
 
 from onhook.calls import clock
 from onhook.calls.inbound.names import AGAIN_S, LocatedNames
@@ -29,7 +30,7 @@ class Zone:
 
     async def located(self, target: Target) -> tuple[Address, ...]:
         self.asked.append(target.host)
-        return tuple((host, 5060) for host in self.hosts[target.host])
+        return tuple((host, 5060) for host in self.hosts.get(target.host, [target.host]))
 
 
 class Ways:
@@ -89,3 +90,18 @@ async def test_a_store_that_cannot_be_read_takes_no_trunk_away(now: list[float])
     ways.trunks = []
     await watch.look()
     assert told[-1].at("192.0.2.1") is None
+
+
+async def test_what_changes_is_said_once_it_is_so(now: list[float]) -> None:
+    ways = Ways()
+    watch = InboundWatch(ways, LocatedNames(Zone()), lambda sources: None)
+    changed = Trunk("192.0.2.9", name="carrier")
+    with structlog.testing.capture_logs() as said:
+        for trunks in ([TRUNK], [TRUNK], [TRUNK, Trunk("192.0.2.8", name="branch")], [changed]):
+            ways.trunks = trunks
+            await watch.look()
+    assert [(line["trunks"], line["gone"]) for line in said] == [
+        (["carrier"], []),
+        (["branch"], []),
+        (["carrier"], ["branch"]),
+    ]

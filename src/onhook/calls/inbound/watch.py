@@ -73,8 +73,9 @@ class InboundWatch:
         self._failing = False
         found = tuple(await asyncio.gather(*map(self._source, trunks)))
         if found != self._told:
-            self._told = found
+            before, self._told = self._told, found
             self._take(InboundSources(found))
+            _note(before, found)
 
     async def _source(self, trunk: Trunk) -> TrunkSource:
         names = [one for one in trunk.inbound if _is_name(one)]
@@ -82,6 +83,16 @@ class InboundWatch:
             self._names.of_proxy(trunk), *(self._names.of_name(name) for name in names)
         )
         return TrunkSource(trunk, tuple(sorted({host for some in hosts for host in some})))
+
+
+def _note(before: Iterable[TrunkSource], now: Iterable[TrunkSource]) -> None:
+    """Says from which trunks calls are taken otherwise than a moment ago, once that is so."""
+    were, are = ({source.trunk.name: source for source in some} for some in (before, now))
+    log.info(
+        "trunk_sources_changed",
+        trunks=sorted(name for name, source in are.items() if were.get(name) != source),
+        gone=sorted(were.keys() - are),
+    )
 
 
 def _is_name(entry: str) -> bool:
