@@ -33,7 +33,8 @@ ALONE := tests/acceptance/test_flood.py tests/speech/engines/test_kokoro.py
 # Without its bytecode a server takes three times as long to start, and tests start hundreds of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test slow packages check crash soak budget interop bench counts docs site screenshots htmx lock wheel clean
+# `make -k slow` goes on with the other parts where one has failed.
+.PHONY: help setup demo test slow slow-setup slow-tests slow-kills slow-soak slow-interop packages check crash soak budget interop bench counts docs site screenshots htmx lock wheel clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,17 +51,27 @@ test:  ## all tests
 	@$(PARALLEL) tests/media --ignore $(OWN_CLOCK); media=$$?; \
 	$(PARALLEL) $(OWN_CLOCK) $(BESIDE) && exit $$media
 
-slow:  ## what takes long: tests marked slow, 45 kills, two minutes of soak, softphones and an exchange
+slow: slow-tests slow-kills slow-soak slow-interop  ## what takes long: tests marked slow, 45 kills, two minutes of soak, softphones and an exchange
+
+slow-setup:
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(NETWORKS) $(SOFTPHONES) $(LANGUAGES) $(KAMAILIO) $(TSHARK) $(CHROMIUM)
 	@scripts/client_tools.sh
 	@scripts/asterisk/install.sh $(ASTERISK)
-	@ONHOOK_ASTERISK=$(ASTERISK) $(SLOW) -n $(WORKERS) --dist worksteal $(addprefix --ignore ,$(ALONE) tests/deploy)
-	@$(SLOW) $(ALONE)
+
+slow-tests: slow-setup
+	@ONHOOK_ASTERISK=$(ASTERISK) $(SLOW) -n $(WORKERS) --dist worksteal $(addprefix --ignore ,$(ALONE) tests/deploy); \
+	beside=$$?; $(SLOW) $(ALONE) && exit $$beside
+
+slow-kills: slow-setup
 	PYTHONPATH=tests:. $(PY) scripts/outlive.py --kills 20
 	@$(foreach role,$(BRIEFLY),PYTHONPATH=tests:. $(PY) scripts/outlive.py --role $(role) --kills 5 &&) true
 	@$(foreach role,$(ENDING),PYTHONPATH=tests $(PY) scripts/crash.py --role $(role) --kills 5 &&) true
 	PYTHONPATH=tests:. $(PY) scripts/reloading.py --calls 40 --reloads 3
+
+slow-soak: slow-setup
 	PYTHONPATH=tests $(PY) -m bench.soak --minutes 2 --rate 25
+
+slow-interop: slow-setup
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
 
 packages:  ## what is in deploy/: an image in its container, a system whose first process is systemd; the wheel for ARM; with calls
