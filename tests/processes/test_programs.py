@@ -95,7 +95,7 @@ TALKS = {
     "pico": Talk(["10"], framed(voice="fr-FR", text="a", levels={}), b"+\0\0\x3e\x80"),
     "plugin": Talk(["calm", "10"], framed(voice="calm", text="a"), b"+\0\0\x1f\x40"),
     "models": Talk(
-        ["", ""],
+        ["", "", ""],
         packed(Step(1, 1, VoiceName("espeak", "nl+f3", "nl", "female"), "a", whole=True)),
         bytes([Kind.LAST]),
         spoken,

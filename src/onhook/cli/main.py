@@ -35,7 +35,7 @@ from onhook.cli.command_groups import group, root
 from onhook.cli.doctor_command import doctor
 from onhook.cli.init_command import init
 from onhook.cli.listing import call_commands, notification_commands
-from onhook.cli.running import Data, Json, VoicesDir, doc, run, settings_of
+from onhook.cli.running import Data, Experimental, Json, VoicesDir, doc, run, settings_of
 from onhook.cli.simulate_command import simulate
 from onhook.cli.tail_command import tail
 
@@ -125,6 +125,8 @@ def serve(
     prompt_cache_mb: Annotated[str | None, typer.Option(help=doc("prompt_cache_mb"))] = None,
     voices_dir: VoicesDir = None,
     speech_idle_s: Annotated[str | None, typer.Option(help=doc("speech_idle_s"))] = None,
+    voice_wait_ms: Annotated[str | None, typer.Option(help=doc("voice_wait_ms"))] = None,
+    experimental_voices: Experimental = None,
     recordings_kept_s: Annotated[str | None, typer.Option(help=doc("recordings_kept_s"))] = None,
     record_beep: Annotated[bool | None, typer.Option(help=doc("record_beep"))] = None,
     drain_s: Annotated[str | None, typer.Option(help=doc("drain_s"))] = None,

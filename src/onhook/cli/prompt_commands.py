@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from onhook.cli.command_groups import group
-from onhook.cli.running import Data, Json, doc, run, settings_of
+from onhook.cli.running import Data, Experimental, Json, VoicesDir, doc, run, settings_of
 
 commands = group("Speech and recordings that are kept.")
 
@@ -22,6 +22,14 @@ def warm(
     data: Data = None,
     config: Annotated[str | None, typer.Option(help=doc("config"))] = None,
     allowed_networks: Annotated[str | None, typer.Option(help=doc("allowed_networks"))] = None,
+    voices_dir: VoicesDir = None,
+    experimental_voices: Experimental = None,
+    voice: Annotated[
+        str | None,
+        typer.Option(
+            help="An engine of `onhook voices`, such as kokoro: its voices speak wherever they can."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make the prompts of messages ahead, so that no call waits for them.
@@ -30,8 +38,14 @@ def warm(
     """
     from onhook.cli import prompts  # with it come the engines
 
-    settings = settings_of(data=data, config=config, allowed_networks=allowed_networks)
-    warmed = run(prompts.warm(settings, file))
+    settings = settings_of(
+        data=data,
+        config=config,
+        allowed_networks=allowed_networks,
+        voices_dir=voices_dir,
+        experimental_voices=experimental_voices,
+    )
+    warmed = run(prompts.warm(settings, file, engine=voice))
     if as_json:
         print(json.dumps(asdict(warmed)))
     else:

@@ -29,10 +29,13 @@ from onhook.server.settings import Settings
 from onhook.speech.errors import EngineUnavailable, MessageError
 from onhook.speech.installed import installed_voices
 from onhook.speech.renderer import Renderer
+from onhook.speech.voices import Catalogue
 
 AT_ONCE = 4
 DEADLINE_S = 120.0
 """How long one message may take; nobody is on the phone."""
+
+KOKORO = "kokoro"
 
 STDIN = Path("-")
 _JSON_LINES = (".jsonl", ".ndjson", ".json")
@@ -63,26 +66,31 @@ class Warmed:
     failures: tuple[Failure, ...]
 
 
-async def warm(settings: Settings, file: Path) -> Warmed:
-    """Renders every message of ``file`` into the data directory. Raises ``CommandError``."""
+async def warm(settings: Settings, file: Path, *, engine: str | None = None) -> Warmed:
+    """Renders every message of ``file`` into the data directory; in the voices of ``engine`` wherever these
+    can, if one is named. Raises ``CommandError``."""
     lines = list(read(file))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     os.umask(0o077)  # as the server: messages are not for other users
     check_there(settings.data)
     try:
-        return await _warm(settings, lines)
+        return await _warm(settings, lines, engine)
     except (OSError, EngineUnavailable, CaFileUnusable) as error:
         reason = getattr(error, "strerror", None) or error
         raise CommandError(f"The prompts cannot be made: {reason}.") from error
 
 
-async def _warm(settings: Settings, lines: list[Line]) -> Warmed:
+async def _warm(settings: Settings, lines: list[Line], engine: str | None) -> Warmed:
     async with AsyncExitStack() as stack:
         resolver = AddressResolver(AddressPolicy(settings.allowed_networks))
         stack.callback(resolver.close)
         tls = client_context(settings.ca_file)
         client = await stack.enter_async_context(WebClient(resolver, tls))
-        catalogue = stack.enter_context(installed_voices(settings.voices_dir))
+        catalogue = stack.enter_context(
+            installed_voices(settings.voices_dir, experimental=settings.experimental_voices)
+        )
+        if engine is not None:
+            catalogue = _of_engine(catalogue, engine)
         renderer, files = make_renderer(settings, client, catalogue)
         stack.push_async_callback(renderer.close)
         await asyncio.to_thread(files.scan)  # what is too much goes, the least recently used first
@@ -95,6 +103,15 @@ async def _warm(settings: Settings, lines: list[Line]) -> Warmed:
         made = await asyncio.gather(*map(one, lines))
     failures = tuple(failure for failure in made if failure is not None)
     return Warmed(len(lines) - len(failures), failures)
+
+
+def _of_engine(catalogue: Catalogue, engine: str) -> Catalogue:
+    found = catalogue.of_engine(engine)
+    engines = sorted({voice.engine for voice in found.voices})
+    if engine not in engines:
+        hint = " It is an extra: see docs/voices.md." if engine == KOKORO else ""
+        raise CommandError(f"There is no engine {engine!r} here, only {', '.join(engines)}.{hint}")
+    return found
 
 
 async def _one(renderer: Renderer[Prompt], line: Line) -> Failure | None:

@@ -44,6 +44,9 @@ def written(value: object) -> str:
 
 Data = Annotated[Path | None, typer.Option("--data", help=doc("data"))]
 VoicesDir = Annotated[Path | None, typer.Option("--voices-dir", help=doc("voices_dir"))]
+Experimental = Annotated[
+    bool | None, typer.Option("--experimental-voices", help=doc("experimental_voices"))
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

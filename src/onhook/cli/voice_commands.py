@@ -8,7 +8,7 @@ import typer
 
 from onhook.cli.command_groups import group
 from onhook.cli.errors import CommandError
-from onhook.cli.running import Json, VoicesDir, fail, settings_of
+from onhook.cli.running import Experimental, Json, VoicesDir, fail, settings_of
 
 commands = group("Voices that are installed apart.")
 
@@ -38,12 +38,17 @@ def install(
     print(f"{where}: installed; see onhook voices")
 
 
-def list_voices(voices_dir: VoicesDir = None, as_json: Json = False) -> None:
+def list_voices(
+    voices_dir: VoicesDir = None,
+    experimental_voices: Experimental = None,
+    as_json: Json = False,
+) -> None:
     """List the voices: language, gender, engine, quality, licence."""
     from onhook.cli import voices  # with it come the engines
 
     try:
-        rows = voices.listed(settings_of(voices_dir=voices_dir).voices_dir)
+        settings = settings_of(voices_dir=voices_dir, experimental_voices=experimental_voices)
+        rows = voices.listed(settings.voices_dir, experimental=settings.experimental_voices)
     except CommandError as error:
         fail(str(error))
     if as_json:
@@ -60,13 +65,21 @@ def say(
     language: Annotated[str | None, typer.Option(help="As in <speech>, e.g. zh-HK.")] = None,
     gender: Annotated[str | None, typer.Option(help="female or male.")] = None,
     voices_dir: VoicesDir = None,
+    experimental_voices: Experimental = None,
 ) -> None:
     """Speak a text into a wav file, as callers hear it: 8000 Hz, G.711."""
     from onhook.cli import voices
 
     try:
-        directory = settings_of(voices_dir=voices_dir).voices_dir
-        duration_s, who = voices.say(text, out, language, gender, directory)
+        settings = settings_of(voices_dir=voices_dir, experimental_voices=experimental_voices)
+        duration_s, who = voices.say(
+            text,
+            out,
+            language,
+            gender,
+            settings.voices_dir,
+            experimental=settings.experimental_voices,
+        )
     except CommandError as error:
         fail(str(error))
     print(f"{out}: {duration_s:.1f} s, {who}")

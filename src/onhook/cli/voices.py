@@ -20,14 +20,14 @@ from onhook.speech.voices import Catalogue, described
 
 
 @contextmanager
-def _catalogue(voices_dir: Path | None) -> Iterator[Catalogue]:
+def _catalogue(voices_dir: Path | None, experimental: bool) -> Iterator[Catalogue]:
     """All voices, those of a directory included. What keeps them silent is a `CommandError`."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     try:
-        with installed_voices(voices_dir) as catalogue:
+        with installed_voices(voices_dir, experimental=experimental) as catalogue:
             yield catalogue
     except MessageError as error:
         raise CommandError(f"{error.status}: {error.detail}") from error
@@ -35,9 +35,9 @@ def _catalogue(voices_dir: Path | None) -> Iterator[Catalogue]:
         raise CommandError(str(error)) from error
 
 
-def listed(voices_dir: Path | None = None) -> list[dict[str, str]]:
+def listed(voices_dir: Path | None = None, *, experimental: bool = False) -> list[dict[str, str]]:
     """The voices, one row each, the default first. Raises `CommandError`."""
-    with _catalogue(voices_dir) as catalogue:
+    with _catalogue(voices_dir, experimental) as catalogue:
         return described(catalogue.voices)
 
 
@@ -47,12 +47,14 @@ def say(
     language: str | None,
     gender: str | None,
     voices_dir: Path | None = None,
+    *,
+    experimental: bool = False,
 ) -> tuple[float, str]:
     """Speak `text` into the wav file `out`; how long it is in seconds, and who speaks.
 
     The samples have been through G.711, as on the telephone. Raises `CommandError`.
     """
-    with _catalogue(voices_dir) as catalogue:
+    with _catalogue(voices_dir, experimental) as catalogue:
         voice = catalogue.find(language, gender)
         pcm = speech(voice, normalised(text))
     heard = decode(encode(pcm, Codec.PCMU), Codec.PCMU)

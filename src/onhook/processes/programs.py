@@ -15,6 +15,7 @@ _SETTINGS: Final = "ONHOOK_"
 _NUMBER: Final = r"[0-9]+(\.[0-9]+)?"
 _PATH: Final = r"/[^\0]*"
 _PATH_OR_NONE: Final = r"(/[^\0]*)?"
+_WORD_OR_NONE: Final = r"[a-z]*"
 _ENTRY_POINT: Final = r"[^\0]+"
 
 Environment = Callable[[Mapping[str, str]], dict[str, str]]
@@ -88,7 +89,7 @@ PROGRAMS: Final[Mapping[str, Program]] = {
     "models": Program(
         "speech",
         _module("onhook.speech.synthesis.program"),
-        arguments=(_PATH_OR_NONE, _PATH_OR_NONE),
+        arguments=(_PATH_OR_NONE, _PATH_OR_NONE, _WORD_OR_NONE),
         environment=everything,
     ),
     "ahead": Program("speech", _module("onhook.speech.engines.english_ahead"), arguments=(_PATH,)),

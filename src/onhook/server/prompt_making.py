@@ -55,7 +55,9 @@ def make_renderer(
             made_ahead=settings.data / _MADE_AHEAD,
             starter=starter,
             idle_s=settings.speech_idle_s,
+            experimental=settings.experimental_voices,
         ),
+        voice_wait_s=settings.voice_wait_ms / 1000,
         opened_s=limit_bytes / _OPEN_SHARE / _PROMPT_BYTES_S,
     )
     return renderer, files

@@ -241,6 +241,17 @@ class Settings(BaseSettings):
         description="The process that speaks ends, and its models with it, when it has not been needed for "
         "this many seconds; 0 keeps it.",
     )
+    voice_wait_ms: int = Field(
+        1500,
+        ge=0,
+        le=60_000,
+        description="A caller waits so many milliseconds for a slow voice (Kokoro); where a new message "
+        "would take longer, another voice speaks it, and the slow one makes it for the next time.",
+    )
+    experimental_voices: bool = Field(
+        False,
+        description="Voices with a foreign accent speak, too: Kokoro's for id, ms, pl, ru and uk.",
+    )
     drain_s: float = Field(
         30, ge=0, description="After SIGTERM, running messages may go on for this long."
     )

@@ -372,7 +372,11 @@ class Switch:
         self._supervised.on_link("deliveries", lambda ends: outbox.take(_socket(ends)))
         try:
             catalogue = stack.enter_context(
-                installed_voices(settings.voices_dir, starter=self._starter)
+                installed_voices(
+                    settings.voices_dir,
+                    starter=self._starter,
+                    experimental=settings.experimental_voices,
+                )
             )
         except DirectoryUnusable as error:
             raise StartError(f"The setting --voices-dir cannot be used: {error}") from error

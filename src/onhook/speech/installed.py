@@ -26,13 +26,14 @@ def installed_voices(
     *,
     starter: Starter | None = None,
     made_ahead: Path | None = None,
+    experimental: bool = False,
 ) -> Iterator[Catalogue]:
     """All voices, the default first. Leaving ends the engines that are processes of their own.
 
     `directory` holds Piper voices, `vectors` those of Kokoro. Who adds voices wants to hear them:
     those of plugins, then of the directory, then of Kokoro speak in place of ours. `starter` starts
-    those processes. `made_ahead` is the directory of `engines.english_ahead`. Raises
-    `DirectoryUnusable`.
+    those processes. `made_ahead` is the directory of `engines.english_ahead`. `experimental` adds voices
+    that nobody should get unasked. Raises `DirectoryUnusable`.
     """
     starter = starter or Spawner()
     with ExitStack() as stack:
@@ -48,13 +49,18 @@ def installed_voices(
             for language in LANGUAGES
             for gender in (Gender.FEMALE, Gender.MALE)
         ]
+        reads_kanji: japanese.OpenJTalk | None = None
         if japanese.installed():
-            others += _japanese(stack, espeak, starter)
+            reads_kanji = japanese.OpenJTalk(starter=starter)
+            stack.callback(reads_kanji.close)
+            others += _japanese(reads_kanji, espeak)
         added: list[Voice] = [] if directory is None else list(voices_in(directory, espeak))
         if kokoro.installed(vectors):
             engine = kokoro.Kokoro(vectors, starter=starter)
             stack.callback(engine.close)
-            added += kokoro.kokoro_voices(engine, espeak)
+            added += kokoro.kokoro_voices(
+                engine, espeak, reads_kanji, vectors=vectors, experimental=experimental
+            )
 
         def read(voice: Voice) -> Voice:
             return Reader(voice, english[voice.gender])
@@ -65,9 +71,7 @@ def installed_voices(
         )
 
 
-def _japanese(stack: ExitStack, espeak: Espeak, starter: Starter) -> tuple[Voice, Voice]:
-    engine = japanese.OpenJTalk(starter=starter)
-    stack.callback(engine.close)
+def _japanese(engine: japanese.OpenJTalk, espeak: Espeak) -> tuple[Voice, Voice]:
     man = japanese.JapaneseMan(engine, FormantVoice(espeak, japanese.FORMANT, Gender.MALE))
     return japanese.JapaneseWoman(engine), man
 

@@ -9,15 +9,16 @@ import asyncio
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from functools import lru_cache, partial
 from typing import Final, Generic, TypeVar
 from weakref import WeakSet, WeakValueDictionary
 
-from onhook.flights import Flights
+from onhook.flights import Flights, Seat
 from onhook.message import Fetch, Message, Part, Say
 from onhook.speech import markup
+from onhook.speech.beside import Beside, Wanted
 from onhook.speech.downloads.downloads import Downloads
 from onhook.speech.narrowband import Pcm
 from onhook.speech.pending import PendingPart, Progress, leave, left
@@ -25,11 +26,16 @@ from onhook.speech.prompts import OpenedPrompt, PromptStore, Rendered, RenderedP
 from onhook.speech.rendering import FollowingPrompts, Rendering
 from onhook.speech.threads import Checkpoint, ThreadPool
 from onhook.speech.utterance import Here, Spoken, Synthesis, Utterance
-from onhook.speech.voices import Catalogue, Voice
+from onhook.speech.voices import Catalogue, Voice, character_s
 
 SHORT: Final = 100
 """Characters. So little is spoken before anything of it is played: it takes no longer to be ready, and
 the request is answered with all that can be wrong with it."""
+
+VOICE_WAIT_S: Final = 1.5
+"""So long a caller waits for a slow voice; if it would take longer, another one speaks in its place."""
+
+_NOBODY: Final[frozenset[Voice]] = frozenset()
 
 _RECIPE: Final = (
     "speech 3"  # raise it when speech is resampled, cut, levelled or faded in another way
@@ -44,7 +50,8 @@ class Renderer(Generic[P]):
 
     Texts are spoken by `synthesis`, which it closes; without one, in this process.
     A prompt is kept under the hash of what shaped it: engine, version, voice, language and text of
-    speech, the decoded audio of a download. The prompts used last stay open (`opened_limit` of
+    speech, the decoded audio of a download. Where a slow voice would keep a caller waiting for more than
+    `voice_wait_s`, who stands in for it speaks (`begin`). The prompts used last stay open (`opened_limit` of
     them, which play for `opened_s` seconds), and are shared by all who play them.
     """
 
@@ -58,10 +65,12 @@ class Renderer(Generic[P]):
         synthesis_threads: int = 2,
         opened_limit: int = 2048,
         opened_s: float = 4 * 3600.0,
+        voice_wait_s: float = VOICE_WAIT_S,
     ) -> None:
         self._catalogue = catalogue
         self._parse = lru_cache(maxsize=1024)(partial(markup.parse, voices=catalogue))
         self._address = lru_cache(maxsize=1024)(partial(_address, catalogue))
+        self._voice_wait_s = voice_wait_s
         self._store = store
         self._downloads = downloads
         self._synthesis = synthesis or Here()
@@ -73,8 +82,14 @@ class Renderer(Generic[P]):
         self._opened: OrderedDict[str, RenderedPart[P]] = OrderedDict()
         self._opened_ms = 0
         self._flights: Flights[RenderedPart[P]] = Flights()
+        self._beside: Beside[RenderedPart[P]] = Beside(self._flights, self._remember)
         self._progress: WeakValueDictionary[str, Progress[P]] = WeakValueDictionary()
         self._followed: WeakSet[FollowingPrompts[P]] = WeakSet()
+
+    @property
+    def beside(self) -> int:
+        """How many texts slow voices are making for the next time."""
+        return len(self._beside)
 
     @property
     def followed(self) -> int:
@@ -108,19 +123,22 @@ class Renderer(Generic[P]):
         That is every recording, and the first piece of what is to be spoken: about a sentence. If
         no more than `SHORT` characters are to be spoken, it is all. What fails until then is raised
         as by `render`; what fails later comes out of the rest, whose pieces may each take
-        `deadline_s` from when they are waited for. All is kept as if `render` had made it.
+        `deadline_s` from when they are waited for. All is kept as if `render` had made it, except that
+        another voice speaks in place of a slow one that would take longer than anybody should wait.
         """
         if (at_hand := self.at_hand(message)) is not None:
             return at_hand
-        ready = [self._ready(part) for part in message]
         deadline = asyncio.get_running_loop().time() + deadline_s
+        with self._downloading(message):
+            replaced = await self._too_slow(message)
+            ready = [self._ready(part, replaced) for part in message]
+            short = self._is_short(message, ready)
+            pending = self._make(message, whole=short, replaced=replaced)
         to_speak = [
             part
             for part, found in zip(message, ready, strict=True)
             if found is None and isinstance(part, Say)
         ]
-        short = sum(len(part.text) for part in to_speak) <= SHORT
-        pending = self._make(message, whole=short)
         try:
             for one in pending:
                 if short or not isinstance(one.part, Say):
@@ -150,11 +168,55 @@ class Renderer(Generic[P]):
 
     async def close(self) -> None:
         """Give up what is being made; end what speaks, and the threads, those of `downloads` too."""
+        await self._beside.close()
         await self._flights.close()
         await asyncio.gather(self._threads.close(), self._downloads.close())
         await asyncio.to_thread(self._synthesis.close)
 
-    def _make(self, message: Message, *, whole: bool) -> list[PendingPart[P]]:
+    @contextmanager
+    def _downloading(self, message: Message) -> Iterator[None]:
+        """Have recordings on their way, whatever is decided meanwhile."""
+        seats = [self._board(part) for part in message if isinstance(part, Fetch)]
+        try:
+            yield
+        finally:
+            for seat in seats:
+                seat.leave()
+
+    async def _too_slow(self, message: Message) -> frozenset[Voice]:
+        """The voices of `message` that others stand in for, all through it: what they say is not there, and
+        takes too long. It is made for the next time."""
+        slow: list[Wanted[RenderedPart[P]]] = []
+        for part in message:
+            if not isinstance(part, Say) or self._ready(part) is not None:
+                continue
+            voice, text, digest = self._address(part, _NOBODY)
+            if character_s(voice) and self._catalogue.stand_in(voice) is not None:
+                slow.append(Wanted(digest, voice, text, partial(self._said, voice, text, digest)))
+        slow = [one for one in slow if not await self._is_kept(one)]
+        if not slow or await self._beside.ready(slow, self._voice_wait_s):
+            return _NOBODY
+        return frozenset(one.voice for one in slow)
+
+    async def _is_kept(self, wanted: Wanted[RenderedPart[P]]) -> bool:
+        """Whether it was made before; then it is open from now on."""
+        digest = str(wanted.key)
+        found = await self._threads.run(lambda _: self._store.find(digest))
+        if found is not None:
+            self._remember(RenderedPart.of(digest, found))
+        return found is not None
+
+    def _is_short(self, message: Message, ready: Sequence[RenderedPart[P] | None]) -> bool:
+        to_speak = (
+            len(part.text)
+            for part, found in zip(message, ready, strict=True)
+            if found is None and isinstance(part, Say)
+        )
+        return sum(to_speak) <= SHORT
+
+    def _make(
+        self, message: Message, *, whole: bool, replaced: frozenset[Voice] = _NOBODY
+    ) -> list[PendingPart[P]]:
         """Begin to make every part, or join who makes it; they have to be left.
 
         Unless all are wanted `whole`, only the first text is urgent.
@@ -163,17 +225,21 @@ class Renderer(Generic[P]):
         urgent = True
         for part in message:
             if isinstance(part, Fetch):
-                begin = partial(self._record, part.url)
-                pending.append(PendingPart(part, self._flights.board(("url", part.url), begin)))
-            elif (found := self._ready(part)) is not None:
+                pending.append(PendingPart(part, self._board(part)))
+            elif (found := self._ready(part, replaced)) is not None:
                 pending.append(PendingPart(part, found))
             else:
-                pending.append(self._say(part, whole=whole, urgent=urgent))
+                pending.append(self._say(part, replaced, whole=whole, urgent=urgent))
                 urgent = whole
         return pending
 
-    def _say(self, part: Say, *, whole: bool, urgent: bool) -> PendingPart[P]:
-        voice, text, digest = self._address(part)
+    def _board(self, part: Fetch) -> Seat[RenderedPart[P]]:
+        return self._flights.board(("url", part.url), partial(self._record, part.url))
+
+    def _say(
+        self, part: Say, replaced: frozenset[Voice], *, whole: bool, urgent: bool
+    ) -> PendingPart[P]:
+        voice, text, digest = self._address(part, replaced)
 
         def begin() -> Coroutine[None, None, RenderedPart[P]]:
             progress = self._progress[digest] = Progress()
@@ -203,6 +269,13 @@ class Renderer(Generic[P]):
 
     # In threads
 
+    def _said(
+        self, voice: Voice, text: str, digest: str, checkpoint: Checkpoint
+    ) -> RenderedPart[P]:
+        """All of a text, at once."""
+        with closing(self._synthesis.utterance(voice, text)) as utterance:
+            return RenderedPart.of(digest, self._store.save(digest, utterance.whole(checkpoint)))
+
     def _go_on(
         self, utterance: Spoken, digest: str, in_pieces: bool, checkpoint: Checkpoint
     ) -> RenderedPart[P] | P:
@@ -217,10 +290,10 @@ class Renderer(Generic[P]):
 
     # On the loop
 
-    def _ready(self, part: Part) -> RenderedPart[P] | None:
+    def _ready(self, part: Part, replaced: frozenset[Voice] = _NOBODY) -> RenderedPart[P] | None:
         if isinstance(part, Fetch):
             return None
-        _, _, digest = self._address(part)
+        _, _, digest = self._address(part, replaced)
         found = self._opened.get(digest)
         if found is not None:
             self._opened.move_to_end(digest)
@@ -239,9 +312,11 @@ class Renderer(Generic[P]):
         return found
 
 
-def _address(catalogue: Catalogue, say: Say) -> tuple[Voice, str, str]:
-    """Who says what, and the digest under which that is kept."""
+def _address(catalogue: Catalogue, say: Say, replaced: frozenset[Voice]) -> tuple[Voice, str, str]:
+    """Who says what, and the digest under which that is kept; others speak for who is `replaced`."""
     voice = catalogue.find(say.language, say.gender)
+    if voice in replaced:
+        voice = catalogue.stand_in(voice) or voice
     text = markup.normalised(say.text)
     shaped_by = (_RECIPE, voice.engine, voice.version, voice.name, voice.language, text)
     return voice, text, hashlib.sha256(json.dumps(shaped_by).encode()).hexdigest()

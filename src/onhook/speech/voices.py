@@ -90,6 +90,20 @@ def licence(voice: Voice) -> str:
     return voice.licence if isinstance(voice, Licensed) else "unknown"
 
 
+@runtime_checkable
+class Paced(Protocol):
+    """A voice that takes about as long as it speaks, so that another one speaks where a caller waits."""
+
+    @property
+    def character_s(self) -> float:
+        """Seconds that a character of text takes, at first guess."""
+
+
+def character_s(voice: Voice) -> float:
+    """How long a voice takes for a character; 0 for one that is as good as ready."""
+    return voice.character_s if isinstance(voice, Paced) else 0.0
+
+
 def described(voices: Iterable[Voice]) -> list[dict[str, str]]:
     """What there is to know of each voice, for who chooses among them."""
     return [
@@ -122,10 +136,11 @@ class Catalogue:
         if not self._by_tag:
             raise ValueError("a catalogue needs at least one voice")
         self._default = next(iter(self._by_tag))
+        self._stand_ins: dict[Voice, Voice] = {}
         for voice in reversed(tuple(instead)):
             if (bare := _primary(voice.language.lower())) in self._by_tag:
-                self._by_tag[bare][voice.gender] = voice
-            self._speakers_of(voice.language)[voice.gender] = voice
+                self._put(voice, self._by_tag[bare])
+            self._put(voice, self._speakers_of(voice.language))
 
     @property
     def voices(self) -> tuple[Voice, ...]:
@@ -152,6 +167,18 @@ class Catalogue:
         except KeyError:
             raise InvalidGender(_only(speakers)) from None
 
+    def stand_in(self, voice: Voice) -> Voice | None:
+        """Who speaks in place of a slow voice where nobody can wait; None for one that is quick.
+
+        That is who would speak if the slow one were not installed.
+        """
+        return self._stand_ins.get(voice)
+
+    def of_engine(self, engine: str) -> "Catalogue":
+        """The same, but that the voices of one engine speak wherever they can, also those that stand in."""
+        known = [*self.voices, *self._stand_ins.values()]
+        return Catalogue(self.voices, [voice for voice in known if voice.engine == engine])
+
     def languages(self) -> dict[str, tuple[Gender, ...]]:
         """Every tag that is spoken, and by whom, in the order of the voices."""
         return {self._written[tag]: tuple(speakers) for tag, speakers in self._by_tag.items()}
@@ -163,6 +190,15 @@ class Catalogue:
         speakers = self._by_tag.setdefault(tag, {})
         self._by_language.setdefault(_primary(tag), speakers)
         return speakers
+
+    def _put(self, voice: Voice, speakers: dict[Gender, Voice]) -> None:
+        """Have `voice` speak in place of who did."""
+        before = speakers.get(voice.gender)
+        speakers[voice.gender] = voice
+        if before is not None and before is not voice and character_s(voice):
+            quick = self._stand_ins.get(before, before)
+            if not character_s(quick):
+                self._stand_ins[voice] = quick
 
     def _speakers(self, language: str) -> dict[Gender, Voice]:
         if speakers := self._by_tag.get(language.lower()):

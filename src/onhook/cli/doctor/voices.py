@@ -11,7 +11,8 @@ def voices(here: Installation) -> Iterator[Finding]:
     from onhook.cli.voices import listed  # the engines take a second to import
 
     try:
-        found = listed(here.settings.voices_dir)
+        settings = here.settings
+        found = listed(settings.voices_dir, experimental=settings.experimental_voices)
     except CommandError as error:
         yield Finding("voices", False, f"{error} See docs/voices.md.")
         return

@@ -60,6 +60,11 @@ class OpenJTalk:
         """`text` as it is pronounced, in katakana. Raises `CannotConvertText`."""
         return self._pool.ask(json.dumps({"kana": text}).encode()).decode()
 
+    def words(self, text: str) -> list[str]:
+        """`text` as it is pronounced, word by word, and its marks. Raises `CannotConvertText`."""
+        found: list[str] = json.loads(self._pool.ask(json.dumps({"words": text}).encode()))
+        return found
+
     def close(self) -> None:
         """End the worker; nothing can be asked afterwards."""
         self._pool.close()

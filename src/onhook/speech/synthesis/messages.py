@@ -13,6 +13,9 @@ from typing import Any, Final, Self
 
 from onhook.speech.voices import Voice
 
+EXPERIMENTAL: Final = "experimental"
+"""The argument with which the process has the experimental voices, too."""
+
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Longest message that is taken: over an hour of speech."""
 

@@ -1,8 +1,9 @@
 """The process that speaks: all voices of the installation, each loaded when it is first asked for.
 
-    python -m onhook.speech.synthesis.program VOICES MADE_AHEAD
+    python -m onhook.speech.synthesis.program VOICES MADE_AHEAD WHICH
 
-VOICES is the directory of Piper voices, MADE_AHEAD that of `engines.english_ahead`; both may be empty.
+VOICES is the directory of Piper voices, MADE_AHEAD that of `engines.english_ahead`, WHICH is `experimental`
+for all voices; each may be empty.
 `messages` says what is said, over the socket that is its standard input. It ends when the socket does.
 Engines that are processes of their own are its children.
 """
@@ -29,8 +30,9 @@ def main() -> None:
     from onhook.speech.synthesis.speaking import speak
 
     _import()
-    voices, made_ahead = (Path(argument) if argument else None for argument in sys.argv[1:])
-    speak(own, voices, made_ahead)
+    *directories, which = sys.argv[1:]
+    voices, made_ahead = (Path(argument) if argument else None for argument in directories)
+    speak(own, voices, made_ahead, which)
     os._exit(0)  # threads that still speak to nobody are no reason to stay
 
 

@@ -19,6 +19,7 @@ import structlog
 from onhook.speech.errors import CannotConvertText, EngineUnavailable
 from onhook.speech.installed import installed_voices
 from onhook.speech.synthesis.messages import (
+    EXPERIMENTAL,
     LENGTH_BYTES,
     Abandon,
     Answer,
@@ -31,12 +32,13 @@ from onhook.speech.synthesis.messages import (
 )
 from onhook.speech.threads import Abandoned
 from onhook.speech.utterance import Utterance
-from onhook.speech.voices import Catalogue, Voice
+from onhook.speech.voices import Catalogue, Voice, character_s
 
 log = structlog.get_logger()
 
 THREADS: Final = 2
-"""Steps at a time: a long one does not hold up a short one, and a machine has other things to do."""
+"""Steps at a time: a long one does not hold up a short one, and a machine has other things to do. Those of
+slow voices have a thread of their own."""
 
 MOST_STEPS: Final = 64
 """Steps that wait for a thread, or have one."""
@@ -47,7 +49,7 @@ STUCK_S: Final = 180.0
 _ALIVE_S: Final = 1.0
 
 
-def speak(own: socket, voices: Path | None, made_ahead: Path | None) -> None:
+def speak(own: socket, voices: Path | None, made_ahead: Path | None, which: str) -> None:
     """Do what is asked until the socket ends; the directories are those of `installed_voices`."""
     answers = Answers(own)
     structlog.configure(
@@ -55,7 +57,8 @@ def speak(own: socket, voices: Path | None, made_ahead: Path | None) -> None:
         logger_factory=structlog.ReturnLoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
-    with installed_voices(voices, made_ahead=made_ahead) as catalogue:
+    experimental = which == EXPERIMENTAL
+    with installed_voices(voices, made_ahead=made_ahead, experimental=experimental) as catalogue:
         Speaking(catalogue, answers).serve(own)
 
 
@@ -85,6 +88,7 @@ class _Text:
     """A text that is being spoken."""
 
     utterance: Utterance
+    slow: bool
     abandoned: threading.Event = field(default_factory=threading.Event)
     progress_at: float = field(default_factory=time.monotonic)
     at_work: bool = False
@@ -103,6 +107,7 @@ class Speaking:
         self._voices = {VoiceName.of(voice): voice for voice in catalogue.voices}
         self._answers = answers
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="speech")
+        self._slow = ThreadPoolExecutor(1, thread_name_prefix="speech-slow")
         self._texts: dict[int, _Text] = {}
         self._places = threading.Semaphore(MOST_STEPS)
         self._resting = True
@@ -166,7 +171,7 @@ class Speaking:
             text = self._texts[message.utterance] = _text(voice, message.text)
         self._places.acquire()  # nobody asks for so many but who does not take the answers
         text.progress_at, text.at_work = time.monotonic(), True
-        self._pool.submit(self._step, text, message)
+        (self._slow if text.slow else self._pool).submit(self._step, text, message)
 
     # In threads
 
@@ -201,7 +206,7 @@ class Speaking:
 
 
 def _text(voice: Voice, text: str) -> _Text:
-    return _Text(Utterance(voice, text))
+    return _Text(Utterance(voice, text), slow=character_s(voice) > 0)
 
 
 def _failed(kind: Kind, step: Step, why: str) -> Answer:

@@ -26,7 +26,7 @@ from onhook.speech.errors import (
 )
 from onhook.speech.narrowband import PcmBuffer
 from onhook.speech.synthesis.conversation import Conversation
-from onhook.speech.synthesis.messages import Answer, Kind, VoiceName
+from onhook.speech.synthesis.messages import EXPERIMENTAL, Answer, Kind, VoiceName
 from onhook.speech.voices import Voice
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ class Synthesiser:
     """The processes. Methods block, and may be called from several threads at once; `close` it.
 
     `voices` is the directory of Piper voices, `made_ahead` that of `engines.english_ahead`; with an
-    `idle_s` of 0 a process stays for good.
+    `idle_s` of 0 a process stays for good. With `experimental` it has the experimental voices, too.
     """
 
     def __init__(
@@ -60,8 +60,10 @@ class Synthesiser:
         starter: Starter | None = None,
         idle_s: float = IDLE_S,
         start_s: float = START_S,
+        experimental: bool = False,
     ) -> None:
-        self._arguments = (_argument(voices), _argument(made_ahead))
+        which = EXPERIMENTAL if experimental else ""
+        self._arguments = (_argument(voices), _argument(made_ahead), which)
         self._made_ahead = made_ahead
         self._making: Worker | None = None
         self._starter = starter or Spawner()

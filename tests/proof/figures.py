@@ -1,0 +1,89 @@
+"""What was measured of each voice, and what is demanded of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+COMMITTED: Final = Path(__file__).parents[2] / "src" / "onhook" / "speech" / "measured.json"
+
+WORST: Final = {"neural": 0.15, "statistical": 0.30, "formant": 0.95}
+"""How many of the words (or characters) may be wrong, by kind of voice."""
+
+WORSE_BY: Final = 0.3
+"""How far a grade may lie below the one that is committed."""
+
+COMPARED: Final = "formant, not heard: Pico speaks"
+"""The quality of the formant engine where it is measured for comparison only."""
+
+NOT_OFFERED: Final = "formant, not offered"
+"""Its quality in languages that are measured, and refused."""
+
+UNGRADED: Final = frozenset({"ar", "bn", "fa", "hi", "ta", "zh-HK"})
+"""Languages that the recogniser itself does not write down well, so that its errors say little of a voice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One voice: the share of words that were not understood, and so on."""
+
+    language: str
+    gender: str
+    engine: str
+    quality: str
+    licence: str
+    errors: float
+    grade: float
+    first_audio_ms: float
+    cpu: float
+    """Seconds of CPU a second of speech."""
+    memory_mb: float
+
+    @property
+    def key(self) -> str:
+        """What they are kept under."""
+        return f"{self.language} {self.gender} {self.engine}"
+
+    @property
+    def kind(self) -> str:
+        """Neural, statistical or formant; experimental ones are a kind of their own."""
+        return "experimental" if "experimental" in self.quality else self.quality.partition(",")[0]
+
+    @property
+    def heard(self) -> bool:
+        """Whether it speaks in calls."""
+        return self.quality not in (COMPARED, NOT_OFFERED)
+
+    @property
+    def ungraded(self) -> bool:
+        """Whether errors say more of the recogniser than of the voice."""
+        return self.language in UNGRADED or self.language.partition("-")[0] in UNGRADED
+
+
+def faults(found: Figures, before: Mapping[str, Figures]) -> list[str]:
+    """What is wrong with a voice, in sentences."""
+    wrong: list[str] = []
+    worst = WORST.get(found.kind)
+    if not found.heard:
+        return wrong
+    if worst is not None and found.errors > worst and not found.ungraded:
+        wrong.append(f"{found.key}: {found.errors:.2f} is not understood, {worst} may be.")
+    earlier = before.get(found.key)
+    if earlier is not None and found.grade < earlier.grade - WORSE_BY:
+        wrong.append(f"{found.key}: graded {found.grade:.1f}, and {earlier.grade:.1f} before.")
+    return wrong
+
+
+def committed(path: Path = COMMITTED) -> dict[str, Figures]:
+    """Those of the last run that was committed."""
+    if not path.exists():
+        return {}
+    rows = (Figures(**row) for row in json.loads(path.read_text("utf-8")))
+    return {row.key: row for row in rows}
+
+
+def write(found: Mapping[str, Figures], path: Path = COMMITTED) -> None:
+    """Keep them for the next run, and for `onhook voices`."""
+    rows = ",\n".join(json.dumps(asdict(row), ensure_ascii=False) for row in found.values())
+    path.write_text(f"[\n{rows}\n]\n", "utf-8")

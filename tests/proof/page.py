@@ -1,0 +1,60 @@
+"""The page of the figures."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from proof.figures import COMPARED, NOT_OFFERED, WORSE_BY, WORST, Figures
+from proof.scoring import BY_CHARACTER
+
+_HEAD: Final = f"""\
+# Voices, measured
+
+`make voices` writes this page. Each voice says four lines (an apology, a code, a name with a date, an
+address with a number) in calls to a real server. What the phone heard, at 8,000 Hz in G.711, is written
+down by Whisper base and graded by DistillMOS.
+
+- **Errors**: the share of the words that were not written down as they were said; of the characters in
+  Chinese, Japanese and Korean. With so few lines it is good to about 0.1. In brackets where the recogniser
+  itself is poor in the language, so that the figure says little of the voice.
+- **Grade**: 1 to 5, as listeners would grade; for comparing voices, not languages.
+- **First audio**: from the request to the first sound at the phone, the message being new; median. What was
+  made before is there in some 5 ms.
+- **CPU**: seconds a second of speech, of all processes that speak. **Memory**: of the same processes (PSS),
+  after the voices of this engine up to here.
+
+Times are those of two cores that had other work at the same time: for comparing. What fails: more than
+{WORST["neural"]:.2f} of the words for a neural voice, {WORST["statistical"]:.2f} for a statistical one,
+{WORST["formant"]:.2f} for a formant one; a grade that is {WORSE_BY} lower than the one here.
+
+"""
+
+_TABLE: Final = """\
+| language | gender | engine | kind | errors | grade | first audio, ms | CPU | memory, MB |
+|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def page(found: Sequence[Figures]) -> str:
+    """All of it, in Markdown."""
+    heard = [one for one in found if one.heard and one.kind != "experimental"]
+    text = _HEAD + "## Who is heard\n\n" + _TABLE + "".join(map(_row, heard))
+    if accented := [one for one in found if one.kind == "experimental"]:
+        text += "\n## With a foreign accent (`--experimental-voices`)\n\n"
+        text += _TABLE + "".join(map(_row, accented))
+    if refused := [one for one in found if one.quality == NOT_OFFERED]:
+        text += "\n## Languages that are not offered: the formant engine is not understood\n\n"
+        text += _TABLE + "".join(map(_row, refused))
+    if compared := [one for one in found if one.quality == COMPARED]:
+        text += "\n## The formant engine, where Pico speaks in its place\n\n"
+        text += _TABLE + "".join(map(_row, compared))
+    return text
+
+
+def _row(one: Figures) -> str:
+    errors = f"({one.errors:.2f})" if one.ungraded else f"{one.errors:.2f}"
+    if one.language.partition("-")[0] in BY_CHARACTER:
+        errors += " of characters"
+    return (
+        f"| {one.language} | {one.gender} | {one.engine} | {one.kind} | {errors} | {one.grade:.1f} "
+        f"| {one.first_audio_ms:,.0f} | {one.cpu:.3f} | {one.memory_mb:.0f} |\n"
+    )
