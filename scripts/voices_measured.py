@@ -30,7 +30,7 @@ GRADED: Final = 2
 """So many lines of a voice are graded: a grade takes longer than a line."""
 
 _WRITTEN_AS: Final = {"nb": "no"}
-_EVERYTHING: Final = {"experimental_voices": "true", "prepare_s": "300", "speech_idle_s": "0"}
+_EVERYTHING: Final = {"experimental_voices": "true", "prepare_s": "60", "speech_idle_s": "0"}
 _SLOW: Final = {**_EVERYTHING, "voice_wait_ms": "60000"}
 _AT_ONCE: Final = {**_EVERYTHING, "voice_wait_ms": "0"}
 

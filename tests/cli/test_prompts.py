@@ -55,6 +55,23 @@ def test_messages_of_a_text_file(tmp_path: Path) -> None:
     assert prompts(tmp_path) == made
 
 
+def test_the_voices_of_an_engine_speak(tmp_path: Path) -> None:
+    msg = '<speech language="nl">Goedemorgen</speech>'
+    assert warm(tmp_path, "-", "--voice", "espeak", stdin=f"{msg}\n").exit_code == 0
+    made = prompts(tmp_path)
+    assert len(made) == 1
+    assert warm(tmp_path, "-", stdin=f"{msg}\n").exit_code == 0
+    assert prompts(tmp_path) == made  # it is the same voice
+
+
+def test_an_engine_that_is_not_here_is_told(tmp_path: Path) -> None:
+    done = warm(tmp_path, "-", "--voice", "hal", stdin="Good morning\n")
+    assert done.exit_code == 1
+    assert "no engine 'hal'" in done.stderr
+    assert "espeak" in done.stderr
+    assert prompts(tmp_path) == set()
+
+
 def test_what_cannot_be_made_is_told_and_the_rest_is_made(tmp_path: Path) -> None:
     file = tmp_path / "messages.jsonl"
     lines = [

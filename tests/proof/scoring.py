@@ -14,6 +14,9 @@ _PLAIN: Final = str.maketrans(
     "们现证码马预约号园车边对员电话时电站们点还会这门么对后于",
 )
 
+_SHORT: Final = {"mr": "mister", "hr": "herr", "sr": "señor", "m": "monsieur"}
+"""Words that are written in two ways."""
+
 
 def rate(said: str, heard: str, tag: str) -> tuple[int, int]:
     """How many words (or characters) are wrong, of how many."""
@@ -31,7 +34,9 @@ def units(text: str, tag: str) -> list[str]:
         character if unicodedata.category(character)[0] in "LMN" else " "
         for character in text.replace("'", "").replace("’", "")
     )
-    return list("".join(plain.split())) if primary in BY_CHARACTER else plain.split()
+    if primary in BY_CHARACTER:
+        return list("".join(plain.split()))
+    return [_SHORT.get(word, word) for word in plain.split()]
 
 
 def edits(said: Sequence[str], heard: Sequence[str]) -> int:
