@@ -17,7 +17,7 @@ from acceptance.harness import Callee, Customer, Onhook, TrunkLine, lay_trunk
 from acceptance.heard import fetch
 from acceptance.survival import Stage
 from acceptance.survival_scenes import all_said, next_is_heard, said_in_time, steps
-from acceptance.talking import meet, says_in_time, until
+from acceptance.talking import assert_joined, meet, says_in_time, until
 from acceptance.unbroken import known
 from briefly import slow_but
 from onhook.testing.call_log import How
@@ -270,6 +270,47 @@ async def test_an_answer_is_the_same_whichever_process_gives_it(doomed: Doomed, 
     assert (await call.ended()).how is How.BYE_RECEIVED
     await stage.ended(session, "application", "hangup")
     assert call.complaints == []
+
+
+@pytest.mark.parametrize("point", slow_but(["done"], POINTS))
+async def test_whoever_comes_into_a_room_leaves_nobody_out_of_it(
+    doomed: Doomed, point: str
+) -> None:
+    """The oldest call is in the room in the plane, and not in its record: the others are still in it."""
+    stage = doomed.stage
+    late, session = await stage.waiting()
+    there = [await stage.answered("end/transfer", dest="room:kept") for _ in range(2)]
+    calls = [call for call, _ in there]
+    await meet(calls)
+    before = stage.server.pid("switch")
+    doomed.arm(point, session)
+    asked = {"session": session, "dest": "room:kept", "notify_url": stage.receiver.url("/room")}
+    reply = await doomed.repeated("ivr/end/transfer", "k", **asked)
+    assert reply == {**OK, "room": "kept"}
+    await doomed.died(before)
+    await assert_joined(*calls)
+    await assert_joined(late, calls[0])
+    for call, told in [*there, (late, session)]:
+        await call.hang_up()
+        await stage.ended(told, "caller", "hangup")
+
+
+async def test_a_room_outlives_whoever_cannot_be_taken_over(doomed: Doomed) -> None:
+    """The first of its members is lost before the next switch has seen the others."""
+    stage = doomed.stage
+    members = [await stage.answered("end/transfer", dest="room:lost") for _ in range(3)]
+    (lost, session), *others = members
+    await meet([call for call, _ in members])
+    doomed.arm("failing-half-adopted", session)
+    async with stage.gap():
+        pass
+    assert (await lost.ended()).how is How.BYE_RECEIVED
+    await stage.receiver.next(session=session, call_state="ended", cause="crash")
+    await assert_joined(*(call for call, _ in others))
+    for call, told in others:
+        await call.hang_up()
+        last = await stage.receiver.next(session=told, call_state="ended")
+        assert (last["ended_by"], last["cause"]) == ("caller", "hangup")
 
 
 @pytest.mark.parametrize("point", slow_but(["committed"], POINTS))

@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,15 @@ from onhook.media import (
     MediaPlane,
     NoPortLeft,
     RecordingStats,
+    Room,
     Stream,
 )
 from ports import free_ports
 
 TESTS = Path(__file__).parents[1]
+
+BEYOND_CALLS = 256
+"""A plane has as many rooms as calls, and so many more (`room_count()`)."""
 
 
 class Doomed:
@@ -318,6 +323,40 @@ async def test_a_room_stays(scene: Scene) -> None:
         another = plane.open_room()
         another.add(streams[0])
         assert another.handle != handle
+
+
+async def test_a_room_is_there_for_the_next_when_the_first_does_not_want_it(scene: Scene) -> None:
+    with RtpPeer() as one, RtpPeer() as two, RtpPeer() as three:
+        plane, found = await scene.killed(
+            told_to(one), told_to(two), told_to(three, ("room", 0, 1, 2))
+        )
+        handle = found[0].room
+        assert handle is not None
+        first, *others = [adopted(plane, each, Ear()) for each in found]
+        plane.adopt_room(handle).remove(first)  # and nobody has kept it
+        room = plane.adopt_room(handle)
+        assert room._members == set(others)
+        resume(plane)
+        for number in range(20):
+            two.send(rtp(number, timestamp=160 * number), found[1].port)
+            await three.receive()
+
+
+async def test_a_room_that_nobody_wants_is_closed(scene: Scene, peer: RtpPeer) -> None:
+    plane, [found] = await scene.killed(told_to(peer, ("room", 0)))
+    assert found.room is not None
+    plane.adopt_room(found.room).remove(adopted(plane, found, Ear()))
+    resume(plane)
+    assert await rooms_that_can_be_opened(plane) == plane.calls_at_most + BEYOND_CALLS
+
+
+async def rooms_that_can_be_opened(plane: MediaPlane) -> int:
+    await settled(plane)  # those that were closed are gone
+    rooms: list[Room] = []
+    with suppress(OSError):
+        while True:
+            rooms.append(plane.open_room())
+    return len(rooms)
 
 
 async def test_a_recording_has_no_gap(

@@ -111,7 +111,12 @@ class Takeover:
             if joined and seat is not None:
                 seat.sit(stream)
             return
-        mix = self._services.plane.adopt_room(found.room)
+        try:
+            mix = self._services.plane.adopt_room(found.room)
+        except LookupError:  # whoever was taken over before it was the last there, and left: it is closed
+            if joined and seat is not None:
+                seat.sit(stream)
+            return
         if joined and seat is not None:
             seat.take_back(stream, mix)
         else:

@@ -132,6 +132,8 @@ class MediaPlane(RevivingPlane):
         self._left_in_rooms: dict[
             int, int | None
         ] = {}  # streams that were adopted, and their rooms
+        self._adopted_rooms: dict[int, Room] = {}
+        """Until the rest is let go: who adopts one may not want it, and the next still may."""
         self._reserved: set[PortReservation] = set()
         self._linked = False
         self._beside = beside
@@ -182,6 +184,7 @@ class MediaPlane(RevivingPlane):
         if self._plane is not None:
             self._on_end()
         self._left_in_rooms.clear()
+        self._adopted_rooms.clear()
         self._linked = link is not None
         self._listen(self._start_here() if link is None else attached(link), self._loop)
         self._reopen()
@@ -296,15 +299,26 @@ class MediaPlane(RevivingPlane):
             raise LookupError("there is no such room")
         room = Room(self._ask, handle, self._cross)
         self._rooms.add(room)
+        self._adopted_rooms[handle] = room
         for member, its_room in self._left_in_rooms.items():
             if its_room == handle and member in self._streams:
                 room.adopt(self._streams[member])
         return room
 
+    def _let_go_of_rooms(self) -> None:
+        """Those that were adopted, and that nobody has kept."""
+        adopted = [handle for handle, room in self._adopted_rooms.items() if room.is_open]
+        self._adopted_rooms.clear()
+        kept = {room.handle for room in self._rooms}
+        for handle in adopted:
+            if handle not in kept:
+                self._ask(lib.plane_close_room, handle)
+
     def let_go_of_rest(self) -> int:
         """Close the streams, rooms and recordings that nobody adopted, and say how many streams those are.
         For once, before `resume()`. Raises `NotRunning`."""
         self._left_in_rooms.clear()
+        self._let_go_of_rooms()
         self.held.let_go_of_rest(self._pool)
         return self._ask(lib.plane_let_go_of_rest)
 
@@ -419,7 +433,7 @@ class MediaPlane(RevivingPlane):
         return stream
 
     def open_room(self) -> Room:
-        """Make an empty room; close it when it is over. Raises `NotRunning`, `MemoryError`."""
+        """Make an empty room; close it when it is over. Raises `NotRunning`; OSError for one too many."""
         out = ffi.new("uint64_t *")
         self._ask(lib.plane_open_room, out)
         room = Room(self._ask, out[0], self._cross)

@@ -36,6 +36,7 @@ from onhook.calls.playing import tag_of
 from onhook.calls.poisonous import ADOPTED
 from onhook.calls.register import CallRegister
 from onhook.calls.resources import Resources
+from onhook.calls.rooms import Seat
 from onhook.calls.services import CallServices
 from onhook.calls.taken_over import LeftBehind
 from onhook.media.errors import NoPortLeft
@@ -230,7 +231,7 @@ class Adoption:
             held.callback(ports.pop_all().close)
         held.callback(self._services.in_progress.came_in(record.account_id).release)
         if "room" in kept.request:
-            self._seat(record, kept, left.resources)
+            held.callback(self._seat(record, kept, left.resources).leave)
         leg = self._leg(kept)
         try:
             live = LiveCall(record, kept.call, leg, self._services, meter)
@@ -302,11 +303,12 @@ class Adoption:
         anywhere = bool(leg["anywhere"])
         return IncomingLeg(call, services.local_ip, audio_from_anywhere=anywhere)
 
-    def _seat(self, record: CallRecord, kept: KeptCall, resources: Resources) -> None:
+    def _seat(self, record: CallRecord, kept: KeptCall, resources: Resources) -> Seat:
         room, muted = str(kept.request["room"]), bool(kept.request.get("muted"))
         resources.seat = seat = self._services.rooms.seat(record.app_id, room)
         if muted:
             seat.mute(True)
+        return seat
 
     def end_dropped(self) -> None:
         """Peers that calls which go on have no more get their BYE or CANCEL once more. The sockets are
