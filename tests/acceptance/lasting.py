@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count, pairwise
 from typing import Any
 
@@ -138,10 +139,13 @@ class Losses:
     def note(self, what: str, sentence: str, by: int = 1) -> None:
         """Something was lost."""
         setattr(self, what, getattr(self, what) + by)
+        self.complain(f"{what.replace('_', ' ')}: {sentence}")
+
+    def complain(self, sentence: str) -> None:
+        """Something went wrong; it is said at once, with the time by which the server's log has it."""
         lines = sentence.splitlines()
-        self.trouble.append(
-            "\n    ".join([f"{what.replace('_', ' ')}: {lines[0]}", *lines[1:][-LADDER:]])
-        )
+        self.trouble.append("\n    ".join([lines[0], *lines[1:][-LADDER:]]))
+        print(f"{datetime.now(UTC):%H:%M:%S.%f} {self.trouble[-1]}", flush=True)
 
     def __str__(self) -> str:
         kills = ", ".join(f"{number} kills of {role}" for role, number in self.kills.items())
@@ -497,7 +501,8 @@ class Life:
         told = (last["cause"], last["ended_by"])
         if not as_expected or told != (cause, ended_by):
             self.world.losses.note(
-                "calls_lost", f"{told}, not {(cause, ended_by)}\n{self.call.log.ladder()}"
+                "calls_lost",
+                f"{self.session}: {told}, not {(cause, ended_by)}\n{self.call.log.ladder()}",
             )
             raise Lost("the call")
         await self.count()

@@ -117,7 +117,7 @@ def _check_phones(world: World) -> None:
             losses.note("left_open", leg.log.ladder())
             leg.vanish()
         elif leg.complaints:
-            losses.trouble.append(f"{leg.complaints[0]}{_between_answers(leg)}\n{leg.log.ladder()}")
+            losses.complain(f"{leg.complaints[0]}{_between_answers(leg)}\n{leg.log.ladder()}")
 
 
 def _between_answers(leg: CallLeg) -> str:

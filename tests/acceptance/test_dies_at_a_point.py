@@ -18,7 +18,7 @@ from acceptance.heard import fetch
 from acceptance.survival import Stage
 from acceptance.survival_scenes import all_said, next_is_heard, said_in_time, steps
 from acceptance.talking import assert_joined, meet, says_in_time, until
-from acceptance.unbroken import known
+from acceptance.unbroken import first_difference, known, payloads
 from briefly import slow_but
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
@@ -217,6 +217,61 @@ async def test_what_a_request_said_is_heard_once(doomed: Doomed, point: str) -> 
     stage.heard_whole(call, message)
     await stage.heard_on(call)
     await stage.good_bye(call, session)
+
+
+@pytest.mark.parametrize(
+    "point", slow_but(["done"], ["", "done", "committed", "second-uncommitted"])
+)
+async def test_last_words_are_over_for_the_second_switch_after_as_well(
+    doomed: Doomed, point: str
+) -> None:
+    """Nothing is written of them, and they end; the next switch hears that, and dies: before it is asked for
+    them again, or when it has written that, and not yet that they were heard."""
+    stage, message = doomed.stage, known(0.4, 600)
+    call, session = await stage.waiting()
+    asked = {"session": session, "notify_url": stage.receiver.url("/end")}
+    asked["msg"] = stage.says("last", message)
+    before = await _dies_once_it_plays(doomed, "ivr/end/hangup", session, asked)
+    await until(lambda: first_difference(payloads(call.recording.packets), message) is None, "it")
+    if point:
+        doomed.arm(point, session)
+    else:
+        await stage.server.kill_role("switch")
+    assert await doomed.repeated("ivr/end/hangup", "k", **asked) == OK
+    await doomed.died(before)
+    assert (await call.ended()).how is How.BYE_RECEIVED
+    await stage.ended(session, "application", "hangup")
+    stage.heard_whole(call, message)
+
+
+async def test_what_a_request_said_is_heard_once_through_two_deaths(doomed: Doomed) -> None:
+    stage, message = doomed.stage, known(LONG_S, 600)
+    call, session = await stage.waiting()
+    asked = {"session": session, "notify_url": stage.receiver.url("/play")}
+    asked["msg"] = stage.says("twice", message)
+    await _dies_once_it_plays(doomed, "ivr/middle/play", session, asked)
+    async with stage.gap():
+        pass
+    assert await doomed.repeated("ivr/middle/play", "k", **asked) == OK
+    await stage.receiver.next(session=session, ivr_block="play", tag="")
+    stage.heard_whole(call, message)
+    await stage.heard_on(call)
+    await stage.good_bye(call, session)
+
+
+async def _dies_once_it_plays(
+    doomed: Doomed, path: str, session: str, asked: dict[str, str]
+) -> int:
+    """A request has something said, and the switch dies before anything of it is written; whoever asks gets
+    no answer. The process of the next one."""
+    stage = doomed.stage
+    before = stage.server.pid("switch")
+    doomed.arm("done", session)
+    with pytest.raises(aiohttp.ClientError):
+        async with stage.customer.api as api:
+            await api.request("POST", path, dict(asked), headers={HEADER: "k"})
+    await doomed.died(before)
+    return stage.server.pid("switch")
 
 
 @pytest.mark.parametrize("point", slow_but(["uncommitted"], POINTS))

@@ -41,7 +41,7 @@ class Stream:
     is_open = True
 
     def __init__(self, last: int) -> None:
-        self.last = last
+        self.last = self.newest_play = last
         self.did: list[str] = []
         self.adopted: dict[int, Callable[[float], None]] = {}
         self.stopped: dict[int, Callable[[], None]] = {}
@@ -117,7 +117,9 @@ class Taken:
         newest: int = 0,
     ) -> None:
         self.stream = Stream(last_play)
-        self.player = Player(lambda: None)
+        self.written = 0
+        self.held = 0
+        self.player = Player(self._write)
         self.player.stream = cast(Any, self.stream)
         resources = Resources(PreparedMessage([Kept("a"), Kept("b")]))
         self.performer = Performer(self.player, resources)
@@ -129,6 +131,7 @@ class Taken:
             self.player,
             cast(Any, SimpleNamespace(kept_of=lambda _: resources)),
             FoundStream(20000, 1, last_play),
+            self._hold,
             reached=reached,
             skipped=skipped,
             looped=looped,
@@ -138,6 +141,17 @@ class Taken:
     @property
     def heard(self) -> list[str]:
         return self.performer.heard
+
+    def _write(self) -> None:
+        self.written += 1
+
+    def _hold(self) -> Callable[[], None]:
+        self.held += 1
+
+        def let_go() -> None:
+            self.held -= 1
+
+        return let_go
 
 
 @pytest.mark.parametrize("sort", list(Sort))
@@ -209,6 +223,38 @@ def test_what_was_over_by_then_is_not_said_again() -> None:
 
     taken = run_swiftly(scene())
     assert (taken.stream.did, taken.heard) == ([], [f"played {REQUEST}"])
+
+
+def test_of_what_may_still_be_asked_for_the_next_switch_hears_as_much() -> None:
+    """It is not among what was written, and its end is told again until it is on disk what came of that."""
+
+    async def scene() -> None:
+        taken = Taken(None, SAID, newest=2)
+        assert (taken.player.newest, taken.held) == (2, 0)
+        taken.stream.adopted[SAID](7.0)
+        assert (taken.player.newest, taken.held) == (2, 1)
+        taken.performer.play(SimpleNamespace(request_id=REQUEST, beep=False), 0)
+        assert (taken.player.newest, taken.held) == (SAID, 1)
+        await asyncio.sleep(0)
+        assert (taken.heard, taken.held) == ([f"played {REQUEST}"], 0)
+
+    run_swiftly(scene())
+
+
+@pytest.mark.parametrize("how", ["played", "stopped"])
+def test_what_nobody_asks_for_again_is_over_for_the_next_switch_as_well(how: str) -> None:
+    async def scene() -> None:
+        taken = Taken(None, SAID, newest=2)
+        if how == "played":
+            taken.stream.adopted[SAID](7.0)
+        else:
+            taken.stream.stopped[SAID]()
+        assert (taken.held, taken.written) == (1, 0)
+        await asyncio.sleep(2 * ASKED_AGAIN_S)
+        assert (taken.held, taken.written) == (0, 1)
+        assert taken.player.newest == SAID
+
+    run_swiftly(scene())
 
 
 def test_what_was_cut_off_by_then_is_said_again() -> None:

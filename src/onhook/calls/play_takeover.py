@@ -13,6 +13,7 @@ from onhook.calls.player import Player
 from onhook.calls.playing import Playing, Sort
 from onhook.calls.resources import Resources
 from onhook.calls.speaking import NOTHING, PreparedMessage
+from onhook.calls.unrecorded import Hold
 from onhook.media.found import FoundStream
 from onhook.media.remains import Reached
 
@@ -29,6 +30,7 @@ class PlayTakeover:
         player: Player,
         requests: CallRequests,
         found: FoundStream,
+        hold: Hold,
         *,
         reached: Reached | None = None,
         skipped: int = 0,
@@ -39,6 +41,7 @@ class PlayTakeover:
         self._player = player
         self._requests = requests
         self._found = found
+        self._hold = hold
         self._reached = reached
         self._skipped = skipped
         self._looped = looped
@@ -51,7 +54,7 @@ class PlayTakeover:
         self._player.is_asked = lambda: call.now.state is State.PREPARING
         if playing is None or (playing.id < self._found.last_play and not playing.rest):
             if self._found.last_play > newest:
-                self._player.leave_unrecorded(self._found.last_play)
+                self._player.leave_unrecorded(self._found.last_play, newest, self._hold)
             else:
                 self._player.cut()
         if playing is None or self._heard_of(playing):

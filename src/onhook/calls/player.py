@@ -10,7 +10,7 @@ from onhook.calls import clock
 from onhook.calls.leg_trace import LegTrace
 from onhook.calls.playing import Playing, Sort, digests_of, tag_of_digits, tag_of_sound
 from onhook.calls.speaking import NOTHING, PreparedMessage, Speaking
-from onhook.calls.unrecorded import ASKED_AGAIN_S, Unrecorded
+from onhook.calls.unrecorded import ASKED_AGAIN_S, Hold, Unrecorded
 from onhook.media import sounds
 from onhook.media.found import FoundStream
 from onhook.media.play_queue import OnLost, Playable, nobody_waits
@@ -43,10 +43,15 @@ class Player:
         """Whether a request is being prepared; of a call that was taken over."""
         self._unrecorded: Unrecorded | None = None
         """What plays besides, and may be asked for yet."""
+        self._newest_recorded = 0
+        """What was asked for last before that."""
 
     @property
     def newest(self) -> int:
-        """The number of what was asked to be played last; 0 for nothing."""
+        """The number of what was asked to be played last; 0 for nothing. What may still be asked for is left
+        out: so the next process leaves it as it is, too."""
+        if self._unrecorded is not None:
+            return self._newest_recorded
         return self.stream.newest_play if self.stream is not None else 0
 
     def say(
@@ -346,10 +351,19 @@ class Player:
 
         return self.take_over(playing, played, found, on_lost, skipped)
 
-    def leave_unrecorded(self, number: int) -> None:
-        """An earlier process had begun this and not said so; whoever had asked for it may ask again."""
+    def leave_unrecorded(self, number: int, newest: int, hold: Hold) -> None:
+        """An earlier process had begun this after the ``newest`` that it wrote; whoever had asked for it may
+        ask again."""
         if self.stream is not None:
-            self._unrecorded = Unrecorded(self.stream, number, self.is_asked)
+            self._newest_recorded = newest
+            self._unrecorded = Unrecorded(
+                self.stream, number, self.is_asked, hold, self._forget_unrecorded
+            )
+
+    def _forget_unrecorded(self) -> None:
+        """Nobody has asked for it: the next process is not to wait for that either."""
+        self._unrecorded = None
+        self._on_change()
 
     def cut(self) -> None:
         """Nothing plays any more."""

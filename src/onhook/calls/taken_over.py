@@ -5,6 +5,7 @@ it says and the plane does not have is begun anew; what the plane has and it doe
 that is new has nothing: then all of it is begun anew, and goes on where it was, as far as that is known.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from onhook.call.works import Meeting, Transferring
@@ -74,11 +75,19 @@ class Takeover:
             self._media.player,
             self._requests,
             found,
+            self._hold,
             reached=left.first.reached,
             skipped=first.audio.skipped,
             looped=left.looped,
         )
         plays.go_on(first.playing, first.newest)
+
+    def _hold(self) -> Callable[[], None]:
+        """What the plane tells now is told to the next switch, too: until all is on disk that is submitted
+        when this is let go."""
+        plane = self._services.plane
+        let_go = plane.acknowledging.hold(plane.event_at_hand)
+        return lambda: self._services.journal.behind(let_go)
 
     def _go_on_with_peer(
         self, leg: KeptOutbound, left: LeftBehind, kept: KeptCall, kept_peer: KeptLeg
@@ -113,7 +122,9 @@ class Takeover:
             return
         try:
             mix = self._services.plane.adopt_room(found.room)
-        except LookupError:  # whoever was taken over before it was the last there, and left: it is closed
+        except (
+            LookupError
+        ):  # whoever was taken over before it was the last there, and left: it is closed
             if joined and seat is not None:
                 seat.sit(stream)
             return

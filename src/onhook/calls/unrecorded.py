@@ -12,6 +12,10 @@ from typing import Final
 from onhook.media.play_queue import OnLost, OnPlayed, tag_of
 from onhook.media.stream import Stream
 
+Hold = Callable[[], Callable[[], None]]
+"""Has the media plane tell what it tells now to the next switch as well, until what is returned is called and
+all that was submitted by then is on disk."""
+
 ASKED_AGAIN_S: Final = 2.0
 """Phones repeat their ACK within a second; so do applications that care for what got no answer."""
 
@@ -19,20 +23,31 @@ ASKED_AGAIN_S: Final = 2.0
 class Unrecorded:
     """One message of a stream that was adopted, by its number; the stream tells nothing yet.
 
-    ``is_asked`` says whether a request is being prepared, which may be the one for it.
+    ``is_asked`` says whether a request is being prepared, which may be the one for it. Its end is held
+    (``hold``) until it is on disk what came of it: this process may die as well. ``given_up`` hears that
+    nobody has asked.
     """
 
-    def __init__(self, stream: Stream, number: int, is_asked: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        number: int,
+        is_asked: Callable[[], bool],
+        hold: Hold,
+        given_up: Callable[[], None],
+    ) -> None:
         self.number = number
         self._stream = stream
         self._there = True
         self._ended_s: float | None = None
+        self._hold, self._let_go = hold, _nothing
+        self._on_given_up = given_up
         self._on_played: OnPlayed = self._note_end
         self._on_lost: OnLost = lambda play_id, progress: self._gone()
         stream.adopt_play(
             number,
             lambda at_s: self._on_played(at_s),
-            self._gone,
+            self._note_stop,
             on_lost=lambda play_id, progress: self._on_lost(play_id, progress),
         )
         self._is_asked = is_asked
@@ -49,12 +64,14 @@ class Unrecorded:
         self._on_played, self._on_lost = on_played, on_lost
         if self._ended_s is not None:
             self._loop.call_soon(on_played, self._ended_s)
+            self._loop.call_soon(self._let_go)
 
     def _give_up(self) -> None:
         if self._is_asked():
             self._given_up = self._loop.call_later(ASKED_AGAIN_S, self._give_up)
         else:
             self.cut()
+            self._on_given_up()
 
     def cut(self) -> None:
         """Something else is to be heard, or nothing any more."""
@@ -66,9 +83,19 @@ class Unrecorded:
         """The stream is somebody else's affair."""
         self._given_up.cancel()
         self._gone()
+        self._loop.call_soon(self._let_go)
 
     def _note_end(self, at_s: float) -> None:
-        self._ended_s = at_s
+        self._ended_s, self._let_go = at_s, self._hold()
+
+    def _note_stop(self) -> None:
+        if self._there and self._on_played == self._note_end:
+            self._let_go = self._hold()
+        self._gone()
 
     def _gone(self) -> None:
         self._there = False
+
+
+def _nothing() -> None:
+    """Nothing is held."""

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from onhook.media._plane import ffi, lib
+from onhook.media.acknowledging import Acknowledging
 from onhook.media.errors import BadRemote, NoPortLeft, NotRunning, QueueFull, StreamClosed
 from onhook.media.handle import PlaneHandle
 
@@ -61,6 +62,8 @@ class Steering(ABC):
         self._flush_timer: asyncio.TimerHandle | None = None
         self._events = ffi.new("struct plane_event[]", _EVENTS_AT_ONCE)
         self._newest_told = 0
+        self.acknowledging = Acknowledging(self.acknowledge)
+        """Of what the plane has told, up to where it may forget it."""
         self.tells = False
         """Whether what happens is told, and is to be in the next plane: `resume()` was called."""
         self._owed: list[tuple[int, Callable[[], None]]] = []
@@ -156,6 +159,7 @@ class Steering(ABC):
     def _listen(self, plane: PlaneHandle, loop: asyncio.AbstractEventLoop) -> None:
         """Steer this plane from now on; nothing is told before `resume()`."""
         self._plane, self._newest_told = plane, 0
+        self.acknowledging.begin()
         self._pid = int(self._about().pid)
         self._ended = False
         loop.add_reader(plane(lib.plane_control_fd), self._on_end)
