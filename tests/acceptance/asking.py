@@ -4,10 +4,14 @@ import asyncio
 import json
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
+
+import asyncpg
 
 from acceptance.files import LONG, FileServer
 from acceptance.harness import Customer, Onhook
@@ -181,13 +185,27 @@ async def undisturbed(server: Onhook, attempt: Callable[[], Awaitable[T]]) -> T:
 
 
 def rows(server: Onhook, query: str, *values: object) -> list[tuple[Any, ...]]:
-    """What a query finds in the server's database."""
+    """What a query finds in the server's database; its parameters are question marks."""
+    url = server.settings.get("database_url")
+    if url:
+        with ThreadPoolExecutor(1) as thread:  # tests have a loop of their own in this one
+            return thread.submit(asyncio.run, _rows_of(url, query, values)).result()
     database = sqlite3.connect(server.data / "onhook.db", timeout=10)
     try:
         with database:
             return database.execute(query, values).fetchall()
     finally:
         database.close()
+
+
+async def _rows_of(url: str, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    numbers = count(1)
+    numbered = re.sub(r"\?", lambda _: f"${next(numbers)}", query)
+    connection = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await connection.fetch(numbered, *values)]
+    finally:
+        await connection.close()
 
 
 def answer_the_bye(customer: Customer, call: PhoneCall) -> None:

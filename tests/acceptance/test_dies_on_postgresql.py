@@ -1,0 +1,127 @@
+"""The switch dies at a point that a test names, with its data on PostgreSQL: the tests of another module, and
+what only a server between can do, such as going on with the commit of a process that is dead."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from acceptance.harness import Onhook, TrunkLine, lay_trunk
+from acceptance.test_dies_at_a_point import HOOKS, TRUSTED, Doomed
+from acceptance.test_dies_at_a_point import doomed as doomed
+from acceptance.test_dies_at_a_point import (
+    test_a_caller_who_gives_up_is_told_of as test_a_caller_who_gives_up_is_told_of,
+)
+from acceptance.test_dies_at_a_point import (
+    test_a_key_in_the_middle_counts_once as test_a_key_in_the_middle_counts_once,
+)
+from acceptance.test_dies_at_a_point import (
+    test_a_request_is_carried_out_once as test_a_request_is_carried_out_once,
+)
+from acceptance.test_dies_at_a_point import (
+    test_a_room_outlives_whoever_cannot_be_taken_over as test_a_room_outlives_whoever_cannot_be_taken_over,
+)
+from acceptance.test_dies_at_a_point import (
+    test_an_answer_is_the_same_whichever_process_gives_it as test_an_answer_is_the_same_whichever_process_gives_it,  # noqa: E501
+)
+from acceptance.test_dies_at_a_point import (
+    test_last_words_are_over_for_the_second_switch_after_as_well as test_last_words_are_over_for_the_second_switch_after_as_well,  # noqa: E501
+)
+from acceptance.test_dies_at_a_point import (
+    test_somebody_who_is_called_answers_once as test_somebody_who_is_called_answers_once,
+)
+from acceptance.test_dies_at_a_point import (
+    test_the_end_of_a_message_is_told_once as test_the_end_of_a_message_is_told_once,
+)
+from acceptance.test_dies_at_a_point import (
+    test_the_last_key_counts_once as test_the_last_key_counts_once,
+)
+from acceptance.test_dies_at_a_point import (
+    test_two_who_are_called_by_one_request_are_called_once as test_two_who_are_called_by_one_request_are_called_once,  # noqa: E501
+)
+from acceptance.test_dies_at_a_point import (
+    test_what_a_request_said_is_heard_once_through_two_deaths as test_what_a_request_said_is_heard_once_through_two_deaths,  # noqa: E501
+)
+from acceptance.test_dies_at_a_point import (
+    test_what_begins_with_the_ack_is_heard_once as test_what_begins_with_the_ack_is_heard_once,
+)
+from acceptance.test_dies_at_a_point import (
+    test_who_takes_over_may_die_in_the_middle_of_it as test_who_takes_over_may_die_in_the_middle_of_it,
+)
+from acceptance.test_dies_at_a_point import (
+    test_whoever_comes_into_a_room_leaves_nobody_out_of_it as test_whoever_comes_into_a_room_leaves_nobody_out_of_it,  # noqa: E501
+)
+from onhook.testing.call_log import How
+from store.postgresql import PostgreSQL
+
+pytestmark = pytest.mark.slow
+
+COMMIT_LATE = """
+CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_lock_shared(1);
+  PERFORM pg_advisory_unlock_shared(1);
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE ON calls DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION late();
+"""
+"""While a test has this lock, the server waits in the middle of commits of calls; who asked may be dead."""
+WAITS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+WAITS_FOR_LEASE = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%leases%'"
+)
+
+
+@pytest.fixture(scope="module")
+def doomed_server(
+    postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Onhook, Path]]:
+    where = tmp_path_factory.mktemp("dies") / "at"
+    environment = {"PYTHONPATH": str(HOOKS), "TEST_DIES_AT": str(where)}
+    settings = {**TRUSTED, "database_url": postgresql.new_database()}
+    running = Onhook(settings, environment=environment)
+    yield running, where
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def line(doomed_server: tuple[Onhook, Path]) -> TrunkLine:
+    return lay_trunk(doomed_server[0])
+
+
+async def test_the_next_switch_waits_for_the_commit_of_the_dead_one(doomed: Doomed) -> None:
+    """A key was pressed, and the server is in the middle of the commit when the switch dies: what that makes
+    durable is what the next one begins with."""
+    stage = doomed.stage
+    url = stage.server.settings["database_url"]
+    call, session = await stage.answered("middle/gather", max_digits="1")
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(COMMIT_LATE)
+        await connection.execute("SELECT pg_advisory_lock(1)")
+        before = stage.server.pid("switch")
+        await call.send_digits("7")
+        await _until(connection, WAITS)
+        assert await stage.server.strike("switch")
+        await _until(connection, WAITS_FOR_LEASE)
+        assert stage.record(session)["state"] == "running"
+        await connection.execute("SELECT pg_advisory_unlock(1)")
+        await stage.server.serves("switch", before)
+    finally:
+        await connection.execute("DROP TRIGGER late ON calls; DROP FUNCTION late")
+        await connection.close()
+    told = await stage.receiver.next(session=session, ivr_block="gather")
+    assert told["digits"] == "7"
+    await stage.customer.block("end/hangup", session, msg=stage.beep)
+    assert (await call.ended()).how is How.BYE_RECEIVED
+    await stage.ended(session, "application", "hangup")
+
+
+async def _until(connection: asyncpg.Connection, query: str) -> None:
+    """Looks again and again until there is any of it."""
+    async with asyncio.timeout(60):
+        while not await connection.fetchval(query):
+            await asyncio.sleep(0.02)
