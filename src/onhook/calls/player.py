@@ -10,7 +10,7 @@ from onhook.calls import clock
 from onhook.calls.leg_trace import LegTrace
 from onhook.calls.playing import Playing, Sort, digests_of, tag_of_digits, tag_of_sound
 from onhook.calls.speaking import NOTHING, PreparedMessage, Speaking
-from onhook.calls.unrecorded import ASKED_AGAIN_S, Hold, Unrecorded
+from onhook.calls.unrecorded import Hold, Unrecorded
 from onhook.media import sounds
 from onhook.media.found import FoundStream
 from onhook.media.play_queue import OnLost, Playable, nobody_waits
@@ -24,6 +24,8 @@ class Sayable(Protocol):
 
 
 _UNTRACED: Final = LegTrace()
+TOLD_AGAIN_S: Final = 2.0
+"""Within which it is told again for what something was cut off."""
 
 
 class Player:
@@ -323,12 +325,12 @@ class Player:
             if self.playing is not playing or self.stream is None or not self.stream.is_open:
                 return
             if self.is_asked():
-                loop.call_later(ASKED_AGAIN_S, begin)
+                loop.call_later(TOLD_AGAIN_S, begin)
             else:
                 again()
 
         if self.playing is playing and self.stream is not None:
-            loop.call_later(ASKED_AGAIN_S, begin)
+            loop.call_later(TOLD_AGAIN_S, begin)
 
     def take_over_message(
         self,

@@ -16,8 +16,9 @@ Hold = Callable[[], Callable[[], None]]
 """Has the media plane tell what it tells now to the next switch as well, until what is returned is called and
 all that was submitted by then is on disk."""
 
-ASKED_AGAIN_S: Final = 2.0
-"""Phones repeat their ACK within a second; so do applications that care for what got no answer."""
+ASKED_AGAIN_S: Final = 5.0
+"""Phones repeat their ACK within a second; so do applications that care for what got no answer, and on a busy
+machine it takes some more until a new process has read that."""
 
 
 class Unrecorded:
