@@ -8,7 +8,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from acceptance.asking import OK
 from acceptance.harness import Onhook, TrunkLine, lay_trunk
+from acceptance.talking import until
 from acceptance.test_dies_at_a_point import HOOKS, TRUSTED, Doomed
 from acceptance.test_dies_at_a_point import doomed as doomed
 from acceptance.test_dies_at_a_point import (
@@ -69,7 +71,8 @@ CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE ON calls DEFERRABLE INITIA
   FOR EACH ROW EXECUTE FUNCTION late();
 """
 """While a test has this lock, the server waits in the middle of commits of calls; who asked may be dead."""
-WAITS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+WHO_WAITS = "FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+WAITS = f"SELECT count(*) {WHO_WAITS}"
 WAITS_FOR_LEASE = (
     "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%leases%'"
 )
@@ -111,6 +114,7 @@ async def test_the_next_switch_waits_for_the_commit_of_the_dead_one(doomed: Doom
         await connection.execute("SELECT pg_advisory_unlock(1)")
         await stage.server.serves("switch", before)
     finally:
+        await connection.execute("SELECT pg_advisory_unlock_all()")
         await connection.execute("DROP TRIGGER late ON calls; DROP FUNCTION late")
         await connection.close()
     told = await stage.receiver.next(session=session, ivr_block="gather")
@@ -118,6 +122,35 @@ async def test_the_next_switch_waits_for_the_commit_of_the_dead_one(doomed: Doom
     await stage.customer.block("end/hangup", session, msg=stage.beep)
     assert (await call.ended()).how is How.BYE_RECEIVED
     await stage.ended(session, "application", "hangup")
+
+
+async def test_numbers_rise_where_a_switch_dies_before_it_has_written_one(doomed: Doomed) -> None:
+    """It has sent a BYE, and what it wrote when it took over was never committed."""
+    stage = doomed.stage
+    call, session = await stage.waiting()
+    connection = await asyncpg.connect(stage.server.settings["database_url"])
+    url = stage.receiver.url("/end")
+    asked = {"session": session, "notify_url": url, "force": "enabled"}
+    try:
+        await connection.execute(COMMIT_LATE)
+        await connection.execute("SELECT pg_advisory_lock(1)")
+        assert await stage.server.strike("switch")
+        await _until(connection, WAITS)  # what the next one writes when it takes over
+        before = stage.server.pid("switch")
+        asking = asyncio.ensure_future(doomed.repeated("ivr/end/hangup", "k", **asked))
+        await call.received("BYE")
+        assert await stage.server.strike("switch")
+        await connection.execute(f"SELECT pg_terminate_backend(pid) {WHO_WAITS}")
+        await connection.execute("SELECT pg_advisory_unlock(1)")
+        await stage.server.serves("switch", before)
+        assert await asking == OK
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock_all()")
+        await connection.execute("DROP TRIGGER late ON calls; DROP FUNCTION late")
+        await connection.close()
+    await stage.receiver.next(session=session, call_state="ended")
+    await until(lambda: len(call.log.received("BYE")) > 1, "the second BYE")
+    assert call.complaints == []
 
 
 async def _until(connection: asyncpg.Connection, query: str) -> None:

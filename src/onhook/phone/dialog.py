@@ -23,7 +23,9 @@ from onhook.phone.reply import HeaderLines
 from onhook.phone.routing import host_of, next_hop, origin_of, request_uri_and_routes
 
 HEADROOM = 10
-"""So many requests may a process have sent within a dialog that its record does not tell of."""
+"""So many requests may a process have sent within a dialog that its record does not tell of: the next one
+leaves out as many numbers (`headroom_of`)."""
+_COUNTED = 1000
 MAX_ROUTES = 20
 """A longer Record-Route is refused: all of it goes into each request of ours."""
 
@@ -97,6 +99,13 @@ class _Way(NamedTuple):
     request_uri: str
     routes: tuple[str, ...]
     destination: Address
+
+
+def headroom_of(number: int) -> int:
+    """How many numbers the process with this number leaves out in dialogs of one before it: those that come
+    after one another leave out more and more, as each may have died before it had written any of its own.
+    From time to time that begins anew, as numbers end with 2^31 (RFC 3261 8.1.1.5). Pure."""
+    return HEADROOM * (1 + number % _COUNTED)
 
 
 class SipDialog:
@@ -191,8 +200,8 @@ class SipDialog:
         )
 
     @classmethod
-    def of_kept(cls, fields: Fields) -> "SipDialog":
-        """Go on with a dialog of another process. Raises `KeptUnreadable`."""
+    def of_kept(cls, fields: Fields, headroom: int) -> "SipDialog":
+        """Go on with a dialog of another process, so many numbers later. Raises `KeptUnreadable`."""
         local = fields.text("local")
         dialog = cls(
             call_id=fields.text("call_id"),
@@ -203,7 +212,7 @@ class SipDialog:
             routes=fields.texts("routes"),
             source=fields.address("source", names=True),
             remote_cseq=fields.number("remote_cseq"),
-            next_cseq=fields.number("next_cseq") + HEADROOM,
+            next_cseq=fields.number("next_cseq") + headroom,
             origin=fields.text("origin"),
         )
         dialog._adopted_at = dialog.remote_cseq

@@ -43,6 +43,8 @@ class Signalling(Protocol):
     media_hosts: MediaHosts
     waiting: set[Waiting]
     """What its legs have to say when it is on disk."""
+    headroom: int
+    """How many numbers are left out in dialogs that another process had (`dialog.headroom_of`)."""
 
     @property
     def transactions(self) -> TransactionLayer:

@@ -25,7 +25,7 @@ from onhook.phone.adoption.outgoing import AdoptedOutgoing
 from onhook.phone.binding import BoundListener, bind
 from onhook.phone.bodies import READABLE
 from onhook.phone.cause import SipCause
-from onhook.phone.dialog import DialogRecord, SipDialog
+from onhook.phone.dialog import HEADROOM, DialogRecord, SipDialog
 from onhook.phone.dialog_client import DialogClient
 from onhook.phone.digest import Authenticator
 from onhook.phone.errors import SdpError
@@ -126,6 +126,8 @@ class SipEndpoint(MessagePath):
         self.trying = trying
         self.session_timer_s = session_timer_s
         self.draining = False
+        self.headroom = HEADROOM
+        """How many numbers are left out in dialogs that are adopted (`headroom_of`)."""
         self._on_call = on_call
         self._admits = admits
         self.sends_audio_to = sends_audio_to

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from onhook.phone.addresses import Address, TcpAddress, listed
-from onhook.phone.dialog import HEADROOM
 from onhook.phone.flows import CallFlows
 from onhook.phone.invite import OutgoingInvite
 from onhook.phone.kept.reading import Fields
@@ -30,6 +29,7 @@ class InvitingSignalling(Protocol):
     requests: OwnRequests
     call_flows: CallFlows
     locator: Locator
+    headroom: int
 
     def contact_for(self, peer: Address) -> str:
         """Our Contact value as `peer` can reach it."""
@@ -82,7 +82,7 @@ class Inviting:
     def resume(self, fields: Fields, keys: Mapping[str, str]) -> None:
         """Be where another process was; nothing leaves. Raises `KeptUnreadable`, or another ValueError."""
         sent = OutgoingInvite.from_dict(fields.mapping("sent"))
-        self.sent = replace(sent, ahead=sent.ahead + HEADROOM)
+        self.sent = replace(sent, ahead=sent.ahead + self._signalling.headroom)
         self._went, self._cancelled = fields.address("went", names=True), fields.flag("cancelled")
         self.waits = fields.flag("begun") or self.sent.cseq > 1
         if "credentials" in keys:

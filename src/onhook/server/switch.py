@@ -48,6 +48,7 @@ from onhook.notify.resolver import AddressResolver
 from onhook.notify.signatures import AppSecrets
 from onhook.notify.tls import client_context
 from onhook.phone.binding import adopt
+from onhook.phone.dialog import headroom_of
 from onhook.phone.endpoint import SipEndpoint
 from onhook.phone.locating.dns import DnsNames
 from onhook.phone.nat.public_address import AUTO, OutsideView
@@ -186,6 +187,7 @@ class Switch:
                 outside=outside,
                 on_message=tracing.on_message,
             )
+            endpoint.headroom = headroom_of(lease.number)
             watch = TrunkWatch(
                 store,
                 self._settings.worker,

@@ -5,6 +5,7 @@ import copy
 import json
 import random
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from onhook.phone import Direction, IncomingCall, RemoteMedia, SdpCodec, SipEndpoint, Trunk
 from onhook.phone.addresses import TcpAddress, TlsAddress, TlsFiles, UdpAddress
-from onhook.phone.dialog import HEADROOM, SipDialog
+from onhook.phone.dialog import HEADROOM, SipDialog, headroom_of
 from onhook.phone.kept.keys import kept_keys, keys_of
 from onhook.phone.kept.media import kept_media, media_of
 from onhook.phone.kept.outside import outside
@@ -103,10 +104,16 @@ def test_a_dialog_survives(
         routes=tuple(routes), source=source, remote_cseq=theirs, next_cseq=ours,
     )  # fmt: skip
     kept = through_json(dialog.kept())
-    again = SipDialog.of_kept(Fields(kept, "dialog"))
+    again = SipDialog.of_kept(Fields(kept, "dialog"), HEADROOM)
     assert again.kept() == {**kept, "next_cseq": ours + HEADROOM}
     assert (again.local_tag, again.source) == ("ours", source)
     assert dialog.kept() is dialog.kept()
+
+
+def test_each_that_comes_after_another_leaves_out_more_numbers() -> None:
+    rooms = [headroom_of(number) for number in range(1, 50)]
+    assert all(later - earlier >= HEADROOM for earlier, later in pairwise(rooms))
+    assert max(headroom_of(number) for number in range(5000)) * 10_000 < 2**31
 
 
 @st.composite

@@ -35,7 +35,8 @@ class AdoptedIncoming(AdoptedLeg, IncomingCall):
     ) -> None:
         """`fields` are those of the leg, `keys` its secrets. Raises `KeptUnreadable`, or what is raised for
         an INVITE that does not go with the trunk as that is now."""
-        mine, dialog = fields.part("in"), SipDialog.of_kept(fields.part("dialog"))
+        mine = fields.part("in")
+        dialog = SipDialog.of_kept(fields.part("dialog"), signalling.headroom)
         source = mine.address("source")
         if mine.has("invite"):
             invite = invite_of(keys.get("invite") or mine.text("invite"), source)

@@ -37,7 +37,7 @@ class AdoptedOutgoing(AdoptedLeg, OutgoingCall):
         )
         ip, port = session.text("ip"), session.numbers("at")[0]
         OutgoingCall.__init__(self, outline, None, signalling, ip=ip, port=port)
-        self.dialog = SipDialog.of_kept(fields.part("dialog"))
+        self.dialog = SipDialog.of_kept(fields.part("dialog"), signalling.headroom)
         self.heard = mine.flag("heard")
         if mine.has("held"):
             self._inviting.to_hold = mine.address("held", names=True)
@@ -60,7 +60,7 @@ class AdoptedOutgoing(AdoptedLeg, OutgoingCall):
         if "early" in keys:
             bodies = Fields({"early": json.loads(keys["early"])}, "early").mapping("early")
         said = {tag: body for tag, body in bodies.items() if isinstance(body, str)}
-        self._early.resume(waits.part("early"), said)
+        self._early.resume(waits.part("early"), said, self._signalling.headroom)
 
     @property
     def has_begun(self) -> bool:

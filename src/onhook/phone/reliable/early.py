@@ -109,13 +109,13 @@ class EarlyDialogs:
             if early.body
         }
 
-    def resume(self, fields: Fields, bodies: Mapping[str, str]) -> None:
-        """Be where another process was. Raises `KeptUnreadable`."""
+    def resume(self, fields: Fields, bodies: Mapping[str, str], headroom: int) -> None:
+        """Be where another process was, so many numbers later. Raises `KeptUnreadable`."""
         self._heard = fields.text("heard")
         for phone in fields.parts("phones"):
             tag = phone.text("tag")
             self._by_tag[tag] = EarlyDialog(
-                SipDialog.of_kept(phone.part("dialog")),
+                SipDialog.of_kept(phone.part("dialog"), headroom),
                 phone.flag("readable"),
                 bodies.get(tag, "").encode("utf-8", "surrogateescape"),
                 phone.number("rseq"),
