@@ -170,6 +170,7 @@ static void make_good(struct command *command, uint8_t how)
         command->digits.count = 1 + command->digits.count % 4;
         memcpy(command->digits.keys, "12,A", 4);
         break;
+    case RECORD_BEGIN: command->behind %= 3; /* fall through */
     case RECORD:
     case RECORD_STOP: command->recording = (uint64_t)1 << 32 | (command->recording % TAPES); break;
     case BRIDGE: command->other = (uint64_t)1 << 32 | (command->other % CALLS); break;

@@ -126,6 +126,7 @@ static void make_likely(struct command *command)
         command->digits.count = 2;
         memcpy(command->digits.keys, "1#", 2);
         break;
+    case RECORD_BEGIN: command->behind %= 3; /* fall through */
     case RECORD:
     case RECORD_STOP: command->recording = generation | (command->recording % 3); break;
     case BRIDGE: command->other = generation | (command->other % CALLS); break;

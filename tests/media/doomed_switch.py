@@ -82,6 +82,12 @@ class Doomed:
     async def _record(self, stream: Stream, path: str, tag: int) -> None:
         stream.record(os.open(path, os.O_CREAT | os.O_WRONLY), lambda _: None, tag=tag)
 
+    async def _prepare_recording(self, stream: Stream, path: str, tag: int) -> None:
+        """It is to begin behind the next message."""
+        spool = os.open(path, os.O_CREAT | os.O_WRONLY)
+        recorder = stream.record(spool, lambda _: None, tag=tag, waits=True)
+        recorder.begin_behind(stream.next_play())
+
     async def _stop_recording(self, stream: Stream) -> None:
         for recorder in stream._recorders:
             recorder.stop()

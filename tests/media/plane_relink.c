@@ -77,8 +77,12 @@ static void use(uint64_t handle, uint64_t play_id, uint64_t prompt, uint64_t wit
     expect(plane_loop(steering, handle, play_id + 1, prompt, 0, FRAMES, 1) >= 0);
     expect(plane_send_digits(steering, handle, play_id + 2, (const uint8_t *)"12", 2, 1) >= 0);
     int fd = (int)memfd_create("spool", 0);
-    if (plane_record(steering, handle, fd, ++tags, &recording) < 0)
+    tags++;
+    int recorded = (tags % 2 ? plane_record : plane_prepare_recording)(steering, handle, fd, tags, &recording);
+    if (recorded < 0)
         close(fd);
+    else
+        expect(plane_begin_recording(steering, handle, recording, tags % 3 ? play_id : 0) >= 0);
     if (with && with != handle)
         expect(plane_bridge(steering, handle, with) >= 0);
     if (!with)

@@ -70,7 +70,7 @@ ssize_t __wrap_write(int fd, const void *data, size_t bytes)
     return (ssize_t)bytes;
 }
 
-static void begin(void)
+static void begin_at(int64_t at)
 {
     now = START;
     file_bytes = 0;
@@ -79,7 +79,12 @@ static void begin(void)
     tap = (struct recorder){0};
     tape = recording_new(&all, DISK, 0, 1, 0);
     expect(tape != NULL);
-    recorder_add(&tap, tape, now);
+    recorder_add(&tap, tape, at);
+}
+
+static void begin(void)
+{
+    begin_at(START);
 }
 
 /* Time passes, in rounds; the writer looks every tenth. */
@@ -306,6 +311,50 @@ static void play(uint8_t code)
     pass(now + PACKET);
 }
 
+/* Nothing is recorded before it is told to begin, and nothing of what it was to begin behind. */
+static void waiting(void)
+{
+    begin_at(NOT_YET);
+    recorder_await(&tap, 1, 77);
+    recorder_await(&tap, 2, 78); /* there is none of this handle */
+    for (int i = 0; i < 300; i++)
+        play(1);
+    recorder_played(&tap, 78, now);
+    recorder_played(&tap, 0, now);
+    play(2);
+    enum { AHEAD_OF_ITS_TICK = 3 * MS };
+    now -= AHEAD_OF_ITS_TICK;
+    recorder_played(&tap, 77, now);
+    now += AHEAD_OF_ITS_TICK;
+    recorder_played(&tap, 77, now + 1000 * MS); /* once */
+    int64_t began = now;
+    for (int i = 0; i < 100; i++)
+        play(3);
+    expect(!recorder_begin(&tap, 1, now));
+    int64_t length = now - began;
+    struct plane_recorded figures = end();
+    expect(figures.samples == (uint64_t)length && !figures.lost && !figures.error);
+    expect(is(START, (size_t)length, 3));
+}
+
+static void told_to_begin(void)
+{
+    begin_at(NOT_YET);
+    play(1);
+    expect(!recorder_begin(&tap, 2, now) && recorder_begin(&tap, 1, now));
+    play(2);
+    expect(end().samples == PACKET && is(START, PACKET, 2));
+}
+
+static void never_begun(void)
+{
+    begin_at(NOT_YET);
+    for (int i = 0; i < 300; i++)
+        play(1);
+    struct plane_recorded figures = end();
+    expect(!figures.samples && !figures.lost && !figures.error && !file_bytes);
+}
+
 /* A disk that now and then takes a part, an odd number of bytes, or nothing for a moment. */
 static void moody_disk(void)
 {
@@ -406,6 +455,9 @@ int main(void)
     late_first();
     loud();
     relayed();
+    waiting();
+    told_to_begin();
+    never_begun();
     moody_disk();
     slow_disk();
     full_disk();

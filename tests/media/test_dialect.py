@@ -1,5 +1,6 @@
 """Speaking with planes of another version, by their library: what is passed, and what is refused."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -122,6 +123,15 @@ def test_what_cannot_be_asked_is_known_before() -> None:
     other.lib.PLANE_ROOM_MEMBERS += 1
     with pytest.raises(BadLink, match="PLANE_ROOM_MEMBERS"):
         Dialect(other)
+
+
+@pytest.mark.parametrize("name", ["plane_prepare_recording", "plane_begin_recording"])
+def test_what_came_later_is_not_there(name: str) -> None:
+    """A plane that is as old as that keeps its calls, and whoever asks does without."""
+    other = Other()
+    delattr(other.lib, name)
+    dialect = Dialect(other)
+    assert dialect.of(getattr(lib, name))(ffi.NULL, 3, 4, 5) == -errno.ENOSYS
 
 
 def test_what_is_no_library_is_refused(tmp_path: Path) -> None:

@@ -307,6 +307,54 @@ async def test_a_recording_goes_on_in_its_file(
     assert not recorder.going
 
 
+async def test_a_recording_that_waits_waits_again(
+    scene: Scene, peer: RtpPeer, ear: Ear, tmp_path: Path
+) -> None:
+    """The message is heard on, and the recording begins behind it: it has nothing of it, and no silence."""
+    stream = scene.open(peer, ear)
+    tape = tmp_path / "tape"
+    done: asyncio.Future[RecordingStats] = asyncio.get_running_loop().create_future()
+    recorder = stream.record(os.open(tape, os.O_CREAT | os.O_WRONLY), done.set_result, waits=True)
+    recorder.begin_behind(stream.next_play())
+    stream.play([Clip(tone(60))], ear.on_played)
+    stream.play([Clip(tone(30, seed=2))], ear.on_played)
+    await peer.receive_many(20)
+    await scene.another()
+    await ear.until_played(2)
+    recorder.stop()
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await done).error == 0
+    recorded = np.fromfile(tape, np.int16)
+    # the last frame ends after it was told that it has left
+    assert place(linear(tone(30, seed=2)[: 28 * 160], Codec.PCMU), recorded) == 0
+
+
+async def test_a_recording_that_had_begun_unheard_of_goes_on(
+    scene: Scene, peer: RtpPeer, ear: Ear, tmp_path: Path
+) -> None:
+    """Nobody had said that it began; what is in its file says so."""
+    stream = scene.open(peer, ear)
+    tape = tmp_path / "tape"
+    done: asyncio.Future[RecordingStats] = asyncio.get_running_loop().create_future()
+    recorder = stream.record(os.open(tape, os.O_CREAT | os.O_WRONLY), done.set_result, waits=True)
+    recorder.begin_behind(stream.next_play())
+    stream.play([Clip(tone(5))], ear.on_played)
+    stream.play([Clip(tone(50, seed=2))], ear.on_played)
+    async with asyncio.timeout(PATIENCE_S):
+        while not tape.stat().st_size:
+            await asyncio.sleep(0.01)
+    await scene.another()
+    recorder.begin()
+    stream.play([Clip(tone(20, seed=3))], ear.on_played)
+    await ear.until_played(3)
+    recorder.stop()
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await done).error == 0
+    recorded = np.fromfile(tape, np.int16)
+    assert place(linear(tone(50, seed=2)[:160], Codec.PCMU), recorded) == 0
+    assert place(linear(tone(20, seed=3)[: 18 * 160], Codec.PCMU), recorded) > 0
+
+
 async def test_it_stays_encrypted_and_no_index_is_used_twice(
     scene: Scene, peer: RtpPeer, ear: Ear
 ) -> None:

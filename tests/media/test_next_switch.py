@@ -385,6 +385,55 @@ async def test_a_recording_has_no_gap(
     place(linear(tone(120, seed=120), Codec.PCMU), recorded)
 
 
+async def test_a_recording_begins_though_nobody_is_there(
+    scene: Scene, peer: RtpPeer, ear: Ear, tmp_path: Path
+) -> None:
+    """Whoever was to hear of the end of the message is dead by then."""
+    tape = tmp_path / "tape"
+    prepared = ("prepare_recording", str(tape), 5)
+    doomed = await scene.doomed(told_to(peer, prepared, ("play", 30), ("play", 60)))
+    doomed.kill()
+    await peer.receive_many(50)
+    plane = await scene.next()
+    found = plane.found()[doomed.ports[0]]
+    stream = adopted(plane, found, ear)
+    stream.adopt_play(2, ear.on_played)
+    done: asyncio.Future[RecordingStats] = asyncio.get_running_loop().create_future()
+    recorder = stream.adopt_recording(5, done.set_result, waits=True)
+    resume(plane)
+    recorder.begin()  # it has: what plays is not cut
+    await ear.until_played()
+    recorder.stop()
+    async with asyncio.timeout(PATIENCE_S):
+        stats = await done
+    recorded = np.fromfile(tape, np.int16)
+    assert (stats.samples, stats.lost, stats.error) == (len(recorded), 0, 0)
+    assert place(linear(tone(60, seed=60), Codec.PCMU), recorded) == 0
+
+
+async def test_a_recording_waits_on_without_a_switch(
+    scene: Scene, peer: RtpPeer, ear: Ear, tmp_path: Path
+) -> None:
+    tape = tmp_path / "tape"
+    prepared = ("prepare_recording", str(tape), 5)
+    plane, (found,) = await scene.killed(told_to(peer, prepared, ("play", 100)))
+    stream = adopted(plane, found, ear)
+    stream.adopt_play(1, ear.on_played, ear.on_stopped)
+    done: asyncio.Future[RecordingStats] = asyncio.get_running_loop().create_future()
+    recorder = stream.adopt_recording(5, done.set_result, waits=True)
+    resume(plane)
+    recorder.begin()
+    await ear.until_stopped()  # nothing of it is to be recorded
+    stream.play([Clip(tone(5))], ear.on_played)
+    await ear.until_played()
+    recorder.stop()
+    async with asyncio.timeout(PATIENCE_S):
+        await done
+    recorded = np.fromfile(tape, np.int16)
+    at = place(linear(tone(5)[: 4 * 160], Codec.PCMU), recorded)
+    assert not recorded[:at].any()
+
+
 async def test_a_recording_that_ended_meanwhile(
     scene: Scene, peer: RtpPeer, ear: Ear, tmp_path: Path
 ) -> None:

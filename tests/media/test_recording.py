@@ -52,8 +52,9 @@ class Tape:
         self.stats: RecordingStats | None = None
         self._done = asyncio.Event()
 
-    def start(self, stream: Stream) -> Recorder:
-        return stream.record(os.open(self.path, os.O_CREAT | os.O_WRONLY), self.on_done)
+    def start(self, stream: Stream, *, waits: bool = False) -> Recorder:
+        spool = os.open(self.path, os.O_CREAT | os.O_WRONLY)
+        return stream.record(spool, self.on_done, waits=waits)
 
     async def begin(self, stream: Stream) -> Recorder:
         """Start, and wait until it has begun."""
@@ -176,6 +177,64 @@ async def test_both_sides(
     # as far as the machine lets the media thread, and this one, keep time
     slack_s = 0.002 + plane.health().late_max_s + late_s
     assert apart_s == pytest.approx(spoke_s - last_left_s, abs=slack_s)
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_it_begins_behind_the_end_of_a_message(
+    stream: Stream, ear: Ear, tape: Tape, late: bool
+) -> None:
+    """All of it, however many pieces it has; with the very sample that follows."""
+    message, next_one = [Clip(tone(5, seed=1)), Clip(tone(15, seed=2))], tone(20, seed=3)
+    recorder = tape.start(stream, waits=True)
+    if not late:
+        recorder.begin_behind(stream.next_play())
+    number = stream.play(message, ear.on_played)
+    if late:
+        recorder.begin_behind(number)
+    stream.play([Clip(next_one)], ear.on_played)
+    await ear.until_played(2)
+    recorder.begin()  # it has
+    recorder.stop()
+    recorded = await tape.content()
+    # the last frame ends after it was told that it has left
+    assert place(linear(next_one[: 18 * 160], Codec.PCMU), recorded) == 0
+
+
+async def test_it_begins_when_it_is_told_to_and_the_message_is_cut(
+    stream: Stream, peer: RtpPeer, talker: Talker, ear: Ear, tape: Tape
+) -> None:
+    recorder = tape.start(stream, waits=True)
+    recorder.begin_behind(stream.next_play())
+    stream.play([Clip(tone(500))], ear.on_played, ear.on_stopped)
+    await peer.receive_many(10)
+    recorder.begin()
+    await ear.until_stopped()
+    speech = tone(5, seed=2)
+    await talker.say(speech)
+    await asyncio.sleep(FRAME_S)
+    recorder.stop()
+    recorded = await tape.content()
+    at = place(linear(speech[: 4 * 160], Codec.PCMU), recorded)
+    assert not recorded[:at].any(), "nothing of the message"
+
+
+@pytest.mark.parametrize("end", ["stopped", "closed"])
+async def test_it_waits_on_where_the_message_is_cut_off(
+    stream: Stream, peer: RtpPeer, talker: Talker, ear: Ear, tape: Tape, end: str
+) -> None:
+    """And has no samples, if it is never told to begin."""
+    recorder = tape.start(stream, waits=True)
+    recorder.begin_behind(stream.next_play())
+    stream.play([Clip(tone(500))], ear.on_played, ear.on_stopped)
+    await peer.receive_many(5)
+    stream.stop()
+    await ear.until_stopped()
+    await talker.say(tone(5))
+    if end == "stopped":
+        recorder.stop()
+    else:
+        stream.close()
+    assert len(await tape.content()) == 0
 
 
 async def test_both_at_once(stream: Stream, talker: Talker, ear: Ear, tape: Tape) -> None:

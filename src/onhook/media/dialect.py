@@ -6,13 +6,15 @@ so a newer switch speaks with it by the older library, whose functions it calls 
 What has to be the same for that is only how these are declared (`native/plane.h`), and `Dialect` looks
 whether it is:
 
-- each function of the switch's side is there, with as many arguments, of the same kinds;
+- each function of the switch's side is there, with as many arguments, of the same kinds; of a few that came
+  later it is enough that whoever asks is told that it is not (ENOSYS);
 - a structure that we fill in has all the fields that we know, so that nothing we ask for is lost; what we
   do not know of it is 0;
 - of one that they fill in, what they do not know is 0;
 - a number that both know by name is the same.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -30,6 +32,8 @@ _ASKED: Final = frozenset(
     f"struct plane_{name}" for name in ("call", "format", "latching", "key", "rtcp", "link")
 )
 """What we fill in."""
+_CAME_LATER: Final = frozenset({"plane_prepare_recording", "plane_begin_recording"})
+"""What a switch can do without."""
 _THEIR_SIDE: Final = ("plane_host_", "plane_remains_")
 _NO_PLANE: Final = frozenset({"plane_start", "plane_bind", "plane_link_version"})
 _NAME: Final = "_plane"
@@ -61,6 +65,8 @@ class Dialect:
         return self._functions[function]
 
     def _made(self, name: str, theirs: Any) -> Function:
+        if theirs is None and name in _CAME_LATER:
+            return _not_there
         if theirs is None:
             raise BadLink(f"there is no {name}() there")
         ours, wanted = ffi.typeof(getattr(lib, name)), self._theirs.typeof(theirs)
@@ -105,6 +111,10 @@ def loaded(descriptor: int) -> Any:
         if ours is not None:  # cffi's modules enter themselves there, all under one name
             sys.modules[f"{our_library.__name__}.lib"] = ours
     return module
+
+
+def _not_there(*_: Any) -> int:
+    return -errno.ENOSYS
 
 
 def _steering() -> list[str]:

@@ -477,20 +477,21 @@ class MediaPlane(RevivingPlane):
     def _bind(self, port: int) -> tuple[Pair, ...]:
         return bind_pairs(self._hosts, port)
 
-    def _adopt_recording(self, handle: int, tag: int, on_done: OnRecorded) -> Recorder:
+    def _adopt_recording(self, handle: int, tag: int, on_done: OnRecorded, waits: bool) -> Recorder:
         recording = recording_in(self._running(), handle, tag)
         self._running()(lib.plane_adopt_recording, recording)
-        recorder = Recorder(self._ask, handle, recording, on_done)
+        recorder = Recorder(self._ask, handle, recording, on_done, tag=tag, waits=waits)
         self._recorders[recording] = recorder
         return recorder
 
-    def _record(self, handle: int, fd: int, tag: int, on_done: OnRecorded) -> Recorder:
+    def _record(self, handle: int, fd: int, tag: int, on_done: OnRecorded, waits: bool) -> Recorder:
         if fd < 0:
             raise ValueError("a descriptor is not negative")
         out = ffi.new("uint64_t *")
         spool = os.dup(fd) if self._linked else None
         try:
-            self._ask(lib.plane_record, handle, fd, tag, out)
+            how = lib.plane_prepare_recording if waits else lib.plane_record
+            self._ask(how, handle, fd, tag, out)
         except BaseException:
             if spool is not None:
                 os.close(spool)
@@ -499,7 +500,9 @@ class MediaPlane(RevivingPlane):
         if not recording:  # no plane has it, for now
             os.close(fd)
             recording = next(self._nobodys_handles)
-        recorder = Recorder(self._ask, handle, recording, on_done, tag=tag, spool=spool)
+        recorder = Recorder(
+            self._ask, handle, recording, on_done, tag=tag, spool=spool, waits=waits
+        )
         self._recorders[recording] = recorder
         return recorder
 

@@ -125,6 +125,10 @@ class PlayQueue:
         """The number of the message that was asked for last; 0 for none."""
         return self._last_play_id
 
+    def next(self, tag: int) -> int:
+        """The number of the next message, if it is asked for under this tag."""
+        return _next(self._last_play_id, tag)
+
     def play(
         self,
         prompts: Sequence[Playable],
@@ -257,7 +261,7 @@ class PlayQueue:
             raise ValueError("nothing to play")
         if self._queued + len(message.pieces) > lib.PLANE_MAX_SEGMENTS:
             raise QueueFull(f"more than {lib.PLANE_MAX_SEGMENTS} prompts would be waiting")
-        self._last_play_id = _next(self._last_play_id, tag)
+        self._last_play_id = self.next(tag)
         self._messages[self._last_play_id] = message
         loops = message.how == lib.plane_loop
         if done and not loops:

@@ -46,6 +46,14 @@ def fill_up(spool: int, began_s: float) -> None:
         os.write(spool, bytes(max(0, missing)))
 
 
+def written_since(spool: int) -> float | None:
+    """When a recording began that is written to this file, more or less; None as long as nothing is. Raises
+    `OSError`."""
+    size = os.fstat(spool).st_size
+    written_s = size / _SAMPLE_BYTES / SAMPLE_RATE
+    return time.monotonic() - written_s - _WRITTEN_AFTER_S if size else None
+
+
 OnRecorded = Callable[[RecordingStats], None]
 """Hears, on the loop, that the last sample is with the kernel and the file is closed."""
 
@@ -57,6 +65,7 @@ class Recorder:
 
     __slots__ = (
         "_ask",
+        "_behind",
         "_going",
         "_handle",
         "_on_done",
@@ -65,6 +74,7 @@ class Recorder:
         "began_s",
         "done",
         "spool",
+        "waits",
     )
 
     def __init__(
@@ -76,6 +86,7 @@ class Recorder:
         *,
         tag: int = 0,
         spool: int | None = None,
+        waits: bool = False,
     ) -> None:
         self._ask = ask
         self._handle = handle
@@ -89,11 +100,28 @@ class Recorder:
         """The file that it is written to, ours as well, for another plane if this one dies."""
         self.done = False
         """Whether all of it is written."""
+        self.waits = waits
+        """Whether it is still to begin, as far as is known: the plane may have begun it since."""
+        self._behind = 0
 
     @property
     def going(self) -> bool:
         """Whether it has neither been stopped nor ended with its stream."""
         return self._going
+
+    def begin_behind(self, play_id: int) -> None:
+        """One that waits begins with the end of this message of its stream, which may be still to be asked
+        for: the plane sees to it, whoever has died by then. Where the message is cut off, it waits on."""
+        if self.waits:
+            self._behind = play_id
+            self._ask(lib.plane_begin_recording, self._handle, self._recording, play_id)
+
+    def begin(self) -> None:
+        """One that waits begins now, and what plays is cut off; nothing where it has begun."""
+        if self.waits:
+            self.waits = False
+            self.began_s = self._written_since() or time.monotonic()
+            self._ask(lib.plane_begin_recording, self._handle, self._recording, 0)
 
     def stop(self) -> None:
         """End the recording; `on_done` follows. Does nothing once it has ended."""
@@ -104,9 +132,10 @@ class Recorder:
     def take_spool(self, spool: int | None) -> None:
         """For the stream: an earlier switch began it, and this is its file."""
         self.spool = spool
-        if spool is not None:
-            written_s = os.fstat(spool).st_size / _SAMPLE_BYTES / SAMPLE_RATE
-            self.began_s = time.monotonic() - written_s - _WRITTEN_AFTER_S
+        self.began_s = self._written_since() or time.monotonic() - _WRITTEN_AFTER_S
+
+    def _written_since(self) -> float | None:
+        return written_since(self.spool) if self.spool is not None else None
 
     def reopened(self, handle: int) -> None:
         """For the stream: another plane has it, under this handle."""
@@ -114,19 +143,24 @@ class Recorder:
 
     def go_on(self, out: Any) -> bool:
         """For the plane: another one has the stream, and is asked to record it into the same file; `out`
-        gets the handle. What nobody recorded is silence. False where there is no file. Raises `OSError`,
-        and what `Stream.record()` does."""
+        gets the handle. What nobody recorded is silence; where none of it is written and it waited, it waits
+        again. False where there is no file. Raises `OSError`, and what `Stream.record()` does."""
         if self.spool is None:
             return False
-        fill_up(self.spool, self.began_s)
+        began_s = self._written_since() if self.waits else self.began_s
+        if began_s is not None:
+            fill_up(self.spool, began_s)
         given = os.dup(self.spool)
         try:
-            self._ask(lib.plane_record, self._handle, given, self._tag, out)
+            how = lib.plane_prepare_recording if began_s is None else lib.plane_record
+            self._ask(how, self._handle, given, self._tag, out)
         except BaseException:
             os.close(given)
             raise
         if not out[0]:  # that plane is dead as well
             os.close(given)
+        elif began_s is None and self._behind:
+            self._ask(lib.plane_begin_recording, self._handle, out[0], self._behind)
         return True
 
     def named(self, recording: int) -> int:

@@ -24,15 +24,15 @@ from onhook.media.known_files import KnownFiles
 from onhook.media.measured import Measured
 from onhook.media.play_queue import Ask, nobody_waits
 from onhook.media.played_stream import PlayedStream
-from onhook.media.recorder import OnRecorded, Recorder, fill_up
+from onhook.media.recorder import OnRecorded, Recorder, fill_up, written_since
 from onhook.media.srtp import Protection, plane_keys
 
 _NS = 1e-9
 
-Record = Callable[[int, int, int, OnRecorded], Recorder]
-"""Has the plane record the stream of a handle into a descriptor, under a tag."""
-AdoptRecording = Callable[[int, int, OnRecorded], Recorder]
-"""Of the stream of a handle, the recording of a tag. Raises `LookupError`."""
+Record = Callable[[int, int, int, OnRecorded, bool], Recorder]
+"""Has the plane record the stream of a handle into a descriptor, under a tag; now, or it waits."""
+AdoptRecording = Callable[[int, int, OnRecorded, bool], Recorder]
+"""Of the stream of a handle, the recording of a tag, which may wait. Raises `LookupError`."""
 
 
 class StreamListener(Protocol):
@@ -252,7 +252,13 @@ class Stream(PlayedStream):
         self._ask(lib.plane_cut, self._handle)
 
     def record(
-        self, fd: int, on_done: OnRecorded, *, tag: int = 0, began_s: float | None = None
+        self,
+        fd: int,
+        on_done: OnRecorded,
+        *,
+        tag: int = 0,
+        began_s: float | None = None,
+        waits: bool = False,
     ) -> Recorder:
         """Record what the peer says and what it is sent, mixed, until the recorder is stopped or
         this stream is closed. Several recordings may go on at once, up to four.
@@ -262,30 +268,39 @@ class Stream(PlayedStream):
         non-blocking, and closed before `on_done` is called. (It is closed too, and `on_done` is not
         called, when the whole plane is closed.) `tag` is any number of 64 bits by which the next
         switch knows it, 0 for none. `began_s` is when another plane began it, which is gone: `fd` appends to
-        what that has written, and what nobody recorded since is silence. Raises `StreamClosed`,
-        `TooManyRecordings`, and `OSError` when there is no memory; `fd` is then still the caller's.
+        what that has written, and what nobody recorded since is silence.
+
+        One that `waits` begins when it is told to: `Recorder.begin_behind()`, `Recorder.begin()`. If it ends
+        before that it has no samples. Where another plane has written to `fd`, it has begun there. A plane of
+        an older version cannot wait: `OSError` (ENOSYS).
+
+        Raises `StreamClosed`, `TooManyRecordings`, and `OSError` when there is no memory; `fd` is then still
+        the caller's.
         """
         self._require_open()
         self._recorders = [one for one in self._recorders if not one.done]
         if len(self._recorders) >= lib.PLANE_MAX_RECORDINGS:
             raise TooManyRecordings(f"a call has {lib.PLANE_MAX_RECORDINGS} recordings at the most")
+        if waits and began_s is None:
+            began_s = written_since(fd)
         if began_s is not None:
             fill_up(fd, began_s)
-        recorder = self._record(self._handle, fd, tag, on_done)
+        recorder = self._record(self._handle, fd, tag, on_done, waits and began_s is None)
         if began_s is not None:
             recorder.began_s = began_s
         self._recorders.append(recorder)
         return recorder
 
     def adopt_recording(
-        self, tag: int, on_done: OnRecorded, *, spool: int | None = None
+        self, tag: int, on_done: OnRecorded, *, spool: int | None = None, waits: bool = False
     ) -> Recorder:
-        """A recording that an earlier switch had begun under this tag: it goes on, or its end is still to be
-        told. What `record()` says of `on_done` holds from now on. `spool` is a descriptor that appends to its
-        file, and is this stream's from now on: without it the recording ends if the plane dies. Raises
-        `StreamClosed`, and `LookupError` where `FoundStream.recordings` has no such tag."""
+        """A recording that an earlier switch had begun under this tag: it goes on, or its end is still to
+        be told. What `record()` says of `on_done` holds from now on. `spool` is a descriptor that appends
+        to its file, and is this stream's from now on: without it the recording ends if the plane dies.
+        `waits` says that it may not have begun. Raises `StreamClosed`, and `LookupError` where
+        `FoundStream.recordings` has no such tag."""
         self._require_open()
-        recorder = self._adopt_recording(self._handle, tag, on_done)
+        recorder = self._adopt_recording(self._handle, tag, on_done, waits)
         recorder.take_spool(spool)
         self._recorders.append(recorder)
         return recorder

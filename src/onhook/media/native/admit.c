@@ -252,6 +252,7 @@ static bool is_admitted(struct host *p, struct command *command)
     case LATCH:
     case AGREE:
     case CUT:
+    case RECORD_BEGIN:
     case RECORD_STOP:
     case MUTE:
     case LEAVE: return open_call(p, command->call) != NULL;

@@ -202,13 +202,21 @@ static bool report_by_rtcp(struct media *p, struct call *call, const struct comm
     return true;
 }
 
-static bool record(struct media *p, struct call *call, uint64_t handle)
+static bool record(struct media *p, struct call *call, const struct command *command)
 {
-    recording *one = find_recording(p, handle);
+    recording *one = find_recording(p, command->recording);
     if (!one || call->recorder.count >= PLANE_MAX_RECORDINGS)
         return false;
-    recorder_add(&call->recorder, one, sample_clock(p));
+    recorder_add(&call->recorder, one, command->waits ? NOT_YET : sample_clock(p));
     return true;
+}
+
+static void begin_recording(struct media *p, struct call *call, const struct command *command)
+{
+    if (command->behind)
+        recorder_await(&call->recorder, command->recording, command->behind);
+    else if (recorder_begin(&call->recorder, command->recording, sample_clock(p)))
+        cut(p, call);
 }
 
 static bool bridge_with(struct media *p, struct call *call, uint64_t handle)
@@ -283,11 +291,12 @@ static bool take_call_command(struct media *p, struct call *call, const struct c
     case REPORT: return report_by_rtcp(p, call, command);
     case PLAY: return play(p, call, command);
     case SEND_DIGITS: return send_digits(p, call, command);
-    case RECORD: return record(p, call, command->recording);
+    case RECORD: return record(p, call, command);
     case BRIDGE: return bridge_with(p, call, command->other);
     case JOIN: return join_room(p, call, command->join.room, command->join.muted);
     case LATCH: call->latch = command->latch; break;
     case CUT: cut(p, call); break;
+    case RECORD_BEGIN: begin_recording(p, call, command); break;
     case RECORD_STOP:
         recorder_remove(&call->recorder, command->recording, sample_clock(p));
         break;

@@ -32,6 +32,7 @@ enum command_kind {
     SEND_DIGITS,
     CUT,
     RECORD,
+    RECORD_BEGIN,
     RECORD_STOP,
     BRIDGE,
     JOIN,
@@ -104,7 +105,9 @@ struct command {
         } digits;
         struct {
             uint64_t recording;
-            uint64_t tag; /* of RECORD */
+            uint64_t tag;    /* of RECORD, as is */
+            uint8_t waits;   /* this: for RECORD_BEGIN */
+            uint64_t behind; /* of RECORD_BEGIN the play_id, 0: at once */
         };
         uint64_t other; /* the call to be bridged with */
         struct {

@@ -40,7 +40,7 @@
 #define LINK_NONSENSE (-1)
 
 enum {
-    LINK_VERSION = 4, /* of all that lies in the memory: another one is not talked to */
+    LINK_VERSION = 5, /* of all that lies in the memory: another one is not talked to */
     LINK_MAX_CALLS = 1 << 20,
     LINK_MAX_RING = 1 << 20,
 };

@@ -160,7 +160,7 @@ int plane_mute(plane *p, uint64_t handle, int muted)
     return submit(p, &(struct command){.kind = MUTE, .call = handle, .muted = muted != 0}, nothing());
 }
 
-int plane_record(plane *p, uint64_t handle, int fd, uint64_t tag, uint64_t *out)
+static int record(plane *p, uint64_t handle, int fd, uint64_t tag, bool waits, uint64_t *out)
 {
     uint32_t call = find_open(p, handle);
     if (call == NO_PLACE)
@@ -175,6 +175,7 @@ int plane_record(plane *p, uint64_t handle, int fd, uint64_t tag, uint64_t *out)
     struct command command = {.kind = RECORD, .call = handle};
     command.recording = places_handle(&p->recording_places, index);
     command.tag = tag;
+    command.waits = waits;
     int result = submit(p, &command, (struct enclosure){fd, true});
     if (result < 0) {
         places_give_back(&p->recording_places, index);
@@ -184,6 +185,24 @@ int plane_record(plane *p, uint64_t handle, int fd, uint64_t tag, uint64_t *out)
     p->calls[call].recordings++;
     *out = command.recording;
     return result;
+}
+
+int plane_record(plane *p, uint64_t handle, int fd, uint64_t tag, uint64_t *out)
+{
+    return record(p, handle, fd, tag, false, out);
+}
+
+int plane_prepare_recording(plane *p, uint64_t handle, int fd, uint64_t tag, uint64_t *out)
+{
+    return record(p, handle, fd, tag, true, out);
+}
+
+int plane_begin_recording(plane *p, uint64_t handle, uint64_t which, uint64_t behind)
+{
+    if (find_open(p, handle) == NO_PLACE)
+        return -ENOENT;
+    return submit(p, &(struct command){
+        .kind = RECORD_BEGIN, .call = handle, .recording = which, .behind = behind}, nothing());
 }
 
 int plane_record_stop(plane *p, uint64_t handle, uint64_t which)

@@ -395,6 +395,14 @@ int plane_cut(plane *p, uint64_t handle);
  * -EINVAL, -ENOMEM, -ENOBUFS (PLANE_MAX_RECORDINGS). *recording names it, and `tag` to another switch. */
 int plane_record(plane *p, uint64_t handle, int fd, uint64_t tag, uint64_t *recording);
 
+/* As plane_record(), but it waits until it is told to begin. One that ends before that has no samples. */
+int plane_prepare_recording(plane *p, uint64_t handle, int fd, uint64_t tag, uint64_t *recording);
+
+/* Begin one that waits where a message ends that this call plays, or will: with the sample behind the last of that `play_id`,
+ * whoever is there to hear of it. If it is cut off, it is waited on. 0: at once, and what plays is cut, so that none of it
+ * is recorded. Nothing, where it has begun. -ENOENT. */
+int plane_begin_recording(plane *p, uint64_t handle, uint64_t which, uint64_t behind);
+
 /* End a recording of this call; RECORDED follows. plane_close() ends all of them. -ENOENT. */
 int plane_record_stop(plane *p, uint64_t handle, uint64_t which);
 

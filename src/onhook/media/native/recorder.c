@@ -210,6 +210,38 @@ void recorder_add(struct recorder *recorder, recording *one, int64_t now)
     recorder->recordings[recorder->count++] = one;
 }
 
+static recording *waiting(const struct recorder *recorder, uint64_t handle)
+{
+    for (unsigned i = 0; i < recorder->count; i++)
+        if (recorder->recordings[i]->handle == handle && recorder->recordings[i]->began == NOT_YET)
+            return recorder->recordings[i];
+    return NULL;
+}
+
+bool recorder_begin(struct recorder *recorder, uint64_t handle, int64_t now)
+{
+    recording *one = waiting(recorder, handle);
+    if (one)
+        one->began = now;
+    return one != NULL;
+}
+
+void recorder_await(struct recorder *recorder, uint64_t handle, uint64_t play_id)
+{
+    recording *one = waiting(recorder, handle);
+    if (one)
+        one->behind = play_id;
+}
+
+/* The last frame may have been placed a little behind its tick: none of it is recorded. */
+void recorder_played(struct recorder *recorder, uint64_t play_id, int64_t end)
+{
+    int64_t behind = recorder->sent.known ? smaller(recorder->sent.end - end, SPURT) : 0;
+    for (unsigned i = 0; i < recorder->count; i++)
+        if (play_id && recorder->recordings[i]->behind == play_id && recorder->recordings[i]->began == NOT_YET)
+            recorder->recordings[i]->began = end + larger(behind, 0);
+}
+
 void recorder_refuse(recording *one)
 {
     finish(one, one->began);

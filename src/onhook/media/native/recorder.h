@@ -81,8 +81,20 @@ void recording_read(const recording *one, struct plane_recorded *out);
 
 /* ---- The media thread ---- */
 
-/* There are fewer than PLANE_MAX_RECORDINGS. */
+/* When one begins that waits: no sample lies behind it. */
+#define NOT_YET (INT64_MAX / 2)
+
+/* There are fewer than PLANE_MAX_RECORDINGS. It begins now, or NOT_YET. */
 void recorder_add(struct recorder *recorder, recording *one, int64_t now);
+
+/* One of this call that waits begins now. False: none of this handle waits. */
+bool recorder_begin(struct recorder *recorder, uint64_t handle, int64_t now);
+
+/* It is to begin where what has this play_id ends. */
+void recorder_await(struct recorder *recorder, uint64_t handle, uint64_t play_id);
+
+/* All of a play_id has been sent, and is over at this place: what waits for that begins. */
+void recorder_played(struct recorder *recorder, uint64_t play_id, int64_t end);
 
 /* End one that is in no call: it has no samples. */
 void recorder_refuse(recording *one);

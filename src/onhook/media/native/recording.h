@@ -33,7 +33,8 @@ struct recording {
     int fd;
     uint64_t owner, handle, tag;
     /* the media thread's */
-    int64_t began; /* the place of the first sample; all below count from it */
+    int64_t began; /* the place of the first sample; all below count from it. NOT_YET: nothing is added */
+    uint64_t behind; /* the play_id with whose end it begins, 0: none */
     int64_t end;   /* of everything that was added */
     int64_t lost_end;
     uint64_t lost; /* read by others once it has ended */

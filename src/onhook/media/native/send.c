@@ -163,5 +163,7 @@ void send_frame(struct media *p, struct call *call)
     } else if (segment->kind != LOOPED) {
         segment->state = PLAYED;
         segment->done_ns = clock_ns() + packing_delay_ns(call);
+        if (segment->last && call->recorder.count)
+            recorder_played(&call->recorder, segment->play_id, sample_clock(p) + PLANE_FRAME_BYTES);
     }
 }
