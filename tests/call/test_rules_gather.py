@@ -265,7 +265,7 @@ def test_other_blocks_leave_what_was_typed_ahead() -> None:
 def test_a_recording_begins_after_message_and_beep() -> None:
     life = Life(BEEPING)
 
-    assert life.effects[-1] == Play(3, beep=True)
+    assert life.effects[-1] == Play(3, beep=True, recording="rec")
     assert life.then(Played(8.0, 3)) == (StartRecording("rec"),)
 
 
@@ -331,6 +331,6 @@ def test_keys_around_a_recording_are_not_kept_for_a_gather(path: Path) -> None:
 def test_a_key_before_the_ack_neither_begins_nor_ends_a_recording() -> None:
     life = Life((Requested(1.0, RECORD), Prepared(2.0, 3), Digit(2.5, "#")))
 
-    assert life.then(Acknowledged(3.0)) == (Play(3, beep=True),)
+    assert life.then(Acknowledged(3.0)) == (Play(3, beep=True, recording="rec"),)
     life.then(Played(5.0, 3))
     assert life.call.due_at == 65.0

@@ -94,10 +94,25 @@ class Performer:
     def on_broken(self, request_id: int) -> Callable[[], None]:
         return lambda: self.heard.append(f"broken {request_id}")
 
+    def on_last(self, recording: str) -> Callable[[int], None] | None:
+        return (
+            (lambda number: self.heard.append(f"{recording} behind {number}"))
+            if recording
+            else None
+        )
+
     def play(self, effect: Any, done: int) -> None:
         request, resources = effect.request_id, self._resources
         heard, broken = self.on_played(request), self.on_broken(request)
-        self._player.say(request, resources, heard, broken, beep=effect.beep, done=done)
+        self._player.say(
+            request,
+            resources,
+            heard,
+            broken,
+            beep=effect.beep,
+            done=done,
+            on_last=self.on_last(effect.recording),
+        )
 
     def send_digits(self, effect: Any, done: int) -> None:
         heard = self.on_played(effect.request_id)

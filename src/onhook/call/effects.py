@@ -37,7 +37,13 @@ class Overtake:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Send 200 with our SDP and open the media stream."""
+    """Send 200 with our SDP and open the media stream.
+
+    Of what is said from then on nothing is to be missing in the recording of this name, if there is one: it
+    goes on from before the 200, and ``StartRecording`` says later that it counts.
+    """
+
+    recording: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,14 @@ class Reject:
 class Play:
     """Play the message of this request, if it has one, and then a beep if one is wanted.
 
-    Its end is told by ``Played``, also where there is nothing to play.
+    Its end is told by ``Played``, also where there is nothing to play. The recording of this name, if there
+    is one, begins with the end of it, whether anybody hears ``Played`` or not; or with ``StartRecording``
+    before that.
     """
 
     request_id: int
     beep: bool = False
+    recording: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,8 @@ class StopPlaying:
 
 @dataclass(frozen=True, slots=True)
 class StartRecording:
-    """Record what both sides say from now on, under this name."""
+    """Record what both sides say from now on, under this name; nothing of what plays, if it waited for the
+    end of that. One that has begun goes on."""
 
     name: str
 

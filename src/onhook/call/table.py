@@ -174,7 +174,8 @@ def begin(call: Call, event: ev.Prepared) -> Step:
     effects: tuple[Effect, ...] = (Accept(job.request_id),)
     if not call.answered:
         call = later(call, answered_at=event.at)
-        effects = (*effects, Answer())
+        recording = job.work.records if job.work.records_at_once(job) else ""
+        effects = (*effects, Answer(recording))
     state = State.ENDING if job.hangs_up else State.RUNNING
     call = later(call, state=state, held=False, held_due_at=None)
     return _then(effects, _start(call, event.at) if call.acknowledged else (call, ()))

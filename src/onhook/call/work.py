@@ -114,6 +114,15 @@ class Work:
         """What of :meth:`parting` is worth writing down while the block goes on, in case of a crash."""
         return self.parting()
 
+    @property
+    def records(self) -> str:
+        """The name of what it records, or will; empty for nothing."""
+        return ""
+
+    def records_at_once(self, job: Job) -> bool:
+        """Whether nothing is to be missing in that of what is said from the answer on."""
+        return False
+
     def monitor(self, job: Job) -> Contact | None:
         """Who is to be told of the recording of the whole call, if this work begins one."""
         return None

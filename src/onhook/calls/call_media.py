@@ -214,6 +214,19 @@ class CallMedia:
         if self.stream is not None and other.stream is not None:
             self.stream.bridge(other.stream)
 
+    def prepare_recording(self, name: str) -> Callable[[int], None]:
+        """Has a recording of both sides ready. It begins with the end of the message of whose number what
+        this returns is told, whoever is there to hear of that; or with ``record()``."""
+        if self.stream is not None:
+            self._recordings.prepare(self.stream, name)
+        return partial(self._recordings.begin_behind, name)
+
+    def record_unsaid(self, name: str) -> None:
+        """The same, and it begins now; that it counts, ``record()`` says."""
+        if self.stream is not None:
+            self._recordings.prepare(self.stream, name)
+            self._recordings.begin_unsaid(name)
+
     def record(self, name: str) -> None:
         """Records both sides under this name."""
         if self.stream is not None:
@@ -267,11 +280,12 @@ class CallMedia:
         latching: Latching,
         audio: KeptAudio = NO_AUDIO,
         recordings: Sequence[str] = (),
+        prepared: str = "",
     ) -> None:
         """Goes on with the stream that an earlier process opened for what was agreed as ``media``, and with
-        ``recordings`` of it; where its plane is gone, with another one as ``audio`` says; where it had opened
-        none, with its port, if it had one. A stream with which nothing was agreed waits for that: its answer
-        was not on disk, and comes again.
+        ``recordings`` of it, and one that is ``prepared`` or is to be; where its plane is gone, with
+        another one as ``audio`` says; where it had opened none, with its port, if it had one. A stream with
+        which nothing was agreed waits for that: its answer was not on disk, and comes again.
 
         Raises LookupError if it should have had a stream, and what the media plane does.
         """
@@ -288,7 +302,7 @@ class CallMedia:
                 self._plane.owe(digit.number, partial(hear_before, self.stream, digit.digit))
         if found is not None and self.stream is not None:
             began_s = dict(zip(recordings, map(audio.began_s, range(len(recordings))), strict=True))
-            self._recordings.take_over(self.stream, found, began_s)
+            self._recordings.take_over(self.stream, found, began_s, prepared)
 
     def _adopt(
         self,

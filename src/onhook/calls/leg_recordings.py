@@ -1,6 +1,7 @@
 """The recordings of one leg of a call: their files, and what an earlier process had begun."""
 
 import asyncio
+import os
 from collections.abc import Mapping, Set
 from functools import partial
 from typing import Final, Protocol
@@ -21,11 +22,15 @@ _WANTED_S: Final = 10.0
 class Spools(Protocol):
     """Where recordings are written."""
 
-    def open_spool(self, name: str) -> int:
-        """A descriptor to write samples to; whoever writes closes it. Raises OSError."""
+    def open_spool(self, name: str, *, waits: bool = False) -> int:
+        """A descriptor to write samples to; whoever writes closes it. One that waits counts for nothing
+        before ``begin()``. Raises OSError."""
 
-    def go_on(self, name: str) -> None:
-        """It is being written since before this process."""
+    def begin(self, name: str) -> None:
+        """One that waited has begun. Raises OSError."""
+
+    def go_on(self, name: str) -> bool:
+        """It is being written since before this process. Whether it still waits to begin."""
 
     def open_again(self, name: str) -> int | None:
         """A descriptor to append to what is being written; None if there is none."""
@@ -34,7 +39,7 @@ class Spools(Protocol):
         """The names of all that are being written, or were. Raises OSError."""
 
     def finish(self, name: str, stats: RecordingStats | None = None) -> None:
-        """All samples are there: make what can be fetched of them."""
+        """All samples are there: make what can be fetched of them; nothing, if it still waits."""
 
 
 class LegRecordings:
@@ -43,21 +48,61 @@ class LegRecordings:
     def __init__(self, spools: Spools) -> None:
         self._spools = spools
         self._going_on: dict[str, Recorder] = {}
-        self._begun: dict[str, Recorder] = {}
-        """Those that an earlier process had begun, and not written to have begun."""
+        self._waiting: dict[str, Recorder] = {}
+        """Those that nobody has said to have begun: they were prepared, or an earlier process had begun
+        them."""
+        self._nobodys: set[str] = set()
+        """Of these, those that are not written of anywhere, and are to be asked for again."""
 
     @property
     def going_on(self) -> Mapping[str, Recorder]:
         """By their names, in the order in which they began."""
         return self._going_on
 
-    def begin(self, stream: Stream, name: str) -> None:
-        """Records both sides under this name; goes on if that had begun before."""
-        begun = self._begun.pop(name, None)
-        if begun is not None:  # what led to it was told to an earlier process, too
-            self._going_on[name] = begun
+    def prepare(self, stream: Stream, name: str) -> None:
+        """Has all that it takes to record both sides under this name ready in the media plane, which begins
+        by itself where it is told to (``begin_behind()``), though this process be dead by then. Nothing the
+        second time."""
+        self._nobodys.discard(name)
+        if name in self._waiting or name in self._going_on:
             return
         try:
+            descriptor = self._spools.open_spool(name, waits=True)
+        except OSError as error:
+            log.error("recording_not_prepared", reason=error.strerror)
+            return
+        self._prepare(stream, name, descriptor)
+
+    def _prepare(self, stream: Stream, name: str, spool: int) -> None:
+        recorded = partial(self._recorded, name)
+        try:
+            self._waiting[name] = stream.record(spool, recorded, tag=tag_of(name), waits=True)
+        except OSError as error:  # a plane of an older version begins when it is told to
+            os.close(spool)
+            self._spools.finish(name)
+            log.warning("recording_not_prepared", reason=error.strerror)
+
+    def begin_behind(self, name: str, play_id: int) -> None:
+        """One that was prepared begins where this message of the stream ends, or where it is told to
+        before."""
+        if name in self._waiting:
+            self._waiting[name].begin_behind(play_id)
+
+    def begin_unsaid(self, name: str) -> None:
+        """One that was prepared begins now; whether anybody may hear it, ``begin()`` says."""
+        if name in self._waiting:
+            self._waiting[name].begin()
+
+    def begin(self, stream: Stream, name: str) -> None:
+        """Records both sides under this name; goes on if that had begun before, in this process or
+        another."""
+        waiting = self._waiting.pop(name, None)
+        try:
+            if waiting is not None:
+                waiting.begin()
+                self._going_on[name] = waiting
+                self._spools.begin(name)
+                return
             descriptor = self._spools.open_spool(name)
         except OSError as error:
             log.error("recording_not_begun", reason=error.strerror)
@@ -73,16 +118,23 @@ class LegRecordings:
             recorder.stop()
 
     def take_over(
-        self, stream: Stream, found: FoundStream, began_s: Mapping[str, float | None]
+        self,
+        stream: Stream,
+        found: FoundStream,
+        began_s: Mapping[str, float | None],
+        prepared: str = "",
     ) -> None:
-        """Goes on with those that are written to go on, and when they began; and with what the plane records
-        besides: it is ending, or has just begun, and what began it is told again, or is asked for again under
-        the same key."""
+        """Goes on with those that are written to go on, and when they began; with the one that was
+        ``prepared``, or was to be, for the block that runs; and with what the plane records besides: it is
+        ending, or has just begun, and what began it is told again, or is asked for again under the same
+        key."""
         for name, began in began_s.items():
             self._take_over(stream, name, found, began)
-        tags = found.recordings.keys() - map(tag_of, began_s)
+        if prepared and prepared not in began_s:
+            self._take_over_waiting(stream, prepared, found)
+        tags = found.recordings.keys() - map(tag_of, (*began_s, prepared))
         if tags:
-            self._keep_begun(stream, tags)
+            self._keep_nobodys(stream, tags)
 
     def _take_over(
         self, stream: Stream, name: str, found: FoundStream, began_s: float | None
@@ -98,20 +150,35 @@ class LegRecordings:
         else:
             self.begin(stream, name)
 
-    def _keep_begun(self, stream: Stream, tags: Set[int]) -> None:
+    def _take_over_waiting(self, stream: Stream, name: str, found: FoundStream) -> None:
+        spool = self._spools.open_again(name)
+        if spool is None:
+            return
+        if tag_of(name) in found.recordings:
+            self._adopt_waiting(stream, name, spool)
+        else:
+            self._spools.go_on(name)
+            self._prepare(stream, name, spool)
+
+    def _adopt_waiting(self, stream: Stream, name: str, spool: int | None) -> None:
+        waits, recorded = self._spools.go_on(name), partial(self._recorded, name)
+        self._waiting[name] = stream.adopt_recording(
+            tag_of(name), recorded, spool=spool, waits=waits
+        )
+
+    def _keep_nobodys(self, stream: Stream, tags: Set[int]) -> None:
         for name in self._spools.spooled():
             if tag_of(name) in tags:
-                self._spools.go_on(name)
-                self._begun[name] = stream.adopt_recording(
-                    tag_of(name), partial(self._recorded, name), spool=self._spools.open_again(name)
-                )
-        asyncio.get_running_loop().call_later(_WANTED_S, self._let_go_of_begun)
+                self._nobodys.add(name)
+                self._adopt_waiting(stream, name, self._spools.open_again(name))
+        asyncio.get_running_loop().call_later(_WANTED_S, self._let_go_of_nobodys)
 
-    def _let_go_of_begun(self) -> None:
-        for recorder in list(self._begun.values()):
-            recorder.stop()
+    def _let_go_of_nobodys(self) -> None:
+        for name in self._nobodys & self._waiting.keys():
+            self._waiting[name].stop()
+        self._nobodys.clear()
 
     def _recorded(self, name: str, stats: RecordingStats) -> None:
         self._going_on.pop(name, None)
-        self._begun.pop(name, None)
+        self._waiting.pop(name, None)
         self._spools.finish(name, stats)

@@ -80,12 +80,14 @@ class Performer:
         """The request is answered with an error."""
         self._requests.of(effect.request_id).refuse(effect.status)
 
-    def answer(self, _: effects.Answer) -> None:
-        """200, and the stream is open before it leaves."""
+    def answer(self, effect: effects.Answer) -> None:
+        """200, and the stream is open before it leaves, and recorded."""
         port = self._media.port
         offer = self._leg.offer
         if offer is not None:
             self._media.open(offer, self._leg.latching())
+        if effect.recording:
+            self._media.record_unsaid(effect.recording)
         self._leg.answer(port)
 
     def reject(self, effect: effects.Reject) -> None:
@@ -108,7 +110,12 @@ class Performer:
             self.on_broken(request_id),
             beep=effect.beep,
             done=done,
+            on_last=self.on_last(effect.recording),
         )
+
+    def on_last(self, recording: str) -> Callable[[int], None] | None:
+        """Hears the number of what plays last before this recording, which is ready by now."""
+        return self._media.prepare_recording(recording) if recording else None
 
     def on_played(self, request_id: int) -> Callable[[float], None]:
         """Hears when the last frame left of what plays for a request."""

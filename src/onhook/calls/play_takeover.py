@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from onhook.call import State, effects
-from onhook.call.works import SendingDigits
+from onhook.call.works import Recording, SendingDigits
 from onhook.calls import clock
 from onhook.calls.call_requests import CallRequests
 from onhook.calls.ongoing import OngoingCall
@@ -107,6 +107,7 @@ class PlayTakeover:
                     self._found,
                     None if playing.rest else lost,
                     self._skipped,
+                    performer.on_last(self._recording),
                 )
             case Sort.BEEP | Sort.DIGITS:
                 heard = performer.on_played(request_id)
@@ -126,7 +127,8 @@ class PlayTakeover:
         performer, request_id, job = self._performer, playing.request, self._call.now.job
         match playing.sort:
             case Sort.SAY if not playing.loops:
-                performer.play(effects.Play(request_id, beep=playing.beep), done)
+                say = effects.Play(request_id, beep=playing.beep, recording=self._recording)
+                performer.play(say, done)
             case Sort.SAY | Sort.LOOP:
                 self._loop(request_id, done)
             case Sort.BEEP:
@@ -137,8 +139,15 @@ class PlayTakeover:
                 performer.send_digits(effects.SendDigits(request_id, job.work.digits), done)
 
     def _begin_beep(self, request_id: int) -> None:
-        heard, broken = self._performer.on_played(request_id), self._performer.on_broken(request_id)
-        self._player.beep(request_id, heard, broken)
+        performer = self._performer
+        heard, broken = performer.on_played(request_id), performer.on_broken(request_id)
+        self._player.beep(request_id, heard, broken, performer.on_last(self._recording))
+
+    @property
+    def _recording(self) -> str:
+        """What is to begin behind what plays."""
+        job = self._call.now.job
+        return job.work.records if job is not None and isinstance(job.work, Recording) else ""
 
     def _loop(self, request_id: int, done: int = 0) -> None:
         what = Resources(self._looped) if self._looped.first else self._requests.kept_of(request_id)

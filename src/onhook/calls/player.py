@@ -23,6 +23,8 @@ class Sayable(Protocol):
     message: PreparedMessage
 
 
+OnLast = Callable[[int], None]
+"""Hears what the stream calls the last of what plays, or will."""
 _UNTRACED: Final = LegTrace()
 TOLD_AGAIN_S: Final = 2.0
 """Within which it is told again for what something was cut off."""
@@ -65,28 +67,34 @@ class Player:
         *,
         beep: bool = False,
         done: int = 0,
+        on_last: OnLast | None = None,
     ) -> None:
         """Says the message of a request, if it has one, and then a beep if one is wanted; ``on_said`` is told
         when the end of it left, also where there is nothing to be said. ``done`` of its frames were heard
-        before."""
+        before. ``on_last`` hears what the stream calls the last of it, as soon as that is known."""
         if what.message.first:
             self._note_message(what.message)
-            said = self._said(request, what, on_said, on_failed, beep=beep)
+            said = self._said(request, what, on_said, on_failed, beep=beep, on_last=on_last)
             playing = Playing(Sort.SAY, request, beep=beep)
-            self._speak(playing, what.message, said, on_failed, what, done)
+            ends_it = None if beep else on_last
+            self._speak(playing, what.message, said, on_failed, what, done, on_last=ends_it)
         elif beep:
-            self.beep(request, on_said, on_failed)
+            self.beep(request, on_said, on_failed, on_last)
         else:
             self.playing = Playing(Sort.SAY, request)
             asyncio.get_running_loop().call_soon(lambda: self._through(0, on_said, clock.now_s()))
 
     def beep(
-        self, request: int, on_said: Callable[[float], None], on_failed: Callable[[], None]
+        self,
+        request: int,
+        on_said: Callable[[float], None],
+        on_failed: Callable[[], None],
+        on_last: OnLast | None = None,
     ) -> None:
-        """A beep; ``on_said`` is told when it left."""
-        tone = PreparedMessage((sounds.beep(),))
+        """A beep; ``on_said`` is told when it left, ``on_last`` what the stream calls it."""
+        beeping, tone = Playing(Sort.BEEP, request), PreparedMessage((sounds.beep(),))
         self._told.plays("a beep", tone.first)
-        self._speak(Playing(Sort.BEEP, request), tone, lambda at_s, _: on_said(at_s), on_failed)
+        self._speak(beeping, tone, lambda at_s, _: on_said(at_s), on_failed, on_last=on_last)
 
     def _said(
         self,
@@ -96,6 +104,7 @@ class Player:
         on_failed: Callable[[], None],
         *,
         beep: bool,
+        on_last: OnLast | None = None,
     ) -> Callable[[float, Sequence[Playable]], None]:
         """What follows the message of a request."""
 
@@ -103,7 +112,7 @@ class Player:
             # complete, should it be said again
             what.message = PreparedMessage(prompts, source=what.message.source)
             if beep:
-                self.beep(request, on_said, on_failed)
+                self.beep(request, on_said, on_failed, on_last)
                 self._on_change()
             else:
                 on_said(at_s)
@@ -178,9 +187,10 @@ class Player:
         on_failed: Callable[[], None],
         what: Sayable | None = None,
         done: int = 0,
+        on_last: OnLast | None = None,
     ) -> None:
         """Says a message; ``on_said`` is told when its end left, and what was played for it. ``what`` has all
-        of it once all of it is there."""
+        of it once all of it is there. ``on_last`` hears before that what the stream calls its end."""
         if self.stream is None:
             return
         tag = 0 if message.rest is not None else tag_of_sound(playing, message.first)
@@ -188,10 +198,17 @@ class Player:
             playing,
             tag,
             lambda at_s: on_said(at_s, message.first),
-            lambda progress: self._speak(playing, message, on_said, on_failed, what, progress),
+            lambda progress: self._speak(
+                playing, message, on_said, on_failed, what, progress, on_last
+            ),
         ):
             self._prompts = message.first
+            if on_last is not None and self.playing is not None:
+                on_last(self.playing.id)
             return
+        if on_last is not None and message.rest is None:
+            on_last(self.stream.next_play(tag))  # before it plays: this process may die in between
+            on_last = None
         speaking = Speaking(
             self.stream,
             message,
@@ -199,14 +216,20 @@ class Player:
                 speaking.last_id, lambda at_s: on_said(at_s, speaking.said), at_s
             ),
             on_failed=lambda _: self._through(speaking.last_id, lambda _: on_failed(), 0.0),
-            on_queued=lambda: self._queued(speaking, playing, what),
+            on_queued=lambda: self._queued(speaking, playing, what, on_last),
             done=done,
             tag=tag,
         )
         self._speaking, self._prompts = speaking, speaking.said
         self._queued(speaking, playing, what)
 
-    def _queued(self, speaking: Speaking, playing: Playing, what: Sayable | None) -> None:
+    def _queued(
+        self,
+        speaking: Speaking,
+        playing: Playing,
+        what: Sayable | None,
+        on_last: OnLast | None = None,
+    ) -> None:
         """Of a message that is being made, more is there, or all of it."""
         if speaking is not self._speaking:
             return
@@ -220,6 +243,8 @@ class Player:
         )
         if what is not None and speaking.complete and what.message.rest is not None:
             what.message = PreparedMessage(tuple(speaking.said), source=what.message.source)
+        if on_last is not None and speaking.complete:
+            on_last(speaking.last_id)
         if known is not None and known.rest:
             self._on_change()
 
@@ -341,9 +366,12 @@ class Player:
         found: FoundStream,
         on_lost: OnLost | None = None,
         skipped: int = 0,
+        on_last: OnLast | None = None,
     ) -> bool:
         """The same of the message of a request: what follows it does."""
-        said = self._said(playing.request, what, on_said, on_failed, beep=playing.beep)
+        said = self._said(
+            playing.request, what, on_said, on_failed, beep=playing.beep, on_last=on_last
+        )
 
         def played(at_s: float) -> None:
             if playing.rest:

@@ -61,7 +61,15 @@ class Takeover:
         leg, found = self._leg, left.first.found
         agreed = leg.agreed or (leg.offer if found is not None else None)
         first = kept.first
-        self._media.take_over(left.first, agreed, leg.latching(), first.audio, first.recordings)
+        job = kept.call.job
+        self._media.take_over(
+            left.first,
+            agreed,
+            leg.latching(),
+            first.audio,
+            first.recordings,
+            prepared=job.work.records if job is not None else "",
+        )
         if kept.peer is not None and left.peer_leg is not None:
             self._go_on_with_peer(left.peer_leg, left, kept, kept.peer)
         stream = self._media.stream

@@ -49,6 +49,16 @@ class SimulatedRecorder:
     on_done: OnRecorded
     began_s: float
     going: bool = True
+    waits: bool = False
+
+    def begin_behind(self, play_id: int) -> None:
+        """Whoever hears of the end of that has it begin."""
+
+    def begin(self) -> None:
+        """From now on; nothing, if it has begun."""
+        if self.waits:
+            self.waits = False
+            self.began_s = asyncio.get_running_loop().time()
 
     def stop(self) -> None:
         """It is as long as it went on; whoever waits for it is told."""
@@ -57,7 +67,7 @@ class SimulatedRecorder:
         self.going = False
         os.close(self.descriptor)
         loop = asyncio.get_running_loop()
-        samples = round((loop.time() - self.began_s) * SAMPLE_RATE)
+        samples = 0 if self.waits else round((loop.time() - self.began_s) * SAMPLE_RATE)
         loop.call_soon(self.on_done, RecordingStats(samples=samples, lost=0, error=0))
 
 
@@ -131,6 +141,10 @@ class SimulatedStream:
         """Keys, behind what plays. Raises StreamClosed."""
         length_s = sum(_PAUSE_S if each == "," else _KEY_S for each in digits)
         return self._add([(Kind.KEYS, digits.replace(",", ""), length_s)], on_sent, on_stopped)
+
+    def next_play(self, tag: int = 0) -> int:
+        """What the next message will be called."""
+        return self.newest_play + 1
 
     def skipped(self, play_id: int) -> int:
         """No plane has died."""
@@ -246,11 +260,17 @@ class SimulatedStream:
     # Recordings and the end -------------------------------------------------------------------------
 
     def record(
-        self, fd: int, on_done: OnRecorded, *, tag: int = 0, began_s: float | None = None
+        self,
+        fd: int,
+        on_done: OnRecorded,
+        *,
+        tag: int = 0,
+        began_s: float | None = None,
+        waits: bool = False,
     ) -> SimulatedRecorder:
-        """Both sides, from now on. Raises StreamClosed."""
+        """Both sides, from now on, or when it is told to begin. Raises StreamClosed."""
         self._require_open()
-        recorder = SimulatedRecorder(self, fd, on_done, self._loop.time())
+        recorder = SimulatedRecorder(self, fd, on_done, self._loop.time(), waits=waits)
         self._recorders.append(recorder)
         return recorder
 

@@ -22,6 +22,7 @@ class SimulatedRecordings:
 
     def __init__(self, public_url: str) -> None:
         self._public_url = public_url
+        self._prepared: set[str] = set()
         self.lengths_s: dict[str, float] = {}
         """How long those last that are complete, by their URL."""
 
@@ -30,19 +31,29 @@ class SimulatedRecordings:
         name = secrets.token_urlsafe(24)
         return RecordingRef(name, self._url(name))
 
-    def open_spool(self, name: str) -> int:
-        """Where samples would be written."""
+    def open_spool(self, name: str, *, waits: bool = False) -> int:
+        """Where samples would be written; of one that waits they do not count yet."""
+        if waits:
+            self._prepared.add(name)
         return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
-    def go_on(self, name: str) -> None:
+    def begin(self, name: str) -> None:
+        """It counts from now on."""
+        self._prepared.discard(name)
+
+    def go_on(self, name: str) -> bool:
         """No other process had it."""
+        return False
 
     def open_again(self, name: str) -> int | None:
         """No other process had it."""
         return None
 
     def finish(self, name: str, stats: RecordingStats | None = None) -> None:
-        """It is complete."""
+        """It is complete, if it ever began."""
+        if name in self._prepared:
+            self._prepared.discard(name)
+            return
         self.lengths_s[self._url(name)] = 0.0 if stats is None else stats.duration_s
 
     def application(self) -> "ASGIApp":

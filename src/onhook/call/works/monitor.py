@@ -19,6 +19,15 @@ class Monitoring(Work):
     url: str
     notify_url: WebUrl | None = None
 
+    @property
+    def records(self) -> str:
+        """The whole call."""
+        return self.name
+
+    def records_at_once(self, job: Job) -> bool:
+        """The caller may speak as soon as there is an answer."""
+        return True
+
     @classmethod
     def of(cls, request: MonitorRequest, settings: RecordingSettings) -> "Monitoring":
         """What is asked for, under a new link."""

@@ -54,15 +54,24 @@ class Recording(Work):
         return cls(link.name, link.url, request.max_duration, settings.beep)
 
     @property
+    def records(self) -> str:
+        """What is said behind the message and the beep."""
+        return self.name
+
+    def records_at_once(self, job: Job) -> bool:
+        """Where neither is heard, the caller may speak as soon as there is an answer."""
+        return not (job.speaks or self.beep)
+
+    @property
     def recording(self) -> bool:
         """Whether it has begun to record."""
         return self.due_at is not None
 
     def begin(self, job: Job, at: float, typed: str) -> Turn:
-        """The message and the beep, if there are any."""
-        if job.speaks or self.beep:
-            return Turn(self, (Play(job.request_id, beep=self.beep),))
-        return self._start(at)
+        """The message and the beep, if there are any; the recording begins behind them by itself."""
+        if self.records_at_once(job):
+            return self._start(at)
+        return Turn(self, (Play(job.request_id, beep=self.beep, recording=self.name),))
 
     def happen(self, job: Job, event: WorkEvent) -> Turn | None:
         """The message is over, the caller is through, or the time is over."""
@@ -73,7 +82,7 @@ class Recording(Work):
                 if digit != END:
                     return Turn(self)
                 start = self._start(at)
-                return replace(start, effects=(StopPlaying(), *start.effects))
+                return replace(start, effects=(*start.effects, StopPlaying()))
             case Digit(_, digit) if digit == END:
                 return self._stop()
             case Due(at) if self.due_at is not None and at >= self.due_at:

@@ -86,8 +86,8 @@ class Recordings(Protocol):
     def spooled(self) -> Sequence[str]:
         """The names of those that are being recorded, or wait to be finished."""
 
-    def go_on(self, name: str) -> None:
-        """It is being written since before this process."""
+    def go_on(self, name: str) -> bool:
+        """It is being written since before this process. Whether it still waits to begin."""
 
     def finish(self, name: str, stats: RecordingStats | None = None) -> None:
         """All of it is written."""

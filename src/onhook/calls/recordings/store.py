@@ -2,6 +2,7 @@
 
 Everything is in the names of one directory, so a crash leaves nothing to be reconciled::
 
+    NAME.prepared   a spool that waits for its recording to begin; of one that never does it is deleted
     NAME.pcm        a spool: being recorded, or waiting to be encoded
     NAME.mp3.part   being encoded
     NAME.mp3        done; its time is that of its end, and its link is good until kept_s later
@@ -11,7 +12,6 @@ A name is 192 bits by chance: who knows it may hear the recording. So logs have 
 
 import asyncio
 import os
-import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ from typing import Final
 import structlog
 
 from onhook.calls.recordings.encoder import Encoder, EncodingFailed
-from onhook.calls.recordings.encoder_child import SCRATCH_SUFFIX
+from onhook.calls.recordings.spools import NAME, SpoolFiles
 from onhook.media import Recorder, RecordingStats, Stream
 from onhook.processes.workers import Starter
 
@@ -33,11 +33,8 @@ log = structlog.get_logger()
 PATH: Final = "/recordings"
 """Where the server has the mp3s, below its public URL."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 _NAME_BYTES: Final = 24
 _LOGGED: Final = 6  # characters: 36 of the 192 bits, enough to tell recordings apart
-_SPOOLING: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_APPENDING: Final = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 _AGAIN_S: Final = 60.0
 _SWEEP_EVERY_S: Final = 3600.0
 _IDLE_S: Final = 60.0  # then the encoder is ended, and its memory free
@@ -111,6 +108,7 @@ class RecordingStore:
         again_s: float = _AGAIN_S,
     ) -> None:
         self._directory = directory
+        self._spools = SpoolFiles(directory)
         self._public_url = public_url.rstrip("/")
         self._kept_s = kept_s
         self._encoder = encoder or Encoder(starter)
@@ -161,40 +159,49 @@ class RecordingStore:
         """The link to a recording; of one that an earlier process began, too."""
         return f"{self._public_url}{PATH}/{name}.mp3"
 
-    def open_spool(self, name: str) -> int:
+    def open_spool(self, name: str, *, waits: bool = False) -> int:
         """A new file for the samples of a recording, or the one in which an earlier process had just begun
-        it: its descriptor. Raises ``OSError``.
+        it: its descriptor. One that ``waits`` counts for nothing before ``begin``. Raises ``OSError``.
 
         ``finish`` or ``discard`` has to follow.
         """
         if name in self._left:
             self._left.discard(name)
-            return os.open(self._spool(name), _APPENDING)
-        try:
-            descriptor = os.open(self._spool(name), _SPOOLING, 0o600)
-        except FileNotFoundError:  # somebody deleted the directory
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(self._spool(name), _SPOOLING, 0o600)
-        self._unfinished[name] = asyncio.Event()
+            left = self._spools.append(name)
+            if left is not None:
+                return left
+        descriptor = self._spools.create(name, waits=waits)
+        if not waits:
+            self._unfinished[name] = asyncio.Event()
         return descriptor
 
-    def open_again(self, name: str) -> int | None:
-        """A descriptor that appends to the samples of a recording that is being written; None if there is no
-        such file."""
-        try:
-            return os.open(self._spool(name), _APPENDING)
-        except OSError:
-            return None
-
-    def go_on(self, name: str) -> None:
-        """A recording that an earlier process began is still being written: it is not to be finished yet."""
+    def begin(self, name: str) -> None:
+        """A recording that waited has begun. Raises ``OSError``."""
         self._unfinished.setdefault(name, asyncio.Event())
+        self._spools.begin(name)
+
+    def open_again(self, name: str) -> int | None:
+        """A descriptor that appends to the samples of a recording that is being written, or waits; None if
+        there is no such file."""
+        return self._spools.append(name)
+
+    def go_on(self, name: str) -> bool:
+        """A recording that an earlier process began is still being written: it is not to be finished yet.
+        Whether it still waits to begin."""
+        waits = self._spools.wait_on(name)
+        if not waits:
+            self._unfinished.setdefault(name, asyncio.Event())
+        return waits
 
     def finish(self, name: str, stats: RecordingStats | None = None) -> None:
         """All samples are written: an mp3 is made of them, and found under the link from then on.
 
-        What was lost stands in the log, once. Without a spool it is an mp3 of silence.
+        What was lost stands in the log, once. Without a spool it is an mp3 of silence. Of one that never
+        began there is none.
         """
+        if self._spools.wait_on(name):
+            self.discard(name)
+            return
         if stats is not None and (stats.lost or stats.error):
             log.warning(
                 "recording_incomplete",
@@ -208,7 +215,7 @@ class RecordingStore:
 
     def discard(self, name: str) -> None:
         """Forget a recording that nobody is to hear: its spool is deleted."""
-        self._spool(name).unlink(missing_ok=True)
+        self._spools.delete(name)
         self._settled(name)
 
     # What a listener asks -------------------------------------------------------------------------
@@ -218,7 +225,7 @@ class RecordingStore:
 
         Anything may be asked for: what is no name is unknown.
         """
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             return Missing.UNKNOWN
         making = self._unfinished.get(name)
         if making is not None:
@@ -242,22 +249,13 @@ class RecordingStore:
 
     def spooled(self) -> list[str]:
         """The names of all that is not finished, whoever began it. Blocks. Raises ``OSError``."""
-        with os.scandir(self._directory) as entries:
-            paths = [Path(entry.path) for entry in entries if entry.name.endswith(".pcm")]
-        return [path.stem for path in paths if _NAME.fullmatch(path.stem)]
+        return self._spools.names()
 
     def left_over(self) -> list[str]:
         """The recordings that an earlier process left and that do not go on: :meth:`finish` is to follow,
-        once nobody writes to them any more. Blocks. Raises ``OSError``."""
-        with os.scandir(self._directory) as entries:
-            left = [Path(entry.path) for entry in entries if not entry.name.endswith(".mp3")]
-        names = []
-        for path in left:
-            if path.suffix == SCRATCH_SUFFIX:
-                path.unlink(missing_ok=True)
-            elif path.suffix == ".pcm" and _NAME.fullmatch(path.stem):
-                names.append(path.stem)
-        names = [name for name in names if name not in self._unfinished]
+        once nobody writes to them any more. What never began, and waits no more, is deleted. Blocks. Raises
+        ``OSError``."""
+        names = [name for name in self._spools.left() if name not in self._unfinished]
         for name in names:
             self.go_on(name)
         self._left.update(names)
@@ -319,7 +317,9 @@ class RecordingStore:
 
     async def _encode(self, name: str) -> None:
         try:
-            await self._in_thread(lambda: self._encoder.encode(self._spool(name), self._mp3(name)))
+            await self._in_thread(
+                lambda: self._encoder.encode(self._spools.path(name), self._mp3(name))
+            )
         except EncodingFailed as error:
             if name not in self._complained:
                 log.error("recording_not_encoded", recording=name[:_LOGGED], error=str(error))
@@ -336,9 +336,6 @@ class RecordingStore:
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    def _spool(self, name: str) -> Path:
-        return self._directory / f"{name}.pcm"
 
     def _mp3(self, name: str) -> Path:
         return self._directory / f"{name}.mp3"

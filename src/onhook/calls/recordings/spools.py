@@ -1,0 +1,92 @@
+"""The files that samples are written to while calls last. All of it blocks, as long as a directory does."""
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from onhook.calls.recordings.encoder_child import SCRATCH_SUFFIX
+
+NAME: Final = re.compile(r"[A-Za-z0-9_-]{32}")
+"""What a recording is called."""
+_SPOOL: Final = ".pcm"
+_PREPARED: Final = ".prepared"
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_APPENDING: Final = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+
+
+class SpoolFiles:
+    """Those of one directory. One that waits for its recording to begin has another name than one that has:
+    whoever comes after a crash knows which of them count."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._waited: set[str] = set()
+        """Those that wait, and that somebody here knows of."""
+
+    def path(self, name: str) -> Path:
+        """Of a recording that has begun."""
+        return self._directory / f"{name}{_SPOOL}"
+
+    def create(self, name: str, *, waits: bool) -> int:
+        """A new one: its descriptor. Raises ``OSError``."""
+        path = self._waiting(name) if waits else self.path(name)
+        try:
+            descriptor = os.open(path, _NEW, 0o600)
+        except FileNotFoundError:  # somebody deleted the directory
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(path, _NEW, 0o600)
+        if waits:
+            self._waited.add(name)
+        return descriptor
+
+    def append(self, name: str) -> int | None:
+        """A descriptor that appends to one, whether it waits or not; None if there is none."""
+        for path in (self.path(name), self._waiting(name)):
+            with suppress(OSError):
+                return os.open(path, _APPENDING)
+        return None
+
+    def wait_on(self, name: str) -> bool:
+        """Whether this is one that waits: it is known of from now on."""
+        waits = self._waiting(name).exists()
+        if waits:
+            self._waited.add(name)
+        return waits
+
+    def begin(self, name: str) -> None:
+        """One that waited has begun; nothing where an earlier process has said so. Raises ``OSError``."""
+        self._waited.discard(name)
+        with suppress(FileNotFoundError):
+            self._waiting(name).rename(self.path(name))
+
+    def delete(self, name: str) -> None:
+        """Nobody is to hear it. Raises ``OSError``."""
+        self._waited.discard(name)
+        for path in (self.path(name), self._waiting(name)):
+            path.unlink(missing_ok=True)
+
+    def names(self) -> list[str]:
+        """Of all that there are. Raises ``OSError``."""
+        return [path.stem for path in self._all() if path.suffix in (_SPOOL, _PREPARED)]
+
+    def left(self) -> list[str]:
+        """The names of those that have begun. What waits and nobody knows of, and what was not encoded to its
+        end, is deleted. Raises ``OSError``."""
+        paths = self._all()
+        for path in paths:
+            never_begins = path.suffix == _PREPARED and path.stem not in self._waited
+            if never_begins or path.suffix == SCRATCH_SUFFIX:
+                path.unlink(missing_ok=True)
+        return [path.stem for path in paths if path.suffix == _SPOOL]
+
+    def _all(self) -> list[Path]:
+        with os.scandir(self._directory) as entries:
+            paths = [Path(entry.path) for entry in entries]
+        return [
+            path for path in paths if path.suffix == SCRATCH_SUFFIX or NAME.fullmatch(path.stem)
+        ]
+
+    def _waiting(self, name: str) -> Path:
+        return self._directory / f"{name}{_PREPARED}"
