@@ -18,15 +18,30 @@ from acceptance.asking import heard
 from acceptance.heard import fetch
 from acceptance.survival import Stage, killed
 from acceptance.survival_scenes import (
+    HIGH_HZ,
     LOOP_FRAMES,
     STEP_MS,
     STEPS_HZ,
+    all_said,
     hung_up,
+    is_quiet,
     next_said,
     on_hold,
+    said_in_time,
     steps,
 )
-from acceptance.talking import assert_joined, hears, is_heard, meet, records, spools, typed, until
+from acceptance.talking import (
+    assert_joined,
+    hears,
+    is_heard,
+    lasts_ms,
+    meet,
+    records,
+    says_in_time,
+    spools,
+    typed,
+    until,
+)
 from acceptance.unbroken import FRAME, known, payloads
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
@@ -37,6 +52,8 @@ from onhook.testing.phone_call import PhoneCall
 from onhook.testing.tones import find_tone
 
 Scene = Callable[[Stage], Awaitable[None]]
+BEEP_HZ = 1000.0
+BEEP_MS = 200
 ROUND = 3
 """Frames at a break: those that had left and did not arrive, or did and were not counted."""
 
@@ -197,6 +214,32 @@ async def record(stage: Stage) -> None:
         behind = first[0] + 1000 * (again_s - began_s) - STEP_MS
         assert find_tone(pcm[int(behind * rate / 1000) :], hz, rate) is not None
     await _next(stage, call, session)
+
+
+async def record_before_the_beep(stage: Stage) -> None:
+    """The message is heard on, and what is said behind the beep is all that is recorded: nothing of the
+    beep, and no silence for the gap."""
+    await said_in_time(stage, _record_before_the_beep)
+
+
+async def _record_before_the_beep(stage: Stage) -> bool:
+    message = known(4, HIGH_HZ, 3100)
+    call, session = await stage.answered("middle/record", msg=stage.says("before", message))
+    await heard(call, 25)
+    await both_die(stage, call)
+    beep_s = time.monotonic()
+    await until(lambda: lasts_ms(call, BEEP_HZ, beep_s) > BEEP_MS / 2, "the beep")
+    await until(lambda: is_quiet(call), "the end of the beep")
+    in_time = await says_in_time(call, steps())
+    said_s = time.monotonic()
+    await call.send_digits("#")
+    told = await stage.receiver.next(session=session, ivr_block="record")
+    pcm, rate = await fetch(told["record_url"])
+    found = find_tone(pcm, BEEP_HZ, rate)
+    assert found is None or found[1] - found[0] < BEEP_MS / 2
+    assert len(pcm) / rate < time.monotonic() - said_s + len(steps()) / 8000 + 1.0
+    await _next(stage, call, session)
+    return all_said(pcm, rate, in_time)
 
 
 async def ending(stage: Stage) -> None:

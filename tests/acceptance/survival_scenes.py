@@ -27,6 +27,8 @@ LOOP_FRAMES = 20
 STEPS_HZ = (500, 700, 900, 1100, 1300, 1500, 1700, 1900, 2100, 2300)
 """What is said into a recording, one after the other."""
 STEP_MS = 300
+BEEP_FRAMES = 10
+LONG_S = 60.0
 HIGH_HZ = 2600.0
 """What a message has that is to be told from them."""
 ALIKE = 0.85
@@ -142,12 +144,71 @@ async def _record(stage: Stage) -> bool:
     call, session = await stage.answered("middle/record")
     await heard(call, 10)
     await records(stage.server, before)
-    in_time = await _says_steps(stage, call)
+    return await _recorded_whole(stage, call, session, await _says_steps(stage, call))
+
+
+async def record_before_the_beep(stage: Stage) -> None:
+    """While a message is heard: the beep follows it, and what is said right behind that is recorded."""
+    await said_in_time(stage, _record_before_the_beep)
+
+
+async def _record_before_the_beep(stage: Stage) -> bool:
+    message = known(8 if stage.kills < 2 else 20)  # so that it is under way at the last death, too
+    call, session = await stage.answered("middle/record", msg=stage.says("before", message))
+    await heard(call, 25)
+    await stage.dies(call)
+    await beeped(call, len(message) // 160)
+    return await _recorded_whole(stage, call, session, await says_in_time(call, steps()))
+
+
+async def record_from_the_beep(stage: Stage) -> None:
+    """Nobody is there when the beep ends, and when the caller speaks right behind it."""
+    await said_in_time(stage, _record_from_the_beep)
+
+
+async def _record_from_the_beep(stage: Stage) -> bool:
+    call, session = await stage.waiting()
+    await until(lambda: is_quiet(call), "the end of the message")
+    before = len(call.recording.audio)
+
+    async def beeps() -> None:
+        await stage.customer.block("middle/record", session)
+        await heard(call, before + 1)
+
+    async with stage.gap(beeps):
+        await beeped(call, before)
+        in_time = await says_in_time(call, steps())
+    return await _recorded_whole(stage, call, session, in_time)
+
+
+async def _recorded_whole(stage: Stage, call: PhoneCall, session: str, in_time: bool) -> bool:
+    """What was said is in the recording, which the caller ends."""
     await call.send_digits("#")
     told = await stage.receiver.next(session=session, ivr_block="record")
     pcm, rate = await fetch(told["record_url"])
     await stage.heard_on(call)
     await stage.good_bye(call, session)
+    return all_said(pcm, rate, in_time)
+
+
+async def monitor_before_the_ack(stage: Stage) -> None:
+    """What is said as soon as there is a 200 is recorded, though nobody takes the ACK."""
+    await said_in_time(stage, _monitor_before_the_ack)
+
+
+async def _monitor_before_the_ack(stage: Stage) -> bool:
+    call, told = await stage.customer.call(ack=False)
+    session, monitored = told["session"], stage.receiver.url("/recordings")
+    await stage.customer.block("middle/monitor", session, monitor_notify_url=monitored)
+    await call.answered()
+    await stage.stands(call)
+    async with stage.gap():
+        in_time = await says_in_time(call, steps())
+    call.acknowledge()
+    await stage.receiver.next(session=session, ivr_block="monitor")
+    await stage.heard_on(call)
+    await stage.good_bye(call, session, terminals=2)
+    pcm, rate = await fetch(_told_at(stage, "/recordings", session))
     return all_said(pcm, rate, in_time)
 
 
@@ -439,9 +500,19 @@ def _told_at(stage: Stage, path: str, session: str) -> str:
 
 def _quiet_again(call: PhoneCall, message: Pcm) -> bool:
     """Whether something else is heard, behind as many frames as the message has."""
+    return is_quiet(call) and len(call.recording.audio) >= len(message) // 160
+
+
+async def beeped(call: PhoneCall, before: int) -> None:
+    """Returns once the beep is over that comes behind so many frames."""
+    await heard(call, before + BEEP_FRAMES, LONG_S)
+    await until(lambda: is_quiet(call), "the end of the beep")
+
+
+def is_quiet(call: PhoneCall) -> bool:
+    """Whether what was heard is over."""
     said = call.recording
-    behind = said.silence and said.audio and said.silence[-1].at_s > said.audio[-1].at_s
-    return bool(behind) and len(said.audio) >= len(message) // 160
+    return bool(said.silence and said.audio and said.silence[-1].at_s > said.audio[-1].at_s)
 
 
 def steps() -> Pcm:

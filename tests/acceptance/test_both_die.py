@@ -38,6 +38,7 @@ SCENES = (
     both.keys_meanwhile_twice,
     both.send_digits,
     both.record,
+    both.record_before_the_beep,
     both.ending,
     both.transfer_joined,
     both.transfer_ringing,

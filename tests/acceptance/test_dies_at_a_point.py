@@ -16,7 +16,7 @@ from acceptance.files import FileServer
 from acceptance.harness import Callee, Customer, Onhook, TrunkLine, lay_trunk
 from acceptance.heard import fetch
 from acceptance.survival import Stage
-from acceptance.survival_scenes import all_said, next_is_heard, said_in_time, steps
+from acceptance.survival_scenes import all_said, beeped, next_is_heard, said_in_time, steps
 from acceptance.talking import assert_joined, meet, says_in_time, until
 from acceptance.unbroken import first_difference, known, payloads
 from briefly import slow_but
@@ -135,17 +135,20 @@ async def test_a_caller_who_gives_up_is_told_of(doomed: Doomed, point: str) -> N
     await stage.ended(told["session"], "caller", "cancelled")
 
 
-async def test_a_recording_that_has_just_begun_goes_on(doomed: Doomed) -> None:
-    """Nothing is written of it, and what began it is told again: it is the same one, without a hole."""
-    await said_in_time(doomed.stage, lambda _: _recorded_from_its_begin(doomed))
+@pytest.mark.parametrize("point", ["beeped", "recording"])
+async def test_a_recording_that_has_just_begun_goes_on(doomed: Doomed, point: str) -> None:
+    """Nothing is written of it, and what began it is told again: it is the same one, without a hole. It has
+    all that the caller says right behind the beep."""
+    await said_in_time(doomed.stage, lambda _: _recorded_from_its_begin(doomed, point))
 
 
-async def _recorded_from_its_begin(doomed: Doomed) -> bool:
+async def _recorded_from_its_begin(doomed: Doomed, point: str) -> bool:
     stage = doomed.stage
     before = stage.server.pid("switch")
-    doomed.arm("recording")
-    call, session = await stage.answered("middle/record")
-    await until(lambda: not doomed.where.exists(), "the begin of a recording")
+    message = known(2)
+    call, session = await stage.answered("middle/record", msg=stage.says("before", message))
+    doomed.arm(point)
+    await beeped(call, len(message) // 160)
     in_time = await says_in_time(call, steps())
     await doomed.died(before)
     await call.send_digits("#")

@@ -28,7 +28,10 @@ SCENES = (
     scenes.digits_typed_ahead,
     scenes.send_digits,
     scenes.record,
+    scenes.record_before_the_beep,
+    scenes.record_from_the_beep,
     scenes.monitor,
+    scenes.monitor_before_the_ack,
     scenes.hold_with_music,
     scenes.hold_with_a_message,
     scenes.ending,
@@ -72,6 +75,8 @@ SCENES = (
 )
 QUICK = (
     scenes.gather_between_digits,
+    scenes.record_from_the_beep,
+    scenes.monitor_before_the_ack,
     scenes.ending_heard_out_meanwhile,
     scenes.dialling,
     scenes.answered_and_not_acknowledged,

@@ -301,7 +301,8 @@ class Books:
     def _enter_phone(self, effect: Answer | Reject | HangUp | StopMedia) -> None:
         assert not self.left
         match effect:
-            case Answer():
+            case Answer(recording):
+                assert recording == (_recorded_at_once(self.block.job) if self.block else "")
                 assert not self.answered
                 assert not self.outgoing
                 self.answered = True
@@ -322,11 +323,13 @@ class Books:
 
     def _enter_media(self, effect: Effect) -> None:
         match effect:
-            case Play(request_id, beep):
+            case Play(request_id, beep, recording):
                 work = self.jobs[request_id].work
                 assert self.replies[request_id] == "success_ok"
                 assert self.sound is None
                 assert beep == (isinstance(work, Recording) and work.beep)
+                assert recording == (work.records if isinstance(work, Recording) else "")
+                assert recording not in self.tapes
                 self.sound = request_id
             case SendDigits(request_id, digits):
                 job = self.jobs[request_id]
@@ -473,3 +476,14 @@ def _kept(keys: str) -> str:
     while keys.startswith("#"):
         keys = keys[1:]
     return keys[max(0, len(keys) - 255) :]
+
+
+def _recorded_at_once(job: Job) -> str:
+    """What begins before the other side can speak: all of a call, or what has no sign before it."""
+    match job.work:
+        case Monitoring(name):
+            return name
+        case Recording(name, beep=False) if not job.speaks:
+            return name
+        case _:
+            return ""

@@ -116,7 +116,9 @@ def _live_call(module: ModuleType) -> None:
 
 
 def _call_media(module: ModuleType) -> None:
-    """A recording has begun, and nothing is written of it."""
+    """The beep was heard, as is known here and nowhere else; or the recording has begun, and nothing is
+    written of it."""
+    before(module.CallMedia, "record", "beeped", lambda *_: [])
     after(module.CallMedia, "record", "recording", lambda *_: [])
 
 

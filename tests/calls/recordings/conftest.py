@@ -44,10 +44,10 @@ class Kept:
             again_s=0.05,
         )
 
-    def spool(self, content: bytes) -> str:
+    def spool(self, content: bytes, *, waits: bool = False) -> str:
         """The name of a recording that is written, and not finished."""
         name = self.store.new().name
-        descriptor = self.store.open_spool(name)
+        descriptor = self.store.open_spool(name, waits=waits)
         os.write(descriptor, content)
         os.close(descriptor)
         return name

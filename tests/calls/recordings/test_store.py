@@ -196,6 +196,44 @@ async def test_what_had_just_begun_goes_on_in_its_file(tmp_path: Path) -> None:
     await after.store.close()
 
 
+async def test_one_that_waits_counts_once_it_has_begun(kept: Kept) -> None:
+    name = kept.spool(bytes(1600), waits=True)
+    assert await kept.store.find(name) is Missing.UNKNOWN
+    assert (kept.store.unfinished, kept.store.spooled()) == (0, [name])
+    kept.store.begin(name)
+    kept.store.begin(name)  # as an earlier process had said
+    assert await kept.store.find(name) is Missing.UNFINISHED
+    kept.store.finish(name)
+    await kept.finished(name)
+    assert kept.files() == {f"{name}.mp3"}
+
+
+async def test_of_one_that_never_began_nothing_is_left(kept: Kept) -> None:
+    name = kept.spool(bytes(1600), waits=True)
+    kept.store.finish(name, WHOLE)
+    assert await kept.store.find(name) is Missing.UNKNOWN
+    assert (kept.files(), kept.store.unfinished) == (set(), 0)
+
+
+async def test_who_takes_over_waits_on(tmp_path: Path) -> None:
+    """For one that a call goes on with; what belongs to none is deleted."""
+    async with keeping(tmp_path) as before:
+        waiting, forgotten = (before.spool(b"", waits=True) for _ in range(2))
+        begun = before.spool(bytes(1600), waits=True)
+        before.store.begin(begun)
+    after = Kept(tmp_path)
+    assert (after.store.go_on(waiting), after.store.go_on(begun)) == (True, False)
+    assert after.store.left_over() == []
+    assert after.files() == {f"{waiting}.prepared", f"{begun}.pcm"}
+    descriptor = after.store.open_again(waiting)
+    assert descriptor is not None
+    os.close(descriptor)
+    after.store.finish(waiting)
+    assert after.files() == {f"{begun}.pcm"}
+    assert after.store.open_again(forgotten) is None
+    await after.store.close()
+
+
 async def test_a_crash_loses_nothing_that_was_written(tmp_path: Path) -> None:
     async with keeping(tmp_path) as before:  # killed in the middle of recording, and of encoding
         names = [before.spool(tone(1).tobytes()) for _ in range(3)]
