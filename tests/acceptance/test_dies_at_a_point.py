@@ -3,6 +3,7 @@ takes over. Calls go on as if it had died anywhere else."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,28 @@ async def _recorded_from_its_begin(doomed: Doomed, point: str) -> bool:
     await stage.heard_on(call)
     await stage.good_bye(call, session)
     return all_said(pcm, rate, in_time)
+
+
+@pytest.mark.slow
+async def test_a_recording_that_nobody_asks_for_again_leaves_nothing(doomed: Doomed) -> None:
+    """Its request was not written, and is not made again: it waited behind a message, which is cut off."""
+    stage = doomed.stage
+    kept = stage.server.data / "recordings"
+    call, session = await stage.waiting()
+    before, files = stage.server.pid("switch"), set(kept.iterdir())
+    doomed.arm("done", session)
+    with suppress(aiohttp.ClientError):
+        await stage.customer.post(
+            "ivr/middle/record",
+            session=session,
+            notify_url=stage.receiver.url("/record"),
+            msg=stage.says("unwritten", known(LONG_S, 600)),
+        )
+    await doomed.died(before)
+    assert set(kept.iterdir()) - files
+    await until(lambda: not set(kept.iterdir()) - files, "the end of what never began")
+    await stage.heard_on(call)
+    await stage.good_bye(call, session)
 
 
 @pytest.mark.parametrize("point", slow_but(["committed"], POINTS))
