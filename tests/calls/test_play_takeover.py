@@ -215,7 +215,7 @@ def test_what_plays_though_the_record_says_that_it_was_stopped_is_cut_off() -> N
 def test_what_plays_and_was_not_written_plays_on_when_it_is_asked_for_again() -> None:
     async def scene() -> Taken:
         taken = Taken(None, SAID, newest=2)
-        taken.performer.play(SimpleNamespace(request_id=REQUEST, beep=False), 0)
+        taken.performer.play(SimpleNamespace(request_id=REQUEST, beep=False, recording=""), 0)
         await asyncio.sleep(2 * ASKED_AGAIN_S)
         return taken
 
@@ -231,7 +231,7 @@ def test_what_was_over_by_then_is_not_said_again() -> None:
     async def scene() -> Taken:
         taken = Taken(None, SAID, newest=2)
         taken.stream.adopted[SAID](7.0)
-        taken.performer.play(SimpleNamespace(request_id=REQUEST, beep=False), 0)
+        taken.performer.play(SimpleNamespace(request_id=REQUEST, beep=False, recording=""), 0)
         assert taken.heard == []
         await asyncio.sleep(0)
         return taken
@@ -248,7 +248,7 @@ def test_of_what_may_still_be_asked_for_the_next_switch_hears_as_much() -> None:
         assert (taken.player.newest, taken.held) == (2, 0)
         taken.stream.adopted[SAID](7.0)
         assert (taken.player.newest, taken.held) == (2, 1)
-        taken.performer.play(SimpleNamespace(request_id=REQUEST, beep=False), 0)
+        taken.performer.play(SimpleNamespace(request_id=REQUEST, beep=False, recording=""), 0)
         assert (taken.player.newest, taken.held) == (SAID, 1)
         await asyncio.sleep(0)
         assert (taken.heard, taken.held) == ([f"played {REQUEST}"], 0)
@@ -276,7 +276,7 @@ def test_what_was_cut_off_by_then_is_said_again() -> None:
     async def scene() -> Taken:
         taken = Taken(None, SAID, newest=2)
         taken.stream.stopped[SAID]()
-        taken.performer.play(SimpleNamespace(request_id=REQUEST, beep=False), 0)
+        taken.performer.play(SimpleNamespace(request_id=REQUEST, beep=False, recording=""), 0)
         return taken
 
     assert run_swiftly(scene()).stream.did == ["cut", "play ab"]
@@ -297,7 +297,7 @@ def test_keys_that_are_asked_for_again_go_on() -> None:
 def test_something_else_is_said_instead() -> None:
     async def scene() -> Taken:
         taken = Taken(None, SENT, newest=2)
-        taken.performer.play(SimpleNamespace(request_id=REQUEST, beep=False), 0)
+        taken.performer.play(SimpleNamespace(request_id=REQUEST, beep=False, recording=""), 0)
         return taken
 
     assert run_swiftly(scene()).stream.did == ["cut", "play ab"]
