@@ -20,6 +20,7 @@ from media.rtp_peer import Clip, Ear, tone
 from media.test_srtp import Key, Keys
 from onhook.media import Codec, MediaPlane, Stream
 from onhook.media.link import PlaneLink
+from onhook.media.play_queue import number_after
 
 
 def keys_of(told: Sequence[str] | None) -> Keys | None:
@@ -86,7 +87,7 @@ class Doomed:
         """It is to begin behind the next message."""
         spool = os.open(path, os.O_CREAT | os.O_WRONLY)
         recorder = stream.record(spool, lambda _: None, tag=tag, waits=True)
-        recorder.begin_behind(stream.next_play())
+        recorder.begin_behind(number_after(stream.newest_play))
 
     async def _stop_recording(self, stream: Stream) -> None:
         for recorder in stream._recorders:

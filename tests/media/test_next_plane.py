@@ -21,6 +21,7 @@ from media.test_srtp import Cipher, Key, Keys
 from onhook.media import Codec, MediaPlane, NotRunning, RecordingStats, Stream
 from onhook.media.g711 import SAMPLE_RATE
 from onhook.media.link import PlaneLink
+from onhook.media.play_queue import number_after
 from onhook.media.remains import Before, remains_in
 from onhook.media.reviving import RevivingPlane
 from ports import free_ports
@@ -315,7 +316,7 @@ async def test_a_recording_that_waits_waits_again(
     tape = tmp_path / "tape"
     done: asyncio.Future[RecordingStats] = asyncio.get_running_loop().create_future()
     recorder = stream.record(os.open(tape, os.O_CREAT | os.O_WRONLY), done.set_result, waits=True)
-    recorder.begin_behind(stream.next_play())
+    recorder.begin_behind(number_after(stream.newest_play))
     stream.play([Clip(tone(60))], ear.on_played)
     stream.play([Clip(tone(30, seed=2))], ear.on_played)
     await peer.receive_many(20)
@@ -337,7 +338,7 @@ async def test_a_recording_that_had_begun_unheard_of_goes_on(
     tape = tmp_path / "tape"
     done: asyncio.Future[RecordingStats] = asyncio.get_running_loop().create_future()
     recorder = stream.record(os.open(tape, os.O_CREAT | os.O_WRONLY), done.set_result, waits=True)
-    recorder.begin_behind(stream.next_play())
+    recorder.begin_behind(number_after(stream.newest_play))
     stream.play([Clip(tone(5))], ear.on_played)
     stream.play([Clip(tone(50, seed=2))], ear.on_played)
     async with asyncio.timeout(PATIENCE_S):

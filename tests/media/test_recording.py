@@ -22,6 +22,7 @@ from onhook.media import (
     TooManyRecordings,
 )
 from onhook.media.g711 import decode
+from onhook.media.play_queue import number_after
 
 Pcm = NDArray[np.int16]
 FRAME_S = 0.020
@@ -187,7 +188,7 @@ async def test_it_begins_behind_the_end_of_a_message(
     message, next_one = [Clip(tone(5, seed=1)), Clip(tone(15, seed=2))], tone(20, seed=3)
     recorder = tape.start(stream, waits=True)
     if not late:
-        recorder.begin_behind(stream.next_play())
+        recorder.begin_behind(number_after(stream.newest_play))
     number = stream.play(message, ear.on_played)
     if late:
         recorder.begin_behind(number)
@@ -204,7 +205,7 @@ async def test_it_begins_when_it_is_told_to_and_the_message_is_cut(
     stream: Stream, peer: RtpPeer, talker: Talker, ear: Ear, tape: Tape
 ) -> None:
     recorder = tape.start(stream, waits=True)
-    recorder.begin_behind(stream.next_play())
+    recorder.begin_behind(number_after(stream.newest_play))
     stream.play([Clip(tone(500))], ear.on_played, ear.on_stopped)
     await peer.receive_many(10)
     recorder.begin()
@@ -224,7 +225,7 @@ async def test_it_waits_on_where_the_message_is_cut_off(
 ) -> None:
     """And has no samples, if it is never told to begin."""
     recorder = tape.start(stream, waits=True)
-    recorder.begin_behind(stream.next_play())
+    recorder.begin_behind(number_after(stream.newest_play))
     stream.play([Clip(tone(500))], ear.on_played, ear.on_stopped)
     await peer.receive_many(5)
     stream.stop()

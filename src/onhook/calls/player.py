@@ -13,7 +13,7 @@ from onhook.calls.speaking import NOTHING, PreparedMessage, Speaking
 from onhook.calls.unrecorded import Hold, Unrecorded
 from onhook.media import sounds
 from onhook.media.found import FoundStream
-from onhook.media.play_queue import OnLost, Playable, nobody_waits
+from onhook.media.play_queue import OnLost, Playable, nobody_waits, number_after
 from onhook.media.stream import Stream
 
 
@@ -207,7 +207,9 @@ class Player:
                 on_last(self.playing.id)
             return
         if on_last is not None and message.rest is None:
-            on_last(self.stream.next_play(tag))  # before it plays: this process may die in between
+            on_last(
+                number_after(self.stream.newest_play, tag)
+            )  # before it plays: this process may die in between
             on_last = None
         speaking = Speaking(
             self.stream,

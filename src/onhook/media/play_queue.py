@@ -125,10 +125,6 @@ class PlayQueue:
         """The number of the message that was asked for last; 0 for none."""
         return self._last_play_id
 
-    def next(self, tag: int) -> int:
-        """The number of the next message, if it is asked for under this tag."""
-        return _next(self._last_play_id, tag)
-
     def play(
         self,
         prompts: Sequence[Playable],
@@ -261,7 +257,7 @@ class PlayQueue:
             raise ValueError("nothing to play")
         if self._queued + len(message.pieces) > lib.PLANE_MAX_SEGMENTS:
             raise QueueFull(f"more than {lib.PLANE_MAX_SEGMENTS} prompts would be waiting")
-        self._last_play_id = self.next(tag)
+        self._last_play_id = number_after(self._last_play_id, tag)
         self._messages[self._last_play_id] = message
         loops = message.how == lib.plane_loop
         if done and not loops:
@@ -304,8 +300,8 @@ def tag_of(play_id: int) -> int:
     return play_id & (1 << _TAG_BITS) - 1
 
 
-def _next(newest: int, tag: int) -> int:
-    """A higher number, which says its tag."""
+def number_after(newest: int, tag: int = 0) -> int:
+    """The number of the message that follows this one in its stream: a higher one, which says its tag."""
     return (newest >> _TAG_BITS) + 1 << _TAG_BITS | tag if tag else newest + 1
 
 

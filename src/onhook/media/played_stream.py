@@ -44,10 +44,6 @@ class PlayedStream:
         """The number of the message that was asked for last; 0 for none."""
         return self._queue.newest
 
-    def next_play(self, tag: int = 0) -> int:
-        """The number that the next message will have, if it is asked for under this tag."""
-        return self._queue.next(tag)
-
     def play(
         self,
         prompts: Sequence[Playable],

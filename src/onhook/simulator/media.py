@@ -142,10 +142,6 @@ class SimulatedStream:
         length_s = sum(_PAUSE_S if each == "," else _KEY_S for each in digits)
         return self._add([(Kind.KEYS, digits.replace(",", ""), length_s)], on_sent, on_stopped)
 
-    def next_play(self, tag: int = 0) -> int:
-        """What the next message will be called."""
-        return self.newest_play + 1
-
     def skipped(self, play_id: int) -> int:
         """No plane has died."""
         return 0
