@@ -9,7 +9,7 @@ import pytest
 from onhook.app import App
 from onhook.simulator import Phone, Simulator
 
-NUMBER, OFFICE = "+6531234567", "+6561112222"
+NUMBER, OFFICE, HOME = "+6531234567", "+6561112222", "+6563334444"
 
 
 @pytest.fixture(scope="package")

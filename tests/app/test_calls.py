@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from app.conftest import NUMBER, OFFICE, Said
+from app.conftest import HOME, NUMBER, OFFICE, Said
 from onhook.app import App, Call, HungUp, NotAnswered, Refused
 from onhook.simulator import Phone
 
@@ -361,3 +361,104 @@ def test_somebody_is_called_while_a_caller_waits(app: App, phone: Phone) -> None
     office.press("2")
     office.is_hung_up()
     call.is_hung_up_after("They are busy.")
+
+
+# Calls that no function steers ----------------------------------------------------------------------
+
+
+def test_two_numbers_are_joined(app: App, phone: Phone, said: Said) -> None:
+    async def connect() -> None:
+        told = await app.voice_call(OFFICE, dest1=HOME)
+        said.put((told.call_status_dest1, told.call_status_dest2, told.duration))
+
+    app.start(connect())
+    home = phone.answers(HOME)
+    office = phone.answers(OFFICE)
+    home.says("Good morning.")
+    office.hears("Good morning.")
+    office.hang_up()
+    home.is_hung_up()
+    assert said.get() == ("answered", "answered", 1)
+
+
+def test_of_two_numbers_the_first_is_busy(app: App, phone: Phone, said: Said) -> None:
+    """What is told while the reply is on its way is not missed."""
+
+    async def connect() -> None:
+        said.put((await app.voice_call(OFFICE, dest1=HOME)).call_status_dest1)
+
+    phone.is_busy(HOME)
+    app.start(connect())
+    assert said.get() == "busy"
+
+
+def test_who_gives_up_waiting_for_two_numbers_hangs_them_up(
+    app: App, phone: Phone, said: Said
+) -> None:
+    @app.incoming
+    async def while_there(call: Call) -> None:
+        await call.play("You decide how long they talk.")
+        await call.meanwhile(app.voice_call(OFFICE, dest1=HOME))
+
+    call = phone.call(NUMBER)
+    home, office = phone.answers(HOME), phone.answers(OFFICE)
+    home.says("Good morning.")
+    office.hears("Good morning.")
+    call.hang_up()
+    home.is_hung_up()
+    office.is_hung_up()
+
+
+def test_a_conference(app: App, phone: Phone, said: Said) -> None:
+    async def meet() -> None:
+        async with app.conference_call([HOME, OFFICE], room="R1") as meeting:
+            said.put((meeting.room, list(meeting.txn_refs)))
+            told = await meeting.over()
+            said.put([(each.dest, each.dial_status, each.ended_by) for each in told])
+
+    app.start(meet())
+    home, office = phone.answers(HOME), phone.answers(OFFICE)
+    home.says("Is everybody there?")
+    office.hears("Is everybody there?")
+    office.hang_up()
+    home.hang_up()
+    assert said.get() == ("R1", [HOME, OFFICE])
+    assert said.get() == [(HOME, "answered", "callee"), (OFFICE, "answered", "callee")]
+
+
+def test_one_of_a_conference_is_muted_and_at_its_end_all_are_hung_up(
+    app: App, phone: Phone
+) -> None:
+    @app.incoming
+    async def lead(call: Call) -> None:
+        async with app.conference_call([HOME, OFFICE]) as meeting:
+            while await call.gather("Press 1 to mute, 2 to go.", max_digits=1) == "1":
+                await meeting.moderate(HOME, "mute")
+        await call.hangup("That was all.")
+
+    leader = phone.call(NUMBER)
+    home, office = phone.answers(HOME), phone.answers(OFFICE)
+    home.says("Good morning.")
+    office.hears("Good morning.")
+    leader.hears("Press 1 to mute, 2 to go.")
+    leader.press("1")
+    leader.hears("Press 1 to mute, 2 to go.")
+    home.says("Can you hear me?")
+    office.says("Not any more.")
+    home.hears("Not any more.")
+    assert "Can you hear me?" not in office.heard
+    leader.press("2")
+    home.is_hung_up()
+    office.is_hung_up()
+    leader.is_hung_up_after("That was all.")
+
+
+def test_a_conference_that_nobody_comes_to(app: App, phone: Phone, said: Said) -> None:
+    async def meet() -> None:
+        async with app.conference_call(OFFICE) as meeting:
+            [told] = await meeting.over()
+            said.put(told.dial_status)
+
+    phone.is_busy(OFFICE)
+    app.start(meet())
+    assert said.get() == "busy"

@@ -6,7 +6,7 @@ import pytest
 
 from onhook.api import reference
 from onhook.app import App, Call
-from onhook.blocks import BLOCKS, DIAL, Block, Kind, SessionRequest
+from onhook.blocks import BLOCKS, CALL, CONFERENCE, DIAL, Block, Kind, SessionRequest
 
 ITS_OWN = {Kind.CREDENTIAL, Kind.SESSION, Kind.NOTIFY_URL, Kind.IDEMPOTENCY_KEY}
 """What the kit fills in."""
@@ -29,3 +29,9 @@ def test_each_block_of_a_session(block: Block) -> None:
 
 def test_dial() -> None:
     assert inspect.signature(App.dial).parameters.keys() - {"self"} == parameters(DIAL)
+
+
+@pytest.mark.parametrize("block", [CALL, CONFERENCE], ids=lambda b: b.slug)
+def test_calls_that_no_function_steers(block: Block) -> None:
+    method = inspect.signature(getattr(App, block.slug))
+    assert method.parameters.keys() - {"self"} == parameters(block)

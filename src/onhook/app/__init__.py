@@ -20,11 +20,13 @@ is an exception, `HungUp`, where it stands. `app` is an ASGI object, and `app.ws
 from onhook.app.app import App
 from onhook.app.call import Call
 from onhook.app.errors import HungUp, NotAnswered
+from onhook.app.placed import Conference
 from onhook.client import NoReply, NotSigned, OnhookError, RateLimited, Refused
 
 __all__ = [
     "App",
     "Call",
+    "Conference",
     "HungUp",
     "NoReply",
     "NotAnswered",

@@ -4,19 +4,35 @@ import asyncio
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 from onhook.app import mounting
 from onhook.app.call import Call
 from onhook.app.errors import HungUp
 from onhook.app.inbox import Inbox
+from onhook.app.placed import Conference, Placed
 from onhook.client import AsyncClient, NoReply, NotSigned, OnhookError, webhooks
 from onhook.client.asking import given
-from onhook.client.notifications import AnswerNotification, DialNotification, Notification
+from onhook.client.notifications import (
+    AnswerNotification,
+    CallNotification,
+    ConferenceNotification,
+    DialNotification,
+    Notification,
+)
 from onhook.client.transport import AiohttpTransport, AsyncTransport
 
 log = logging.getLogger("onhook.app")
@@ -29,9 +45,13 @@ _HELD_S: Final = 5.0
 _REMEMBERED: Final = 10_000
 """Notifications whose ids are kept, to know one that comes again."""
 
+_OF_OURS: Final = (DialNotification, CallNotification, ConferenceNotification)
+"""What is told of calls that we place."""
+
 Steers: TypeAlias = Callable[[Call], Awaitable[None]]
 """A function that steers a call."""
 Function = TypeVar("Function", bound=Steers)
+Reply = TypeVar("Reply")
 
 
 class App:
@@ -67,14 +87,15 @@ class App:
         """Those that go on, by session."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._seen: OrderedDict[str, None] = OrderedDict()
+        self._placed: dict[str, Inbox] = {}
+        """Of calls that no function steers, by their reference."""
         self._dialling = 0
         self._early: dict[str, list[tuple[int, Notification]]] = {}
         self._home = mounting.Home()
 
     @cached_property
     def client(self) -> AsyncClient:
-        """For all that is not about one call: `await app.client.conference_call([…], room="R1")`. Raises
-        ValueError."""
+        """For all that is not about a call: `await app.client.user_get_balance()`. Raises ValueError."""
         return AsyncClient(*self._access, transport=self._transport)
 
     @cached_property
@@ -108,10 +129,7 @@ class App:
 
         Raises `NotAnswered` where nobody takes it, and `HungUp` where that happens before msg was heard.
         """
-        if not self._home.is_here():
-            raise RuntimeError("calls go on in another loop: have `App.start` run this there")
-        self._dialling += 1
-        try:
+        with self._asking():
             reply = await self.client.dial(
                 dest,
                 msg=msg,
@@ -126,12 +144,7 @@ class App:
             at_rest = _resting.get() or asyncio.Event()
             call = self._new(reply.session, reply.txn_ref, at_rest)
             answered = call.inbox.expects(DialNotification)
-            for number, told in self._early.pop(call.session, []):
-                call.inbox.tell(number, told)
-        finally:
-            self._dialling -= 1
-            if not self._dialling:
-                self._early.clear()
+            self._tell_early(call.session, call.inbox)
         try:
             await call.answered(answered)
             yield call
@@ -140,9 +153,106 @@ class App:
             if _resting.get() is None:
                 at_rest.set()
 
+    async def voice_call(
+        self,
+        dest2: str,
+        *,
+        dest1: str | None = None,
+        caller_id: str | None = None,
+        max_duration: int | None = None,
+        tag: str | None = None,
+        media: bool = False,
+    ) -> CallNotification:
+        """Calls dest1, joins it to dest2, and returns when all is over: what became of both, and the bill.
+        Who gives up this wait has both hung up."""
+        ask = partial(
+            self.client.voice_call,
+            dest2,
+            dest1=dest1,
+            caller_id=caller_id,
+            max_duration=max_duration,
+            tag=tag,
+            notify_url=self.url,
+            media=media,
+        )
+        async with self._placing(ask, lambda reply: (reply.txn_ref,)) as (_, [placed]):
+            return await placed.over(CallNotification)
+
+    @asynccontextmanager
+    async def conference_call(
+        self,
+        dest: str | Sequence[str],
+        *,
+        room: str | None = None,
+        caller_id: str | None = None,
+        tag: str | None = None,
+        media: bool = False,
+    ) -> AsyncIterator[Conference]:
+        """Calls several numbers into a room. `await conference.over()` waits until all are gone; who is still
+        there at the end is hung up."""
+        numbers = [dest] if isinstance(dest, str) else list(dest)
+        ask = partial(
+            self.client.conference_call,
+            numbers,
+            room=room,
+            caller_id=caller_id,
+            tag=tag,
+            notify_url=self.url,
+            media=media,
+        )
+        async with self._placing(ask, lambda reply: reply.txn_refs) as (reply, placed):
+            yield Conference(self.client, reply.room, dict(zip(numbers, placed, strict=True)))
+
     def start(self, work: Coroutine[Any, Any, object]) -> None:
         """Has this go on beside calls, from any thread: for a view of Flask or Django that places one."""
         self._home.submit(self._logged(work))
+
+    @asynccontextmanager
+    async def _placing(
+        self, ask: Callable[[], Awaitable[Reply]], txn_refs: Callable[[Reply], Iterable[str]]
+    ) -> AsyncIterator[tuple[Reply, list[Placed]]]:
+        """Calls that no function steers, and the reply with their references; at the end they are hung up."""
+        at_rest = _resting.get() or asyncio.Event()
+        with self._asking():
+            reply = await ask()
+            placed = [self._placed_now(each, at_rest) for each in txn_refs(reply)]
+        try:
+            yield reply, placed
+        finally:
+            for each in placed:
+                await self._leave_placed(each)
+            if _resting.get() is None:
+                at_rest.set()
+
+    def _placed_now(self, txn_ref: str, at_rest: asyncio.Event) -> Placed:
+        inbox = self._placed[txn_ref] = Inbox(txn_ref, at_rest)
+        self._tell_early(txn_ref, inbox)
+        return Placed(self.client, txn_ref, inbox)
+
+    async def _leave_placed(self, placed: Placed) -> None:
+        try:
+            await placed.leave()
+        except OnhookError:
+            log.exception("call %s cannot be hung up", placed.txn_ref)
+        finally:
+            self._placed.pop(placed.txn_ref, None)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """What is told meanwhile of calls that are not known yet waits for the reply, which names them."""
+        if not self._home.is_here():
+            raise RuntimeError("calls go on in another loop: have `App.start` run this there")
+        self._dialling += 1
+        try:
+            yield
+        finally:
+            self._dialling -= 1
+            if not self._dialling:
+                self._early.clear()
+
+    def _tell_early(self, name: str, inbox: Inbox) -> None:
+        for number, told in self._early.pop(name, []):
+            inbox.tell(number, told)
 
     # Notifications ------------------------------------------------------------------------------------
 
@@ -169,27 +279,35 @@ class App:
         except NoReply as error:
             log.warning("%s", error)  # answered all the same: what follows it would wait for hours
             return 204
-        call = self._told(int(number) if number.isdecimal() else 0, told)
+        inbox = self._told(int(number) if number.isdecimal() else 0, told)
         self._remember(name)
-        if call is not None:
-            await call.inbox.rests(_HELD_S)
+        if inbox is not None:
+            await inbox.rests(_HELD_S)
         return 204
 
-    def _told(self, number: int, told: Notification) -> Call | None:
-        """Whoever it is for has it; its call, if that goes on here."""
-        call = self.calls.get(told.session)
-        if call is not None:
-            call.inbox.tell(number, told)
+    def _told(self, number: int, told: Notification) -> Inbox | None:
+        """Whoever it is for has it; where it lies, if that goes on here."""
+        inbox = self._inbox_of(told)
+        if inbox is not None:
+            inbox.tell(number, told)
         elif isinstance(told, AnswerNotification) and told.call_state == "ringing":
             at_rest = asyncio.Event()
             call = self._new(told.session, told.txn_ref, at_rest)
-            call.inbox.tell(number, told)
+            inbox = call.inbox
+            inbox.tell(number, told)
             self._begins(self._steered(call, at_rest))
-        elif isinstance(told, DialNotification) and self._dialling:
-            self._early.setdefault(told.session, []).append((number, told))
+        elif isinstance(told, _OF_OURS) and self._dialling:
+            name = told.session if isinstance(told, DialNotification) else told.txn_ref
+            self._early.setdefault(name, []).append((number, told))
         elif told.call_state != "ended":
             self._hang_up_stray(told)
-        return call
+        return inbox
+
+    def _inbox_of(self, told: Notification) -> Inbox | None:
+        if isinstance(told, CallNotification | ConferenceNotification):
+            return self._placed.get(told.txn_ref)
+        call = self.calls.get(told.session)
+        return None if call is None else call.inbox
 
     def _hang_up_stray(self, told: Notification) -> None:
         log.warning(

@@ -226,7 +226,8 @@ class Call:
             return over.end
 
     async def meanwhile(self, work: Awaitable[T]) -> T:
-        """Waits for something else than this call, and raises `HungUp` if that is over before."""
+        """Waits for something else than this call, and raises `HungUp` if that is over before; what is waited
+        for is cancelled then, and has ended."""
         ours, over = asyncio.ensure_future(work), self.inbox.expects_the_end()
         try:
             either = asyncio.wait((ours, over.told), return_when=asyncio.FIRST_COMPLETED)
@@ -235,8 +236,9 @@ class Call:
                 raise HungUp(self.end)
             return ours.result()
         finally:
-            ours.cancel()
             self.inbox.forget(over)
+            ours.cancel()
+            await asyncio.wait((ours,))
 
     # For App ------------------------------------------------------------------------------------------
 
