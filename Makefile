@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 SIPP := sipp=sip-tester
-NETWORKS := ip=iproute2 nft=nftables sysctl=procps
+NETWORKS := ip=iproute2 nft=nftables sysctl=procps curl=curl
 SOFTPHONES := baresip=baresip-core linphonec=linphone-cli ip=iproute2 debootstrap=debootstrap
 KAMAILIO := kamailio=kamailio '/usr/lib/*/kamailio/modules/tls.so=kamailio-tls-modules'
 ASTERISK := /var/cache/onhook/asterisk
@@ -10,7 +10,7 @@ LANGUAGES := php=php-cli go=golang-go javac=default-jdk-headless ruby=ruby
 STRACE := strace=strace
 TSHARK := tshark=tshark
 CHROMIUM := chromium=chromium
-MACHINES := podman=podman crun=crun mmdebstrap=mmdebstrap systemd-analyze=systemd
+MACHINES := podman=podman crun=crun mmdebstrap=mmdebstrap systemd-analyze=systemd ip=iproute2
 POSTGRESQL := '/usr/lib/postgresql/*/bin/initdb=postgresql'
 
 # What ends all calls when it is killed, and the books are looked at; all of it is a crash of the machine.
@@ -74,7 +74,7 @@ slow-soak: slow-setup
 slow-interop: slow-setup
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
 
-packages:  ## what is in deploy/: an image in its container, a system whose first process is systemd; the wheel for ARM; with calls
+packages:  ## what is in deploy/: an image in its container, a system whose first process is systemd; the wheel for ARM; the first call
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(MACHINES)
 	@$(SLOW) tests/deploy
 

@@ -14,6 +14,7 @@ from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.tones import speech_like
+from pages.reading import blocks
 
 NUMBER = "+6531234567"
 
@@ -54,8 +55,10 @@ async def test_the_first_call_works(tmp_path: Path) -> None:
 
 def test_the_page_of_the_first_call_types_what_it_says() -> None:
     page = (Path(__file__).parents[2] / "docs/first-call.md").read_text()
-    short = page[page.index("## The short way") : page.index("## 1 The server")]
-    assert re.findall(r"^    (.+)$", short, re.MULTILINE) == [
+    short = page[page.index("## The short way") : page.index("### The same in a container")]
+    _, install, *rest = [block.splitlines() for block in blocks(short, "sh")]
+    said = [install[-1], *(line for block in rest for line in block)]
+    assert [line for line in said if line.startswith(("onhook", "python3"))] == [
         "onhook init",
         "onhook serve --config onhook.toml",
         "python3 application.py",

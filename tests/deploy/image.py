@@ -24,6 +24,19 @@ _ROOTS = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 """Variables that may name the roots by which this machine knows its package index."""
 
 
+def index_roots() -> Path:
+    """The roots by which this machine knows its package index."""
+    given = [Path(os.environ[name]) for name in _ROOTS if os.environ.get(name)]
+    return given[0] if given else Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def pip_config(roots: str) -> str:
+    """This machine's way to its package index, for a system that has those roots in this file."""
+    said = ran([sys.executable, "-m", "pip", "config", "list"])
+    [index] = re.findall(r"^(?:global|:env:).index-url='(.*)'$", said, re.MULTILINE)[-1:] or [""]
+    return f"[global]\ncert = {roots}\n" + (f"index-url = {index}\n" if index else "")
+
+
 class Image:
     """Built in a store of its own below `home`; a second one of the same home takes the first one's.
 
@@ -65,17 +78,10 @@ class Image:
 
     def _way_to_the_index(self) -> list[str]:
         """What pip is told on this machine; nothing of it stays in the image."""
-        given = [Path(os.environ[name]) for name in _ROOTS if os.environ.get(name)]
-        roots = given[0] if given else Path("/etc/ssl/certs/ca-certificates.crt")
+        roots = "/build-roots.pem"
         config = self._home / "pip.conf"
-        said = ran([sys.executable, "-m", "pip", "config", "list"])
-        [index] = re.findall(r"^(?:global|:env:).index-url='(.*)'$", said, re.MULTILINE)[-1:] or [
-            ""
-        ]
-        config.write_text(
-            "[global]\ncert = /build-roots.pem\n" + (f"index-url = {index}\n" if index else "")
-        )
-        return [f"--volume={roots}:/build-roots.pem:ro", f"--volume={config}:/etc/pip.conf:ro"]
+        config.write_text(pip_config(roots))
+        return [f"--volume={index_roots()}:{roots}:ro", f"--volume={config}:/etc/pip.conf:ro"]
 
     def size_bytes(self) -> int:
         """Of all its layers, unpacked."""

@@ -1,0 +1,234 @@
+"""A machine on which nothing is of ours: a Debian with apt, and terminals in which somebody types.
+
+What is installed comes by this machine's network, as the package indexes are there. All else happens in a
+network of its own, where the machine has the address that the pages have, and nobody else is.
+"""
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Self
+
+import pytest
+
+from deploy.apart import apart, beside, ran
+from deploy.image import index_roots, pip_config
+
+HOST: Final = "192.168.1.20"
+"""Of the machine, on the pages."""
+PATIENCE_S: Final = 900.0
+_BOOT = """
+ip link set lo up
+ip link add eth0 type veth peer name switch
+ip addr add $2/24 dev eth0
+ip link set eth0 up
+ip link set switch up
+ip route add default dev eth0
+cd "$1"
+mount --bind . .
+cd "$1"
+mount -t proc proc proc
+mount -t tmpfs -o mode=0755 tmpfs run
+mount -t tmpfs -o mode=1777 tmpfs tmp
+mount -t tmpfs -o mode=0755 tmpfs dev
+for device in null zero full random urandom tty; do
+    touch dev/$device
+    mount --bind /dev/$device dev/$device
+done
+ln -s /proc/self/fd dev/fd
+mkdir dev/shm dev/pts
+mount -t tmpfs -o mode=1777 tmpfs dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+mount -t sysfs -o ro sysfs sys
+umount -R sys/fs/cgroup 2>/dev/null || true
+mount -t cgroup2 none sys/fs/cgroup
+mkdir -p mnt
+pivot_root . mnt
+umount -l mnt
+echo up
+exec sleep infinity
+"""
+_ENVIRONMENT = {
+    "BUILDAH_ISOLATION": "chroot",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "LOGNAME": "root",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "TERM": "dumb",
+    "USER": "root",
+}
+_HERE: Final = "/root/try"
+"""The directory in which all is typed."""
+_SHELL: Final = (
+    f"cd {_HERE} && stty -echo -opost && echo ready && "
+    "PS1= exec setsid --ctty --wait bash --norc --noediting"
+)
+"""It shows what is printed and not what is typed."""
+_INSTALLS: Final = re.compile(r"apt-get |\S*pip install |make setup|podman build ")
+"""What begins so needs the package indexes."""
+
+
+class Fresh:
+    """A machine, as long as the context lasts; `root` is its disk, made of a tar file of a Debian."""
+
+    def __init__(self, root: Path, debian: Path) -> None:
+        self.root = root
+        self._debian = debian
+        self.here = root / _HERE.removeprefix("/")
+        self._terminals: list[Terminal] = []
+        self.typed: list[str] = []
+        """Every line, in whichever terminal, in order."""
+        self.began_s = 0.0
+
+    def __enter__(self) -> Self:
+        self.root.mkdir()
+        ran(["tar", "--extract", f"--file={self._debian}", f"--directory={self.root}"])
+        shutil.copy(index_roots(), self.root / "etc/index-roots.pem")
+        self.here.mkdir()
+        (self.root / "etc/pip.conf").write_text(pip_config("/etc/index-roots.pem"))
+        network = ("unshare", "--net", "--pid", "--fork", "--kill-child=KILL", "--")
+        command = apart(*network, "sh", "-ec", _BOOT, "sh", str(self.root), HOST)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "up\n"
+        self._init = _only_child(self._process.pid)
+        self.began_s = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for terminal in self._terminals:
+            terminal.close()
+        self._process.kill()
+        self._process.wait()
+
+    def terminal(self) -> "Terminal":
+        """Another one, in the same directory."""
+        made = Terminal(self)
+        self._terminals.append(made)
+        return made
+
+    def lets_containers_run(self) -> None:
+        """Where there is no systemd, and layers cannot lie upon one another; what is built there knows the
+        package index."""
+        config = self.root / "etc/containers"
+        config.mkdir(exist_ok=True)
+        volumes = [f"/etc/{name}:/etc/{name}:ro" for name in ("index-roots.pem", "pip.conf")]
+        (config / "storage.conf").write_text(
+            '[storage]\ndriver = "vfs"\n'
+            'runroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
+        )
+        (config / "containers.conf").write_text(
+            f'[containers]\ncgroups = "disabled"\nvolumes = {json.dumps(volumes)}\n'
+            '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+        )
+
+    def has_image(self, tar: Path, name: str) -> None:
+        """In place of what would be fetched from a registry of images; nobody types that."""
+        before_s = time.monotonic()
+        shutil.copy(tar, self.root / "image.tar")
+        self.installs(f"podman import --quiet /image.tar {name}")
+        self.began_s += time.monotonic() - before_s
+
+    def saves(self, name: str, text: str) -> None:
+        """A file that is written by an editor, there where all is typed."""
+        (self.here / name).write_text(text)
+
+    def prints(self, capsys: pytest.CaptureFixture[str], what: str) -> None:
+        """How much was typed by now, and how long ago the first of it was."""
+        answers = sum(not line for line in self.typed)
+        took_s = time.monotonic() - self.began_s
+        with capsys.disabled():
+            print(
+                f"\n{what}: {len(self.typed) - answers} lines, {answers} times Enter, {took_s:.0f} s"
+            )
+
+    def installs(self, line: str) -> str:
+        """A line of which no other needs to know."""
+        clean = ("env", "-i", *(f"{name}={value}" for name, value in _ENVIRONMENT.items()))
+        return ran(self.inside(*clean, "sh", "-c", f"cd {_HERE} && {line}", network=False))
+
+    def inside(self, *command: str, network: bool) -> list[str]:
+        """A command there, in the network of the pages or in that of this machine."""
+        namespaces = ("--mount", "--pid", *(["--net"] if network else []))
+        return beside(self._init, *command, namespaces=namespaces)
+
+
+class Terminal:
+    """A shell that is typed into. What was set in it stays, as in any."""
+
+    def __init__(self, machine: Fresh) -> None:
+        self._machine = machine
+        self._said = ""
+        self._grew = threading.Condition()
+        self._keys, screen = pty.openpty()
+        self._shell = subprocess.Popen(
+            machine.inside("sh", "-c", _SHELL, network=True),
+            env=_ENVIRONMENT,
+            stdin=screen,
+            stdout=screen,
+            stderr=screen,
+            start_new_session=True,
+        )
+        os.close(screen)
+        threading.Thread(target=self._reads, daemon=True).start()
+        self.reads("ready\n")
+
+    def types(self, line: str, answers: str = "") -> str:
+        """A line, and what its command asks; returns what it printed, once it has ended well."""
+        self._machine.typed += [line, *answers.splitlines()]
+        before = len(self._said)
+        if _INSTALLS.match(line):
+            return self._machine.installs(line)
+        self._writes(f'{line}\n{answers}echo "ended with $?."\n')
+        said = self.reads(r"ended with (\d+)\.\n", before)
+        assert said.endswith("ended with 0.\n"), f"{line}\n{said}"
+        return said.removesuffix("ended with 0.\n")
+
+    def starts(self, line: str, until: str) -> str:
+        """A line whose command goes on; what it printed until it has said this, a pattern."""
+        self._machine.typed.append(line)
+        before = len(self._said)
+        self._writes(f"{line}\n")
+        return self.reads(until, before)
+
+    def presses(self, key: str) -> None:
+        """A key, for the command that runs."""
+        self._writes(key)
+
+    def reads(self, pattern: str, since: int = 0) -> str:
+        """What was printed since, once there is the pattern in it."""
+        looked_for = re.compile(pattern, re.MULTILINE)
+        with self._grew:
+            found = self._grew.wait_for(lambda: looked_for.search(self._said, since), PATIENCE_S)
+        assert found, f"never: {pattern}\n{self._said[since:]}"
+        return self._said[since : found.end()]
+
+    def close(self) -> None:
+        """Whoever still runs in it goes on until the machine is switched off."""
+        self._shell.kill()
+        self._shell.wait()
+
+    def _writes(self, text: str) -> None:
+        os.write(self._keys, text.encode())
+
+    def _reads(self) -> None:
+        with os.fdopen(self._keys, "rb", buffering=0) as screen, suppress(OSError):  # it is gone
+            while got := screen.read(65_536):
+                with self._grew:
+                    self._said += got.decode(errors="replace")
+                    self._grew.notify_all()
+
+
+def _only_child(pid: int) -> int:
+    [child] = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
