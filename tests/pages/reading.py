@@ -1,6 +1,7 @@
 """The pages that people read, and what a test wants of their Markdown."""
 
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,17 @@ def name(page: Path) -> str:
 def blocks(text: str, language: str) -> list[str]:
     """The fenced blocks of a language, in their order."""
     return [body for kind, body in _FENCE.findall(text) if kind == language]
+
+
+def fences(text: str) -> list[tuple[str, str]]:
+    """All fenced blocks, each with its language, which may be empty."""
+    return _FENCE.findall(text)
+
+
+def indented(text: str) -> list[str]:
+    """The blocks of four blanks, without these."""
+    found = _INDENTED.findall(_FENCE.sub("", text))
+    return [textwrap.dedent(each).strip("\n") + "\n" for each in found if each.strip()]
 
 
 def prose(text: str) -> str:
