@@ -3,18 +3,15 @@
 import asyncio
 import logging
 import os
-from collections import OrderedDict
 from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
     Coroutine,
-    Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import cached_property, partial
 from typing import Any, Final, TypeAlias, TypeVar
@@ -22,14 +19,13 @@ from typing import Any, Final, TypeAlias, TypeVar
 from onhook.app import mounting
 from onhook.app.call import Call
 from onhook.app.errors import HungUp
-from onhook.app.inbox import Inbox
-from onhook.app.placed import Conference, Placed
+from onhook.app.inbox import Inbox, Seen
+from onhook.app.placed import Conference, Outgoing
 from onhook.client import AsyncClient, NoReply, NotSigned, OnhookError, webhooks
 from onhook.client.asking import given
 from onhook.client.notifications import (
     AnswerNotification,
     CallNotification,
-    ConferenceNotification,
     DialNotification,
     Notification,
 )
@@ -42,16 +38,10 @@ _resting: ContextVar[asyncio.Event | None] = ContextVar("_resting", default=None
 
 _HELD_S: Final = 5.0
 """A notification is answered when the function has asked for what follows; at the latest after this."""
-_REMEMBERED: Final = 10_000
-"""Notifications whose ids are kept, to know one that comes again."""
-
-_OF_OURS: Final = (DialNotification, CallNotification, ConferenceNotification)
-"""What is told of calls that we place."""
 
 Steers: TypeAlias = Callable[[Call], Awaitable[None]]
 """A function that steers a call."""
 Function = TypeVar("Function", bound=Steers)
-Reply = TypeVar("Reply")
 
 
 class App:
@@ -86,11 +76,8 @@ class App:
         self.calls: dict[str, Call] = {}
         """Those that go on, by session."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        self._placed: dict[str, Inbox] = {}
-        """Of calls that no function steers, by their reference."""
-        self._dialling = 0
-        self._early: dict[str, list[tuple[int, Notification]]] = {}
+        self._seen = Seen()
+        self._outgoing = Outgoing()
         self._home = mounting.Home()
 
     @cached_property
@@ -129,7 +116,8 @@ class App:
 
         Raises `NotAnswered` where nobody takes it, and `HungUp` where that happens before msg was heard.
         """
-        with self._asking():
+        self._home.must_be_here()
+        with self._outgoing.asked():
             reply = await self.client.dial(
                 dest,
                 msg=msg,
@@ -144,7 +132,7 @@ class App:
             at_rest = _resting.get() or asyncio.Event()
             call = self._new(reply.session, reply.txn_ref, at_rest)
             answered = call.inbox.expects(DialNotification)
-            self._tell_early(call.session, call.inbox)
+            self._outgoing.tell_early(call.session, call.inbox)
         try:
             await call.answered(answered)
             yield call
@@ -175,7 +163,10 @@ class App:
             notify_url=self.url,
             media=media,
         )
-        async with self._placing(ask, lambda reply: (reply.txn_ref,)) as (_, [placed]):
+        self._home.must_be_here()
+        async with self._outgoing.placed(
+            self.client, ask, lambda reply: (reply.txn_ref,), _resting.get()
+        ) as (_, [placed]):
             return await placed.over(CallNotification)
 
     @asynccontextmanager
@@ -200,59 +191,15 @@ class App:
             notify_url=self.url,
             media=media,
         )
-        async with self._placing(ask, lambda reply: reply.txn_refs) as (reply, placed):
+        self._home.must_be_here()
+        async with self._outgoing.placed(
+            self.client, ask, lambda reply: reply.txn_refs, _resting.get()
+        ) as (reply, placed):
             yield Conference(self.client, reply.room, dict(zip(numbers, placed, strict=True)))
 
     def start(self, work: Coroutine[Any, Any, object]) -> None:
         """Has this go on beside calls, from any thread: for a view of Flask or Django that places one."""
         self._home.submit(self._logged(work))
-
-    @asynccontextmanager
-    async def _placing(
-        self, ask: Callable[[], Awaitable[Reply]], txn_refs: Callable[[Reply], Iterable[str]]
-    ) -> AsyncIterator[tuple[Reply, list[Placed]]]:
-        """Calls that no function steers, and the reply with their references; at the end they are hung up."""
-        at_rest = _resting.get() or asyncio.Event()
-        with self._asking():
-            reply = await ask()
-            placed = [self._placed_now(each, at_rest) for each in txn_refs(reply)]
-        try:
-            yield reply, placed
-        finally:
-            for each in placed:
-                await self._leave_placed(each)
-            if _resting.get() is None:
-                at_rest.set()
-
-    def _placed_now(self, txn_ref: str, at_rest: asyncio.Event) -> Placed:
-        inbox = self._placed[txn_ref] = Inbox(txn_ref, at_rest)
-        self._tell_early(txn_ref, inbox)
-        return Placed(self.client, txn_ref, inbox)
-
-    async def _leave_placed(self, placed: Placed) -> None:
-        try:
-            await placed.leave()
-        except OnhookError:
-            log.exception("call %s cannot be hung up", placed.txn_ref)
-        finally:
-            self._placed.pop(placed.txn_ref, None)
-
-    @contextmanager
-    def _asking(self) -> Iterator[None]:
-        """What is told meanwhile of calls that are not known yet waits for the reply, which names them."""
-        if not self._home.is_here():
-            raise RuntimeError("calls go on in another loop: have `App.start` run this there")
-        self._dialling += 1
-        try:
-            yield
-        finally:
-            self._dialling -= 1
-            if not self._dialling:
-                self._early.clear()
-
-    def _tell_early(self, name: str, inbox: Inbox) -> None:
-        for number, told in self._early.pop(name, []):
-            inbox.tell(number, told)
 
     # Notifications ------------------------------------------------------------------------------------
 
@@ -280,34 +227,25 @@ class App:
             log.warning("%s", error)  # answered all the same: what follows it would wait for hours
             return 204
         inbox = self._told(int(number) if number.isdecimal() else 0, told)
-        self._remember(name)
+        self._seen.add(name)
         if inbox is not None:
             await inbox.rests(_HELD_S)
         return 204
 
     def _told(self, number: int, told: Notification) -> Inbox | None:
         """Whoever it is for has it; where it lies, if that goes on here."""
-        inbox = self._inbox_of(told)
+        call = self.calls.get(told.session)
+        inbox = self._outgoing.inbox(told.txn_ref) if call is None else call.inbox
         if inbox is not None:
             inbox.tell(number, told)
         elif isinstance(told, AnswerNotification) and told.call_state == "ringing":
             at_rest = asyncio.Event()
-            call = self._new(told.session, told.txn_ref, at_rest)
-            inbox = call.inbox
+            inbox = self._new(told.session, told.txn_ref, at_rest).inbox
             inbox.tell(number, told)
-            self._begins(self._steered(call, at_rest))
-        elif isinstance(told, _OF_OURS) and self._dialling:
-            name = told.session if isinstance(told, DialNotification) else told.txn_ref
-            self._early.setdefault(name, []).append((number, told))
-        elif told.call_state != "ended":
+            self._begins(self._steered(self.calls[told.session], at_rest))
+        elif not self._outgoing.keeps(number, told) and told.call_state != "ended":
             self._hang_up_stray(told)
         return inbox
-
-    def _inbox_of(self, told: Notification) -> Inbox | None:
-        if isinstance(told, CallNotification | ConferenceNotification):
-            return self._placed.get(told.txn_ref)
-        call = self.calls.get(told.session)
-        return None if call is None else call.inbox
 
     def _hang_up_stray(self, told: Notification) -> None:
         log.warning(
@@ -316,12 +254,6 @@ class App:
             told.session,
         )
         self._begins(self._leave(self._new(told.session, told.txn_ref, asyncio.Event())))
-
-    def _remember(self, name: str) -> None:
-        if name:
-            self._seen[name] = None
-        if len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
 
     @cached_property
     def _secrets(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -12,6 +13,9 @@ log = logging.getLogger("onhook.app")
 
 _TOLD_S: Final = 10.0
 """A call that the API says is over: so long its last notification may be on its way."""
+
+_REMEMBERED: Final = 10_000
+"""So many notifications are known again."""
 
 Told = TypeVar("Told", bound=Notification)
 
@@ -123,3 +127,20 @@ class Inbox:
         if not awaited.told.done():
             self._at_rest.clear()
             awaited.told.set_result(told)
+
+
+class Seen:
+    """The ids of the last notifications, to know one that comes again."""
+
+    def __init__(self) -> None:
+        self._names: OrderedDict[str, None] = OrderedDict()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def add(self, name: str) -> None:
+        """Once it has been taken; one that has no id may come again."""
+        if name:
+            self._names[name] = None
+        if len(self._names) > _REMEMBERED:
+            self._names.popitem(last=False)

@@ -108,6 +108,11 @@ class Home:
                 self._loop = running
             return self._loop is running
 
+    def must_be_here(self) -> None:
+        """For what places calls. Raises RuntimeError."""
+        if not self.is_here():
+            raise RuntimeError("calls go on in another loop: have `App.start` run this there")
+
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Waits for it, in whichever loop."""
         if self.is_here():
