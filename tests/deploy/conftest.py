@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy import debian
+from deploy.apart import ran
 from deploy.image import Image
 
 
@@ -32,8 +33,16 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
 
 
 @pytest.fixture(scope="session")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Debian with systemd and what Python needs."""
     where = tmp_path_factory.mktemp("disk") / "root"
     debian.make(where, "systemd-sysv", "dbus", "python3", "ca-certificates", "tzdata", "libstdc++6")
+    return where
+
+
+@pytest.fixture
+def disk(installed: Path, tmp_path: Path) -> Path:
+    """The disk of one machine, which nobody has booted."""
+    where = tmp_path / "disk"
+    ran(["cp", "--archive", "--reflink=auto", str(installed), str(where)])
     return where
