@@ -58,6 +58,7 @@ exec sleep infinity
 """
 _ENVIRONMENT = {
     "BUILDAH_ISOLATION": "chroot",
+    "BUILDAH_LAYERS": "false",
     "HOME": "/root",
     "LANG": "C.UTF-8",
     "LOGNAME": "root",

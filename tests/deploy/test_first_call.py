@@ -117,7 +117,7 @@ def test_from_the_wheel_by_five_questions(
     second.reads("the call is over: SGD 0.020")
     calling.presses("q")
     calling.reads(r"ua: stop all")
-    assert heard_s(machine) > 2
+    assert heard_s(machine) > 0.5
 
 
 def test_from_the_wheel_as_the_tutorial_types_it(
@@ -143,7 +143,7 @@ def test_from_the_wheel_as_the_tutorial_types_it(
     second.reads(r"it cost SGD 0\.020")
     calling.presses("q")
     calling.reads(r"ua: stop all")
-    assert heard_s(machine) > 1
+    assert heard_s(machine) > 0.5
 
 
 def test_from_a_checkout_as_the_readme_types_it(
@@ -166,7 +166,7 @@ def test_from_a_checkout_as_the_readme_types_it(
     second.reads(r"it cost SGD 0\.020")
     calling.presses("q")
     calling.reads(r"ua: stop all")
-    assert heard_s(machine) > 1
+    assert heard_s(machine) > 0.5
 
 
 def said_by_app_create(terminal: Terminal, typed: list[str]) -> dict[str, str]:
@@ -210,6 +210,7 @@ def test_in_a_container(machine: Fresh, bookworm: Path, capsys: pytest.CaptureFi
         if line.startswith(begin):
             machine.has_image(bookworm, "docker.io/library/debian:bookworm-slim")
         first.types(line)
+    machine.prints(capsys, "in a container, when the image is built")
     init, serve, application = run
     said = first.types(init)
     assert f"dial sip:{NUMBER}@192.168.1.20:5080 " in said
@@ -223,5 +224,5 @@ def test_in_a_container(machine: Fresh, bookworm: Path, capsys: pytest.CaptureFi
     second.reads("the call is over: SGD 0.020")
     calling.presses("q")
     calling.reads(r"ua: stop all")
-    assert heard_s(machine) > 2
+    assert heard_s(machine) > 0.5
     first.types("podman stop --time 100 onhook")

@@ -16,7 +16,7 @@ RUN: Final[dict[tuple[str, str, str], str]] = {
     # Pages, language (none: four blanks), how it begins (empty: all of that kind): by which test.
     ("README.md", "python", ""): "tests/acceptance/test_readme.py::"
     "test_the_first_application_of_the_readme_takes_the_first_call",
-    ("README.md", "", "make setup"): "tests/deploy/test_first_call.py::"
+    ("README.md", "", "apt-get "): "tests/deploy/test_first_call.py::"
     "test_from_a_checkout_as_the_readme_types_it",
     ("docs/adding-a-block.md", "python", ""): "tests/core/test_adding_a_block_page.py::"
     "test_the_request_of_its_example_has_these_attributes",
