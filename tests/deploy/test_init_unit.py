@@ -25,7 +25,8 @@ async def test_it_answers_is_reloaded_and_is_back_after_a_reboot(image: Image, d
     onhook = image.mounted() / "opt/onhook"
     sip, http, told = (free_port() for _ in range(3))
     with Booted(disk, onhook) as machine:
-        machine.ran("cp", "deploy/systemd/onhook.sysusers", "/etc/sysusers.d/onhook.conf")
+        sysusers = ("deploy/systemd/onhook.sysusers", "/etc/sysusers.d/onhook.conf")
+        machine.ran("install", "-D", "-m", "0644", *sysusers)
         machine.ran("systemd-sysusers")
         answers = ("--sip", f"127.0.0.1:{sip}", "--http", f"127.0.0.1:{http}", "--number", NUMBER)
         said = machine.ran(
