@@ -13,7 +13,7 @@ from onhook.calls.playing import Playing, Sort
 from onhook.calls.resources import Resources
 from onhook.calls.speaking import PreparedMessage
 from onhook.media import sounds
-from onhook.media.play_queue import Playable
+from onhook.media.play_queue import Playable, number_after
 from onhook.media.stream import Latching
 from onhook.phone.sdp import NOBODY, RemoteMedia, SdpCodec
 from onhook.speech.errors import CannotConvertText
@@ -107,6 +107,51 @@ async def test_music_follows_a_hold_message_whose_end_cannot_be_made() -> None:
     stream.play_on()
     assert stream.heard == "a"
     assert stream.looped == [(sounds.hold_music(),)]
+
+
+class Numbering(Looping):
+    """Media that gives numbers as a stream does."""
+
+    def play(self, *asked: Any, done: int = 0, tag: int = 0) -> int:
+        number = number_after(self.last_id, tag)
+        super().play(*asked, done=done, tag=tag)
+        self.last_id = number
+        return number
+
+    @property
+    def newest_play(self) -> int:
+        return self.last_id
+
+
+@pytest.mark.parametrize(("message", "beep"), [("ab", False), ("ab", True), ("", True)])
+async def test_the_last_is_known_before_it_is_asked_for(message: str, beep: bool) -> None:
+    """So a recording can be told to begin behind it, whoever dies in between."""
+    media, stream = CallMedia(cast(Any, None), cast(Any, None), cast(Any, None)), Numbering()
+    media.stream = cast(Any, stream)
+    what = Resources(PreparedMessage([Bit(name) for name in message]))
+    told: list[int] = []
+
+    def on_last(number: int) -> None:
+        assert number > stream.last_id, "it was asked for before"
+        told.append(number)
+
+    media.player.say(1, what, lambda _: None, lambda: None, beep=beep, on_last=on_last)
+    if message and beep:
+        assert told == []
+        stream.play_on()
+    assert told == [stream.last_id]
+
+
+async def test_the_last_of_what_is_being_made_is_known_once_all_is_there() -> None:
+    media, stream = CallMedia(cast(Any, None), cast(Any, None), cast(Any, None)), Numbering()
+    media.stream = cast(Any, stream)
+    rest, told = Rest(), list[int]()
+    what = Resources(PreparedMessage([Bit("a")], rest))
+    media.player.say(1, what, lambda _: None, lambda: None, on_last=told.append)
+    await rest.ready("b")
+    assert told == []
+    await rest.ready(None)
+    assert told == [stream.last_id]
 
 
 @pytest.mark.parametrize("beep", [False, True])
