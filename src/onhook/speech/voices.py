@@ -148,6 +148,11 @@ class Catalogue:
         found = [voice for speakers in self._by_tag.values() for voice in speakers.values()]
         return tuple(voice for place, voice in enumerate(found) if voice not in found[:place])
 
+    @property
+    def speakers(self) -> tuple[Voice, ...]:
+        """Everybody who may have to speak: `voices`, and those who stand in for slow ones."""
+        return (*self.voices, *self._stand_ins.values())
+
     def find(self, language: str | None = None, gender: str | None = None) -> Voice:
         """The voice for the attributes of a `<speech>`, either of which may be left out.
 
@@ -176,8 +181,7 @@ class Catalogue:
 
     def of_engine(self, engine: str) -> "Catalogue":
         """The same, but that the voices of one engine speak wherever they can, also those that stand in."""
-        known = [*self.voices, *self._stand_ins.values()]
-        return Catalogue(self.voices, [voice for voice in known if voice.engine == engine])
+        return Catalogue(self.voices, [each for each in self.speakers if each.engine == engine])
 
     def languages(self) -> dict[str, tuple[Gender, ...]]:
         """Every tag that is spoken, and by whom, in the order of the voices."""

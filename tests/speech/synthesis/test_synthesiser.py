@@ -22,7 +22,7 @@ from onhook.speech.synthesis.synthesiser import SpokenApart, Synthesiser
 from onhook.speech.threads import Abandoned
 from onhook.speech.utterance import Utterance
 from speech.doubles import stand_in
-from speech.synthesis.scripted_process import Scripted
+from speech.synthesis.scripted_process import Quick, Scripted, Slow
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("scripted_process.py"))]
 BABBLING = """
@@ -292,6 +292,20 @@ def test_nothing_is_left_when_it_is_closed() -> None:
     eventually(lambda: not runs(pid))
     with pytest.raises(EngineUnavailable):
         spoken_s(apart, "Hello")
+
+
+def test_who_stands_in_for_a_slow_voice_speaks_and_does_not_wait_for_it(
+    apart: Synthesiser, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    with ThreadPoolExecutor(2) as threads:
+        slow = [apart.utterance(Slow(), f"await {there}. Hello") for _ in range(2)]
+        waiting = [threads.submit(each.whole) for each in slow]
+        eventually(lambda: all(each.begun for each in slow))
+        assert len(apart.utterance(Quick(), "Hello").whole()) > RATE_HZ
+        assert not any(each.done() for each in waiting)
+        there.touch()
+        assert all(len(each.result(PATIENCE_S)) for each in waiting)
 
 
 def test_the_real_program_has_the_voices_of_the_installation() -> None:

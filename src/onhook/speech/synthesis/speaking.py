@@ -104,7 +104,7 @@ class Speaking:
     """The texts that are being spoken, and the threads that do it."""
 
     def __init__(self, catalogue: Catalogue, answers: Answers) -> None:
-        self._voices = {VoiceName.of(voice): voice for voice in catalogue.voices}
+        self._voices = {VoiceName.of(voice): voice for voice in catalogue.speakers}
         self._answers = answers
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="speech")
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="speech-slow")
