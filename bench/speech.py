@@ -174,8 +174,8 @@ def memory(messages: int) -> tuple[Figures, list[Row]]:
         for voice, share in shares.items():
             language, gender = VOICES[voice].replace('"', "").split()
             speaker = catalogue.find(language.partition("=")[2], gender.partition("=")[2])
-            found[voice] = _grown(_speak(speaker, speech), messages // share)
-        found["recordings"] = _grown(_decode(decoders), messages)
+            found[voice] = grown(_speak(speaker, speech), messages // share)
+        found["recordings"] = grown(_decode(decoders), messages)
     figures: Figures = {
         f"{what}_{key}": value for what, row in found.items() for key, value in row.items()
     }
@@ -211,7 +211,7 @@ def _decode(decoders: Decoders) -> Callable[[], None]:
     return one
 
 
-def _grown(one: Callable[[], None], messages: int) -> dict[str, float | int]:
+def grown(one: Callable[[], None], messages: int) -> dict[str, float | int]:
     """Memory in MB of this process and its workers, after some messages and after all."""
     for _ in range(_SETTLED):
         one()
