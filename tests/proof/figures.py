@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-COMMITTED: Final = Path(__file__).parents[2] / "src" / "onhook" / "speech" / "measured.json"
+from onhook.speech.measured import FILE, UNGRADED
 
 WORST: Final = {"neural": 0.15, "statistical": 0.30, "formant": 0.95}
 """How many of the words (or characters) may be wrong, by kind of voice."""
@@ -19,9 +19,6 @@ COMPARED: Final = "formant, not heard: Pico speaks"
 
 NOT_OFFERED: Final = "formant, not offered"
 """Its quality in languages that are measured, and refused."""
-
-UNGRADED: Final = frozenset({"ar", "bn", "fa", "hi", "ta", "zh-HK"})
-"""Languages that the recogniser itself does not write down well, so that its errors say little of a voice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class Figures:
     @property
     def ungraded(self) -> bool:
         """Whether errors say more of the recogniser than of the voice."""
-        return self.language in UNGRADED or self.language.partition("-")[0] in UNGRADED
+        return self.language in UNGRADED
 
 
 def faults(found: Figures, before: Mapping[str, Figures]) -> list[str]:
@@ -75,7 +72,7 @@ def faults(found: Figures, before: Mapping[str, Figures]) -> list[str]:
     return wrong
 
 
-def committed(path: Path = COMMITTED) -> dict[str, Figures]:
+def committed(path: Path = FILE) -> dict[str, Figures]:
     """Those of the last run that was committed."""
     if not path.exists():
         return {}
@@ -83,7 +80,7 @@ def committed(path: Path = COMMITTED) -> dict[str, Figures]:
     return {row.key: row for row in rows}
 
 
-def write(found: Mapping[str, Figures], path: Path = COMMITTED) -> None:
+def write(found: Mapping[str, Figures], path: Path = FILE) -> None:
     """Keep them for the next run, and for `onhook voices`."""
     rows = ",\n".join(json.dumps(asdict(row), ensure_ascii=False) for row in found.values())
     path.write_text(f"[\n{rows}\n]\n", "utf-8")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from proof.figures import COMPARED, NOT_OFFERED, WORSE_BY, WORST, Figures
+from proof.figures import COMPARED, NOT_OFFERED, WORSE_BY, WORST, Figures, faults
 from proof.scoring import BY_CHARACTER
 
 _HEAD: Final = f"""\
@@ -47,7 +47,13 @@ def page(found: Sequence[Figures]) -> str:
     if compared := [one for one in found if one.quality == COMPARED]:
         text += "\n## The formant engine, where Pico speaks in its place\n\n"
         text += _TABLE + "".join(map(_row, compared))
-    return text
+    return text + _failing(found)
+
+
+def _failing(found: Sequence[Figures]) -> str:
+    wrong = [sentence for one in found for sentence in faults(one, {})]
+    text = "\n## Who fails\n\n"
+    return text + ("".join(f"- {sentence}\n" for sentence in wrong) or "Nobody.\n")
 
 
 def _row(one: Figures) -> str:

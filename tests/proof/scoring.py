@@ -10,8 +10,8 @@ BY_CHARACTER: Final = frozenset({"zh", "ja", "ko"})
 
 # Traditional characters of the sentences, and what a recogniser may write in their place.
 _PLAIN: Final = str.maketrans(
-    "們現證碼馬預約號園車邊對員電話時電駅們點還會這門麼對後於",
-    "们现证码马预约号园车边对员电话时电站们点还会这门么对后于",
+    "們現證碼馬預約號園車邊對員電話時驗點還會這門麼後於隔離間請處",
+    "们现证码马预约号园车边对员电话时验点还会这门么后于隔离间请处",
 )
 
 _SHORT: Final = {"mr": "mister", "hr": "herr", "sr": "señor", "m": "monsieur"}

@@ -217,9 +217,14 @@ _VOICES: Final[Json] = {
             "gender": {"type": "string", "enum": ["female", "male"]},
             "engine": {"type": "string"},
             "quality": {"type": "string"},
+            "errors": {
+                "type": ["number", "null"],
+                "description": "The share of words (in Chinese, Japanese and Korean of characters) that a "
+                "recogniser did not understand on the telephone; null where it was not measured.",
+            },
             "licence": {"type": "string"},
         },
-        "required": ["language", "gender", "engine", "quality", "licence"],
+        "required": ["language", "gender", "engine", "quality", "errors", "licence"],
     },
 }
 

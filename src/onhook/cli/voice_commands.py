@@ -43,7 +43,8 @@ def list_voices(
     experimental_voices: Experimental = None,
     as_json: Json = False,
 ) -> None:
-    """List the voices: language, gender, engine, quality, licence."""
+    """List the voices: language, gender, engine, quality, the share of words that a recogniser did not
+    understand on the telephone, licence."""
     from onhook.cli import voices  # with it come the engines
 
     try:
@@ -56,7 +57,9 @@ def list_voices(
         return
     from onhook.cli.tables import show_table
 
-    show_table(list(rows[0]), [list(row.values()) for row in rows])
+    show_table(
+        list(rows[0]), [["" if one is None else one for one in row.values()] for row in rows]
+    )
 
 
 def say(

@@ -35,7 +35,9 @@ def _catalogue(voices_dir: Path | None, experimental: bool) -> Iterator[Catalogu
         raise CommandError(str(error)) from error
 
 
-def listed(voices_dir: Path | None = None, *, experimental: bool = False) -> list[dict[str, str]]:
+def listed(
+    voices_dir: Path | None = None, *, experimental: bool = False
+) -> list[dict[str, str | float | None]]:
     """The voices, one row each, the default first. Raises `CommandError`."""
     with _catalogue(voices_dir, experimental) as catalogue:
         return described(catalogue.voices)

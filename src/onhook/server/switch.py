@@ -130,7 +130,7 @@ class Switch:
         self._metrics = Metrics()
         self._starter: Starter = supervised
         self._warm_voices: Callable[[], None] = lambda: None
-        self._voices: Sequence[Mapping[str, str]] = ()
+        self._voices: Sequence[Mapping[str, str | float | None]] = ()
         self._making: Callable[[], int] = lambda: 0
         """How many messages are being made."""
         self._sockets = supervised.member.sockets

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from onhook.message import Gender as Gender
 from onhook.speech.errors import InvalidGender, InvalidLanguage
+from onhook.speech.measured import errors
 from onhook.speech.tags import looked_up
 
 if TYPE_CHECKING:
@@ -104,14 +105,15 @@ def character_s(voice: Voice) -> float:
     return voice.character_s if isinstance(voice, Paced) else 0.0
 
 
-def described(voices: Iterable[Voice]) -> list[dict[str, str]]:
-    """What there is to know of each voice, for who chooses among them."""
+def described(voices: Iterable[Voice]) -> list[dict[str, str | float | None]]:
+    """What there is to know of each voice, for who chooses among them; `errors` is that of `measured`."""
     return [
         {
             "language": voice.language,
             "gender": voice.gender.value,
             "engine": voice.engine,
             "quality": quality(voice),
+            "errors": errors(voice.language, voice.gender.value, voice.engine),
             "licence": licence(voice),
         }
         for voice in voices

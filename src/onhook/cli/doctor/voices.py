@@ -16,7 +16,7 @@ def voices(here: Installation) -> Iterator[Finding]:
     except CommandError as error:
         yield Finding("voices", False, f"{error} See docs/voices.md.")
         return
-    languages = sorted({one["language"] for one in found})
+    languages = sorted({str(one["language"]) for one in found})
     many = f"{len(found)} in {len(languages)} languages"
     detail = many if found else "none: messages cannot be spoken; see docs/voices.md"
     yield Finding("voices", bool(found), detail)

@@ -1,0 +1,120 @@
+"""What the proof of the voices makes of what was heard; the recogniser itself is not in the tests."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from onhook.speech.measured import errors
+from proof import page
+from proof.figures import COMPARED, NOT_OFFERED, Figures, committed, faults, write
+from proof.recogniser import RATE_HZ, features
+from proof.scoring import edits, rate, units
+from proof.sentences import CANDIDATES, lines
+
+PAGE = Path(__file__).parents[2] / "docs" / "voices-measured.md"
+VOICE = Figures(
+    language="de",
+    gender="female",
+    engine="pico",
+    quality="statistical",
+    licence="Apache-2.0",
+    errors=0.2,
+    grade=2.4,
+    first_audio_ms=100,
+    cpu=0.02,
+    memory_mb=60,
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "tag", "wrong", "of"),
+    [
+        ("Ihr Code ist vier.", "ihr code, ist vier", "de", 0, 4),
+        ("Ihr Code ist vier.", "Ihr Kot ist", "de", 2, 4),
+        ("Mister Martin", "Mr. Martin", "en-US", 0, 2),
+        ("four", "on and on and on and on", "en", 1, 1),
+        ("您的验证码", "您的驗證碼", "zh-CN", 0, 5),
+        ("我们很忙。", "我很忙", "zh-CN", 1, 4),
+        ("三日の十時", "さんにち の じゅうじ", "ja", 2, 9),
+    ],
+)
+def test_words_are_counted_or_characters(
+    said: str, heard: str, tag: str, wrong: int, of: int
+) -> None:
+    found = rate(said, heard, tag)
+    if tag == "ja":  # how many kana, and which of two readings, is the dictionary's affair
+        assert 0 <= found[0] < found[1]
+    else:
+        assert found == (wrong, of)
+
+
+def test_edits_are_the_fewest() -> None:
+    assert edits("kitten", "sitting") == 3
+    assert edits("", "abc") == edits("abc", "") == 3
+    assert edits("abc", "abc") == 0
+
+
+def test_every_language_that_is_measured_has_its_four_lines_without_figures_to_hear() -> None:
+    for voice in committed().values():
+        assert len(lines(voice.language)) == 4
+    for tag in [*CANDIDATES, "zh-HK", "pt-BR", "ja"]:
+        for _, said in lines(tag):
+            assert not any(character.isdigit() for character in said)
+            assert units(said, tag)
+
+
+def test_what_fails_is_told() -> None:
+    assert faults(VOICE, {}) == []
+    (sentence,) = faults(replace(VOICE, errors=0.31), {})
+    assert "not understood" in sentence
+    assert faults(replace(VOICE, quality="neural, slow: render ahead", errors=0.16), {})
+    assert faults(replace(VOICE, quality="formant", errors=0.94), {}) == []
+    assert faults(replace(VOICE, quality="formant", errors=0.96), {})
+    for unheard in (COMPARED, NOT_OFFERED):
+        assert faults(replace(VOICE, quality=unheard, errors=1.0), {}) == []
+    assert faults(replace(VOICE, language="hi", errors=1.0), {}) == []  # nobody could tell
+    before = {VOICE.key: replace(VOICE, grade=2.75)}
+    (sentence,) = faults(VOICE, before)
+    assert "2.8 before" in sentence or "2.7 before" in sentence
+    assert faults(replace(VOICE, grade=2.5), before) == []
+
+
+def test_figures_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "measured.json"
+    write({VOICE.key: VOICE}, file)
+    assert committed(file) == {VOICE.key: VOICE}
+    assert committed(tmp_path / "none.json") == {}
+
+
+def test_the_page_says_what_is_committed() -> None:
+    found = committed()
+    assert PAGE.read_text("utf-8") == page.page(list(found.values()))
+    assert errors("de", "female", "pico") == found["de female pico"].errors
+    assert errors("hi", "female", "espeak") is None
+    assert errors("xx", "female", "pico") is None
+
+
+def test_the_page_names_who_fails() -> None:
+    poor = replace(VOICE, errors=0.4)
+    assert "- de female pico: 0.40 is not understood" in page.page([poor])
+    assert page.page([VOICE]).endswith("## Who fails\n\nNobody.\n")
+
+
+def test_those_that_are_clear_are_clear_by_the_committed_figures() -> None:
+    found = committed()
+    kinds = {"neural", "statistical"}
+    stranger = "fr male kokoro"  # a voice of another language
+    clear = [one for one in found.values() if one.kind in kinds and one.key != stranger]
+    assert len(clear) > 10
+    assert [sentence for one in clear for sentence in faults(one, found)] == []
+
+
+def test_the_recogniser_is_given_the_spectrum_where_it_looks_for_it() -> None:
+    time_s = np.arange(RATE_HZ) / RATE_HZ
+    for hz, band in ((300, range(6, 10)), (1000, range(24, 28)), (4000, range(58, 64))):
+        heard = features(np.sin(2 * np.pi * hz * time_s).astype(np.float32))
+        assert heard.shape == (80, 3000)
+        assert int(heard[:, 50].argmax()) in band
+        assert heard[:, 2000].max() == heard.min()  # silence fills it up to 30 s
