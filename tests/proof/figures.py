@@ -8,7 +8,10 @@ from typing import Final
 
 from onhook.speech.measured import FILE, UNGRADED
 
-WORST: Final = {"neural": 0.15, "statistical": 0.30, "formant": 0.95}
+ACCENTED: Final = "Portuguese accent"
+"""Of a neural voice of another language, which is held to what a statistical one of its own comes to."""
+
+WORST: Final = {"neural": 0.15, ACCENTED: 0.30, "statistical": 0.30, "formant": 0.95}
 """How many of the words (or characters) may be wrong, by kind of voice."""
 
 WORSE_BY: Final = 0.3
@@ -44,8 +47,11 @@ class Figures:
 
     @property
     def kind(self) -> str:
-        """Neural, statistical or formant; experimental ones are a kind of their own."""
-        return "experimental" if "experimental" in self.quality else self.quality.partition(",")[0]
+        """Neural, statistical or formant; an accent, and what is experimental, are kinds of their own."""
+        for kind in ("experimental", ACCENTED):
+            if kind in self.quality:
+                return kind
+        return self.quality.partition(",")[0]
 
     @property
     def heard(self) -> bool:
