@@ -24,7 +24,8 @@ down by Whisper base and graded by DistillMOS.
 
 Times are those of two cores that had other work at the same time: for comparing. What fails: more than
 {WORST["neural"]:.2f} of the words for a neural voice, {WORST["statistical"]:.2f} for a statistical one
-or a neural one with an accent, {WORST["formant"]:.2f} for a formant one; a grade that is {WORSE_BY} lower than the one here.
+or a neural one with an accent, {WORST["formant"]:.2f} for a formant one; a
+grade that is {WORSE_BY} lower than the one here.
 
 """
 
