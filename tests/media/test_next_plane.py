@@ -186,6 +186,41 @@ async def test_what_was_asked_meanwhile(scene: Scene, peer: RtpPeer, ear: Ear) -
     assert sorted(set(pressed)) == [1, 2]
 
 
+async def test_what_is_cut_off_before_its_death_is_seen(
+    scene: Scene, peer: RtpPeer, ear: Ear
+) -> None:
+    """A loop does not go on for ever in the next one, with a message behind it that never comes."""
+    looped = scene.open(peer, ear)
+    looped.loop([Clip(tone(5))], ear.on_stopped)
+    await peer.receive_many(7)
+    scene._processes[-1].kill()
+    looped.stop()
+    looped.play([Clip(tone(3, seed=2))], ear.on_played)
+    async with asyncio.timeout(PATIENCE_S):
+        while scene.plane.running:
+            await asyncio.sleep(0.001)
+    await scene.next()
+    await ear.until_played()
+    assert ear.stopped == 1
+    assert heard(peer)[-3:] == frames(tone(3, seed=2))
+    assert not looped.playing
+
+
+async def test_what_is_cut_off_in_the_very_moment_of_the_next(
+    scene: Scene, peer: RtpPeer, ear: Ear
+) -> None:
+    stream = scene.open(peer, ear)
+    stream.loop([Clip(tone(5))], ear.on_stopped)
+    await peer.receive_many(7)
+    await scene.kill()
+    stream.stop()
+    stream.play([Clip(tone(3, seed=2))], ear.on_played, lambda: pytest.fail("it was cut off, too"))
+    await scene.next()
+    await ear.until_played()
+    assert ear.stopped == 1
+    assert heard(peer)[-3:] == frames(tone(3, seed=2))
+
+
 async def test_opened_meanwhile(scene: Scene, peer: RtpPeer, ear: Ear) -> None:
     with RtpPeer() as second:
         scene.open(peer, Ear())

@@ -61,6 +61,7 @@ class _Message:
         "on_stopped",
         "pieces",
         "skipped",
+        "stopped",
         "waiting",
     )
 
@@ -80,6 +81,7 @@ class _Message:
         self.skipped = 0  # of its frames, or keys
         self.waiting = 0  # segments that the plane has not reported
         self.cut = False
+        self.stopped = False  # the plane was asked to cut it off
 
     def skip(self, done: int) -> None:
         """So many more frames, or keys, of it were played: what is asked for is the rest."""
@@ -96,6 +98,11 @@ class _Message:
         """Whether nothing is left of it, now that a segment was reported that was its last or not."""
         self.waiting -= 1
         return last if self.adopted else not self.waiting
+
+
+def _tell_stopped(message: _Message) -> None:
+    if message.on_stopped is not None:
+        message.on_stopped()
 
 
 class PlayQueue:
@@ -191,21 +198,33 @@ class PlayQueue:
         if not message.is_over(last=last):
             return
         del self._messages[play_id]
-        if not message.cut:
+        if message.cut:
+            _tell_stopped(message)
+        else:
             message.on_played(sent_s)
-        elif message.on_stopped is not None:
-            message.on_stopped()
 
     def abandon(self) -> None:
         """The plane is gone; nobody is told."""
         self._messages.clear()
 
+    def stop(self) -> None:
+        """The plane is asked to cut off all that there is: should it die before it says that it did, the next
+        one is not asked for any of it."""
+        for message in self._messages.values():
+            message.stopped = True
+
+    def let_go_of_stopped(self) -> None:
+        """There is no plane that would say that it cut them off; whoever waits is told."""
+        for number, message in tuple(self._messages.items()):
+            if message.stopped:
+                del self._messages[number]
+                _tell_stopped(message)
+
     def cut(self) -> None:
         """Nothing of it plays any more, as there is no plane; whoever waits is told."""
         messages, self._messages, self._queued = self._messages, {}, 0
         for message in messages.values():
-            if message.on_stopped is not None:
-                message.on_stopped()
+            _tell_stopped(message)
 
     @property
     def paused(self) -> bool:
@@ -214,11 +233,11 @@ class PlayQueue:
 
     def pause(self) -> None:
         """The plane is dead: what is asked from now on waits for the next one."""
-        self._paused = True
+        self._paused, self._queued = True, 0
 
     def reopened(self, handle: int) -> None:
         """The next plane has the stream, under this handle."""
-        self._handle, self._paused, self._queued = handle, False, 0
+        self._handle, self._paused = handle, False
 
     def play_on(self, play_id: int, progress: int, now_s: float) -> None:
         """Asks the next plane for all that was not played: the dead one was so far (`plane_progress`) in this
@@ -228,6 +247,9 @@ class PlayQueue:
             loops = (each for each, message in messages.items() if message.how == lib.plane_loop)
             play_id, progress = next(loops, 0), 0
         for number, message in messages.items():
+            if message.stopped:
+                _tell_stopped(message)
+                continue
             if message.how is None and message.on_lost is not None and number >= play_id:
                 message.on_lost(play_id, progress)
                 continue

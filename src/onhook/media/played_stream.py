@@ -140,8 +140,9 @@ class PlayedStream:
         Does nothing when the stream is silent. Raises `StreamClosed`.
         """
         self._require_open()
+        self._queue.stop()
         if self._queue.paused:
-            asyncio.get_running_loop().call_soon(self._queue.cut)
+            asyncio.get_running_loop().call_soon(self._queue.let_go_of_stopped)
         elif self._queue.is_playing or self._adopted:  # what nobody here knows of may play
             self._ask(lib.plane_cut, self._handle)
 

@@ -249,6 +249,7 @@ class Stream(PlayedStream):
         """Cut off all that plays, also what an earlier switch had begun and nobody adopted. Raises
         `StreamClosed`."""
         self._require_open()
+        self._queue.stop()
         self._ask(lib.plane_cut, self._handle)
 
     def record(
