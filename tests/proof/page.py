@@ -22,7 +22,9 @@ down by Whisper base and graded by DistillMOS.
 - **CPU**: seconds a second of speech, of all processes that speak. **Memory**: of the same processes (PSS),
   after the voices of this engine up to here.
 
-Times are those of two cores that had other work at the same time: for comparing. What fails: more than
+Where Kokoro speaks the language, too, CPU and memory of the voice that stands in for it have Kokoro's in
+them, which was at work beside it; memory also in the rows that were measured after those. Times are those of
+two cores that had other work at the same time: for comparing. What fails: more than
 {WORST["neural"]:.2f} of the words for a neural voice, {WORST["statistical"]:.2f} for a statistical one
 or a neural one with an accent, {WORST["formant"]:.2f} for a formant one; a
 grade that is {WORSE_BY} lower than the one here.
