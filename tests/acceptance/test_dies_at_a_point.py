@@ -123,7 +123,7 @@ async def test_a_key_in_the_middle_counts_once(doomed: Doomed, point: str) -> No
     await stage.good_bye(call, session)
 
 
-@pytest.mark.parametrize("point", slow_but(["done"], ("done", "uncommitted")))
+@pytest.mark.parametrize("point", slow_but(["committed"], POINTS))
 async def test_a_caller_who_gives_up_is_told_of(doomed: Doomed, point: str) -> None:
     """Whoever has it on disk answers the CANCEL; before that it is repeated."""
     stage = doomed.stage

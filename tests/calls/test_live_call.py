@@ -47,6 +47,7 @@ class Leg:
     sip_call_id = "a@b"
     origin = Origin()
     offers_while_ringing = False
+    owes_refusal = False
     listener: PhoneListener
 
     def __init__(self) -> None:

@@ -68,6 +68,10 @@ class FirstLeg(Protocol):
     def latching(self) -> Latching:
         """Where its audio may come from."""
 
+    @property
+    def owes_refusal(self) -> bool:
+        """Whether a caller who gave up has not been told so yet: its call is over, and its dialog is not."""
+
     def dialog(self) -> OpenDialog | None:
         """What it takes to end it after a restart."""
 
@@ -159,6 +163,11 @@ class IncomingLeg:
     def latching(self) -> Latching:
         """The addresses that its signalling names."""
         return Latching(self._call.signalling_ips, self._audio_from_anywhere)
+
+    @property
+    def owes_refusal(self) -> bool:
+        """The 487 to its INVITE has not left."""
+        return self._call.owes_refusal
 
     def dialog(self) -> OpenDialog:
         """What it takes to end it after a restart."""

@@ -320,14 +320,15 @@ class LiveCall:
     def _dialog(self) -> StoredDialogs | None:
         """What it takes to end the call at the phones after a restart; None if nothing changed.
 
-        Of a call that is over this can be its peer: the BYE or CANCEL to it is still under way.
+        Of a call that is over this can be its peer, the BYE or CANCEL to it being still under way, and a
+        caller who gave up and is to be told so when that is on disk.
         """
         over = self.now.state is State.ENDED
         if not (self._dialog_changed or over):
             return None
         self._dialog_changed = False
         peer = self._performer.peer
-        first = None if over else self._leg.dialog()
+        first = self._leg.dialog() if not over or self._leg.owes_refusal else None
         second = peer.dialog() if peer is not None else None
         left = [one for one in (first, second) if one is not None]
         return NO_DIALOGS if over and not left else dialogs.kept(left)

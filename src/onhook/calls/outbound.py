@@ -258,6 +258,7 @@ class OutboundLeg:
     As a first leg its INVITE waits for its ``turn``, if it has one.
     """
 
+    owes_refusal = False
     _listener: OutgoingListener
 
     def __init__(self, outbound: Outbound, callee: Callee, turn: Turn | None = None) -> None:

@@ -11,6 +11,8 @@ the record says         what may be true at the phone                       what
 dialling                the callee's phone rings; or our INVITE never left  CANCEL; a BYE if it answered
 ringing, or answered    it rings; or our 200 left and has not arrived yet   480; a BYE if no ACK comes
 and not acknowledged
+ended by its caller,    it gave up, and may not have been told so           487
+who rang
 answered                it talks                                            BYE
 closing, or ended       our BYE or rejection may be lost                    the same once more, with the
                                                                             application's headers
@@ -48,6 +50,8 @@ log = structlog.get_logger()
 
 CAUSE = "crash"
 _UNAVAILABLE = 480
+_TERMINATED = 487
+"""To a caller who gave up (RFC 3261 9.2)."""
 _TOGETHER = 200
 """Calls whose ends share a transaction."""
 _AT_ONCE = 20
@@ -248,6 +252,8 @@ class PhoneRecovery:
 def _rejection(record: CallRecord) -> int:
     """The response that a caller who still waits was to get, where that was settled before the crash."""
     settled = record.direction == "in" and record.answered_ms is None
+    if settled and record.ended_by == EndedBy.CALLER.value:
+        return _TERMINATED
     return record.sip_code if settled and record.sip_code else _UNAVAILABLE
 
 

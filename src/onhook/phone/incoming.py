@@ -83,6 +83,8 @@ class IncomingCall(Leg):
         self.state = CallState.OFFERED
         self._invite: Request | None = invite
         self._pending: PendingInvite | None = PendingInvite.of(invite)
+        self.owes_refusal = False
+        """Whether the caller has given up, and its INVITE has no final response yet."""
         self._offer = offer
         if origin.trunk is not None:
             self.take_trunk(origin.trunk)
@@ -338,7 +340,7 @@ class IncomingCall(Leg):
         """CANCEL (RFC 3261 9.2), or BYE before the answer (15.1.2), to which `answer` says 200.
 
         That and the 487 leave when it is on disk: the caller asks no more then, and another process would
-        ring on.
+        ring on. Until they have left it is on disk that they are owed.
         """
         if not self._happens(CallEvent.WITHDRAWN):
             answer()
@@ -351,9 +353,14 @@ class IncomingCall(Leg):
             answer()
             if refusal is not None:
                 self._transaction.respond(487, refusal)
+            self._pending, self.owes_refusal = None, False
+            if self.listener:
+                self.listener.dialog_changed()
 
         once_kept = self.once_kept  # the owner may let go of a call that is over
+        pending = self._pending
         self._end()
+        self._pending, self.owes_refusal = pending, pending is not None
         if self.listener:
             self.listener.cancelled(cause_of_request(request))
         self._waiting.until(once_kept, leave)

@@ -46,6 +46,7 @@ class _Leg:
     parting_headers: HeaderLines = ()
     listener: Any = None
     state: CallState
+    owes_refusal = False
 
     def __init__(self, line: Line) -> None:
         self.line = line
