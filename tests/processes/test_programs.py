@@ -19,6 +19,7 @@ from onhook.speech.downloads.decoding_child import HEADER, KINDS, DecoderReply
 from onhook.speech.downloads.kinds import FileKind
 from onhook.speech.engines import english_ahead, espeak
 from onhook.speech.synthesis.messages import (
+    EXPERIMENTAL,
     Answer,
     Kind,
     Step,
@@ -95,7 +96,7 @@ TALKS = {
     "pico": Talk(["10"], framed(voice="fr-FR", text="a", levels={}), b"+\0\0\x3e\x80"),
     "plugin": Talk(["calm", "10"], framed(voice="calm", text="a"), b"+\0\0\x1f\x40"),
     "models": Talk(
-        ["", "", ""],
+        ["", ""],
         packed(Step(1, 1, VoiceName("espeak", "nl+f3", "nl", "female"), "a", whole=True)),
         bytes([Kind.LAST]),
         spoken,
@@ -159,6 +160,15 @@ def status_at_end(worker: Worker) -> int:
 
 def test_each_program_is_talked_to_but_for_the_one_that_says_nothing() -> None:
     assert TALKS.keys() | {"ahead"} == PROGRAMS.keys()
+
+
+def test_the_program_that_speaks_takes_a_third_argument() -> None:
+    """Without it, it is what a switch of an older build asks for."""
+    talk = TALKS["models"]
+    with contextlib.closing(Spawner().start("models", "", "", EXPERIMENTAL)) as started:
+        assert heard(started, len(talk.greeting)) == talk.greeting
+        started.socket.sendall(talk.job)
+        assert talk.read(started).startswith(talk.answer)
 
 
 def test_what_english_needs_is_made_ahead_in_silence(tmp_path: Path) -> None:

@@ -192,6 +192,9 @@ def test_a_worker_ends_with_a_parent_that_was_killed(die_with_us: bool) -> None:
     [
         ("sh", (), "no program 'sh'"),
         ("decoder", (), "takes 2 arguments, not 0"),
+        ("models", ("",), "takes 2 to 3 arguments, not 1"),
+        ("models", ("", "", "", ""), "takes 2 to 3 arguments, not 4"),
+        ("models", ("", "", "; true"), "does not take '; true' as argument 3"),
         ("decoder", ("1", "; true"), "does not take '; true' as argument 2"),
         ("espeak", ("etc", "1", "2"), "does not take 'etc' as argument 1"),
         ("espeak", ("/etc\n", "1\n", "2"), "as argument 2"),

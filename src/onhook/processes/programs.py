@@ -44,20 +44,27 @@ def without_settings(ours: Mapping[str, str]) -> dict[str, str]:
 class Program:
     """A program that answers through one socket, which is its standard input and output.
 
-    `start` is how its command begins; `arguments` has a regular expression for each that follows.
+    `start` is how its command begins; `arguments` has a regular expression for each that follows, and
+    `optional` for those that may follow them. The switch that asks may be of an older build or of a newer
+    one: a program that has been released takes what it took, and gets new arguments as optional ones.
     """
 
     role: str
     """What it is called in `onhook status`."""
     start: tuple[str, ...]
     arguments: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     environment: Environment = nothing
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """The whole command. Raises `ValueError` for arguments that it does not take."""
-        if len(arguments) != len(self.arguments):
-            raise ValueError(f"it takes {len(self.arguments)} arguments, not {len(arguments)}")
-        for place, (form, argument) in enumerate(zip(self.arguments, arguments, strict=True), 1):
+        forms = (*self.arguments, *self.optional)
+        if not len(self.arguments) <= len(arguments) <= len(forms):
+            most = f" to {len(forms)}" if self.optional else ""
+            raise ValueError(
+                f"it takes {len(self.arguments)}{most} arguments, not {len(arguments)}"
+            )
+        for place, (form, argument) in enumerate(zip(forms, arguments, strict=False), 1):
             if not re.fullmatch(form, argument, re.DOTALL):
                 raise ValueError(f"it does not take {argument!r} as argument {place}")
         return [*self.start, *arguments]
@@ -89,7 +96,8 @@ PROGRAMS: Final[Mapping[str, Program]] = {
     "models": Program(
         "speech",
         _module("onhook.speech.synthesis.program"),
-        arguments=(_PATH_OR_NONE, _PATH_OR_NONE, _WORD_OR_NONE),
+        arguments=(_PATH_OR_NONE, _PATH_OR_NONE),
+        optional=(_WORD_OR_NONE,),
         environment=everything,
     ),
     "ahead": Program("speech", _module("onhook.speech.engines.english_ahead"), arguments=(_PATH,)),

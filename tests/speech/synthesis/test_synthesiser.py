@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from onhook.processes.programs import Program
 from onhook.processes.workers import Spawner
 from onhook.speech.errors import CannotConvertText, EngineUnavailable
 from onhook.speech.installed import installed_voices
@@ -306,6 +307,13 @@ def test_who_stands_in_for_a_slow_voice_speaks_and_does_not_wait_for_it(
         assert not any(each.done() for each in waiting)
         there.touch()
         assert all(len(each.result(PATIENCE_S)) for each in waiting)
+
+
+def test_after_a_reload_the_supervisor_of_an_older_build_starts_it() -> None:
+    """It stays of the version that was started, and its table knows of two arguments."""
+    older = Program("speech", tuple(COMMAND), arguments=("(/.*)?", "(/.*)?"))
+    with contextlib.closing(Synthesiser(starter=Spawner({"models": older}), idle_s=0)) as apart:
+        assert spoken_s(apart, "Hello") == SENTENCE_S
 
 
 def test_the_real_program_has_the_voices_of_the_installation() -> None:

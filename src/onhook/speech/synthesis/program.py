@@ -1,6 +1,6 @@
 """The process that speaks: all voices of the installation, each loaded when it is first asked for.
 
-    python -m onhook.speech.synthesis.program VOICES MADE_AHEAD WHICH
+    python -m onhook.speech.synthesis.program VOICES MADE_AHEAD [WHICH]
 
 VOICES is the directory of Piper voices, MADE_AHEAD that of `engines.english_ahead`, WHICH is `experimental`
 for all voices; each may be empty.
@@ -30,9 +30,8 @@ def main() -> None:
     from onhook.speech.synthesis.speaking import speak
 
     _import()
-    *directories, which = sys.argv[1:]
-    voices, made_ahead = (Path(argument) if argument else None for argument in directories)
-    speak(own, voices, made_ahead, which)
+    voices, made_ahead = (Path(argument) if argument else None for argument in sys.argv[1:3])
+    speak(own, voices, made_ahead, "".join(sys.argv[3:]))
     os._exit(0)  # threads that still speak to nobody are no reason to stay
 
 

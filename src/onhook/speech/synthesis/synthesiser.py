@@ -62,8 +62,9 @@ class Synthesiser:
         start_s: float = START_S,
         experimental: bool = False,
     ) -> None:
-        which = EXPERIMENTAL if experimental else ""
-        self._arguments = (_argument(voices), _argument(made_ahead), which)
+        # A supervisor of an older build takes the first two only.
+        which = (EXPERIMENTAL,) if experimental else ()
+        self._arguments = (_argument(voices), _argument(made_ahead), *which)
         self._made_ahead = made_ahead
         self._making: Worker | None = None
         self._starter = starter or Spawner()
