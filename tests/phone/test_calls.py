@@ -12,6 +12,7 @@ from onhook.phone import (
     SdpCodec,
     SipCause,
 )
+from onhook.phone.dialog import HEADROOM
 from onhook.phone.reason import Reason
 from phone.peer import SDP, Caller, answer_at_once, leave_ringing, line
 
@@ -321,7 +322,7 @@ async def test_an_orphan_is_hung_up_by_another_process() -> None:
         assert bye["Route"] == "<sip:127.0.0.1:9;lr>"
         assert bye["Call-ID"] == caller.call_id
         assert (bye["From"], bye["To"]) == (final["To"], final["From"])
-        assert bye["CSeq"] == f"{record.next_cseq + 1} BYE"
+        assert bye["CSeq"] == f"{record.next_cseq + HEADROOM} BYE"
         after.peer.answer(bye, 481)
         await after.peer.quiet()
         assert done == [SipCause(status=481)]

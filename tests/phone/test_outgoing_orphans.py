@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from onhook.phone import DialogRecord, OutgoingCall, SipCause, Trunk
+from onhook.phone.dialog import HEADROOM
 from onhook.phone.invite import OutgoingInvite
 from phone.peer import SDP, Callee, Line, Message, Peer, line
 
@@ -164,7 +165,7 @@ async def test_an_answered_call_is_hung_up() -> None:
         done = take_back(after, record)
         bye = await after.peer.request("BYE")
         assert (bye["To"], bye["From"]) == (ack_to, callee.invite["From"])
-        assert bye["CSeq"] == "3 BYE"
+        assert bye["CSeq"] == f"{2 + HEADROOM} BYE"
         after.peer.answer(bye)
         await after.peer.quiet()
         assert done == [SipCause(200)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from onhook.server.settings import Settings, load
-from onhook.server.settings_handed import Secret, restored
+from onhook.server.settings_handed import ADDED, Secret, restored
 
 _GIVEN = {
     "http": "[::1]:8081",
@@ -27,6 +27,16 @@ _GIVEN = {
     "retry_schedule": "1,2.5,60",
     "log_private": "yes",
 }
+_AT_FIRST = """
+allowed_networks ca_file config cors_origins country currency data database_url dns_servers
+drain_s hang_s http idle_s invites_per_s keep_audio_s lease_s local_networks log_private
+max_calls otlp_endpoint prepare_s prompt_cache_mb public_address public_url rate rate_limit
+record_beep recordings_kept_s reject_code retry_schedule ringing_s rtp_latching rtp_ports
+session_s session_timer_s settle_ms shed_lag_ms silence_s sip sip_cert sip_key speech_idle_s
+srtp stale_s status_rate_limit stun_server trace_days trace_mb trace_private trusted_peers
+trusted_proxies voices_dir worker
+"""
+"""What supervisors have handed on ever since programs could be replaced beneath them."""
 
 
 @pytest.mark.parametrize("given", [{}, _GIVEN, {"public_address": "auto:5070"}])
@@ -56,3 +66,13 @@ def test_no_file_is_read_again(tmp_path: Path) -> None:
     settings = load(config=str(file))
     file.write_text("idle_s = nonsense")
     assert restored(settings.written()).idle_s == 5
+
+
+def test_a_supervisor_of_a_version_before_lacks_what_was_added_since() -> None:
+    """Its switch of now starts all the same, with the defaults of those."""
+    written, before = load().written(), _AT_FIRST.split()
+    assert written.keys() == {*before, *ADDED}, "what is new belongs into ADDED"
+    found = restored({name: written[name] for name in before})
+    for name in ADDED:
+        mine, theirs = getattr(found, name), getattr(load(), name)
+        assert (mine, type(mine)) == (theirs, type(theirs)), name

@@ -1,6 +1,7 @@
 """Up to which event a plane may forget what it has told: all is on disk that came of it."""
 
 from collections.abc import Callable
+from functools import partial
 
 
 class Acknowledging:
@@ -19,20 +20,27 @@ class Acknowledging:
         self._held.clear()
         self._planes += 1
 
-    def on_disk(self, number: int) -> None:
-        """So is what came of all events up to this one."""
-        self._on_disk = max(self._on_disk, number)
-        self._acknowledge(min((self._on_disk, *(each - 1 for each in self._held))))
+    def taken(self, number: int) -> Callable[[], None]:
+        """All events up to this one were told: the function that is returned is to be called when what came
+        of them is on disk."""
+        return partial(self._of_plane, self._planes, partial(self._is_on_disk, number))
 
     def hold(self, number: int) -> Callable[[], None]:
         """Of this event, which is being told, there is nothing yet that could be on disk: until the function
         that is returned is called, it and all behind it are told again to the next switch."""
-        plane = self._planes
         self._held.add(number)
+        return partial(self._of_plane, self._planes, partial(self._let_go, number))
 
-        def let_go() -> None:
-            if plane == self._planes and number in self._held:
-                self._held.remove(number)
-                self.on_disk(self._on_disk)
+    def _of_plane(self, plane: int, then: Callable[[], None]) -> None:
+        """Numbers of one that is gone are nothing to the next."""
+        if plane == self._planes:
+            then()
 
-        return let_go
+    def _is_on_disk(self, number: int) -> None:
+        self._on_disk = max(self._on_disk, number)
+        self._acknowledge(min((self._on_disk, *(each - 1 for each in self._held))))
+
+    def _let_go(self, number: int) -> None:
+        if number in self._held:
+            self._held.remove(number)
+            self._is_on_disk(self._on_disk)

@@ -72,7 +72,7 @@ class Steering(ABC):
         """Its socket is at its end: it is over, and not only what it says nonsense."""
         self.on_taken: Callable[[int], None] | None = None
         """Hears, after what happened was told, the number of the newest of it: who has it says when all of
-        that is on disk (`acknowledge()`). Without one the plane is told at once."""
+        that is on disk (`acknowledging.taken()`). Without one the plane is told at once."""
         self.event_at_hand = 0
         """The number of what is being told now, while a listener or a callback is called."""
 

@@ -127,7 +127,7 @@ class SipEndpoint(MessagePath):
         self.session_timer_s = session_timer_s
         self.draining = False
         self.headroom = HEADROOM
-        """How many numbers are left out in dialogs that are adopted (`headroom_of`)."""
+        """How many numbers are left out in dialogs of a process before this one (`headroom_of`)."""
         self._on_call = on_call
         self._admits = admits
         self.sends_audio_to = sends_audio_to
@@ -309,11 +309,12 @@ class SipEndpoint(MessagePath):
     ) -> None:
         """End a call that a process before this one left behind; `headers` stand in its BYE.
 
-        A number is left out of the sequence, in case the last BYE of that process was sent and lost.
+        Numbers are left out of the sequence, as that process may have sent more than it had written, its last
+        BYE among them.
         A call of ours that was not answered is cancelled, and hung up should it be answered by now.
         `trunk` is the one it went through: a challenge of its BYE is answered then.
         """
-        record = replace(record, next_cseq=record.next_cseq + 1)
+        record = replace(record, next_cseq=record.next_cseq + self.headroom)
         authenticator = Authenticator(trunk.digest_user, trunk.password) if trunk else None
         orphan = Orphan(record, self, authenticator, on_done, headers)
         take_back(orphan, record, trunk, self.locator)

@@ -70,8 +70,14 @@ _READERS: Final[Mapping[str, Callable[[Any], object]]] = {
 """Of those that are not themselves in JSON; a list is a tuple."""
 
 
+ADDED: Final[Mapping[str, object]] = {"voice_wait_ms": 1500, "experimental_voices": False}
+"""Settings that came later, by their defaults as `Settings.written` has them: a supervisor of a version
+before, whose program was replaced while it runs, hands none of them on."""
+
+
 def restored(written: Mapping[str, Any]) -> "Settings":
     """The settings that another process has written (`Settings.written`), whatever files say by now."""
+    written = {**ADDED, **written}
     found = {name: _READERS.get(name, _as_it_is)(value) for name, value in written.items()}
     return cast("Settings", _Handed(found))
 

@@ -91,4 +91,4 @@ def tell_on(planes: Sequence[MediaPlane], journal: Journal) -> None:
 
 
 def _acknowledge(plane: MediaPlane, journal: Journal, number: int) -> None:
-    journal.behind(lambda: plane.acknowledging.on_disk(number))
+    journal.behind(plane.acknowledging.taken(number))
