@@ -314,9 +314,8 @@ async def test_a_room_stays(scene: Scene) -> None:
         assert set(streams) == room._members
         resume(plane)
         room.remove(streams[2])
-        for number in range(20):
-            one.send(rtp(number, timestamp=160 * number), found[0].port)
-            await two.receive()
+        async with one.speaking(found[0].port):
+            await two.receive_many(20)
         room.close()
         with pytest.raises(LookupError):
             plane.adopt_room(handle)
@@ -337,9 +336,8 @@ async def test_a_room_is_there_for_the_next_when_the_first_does_not_want_it(scen
         room = plane.adopt_room(handle)
         assert room._members == set(others)
         resume(plane)
-        for number in range(20):
-            two.send(rtp(number, timestamp=160 * number), found[1].port)
-            await three.receive()
+        async with two.speaking(found[1].port):
+            await three.receive_many(20)
 
 
 async def test_a_room_that_nobody_wants_is_closed(scene: Scene, peer: RtpPeer) -> None:
