@@ -1,12 +1,14 @@
 """Applications of the kit, and phones that call them in the simulator."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping
 from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
 from onhook.app import App
+from onhook.client.transport import AiohttpTransport, Reply
 from onhook.simulator import Phone, Simulator
 
 NUMBER, OFFICE, HOME = "+6531234567", "+6561112222", "+6563334444"
@@ -39,13 +41,35 @@ def said(simulator: Simulator) -> Said:
     return Said(simulator)
 
 
+class LateReplies(AiohttpTransport):
+    """What the server has replied is on its way until the test says that it arrives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrives = asyncio.Event()
+        self.arrives.set()
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], form: Mapping[str, str], timeout_s: float
+    ) -> Reply:
+        reply = await super().post(url, headers, form, timeout_s)
+        await self.arrives.wait()
+        return reply
+
+
 @pytest.fixture
-def app(simulator: Simulator) -> App:
+def replies() -> LateReplies:
+    return LateReplies()
+
+
+@pytest.fixture
+def app(simulator: Simulator, replies: LateReplies) -> App:
     return App(
         api=simulator.url,
         app_id=simulator.app_id,
         access_token=simulator.access_token,
         url=simulator.ivr_url,
+        transport=replies,
     )
 
 

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from app.conftest import HOME, NUMBER, OFFICE, Said
+from app.conftest import HOME, NUMBER, OFFICE, LateReplies, Said
 from onhook.app import App, Call, HungUp, NotAnswered, Refused
 from onhook.simulator import Phone
 
@@ -409,6 +410,47 @@ def test_who_gives_up_waiting_for_two_numbers_hangs_them_up(
     office.is_hung_up()
 
 
+async def _voice_call(app: App) -> None:
+    await app.voice_call(HOME, dest1=OFFICE)
+
+
+async def _conference_call(app: App) -> None:
+    async with app.conference_call([OFFICE, HOME]) as meeting:
+        await meeting.over()
+
+
+async def _dial(app: App) -> None:
+    async with app.dial(OFFICE) as call:
+        await call.play("Hello.")
+
+
+@pytest.mark.parametrize("places", [_voice_call, _conference_call, _dial])
+def test_what_is_given_up_before_its_reply_is_hung_up(
+    app: App, phone: Phone, replies: LateReplies, places: Callable[[App], Awaitable[None]]
+) -> None:
+    """The server has placed the calls, and only its reply says by which names they can be hung up."""
+    placing: list[asyncio.Future[None]] = []
+    is_over = threading.Event()
+
+    async def place() -> None:
+        replies.arrives.clear()
+        placing.append(asyncio.ensure_future(places(app)))
+
+    async def give_up() -> None:
+        placing[0].cancel()
+        await asyncio.sleep(0)  # as far as it gets without the reply
+        replies.arrives.set()
+        await asyncio.wait(placing)
+        is_over.set()
+
+    app.start(place())
+    office = phone.rings(OFFICE)
+    app.start(give_up())
+    assert is_over.wait(60)  # meanwhile no time passes in the simulator
+    office.is_hung_up(within_s=5.0)  # by itself it would ring on
+    assert placing[0].cancelled()
+
+
 def test_a_conference(app: App, phone: Phone, said: Said) -> None:
     async def meet() -> None:
         async with app.conference_call([HOME, OFFICE], room="R1") as meeting:
@@ -451,6 +493,22 @@ def test_one_of_a_conference_is_muted_and_at_its_end_all_are_hung_up(
     home.is_hung_up()
     office.is_hung_up()
     leader.is_hung_up_after("That was all.")
+
+
+def test_numbers_of_a_conference_with_commas_between_them(
+    app: App, phone: Phone, said: Said
+) -> None:
+    async def meet() -> None:
+        async with app.conference_call(f"{HOME}, {OFFICE},") as meeting:
+            said.put(list(meeting.txn_refs))
+            said.put([told.dest for told in await meeting.over()])
+
+    app.start(meet())
+    home, office = phone.answers(HOME), phone.answers(OFFICE)
+    home.hang_up()
+    office.hang_up()
+    assert said.get() == [HOME, OFFICE]
+    assert said.get() == [HOME, OFFICE]
 
 
 def test_a_conference_that_nobody_comes_to(app: App, phone: Phone, said: Said) -> None:

@@ -20,7 +20,7 @@ from onhook.app import mounting
 from onhook.app.call import Call
 from onhook.app.errors import HungUp
 from onhook.app.inbox import Inbox, Seen
-from onhook.app.placed import Conference, Outgoing
+from onhook.app.placed import Conference, Outgoing, replied
 from onhook.client import AsyncClient, NoReply, NotSigned, OnhookError, webhooks
 from onhook.client.asking import given
 from onhook.client.notifications import (
@@ -118,7 +118,7 @@ class App:
         """
         self._home.must_be_here()
         with self._outgoing.asked():
-            reply = await self.client.dial(
+            asking = self.client.dial(
                 dest,
                 msg=msg,
                 caller_id=caller_id,
@@ -129,11 +129,14 @@ class App:
                 media=media,
                 sip_headers=sip_headers,
             )
+            reply, given_up = await replied(asking)
             at_rest = _resting.get() or asyncio.Event()
             call = self._new(reply.session, reply.txn_ref, at_rest)
             answered = call.inbox.expects(DialNotification)
             self._outgoing.tell_early(call.session, call.inbox)
         try:
+            if given_up:
+                raise asyncio.CancelledError
             await call.answered(answered)
             yield call
         finally:
@@ -152,7 +155,8 @@ class App:
         media: bool = False,
     ) -> CallNotification:
         """Calls dest1, joins it to dest2, and returns when all is over: what became of both, and the bill.
-        Who gives up this wait has both hung up."""
+        Who gives up this wait has both hung up, and waits for that: before the request is answered, nobody
+        knows what to hang up."""
         ask = partial(
             self.client.voice_call,
             dest2,
@@ -179,12 +183,13 @@ class App:
         tag: str | None = None,
         media: bool = False,
     ) -> AsyncIterator[Conference]:
-        """Calls several numbers into a room. `await conference.over()` waits until all are gone; who is still
-        there at the end is hung up."""
-        numbers = [dest] if isinstance(dest, str) else list(dest)
+        """Calls several numbers into a room; in one text there are commas between them.
+        `await conference.over()` waits until all are gone; who is still there at the end is hung up."""
+        dest = dest if isinstance(dest, str) else ",".join(dest)
+        numbers = [number.strip() for number in dest.split(",") if number.strip()]
         ask = partial(
             self.client.conference_call,
-            numbers,
+            dest,
             room=room,
             caller_id=caller_id,
             tag=tag,

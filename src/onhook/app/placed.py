@@ -23,6 +23,20 @@ _OF_OURS: Final = (DialNotification, CallNotification, ConferenceNotification)
 Reply = TypeVar("Reply")
 
 
+async def replied(asking: Awaitable[Reply]) -> tuple[Reply, bool]:
+    """The reply to a request that places calls, and whether it was given up meanwhile: only the reply says
+    what has to be hung up then. Raises what the request does; CancelledError where it was given up, and
+    nothing was placed."""
+    request = asyncio.ensure_future(asking)
+    try:
+        return await asyncio.shield(request), False
+    except asyncio.CancelledError:
+        await asyncio.wait((request,))
+        if request.cancelled() or request.exception() is not None:
+            raise
+        return request.result(), True
+
+
 class Placed:
     """One of them, by its reference."""
 
@@ -119,13 +133,16 @@ class Outgoing:
         txn_refs: Callable[[Reply], Iterable[str]],
         resting: asyncio.Event | None,
     ) -> AsyncIterator[tuple[Reply, list[Placed]]]:
-        """The calls of a request that no function steers, and the reply; at the end they are hung up.
+        """The calls of a request that no function steers, and the reply; at the end they are hung up, also
+        where it is given up before the reply is there.
         `resting` is set while the function of an incoming call waits."""
         at_rest = resting or asyncio.Event()
         with self.asked():
-            reply = await ask()
+            reply, given_up = await replied(ask())
             calls = [self._begun(client, each, at_rest) for each in txn_refs(reply)]
         try:
+            if given_up:
+                raise asyncio.CancelledError
             yield reply, calls
         finally:
             for call in calls:
