@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from onhook.flights import Flights
+from onhook.speech import beside as beside_module
+from onhook.speech import renderer as renderer_module
+from onhook.speech.beside import Beside, Wanted
 from onhook.speech.downloads.downloads import Downloads
 from onhook.speech.errors import CannotConvertText, EngineUnavailable
 from onhook.speech.renderer import Renderer
@@ -158,6 +162,47 @@ async def test_one_that_is_later_than_was_thought_is_not_waited_for_any_longer(
     assert len(cast.slow.spoken) == 1
 
 
+async def test_who_stands_in_has_time_left_before_the_deadline(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renderer_module, "STAND_IN_S", PLENTY_S - 0.1)
+    cast.slow.character_s = 0.001
+    renderer = cast.renderer(voice_wait_s=PLENTY_S)
+    async with asyncio.timeout(PLENTY_S / 2):
+        await begin(renderer, SHORT)
+    assert (len(cast.quick.spoken), cast.slow.spoken) == (1, [])
+    cast.slow.allowed.release()
+    await renderer.close()
+
+
+async def test_no_message_is_looked_for_beyond_its_deadline(
+    cast: Cast, renderer: Renderer[Opened]
+) -> None:
+    """All threads are at work for others."""
+    others = [
+        asyncio.create_task(renderer.render(renderer.check(msg), deadline_s=PLENTY_S))
+        for msg in (SHORT, LONG)
+    ]
+    await asyncio.to_thread(cast.slow.begun.wait)
+    async with asyncio.timeout(10):
+        with pytest.raises(CannotConvertText, match="in time"):
+            await renderer.begin(renderer.check(OTHER), deadline_s=0.1)
+    cast.slow.allowed.release(10)
+    await asyncio.gather(*others)
+
+
+async def test_a_slow_voice_that_fails_while_it_is_waited_for_has_another_one_speak(
+    cast: Cast,
+) -> None:
+    cast.slow.character_s = 0.001
+    cast.slow.fails = EngineUnavailable("out of memory")
+    cast.slow.allowed.release(10)
+    renderer = cast.renderer(voice_wait_s=PLENTY_S)
+    await begin(renderer, SHORT)
+    await renderer.close()
+    assert (len(cast.slow.spoken), len(cast.quick.spoken)) == (1, 1)
+
+
 async def test_one_message_has_one_speaker(cast: Cast, renderer: Renderer[Opened]) -> None:
     cast.slow.allowed.release()
     await renderer.render(renderer.check(SHORT), deadline_s=PLENTY_S)
@@ -190,6 +235,22 @@ async def test_what_the_slow_voice_cannot_say_is_not_tried_again(
     assert (len(cast.slow.spoken), len(cast.quick.spoken)) == (1, 1)
 
 
+async def test_what_it_could_not_say_is_tried_again_later(
+    cast: Cast, renderer: Renderer[Opened], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been killed, or been late while the machine had other work."""
+    monkeypatch.setattr(beside_module, "IMPOSSIBLE_S", 0.0)
+    cast.slow.fails = CannotConvertText()
+    cast.slow.allowed.release(10)
+    await begin(renderer, LONG)
+    await made_beside(renderer)
+    cast.slow.fails = None
+    await begin(renderer, LONG)
+    await made_beside(renderer)
+    await begin(renderer, LONG)
+    assert (len(cast.slow.spoken), len(cast.quick.spoken)) == (2, 1)
+
+
 async def test_a_broken_engine_is_tried_again_and_no_fault_of_the_message(
     cast: Cast, renderer: Renderer[Opened]
 ) -> None:
@@ -216,6 +277,34 @@ async def test_closing_gives_up_what_is_being_made(cast: Cast) -> None:
     cast.slow.allowed.release()  # it is in the middle of a sound, which nothing ends
     await closing
     assert renderer.beside == 0
+
+
+async def test_the_start_of_a_model_says_nothing_of_its_pace() -> None:
+    """That is the first text of a process, or after one that failed."""
+    process = 1
+    beside: Beside[str] = Beside(Flights(), lambda made: made, lambda: process)
+
+    async def expected_after(key: str, fails: Exception | None = None) -> float:
+        def make(_checkpoint: object) -> str:
+            if fails is not None:
+                raise fails
+            return key
+
+        wanted = Wanted(key, Slow(), "Hola.", make)
+        assert await beside.ready([wanted], PLENTY_S) == (fails is None)
+        return beside.expected_s([wanted])
+
+    guess = await expected_after("first")
+    assert guess == 5.0
+    learned = await expected_after("second")
+    assert learned < guess
+    process = 2
+    assert await expected_after("first of another") == learned
+    again = await expected_after("second of another")
+    assert again < learned
+    await expected_after("broken", EngineUnavailable("killed"))
+    assert await expected_after("first after that") == again
+    await beside.close()
 
 
 def test_who_would_speak_without_it_stands_in() -> None:

@@ -5,6 +5,7 @@ waits for it.
 """
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ log = structlog.get_logger()
 
 MOST: Final = 64
 """Texts that are being made, or wait for it; what comes beyond that is made when it is asked for again."""
+
+IMPOSSIBLE_S: Final = 300.0
+"""So long a text is not tried again that could not be spoken. It may have been what the engine was going
+through, such as its end, or a machine with too much to do: nobody can tell that from the text's own fault."""
 
 _REMEMBERED: Final = 1024
 _NEWER: Final = 0.5  # how much the last text counts in the guess for the next one
@@ -39,15 +44,22 @@ class Wanted(Generic[T]):
 
 
 class Beside(Generic[T]):
-    """Makes what is wanted, one after another; `close` it. What was made is given to `made`."""
+    """Makes what is wanted, one after another; `close` it. What was made is given to `made`.
 
-    def __init__(self, flights: Flights[T], made: Callable[[T], T]) -> None:
+    `process` says which process speaks: the first text of each waits for a model, too.
+    """
+
+    def __init__(
+        self, flights: Flights[T], made: Callable[[T], T], process: Callable[[], Hashable]
+    ) -> None:
         self._flights = flights
         self._made = made
+        self._process = process
         self._thread = ThreadPool(1, "speech-beside")
-        self._tasks: dict[Hashable, tuple[asyncio.Task[None], int]] = {}
-        self._impossible: OrderedDict[Hashable, None] = OrderedDict()
+        self._tasks: dict[Hashable, tuple[asyncio.Task[bool], int]] = {}
+        self._impossible: OrderedDict[Hashable, float] = OrderedDict()  # and since when
         self._pace: dict[tuple[str, str], float] = {}
+        self._spoke_last: dict[str, Hashable] = {}  # by engine: the process, which has its model
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -68,8 +80,8 @@ class Beside(Generic[T]):
         tasks = [task for one in wanted if (task := self._task(one)) is not None]
         if len(tasks) < len(wanted) or self.expected_s(wanted) > patience_s:
             return False
-        _, late = await asyncio.wait(tasks, timeout=patience_s)
-        return not late and not any(one.key in self._impossible for one in wanted)
+        ended, late = await asyncio.wait(tasks, timeout=patience_s)
+        return not late and all(not task.cancelled() and task.result() for task in ended)
 
     async def close(self) -> None:
         """Give up what is being made."""
@@ -79,9 +91,10 @@ class Beside(Generic[T]):
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._thread.close()
 
-    def _task(self, wanted: Wanted[T]) -> "asyncio.Task[None] | None":
-        """Who makes it; None if it cannot be made, or not now."""
-        if wanted.key in self._impossible:
+    def _task(self, wanted: Wanted[T]) -> "asyncio.Task[bool] | None":
+        """Who makes it, and says whether it was made; None if it cannot be made, or not now."""
+        now = asyncio.get_running_loop().time()
+        if now < self._impossible.get(wanted.key, -math.inf) + IMPOSSIBLE_S:
             return None
         found = self._tasks.get(wanted.key)
         if found is None:
@@ -92,18 +105,22 @@ class Beside(Generic[T]):
             task.add_done_callback(lambda _: self._tasks.pop(wanted.key, None))
         return found[0]
 
-    async def _make(self, wanted: Wanted[T]) -> None:
+    async def _make(self, wanted: Wanted[T]) -> bool:
         def begin() -> Coroutine[Any, Any, T]:
             return self._spoken(wanted)
 
         try:
             await self._flights.join(wanted.key, begin)
         except CannotConvertText:
-            self._impossible[wanted.key] = None
+            self._impossible[wanted.key] = asyncio.get_running_loop().time()
+            self._impossible.move_to_end(wanted.key)
             if len(self._impossible) > _REMEMBERED:
                 self._impossible.popitem(last=False)
-        except Exception as error:  # noqa: BLE001  the root of a task: the message was spoken without it
+            return False
+        except Exception as error:  # noqa: BLE001  the root of a task: the message is spoken without it
             log.warning("speech_beside_failed", reason=type(error).__name__)
+            return False
+        return True
 
     async def _spoken(self, wanted: Wanted[T]) -> T:
         now = asyncio.get_running_loop().time
@@ -113,8 +130,12 @@ class Beside(Generic[T]):
             began.append(now())
             return wanted.make(checkpoint)
 
+        had_model = self._spoke_last.pop(wanted.voice.engine, None)
         made = await self._thread.run(work)
-        self._learn(wanted, now() - began[0])
+        took_s, process = now() - began[0], self._process()
+        if had_model == process:
+            self._learn(wanted, took_s)
+        self._spoke_last[wanted.voice.engine] = process
         return self._made(made)
 
     def _character_s(self, voice: Voice) -> float:

@@ -35,6 +35,9 @@ the request is answered with all that can be wrong with it."""
 VOICE_WAIT_S: Final = 1.5
 """So long a caller waits for a slow voice; if it would take longer, another one speaks in its place."""
 
+STAND_IN_S: Final = 1.0
+"""So much of a message's time is left to who stands in, however long a slow voice may be waited for."""
+
 _NOBODY: Final[frozenset[Voice]] = frozenset()
 
 _RECIPE: Final = (
@@ -82,7 +85,9 @@ class Renderer(Generic[P]):
         self._opened: OrderedDict[str, RenderedPart[P]] = OrderedDict()
         self._opened_ms = 0
         self._flights: Flights[RenderedPart[P]] = Flights()
-        self._beside: Beside[RenderedPart[P]] = Beside(self._flights, self._remember)
+        self._beside: Beside[RenderedPart[P]] = Beside(
+            self._flights, self._remember, lambda: self._synthesis.process_id
+        )
         self._progress: WeakValueDictionary[str, Progress[P]] = WeakValueDictionary()
         self._followed: WeakSet[FollowingPrompts[P]] = WeakSet()
 
@@ -130,7 +135,7 @@ class Renderer(Generic[P]):
             return at_hand
         deadline = asyncio.get_running_loop().time() + deadline_s
         with self._downloading(message):
-            replaced = await self._too_slow(message)
+            replaced = await self._too_slow(message, deadline)
             ready = [self._ready(part, replaced) for part in message]
             short = self._is_short(message, ready)
             pending = self._make(message, whole=short, replaced=replaced)
@@ -183,9 +188,9 @@ class Renderer(Generic[P]):
             for seat in seats:
                 seat.leave()
 
-    async def _too_slow(self, message: Message) -> frozenset[Voice]:
+    async def _too_slow(self, message: Message, deadline: float) -> frozenset[Voice]:
         """The voices of `message` that others stand in for, all through it: what they say is not there, and
-        takes too long. It is made for the next time."""
+        takes too long. It is made for the next time. Time is left before `deadline` for who stands in."""
         slow: list[Wanted[RenderedPart[P]]] = []
         for part in message:
             if not isinstance(part, Say) or self._ready(part) is not None:
@@ -193,15 +198,20 @@ class Renderer(Generic[P]):
             voice, text, digest = self._address(part, _NOBODY)
             if character_s(voice) and self._catalogue.stand_in(voice) is not None:
                 slow.append(Wanted(digest, voice, text, partial(self._said, voice, text, digest)))
-        slow = [one for one in slow if not await self._is_kept(one)]
-        if not slow or await self._beside.ready(slow, self._voice_wait_s):
+        slow = [one for one in slow if not await self._is_kept(one, deadline)]
+        left_s = deadline - STAND_IN_S - asyncio.get_running_loop().time()
+        if not slow or await self._beside.ready(slow, min(self._voice_wait_s, left_s)):
             return _NOBODY
         return frozenset(one.voice for one in slow)
 
-    async def _is_kept(self, wanted: Wanted[RenderedPart[P]]) -> bool:
-        """Whether it was made before; then it is open from now on."""
+    async def _is_kept(self, wanted: Wanted[RenderedPart[P]], deadline: float) -> bool:
+        """Whether it was made before, as far as that is known by `deadline`; then it is open from now on."""
         digest = str(wanted.key)
-        found = await self._threads.run(lambda _: self._store.find(digest))
+        try:
+            async with asyncio.timeout_at(deadline):
+                found = await self._threads.run(lambda _: self._store.find(digest))
+        except TimeoutError:
+            return False
         if found is not None:
             self._remember(RenderedPart.of(digest, found))
         return found is not None

@@ -1,6 +1,7 @@
 """A text on its way to sound, piece by piece, so that it can be heard before all of it is spoken."""
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
@@ -67,6 +68,10 @@ class Spoken(Protocol):
 class Synthesis(Protocol):
     """What has texts spoken."""
 
+    @property
+    def process_id(self) -> int | None:
+        """Of the process that speaks, None while there is none. It changes when models are loaded anew."""
+
     def utterance(self, voice: Voice, text: str) -> Spoken:
         """`text` in `voice`; `close` it. Never blocks."""
 
@@ -79,6 +84,11 @@ class Synthesis(Protocol):
 
 class Here:
     """A `Synthesis` in this process."""
+
+    @property
+    def process_id(self) -> int:
+        """See `Synthesis`."""
+        return os.getpid()
 
     def utterance(self, voice: Voice, text: str) -> "Utterance":
         """See `Synthesis`."""

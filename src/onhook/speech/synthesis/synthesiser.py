@@ -86,6 +86,12 @@ class Synthesiser:
         do; where none ever was, something is wrong with the installation."""
         return self._works
 
+    @property
+    def process_id(self) -> int | None:
+        """Of the process that speaks, None while there is none. Never blocks."""
+        speaking = self._speaking
+        return None if speaking is None else speaking.pid
+
     def utterance(self, voice: Voice, text: str) -> "SpokenApart":
         """`text` in `voice`, spoken by the process; nothing is asked of it yet."""
         return SpokenApart(self, VoiceName.of(voice), text)
