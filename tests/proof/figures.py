@@ -8,14 +8,14 @@ from typing import Final
 
 from onhook.speech.measured import FILE, UNGRADED
 
-ACCENTED: Final = "Portuguese accent"
-"""Of a neural voice of another language, which is held to what a statistical one of its own comes to."""
-
-WORST: Final = {"neural": 0.15, ACCENTED: 0.30, "statistical": 0.30, "formant": 0.95}
+WORST: Final = {"neural": 0.15, "statistical": 0.30, "formant": 0.95}
 """How many of the words (or characters) may be wrong, by kind of voice."""
 
 WORSE_BY: Final = 0.3
 """How far a grade may lie below the one that is committed."""
+
+NOISE: Final = 0.1
+"""How far two measurements of the same errors may be apart."""
 
 COMPARED: Final = "formant, not heard: Pico speaks"
 """The quality of the formant engine where it is measured for comparison only."""
@@ -47,10 +47,9 @@ class Figures:
 
     @property
     def kind(self) -> str:
-        """Neural, statistical or formant; an accent, and what is experimental, are kinds of their own."""
-        for kind in ("experimental", ACCENTED):
-            if kind in self.quality:
-                return kind
+        """Neural, statistical or formant; what is experimental is a kind of its own."""
+        if "experimental" in self.quality:
+            return "experimental"
         return self.quality.partition(",")[0]
 
     @property
@@ -64,18 +63,35 @@ class Figures:
         return self.language in UNGRADED
 
 
-def faults(found: Figures, before: Mapping[str, Figures]) -> list[str]:
-    """What is wrong with a voice, in sentences."""
-    wrong: list[str] = []
+def missed(found: Figures) -> str:
+    """That a voice that is heard misses its target, in a sentence; else nothing."""
     worst = WORST.get(found.kind)
+    if not found.heard or found.ungraded or worst is None or found.errors <= worst:
+        return ""
+    return f"{found.key}: {found.errors:.2f} is not understood, {worst} may be."
+
+
+def faults(found: Figures, before: Mapping[str, Figures]) -> list[str]:
+    """What is wrong with a voice, in sentences: what it misses, unless it is `known`, and what got worse."""
     if not found.heard:
-        return wrong
-    if worst is not None and found.errors > worst and not found.ungraded:
-        wrong.append(f"{found.key}: {found.errors:.2f} is not understood, {worst} may be.")
+        return []
+    wrong: list[str] = []
     earlier = before.get(found.key)
+    if (sentence := missed(found)) and not known(found, before):
+        if earlier is not None and missed(earlier):
+            sentence += f" It was {earlier.errors:.2f} before."
+        wrong.append(sentence)
     if earlier is not None and found.grade < earlier.grade - WORSE_BY:
         wrong.append(f"{found.key}: graded {found.grade:.1f}, and {earlier.grade:.1f} before.")
     return wrong
+
+
+def known(found: Figures, before: Mapping[str, Figures]) -> list[str]:
+    """What a voice misses as it did before, in sentences."""
+    sentence, earlier = missed(found), before.get(found.key)
+    if not sentence or earlier is None or not missed(earlier):
+        return []
+    return [sentence] if found.errors <= earlier.errors + NOISE else []
 
 
 def committed(path: Path = FILE) -> dict[str, Figures]:

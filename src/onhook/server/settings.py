@@ -250,7 +250,8 @@ class Settings(BaseSettings):
     )
     experimental_voices: bool = Field(
         False,
-        description="Voices with a foreign accent speak, too: Kokoro's for id, ms, pl, ru and uk.",
+        description="Voices with a foreign accent speak, too: Kokoro's French man, and its voices for "
+        "id, ms, pl, ru and uk.",
     )
     drain_s: float = Field(
         30, ge=0, description="After SIGTERM, running messages may go on for this long."

@@ -93,7 +93,7 @@ def licence(voice: Voice) -> str:
 
 @runtime_checkable
 class Paced(Protocol):
-    """A voice that takes about as long as it speaks, so that another one speaks where a caller waits."""
+    """A voice that takes seconds for a sentence, so that another one speaks where a caller waits."""
 
     @property
     def character_s(self) -> float:

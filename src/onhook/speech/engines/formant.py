@@ -1,4 +1,4 @@
-"""Voices of the formant engine: robotic, understood, in many languages, male and female."""
+"""Voices of the formant engine: robotic, in many languages, male and female."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -51,6 +51,11 @@ class OpenJTalk:
             start_s=_START_S,
         )
 
+    @property
+    def version(self) -> str:
+        """That of the package, which brings dictionary and voice, and of the way it is driven here."""
+        return _version()
+
     def speak(self, text: str) -> tuple[int, bytes]:
         """The rate, and the 16-bit samples, of `text`. Raises `CannotConvertText`."""
         answer = self._pool.ask(json.dumps({"speak": text}).encode())
@@ -85,8 +90,8 @@ class JapaneseWoman:
 
     @property
     def version(self) -> str:
-        """That of the package, which brings dictionary and voice, and of the way it is driven here."""
-        return _version()
+        """That of the engine."""
+        return self._engine.version
 
     def warm(self) -> None:
         """Load nothing ahead: the worker starts with the first message in Japanese."""
@@ -119,7 +124,7 @@ class JapaneseMan:
     @property
     def version(self) -> str:
         """Those of both engines."""
-        return f"{self._formant.version}+{_version()}"
+        return f"{self._formant.version}+{self._engine.version}"
 
     def warm(self) -> None:
         """Start the formant engine."""

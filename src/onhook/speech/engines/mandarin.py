@@ -6,6 +6,8 @@ Which pinyin a character has is pypinyin's knowledge. The tables are those of mi
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from importlib.metadata import version as installed_version
 from typing import Final
 
 _INITIALS: Final = {
@@ -32,6 +34,12 @@ _DIGITS: Final = "零一二三四五六七八九"
 _PLACES: Final = ("", "十", "百", "千")
 _MYRIADS: Final = ("", "万", "亿", "万亿")
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """That of pypinyin."""
+    return installed_version("pypinyin")
 
 
 def mandarin(text: str) -> str:
