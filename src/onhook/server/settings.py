@@ -22,6 +22,7 @@ from onhook.server import settings_values as values
 from onhook.server.settings_names import PREFIX, read_file, unknown_variables
 from onhook.server.settings_names import SettingsError as SettingsError  # load raises it
 from onhook.server.settings_values import Network as Network
+from onhook.speech.voices import VOICE_WAIT_MS
 
 SipListeners = Annotated[tuple[ListenAddress, ...], NoDecode, BeforeValidator(values.sip_listeners)]
 HostPort = Annotated[tuple[str, int], NoDecode, BeforeValidator(values.address)]
@@ -242,7 +243,7 @@ class Settings(BaseSettings):
         "this many seconds; 0 keeps it.",
     )
     voice_wait_ms: int = Field(
-        1500,
+        VOICE_WAIT_MS,
         ge=0,
         le=60_000,
         description="A caller waits so many milliseconds for a slow voice (Kokoro); where a new message "

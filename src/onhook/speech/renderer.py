@@ -26,14 +26,11 @@ from onhook.speech.prompts import OpenedPrompt, PromptStore, Rendered, RenderedP
 from onhook.speech.rendering import FollowingPrompts, Rendering
 from onhook.speech.threads import Checkpoint, ThreadPool
 from onhook.speech.utterance import Here, Spoken, Synthesis, Utterance
-from onhook.speech.voices import Catalogue, Voice, character_s
+from onhook.speech.voices import VOICE_WAIT_MS, Catalogue, Voice, character_s
 
 SHORT: Final = 100
 """Characters. So little is spoken before anything of it is played: it takes no longer to be ready, and
 the request is answered with all that can be wrong with it."""
-
-VOICE_WAIT_S: Final = 1.5
-"""So long a caller waits for a slow voice; if it would take longer, another one speaks in its place."""
 
 STAND_IN_S: Final = 1.0
 """So much of a message's time is left to who stands in, however long a slow voice may be waited for."""
@@ -68,7 +65,7 @@ class Renderer(Generic[P]):
         synthesis_threads: int = 2,
         opened_limit: int = 2048,
         opened_s: float = 4 * 3600.0,
-        voice_wait_s: float = VOICE_WAIT_S,
+        voice_wait_s: float = VOICE_WAIT_MS / 1000,
     ) -> None:
         self._catalogue = catalogue
         self._parse = lru_cache(maxsize=1024)(partial(markup.parse, voices=catalogue))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 from onhook.message import Gender as Gender
 from onhook.speech.errors import InvalidGender, InvalidLanguage
@@ -12,6 +12,10 @@ from onhook.speech.tags import looked_up
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+VOICE_WAIT_MS: Final = 1500
+"""So long a caller waits for a slow voice, unless the operator has set another time; if it would take longer,
+another one speaks in its place."""
 
 Samples: TypeAlias = "npt.NDArray[np.float32]"
 """One channel of audio, shape (n,), nominally within -1 to 1."""
