@@ -2,13 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from functools import partial
 from typing import Final, Protocol
 
 import structlog
 
 from onhook.calls.playing import tag_of
+from onhook.media.errors import MediaError
 from onhook.media.found import FoundStream
 from onhook.media.recorder import Recorder, RecordingStats
 from onhook.media.stream import Stream
@@ -27,7 +29,7 @@ class Spools(Protocol):
         before ``begin()``. Raises OSError."""
 
     def begin(self, name: str) -> None:
-        """One that waited has begun. Raises OSError."""
+        """One that waited has begun, or had in an earlier process: it counts."""
 
     def go_on(self, name: str) -> bool:
         """It is being written since before this process. Whether it still waits to begin."""
@@ -42,8 +44,20 @@ class Spools(Protocol):
         """All samples are there: make what can be fetched of them; nothing, if it still waits."""
 
 
+@contextmanager
+def _only_logged(event: str) -> Iterator[None]:
+    """What fails here stands in the log, and is left undone."""
+    try:
+        yield
+    except OSError as error:  # not all of it: the path of the file is as secret as its link
+        log.error(event, reason=error.strerror)
+    except MediaError as error:
+        log.error(event, reason=str(error))
+
+
 class LegRecordings:
-    """Those of one leg. A full disk stops no call: what cannot be recorded stands in the log."""
+    """Those of one leg. Neither a full disk nor a media plane that takes no more stops a call: what cannot be
+    recorded stands in the log, and where its link was told, that leads to silence."""
 
     def __init__(self, spools: Spools) -> None:
         self._spools = spools
@@ -66,50 +80,65 @@ class LegRecordings:
         self._nobodys.discard(name)
         if name in self._waiting or name in self._going_on:
             return
-        try:
-            descriptor = self._spools.open_spool(name, waits=True)
-        except OSError as error:
-            log.error("recording_not_prepared", reason=error.strerror)
-            return
-        self._prepare(stream, name, descriptor)
+        with _only_logged("recording_not_prepared"):
+            self._prepare(stream, name, self._spools.open_spool(name, waits=True))
 
     def _prepare(self, stream: Stream, name: str, spool: int) -> None:
-        recorded = partial(self._recorded, name)
+        # `begin()` tries again, which is all that a plane of an older version can do (ENOSYS).
+        with _only_logged("recording_not_prepared"), self._given(name, spool):
+            self._waiting[name] = stream.record(
+                spool, partial(self._recorded, name), tag=tag_of(name), waits=True
+            )
+
+    def _record(self, stream: Stream, name: str, spool: int, began_s: float | None = None) -> None:
+        with _only_logged("recording_not_begun"), self._given(name, spool):
+            self._going_on[name] = stream.record(
+                spool, partial(self._recorded, name), tag=tag_of(name), began_s=began_s
+            )
+
+    @contextmanager
+    def _given(self, name: str, spool: int) -> Iterator[None]:
+        """The descriptor is the plane's, unless this fails: then that was all of the recording."""
         try:
-            self._waiting[name] = stream.record(spool, recorded, tag=tag_of(name), waits=True)
-        except OSError as error:  # a plane of an older version begins when it is told to
+            yield
+        except (OSError, MediaError):
             os.close(spool)
             self._spools.finish(name)
-            log.warning("recording_not_prepared", reason=error.strerror)
+            raise
 
     def begin_behind(self, name: str, play_id: int) -> None:
         """One that was prepared begins where this message of the stream ends, or where it is told to
         before."""
         if name in self._waiting:
-            self._waiting[name].begin_behind(play_id)
+            with _only_logged("recording_not_prepared"):
+                self._waiting[name].begin_behind(play_id)
 
     def begin_unsaid(self, name: str) -> None:
         """One that was prepared begins now; whether anybody may hear it, ``begin()`` says."""
         if name in self._waiting:
-            self._waiting[name].begin()
+            with _only_logged("recording_not_prepared"):
+                self._waiting[name].begin()
 
     def begin(self, stream: Stream, name: str) -> None:
         """Records both sides under this name; goes on if that had begun before, in this process or
         another."""
-        waiting = self._waiting.pop(name, None)
-        try:
-            if waiting is not None:
+        if name in self._waiting:
+            waiting = self._going_on[name] = self._waiting.pop(name)
+            with _only_logged("recording_not_begun"):
                 waiting.begin()
-                self._going_on[name] = waiting
-                self._spools.begin(name)
-                return
-            descriptor = self._spools.open_spool(name)
+            self._spools.begin(name)
+        elif name not in self._going_on:
+            self._begin_anew(stream, name)
+
+    def _begin_anew(self, stream: Stream, name: str) -> None:
+        try:
+            spool = self._spools.open_spool(name)
         except OSError as error:
             log.error("recording_not_begun", reason=error.strerror)
-            return
-        self._going_on[name] = stream.record(
-            descriptor, partial(self._recorded, name), tag=tag_of(name)
-        )
+            if not isinstance(error, FileExistsError):  # whoever writes to it finishes it
+                self._spools.finish(name)
+        else:
+            self._record(stream, name, spool)
 
     def stop(self, name: str) -> None:
         """It is complete."""
@@ -140,13 +169,13 @@ class LegRecordings:
         self, stream: Stream, name: str, found: FoundStream, began_s: float | None
     ) -> None:
         tag, spool = tag_of(name), self._spools.open_again(name)
-        recorded = partial(self._recorded, name)
         if tag in found.recordings:
-            self._spools.go_on(name)
+            self._spools.begin(name)
+            recorded = partial(self._recorded, name)
             self._going_on[name] = stream.adopt_recording(tag, recorded, spool=spool)
         elif spool is not None:
-            self._spools.go_on(name)
-            self._going_on[name] = stream.record(spool, recorded, tag=tag, began_s=began_s)
+            self._spools.begin(name)
+            self._record(stream, name, spool, began_s)
         else:
             self.begin(stream, name)
 
@@ -167,7 +196,10 @@ class LegRecordings:
         )
 
     def _keep_nobodys(self, stream: Stream, tags: Set[int]) -> None:
-        for name in self._spools.spooled():
+        names: list[str] = []
+        with _only_logged("recordings_not_found"):
+            names = self._spools.spooled()
+        for name in names:
             if tag_of(name) in tags:
                 self._nobodys.add(name)
                 self._adopt_waiting(stream, name, self._spools.open_again(name))

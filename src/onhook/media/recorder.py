@@ -119,9 +119,9 @@ class Recorder:
     def begin(self) -> None:
         """One that waits begins now, and what plays is cut off; nothing where it has begun."""
         if self.waits:
+            self._ask(lib.plane_begin_recording, self._handle, self._recording, 0)
             self.waits = False
             self.began_s = self._written_since() or time.monotonic()
-            self._ask(lib.plane_begin_recording, self._handle, self._recording, 0)
 
     def stop(self) -> None:
         """End the recording; `on_done` follows. Does nothing once it has ended."""

@@ -1,16 +1,20 @@
 import asyncio
 import contextlib
 import os
+import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import structlog
 from numpy.typing import NDArray
+from structlog.testing import capture_logs
 
 from onhook.calls.recordings.store import FinishedRecording, RecordingStore
+from onhook.media import Codec, MediaPlane, Stream, StreamStats
 
 PATIENCE_S = 60.0
 KEPT_S = 3600.0
@@ -64,7 +68,7 @@ class Kept:
 @contextlib.asynccontextmanager
 async def keeping(directory: Path) -> AsyncIterator[Kept]:
     kept = Kept(directory)
-    kept.store.recover()
+    kept.store.finish_all(kept.store.left_over())
     encoding = asyncio.create_task(kept.store.encode_all())
     yield kept
     encoding.cancel()
@@ -77,3 +81,36 @@ async def keeping(directory: Path) -> AsyncIterator[Kept]:
 async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
     async with keeping(tmp_path) as kept:
         yield kept
+
+
+@pytest.fixture
+def logs() -> Iterator[list[structlog.typing.EventDict]]:
+    with capture_logs() as logs:
+        yield logs
+
+
+class Deaf:
+    """Does not care for what a stream tells."""
+
+    def digit(self, digit: str) -> None: ...
+
+    def rtp_started(self) -> None: ...
+
+    def rtp_timeout(self) -> None: ...
+
+    def closed(self, stats: StreamStats) -> None: ...
+
+
+@pytest.fixture
+async def stream() -> AsyncIterator[Stream]:
+    first = random.randrange(20000, 50000, 2)
+    plane = MediaPlane(host="127.0.0.1", ports=range(first, first + 20))
+    plane.start(asyncio.get_running_loop())
+    yield plane.open(
+        plane.reserve(),
+        remote=("127.0.0.1", 9),
+        codec=Codec.PCMA,
+        dtmf_payload_type=None,
+        listener=Deaf(),
+    )
+    plane.close()

@@ -3,33 +3,24 @@
 import asyncio
 import errno
 import os
-import random
 import signal
 import socket
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import structlog
-from structlog.testing import capture_logs
 
 from calls.recordings.conftest import KEPT_S, PATIENCE_S, Kept, keeping, loudness, tone
 from onhook.calls.recordings.encoder import Encoder, EncodingFailed
 from onhook.calls.recordings.store import Missing, RecordingStore
-from onhook.media import Codec, MediaPlane, RecordingStats, Sound, Stream, StreamClosed, StreamStats
+from onhook.media import RecordingStats
 from onhook.processes.workers import Spawner
 
 WHOLE = RecordingStats(samples=8000, lost=0, error=0)
-
-
-@pytest.fixture
-def logs() -> Iterator[list[structlog.typing.EventDict]]:
-    with capture_logs() as logs:
-        yield logs
 
 
 def test_names_cannot_be_guessed(tmp_path: Path) -> None:
@@ -52,73 +43,6 @@ async def test_a_recording_becomes_an_mp3(kept: Kept) -> None:
     assert len(loud) == 40
     assert max(loud[:9]) < 0.01 < 0.1 < min(loud[11:29])
     assert max(loud[31:]) < 0.01
-
-
-class Deaf:
-    """Does not care for what a stream tells."""
-
-    def digit(self, digit: str) -> None: ...
-
-    def rtp_started(self) -> None: ...
-
-    def rtp_timeout(self) -> None: ...
-
-    def closed(self, stats: StreamStats) -> None: ...
-
-
-@pytest.fixture
-async def stream() -> AsyncIterator[Stream]:
-    first = random.randrange(20000, 50000, 2)
-    plane = MediaPlane(host="127.0.0.1", ports=range(first, first + 20))
-    plane.start(asyncio.get_running_loop())
-    yield plane.open(
-        plane.reserve(),
-        remote=("127.0.0.1", 9),
-        codec=Codec.PCMA,
-        dtmf_payload_type=None,
-        listener=Deaf(),
-    )
-    plane.close()
-
-
-@pytest.mark.parametrize("hung_up", [False, True])
-async def test_a_call_is_recorded_to_its_end(kept: Kept, stream: Stream, hung_up: bool) -> None:
-    recording = kept.store.record(stream)
-    played = asyncio.Event()
-    stream.play([Sound(tone(1))], lambda _: played.set())
-    async with asyncio.timeout(PATIENCE_S):
-        await played.wait()
-    (stream.close if hung_up else recording.stop)()
-    found = await kept.finished(recording.name)
-    assert sum(loudness(found.path) > 0.1) in (9, 10)
-    assert recording.url.endswith(f"/recordings/{found.path.name}")
-    recording.stop()
-    assert kept.store.unfinished == 0
-
-
-async def test_a_call_that_is_over_is_not_recorded(kept: Kept, stream: Stream) -> None:
-    stream.close()
-    with pytest.raises(StreamClosed):
-        kept.store.record(stream)
-    assert (kept.files(), kept.store.unfinished) == (set(), 0)
-
-
-async def test_a_call_outlives_a_disk_that_takes_no_file(
-    kept: Kept,
-    stream: Stream,
-    logs: list[structlog.typing.EventDict],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def full(name: str) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(kept.store, "open_spool", full)
-    recording = kept.store.record(stream)
-    recording.stop()
-    assert stream.is_open
-    found = await kept.finished(recording.name)
-    assert max(loudness(found.path)) == 0
-    assert [entry["event"] for entry in logs] == ["recording_not_begun"]
 
 
 async def test_nobody_else_may_read_it(kept: Kept) -> None:
@@ -156,13 +80,6 @@ async def test_it_is_unfinished_until_it_is_finished(kept: Kept) -> None:
     await asyncio.sleep(0)
     kept.store.finish(name)
     assert not isinstance(await waiting, Missing)
-
-
-async def test_what_is_discarded_is_unknown(kept: Kept) -> None:
-    name = kept.spool(bytes(1600))
-    kept.store.discard(name)
-    assert await kept.store.find(name) is Missing.UNKNOWN
-    assert kept.files() == set()
 
 
 async def test_a_name_is_used_once(kept: Kept) -> None:

@@ -62,10 +62,9 @@ class SpoolFiles:
             self._waiting(name).rename(self.path(name))
 
     def delete(self, name: str) -> None:
-        """Nobody is to hear it. Raises ``OSError``."""
+        """One that waited never begins. Raises ``OSError``."""
         self._waited.discard(name)
-        for path in (self.path(name), self._waiting(name)):
-            path.unlink(missing_ok=True)
+        self._waiting(name).unlink(missing_ok=True)
 
     def names(self) -> list[str]:
         """Of all that there are. Raises ``OSError``."""

@@ -16,6 +16,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -25,7 +26,7 @@ import structlog
 
 from onhook.calls.recordings.encoder import Encoder, EncodingFailed
 from onhook.calls.recordings.spools import NAME, SpoolFiles
-from onhook.media import Recorder, RecordingStats, Stream
+from onhook.media import RecordingStats
 from onhook.processes.workers import Starter
 
 log = structlog.get_logger()
@@ -66,25 +67,6 @@ class FinishedRecording:
     stat: os.stat_result
     left_s: float
     """How long its link is good from now on."""
-
-
-class CallRecording:
-    """A call that is being recorded; made by ``RecordingStore.record``."""
-
-    __slots__ = ("_recorder", "name", "url")
-
-    name: str
-    url: str
-    """Where it can be heard when it is finished. It may be told to others at any time."""
-
-    def __init__(self, ref: RecordingRef, recorder: Recorder | None) -> None:
-        self.name, self.url = ref.name, ref.url
-        self._recorder = recorder
-
-    def stop(self) -> None:
-        """End it. Not needed when the call's stream is closed; does nothing once it has ended."""
-        if self._recorder is not None:
-            self._recorder.stop()
 
 
 class RecordingStore:
@@ -129,27 +111,6 @@ class RecordingStore:
 
     # What a call does -----------------------------------------------------------------------------
 
-    def record(self, stream: Stream) -> CallRecording:
-        """Record a call until it is stopped or its stream is closed; then it is finished by itself.
-
-        Without a file, because the disk is full, there is a recording all the same, of silence: a call
-        does not fail for it. Raises ``media.StreamClosed`` and ``media.TooManyRecordings``.
-        """
-        ref = self.new()
-        try:
-            descriptor = self.open_spool(ref.name)
-        except OSError as error:
-            log.error("recording_not_begun", recording=ref.name[:_LOGGED], error=error.strerror)
-            self.finish(ref.name)
-            return CallRecording(ref, None)
-        try:
-            recorder = stream.record(descriptor, lambda stats: self.finish(ref.name, stats))
-        except BaseException:
-            os.close(descriptor)
-            self.discard(ref.name)
-            raise
-        return CallRecording(ref, recorder)
-
     def new(self) -> RecordingRef:
         """A name that nobody can guess. Nothing is stored yet."""
         name = secrets.token_urlsafe(_NAME_BYTES)
@@ -163,7 +124,7 @@ class RecordingStore:
         """A new file for the samples of a recording, or the one in which an earlier process had just begun
         it: its descriptor. One that ``waits`` counts for nothing before ``begin``. Raises ``OSError``.
 
-        ``finish`` or ``discard`` has to follow.
+        ``finish`` has to follow.
         """
         if name in self._left:
             self._left.discard(name)
@@ -176,9 +137,13 @@ class RecordingStore:
         return descriptor
 
     def begin(self, name: str) -> None:
-        """A recording that waited has begun. Raises ``OSError``."""
+        """A recording that waited has begun, or had in an earlier process. A file that cannot be renamed now
+        is renamed at its end."""
         self._unfinished.setdefault(name, asyncio.Event())
-        self._spools.begin(name)
+        try:
+            self._spools.begin(name)
+        except OSError as error:
+            log.warning("recording_not_renamed", recording=name[:_LOGGED], error=error.strerror)
 
     def open_again(self, name: str) -> int | None:
         """A descriptor that appends to the samples of a recording that is being written, or waits; None if
@@ -199,8 +164,9 @@ class RecordingStore:
         What was lost stands in the log, once. Without a spool it is an mp3 of silence. Of one that never
         began there is none.
         """
-        if self._spools.wait_on(name):
-            self.discard(name)
+        if name not in self._unfinished and self._spools.wait_on(name):
+            with suppress(OSError):  # the next start deletes it
+                self._spools.delete(name)
             return
         if stats is not None and (stats.lost or stats.error):
             log.warning(
@@ -212,11 +178,6 @@ class RecordingStore:
             )
         self._unfinished.setdefault(name, asyncio.Event())
         self._due.put_nowait(name)
-
-    def discard(self, name: str) -> None:
-        """Forget a recording that nobody is to hear: its spool is deleted."""
-        self._spools.delete(name)
-        self._settled(name)
 
     # What a listener asks -------------------------------------------------------------------------
 
@@ -260,10 +221,6 @@ class RecordingStore:
             self.go_on(name)
         self._left.update(names)
         return names
-
-    def recover(self) -> None:
-        """Finish what an earlier process left, but for what goes on. Blocks. Raises ``OSError``."""
-        self.finish_all(self.left_over())
 
     def finish_all(self, names: Sequence[str]) -> None:
         """Finish what is ``left_over``, but for what has been opened again: nobody writes to it any more."""
@@ -317,9 +274,7 @@ class RecordingStore:
 
     async def _encode(self, name: str) -> None:
         try:
-            await self._in_thread(
-                lambda: self._encoder.encode(self._spools.path(name), self._mp3(name))
-            )
+            await self._in_thread(lambda: self._make(name))
         except EncodingFailed as error:
             if name not in self._complained:
                 log.error("recording_not_encoded", recording=name[:_LOGGED], error=str(error))
@@ -327,6 +282,13 @@ class RecordingStore:
             asyncio.get_running_loop().call_later(self._again_s, self._due.put_nowait, name)
             return
         self._settled(name)
+
+    def _make(self, name: str) -> None:
+        try:
+            self._spools.begin(name)  # once more, where its file could not be renamed
+        except OSError as error:
+            raise EncodingFailed(f"its file cannot be renamed: {error.strerror}") from error
+        self._encoder.encode(self._spools.path(name), self._mp3(name))
 
     def _settled(self, name: str) -> None:
         self._complained.discard(name)
