@@ -8,57 +8,45 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from acceptance import test_dies_at_a_point as at_a_point
 from acceptance.asking import OK
 from acceptance.harness import Onhook, TrunkLine, lay_trunk
 from acceptance.talking import until
 from acceptance.test_dies_at_a_point import HOOKS, TRUSTED, Doomed
-from acceptance.test_dies_at_a_point import doomed as doomed
-from acceptance.test_dies_at_a_point import (
-    test_a_caller_who_gives_up_is_told_of as test_a_caller_who_gives_up_is_told_of,
-)
-from acceptance.test_dies_at_a_point import (
-    test_a_key_in_the_middle_counts_once as test_a_key_in_the_middle_counts_once,
-)
-from acceptance.test_dies_at_a_point import (
-    test_a_request_is_carried_out_once as test_a_request_is_carried_out_once,
-)
-from acceptance.test_dies_at_a_point import (
-    test_a_room_outlives_whoever_cannot_be_taken_over as test_a_room_outlives_whoever_cannot_be_taken_over,
-)
-from acceptance.test_dies_at_a_point import (
-    test_an_answer_is_the_same_whichever_process_gives_it as test_an_answer_is_the_same_whichever_process_gives_it,  # noqa: E501
-)
-from acceptance.test_dies_at_a_point import (
-    test_last_words_are_over_for_the_second_switch_after_as_well as test_last_words_are_over_for_the_second_switch_after_as_well,  # noqa: E501
-)
-from acceptance.test_dies_at_a_point import (
-    test_somebody_who_is_called_answers_once as test_somebody_who_is_called_answers_once,
-)
-from acceptance.test_dies_at_a_point import (
-    test_the_end_of_a_message_is_told_once as test_the_end_of_a_message_is_told_once,
-)
-from acceptance.test_dies_at_a_point import (
-    test_the_last_key_counts_once as test_the_last_key_counts_once,
-)
-from acceptance.test_dies_at_a_point import (
-    test_two_who_are_called_by_one_request_are_called_once as test_two_who_are_called_by_one_request_are_called_once,  # noqa: E501
-)
-from acceptance.test_dies_at_a_point import (
-    test_what_a_request_said_is_heard_once_through_two_deaths as test_what_a_request_said_is_heard_once_through_two_deaths,  # noqa: E501
-)
-from acceptance.test_dies_at_a_point import (
-    test_what_begins_with_the_ack_is_heard_once as test_what_begins_with_the_ack_is_heard_once,
-)
-from acceptance.test_dies_at_a_point import (
-    test_who_takes_over_may_die_in_the_middle_of_it as test_who_takes_over_may_die_in_the_middle_of_it,
-)
-from acceptance.test_dies_at_a_point import (
-    test_whoever_comes_into_a_room_leaves_nobody_out_of_it as test_whoever_comes_into_a_room_leaves_nobody_out_of_it,  # noqa: E501
-)
 from onhook.testing.call_log import How
 from store.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.slow
+
+doomed = at_a_point.doomed
+test_a_caller_who_gives_up_is_told_of = at_a_point.test_a_caller_who_gives_up_is_told_of
+test_a_key_in_the_middle_counts_once = at_a_point.test_a_key_in_the_middle_counts_once
+test_a_request_is_carried_out_once = at_a_point.test_a_request_is_carried_out_once
+test_a_room_outlives_whoever_cannot_be_taken_over = (
+    at_a_point.test_a_room_outlives_whoever_cannot_be_taken_over
+)
+test_an_answer_is_the_same_whichever_process_gives_it = (
+    at_a_point.test_an_answer_is_the_same_whichever_process_gives_it
+)
+test_last_words_are_over_for_the_second_switch_after_as_well = (
+    at_a_point.test_last_words_are_over_for_the_second_switch_after_as_well
+)
+test_somebody_who_is_called_answers_once = at_a_point.test_somebody_who_is_called_answers_once
+test_the_end_of_a_message_is_told_once = at_a_point.test_the_end_of_a_message_is_told_once
+test_the_last_key_counts_once = at_a_point.test_the_last_key_counts_once
+test_two_who_are_called_by_one_request_are_called_once = (
+    at_a_point.test_two_who_are_called_by_one_request_are_called_once
+)
+test_what_a_request_said_is_heard_once_through_two_deaths = (
+    at_a_point.test_what_a_request_said_is_heard_once_through_two_deaths
+)
+test_what_begins_with_the_ack_is_heard_once = at_a_point.test_what_begins_with_the_ack_is_heard_once
+test_who_takes_over_may_die_in_the_middle_of_it = (
+    at_a_point.test_who_takes_over_may_die_in_the_middle_of_it
+)
+test_whoever_comes_into_a_room_leaves_nobody_out_of_it = (
+    at_a_point.test_whoever_comes_into_a_room_leaves_nobody_out_of_it
+)
 
 COMMIT_LATE = """
 CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$
