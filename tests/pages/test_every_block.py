@@ -1,4 +1,7 @@
-"""Every block of code on the pages is run by a test, or stands on a list that says why it cannot be."""
+"""Every block of code on the pages is run by a test, or stands on a list that says why it cannot be.
+
+Where a line of a list names no beginning, it stands for all blocks of that page in that language: whether its
+test runs a new one beside them is not looked at here."""
 
 import re
 from collections.abc import Iterator
