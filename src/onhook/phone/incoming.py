@@ -58,6 +58,8 @@ class IncomingCall(Leg):
     moves = MOVES
     we_called = False
     listener: CallListener | None = None
+    owes_refusal = False
+    """Whether the caller has given up, and its INVITE has no final response yet."""
 
     def __init__(
         self,
@@ -83,8 +85,6 @@ class IncomingCall(Leg):
         self.state = CallState.OFFERED
         self._invite: Request | None = invite
         self._pending: PendingInvite | None = PendingInvite.of(invite)
-        self.owes_refusal = False
-        """Whether the caller has given up, and its INVITE has no final response yet."""
         self._offer = offer
         if origin.trunk is not None:
             self.take_trunk(origin.trunk)
