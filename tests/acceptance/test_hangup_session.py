@@ -9,13 +9,13 @@ import pytest
 from acceptance.asking import (
     OK,
     assert_refused,
-    notifications_after_the_end,
     playing,
     rows,
     sentence,
 )
 from acceptance.files import BEEP, LONG, FileServer
-from acceptance.harness import Customer
+from acceptance.harness import Customer, Onhook
+from acceptance.talking import until
 from onhook.testing.call_log import How
 from onhook.testing.receiver import Notification
 
@@ -47,6 +47,12 @@ async def test_sessions_cannot_be_guessed(customer: Customer) -> None:
 )
 async def test_error_invalid_session(customer: Customer, session: str) -> None:
     await assert_refused(customer, "error_invalid_session", session=session)
+
+
+async def through(server: Onhook, session: str) -> None:
+    """Returns once the call has ended at its phone as well: nothing more is written of it."""
+    query = "SELECT state, dialog FROM calls WHERE session = ?"
+    await until(lambda: rows(server, query, session) == [("ended", "")], "the last word of it")
 
 
 async def test_a_session_is_not_found_by_another_spelling(customer: Customer) -> None:
@@ -100,7 +106,7 @@ async def test_an_ended_session_is_remembered_for_24_hours(
 ) -> None:
     call, told = await customer.call()
     await call.cancel()
-    await notifications_after_the_end(customer.server, told["session"])
+    await through(customer.server, told["session"])
     ended_ms = round(time.time() * 1000) - hours * HOUR_MS
     update = "UPDATE calls SET ended_ms = ? WHERE session = ?"
     rows(customer.server, update, ended_ms, told["session"])
@@ -111,7 +117,7 @@ async def test_of_a_forgotten_session_nobody_learns_whose_it_was(customer: Custo
     other = await Customer.make(customer.server, customer.receiver, customer.phone)
     call, told = await customer.call()
     await call.cancel()
-    await notifications_after_the_end(customer.server, told["session"])
+    await through(customer.server, told["session"])
     ended_ms = round(time.time() * 1000) - 25 * HOUR_MS
     update = "UPDATE calls SET ended_ms = ? WHERE session = ?"
     rows(customer.server, update, ended_ms, told["session"])
