@@ -8,11 +8,13 @@ import re
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count, pairwise
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -21,7 +23,15 @@ from acceptance.files import FileServer, wav
 from acceptance.harness import Callee, Customer, Onhook, lay_trunk
 from acceptance.survival import TRUSTED
 from acceptance.test_calls_by_trunk import STRANGER, answer
-from acceptance.unbroken import FRAME, Books, first_difference, payloads, stood_still_ms
+from acceptance.unbroken import (
+    FRAME,
+    Books,
+    first_break,
+    first_difference,
+    payloads,
+    stood_still_ms,
+    stretches,
+)
 from onhook.blocks.destination import MEMBERS_MAX
 from onhook.testing import g711
 from onhook.testing.api_client import ApiReply, ApiReplyError
@@ -32,6 +42,7 @@ from onhook.testing.incoming_call import IncomingPhoneCall
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall, PhoneError
 from onhook.testing.receiver import Notification, Reply
+from onhook.testing.rtp import RtpPacket
 from onhook.testing.streams import PhoneTls
 from phone.authority import Authority
 
@@ -49,11 +60,26 @@ READ_AGAIN_S = 0.1
 """and nothing is read more often: it is the server's time."""
 LADDER = 14
 """Lines of what passed in a call that are shown, the last ones."""
+STRETCHES = 8
+"""Of what was heard of a message, the first ones."""
 _SKIPPED = re.compile(r"^onhook_media_skipped_rounds\S* (\S+)$", re.MULTILINE)
 
 
 class Lost(Exception):
     """Something that was to come never came; the message says what."""
+
+
+@dataclass
+class Who:
+    """Whose life a task lives: what it is, and the sessions of its calls."""
+
+    name: str
+    sessions: list[str] = field(default_factory=list)
+    lost: bool = False
+    """Whether anything was lost in it."""
+
+
+LIVES_NOW: ContextVar[Who | None] = ContextVar("LIVES_NOW", default=None)
 
 
 @dataclass
@@ -103,6 +129,8 @@ class Losses:
     left_open: int = 0
     trouble: list[str] = field(default_factory=list)
     """A sentence for each of these, and for whatever else went wrong."""
+    sessions: dict[str, None] = field(default_factory=dict)
+    """Of the calls in which something was lost, in order."""
 
     COUNTED = (
         "calls_lost", "packets_lost", "digits_lost", "digits_doubled", "recordings_with_a_gap",
@@ -136,16 +164,50 @@ class Losses:
         if lasted_s > SILENCE_S:
             self.note("silences_too_long", f"{lasted_s:.2f} s of silence after the plane's death")
 
-    def note(self, what: str, sentence: str, by: int = 1) -> None:
-        """Something was lost."""
+    def note(self, what: str, sentence: str, by: int = 1, *, session: str = "") -> None:
+        """Something was lost, of this session where nobody's life says it."""
         setattr(self, what, getattr(self, what) + by)
-        self.complain(f"{what.replace('_', ' ')}: {sentence}")
+        self.complain(f"{what.replace('_', ' ')}: {sentence}", session=session)
 
-    def complain(self, sentence: str) -> None:
-        """Something went wrong; it is said at once, with the time by which the server's log has it."""
+    def complain(self, sentence: str, *, session: str = "") -> None:
+        """Something went wrong; it is said at once: when, beside which kill, and whose it was."""
+        who = LIVES_NOW.get()
+        sessions = [session] if session else who.sessions if who is not None else []
+        self.sessions.update(dict.fromkeys(sessions))
+        if who is not None:
+            who.lost = True
+        named = " ".join([who.name if who is not None else "afterwards", *sessions])
         lines = sentence.splitlines()
-        self.trouble.append("\n    ".join([lines[0], *lines[1:][-LADDER:]]))
-        print(f"{datetime.now(UTC):%H:%M:%S.%f} {self.trouble[-1]}", flush=True)
+        said = [f"{self.moment(time.monotonic())}, {named}: {lines[0]}", *lines[1:][-LADDER:]]
+        self.trouble.append("\n    ".join(said))
+        print(self.trouble[-1], flush=True)
+
+    def moment(self, at_s: float) -> str:
+        """When that was, by the clock of the server's log and by the kills around it."""
+        clock = datetime.fromtimestamp(time.time() - time.monotonic() + at_s, UTC)
+        kills = sorted((one, role) for role, all_of in self.died_s.items() for one in all_of)
+        numbered = list(enumerate(kills, start=1))
+        before = [
+            f"{at_s - one:.3f} s after kill {number} ({role})"
+            for number, (one, role) in numbered
+            if one <= at_s
+        ]
+        after = [f"{one - at_s:.3f} s before the next" for _, (one, _) in numbered if one > at_s]
+        return ", ".join([f"{clock:%H:%M:%S.%f}", *before[-1:], *after[:1]])
+
+    def place(self, packet: RtpPacket) -> str:
+        """Where in a call, and when, a packet came."""
+        return (
+            f"packet {packet.seq}, timestamp {packet.timestamp}, source {packet.ssrc}, "
+            f"at {self.moment(packet.at_s)}"
+        )
+
+    def heard_of(self, packets: Sequence[RtpPacket], message: bytes) -> str:
+        """What was heard of a message, a line for each stretch."""
+        return "".join(
+            f"\n{each}; {self.place(each.first)}"
+            for each in stretches(packets, message)[:STRETCHES]
+        )
 
     def __str__(self) -> str:
         kills = ", ".join(f"{number} kills of {role}" for role, number in self.kills.items())
@@ -188,6 +250,8 @@ class World:
     phones: Mapping[str, Phone]
     """By how they reach the server."""
     random: random.Random
+    kept: Path
+    """A directory for what is known of calls in which something was lost."""
     losses: Losses = field(default_factory=Losses)
     keeps_sound: bool = True
     """Whether the plane outlives the kills, so that not one packet may be missing."""
@@ -233,16 +297,31 @@ class World:
             leg.recording.forget()
 
     async def lived(self, name: str, life: Awaitable[None], longest_s: float | None = None) -> None:
-        """Somebody's life: what is lost in it is written down."""
+        """Somebody's life: what is lost in it is written down, and what its phones have heard."""
         self.losses.calls[name] += 1
+        who = Who(name)
+        LIVES_NOW.set(who)
         try:
             async with asyncio.timeout(longest_s):
                 await life
         except Lost as lost:
             if not str(lost).startswith(("the call", "ivr/")):  # noted where it was seen
-                self.losses.note("calls_lost", f"{name}: {lost}")
+                self.losses.note("calls_lost", str(lost))
         except (PhoneError, AssertionError, TimeoutError) as error:
-            self.losses.note("calls_lost", f"{name}: {type(error).__name__}: {error}")
+            self.losses.note("calls_lost", f"{type(error).__name__}: {error}")
+        if who.lost:
+            for leg in self._of_task.get(asyncio.current_task(), []):
+                await asyncio.to_thread(self._keep_heard, who, leg)
+
+    def _keep_heard(self, who: Who, leg: CallLeg) -> None:
+        """All that passed at a phone: its messages, and a line for each packet."""
+        packets = "".join(
+            f"{one.seq} {one.timestamp} {one.ssrc:08x} {one.payload_type} {one.payload[:8].hex()} "
+            f"{self.losses.moment(one.at_s)}\n"
+            for one in leg.recording.packets
+        )
+        name = "-".join([who.name, *who.sessions, leg.call_id.partition("@")[0]])
+        (self.kept / name).write_text(f"{leg.log.ladder()}\n\n{packets}")
 
     def place_in_a_room(self) -> str:
         """The destination of the first room that is not full; `leaves_room` gives the place back."""
@@ -279,6 +358,7 @@ class World:
         while True:
             for at, one in enumerate(self._unread[key]):
                 if all(one.get(name) == value for name, value in fields.items()):
+                    self._lives_in(one["session"])
                     return self._unread[key].pop(at)
             self._told[key].clear()
             try:
@@ -289,6 +369,12 @@ class World:
                     f"{one.get('ivr_block')} {one.get('call_state')}" for one in self._unread[key]
                 ]
                 raise Lost(f"{key}: nobody was told of {fields}; but {got}") from None
+
+    @staticmethod
+    def _lives_in(session: str) -> None:
+        who = LIVES_NOW.get()
+        if who is not None and session not in who.sessions:
+            who.sessions.append(session)
 
     async def ask(self, path: str, **params: str) -> dict[str, Any]:
         """A request that is accepted; what gets no answer is asked again under its key."""
@@ -502,7 +588,7 @@ class Life:
         if not as_expected or told != (cause, ended_by):
             self.world.losses.note(
                 "calls_lost",
-                f"{self.session}: {told}, not {(cause, ended_by)}\n{self.call.log.ladder()}",
+                f"{told}, not {(cause, ended_by)}\n{self.call.log.ladder()}",
             )
             raise Lost("the call")
         await self.count()
@@ -526,13 +612,18 @@ class Life:
             leaps = max(0, leaps - await self.left_out())
         wrong = books.missing + books.changes + books.doubled + leaps
         if wrong:
-            losses.note("packets_lost", f"{books} over {self.call.call_id}", wrong)
+            sides = first_break(packets, stamped=not self.relayed) or ()
+            places = "".join(f"\n{losses.place(side)}" for side in sides)
+            losses.note("packets_lost", f"{books} over {self.call.call_id}{places}", wrong)
         stood_ms = stood_still_ms(packets)
         if not self.relayed and stood_ms > FRAME_MS:
             stood_ms -= FRAME_MS * await self.left_out()
             if stood_ms > FRAME_MS:
+                _, longest = max(pairwise(packets), key=lambda two: two[1].at_s - two[0].at_s)
                 losses.note(
-                    "packets_lost", f"{stood_ms:.0f} ms of standing still", round(stood_ms / 20)
+                    "packets_lost",
+                    f"{stood_ms:.0f} ms of standing still\nbefore {losses.place(longest)}",
+                    round(stood_ms / 20),
                 )
 
     def _end_s(self) -> float:
@@ -551,8 +642,8 @@ class Life:
         begun = re.findall(re.escape(code[:FRAME]), said)
         self.world.losses.note(
             "packets_lost",
-            f"{self.session}: {heard_s:.2f} s of a message in one piece; it began "
-            f"{len(begun)} times\n{self.call.log.ladder()}",
+            f"{heard_s:.2f} s of a message in one piece; it began {len(begun)} times"
+            f"{self.world.losses.heard_of(self.call.recording.packets, code)}",
         )
 
     def typed(self, wanted: str, got: str, *, from_here: bool = False) -> None:

@@ -45,7 +45,7 @@ async def audit(rows: Rows, world: World) -> None:
         _check_notifications(world, record, told.pop(record[0], []))
         _check_bill(world, record, ledger.get(record[0], 0))
     for session in told:
-        losses.note("notifications_lost", f"{session} was told of, and is not on disk")
+        losses.note("notifications_lost", "told of, and not on disk", session=session)
     [(balance, entries)] = await rows(
         "SELECT (SELECT sum(points_micros + bonus_micros) FROM accounts),"
         " (SELECT coalesce(sum(amount_micros), 0) FROM ledger)"
@@ -71,12 +71,12 @@ def _check_notifications(
     for one in arrived:
         number, identity = int(one.headers["x-onhook-event"]), one.headers["webhook-id"]
         if first.setdefault(number, identity) != identity:
-            losses.note("doubled", f"{session}: event {number} under two ids")
+            losses.note("doubled", f"event {number} under two ids", session=session)
     if list(first) != sorted(first):
-        losses.note("notifications_out_of_order", f"{session}: {list(first)}")
+        losses.note("notifications_out_of_order", f"{list(first)}", session=session)
     if missing := set(range(1, sequence + 1)) - first.keys():
         losses.note(
-            "notifications_lost", f"{session}: {sorted(missing)} of {sequence}", len(missing)
+            "notifications_lost", f"{sorted(missing)} of {sequence}", len(missing), session=session
         )
     ends = {one.headers["webhook-id"] for one in arrived if one["call_state"] == "ended"}
     monitor = json.loads(record[5] or "{}").get("monitor")
@@ -84,15 +84,15 @@ def _check_notifications(
         monitor is not None and monitor[:3] != [record[3], record[2], record[4]]
     )
     if len(ends) > wanted:
-        losses.note("terminal_ones_doubled", f"{session}: {len(ends)} of {wanted}")
+        losses.note("terminal_ones_doubled", f"{len(ends)} of {wanted}", session=session)
     elif len(ends) < wanted:
-        losses.note("notifications_lost", f"{session}: {len(ends)} of {wanted} ends")
+        losses.note("notifications_lost", f"{len(ends)} of {wanted} ends", session=session)
 
 
 def _check_bill(world: World, record: Sequence[Any], debited: int) -> None:
     session, facts, cause, answered_ms, duration_ms, minutes, debit = record[0], *record[5:11]
     if cause == "crash":
-        world.losses.note("calls_lost", f"{session} ended by a crash")
+        world.losses.note("calls_lost", "ended by a crash", session=session)
     told = json.loads(facts or "{}").get("fields", {})
     joined = session not in world.in_rooms and "answered" in (
         told.get("transfer_status"), told.get("call_status_dest2")
@@ -101,7 +101,7 @@ def _check_bill(world: World, record: Sequence[Any], debited: int) -> None:
     owed = expected * MICROS_A_MINUTE * (2 if joined else 1)
     if minutes != expected or {round(float(debit) * 1_000_000), debited} != {owed}:
         world.losses.note(
-            "cents_off", f"{session}: {minutes} of {expected} min, {debit}, {debited}"
+            "cents_off", f"{minutes} of {expected} min, {debit}, {debited}", session=session
         )
 
 

@@ -12,7 +12,7 @@ from acceptance.heard import fetch
 from acceptance.lasting import PATIENCE_S, Life, Lost, World
 from acceptance.survival_scenes import LOOP_FRAMES, STEPS_HZ, all_steps_in, repeats, steps
 from acceptance.talking import listening, says_in_time
-from acceptance.unbroken import known, payloads
+from acceptance.unbroken import FRAME, known, payloads
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
 from onhook.testing.g711 import Pcm
@@ -110,15 +110,16 @@ async def hold(world: World) -> None:
     await call.answered(PATIENCE_S)
     await life.begin()
     await asyncio.sleep(4.0)
-    heard = payloads(call.recording.audio) if loops else b""
+    packets, said = list(call.recording.packets), payloads(call.recording.audio)
     await life.block("middle/unhold")
     await life.hears_of(ivr_block="unhold")
     if loops and world.keeps_sound:
         try:
-            repeats(heard)
+            repeats(said)
         except AssertionError:
             if not await life.left_out():
-                world.losses.note("packets_lost", "a loop with a seam")
+                heard = world.losses.heard_of(packets, said[: LOOP_FRAMES * FRAME])
+                world.losses.note("packets_lost", f"a loop with a seam{heard}")
     await life.good_bye(says(world, SHORT_S))
 
 

@@ -27,6 +27,7 @@ from acceptance.lasting_crowd import SILENT, Crowd
 from acceptance.lasting_lives import LIVES, new_words
 from acceptance.survival import TRUSTED
 from acceptance.test_calls_by_trunk import PASSWORD, USER
+from acceptance.test_operator_commands import run
 from onhook.cli import trunks
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
@@ -84,6 +85,8 @@ class LastingRig:
             **(settings or {}),
         }
         self._stack = AsyncExitStack()
+        self.kept = Path(tempfile.mkdtemp(prefix="onhook-lost-"))
+        """What is known of calls in which something was lost."""
         self.server: Onhook
         self._world: World
 
@@ -116,6 +119,7 @@ class LastingRig:
             files_served,
             {way: one for way, one in phones.items() if not self._ways or way in self._ways},
             self._random,
+            self.kept,
             self.losses,
             KEEPS_SOUND.get(self._role, False),
         )
@@ -150,7 +154,18 @@ class LastingRig:
         watching.cancel()
         await lasting_audit.settle(self._rows, self._world, SETTLE_S)
         await lasting_audit.audit(self._rows, self._world)
+        await self._keep_traces()
         return self.losses
+
+    async def _keep_traces(self) -> None:
+        """What the server knows of the calls in which something was lost: its database ends with it."""
+        for session in self.losses.sessions:
+            ended = await asyncio.to_thread(run, self.server, "calls", "trace", session)
+            said = [line for line in self.server.log.splitlines() if session in line]
+            text = "\n".join([ended.stdout, ended.stderr, *said])
+            (self.kept / f"trace-{session}").write_text(text)
+        if self.losses.sessions:
+            print(f"what is known of them: {self.kept}")
 
     async def _watch_the_clock(self) -> None:
         """How late we are ourselves: what is seen by whoever is late says little of the server."""

@@ -1,7 +1,10 @@
 """What ``make crash`` counts is what is lost: nothing where nothing is, and something where something is."""
 
+import re
+
 import pytest
 
+from acceptance.lasting import Losses
 from acceptance.lasting_rig import LastingRig
 
 
@@ -21,6 +24,19 @@ async def test_a_plane_that_keeps_no_audio_loses_sound_and_is_caught() -> None:
         losses = await rig.run(1)
     assert not losses.clean
     assert losses.packets_lost > 0, str(losses)
+    assert_understandable(rig, losses)
+
+
+def assert_understandable(rig: LastingRig, losses: Losses) -> None:
+    """Of what is missing it is said whose it was, and where and beside which kill; what passed is kept."""
+    [missing, *_] = [one for one in losses.trouble if "packets lost: Books" in one]
+    said = re.search(r"kill 1 \(switch\), \w+ (\S+): (?s:.*)packet (\d+), timestamp \d+", missing)
+    assert said is not None, missing
+    session, number = said.groups()
+    assert session in losses.sessions
+    assert "200 OK" in (rig.kept / f"trace-{session}").read_text()
+    [heard] = rig.kept.glob(f"*-{session}-*")
+    assert re.search(rf"^{number} \d+ ", heard.read_text(), re.MULTILINE)
 
 
 @pytest.mark.slow

@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from acceptance.survival import LeftOut
-from acceptance.unbroken import FRAME, Books, first_difference, known, payloads, stood_still_ms
+from acceptance.unbroken import (
+    FRAME,
+    Books,
+    first_break,
+    first_difference,
+    known,
+    payloads,
+    stood_still_ms,
+    stretches,
+)
 from onhook.testing import g711
 from onhook.testing.rtp import RtpPacket
 
@@ -113,3 +122,31 @@ def test_rounds_that_were_left_out_go_with_the_plane_that_left_them_out() -> Non
     assert LeftOut(3, frozenset({1, 2}), 1).since(both) == 3, (
         "it is no longer counted, and still ends"
     )
+
+
+def test_the_first_place_where_it_does_not_go_on_has_two_sides() -> None:
+    packets = line()
+    assert first_break(packets) is None
+    assert first_break([*packets[:60], *packets[61:]]) == (packets[59], packets[61])
+    late = [replace(one, timestamp=(one.timestamp + FRAME) % 2**32) for one in packets[70:]]
+    assert first_break([*packets[:70], *late]) == (packets[69], late[0])
+    assert first_break([*packets[:70], *late], stamped=False) is None
+    other = [replace(one, ssrc=8) for one in packets[70:]]
+    assert first_break([*packets[:70], *other]) == (packets[69], other[0])
+
+
+def test_what_was_heard_of_a_loop_is_told_by_its_frames() -> None:
+    packets, loop = line(), g711.encode("PCMU", known(0.4))
+    frames = [loop[at : at + FRAME] for at in range(0, len(loop), FRAME)]
+    silent, strange = b"\xff" * FRAME, b"\x01" * FRAME
+    heard = [*frames, *frames[:5], silent, silent, *frames[3:], *frames, strange]
+    said = stretches(
+        [replace(one, payload=frame) for one, frame in zip(packets, heard, strict=False)], loop
+    )
+    assert [str(one) for one in said] == [
+        "25 packets from frame 0 on",
+        "2 packets of silence",
+        "37 packets from frame 3 on",
+        "1 packets of something else",
+    ]
+    assert said[2].first.seq == packets[27].seq

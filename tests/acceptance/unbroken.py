@@ -6,7 +6,7 @@ byte by byte.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
 
@@ -109,19 +109,75 @@ def known(seconds: float, from_hz: float = 300.0, to_hz: float = 1300.0) -> Pcm:
     return g711.decode("PCMU", g711.encode("PCMU", samples))
 
 
-def payloads(packets: Iterable[RtpPacket]) -> bytes:
-    """The sound of packets in the order of their numbers, each once; one source after the other."""
+def in_order(packets: Iterable[RtpPacket]) -> list[RtpPacket]:
+    """Packets in the order of their numbers, each once; one source after the other."""
     sources: dict[int, list[RtpPacket]] = {}
     for packet in packets:
-        if packet.payload_type in LAWS:
-            sources.setdefault(packet.ssrc, []).append(packet)
-    said = bytearray()
+        sources.setdefault(packet.ssrc, []).append(packet)
+    ordered = []
     for each in sources.values():
         numbers = unwrapped([packet.seq for packet in each], 1 << 16)
         placed = dict(zip(numbers, each, strict=True))
-        for number in sorted(placed):
-            said += placed[number].payload
-    return bytes(said)
+        ordered += [placed[number] for number in sorted(placed)]
+    return ordered
+
+
+def payloads(packets: Iterable[RtpPacket]) -> bytes:
+    """The sound of packets in the order of their numbers, each once; one source after the other."""
+    ordered = in_order(one for one in packets if one.payload_type in LAWS)
+    return b"".join(packet.payload for packet in ordered)
+
+
+def first_break(
+    packets: Iterable[RtpPacket], *, stamped: bool = True
+) -> tuple[RtpPacket, RtpPacket] | None:
+    """The packets on both sides of the first place where the numbers do not go on; where they are
+    ``stamped``, the timestamps neither."""
+    for before, after in pairwise(in_order(packets)):
+        if before.ssrc != after.ssrc or (after.seq - before.seq) % (1 << 16) != 1:
+            return before, after
+        sound = {before.payload_type, after.payload_type} <= LAWS.keys()
+        step = (after.timestamp - before.timestamp) % (1 << 32)
+        if stamped and sound and step != len(before.payload):
+            return before, after
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Packets in a row with frames of a message one behind the other, or with nothing of it."""
+
+    first: RtpPacket
+    begins: int | None
+    """With this frame of the message; None where it is something else,"""
+    silent: bool
+    """or nothing."""
+    packets: int
+
+    def __str__(self) -> str:
+        if self.begins is not None:
+            return f"{self.packets} packets from frame {self.begins} on"
+        return f"{self.packets} packets of {'silence' if self.silent else 'something else'}"
+
+
+def stretches(packets: Iterable[RtpPacket], message: bytes) -> list[Stretch]:
+    """What was heard of a message of which no two frames are alike, said once or again and again."""
+    frames = [message[at : at + FRAME] for at in range(0, len(message), FRAME)]
+    places = {frame: number for number, frame in enumerate(frames)}
+    found: list[Stretch] = []
+    for packet in in_order(one for one in packets if one.payload_type in LAWS):
+        place, silent = places.get(packet.payload), not packet.payload.strip(b"\xff\x7f\xd5\x55")
+        last = found[-1] if found else None
+        if last is None or (place, silent) != _next(last, len(frames)):
+            found.append(Stretch(packet, place, silent, 1))
+        else:
+            found[-1] = replace(last, packets=last.packets + 1)
+    return found
+
+
+def _next(stretch: Stretch, frames: int) -> tuple[int | None, bool]:
+    begins = stretch.begins
+    return None if begins is None else (begins + stretch.packets) % frames, stretch.silent
 
 
 def first_difference(said: bytes, wanted: Pcm, law: str = "PCMU") -> float | None:
