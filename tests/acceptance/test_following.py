@@ -10,57 +10,73 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
+from asyncio.subprocess import Process
+from typing import Self
 
 from acceptance.harness import Customer, Onhook
 from acceptance.test_operator_commands import command
-from onhook.testing.receiver import Reply
+from onhook.testing.receiver import Handler, Notification, Reply
 
 PATIENCE_S = 60
 
 
-async def lines_until(
-    server: Onhook, wanted: Callable[[list[dict[str, object]]], bool], *arguments: str
-) -> list[dict[str, object]]:
-    """What `tail` prints until that is enough."""
-    data = ["--data", str(server.data), "--json", "--since", "1h"]
-    tail = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "onhook", "tail", *arguments, *data, stdout=subprocess.PIPE
-    )
-    assert tail.stdout is not None
-    found: list[dict[str, object]] = []
-    try:
+class Tail:
+    """What `tail` prints of the last hour, and from now on."""
+
+    def __init__(self, server: Onhook, *arguments: str) -> None:
+        data = ["--data", str(server.data), "--json", "--since", "1h"]
+        self._command = [sys.executable, "-m", "onhook", "tail", *arguments, *data]
+        self._running: Process
+        self.found: list[dict[str, str]] = []
+
+    async def __aenter__(self) -> Self:
+        self._running = await asyncio.create_subprocess_exec(*self._command, stdout=subprocess.PIPE)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._running.send_signal(signal.SIGINT)
+        assert await self._running.wait() == 130
+
+    async def shows(self, *parts: str) -> None:
+        """Returns once it has printed a line with each of these, in whatever order."""
+        assert self._running.stdout is not None
         async with asyncio.timeout(PATIENCE_S):
-            while not wanted(found):
-                found.append(json.loads(await tail.stdout.readline()))
-    finally:
-        tail.send_signal(signal.SIGINT)
-        assert await tail.wait() == 130
-    return found
+            while not all(any(part in one["text"] for one in self.found) for part in parts):
+                self.found.append(json.loads(await self._running.stdout.readline()))
 
 
 async def test_a_call_is_followed_from_its_begin_to_its_end(customer: Customer) -> None:
-    """A request that is refused, a notification that needs two attempts, and what it came to."""
+    """A request that is refused, a notification that needs two attempts, and what it came to; and how the
+    last one was delivered, though the call is over by then."""
     mine = ("--app", customer.app_id)
-    following = asyncio.create_task(
-        lines_until(
-            customer.server, lambda found: any("ended:" in str(one["text"]) for one in found), *mine
-        )
-    )
     customer.receiver.reply_with(Reply(status=500))
-    call, told = await customer.call()
-    await customer.post("ivr/middle/play", session=told["session"], msg="<speech")
-    await call.cancel()
-    found = await following
-    assert {one["session"] for one in found} == {told["session"]}
-    texts = [str(one["text"]) for one in found]
-    for part in ("> +65", "ringing", "attempt 1, HTTP 500", "refused: error_msg_invalid_xml"):
-        assert any(part in text for text in texts), texts
-    assert "ended: caller cancelled" in texts
-    kinds = await lines_until(
-        customer.server, lambda found: len(found) >= 1, *mine, "--kind", "request"
-    )
-    assert {one["kind"] for one in kinds} == {"request"}
+    async with Tail(customer.server, *mine) as tail:
+        call, told = await customer.call()
+        await customer.post("ivr/middle/play", session=told["session"], msg="<speech")
+        await tail.shows(
+            "> +65", "answer ringing: to be told", "refused: error_msg_invalid_xml",
+            "ringing: attempt 1, HTTP 500", "ringing: attempt 2, HTTP 200",
+        )  # fmt: skip
+        taken = asyncio.Event()
+        customer.receiver.handler = take_once(taken)
+        await call.cancel()
+        await tail.shows("ended: caller cancelled")
+        taken.set()
+        await tail.shows("ended: attempt 1, HTTP 200")
+    assert {one["session"] for one in tail.found} == {told["session"]}
+    assert "> +65" in tail.found[0]["text"]
+    async with Tail(customer.server, *mine, "--kind", "request") as requests:
+        await requests.shows("refused: error_msg_invalid_xml")
+    assert {one["kind"] for one in requests.found} == {"request"}
+
+
+def take_once(taken: asyncio.Event) -> Handler:
+    """An application that says nothing to a notification before this is set."""
+
+    async def take(_: Notification) -> None:
+        await taken.wait()
+
+    return take
 
 
 async def test_calls_that_go_on_are_a_table_that_moves(customer: Customer) -> None:

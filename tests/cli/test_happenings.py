@@ -10,9 +10,9 @@ def texts(found: "list[Happening] | tuple[Happening, ...]") -> list[str]:
     return [one.text for one in found]
 
 
-def told(*attempts: AttemptRecord, **changes: object) -> NotificationReport:
+def told(*attempts: AttemptRecord, at_ms: int = 1001, **changes: object) -> NotificationReport:
     fields = {"ivr_block": "answer", "call_state": "ringing"}
-    one: StoredNotification = notification("S1", 1, fields=fields, created_ms=1001, **changes)
+    one: StoredNotification = notification("S1", 1, fields=fields, created_ms=at_ms, **changes)
     return NotificationReport(one, attempts)
 
 
@@ -26,7 +26,7 @@ def test_each_thing_is_told_once() -> None:
     ]
     again = CallReport(began.changed({"written_ms": 1500}), [told()])
     assert watch.news([again]) == []
-    assert watch.going_on == ["S1"]
+    assert watch.unsettled(5000) == ["S1"]
     tried = told(AttemptRecord("msg_S1_1", 1, 1100, 9, 500, ""),
                  AttemptRecord("msg_S1_1", 2, 2100, 9, 200, ""), state="delivered")  # fmt: skip
     refused = RefusedRequest("S1", 1, 1600, "ivr/middle/play", "error_msg_invalid_xml", "It is.")
@@ -43,8 +43,37 @@ def test_each_thing_is_told_once() -> None:
     over = {"state": "ended", "ended_ms": 3000, "ended_by": "caller", "cause": "hangup"}
     ended = CallReport(playing.changed(over), [tried], [refused])
     assert texts(list(watch.news([ended]))) == ["ended: caller hangup"]
-    assert watch.going_on == []
     assert watch.news([]) == watch.news([ended]) == []
+
+
+def test_of_one_millisecond_the_begin_is_first_and_the_end_last() -> None:
+    over = {"state": "ended", "ended_ms": 1000, "ended_by": "caller", "cause": "cancelled"}
+    began = call(written_ms=1000, began_ms=1000)
+    ended = told(AttemptRecord("msg_S1_1", 1, 1000, 9, 200, ""), state="delivered", at_ms=1000)
+    refused = RefusedRequest("S1", 1, 1000, "ivr/middle/play", "error_msg_invalid_xml", "It is.")
+    news = Watch().news([CallReport(began.changed(over), [ended], [refused])])
+    assert texts(list(news)) == [
+        "in: +6598765432 > +6531234567",
+        "answer ringing: to be told",
+        "answer ringing: attempt 1, HTTP 200",
+        "ivr/middle/play refused: error_msg_invalid_xml",
+        "ended: caller cancelled",
+    ]
+
+
+def test_more_may_come_of_a_call_that_is_told_of_or_ended_a_moment_ago() -> None:
+    """How the last delivery went is written behind the end, and so is what was refused."""
+    watch = Watch()
+    over = {"state": "ended", "ended_ms": 3000, "ended_by": "caller", "cause": "hangup"}
+    ended = call(written_ms=3000).changed(over)
+    watch.news([CallReport(ended, [told(state="pending")])])
+    assert watch.unsettled(9000) == ["S1"]
+    tried = told(AttemptRecord("msg_S1_1", 1, 3100, 9, 200, ""), state="delivered")
+    assert texts(list(watch.news([CallReport(ended, [tried])]))) == [
+        "answer ringing: attempt 1, HTTP 200"
+    ]
+    assert watch.unsettled(3000) == ["S1"]
+    assert watch.unsettled(3001) == []
 
 
 def test_what_is_given_up_is_said() -> None:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from onhook.calls.why import known
 from onhook.store import CallRecord
-from onhook.store.reports import CallReport, NotificationReport
+from onhook.store.reports import REPLAY, CallReport, NotificationReport
 
 KINDS = ("call", "notification", "request")
 _REMEMBERED = 10_000
+_WAITING = ("pending", REPLAY)
+"""States of notifications that are still to be delivered."""
 
 _Key = tuple[object, ...]
 
@@ -26,31 +28,48 @@ class Happening:
 
 
 class Watch:
-    """Remembers what was seen of calls: of those that go on, and of the last 10,000."""
+    """Remembers what was seen of calls: of those that are looked at, and of the last 10,000."""
 
     def __init__(self) -> None:
         self._seen: dict[str, set[_Key]] = {}
-        self._going_on: set[str] = set()
+        self._settled_ms: dict[str, int | None] = {}
+        """When each call ended that was looked at; None where more was to come of it."""
 
-    @property
-    def going_on(self) -> Sequence[str]:
-        """Calls that were not over when they were last looked at."""
-        return list(self._going_on)
+    def unsettled(self, since_ms: int) -> Sequence[str]:
+        """Calls that were not over when they were last looked at, or not told of, or have ended since then:
+        what is refused, and how a delivery went, is written behind that."""
+        return [
+            session
+            for session, ended_ms in self._settled_ms.items()
+            if ended_ms is None or ended_ms >= since_ms
+        ]
 
     def news(self, reports: Sequence[CallReport]) -> Sequence[Happening]:
         """What was not seen before, in order."""
-        found: list[Happening] = []
+        found: list[tuple[_Key, Happening]] = []
         for report in reports:
             session = report.call.session
             before = self._seen.pop(session, set())
             happened = dict(_happenings(report))
-            found += [one for key, one in happened.items() if key not in before]
+            found += [(key, one) for key, one in happened.items() if key not in before]
             self._seen[session] = before | set(happened)
-        self._going_on = {one.call.session for one in reports if one.call.ended_ms is None}
+        self._settled_ms = {one.call.session: _settled_ms(one) for one in reports}
         for session in list(self._seen)[: max(0, len(self._seen) - _REMEMBERED)]:
-            if session not in self._going_on:
+            if session not in self._settled_ms:
                 del self._seen[session]
-        return sorted(found, key=lambda one: (one.at_ms, KINDS.index(one.kind)))
+        return [one for _, one in sorted(found, key=_place)]
+
+
+def _place(happened: tuple[_Key, Happening]) -> tuple[int, int, int]:
+    """What comes before what: of one millisecond a call's begin is first, and its end last."""
+    (what, *_), one = happened
+    return one.at_ms, (what == "ended") - (what == "began"), KINDS.index(one.kind)
+
+
+def _settled_ms(report: CallReport) -> int | None:
+    """When a call ended of which everything was told; None of another."""
+    waiting = any(one.notification.state in _WAITING for one in report.notifications)
+    return None if waiting else report.call.ended_ms
 
 
 def _happenings(report: CallReport) -> Iterator[tuple[_Key, Happening]]:

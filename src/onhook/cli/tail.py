@@ -31,7 +31,8 @@ async def follow(
     which, since_ms = replace(which, since_ms=None, limit=_MOST), from_ms
     async with opened_store(data) as store:
         while True:
-            for one in watch.news(await stirring(store, which, since_ms, watch.going_on)):
+            known = watch.unsettled(since_ms)
+            for one in watch.news(await stirring(store, which, since_ms, known)):
                 if one.at_ms >= from_ms and one.kind in kinds:
                     print(_line(one, zone, as_json), flush=True)
             since_ms = _now_ms() - _LATE_MS
