@@ -5,7 +5,7 @@ from typing import Any
 
 from onhook.media import MediaPlane
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 60.0
 
 
 class Followed(MediaPlane):

@@ -1,6 +1,7 @@
 """The process of the media plane, started as the supervisor starts it."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -23,7 +24,9 @@ def wakings(task: Path) -> int:
 class PlaneProcess:
     """`onhook.server.plane_process`, for the ports of a range."""
 
-    def __init__(self, ports: range, *, silence_s: float = 0, keep_audio_s: float = 30) -> None:
+    def __init__(
+        self, ports: range, *, silence_s: float = 0, keep_audio_s: float = PATIENCE_S
+    ) -> None:
         self._channel, theirs = Channel.pair()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "onhook.server.plane_process"],
@@ -81,7 +84,18 @@ class PlaneProcess:
         self._process.send_signal(END)
         return await asyncio.to_thread(self._process.wait, PATIENCE_S)
 
+    async def logged(self, event: str) -> dict[str, Any]:
+        """The next event of a kind that it logs."""
+        assert self._process.stderr is not None
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                line = await asyncio.to_thread(self._process.stderr.readline)
+                assert line, f"it has ended, and not logged {event}"
+                told: dict[str, Any] = json.loads(line)
+                if told["event"] == event:
+                    return told
+
     def log(self) -> str:
-        """What it has logged; once it is dead."""
+        """What it has logged besides what was asked for; once it is dead."""
         assert self._process.stderr is not None
         return self._process.stderr.read().decode()

@@ -13,7 +13,7 @@ from typing import Self
 from onhook.media import StreamStats
 from onhook.media.frame_file import FrameFile
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 FRAME_BYTES = 160
 SILENCE = {0: b"\xff", 8: b"\xd5"}
 """The byte of silence, by payload type (ITU-T G.711)."""

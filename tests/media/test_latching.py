@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from media.followed import Followed
-from media.rtp_peer import Clip, Ear, RtpPeer, event, rtp, tone
+from media.rtp_peer import PATIENCE_S, Clip, Ear, RtpPeer, event, rtp, tone
 from onhook.media import BadRemote, Codec, Latching, MediaPlane, Signs, Stream, StreamClosed
 from onhook.media.agreed import NOWHERE_ELSE
 from ports import free_ports
@@ -103,7 +103,7 @@ async def test_a_re_invite_lets_no_stranger_in(
 async def keeps_talking(talker: RtpPeer, stream: Stream, first: int, ear: Ear) -> int:
     """Packets of the source that was heard before, until somebody's keys count; the next number."""
     sequence = first
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not ear.digits:
             talker.send(event(7, sequence=sequence, timestamp=sequence * 160), stream.port)
             sequence += 1

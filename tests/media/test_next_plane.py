@@ -300,14 +300,12 @@ async def test_they_hear_each_other_again(scene: Scene) -> None:
         await scene.kill()
         other = scene.plane.open_room()
         await scene.next()
-        for number in range(30):
-            one.send(rtp(number, timestamp=160 * number), streams[0].port)
-            four.send(rtp(number, timestamp=160 * number), streams[3].port)
-            three.send(rtp(number, timestamp=160 * number), streams[2].port)
-            await two.receive()
-            await three.receive_any()
+        async with four.speaking(streams[3].port), three.speaking(streams[2].port):
+            for number in range(30):
+                one.send(rtp(number, timestamp=160 * number), streams[0].port)
+                await two.receive()
+            await three.receive()
         assert SPOKEN in heard(two)
-        assert heard(three)
         assert not heard(four)  # the other member is muted
         room.mute(streams[2], False)
         room.remove(streams[3])
@@ -352,7 +350,7 @@ async def test_a_recording_that_waits_waits_again(
     done: asyncio.Future[RecordingStats] = asyncio.get_running_loop().create_future()
     recorder = stream.record(os.open(tape, os.O_CREAT | os.O_WRONLY), done.set_result, waits=True)
     recorder.begin_behind(number_after(stream.newest_play))
-    stream.play([Clip(tone(60))], ear.on_played)
+    stream.play([Clip(tone(150))], ear.on_played)
     stream.play([Clip(tone(30, seed=2))], ear.on_played)
     await peer.receive_many(20)
     await scene.another()
@@ -418,8 +416,10 @@ async def test_it_stays_encrypted_and_no_index_is_used_twice(
     stream.play([Clip(tone(5))], ear.on_played)
     peer.send(cipher.seal(event(7, sequence=65561 % 65536, timestamp=160 * 65561)), stream.port)
     assert await ear.until_digits(1) == "7"
-    after = await opened(30)
-    assert {packet.ssrc for packet in before}.isdisjoint(packet.ssrc for packet in after[-20:])
+    old = {packet.ssrc for packet in before}
+    while (await opened(1))[0].ssrc in old:  # what the dead one had sent
+        pass
+    assert old.isdisjoint(packet.ssrc for packet in await opened(20))
     assert stream.stats_now.unauthentic == 0
     assert ear.rtp_starts == 1
 
@@ -435,9 +435,10 @@ async def test_who_was_not_there_reads_what_the_dead_one_had(
     loop = asyncio.get_running_loop()
     stream.play([Clip(tone(3))], ear.on_played)
     stream.play([Clip(tone(500, seed=2))], ear.on_played)
+    said = 0
     for number in range(65500, 65560):  # the peer's numbers wrap
         peer.send(cipher.seal(rtp(number % 65536, timestamp=160 * number)), stream.port)
-        cipher.open(await loop.sock_recv(peer._socket, 2048))
+        said += not cipher.open(await loop.sock_recv(peer._socket, 2048)).silent
     async with asyncio.timeout(PATIENCE_S):
         while stream.stats_now.received_packets < 60:
             await asyncio.sleep(0.01)
@@ -449,7 +450,7 @@ async def test_who_was_not_there_reads_what_the_dead_one_had(
     reached = remains[pid].of(handle)
     assert reached is not None
     assert (reached.play_id, reached.over, reached.heard_wraps) == (2, 1, 1)
-    assert 50 <= reached.progress < 500
+    assert 0 < said - 3 <= reached.progress + 1 < 500, "the last one may not have been counted yet"
     assert reached.signs.heard_s is not None
     plane = await scene.another_switch()
     again = plane.open(

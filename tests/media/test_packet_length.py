@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from media.conftest import Settle
-from media.rtp_peer import FRAME_BYTES, Clip, Ear, Packet, RtpPeer, tone
+from media.rtp_peer import FRAME_BYTES, PATIENCE_S, Clip, Ear, Packet, RtpPeer, tone
 from media.test_bridging import Leg, assert_in_order
 from media.test_playing import audio
 from media.test_rtcp import until
@@ -140,7 +140,7 @@ async def test_what_is_encrypted_is_as_long(
     clip = Clip(tone(6))
     stream.play([clip], ear.on_played)
     packets: list[Packet] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while clip.content not in audio(packets):
             packets.append(cipher.open(await peer.receive_datagram()))
     assert_packed(packets, packet_ms, plane)

@@ -1,3 +1,4 @@
+import gc
 import os
 from pathlib import Path
 
@@ -110,6 +111,7 @@ def test_what_has_no_file_is_sealed() -> None:
 
 
 def test_its_descriptor_goes_with_it(tmp_path: Path) -> None:
+    gc.collect()  # what earlier tests left does not go meanwhile
     before = descriptors()
     prompts = [Prompt.of(RAMP), Prompt.write(tmp_path, DIGEST, RAMP)]
     assert descriptors() == before + 2

@@ -106,13 +106,13 @@ async def test_digits_wait_their_turn(
 
 
 async def test_a_key_does_not_stay_down(stream: Stream, peer: RtpPeer, ear: Ear) -> None:
-    stream.send_digits("1", ear.on_played, ear.on_stopped)
+    stream.send_digits("1" * 30, ear.on_played, ear.on_stopped)
     first = await peer.receive()
     stream.stop()
     await ear.until_stopped()
-    packets = [first, *peer.waiting()]
-    assert {packet.timestamp for packet in packets} == {first.timestamp}
-    assert [packet.payload[1] >> 7 for packet in packets[-3:]] == [1, 1, 1]
+    pressed = presses([first, *peer.waiting()])
+    assert [up for _, up, _ in pressed[-1]][-3:] == [True] * 3
+    assert len(pressed) < 30
     assert not ear.played
 
 
@@ -174,13 +174,13 @@ async def test_a_tone_is_cut_at_once(plane: MediaPlane, peer: RtpPeer, ear: Ear)
     stream = plane.open(
         plane.reserve(), remote=peer.address, codec=Codec.PCMU, dtmf_payload_type=None, listener=ear
     )
-    stream.send_digits("1111", ear.on_played, ear.on_stopped)
+    stream.send_digits("1" * 30, ear.on_played, ear.on_stopped)
     await peer.receive()
     stream.stop()
     await ear.until_stopped()
     peer.waiting()
     loud = [packet for packet in peer.all if not packet.silent]
-    assert 1 <= len(loud) < 20
+    assert 1 <= len(loud) < 30 * 5
     assert {packet.payload_type for packet in peer.all} == {Codec.PCMU}
 
 

@@ -107,8 +107,7 @@ async def test_where_comfort_noise_was_agreed_it_is_sent_now_and_then(
         assert (after.sequence - before.sequence) % 2**16 == 1
         assert (after.timestamp - before.timestamp) % 2**32 % 800 == 0
     stream.play([Clip(tone(3))], ear.on_played)
-    await ear.until_played()
-    message = peer.waiting()
+    message = await peer.receive_many(3)
     assert audio(message) == tone(3)
     assert [packet.marker for packet in message] == [True, False, False], "talk begins"
     noise = await peer.receive_any()
@@ -245,5 +244,8 @@ async def test_a_relay_goes_on_within_a_frame_of_the_clock(
             await peer.receive()
             while not (await peer.receive_any()).silent:
                 pass
-        passed = (asyncio.get_running_loop().time() - begun_s) * 8000
-        assert (peer.all[-1].timestamp - peer.all[first].timestamp) % 2**32 < passed + 2 * 160
+        # the first one may have left late, as far as the machine lets the media thread keep time
+        passed_s = asyncio.get_running_loop().time() - begun_s + plane.health().late_max_s
+        assert (
+            peer.all[-1].timestamp - peer.all[first].timestamp
+        ) % 2**32 < passed_s * 8000 + 2 * 160

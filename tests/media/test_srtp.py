@@ -245,7 +245,7 @@ async def test_a_peer_with_an_identifier_of_its_key(
 
 
 async def test_reports_are_encrypted_both_ways(
-    open_protected: OpenProtected, peer: RtpPeer, ear: Ear, keys: Keys
+    open_protected: OpenProtected, peer: RtpPeer, ear: Ear, keys: Keys, settle: Settle
 ) -> None:
     """On one port (RFC 5761). What is in the clear, altered or repeated counts for nothing."""
     stream, cipher = open_protected(keys, rtcp_mux=True), Cipher(keys)
@@ -266,6 +266,7 @@ async def test_reports_are_encrypted_both_ways(
         while stream.report is None:
             await peer.receive_datagram()
     assert stream.report.lost == 3
+    await settle()  # what came behind it has been read, too
     stats = await closed(stream, ear)
     assert (stats.reports, stats.unauthentic, stats.replayed) == (1, 3, 1)
 

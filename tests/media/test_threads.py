@@ -94,6 +94,7 @@ async def test_a_thread_is_used_once_those_before_have_enough(enough: int, busy:
         await peer.receive_all(20)
         threads = [task for task in tasks() - before if is_media(task)]
         slept = {thread: wakings(thread) for thread in threads}
+        peer.all_waiting()  # so that what is received next leaves from now on
         await peer.receive_all(50)
         awake = [thread for thread in threads if wakings(thread) > slept[thread] + 1]
     plane.close()

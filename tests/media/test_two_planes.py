@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from media.rtp_peer import PATIENCE_S
 from media.test_rooms import Member, hear_all, open_members, settle
 from onhook.media import MediaPlane
 from onhook.media.errors import NoPortLeft
@@ -53,7 +54,7 @@ async def test_members_of_both_hear_each_other_until_one_leaves(
     assert await hear_all(list(members)) == [{other.hz}, {one.hz}]
     assert new.ports_used == before + 2
     room.remove(other.stream)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while new.ports_used > before:
             await asyncio.sleep(0.01)
     assert other.stream not in room

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from media.rtp_peer import FRAME_BYTES, Packet, RtpPeer
+from media.rtp_peer import FRAME_BYTES, PATIENCE_S, Packet, RtpPeer
 from onhook.media import Codec
 from onhook.media.g711 import decode, encode
 
@@ -85,7 +85,7 @@ class Hum:
         """The next packets from now on."""
         self.packets += self._peer.all_waiting()
         before = len(self.packets)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.packets) < before + frame_count:
                 await asyncio.sleep(FRAME_S)
         return self.packets[before : before + frame_count]

@@ -120,7 +120,7 @@ class MemoryStore:
     async def wait_for(self, count: int) -> None:
         while len(self.records) < count:
             self.changed.clear()
-            await asyncio.wait_for(self.changed.wait(), 30)
+            await asyncio.wait_for(self.changed.wait(), 60)
 
     def outcomes(self, notification_id: str) -> list[AttemptOutcome]:
         return [record.outcome for record in self.records if record.id == notification_id]

@@ -31,7 +31,7 @@ def url_of(port: int, target: str = "/") -> WebUrl:
     return parse(f"http://localhost:{port}{target}")
 
 
-async def post(client: WebClient, url: WebUrl, deadline_s: float = 10.0) -> PostResult:
+async def post(client: WebClient, url: WebUrl, deadline_s: float = 60.0) -> PostResult:
     return await client.post(url, {"X-Test": "1"}, b"a=1", deadline_s)
 
 

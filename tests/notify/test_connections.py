@@ -25,7 +25,7 @@ def url_of(port: int, host: str = "127.0.0.1") -> WebUrl:
 
 
 async def post(client: WebClient, port: int, host: str = "127.0.0.1") -> int | None:
-    return (await client.post(url_of(port, host), {"webhook-id": "n1"}, b"a=1", 10)).status
+    return (await client.post(url_of(port, host), {"webhook-id": "n1"}, b"a=1", 60)).status
 
 
 class Site:

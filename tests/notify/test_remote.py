@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +24,7 @@ from onhook.notify.signatures import AppSecrets
 DELIVERED, FAILED = AttemptOutcome.DELIVERED, AttemptOutcome.FAILED
 SOON = RetrySchedule((0.01,))
 PAGE = 200
+PATIENCE_S = 60.0
 
 
 class Disk(MemoryStore):
@@ -122,7 +124,7 @@ class Switch:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not true():
             await asyncio.sleep(0.001)
 
@@ -132,11 +134,13 @@ async def test_what_is_committed_is_delivered_and_recorded() -> None:
     switch = Switch()
     switch.outbox.resume()
     async with switch.process():
+        began_s = time.monotonic()
         switch.tell("a1", "a2")
         await switch.disk.wait_for(2)
         assert switch.sent == ["a1", "a2"]
         assert switch.disk.outcomes("a1") == switch.disk.outcomes("a2") == [DELIVERED]
-        assert switch.asked == 1  # remembered for a moment
+        # remembered for a moment
+        assert 1 <= switch.asked <= 1 + (time.monotonic() - began_s) // BELIEVED_S
         await switch.outbox.close()
 
 
@@ -398,7 +402,7 @@ async def test_draining_tries_what_waits_and_says_what_is_left() -> None:
         told = notification("b1", "S2", "dead.example")
         switch.outbox.deliver(switch.disk.commit(told))
         switch.tell("a1")
-        assert await switch.outbox.drain(5.0) == 1
+        assert await switch.outbox.drain(PATIENCE_S) == 1
         assert switch.disk.outcomes("a1") == [DELIVERED]
         assert "b1" in switch.disk.pending
         before = list(switch.sent)
@@ -415,7 +419,7 @@ async def test_draining_goes_on_with_the_next_process() -> None:
     async with switch.process():
         switch.tell("a1")
         await until(lambda: switch.sent == ["a1"])
-        draining = asyncio.create_task(switch.outbox.drain(20.0))
+        draining = asyncio.create_task(switch.outbox.drain(PATIENCE_S))
         await asyncio.sleep(0.01)
     await switch.lost()
     async with switch.process():
@@ -448,7 +452,7 @@ async def test_the_end_of_the_switch_ends_what_it_handed_over() -> None:
         switch.tell("a1", "a2")
         await until(lambda: switch.sent == ["a1"])
         await switch.outbox.close()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             await office.ended()
         assert len(office._outbox) == 0
         assert switch.client.under_way["example.com"] == 0

@@ -17,6 +17,9 @@ from onhook.store.leases import find_lease
 from store.postgresql import PostgreSQL
 
 LONG_S = 3600.0
+RENEWED_S = 3.0
+"""A lease that is kept: long enough that a busy machine does not let it expire between two renewals."""
+PATIENCE_S = 60.0
 
 
 class Site:
@@ -27,7 +30,7 @@ class Site:
         self.store = store
 
     async def take(self, lease_s: float) -> Lease:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             return await take(self.store, "me", self.data, lease_s)
 
 
@@ -66,7 +69,7 @@ async def begun_to_wait(there: Site, lease_s: float, looks: list[str]) -> "async
     """Somebody who has seen the lease, and waits for what becomes of it."""
     before = len(looks)
     waiting = asyncio.create_task(there.take(lease_s))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(looks) < before + 2:
             assert not waiting.done()
             await asyncio.sleep(0.01)
@@ -124,12 +127,12 @@ async def test_one_that_is_not_renewed_is_taken_when_it_has_expired(
 
 async def test_one_that_is_renewed_is_not_taken(tmp_path: Path, url: str) -> None:
     async with site(tmp_path / "a", url) as here, site(tmp_path / "b", url) as there:
-        lease = await here.take(1)
-        keeping = asyncio.create_task(keep(here.store, lease, 1))
+        lease = await here.take(RENEWED_S)
+        keeping = asyncio.create_task(keep(here.store, lease, RENEWED_S))
         with pytest.raises(
             WorkerInUse, match=r"The worker me is another server \(.+, process \d+\)"
         ):
-            await there.take(1)
+            await there.take(RENEWED_S)
         await here.store.submit(Writes())
         keeping.cancel()
 
@@ -140,12 +143,15 @@ async def test_time_without_a_database_does_not_count(tmp_path: Path, looks: lis
         url = database.new_database()
         here = await stack.enter_async_context(site(tmp_path / "a", url))
         there = await stack.enter_async_context(site(tmp_path / "b", url))
-        lease = await here.take(1)
-        keeping = asyncio.create_task(keep(here.store, lease, 1))
-        waiting = await begun_to_wait(there, 1, looks)
+        lease = await here.take(RENEWED_S)
+        keeping = asyncio.create_task(keep(here.store, lease, RENEWED_S))
+        waiting = await begun_to_wait(there, RENEWED_S, looks)
         await asyncio.to_thread(database.stop)
-        await asyncio.sleep(1.5)  # longer than the lease
-        assert not waiting.done()
+        stopped, loop = len(looks), asyncio.get_running_loop()
+        began_s = loop.time()
+        while loop.time() - began_s < 1.2 * RENEWED_S or len(looks) < stopped + 2:
+            assert not waiting.done()
+            await asyncio.sleep(0.05)
         await asyncio.to_thread(database.start)
         with pytest.raises(WorkerInUse):
             await waiting
@@ -167,5 +173,5 @@ async def test_a_lease_that_was_lost_is_not_renewed(tmp_path: Path, url: str) ->
     async with site(tmp_path / "a", url) as here, site(tmp_path / "b", url) as there:
         old = await here.take(0.1)
         await there.take(0.1)
-        await asyncio.wait_for(keep(here.store, old, 0.1), 30)
+        await asyncio.wait_for(keep(here.store, old, 0.1), PATIENCE_S)
         assert old.lost.is_set()

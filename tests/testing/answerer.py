@@ -15,6 +15,7 @@ from onhook.testing.g711 import Pcm, encode
 from onhook.testing.tones import silence
 
 Address = tuple[str, int]
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -240,14 +241,14 @@ class Answerer(asyncio.DatagramProtocol):
         """Wait until so many responses have come."""
         while len(self.responses) < count:
             self.changed.clear()
-            await asyncio.wait_for(self.changed.wait(), 30)
+            await asyncio.wait_for(self.changed.wait(), PATIENCE_S)
         return self.responses
 
-    async def asked(self, method: str) -> None:
-        """Wait until a request of this method has come."""
-        while method not in self.methods():
+    async def asked(self, method: str, count: int = 1) -> None:
+        """Wait until so many requests of this method have come."""
+        while self.methods().count(method) < count:
             self.changed.clear()
-            await asyncio.wait_for(self.changed.wait(), 30)
+            await asyncio.wait_for(self.changed.wait(), PATIENCE_S)
 
     def methods(self) -> list[str]:
         return [text.split(" ", 1)[0] for text in self.requests]

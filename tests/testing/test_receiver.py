@@ -97,7 +97,7 @@ async def test_a_hanging_reply_does_not_hold_up_the_end() -> None:
         await receiver.next()
         assert not hanging.done()
     with pytest.raises(aiohttp.ClientError):
-        await asyncio.wait_for(hanging, 30)
+        await asyncio.wait_for(hanging, 60)
 
 
 async def test_it_comes_back_on_the_same_port() -> None:

@@ -20,10 +20,7 @@ GOOD = {
     "no_common_codec": (SHORT, ["INVITE", "ACK"]),
     "cancel_ringing": (Manner(answers=False), ["INVITE", "CANCEL", "ACK"]),
     "options": (SHORT, ["OPTIONS"]),
-    "repeated_invite": (
-        Manner(plays=tone(440, 100), answer_after_s=0.5),
-        ["INVITE", "INVITE", "ACK"],
-    ),
+    "repeated_invite": (Manner(plays=tone(440, 100), answer_after_s=0.5), ["INVITE", "ACK"]),
 }
 NEEDS_A_SERVER = {"no_ack", "glare", "bye_crossing", "bye_twice", "cancel_crossing"}
 """Beyond what the answerer can; in acceptance/test_sipp.py they pass."""
@@ -43,7 +40,9 @@ async def test_a_scenario_passes(scenario: str) -> None:
         result = await run_sipp(scenario, server.address, number=number, timeout_s=30, pause_ms=200)
         assert result.passed, result.log
         assert (result.ok, result.failed) == (1, 0)
-        assert server.methods() == methods
+        # SIPp sends again by itself what is not answered soon on a busy machine
+        assert [text.split(" ", 1)[0] for text in dict.fromkeys(server.requests)] == methods
+        assert server.methods().count("INVITE") >= 1 + (scenario == "repeated_invite")
         if scenario == "options":
             return
         requests = {text.split(" ", 1)[0]: text for text in server.requests}
