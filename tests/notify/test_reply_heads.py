@@ -66,7 +66,7 @@ BROKEN = {
 
 
 async def post(client: WebClient, port: int) -> PostResult:
-    return await client.post(parse(f"http://127.0.0.1:{port}/"), {}, b"a=1", 10)
+    return await client.post(parse(f"http://127.0.0.1:{port}/"), {}, b"a=1", 60)
 
 
 def in_pieces(pieces: Iterable[bytes]) -> Connection:

@@ -81,7 +81,7 @@ async def test_a_slow_name_server_is_not_waited_for() -> None:
     answer = threading.Event()
 
     def lookup(host: str) -> Sequence[str]:
-        answer.wait(30)
+        answer.wait(60)
         return ["8.8.8.8"]
 
     resolver = AddressResolver(AddressPolicy(), lookup=lookup, deadline_s=0.01)

@@ -27,7 +27,7 @@ SDP = (
     "m=audio 40000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
     "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
 )
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """How long something may take that is going to happen."""
 LOOPBACK = (IPv4Network("127.0.0.0/8"),)
 _numbers = itertools.count(1)

@@ -158,7 +158,7 @@ async def test_a_name_server_that_does_not_answer_holds_nothing_up() -> None:
         answer = threading.Event()
 
         def look_up(host: str) -> str:
-            answer.wait(20)
+            answer.wait(60)
             raise OSError
 
         on.endpoint.media_hosts = MediaHosts(HostResolver(look_up))
@@ -182,7 +182,7 @@ async def test_in_mid_call_a_host_is_looked_up_once_and_others_wait() -> None:
 
         def look_up(host: str) -> str:
             asked.append(host)
-            answer.wait(20)
+            answer.wait(60)
             return "127.0.0.1"
 
         on.endpoint.media_hosts = MediaHosts(HostResolver(look_up))
@@ -206,7 +206,7 @@ async def test_the_call_is_over_before_its_host_is_found() -> None:
         answer = threading.Event()
 
         def look_up(host: str) -> str:
-            answer.wait(20)
+            answer.wait(60)
             return "127.0.0.1"
 
         on.endpoint.media_hosts = MediaHosts(HostResolver(look_up))
@@ -252,7 +252,7 @@ async def test_a_callee_hangs_up_before_its_host_is_found() -> None:
         answer = threading.Event()
 
         def look_up(host: str) -> str:
-            answer.wait(20)
+            answer.wait(60)
             return "127.0.0.1"
 
         on.endpoint.media_hosts = MediaHosts(HostResolver(look_up))

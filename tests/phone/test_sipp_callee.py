@@ -124,7 +124,7 @@ async def call(
 @pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
 @pytest.mark.parametrize("scenario", SCRIPTS)
 async def test_a_scenario_passes(scenario: str, tcp: bool) -> None:
-    async with sipp_callee(scenario, calls=CALLS, timeout_s=30, tcp=tcp) as callee:
+    async with sipp_callee(scenario, calls=CALLS, timeout_s=60, tcp=tcp) as callee:
         await call(callee, SCRIPTS[scenario], calls=CALLS, tcp=tcp)
 
 

@@ -14,6 +14,7 @@ from onhook.phone.message import Request, TcpAddress, parse
 from onhook.phone.tcp import MAX_OF_A_STRANGER, MAX_STRANGERS
 from phone.peer import (
     LOOPBACK,
+    PATIENCE_S,
     SDP,
     Callee,
     Dialler,
@@ -275,7 +276,7 @@ async def test_a_peer_that_does_not_read_is_dropped() -> None:
         ping = callee.within("OPTIONS", headers=vias)
         flood = "".join(ping.replace("branch=z9hG4bK", f"branch=z9hG4bK{n}") for n in range(10))
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 while not side.transport.is_closing() and on.endpoint.counters["unsent"] == 0:
                     side.transport.write(flood.encode())
                     await asyncio.sleep(0.001)
@@ -351,7 +352,7 @@ async def test_an_answer_that_nobody_waits_for_is_dropped() -> None:
             await ringing_phone(on, phone, f"127.0.0.1:{closed.getsockname()[1]}")
             unsent = on.endpoint.counters["unsent"]
             on.owner.call.reject(404)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 while on.endpoint.counters["unsent"] == unsent:
                     await asyncio.sleep(0.001)
 

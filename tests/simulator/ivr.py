@@ -17,7 +17,7 @@ def ask(path: str, **params: str) -> dict[str, Any]:
         **params,
     }
     url = f"{os.environ['ONHOOK_API']}/open/ivr/{path}"
-    with urlopen(url, urlencode(wish).encode(), timeout=10) as reply:
+    with urlopen(url, urlencode(wish).encode(), timeout=60) as reply:
         answer: dict[str, Any] = json.load(reply)
     return answer
 

@@ -86,7 +86,7 @@ def test_five_minutes_take_a_moment_and_cost_five_minutes(phone: Phone) -> None:
     office.is_answered()
     began_s = time.monotonic()
     call.waits(300)
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < 60, "nobody has waited for them"
     office.says("Hello, office here.")
     call.hears("office here")
     office.hang_up()

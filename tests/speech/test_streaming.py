@@ -259,7 +259,7 @@ async def test_a_later_piece_has_a_deadline_of_its_own(
     renderer: Renderer[Opened], voice: Slow
 ) -> None:
     voice.let(1)
-    rendering = await begin(renderer, LONG, deadline_s=0.3)
+    rendering = await begin(renderer, LONG, deadline_s=3.0)
     with pytest.raises(CannotConvertText, match="in time"):
         await remaining(rendering)
 

@@ -24,7 +24,7 @@ async def test_work_that_is_given_up_ends_at_its_next_checkpoint() -> None:
 
     def work(checkpoint: Checkpoint) -> None:
         begun.set()
-        given_up.wait(10)
+        given_up.wait(60)
         try:
             checkpoint()
         except Abandoned:
@@ -32,7 +32,7 @@ async def test_work_that_is_given_up_ends_at_its_next_checkpoint() -> None:
             raise
 
     task = asyncio.create_task(workers.run(work))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -47,10 +47,10 @@ async def test_what_has_not_begun_when_it_is_given_up_never_runs() -> None:
 
     def block(_checkpoint: Checkpoint) -> None:
         begun.set()
-        go.wait(10)
+        go.wait(60)
 
     first = asyncio.create_task(workers.run(block))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 60)
     second = asyncio.create_task(workers.run(lambda _checkpoint: ran.set()))
     await asyncio.sleep(0)
     second.cancel()

@@ -115,9 +115,9 @@ async def test_it_is_not_taken_in_the_middle_of_a_transaction(
             connection.exec_driver_sql("SELECT pg_sleep(0.3)")
         else:
             time.sleep(0.3)
+        order.append("written")  # and not committed yet
 
     writing = asyncio.create_task(store.database.transact(slow))
-    writing.add_done_callback(lambda _: order.append("written"))
     await begun.wait()
     await take(other, "there")
     order.append("taken")

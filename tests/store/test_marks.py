@@ -19,7 +19,7 @@ def young(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def settled(store: Store) -> object:
     """The mark, once what was written is old enough to have one."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (found := mark(store.database)) is None:
             await asyncio.sleep(0.02)
     return found

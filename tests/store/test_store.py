@@ -170,7 +170,7 @@ async def test_what_nobody_waits_for_is_written_without_company_too(store: Store
 async def test_under_a_load_writes_share_commits_though_somebody_waits_for_each(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "APART_S", 1.0)
+    monkeypatch.setattr(writer, "APART_S", 3.0)
     monkeypatch.setattr(writer, "THICK_S", 60.0)
     commits: list[Exception | None] = []
     store.watch_writes(commits.append)

@@ -42,7 +42,8 @@ async def test_a_scenario_passes(scenario: str) -> None:
         assert (result.ok, result.failed) == (1, 0)
         # SIPp sends again by itself what is not answered soon on a busy machine
         assert [text.split(" ", 1)[0] for text in dict.fromkeys(server.requests)] == methods
-        assert server.methods().count("INVITE") >= 1 + (scenario == "repeated_invite")
+        if scenario == "repeated_invite":
+            assert server.methods().count("INVITE") >= 2
         if scenario == "options":
             return
         requests = {text.split(" ", 1)[0]: text for text in server.requests}

@@ -58,7 +58,7 @@ def engine() -> Iterator[Pico]:
 @pytest.fixture
 def unruly() -> Iterator[Pico]:
     engine = Pico(
-        1, job_s=1.0, starter=stand_in("pico", [sys.executable, "-I", "-S", "-c", STAND_IN])
+        1, job_s=3.0, starter=stand_in("pico", [sys.executable, "-I", "-S", "-c", STAND_IN])
     )
     yield engine
     engine.close()

@@ -211,8 +211,9 @@ def test_another_stands_by_when_one_was_killed(apart: Synthesiser) -> None:
 def test_a_process_that_nobody_needs_goes_and_another_stands_by() -> None:
     with contextlib.closing(synthesiser(idle_s=0.3)) as apart:
         apart.warm()
-        assert spoken_s(apart, "Hello") == SENTENCE_S
-        spoke = apart._speaking
+        with contextlib.closing(text(apart, "Hello")) as utterance:
+            assert len(utterance.whole()) / RATE_HZ == SENTENCE_S
+            spoke = apart._speaking  # as long as a text is not over
         assert spoke is not None
         eventually(lambda: not runs(spoke.pid))
         eventually(lambda: apart._standing_by is not None)
