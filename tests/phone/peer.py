@@ -596,6 +596,12 @@ class Line:
         await peer.listen()
         return peer
 
+    async def disconnected(self) -> None:
+        """The endpoint has seen that its connections are gone; the kernel may take its time to tell it."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.endpoint._tcp.connections:
+                await asyncio.sleep(0.001)
+
     async def dialled(self, **more: Any) -> tuple[Dialler, Callee]:
         """A call of ours whose INVITE has arrived."""
         dialler = self.dial(**more)

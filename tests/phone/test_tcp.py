@@ -335,6 +335,7 @@ async def ringing_phone(on: Line, phone: TcpPeer, sent_by: str) -> None:
     await phone.status(100)
     phone.connections[0].transport.abort()
     await phone.gone()
+    await on.disconnected()
 
 
 async def test_an_answer_whose_connection_is_gone_goes_where_via_says() -> None:
