@@ -26,6 +26,8 @@ PATIENCE_S = 120.0
 def backend(request: pytest.FixtureRequest) -> Simulator | RealPhones:
     """Where calls are: in the simulator; or at a server and phones that are real, which takes its time."""
     found: Simulator | RealPhones = request.getfixturevalue(request.param)
+    if isinstance(found, Simulator):
+        found.patience_s = PATIENCE_S  # a sample of its own process has to be started first
     return found
 
 

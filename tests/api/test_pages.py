@@ -186,7 +186,7 @@ def test_the_example_can_be_pasted_into_a_shell(asked: Block | Endpoint) -> None
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=60,
     )
     words = ran.stdout.splitlines()
     assert words[0] == f"https://voice.example.com/open/{asked.path}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import ConsoleMessage, Page, async_playwright
+from playwright.async_api import ConsoleMessage, Page, async_playwright, expect
 
 from console.harness import Browser
 
@@ -53,9 +53,12 @@ class Window:
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Chromium]:
     """The browser, without a window."""
+    expect.set_options(timeout=_PATIENCE_MS)
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(
-            executable_path=EXECUTABLE, args=["--no-sandbox", "--disable-gpu"]
+            executable_path=EXECUTABLE,
+            args=["--no-sandbox", "--disable-gpu"],
+            timeout=_PATIENCE_MS,
         )
         yield launched
         await launched.close()
