@@ -170,7 +170,7 @@ def test_it_is_loaded_when_first_used_and_once() -> None:
     assert voice.version and not loads
 
     def speak() -> None:
-        together.wait(10)
+        together.wait(60)
         voice.warm()
 
     with ThreadPoolExecutor(4) as threads:

@@ -172,7 +172,7 @@ while head := sys.stdin.buffer.read(4):
 
 def test_a_worker_that_takes_too_long_is_replaced() -> None:
     model = Kokoro(
-        piece_s=1.0, starter=stand_in("kokoro", [sys.executable, "-I", "-S", "-c", SLEEPER])
+        piece_s=3.0, starter=stand_in("kokoro", [sys.executable, "-I", "-S", "-c", SLEEPER])
     )
     try:
         with pytest.raises(CannotConvertText, match="in time"):
