@@ -2,7 +2,7 @@
 
 import pytest
 
-from acceptance.asking import OK, heard, sentence
+from acceptance.asking import OK, heard, rows, sentence
 from acceptance.files import BEEP, LONG, FileServer, wav
 from acceptance.harness import Customer
 from acceptance.talking import until
@@ -113,7 +113,7 @@ async def test_the_hash_ends_it_and_is_no_digit(customer: Customer) -> None:
 
 async def test_what_was_typed_when_the_time_is_over_is_the_result(customer: Customer) -> None:
     call, told = await customer.call()
-    await customer.block(GATHER, told["session"], max_digits="9", timeout="1")
+    await customer.block(GATHER, told["session"], max_digits="9", timeout="3")
     await call.answered()
     await call.send_digits("42")
     assert (await customer.receiver.next(ivr_block="gather"))["digits"] == "42"
@@ -142,6 +142,12 @@ async def test_the_message_is_repeated_for_each_attempt(
     assert len(call.recording.audio) == pytest.approx(3 * frames, abs=3)
 
 
+def is_on_disk(customer: Customer, session: str, digits: str) -> bool:
+    """Whether these keys are kept for the next block."""
+    query = "SELECT going_on FROM calls WHERE session = ?"
+    return f'"{digits}"' in str(rows(customer.server, query, session))
+
+
 async def test_digits_typed_ahead_are_kept_for_the_next_gather(
     customer: Customer, files: FileServer
 ) -> None:
@@ -149,6 +155,7 @@ async def test_digits_typed_ahead_are_kept_for_the_next_gather(
     call, session = await waiting(customer, files)
     before = len(call.recording.audio)
     await call.send_digits("12345#9")
+    await until(lambda: is_on_disk(customer, session, "12345#9"), "the keys on disk")
     msg = f"<url>{files.serve('long.wav', LONG)}</url>"
     await customer.block(GATHER, session, max_digits="3", msg=msg)
     assert (await customer.receiver.next(ivr_block="gather"))["digits"] == "123"
