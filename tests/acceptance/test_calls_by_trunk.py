@@ -12,6 +12,7 @@ import pytest
 
 from acceptance.asking import OK
 from acceptance.harness import Customer, Onhook
+from acceptance.talking import PATIENCE_S
 from acceptance.test_operator_commands import command
 from onhook.cli import trunks
 from onhook.store import Store
@@ -21,6 +22,7 @@ from onhook.testing.phone import Phone
 from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Receiver
 from onhook.testing.sip_text import SipMessage
+from ports import fresh_port
 
 USER, PASSWORD = "branch-7", "of-the-branch"
 CARRIER, LISTED, EXCHANGE, STRANGER = "127.0.0.5", "127.0.0.20", "127.0.0.6", "127.0.0.9"
@@ -58,7 +60,7 @@ async def _with_trunks(data: Path) -> None:
 
 @pytest.fixture
 async def customer(guarded: Onhook) -> AsyncIterator[Customer]:
-    async with Receiver(repeats=False) as receiver, Phone() as phone:
+    async with Receiver(port=fresh_port(), repeats=False) as receiver, Phone() as phone:
         yield await Customer.make(guarded, receiver, phone)
 
 
@@ -223,7 +225,7 @@ async def test_a_trunk_that_is_removed_opens_nothing(customer: Customer) -> None
 
 async def _until(phone: Phone, customer: Customer, *, taken: bool) -> None:
     """Calls until a call is let in, or is not any more."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             call: PhoneCall = await phone.call(customer.number, server=customer.server.sip)
             ringing = asyncio.ensure_future(call.ringing())
