@@ -9,7 +9,7 @@ import pytest
 from acceptance.accounts import own_account
 from acceptance.asking import OK, sentence
 from acceptance.harness import Callee, Customer, Onhook, free_port
-from acceptance.talking import assert_joined, is_heard
+from acceptance.talking import PATIENCE_S, assert_joined, is_heard
 from onhook.cli import trunks
 from onhook.testing.call_log import How
 from onhook.testing.incoming_call import IncomingPhoneCall
@@ -123,7 +123,7 @@ async def test_the_longest_time_runs_from_the_answer_of_the_second(
 
 async def status_of(customer: Customer, txn_ref: str) -> dict[str, str]:
     """How a call stands, once it is over."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while "debit" not in (status := await customer.post("voice/query_status", txn_ref=txn_ref)):
             await asyncio.sleep(0.05)
     return status
@@ -315,7 +315,8 @@ async def test_a_caller_joins_those_who_were_called(customer: Customer, callee: 
 
 
 async def test_members_are_invited_one_after_the_other(customer: Customer, callee: Callee) -> None:
-    """In the order of dest; nobody waits for an answer."""
+    """In the order of dest; nobody waits for an answer. They are as many as an account may call at once."""
+    await own_account(customer)
     numbers = [callee.another() for _ in range(8)]
     reply = await customer.post("conference/call", dest=",".join(numbers))
     assert reply["status"] == "success_ok"
