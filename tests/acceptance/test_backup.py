@@ -63,6 +63,7 @@ async def test_a_server_goes_on_elsewhere_from_a_backup(
     elsewhere = tmp_path / "elsewhere"
     restored = await asyncio.to_thread(on_terminal, 80, elsewhere, "restore", str(file))
     assert "is as it was backed up" in restored
+    before = came(told.headers["webhook-id"])
     again = Onhook(server.settings, elsewhere)
     try:
         assert again.url != server.url
@@ -70,7 +71,7 @@ async def test_a_server_goes_on_elsewhere_from_a_backup(
         assert len(await fetched(again.url + path)) > 1000
         customer.server = again
         # The backup does not know that this was taken.
-        await until(lambda: came(told.headers["webhook-id"]) == 2, "what was not known to be taken")
+        await until(lambda: came(told.headers["webhook-id"]) > before, "what it takes for untaken")
         call, told = await customer.call()
         assert (await customer.hangup(told["session"]))["status"] == "success_ok"
         assert (await call.ended()).code == 603
