@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 import asyncpg
 
-from acceptance.files import LONG, FileServer
+from acceptance.files import LONG, PATIENCE_S, FileServer
 from acceptance.harness import Customer, Onhook
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
@@ -66,7 +66,7 @@ async def ask(
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
     try:
         writer.write("\r\n".join([*lines, "", ""]).encode() + body)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             reply = await reader.read()
     finally:
         writer.close()
@@ -139,7 +139,7 @@ async def assert_untouched(customer: Customer, call: PhoneCall, told: Notificati
     assert (await call.ended()).how is How.REJECTED
 
 
-async def heard(call: CallLeg, packets: int, timeout_s: float = 30.0) -> None:
+async def heard(call: CallLeg, packets: int, timeout_s: float = PATIENCE_S) -> None:
     """Returns once the phone has received so many packets of audio."""
     async with asyncio.timeout(timeout_s):
         while len(call.recording.audio) < packets:
@@ -219,7 +219,7 @@ async def notifications_after_the_end(server: Onhook, session: str) -> int:
 
     The end and its notification are one transaction, so the number is final.
     """
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while rows(server, "SELECT state FROM calls WHERE session = ?", session) != [("ended",)]:
             await asyncio.sleep(0.01)
     query = "SELECT count(*) FROM notifications WHERE session = ?"

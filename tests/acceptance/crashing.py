@@ -22,13 +22,17 @@ from typing import Any, Self
 
 import aiohttp
 
+from acceptance.asking import rows
 from acceptance.crash_cast import LONG, SHORT, WARMING, Cast
+from acceptance.files import PATIENCE_S
 from acceptance.harness import Callee, Customer, Onhook, free_port, lay_trunk
 from acceptance.remains import Remains
+from calls import stored_dialogs as dialogs
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.phone import Phone
 from onhook.testing.phone_call import CallNotAnswered
 from onhook.testing.receiver import Notification, Receiver
+from ports import fresh_port
 
 MINUTE_MS = 60_000
 MICROS_A_MINUTE = 20_000
@@ -157,7 +161,15 @@ class Phoenix:
 
 async def the_end(receiver: Receiver, session: str) -> Notification:
     """The terminal notification; one before it may come again, if the kill came before its record."""
-    return await receiver.next(session=session, call_state="ended", timeout_s=30)
+    return await receiver.next(session=session, call_state="ended", timeout_s=PATIENCE_S)
+
+
+async def acknowledged(server: Onhook, session: str) -> None:
+    """Returns once it is on disk that the caller has acknowledged the answer: from then on it is billed."""
+    query = "SELECT dialog FROM calls WHERE session = ?"
+    async with asyncio.timeout(PATIENCE_S):
+        while any(one.record.pending for one in dialogs.read(rows(server, query, session)[0][0])):
+            await asyncio.sleep(0.01)
 
 
 def terminal_ids(receiver: Receiver) -> set[str]:
@@ -173,7 +185,7 @@ class CrashRig:
         self.verdict = Verdict()
         self._role = role
         self._random = random.Random(seed)
-        self._receiver = Receiver()
+        self._receiver = Receiver(port=fresh_port())
         self._phone = Phone()
         self._kills: list[_Kill] = []
         self._checked: set[str] = set()

@@ -23,6 +23,8 @@ def wav(pcm: NDArray[np.int16]) -> bytes:
     return file.getvalue()
 
 
+PATIENCE_S = 60.0
+"""How long something may take that is going to happen. It costs nothing where it happens."""
 BEEP = wav(tone(1000, 100))
 """The shortest message that a test needs."""
 
@@ -68,7 +70,7 @@ class FileServer:
         """Keeps every reply for ``name`` back until the event is set."""
         return self._held.setdefault(f"/{name}", asyncio.Event())
 
-    async def asked_for(self, name: str, timeout_s: float = 30.0) -> None:
+    async def asked_for(self, name: str, timeout_s: float = PATIENCE_S) -> None:
         """Returns once ``name`` was asked for."""
         async with asyncio.timeout(timeout_s), self._asked:
             await self._asked.wait_for(lambda: f"/{name}" in self.requests)

@@ -366,7 +366,8 @@ def know_trunk(server: Onhook, name: str, after: int = 0) -> None:
 
 
 def _is_known(log: str, name: str) -> bool:
-    lines = (line for line in log.splitlines() if "trunk_sources_changed" in line)
+    whole = log[: log.rfind("\n") + 1]  # the last line may be half written
+    lines = (line for line in whole.splitlines() if "trunk_sources_changed" in line)
     return any(name in json.loads(line)["trunks"] for line in lines)
 
 

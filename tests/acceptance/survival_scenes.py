@@ -484,8 +484,12 @@ def all_said(pcm: Pcm, rate: int, in_time: bool) -> bool:
 
 async def _has_said(call: PhoneCall, count: int) -> None:
     """Returns once so many steps of what it says have left."""
-    begun = len(call.audio.sent)
-    await until(lambda: len(call.audio.sent) - begun > count * STEP_MS // 20, "what it says")
+    now_s = time.monotonic()
+
+    def left() -> int:
+        return sum(one.at_s >= now_s for one in call.audio.sent)
+
+    await until(lambda: left() > count * STEP_MS // 20, "what it says")
 
 
 def _told_at(stage: Stage, path: str, session: str) -> str:

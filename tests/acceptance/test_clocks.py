@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from acceptance.asking import rows
-from acceptance.crashing import kill, the_end
-from acceptance.files import LONG, FileServer
+from acceptance.crashing import acknowledged, kill, the_end
+from acceptance.files import LONG, PATIENCE_S, FileServer
 from acceptance.harness import Customer, Onhook
 from acceptance.wall_clock import WallClock
 from onhook.testing.call_log import How
@@ -44,7 +44,8 @@ async def test_a_crash_is_billed_by_the_time_that_passed(
     began_s = time.monotonic()
     call, told = await customer.call()
     await customer.block("middle/play", told["session"], msg=_message(files))
-    await call.answered(30)
+    await call.answered()
+    await acknowledged(server, told["session"])
     clock.set(by)
     await _beaten(server, by)
     await kill(server)
@@ -68,7 +69,7 @@ def _message(files: FileServer) -> str:
 
 async def _beaten(server: Onhook, by: timedelta) -> None:
     """Returns once a heartbeat is on disk whose wall clock was set."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while (
             not (beats := rows(server, BEAT))
             or abs(beats[0][0] / 1000 - time.time() - by.total_seconds()) > 60
@@ -90,7 +91,7 @@ async def test_a_notification_is_tried_again_in_time(
 
     receiver.handler = busy_at_first
     call = await phone.call(customer.number, server=server.sip)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while len(tries) < 3:
             await asyncio.sleep(0.02)
     assert {one.headers["webhook-id"] for one in tries} == {tries[0].headers["webhook-id"]}
@@ -114,7 +115,7 @@ async def test_limits_of_a_call_are_not_moved(
         customer = await Customer.make(server, receiver, phone)
         call, told = await customer.call()
         clock.set(-HOUR)
-        last = await receiver.next(session=told["session"], timeout_s=30)
+        last = await receiver.next(session=told["session"], timeout_s=PATIENCE_S)
         assert (last["ended_by"], last["cause"]) == ("system", "session_timeout")
         assert (await call.ended()).code == 480
     finally:

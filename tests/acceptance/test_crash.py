@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from acceptance.asking import rows
-from acceptance.crashing import CrashRig, Phoenix, kill, terminal_ids, the_end
-from acceptance.files import LONG, FileServer
+from acceptance.crashing import CrashRig, Phoenix, acknowledged, kill, terminal_ids, the_end
+from acceptance.files import LONG, PATIENCE_S, FileServer
 from acceptance.harness import READY_S, Customer, Onhook
-from calls import stored_dialogs as dialogs
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
@@ -42,14 +41,6 @@ async def test_nothing_is_lost_by_random_kills() -> None:
         await rig.settle()
     assert rig.verdict.clean, str(rig.verdict)
     assert rig.verdict.recovered > 0, str(rig.verdict)
-
-
-async def acknowledged(server: Onhook, session: str) -> None:
-    """Returns once it is on disk that the caller has acknowledged the answer: from then on it is billed."""
-    query = "SELECT dialog FROM calls WHERE session = ?"
-    async with asyncio.timeout(30):
-        while any(one.record.pending for one in dialogs.read(rows(server, query, session)[0][0])):
-            await asyncio.sleep(0.01)
 
 
 async def test_a_call_that_was_playing_is_hung_up_billed_and_told_of(
@@ -100,7 +91,7 @@ async def test_a_call_on_its_way_out_keeps_its_own_end(
     await customer.hangup(told["session"], msg="Good bye.", notify_url=receiver.url("/end"))
     sent = len(await call.received("BYE", timeout_s=30))
     query = "SELECT state, duration_ms, ended_ms FROM calls WHERE session = ?"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while (found := rows(server, query, told["session"]))[0][0] != "closing":
             await asyncio.sleep(0.01)
     end = found[0][1:]

@@ -175,8 +175,8 @@ async def test_a_recording_that_nobody_asks_for_again_leaves_nothing(doomed: Doo
             notify_url=stage.receiver.url("/record"),
             msg=stage.says("unwritten", known(LONG_S, 600)),
         )
-    await doomed.died(before)
     assert set(kept.iterdir()) - files
+    await doomed.died(before)
     await until(lambda: not set(kept.iterdir()) - files, "the end of what never began")
     await stage.heard_on(call)
     await stage.good_bye(call, session)

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from acceptance.crashing import kill
+from acceptance.crashing import acknowledged, kill
 from acceptance.files import BEEP, FileServer
 from acceptance.harness import Callee, Customer, Onhook
-from acceptance.test_crash import acknowledged
 from acceptance.test_dial import dialled
 from acceptance.test_hostile import line_of
 from acceptance.test_operator_commands import command
