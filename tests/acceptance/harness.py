@@ -187,8 +187,9 @@ class Onhook:
 
     @property
     def log(self) -> str:
-        """Everything that the server wrote to standard error."""
-        return self.log_path.read_text(errors="replace")
+        """Everything that the server wrote to standard error, but for a line that it has not ended yet."""
+        written = self.log_path.read_text(errors="replace")
+        return written[: written.rfind("\n") + 1]
 
     def stop(self, timeout_s: float = 60) -> int:
         """SIGTERM; returns the exit code."""
@@ -366,8 +367,7 @@ def know_trunk(server: Onhook, name: str, after: int = 0) -> None:
 
 
 def _is_known(log: str, name: str) -> bool:
-    whole = log[: log.rfind("\n") + 1]  # the last line may be half written
-    lines = (line for line in whole.splitlines() if "trunk_sources_changed" in line)
+    lines = (line for line in log.splitlines() if "trunk_sources_changed" in line)
     return any(name in json.loads(line)["trunks"] for line in lines)
 
 

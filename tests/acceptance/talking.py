@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from acceptance.asking import until_heard
+from acceptance.asking import rows, until_heard
 from acceptance.files import PATIENCE_S as PATIENCE_S
 from acceptance.harness import Onhook
 from onhook.testing.call_leg import CallLeg
@@ -92,6 +92,17 @@ async def meet(legs: Sequence[CallLeg]) -> None:
 async def typed(listener: CallLeg, digits: str) -> None:
     """Returns once this phone has received these keys; others may have followed."""
     await until(lambda: listener.recording.digits().startswith(digits), f"the keys {digits}")
+
+
+async def taken_down(server: Onhook, session: str, keys: str) -> None:
+    """Returns once a block that gathers has these keys, and they are on disk. Whoever pressed them knows when
+    they left; what is asked of the server meanwhile may come before them."""
+    query = "SELECT going_on FROM calls WHERE session = ? AND state = 'running'"
+
+    def has() -> bool:
+        return any(f'"{keys}"' in str(going_on) for (going_on,) in rows(server, query, session))
+
+    await until(has, f"the keys {keys} on disk")
 
 
 async def arrived(call: CallLeg, count: int, since_s: float) -> None:

@@ -14,7 +14,7 @@ FRAME_S = 0.02
 
 
 async def heard_something(call: PhoneCall, frames: int = 5) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(call.recording.audio) < frames:
             await asyncio.sleep(FRAME_S)
 

@@ -27,8 +27,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def server(authority: Authority) -> Iterator[Onhook]:
-    """Trusts an authority of the operator's own, and does not wait long."""
-    running = Onhook({"ca_file": str(authority.file), "prepare_s": "1"})
+    """Trusts an authority of the operator's own."""
+    running = Onhook({"ca_file": str(authority.file)})
     yield running
     running.close()
 
@@ -156,7 +156,7 @@ async def test_loopback_is_refused_unless_it_is_allowed(
     number, nobody = "+6562345678", "http://127.0.0.2:9/"
     await accounts.add_number(customer.server.data, number, customer.app_id, nobody)
     call = await phone.call(number, server=customer.server.sip)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (found := rows(customer.server, "SELECT session FROM calls")):
             await asyncio.sleep(0.01)
     session = found[0][0]
@@ -248,8 +248,11 @@ async def silent_server() -> AsyncIterator[tuple[int, asyncio.Event]]:
         server.close()
 
 
-async def test_a_server_that_never_speaks(customer: Customer) -> None:
+async def test_a_server_that_never_speaks(
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone
+) -> None:
     """The time for it is bounded by the setting ``prepare_s``."""
+    customer = await Customer.make(start(prepare_s="1"), receiver, phone)
     async with silent_server() as (port, _):
         detail = await assert_refused(
             customer, HANDSHAKE, notify_url=f"https://127.0.0.1:{port}/end"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import time
 from collections import Counter
@@ -33,15 +34,15 @@ TOGETHER = 20
 async def hang_up_together(customer: Customer, session: str, **params: str) -> Counter[str]:
     """Many equal Hangups at the same time; how often each status came back.
 
-    All are there, on connections that are open already, before the server reads one: what comes when the call
-    is over is not parallel to what ended it.
+    All are there, on connections that the server has taken already, before it reads one: what comes when the
+    call is over is not parallel to what ended it.
     """
-    host, port = customer.server.url.removeprefix("http://").split(":")
+    host = customer.server.url.removeprefix("http://")
     who = {"app_id": customer.app_id, "access_token": customer.access_token, "session": session}
     body = urlencode({**who, **params}).encode()
     head = f"POST /open/ivr/end/hangup HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-    opened = [await asyncio.open_connection(host, int(port)) for _ in range(TOGETHER)]
+    opened = await asyncio.gather(*(taken(host) for _ in range(TOGETHER)))
     with stopped(await asyncio.to_thread(customer.server.pid, "switch")):
         for _, writer in opened:
             writer.write(request)
@@ -49,6 +50,18 @@ async def hang_up_together(customer: Customer, session: str, **params: str) -> C
     for _, writer in opened:
         writer.close()
     return Counter(json.loads(reply.partition(b"\r\n\r\n")[2])["status"] for reply in replies)
+
+
+async def taken(host: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection on which the server has answered a request: what the kernel has accepted may wait there
+    until the server takes it."""
+    name, _, port = host.partition(":")
+    reader, writer = await asyncio.open_connection(name, int(port))
+    writer.write(f"GET /open/ HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    [length] = re.findall(r"^content-length: (\d+)", head, re.MULTILINE)
+    await reader.readexactly(int(length))
+    return reader, writer
 
 
 @contextmanager

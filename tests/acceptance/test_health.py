@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +30,7 @@ async def healthz(server: Onhook) -> tuple[int, Mapping[str, Any]]:
 
 async def becomes(server: Onhook, status: str) -> Mapping[str, Any]:
     """Waits until that is what it says."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (found := await healthz(server))[1]["status"] != status:
             await asyncio.sleep(0.1)
     assert found[0] == (200 if status == "ready" else 503)
@@ -45,7 +47,11 @@ def stopped(database: PostgreSQL) -> Iterator[None]:
 @contextmanager
 def frozen(database: PostgreSQL) -> Iterator[None]:
     """It takes connections, and says nothing: as behind a network that is gone."""
-    pids = database.pids()
+    [accepting, *_] = database.pids()
+    os.kill(accepting, signal.SIGSTOP)
+    while Path(f"/proc/{accepting}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        time.sleep(0.001)
+    pids = database.pids()  # now there will be no more of them
     for pid in pids:
         with contextlib.suppress(
             ProcessLookupError

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from urllib.parse import urlencode
 
 import aiohttp
@@ -15,13 +16,15 @@ import pytest
 from acceptance.accounts import own_account
 from acceptance.asking import OK, ask, credentials, heard, rows, sentence
 from acceptance.files import LONG, FileServer
-from acceptance.harness import Callee, Customer, Onhook, TrunkLine, free_port
+from acceptance.harness import Callee, Customer, Onhook, TrunkLine, free_port, know_trunk
+from acceptance.talking import records, spools
 from onhook.cli import ledger, trunks
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Notification, Receiver, Reply
 
-PATIENCE_S = 30
+PATIENCE_S = 60
+_numbers = count(1)
 NOWHERE = ["0.0.0.0", "224.0.0.5", "240.0.0.1", "nowhere.invalid"]
 
 
@@ -63,13 +66,18 @@ class Hand:
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
 
-    async def until(self, start: str) -> Invite:
-        loop = asyncio.get_running_loop()
+    async def invited(self, number: str) -> Invite:
+        """The INVITE to this number. What a test before this one has dialled may still ring here."""
+        return await self.until(f"INVITE sip:{number}@")
+
+    async def until(self, start: str, of: Invite | None = None) -> Invite:
+        """What comes next that begins so, and is of the call ``of`` this INVITE."""
+        loop, call = asyncio.get_running_loop(), of.header("Call-ID") if of else ""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 data, source = await loop.sock_recvfrom(self.socket, 65536)
-                if data.startswith(start.encode()):
-                    return Invite(data.decode(), source)
+                if data.startswith(start.encode()) and call in (text := data.decode()):
+                    return Invite(text, source)
 
     def send(self, data: bytes, to: tuple[str, int]) -> None:
         self.socket.sendto(data, to)
@@ -85,11 +93,11 @@ class Hand:
         own = self.socket.getsockname()
         text = invite.response("200 OK", self.sdp(ip, port)).decode()
         self.send(text.replace("127.0.0.1:9>", f"127.0.0.1:{own[1]}>").encode(), invite.source)
-        await self.until("ACK ")
+        await self.until("ACK ", invite)
 
-    async def hung_up(self) -> None:
+    async def hung_up(self, invite: Invite) -> None:
         """Waits for the BYE, and answers it."""
-        bye = await self.until("BYE ")
+        bye = await self.until("BYE ", invite)
         kept = [bye.header(name) for name in ("Via", "From", "To", "Call-ID", "CSeq")]
         lines = ["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""]
         self.send("\r\n".join(lines).encode(), bye.source)
@@ -101,6 +109,11 @@ async def by_hand(port: int) -> AsyncIterator[Hand]:
         sock.bind(("127.0.0.1", port))
         sock.setblocking(False)
         yield Hand(sock)
+
+
+def another(line: TrunkLine) -> str:
+    """A number that was not called before, here or by :class:`Callee`."""
+    return f"{line.prefix}9{next(_numbers):05}"
 
 
 async def dial(customer: Customer, dest: str = "+6591000000", **params: str) -> dict[str, str]:
@@ -125,10 +138,12 @@ async def metrics(server: Onhook) -> dict[str, float]:
 async def test_an_answer_that_cannot_be_spoken_to_is_hung_up(
     customer: Customer, line: TrunkLine, ip: str
 ) -> None:
+    number = another(line)
     async with by_hand(line.port) as hand:
-        await dial(customer)
-        await hand.answer(await hand.until("INVITE "), ip, 40000)
-        await hand.hung_up()
+        await dial(customer, number)
+        invite = await hand.invited(number)
+        await hand.answer(invite, ip, 40000)
+        await hand.hung_up(invite)
     told = await customer.receiver.next()
     assert (told["call_state"], told["dial_status"], told["debit"]) == ("ended", "failed", "0.000")
 
@@ -138,10 +153,10 @@ async def test_audio_that_is_wanted_at_our_own_ports_does_no_harm(
     customer: Customer, line: TrunkLine, files: FileServer, whose: str
 ) -> None:
     """What a server says to itself ends no call and answers none."""
-    msg = f"<url>{files.serve('long.wav', LONG)}</url>"
+    msg, number = f"<url>{files.serve('long.wav', LONG)}</url>", another(line)
     async with by_hand(line.port) as hand:
-        reply = await dial(customer, msg=msg)
-        invite = await hand.until("INVITE ")
+        reply = await dial(customer, number, msg=msg)
+        invite = await hand.invited(number)
         ports = {
             "sip": customer.server.sip[1],
             "http": int(customer.server.url.rpartition(":")[2]),
@@ -154,7 +169,7 @@ async def test_audio_that_is_wanted_at_our_own_ports_does_no_harm(
         over = customer.receiver.url("/over")
         forced = await customer.hangup(reply["session"], force="enabled", notify_url=over)
         assert forced == OK
-        await hand.hung_up()
+        await hand.hung_up(invite)
     told = await customer.receiver.next(ivr_block="hangup", session=reply["session"])
     assert (told["call_state"], told["cause"]) == ("ended", "forced_hangup")
 
@@ -163,13 +178,12 @@ async def test_megabytes_before_the_answer_are_nobodys_trouble(
     customer: Customer, line: TrunkLine
 ) -> None:
     """A caller who is passed on to such a phone, and is taken back from it."""
+    dest = another(line)
     async with by_hand(line.port) as hand:
         call, told = await customer.call()
-        await customer.block(
-            "end/transfer", told["session"], dest="+6591000000", on_failure="continue"
-        )
+        await customer.block("end/transfer", told["session"], dest=dest, on_failure="continue")
         await call.answered()
-        invite = await hand.until("INVITE ")
+        invite = await hand.invited(dest)
         early = hand.sdp("127.0.0.1", hand.socket.getsockname()[1])
         hand.send(invite.response("183 Session Progress", early), invite.source)
         for number in range(2000):
@@ -193,18 +207,20 @@ async def test_strangers_neither_answer_nor_end_a_call_of_ours(
     customer: Customer, line: TrunkLine
 ) -> None:
     """Who knows a Call-ID and our tag has neither the branch of the INVITE nor the callee's tag."""
+    number = another(line)
     async with by_hand(line.port) as hand, by_hand(0) as stranger:
-        reply = await dial(customer)
-        invite = await hand.until("INVITE ")
+        reply = await dial(customer, number)
+        invite = await hand.invited(number)
         guessed = f"Via: SIP/2.0/UDP {invite.source[0]}:{invite.source[1]};branch=z9hG4bKguess.1"
-        sdp = hand.sdp("127.0.0.1", 40000)
+        port = hand.socket.getsockname()[1]  # audio that nobody else gets
+        sdp = hand.sdp("127.0.0.1", port)
         for status in ("200 OK", "486 Busy Here"):
             stranger.send(invite.response(status, sdp, "s", guessed), invite.source)
         hand.send(invite.response("180 Ringing"), invite.source)
         state = "SELECT state FROM calls WHERE session = ?"
         await asyncio.sleep(0.3)
         assert rows(customer.server, state, reply["session"]) == [("dialling",)]
-        await hand.answer(invite, "127.0.0.1", 40000)
+        await hand.answer(invite, "127.0.0.1", port)
         await customer.receiver.next(dial_status="answered")
         for tag in ("s", "H", ""):
             stranger.send(bye_of(invite, tag), invite.source)
@@ -213,7 +229,7 @@ async def test_strangers_neither_answer_nor_end_a_call_of_ours(
         await asyncio.sleep(0.2)
         assert customer.receiver.waiting() == []
         assert await customer.hangup(reply["session"]) == OK
-        await hand.hung_up()
+        await hand.hung_up(invite)
 
 
 def bye_of(invite: Invite, tag: str) -> bytes:
@@ -240,18 +256,21 @@ async def test_a_flood_to_a_trunk_that_is_not_there_is_bounded(
 ) -> None:
     """As many as the account may have; each of those is told of, and then there is room again."""
     await own_account(customer)
-    replies = await asyncio.gather(*(dial(customer, ring_time="1") for _ in range(40)))
+    replies = await asyncio.gather(*(dial(customer, ring_time="60") for _ in range(40)))
     accepted = [reply for reply in replies if reply["status"] == "success_ok"]
     assert len(accepted) == 8
     for reply in replies:
         if reply not in accepted:
             assert reply["status"] == "error_concurrent_call_limit_reached"
             sentence(reply)
-    for _ in accepted:
-        told = await customer.receiver.next(timeout_s=30, call_state="ended")
+    for reply in accepted:
+        over = {"force": "enabled", "notify_url": customer.receiver.url("/over")}
+        assert await customer.hangup(reply["session"], **over) == OK
+        told = await customer.receiver.next(session=reply["session"], call_state="ended")
         assert (told["dial_status"], told["debit"]) == ("unanswered", "0.000")
     assert (await dial(customer, ring_time="1"))["status"] == "success_ok"
-    await customer.receiver.next(timeout_s=30, call_state="ended")
+    told = await customer.receiver.next(call_state="ended")
+    assert (told["dial_status"], told["cause"]) == ("unanswered", "unanswered")
 
 
 async def test_a_conference_that_cannot_be_whole_calls_nobody(
@@ -303,6 +322,7 @@ async def test_a_call_that_is_passed_on_to_itself_goes_round_as_often_as_it_may(
     sip = f"127.0.0.1:{free_port()}"
     server = start(sip=sip)
     await trunks.add(server.data, trunks.Given("loop", sip, prefix="+65"))
+    await asyncio.to_thread(know_trunk, server, "loop")
     customer = await Customer.make(server, receiver, phone)
     statuses: list[str] = []
 
@@ -314,12 +334,12 @@ async def test_a_call_that_is_passed_on_to_itself_goes_round_as_often_as_it_may(
 
     receiver.handler = pass_on
     call = await phone.call(customer.number, server=server.sip)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while "error_concurrent_call_limit_reached" not in statuses:
             await asyncio.sleep(0.05)
     assert statuses == ["success_ok"] * 8 + ["error_concurrent_call_limit_reached"]
     await call.hang_up()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while any(
             value
             for name, value in (await metrics(server)).items()
@@ -446,15 +466,13 @@ async def test_no_file_but_a_recording_is_served(server: Onhook, path: str) -> N
 
 async def test_the_samples_of_a_recording_are_not_served(customer: Customer) -> None:
     """While it is being recorded they lie beside the mp3s, under a name that its owner knows."""
+    before = spools(customer.server)
     call, told = await customer.call()
     await customer.block("middle/record", told["session"])
     await call.answered()
     await heard(call, 10)
-    kept = customer.server.data / "recordings"
-    async with asyncio.timeout(30):
-        while not (spools := list(kept.glob("*.pcm"))):
-            await asyncio.sleep(0.01)
-    for spool in spools:
+    await records(customer.server, before)
+    for spool in spools(customer.server) - before:
         answer = await ask(customer.server, "GET", path=f"/recordings/{spool.name}")
         assert answer.http_status == 404
         assert spool.stat().st_mode & 0o077 == 0

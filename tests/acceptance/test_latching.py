@@ -100,7 +100,7 @@ async def test_a_phone_behind_a_nat_is_heard_and_followed_when_its_nat_changes_i
     await heard(call, 10)
     call.audio.move()  # its SSRC and its sequence go on
     here = call.audio.address[1]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not any(one.local_port == here for one in call.recording.packets):
             await asyncio.sleep(0.01)
     await call.send_digits("123")
@@ -148,6 +148,6 @@ async def test_a_trunk_whose_audio_comes_from_elsewhere(
         call = await phone.incoming(called=number)
         await call.answer(talk=False)
         stranger.press(call)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not stranger.hears_something():
                 await asyncio.sleep(0.01)

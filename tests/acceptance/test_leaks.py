@@ -64,7 +64,7 @@ async def figures(server: Onhook) -> Mapping[str, float]:
 
 async def emptied(server: Onhook) -> None:
     """Returns when no call, no stream and no port is left, nor a recording that is not finished."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             now = await figures(server)
             watched = [value for name, value in now.items() if name.startswith(LEFT)]

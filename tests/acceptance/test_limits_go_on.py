@@ -13,6 +13,7 @@ from acceptance.asking import heard, rows
 from acceptance.files import FileServer
 from acceptance.harness import Callee, Customer, Onhook, TrunkLine, lay_trunk
 from acceptance.survival import Stage
+from acceptance.talking import taken_down
 from acceptance.test_money import BY_THE_SECOND, Payer
 from acceptance.unbroken import known
 from onhook.cli import rates
@@ -115,6 +116,7 @@ async def test_the_time_for_digits_runs_on(stage: Stage) -> None:
     """What was typed until it was over is the result."""
     call, session = await stage.answered("middle/gather", max_digits="4", timeout="10")
     await call.send_digits("1")
+    await taken_down(stage.server, session, "1")
     before = limits(stage, session)
     async with stage.gap():
         pass

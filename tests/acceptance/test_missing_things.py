@@ -6,15 +6,19 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from acceptance.files import FileServer, wav
 from acceptance.harness import READY_S, Customer, Onhook
+from acceptance.talking import until
 from acceptance.test_operating import onhook, refused
 from acceptance.test_record import fetched
 from onhook.cli import accounts
 from onhook.store import Keyring
 from onhook.testing.call_log import How
+from onhook.testing.phone import Phone
+from onhook.testing.receiver import Receiver
 from onhook.testing.tones import tone
 
 PORTS = ("--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", "--rtp-ports", "20000-59999")
@@ -52,22 +56,25 @@ async def test_a_lost_or_a_foreign_key_is_said_at_the_start(tmp_path: Path) -> N
 
 
 async def test_prompts_and_recordings_that_were_deleted_are_made_again(
-    customer: Customer, files: FileServer
+    start: Callable[..., Onhook], receiver: Receiver, phone: Phone, files: FileServer
 ) -> None:
-    server = customer.server
+    server = start()  # in which no other test is still being heard or recorded
+    customer = await Customer.make(server, receiver, phone)
+    prompts = server.data / "prompts"
     url = files.serve("kept.wav", wav(tone(1000, 300)))
     for count in (1, 2):
         call, told = await customer.call()
         speech = f"<url>{url}</url><speech>This was said {count} times.</speech>"
         done = await customer.hangup(told["session"], msg=speech)
         assert done == {"status": "success_ok"}
-        assert (await call.ended(timeout_s=30)).how is How.BYE_RECEIVED
+        assert (await call.ended(timeout_s=60)).how is How.BYE_RECEIVED
         assert call.recording.heard_s > 1
-        shutil.rmtree(server.data / "prompts")
+        await until(lambda: len(list(prompts.glob("*.g711"))) == 2, "both parts on disk")
+        shutil.rmtree(prompts)
         shutil.rmtree(server.data / "recordings", ignore_errors=count > 1)
     call, told = await customer.call()
     await customer.block("middle/record", told["session"], max_duration="1")
-    done_recording = await customer.receiver.next(ivr_block="record", timeout_s=30)
+    done_recording = await customer.receiver.next(ivr_block="record", timeout_s=60)
     assert len(await fetched(done_recording["record_url"])) > 4000
     await customer.hangup(told["session"])
     await call.ended()

@@ -174,10 +174,11 @@ async def test_a_call_is_a_span_with_blocks_requests_legs_and_notifications(
     await call.ended()
     await receiver.next(session=session, call_state="ended")
 
+    parts = {"block answer", "block play", "block hangup", "request play", "request hangup", "leg in",
+             "notify answer", "notify play", "notify hangup"}  # fmt: skip
+
     def whole(spans: list[Received]) -> bool:
-        return {"notify hangup", "request hangup", "leg in", "call in"} <= {
-            one.name for one in of_call(spans, session)
-        }
+        return {*parts, "call in"} <= {one.name for one in of_call(spans, session)}
 
     spans = of_call(await asyncio.to_thread(collector.wait, whole), session)
     [of_all] = [one for one in spans if not one.parent_id]
@@ -188,9 +189,6 @@ async def test_a_call_is_a_span_with_blocks_requests_legs_and_notifications(
     assert all(one.parent_id == of_all.span_id for one in children)
     assert all(one.begin_ns <= one.end_ns for one in spans)
     names = [one.name for one in children]
-    for name in ("block answer", "block play", "block hangup", "request hangup", "leg in",
-                 "notify answer", "notify play", "notify hangup"):  # fmt: skip
-        assert name in names, names
     requests = [one for one in children if one.name == "request play"]
     statuses = {one.attributes["onhook.status"]: one.failed for one in requests}
     assert statuses == {"error_msg_invalid_xml": True, "success_ok": False}
@@ -238,7 +236,8 @@ async def test_a_collector_that_is_away_costs_calls_nothing_and_gets_the_rest(
         async with asyncio.timeout(60):
             while "spans_not_sent" not in server.log:
                 await asyncio.sleep(0.1)
-        assert 'onhook_spans_total{outcome="refused"} 0.0' not in await metrics(server)
+            while 'onhook_spans_total{outcome="refused"} 0.0' in await metrics(server):
+                await asyncio.sleep(0.1)
         collector.status = 200
         session = await one_call()
         await asyncio.to_thread(collector.wait, lambda found: bool(of_call(found, session)))

@@ -10,7 +10,7 @@ import pytest
 from acceptance.asking import OK, heard, rows
 from acceptance.files import LONG, FileServer
 from acceptance.harness import Callee, Customer, Onhook
-from acceptance.talking import assert_joined, records, spools
+from acceptance.talking import assert_joined, records, spools, taken_down
 from acceptance.test_operator_commands import command
 from acceptance.test_record import RECORD, fetched, length_s, recording
 from acceptance.test_transfer import transferred
@@ -33,6 +33,7 @@ async def typing(customer: Customer, keys: str = "77") -> tuple[PhoneCall, str]:
     await customer.block("middle/gather", told["session"], max_digits="9", timeout="60", tag="pin")
     await call.answered()
     await call.send_digits(keys)
+    await taken_down(customer.server, told["session"], keys)
     return call, told["session"]
 
 
@@ -178,7 +179,7 @@ async def test_what_the_server_ends_is_told_with_what_it_came_to(
         server.process.wait()
         server = again(server)
     last = [
-        await receiver.next(20, session=session, call_state="ended")
+        await receiver.next(60, session=session, call_state="ended")
         for session in (first, second, told["session"])
     ]
     cause = {"SIGTERM": "shutdown", "kill": "crash", "a limit": "session_timeout"}[how]

@@ -98,4 +98,4 @@ def test_the_server_ends_with_the_database_away(start: Callable[..., Onhook]) ->
         server = start(database_url=database.new_database())
         database.stop()
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(30) == 0
+        assert server.process.wait(60) == 0

@@ -12,7 +12,7 @@ from acceptance.harness import Customer
 from onhook.testing.network import Network
 from onhook.testing.phone_call import PhoneCall
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 STRANGER = "127.0.0.66"
 
 

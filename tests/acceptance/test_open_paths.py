@@ -167,7 +167,7 @@ async def exchanged(server: Onhook, *parts: bytes) -> Answer:
     """The last reply on a connection on which these bytes are sent, each once the last was read."""
     where = urlsplit(server.url)
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         for part in parts[:-1]:
             writer.write(part)
             await writer.drain()

@@ -156,7 +156,7 @@ async def test_a_notification_that_was_given_up_goes_out_after_the_next_start(
 async def test_what_still_goes_out_by_itself_is_not_replayed(
     start: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
-    server = start()
+    server = start(retry_schedule="600")
     customer = await Customer.make(server, receiver, phone)
     receiver.reply_with(Reply(status=500))
     _, told = await customer.call()

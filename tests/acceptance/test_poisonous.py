@@ -50,9 +50,9 @@ async def test_it_is_ended_alone(
         assert (await good.ended(timeout_s=60)).how is How.BYE_RECEIVED
         last = await receiver.next(session=told_good["session"], call_state="ended", timeout_s=60)
         assert last["cause"] == "forced_hangup"
-        logged = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
     finally:
         server.close()
+    logged = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
     died = [line["signal"] for line in logged if line["event"] == "process_died"]
     assert died == ["SIGSEGV", "SIGSEGV"]
     [poisonous] = [line for line in logged if line["event"] == "call_poisonous"]
