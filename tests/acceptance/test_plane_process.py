@@ -18,17 +18,18 @@ from onhook.testing.tones import find_tone, tone
 
 
 async def test_killed_it_ends_no_call(customer: Customer) -> None:
-    """A message, a recording and a call that rings: all go on with the next one."""
+    """A message, a recording and a call that rings: all go on with the next one. What is said while there is
+    none is not recorded."""
     server, receiver = customer.server, customer.receiver
     plane, switch = pid_of(server, "plane"), pid_of(server, "switch")
     assert plane is not None
-    lost, broken = times(server, "lost"), times(server, "broken")
+    back, broken = times(server, "back"), times(server, "broken")
     call, session = await recording(customer)
     await call.say(tone(700, 1500))
     ringing, told = await customer.call()
     os.kill(plane, signal.SIGKILL)
     assert await another(server, "plane", plane) != plane
-    await more_than(lost, server, "lost")
+    await more_than(back, server, "back")
 
     await call.say(tone(1900, 1000))
     await call.send_digits("#")
