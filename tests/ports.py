@@ -16,7 +16,11 @@ _SHARE = (_END - _LOWEST) // _WORKERS & ~1
 _FIRST = _LOWEST + _WORKER * _SHARE
 _OURS = range(_FIRST, _FIRST + (_SHARE // 3 & ~1))
 _IN_TURN = cycle(random.sample(_OURS, len(_OURS)))
-_FRESH = cycle(range(_OURS.stop, _FIRST + _SHARE))
+_NOT_HAD = range(_OURS.stop, _FIRST + _SHARE)
+_BEGIN = random.randrange(
+    len(_NOT_HAD)
+)  # another run beside this one would have the same, one after the other
+_FRESH = cycle([*_NOT_HAD[_BEGIN:], *_NOT_HAD[:_BEGIN]])
 
 
 def fresh_port() -> int:
