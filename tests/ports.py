@@ -17,9 +17,8 @@ _FIRST = _LOWEST + _WORKER * _SHARE
 _OURS = range(_FIRST, _FIRST + (_SHARE // 3 & ~1))
 _IN_TURN = cycle(random.sample(_OURS, len(_OURS)))
 _NOT_HAD = range(_OURS.stop, _FIRST + _SHARE)
-_BEGIN = random.randrange(
-    len(_NOT_HAD)
-)  # another run beside this one would have the same, one after the other
+# Another run beside this one would be given the same, one after the other.
+_BEGIN = random.randrange(len(_NOT_HAD))
 _FRESH = cycle([*_NOT_HAD[_BEGIN:], *_NOT_HAD[:_BEGIN]])
 
 

@@ -254,23 +254,30 @@ def bye_of(invite: Invite, tag: str) -> bytes:
 async def test_a_flood_to_a_trunk_that_is_not_there_is_bounded(
     customer: Customer, line: TrunkLine
 ) -> None:
-    """As many as the account may have; each of those is told of, and then there is room again."""
+    """As many as the account may have, however long it takes to ask for them; each of those is told of once
+    somebody there says no, and then there is room again."""
     await own_account(customer)
-    replies = await asyncio.gather(*(dial(customer, ring_time="60") for _ in range(40)))
+    number = another(line)
+    asked = (dial(customer, number, ring_time="180") for _ in range(40))
+    replies = await asyncio.gather(*asked)
     accepted = [reply for reply in replies if reply["status"] == "success_ok"]
     assert len(accepted) == 8
     for reply in replies:
         if reply not in accepted:
             assert reply["status"] == "error_concurrent_call_limit_reached"
             sentence(reply)
+    async with by_hand(line.port) as hand:
+        refused: set[str] = set()
+        while len(refused) < len(accepted):  # an INVITE comes again until somebody answers
+            invite = await hand.invited(number)
+            hand.send(invite.response("486 Busy Here"), invite.source)
+            refused.add(invite.header("Call-ID"))
     for reply in accepted:
-        over = {"force": "enabled", "notify_url": customer.receiver.url("/over")}
-        assert await customer.hangup(reply["session"], **over) == OK
         told = await customer.receiver.next(session=reply["session"], call_state="ended")
-        assert (told["dial_status"], told["debit"]) == ("unanswered", "0.000")
+        assert (told["dial_status"], told["debit"]) == ("busy", "0.000")
     assert (await dial(customer, ring_time="1"))["status"] == "success_ok"
     told = await customer.receiver.next(call_state="ended")
-    assert (told["dial_status"], told["cause"]) == ("unanswered", "unanswered")
+    assert (told["dial_status"], told["debit"]) == ("unanswered", "0.000")
 
 
 async def test_a_conference_that_cannot_be_whole_calls_nobody(
