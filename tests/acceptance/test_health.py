@@ -112,7 +112,7 @@ async def test_a_database_that_was_deleted_is_told(start: Callable[..., Onhook])
 async def test_a_server_that_is_to_stop_says_so(
     start: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
-    server = start(drain_s="20")
+    server = start(drain_s="60")
     customer = await Customer.make(server, receiver, phone)
     call, told = await customer.call()
     server.process.send_signal(signal.SIGTERM)
