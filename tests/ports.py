@@ -7,6 +7,7 @@ Each worker of a run takes them from a part of its own, so that no two tests are
 import os
 import random
 import socket
+from collections.abc import Iterator
 from itertools import cycle, islice
 
 _LOWEST, _END = 10_240, 20_000
@@ -19,7 +20,7 @@ _IN_TURN = cycle(random.sample(_OURS, len(_OURS)))
 _NOT_HAD = range(_OURS.stop, _FIRST + _SHARE)
 # Another run beside this one would be given the same, one after the other.
 _BEGIN = random.randrange(len(_NOT_HAD))
-_FRESH = cycle([*_NOT_HAD[_BEGIN:], *_NOT_HAD[:_BEGIN]])
+_FRESH: Iterator[int] = cycle([*_NOT_HAD[_BEGIN:], *_NOT_HAD[:_BEGIN]])
 
 
 def fresh_port() -> int:
