@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from onhook.calls import dialogs
 from onhook.calls.dialogs import OpenDialog
@@ -164,8 +165,7 @@ async def test_settling_twice_is_settling_once(tmp_path: Path) -> None:
         assert record is not None
         assert (record.state, record.duration_ms, record.debit) == ("ended", 60_500, "0.040")
         assert [told.sequence for told in await store.undelivered("me")] == [1]
-        async with store.reading() as connection:
-            ledger = (await connection.exec_driver_sql("SELECT amount_micros FROM ledger")).all()
+        ledger = await store.database.query(text("SELECT amount_micros FROM ledger"))
         assert [tuple(row) for row in ledger] == [(-40_000,)]
     assert await store.call("S2") == others
     assert [record.session for record in await orphans(store, "another")] == ["S2"]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sqlalchemy import Text, select, type_coerce
 
 from onhook import urls
 from onhook.call import Contact
@@ -14,6 +15,7 @@ from onhook.store import (
     StoredDialogs,
     StoredGoingOn,
     Writes,
+    schema,
 )
 from onhook.store.json_columns import ContextColumn, DialogsColumn, GoingOnColumn, JsonObject
 from store.samples import APPLICATION, call
@@ -35,20 +37,21 @@ async def test_a_record_is_read_as_it_was_written(store: Store) -> None:
     await store.submit(Writes(calls=(full, call("S2"))))
     assert await store.call("S1") == full
     assert await store.call("S2") == call("S2")
-    async with store.reading() as connection:
-        found = await connection.exec_driver_sql(
-            "SELECT dialog, facts, going_on FROM calls ORDER BY session"
-        )
-        assert [tuple(row) for row in found] == [
-            (
-                json.dumps({"dialogs": [ONE, ONE]}),
-                '{"always": {"from_name": "東京"}, "fields": {"digits": "12", "record_url": "http://a/"}, '
-                '"monitor": ["monitor", "http://b/", "t", {"monitor_url": "http://c/"}], '
-                '"received_s": "1.250", "format": "json"}',
-                '{"v":1,"call":{"typed":"\\u6771"}}',
-            ),
-            ("", "", ""),
-        ]
+    columns = schema.calls.c
+    written = select(
+        *(type_coerce(columns[name], Text) for name in ("dialog", "facts", "going_on"))
+    )
+    found = await store.database.query(written.order_by(columns.session))
+    assert [tuple(row) for row in found] == [
+        (
+            json.dumps({"dialogs": [ONE, ONE]}),
+            '{"always": {"from_name": "東京"}, "fields": {"digits": "12", "record_url": "http://a/"}, '
+            '"monitor": ["monitor", "http://b/", "t", {"monitor_url": "http://c/"}], '
+            '"received_s": "1.250", "format": "json"}',
+            '{"v":1,"call":{"typed":"\\u6771"}}',
+        ),
+        ("", "", ""),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "null", "[1]", "{", '{"monitor": 1, "always": []}'])

@@ -30,9 +30,8 @@ def ended(session: str, amount: int, account: str = "main") -> Writes:
 
 
 async def ledger(store: Store) -> list[LedgerEntry]:
-    async with store.reading() as connection:
-        rows = (await connection.execute(select(schema.ledger))).mappings().all()
-    return [LedgerEntry(**row) for row in rows]
+    rows = await store.database.query(select(schema.ledger))
+    return [LedgerEntry(**row._mapping) for row in rows]
 
 
 async def balance(store: Store, account_id: str = "main") -> tuple[int, int]:

@@ -8,8 +8,8 @@ from onhook.processes import spare
 from onhook.processes.membership import Membership
 
 _OF_DATABASE: Final = {
-    True: ("onhook.store.postgresql",),
-    False: ("onhook.store.sqlite", "aiosqlite"),
+    True: "onhook.store.postgresql",
+    False: "onhook.store.sqlite",
 }
 """What a switch loads as it opens its database, by whether that is one with a URL."""
 
@@ -18,8 +18,7 @@ def _load(member: Membership) -> spare.Program:
     from onhook.server import switch_process
 
     program = switch_process.load()
-    for name in _OF_DATABASE[bool(member.settings["database_url"])]:
-        import_module(name)
+    import_module(_OF_DATABASE[bool(member.settings["database_url"])])
     return program
 
 

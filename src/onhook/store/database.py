@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Executable, Table
 from sqlalchemy import Row as FoundRow
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from onhook.store.records import Writes
 
@@ -73,15 +73,19 @@ class DatabaseUnreachable(SQLAlchemyError):
 
 
 class Database(Protocol):
-    """A database that is open. ``engine`` is for what no call waits for: reports, single small changes."""
+    """A database that is open."""
 
-    engine: AsyncEngine
     name: str
     """What the operator calls it: a path, or host, port and name. Never a password."""
     shared: bool
     """Whether servers with other data directories may use it, too."""
     guard: Guard | None
     """Begins every transaction; None: all of them may be."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """In which the texts of its statements are written."""
+        ...
 
     def insert(self, table: Table) -> "Insertion":
         """An INSERT that can say what is to happen on a conflict."""

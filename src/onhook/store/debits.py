@@ -52,7 +52,7 @@ class Booking:
                 bonus_micros=accounts.c.bonus_micros + bindparam("more_bonus"),
             )
         )
-        compiled = take.compile(dialect=database.engine.dialect)
+        compiled = take.compile(dialect=database.dialect)
         self._take = compiled.string
         self._take_names = tuple(compiled.positiontup or ())
 
@@ -127,7 +127,7 @@ class _Lookup:
     """
 
     def __init__(self, database: Database, statement: Select[Any], key: Column[Any]) -> None:
-        self._dialect = database.engine.dialect
+        self._dialect = database.dialect
         self._statement = statement
         self._key = key
         self._texts: dict[int, str] = {}

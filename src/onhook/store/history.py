@@ -31,8 +31,8 @@ async def count_calls(
 ) -> int:
     """How many calls of the application began at ``from_ms`` or later and before ``until_ms``."""
     statement = select(func.count()).where(*_began(app_id, from_ms, until_ms))
-    async with store.reading() as connection:
-        return int((await connection.execute(statement)).scalar_one())
+    [(found,)] = await store.database.query(statement)
+    return int(found)
 
 
 async def list_calls(

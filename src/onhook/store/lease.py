@@ -52,7 +52,7 @@ class Lease:
         # Locked until the commit, so that nobody takes it over in between. SQLite has one writer at a
         # time, and knows no such lock.
         number_of = select(table.c.number).where(table.c.owner == bindparam("owner"))
-        compiled = number_of.with_for_update(read=True).compile(dialect=database.engine.dialect)
+        compiled = number_of.with_for_update(read=True).compile(dialect=database.dialect)
         self._look = compiled.string
         self._renew = (
             update(table)

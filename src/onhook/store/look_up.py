@@ -44,7 +44,7 @@ class LookUp(Generic[Record]):
     def _made(self) -> tuple[str, Sequence[tuple[int, Callable[[Any], Any]]]]:
         """The text, and what reads the columns that the driver gives as something else. It is made when it is
         first asked: a switch that takes over calls asks little."""
-        dialect = self._database.engine.dialect
+        dialect = self._database.dialect
         text = self._asked.with_only_columns(*self._columns).compile(dialect=dialect).string
         readers = [
             (place, read)

@@ -63,6 +63,7 @@ class Postgresql:
             pool_size=_CONNECTIONS,
             max_overflow=_MORE_CONNECTIONS,
         )
+        self.dialect = self.engine.dialect
         self._writing: AsyncConnection | None = None
         self._let_go = False
         """Whether the server was told of _IDLE_S on that connection."""

@@ -6,7 +6,7 @@ Without the right key no notification can be signed, so nothing that a server do
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Executable, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from onhook.store import schema
@@ -56,12 +56,12 @@ async def _a_secret(store: "Store") -> str | None:
     return None
 
 
-async def _first(store: "Store", statement: object) -> object:
+async def _first(store: "Store", statement: Executable) -> object:
     try:
-        async with store.reading() as connection:
-            return (await connection.execute(statement)).scalar()  # type: ignore[call-overload]  # a select
+        found = await store.database.query(statement)
     except SQLAlchemyError as error:
         raise StoreError(f"The database refused a query: {type(error).__name__}.") from error
+    return found[0][0] if found else None
 
 
 async def _seal(store: "Store", keyring: Keyring) -> str:

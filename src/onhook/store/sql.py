@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Delete, Table, Update, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onhook.store import schema
 from onhook.store.connecting import connect
@@ -45,7 +44,6 @@ class Store:
 
     def __init__(self, database: Database, *, gathers: bool = True) -> None:
         self._database = database
-        self._engine = database.engine
         self._writer = Writer(database, gathers=gathers)
         self.together: Callable[[], AbstractContextManager[None]] = self._writer.together
         """What is submitted within it, in one step of the event loop, is written in one transaction."""
@@ -216,12 +214,6 @@ class Store:
             yield await self._all(
                 StoredNotification, part.order_by(table.c.session, table.c.sequence)
             )
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for queries that stand outside this interface (reports, exports)."""
-        async with self._engine.connect() as connection:
-            yield connection
 
     @property
     def database(self) -> Database:

@@ -2,9 +2,9 @@
 
 Transactions run from BEGIN to COMMIT in one thread, and queries from beginning to end in another, so that the
 event loop is asked for nothing in between. Group commits pass SQLAlchemy by, whose part in them would be more
-than all the rest: their statements are texts. What no call waits for (reports, small changes) goes through
-aiosqlite, which hands each step to a thread and back: some ten turns of the loop for a query. When calls
-waited for such queries they waited for seconds as soon as a turn took long.
+than all the rest: their statements are texts. A driver for asyncio would hand each step to a thread and back,
+some ten turns of the loop for a query: when calls waited for such queries they waited for seconds as soon as
+a turn took long.
 """
 
 import asyncio
@@ -31,7 +31,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from onhook.store.checkpoints import Checkpoints
 from onhook.store.committing import ConnectionExecution, breaks_alone
@@ -56,14 +55,10 @@ class Sqlite:
         self.name = str(self._path)
         self.guard: Guard | None = None
         _make_private(self._path)
-        self.engine = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=self.name),
-            hide_parameters=True,  # errors are logged; numbers and messages are not
-        )
-        event.listen(self.engine.sync_engine, "connect", _configure)
         self._writing = self._engine(StaticPool)
         event.listen(self._writing, "begin", _begin)
         event.listen(self._writing, "connect", _configure)
+        self.dialect = self._writing.dialect
         self._thread = WritingThread(self._commit)
         self._reading = self._engine(StaticPool)
         event.listen(self._reading, "connect", _configure)
@@ -203,14 +198,13 @@ class Sqlite:
         self._thread.end()
         await self._reader.run(self._reading.dispose)
         self._reader.end()
-        await self.engine.dispose()
 
     def _engine(self, pool: type[NullPool] | type[StaticPool]) -> Engine:
         return create_engine(
             URL.create("sqlite", database=self.name),
             poolclass=pool,
             connect_args={"isolation_level": None},  # the driver begins nothing by itself
-            hide_parameters=True,
+            hide_parameters=True,  # errors are logged; numbers and messages are not
         )
 
     async def _in_thread(self, engine: Engine, work: Callable[[Connection], Result]) -> Result:

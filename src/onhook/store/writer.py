@@ -215,7 +215,7 @@ class _Statements:
 
     def __init__(self, database: Database) -> None:
         table = schema.notifications
-        dialect = database.engine.dialect
+        dialect = database.dialect
         told = (
             database.insert(table)
             .values(state=literal_column("'pending'"), attempts=literal_column("0"))

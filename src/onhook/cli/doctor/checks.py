@@ -152,6 +152,5 @@ def _known(record: TrunkRecord, state: TrunkState | None, keyring: Keyring) -> K
 
 
 async def _newest_ms(store: Store) -> int:
-    async with store.reading() as connection:
-        found = await connection.execute(select(func.max(schema.calls.c.written_ms)))
-        return int(found.scalar() or 0)
+    [(newest_ms,)] = await store.database.query(select(func.max(schema.calls.c.written_ms)))
+    return int(newest_ms or 0)
