@@ -6,13 +6,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 from onhook.simulator import Phone, Simulator
-from onhook.simulator.real import RealPhones
 from ports import free_port
+
+if TYPE_CHECKING:  # whoever wants no real phones need not wait until they are loaded
+    from onhook.simulator.real import RealPhones
+
+    Backend: TypeAlias = Simulator | RealPhones
 
 HERE = Path(__file__).parent
 PATIENCE_S = 120.0
@@ -23,16 +27,16 @@ PATIENCE_S = 120.0
     params=["onhook_simulator", pytest.param("onhook_server", marks=pytest.mark.slow)],
     ids=["simulated", "real"],
 )
-def backend(request: pytest.FixtureRequest) -> Simulator | RealPhones:
+def backend(request: pytest.FixtureRequest) -> "Backend":
     """Where calls are: in the simulator; or at a server and phones that are real, which takes its time."""
-    found: Simulator | RealPhones = request.getfixturevalue(request.param)
+    found: Backend = request.getfixturevalue(request.param)
     if isinstance(found, Simulator):
         found.patience_s = PATIENCE_S  # a sample of its own process has to be started first
     return found
 
 
 @pytest.fixture
-def phone(backend: Simulator | RealPhones) -> Iterator[Phone]:
+def phone(backend: "Backend") -> Iterator[Phone]:
     """The phones; which application is tested, `serves` or `starts` says."""
     backend.begin_anew()
     yield Phone(backend)
@@ -47,7 +51,7 @@ def edition(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def serves(
-    backend: Simulator | RealPhones, edition: str, monkeypatch: pytest.MonkeyPatch
+    backend: "Backend", edition: str, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., None]:
     """Serves a sample that takes calls, in this process."""
     directory, app = (HERE / "kit", "app") if edition == "kit" else (HERE, "Application")
@@ -93,7 +97,7 @@ class Program:
 
 
 @pytest.fixture
-def starts(backend: Simulator | RealPhones) -> Iterator[Callable[..., Program]]:
+def starts(backend: "Backend") -> Iterator[Callable[..., Program]]:
     """Starts a sample with arguments."""
     started: list[Program] = []
 

@@ -1,16 +1,18 @@
 """Sounds made by arithmetic: ring back, a beep, music on hold.
 
 All are quiet enough to be listened to (about -20 dB of full scale) and end where they begin, so
-that `Stream.loop()` repeats them without a click. numpy is imported when the first is made.
+that `Stream.loop()` repeats them without a click. One is computed, and numpy imported, when it is first
+played: who wants to know how long it is need not wait for that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, partial
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from onhook.media.frame_file import FrameFile, coded
-from onhook.media.g711 import FRAME_MS, SAMPLE_RATE, Codec
+from onhook.media.g711 import FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Codec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,18 +23,21 @@ _EDGE_S = 0.005  # a tone fades in and out, so that it does not click
 
 
 class Sound:
-    """Samples that can be played (`play_queue.Playable`); the last frame is filled up with silence."""
-
-    __slots__ = ("file", "frame_count")
+    """A wave that can be played (`play_queue.Playable`); the last frame is filled up with silence."""
 
     first: Final = 0
-    file: Final[FrameFile]
-    """In memory."""
-    frame_count: Final[int]
 
-    def __init__(self, pcm: "NDArray[np.int16]") -> None:
-        self.file = FrameFile.of(*coded(pcm))
-        self.frame_count = self.file.frame_count
+    def __init__(self, duration_s: float, wave: "Callable[[], NDArray[np.float64]]") -> None:
+        """``wave`` computes so long a one, of which 1 is the full scale."""
+        self.frame_count: Final = ceil(round(duration_s * SAMPLE_RATE) / FRAME_BYTES)
+        self._wave = wave
+
+    @cached_property
+    def file(self) -> FrameFile:
+        """Its frames, in memory."""
+        import numpy as np
+
+        return FrameFile.of(*coded(np.round(self._wave() * _FULL_SCALE).astype(np.int16)))
 
     @property
     def duration_ms(self) -> int:
@@ -60,7 +65,11 @@ SINGAPORE = Cadence((425,), ((0.4, 0.2), (0.4, 2.0)), modulated_hz=24)
 
 @cache
 def ringback(cadence: Cadence = SINGAPORE) -> Sound:
-    """Make one cycle of what a caller hears while the other phone rings, to be looped."""
+    """One cycle of what a caller hears while the other phone rings, to be looped."""
+    return Sound(sum(map(sum, cadence.beats_s)), partial(_ringback, cadence))
+
+
+def _ringback(cadence: Cadence) -> "NDArray[np.float64]":
     import numpy as np
 
     parts = []
@@ -70,13 +79,13 @@ def ringback(cadence: Cadence = SINGAPORE) -> Sound:
             time_s = np.arange(len(tone)) / SAMPLE_RATE
             tone *= 0.65 + 0.35 * np.sin(2 * np.pi * cadence.modulated_hz * time_s)
         parts += [tone, np.zeros(round(off_s * SAMPLE_RATE))]
-    return _sound(np.concatenate(parts))
+    return np.concatenate(parts)
 
 
 @cache
 def beep() -> Sound:
-    """Make the tone after which one speaks: 1 kHz for 200 ms."""
-    return _sound(_tone((1000,), 0.2, amplitude=0.25))
+    """The tone after which one speaks: 1 kHz for 200 ms."""
+    return Sound(0.2, partial(_tone, (1000,), 0.2, amplitude=0.25))
 
 
 # Four chords of an octave's range, as semitones above the A of 220 Hz: C, A minor, F, G.
@@ -88,8 +97,11 @@ _NOTE_RINGS_S = 1.6
 
 @cache
 def hold_music() -> Sound:
-    """Make about 13 s of slow plucked chords, to be looped: what still rings at the end is heard
-    at the beginning."""
+    """13 s of slow plucked chords, to be looped: what still rings at the end is heard at the beginning."""
+    return Sound(len(_CHORDS) * len(_ARPEGGIO) * _NOTE_S, _hold_music)
+
+
+def _hold_music() -> "NDArray[np.float64]":
     import numpy as np
 
     notes = [chord[place] for chord in _CHORDS for place in _ARPEGGIO]
@@ -103,7 +115,8 @@ def hold_music() -> Sound:
         bass = _pluck(110 * 2 ** (chord[0] / 12))
         places = (number * len(_ARPEGGIO) * step + np.arange(len(bass))) % len(music)
         music[places] += bass
-    return _sound(music * 0.2 / np.abs(music).max())
+    quiet: NDArray[np.float64] = music * 0.2 / np.abs(music).max()
+    return quiet
 
 
 def _pluck(hz: float) -> "NDArray[np.float64]":
@@ -140,9 +153,3 @@ def _edges(count: int) -> "NDArray[np.float64]":
     shape[: len(edge)] = edge
     shape[-len(edge) :] = edge[::-1]
     return shape
-
-
-def _sound(wave: "NDArray[np.float64]") -> Sound:
-    import numpy as np
-
-    return Sound(np.round(wave * _FULL_SCALE).astype(np.int16))

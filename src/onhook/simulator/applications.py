@@ -5,14 +5,20 @@ import inspect
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import ThreadingMixIn
 from typing import Any, Final, Protocol
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+from uvicorn.config import Config
+
+from onhook.server.web import HttpServer
 from onhook.simulator.virtual_loop import Stillness
 
 _LOOK_S: Final = 0.01
+_LINGER_S: Final = 1.0
+"""At the end of an application, requests that are being answered have so long."""
 
 
 class _Running(Protocol):
@@ -67,8 +73,6 @@ class _Asgi:
     """uvicorn with a loop of its own. Tasks of the application that go on after a reply belong to it."""
 
     def __init__(self, at: socket.socket, app: Any, stillness: Stillness) -> None:
-        import uvicorn
-
         async def counted(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] != "http":
                 await app(scope, receive, send)
@@ -76,25 +80,43 @@ class _Asgi:
             with stillness.held("the application answers"):
                 await app(scope, receive, send)
 
-        config = uvicorn.Config(
-            counted,
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            ws="none",
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
-        work = self._server.serve([at])
+        config = Config(counted, interface="asgi3", log_config=None, access_log=False, ws="none")
+        self._loop = asyncio.new_event_loop()
+        self._server = _AsgiServer(config)
         self._thread = threading.Thread(
-            target=asyncio.run, args=(work,), name="application", daemon=True
+            target=self._serve, args=(at,), name="application", daemon=True
         )
         self._thread.start()
 
+    def _serve(self, at: socket.socket) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._server.serve([at]))
+
     def end(self) -> None:
         """Ends it."""
-        self._server.should_exit = True
+        with suppress(RuntimeError):  # it could not begin, and its loop is closed
+            self._loop.call_soon_threadsafe(self._server.end)
         self._thread.join()
+
+
+class _AsgiServer(HttpServer):
+    """Ends as soon as everything is answered: tests wait for it, and uvicorn takes 0.1 s or more."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes nothing new, answers what was asked, and has the application end."""
+        for server in self.servers:
+            server.close()
+        for at in sockets or []:
+            at.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110  it has no event
+                    await asyncio.sleep(_LOOK_S)
+        for task in self.server_state.tasks:
+            task.cancel()
+        await self.lifespan.shutdown()
 
 
 class _Wsgi:
