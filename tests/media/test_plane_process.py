@@ -11,6 +11,7 @@ import pytest
 import structlog
 from onhook.media._plane import lib
 
+from media.followed import Followed
 from media.plane_process import PlaneProcess
 from media.rtp_peer import PATIENCE_S, Clip, Ear, RtpPeer, event, rtp, tone
 from media.settling import settled
@@ -92,7 +93,7 @@ async def process(ports: range) -> AsyncIterator[PlaneProcess]:
 
 
 async def attached(process: PlaneProcess, ports: range, on_lost: Loss | None = None) -> MediaPlane:
-    plane = MediaPlane(host="127.0.0.1", ports=ports)
+    plane = Followed(host="127.0.0.1", ports=ports)
     plane.start(asyncio.get_running_loop(), await process.offer(), on_lost=on_lost)
     plane.resume()
     return plane

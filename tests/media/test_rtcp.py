@@ -295,7 +295,7 @@ async def test_without_another_address_it_is_the_next_port(plane: MediaPlane, ea
 
 
 async def test_a_report_is_a_sign_of_the_peer_and_says_what_it_received_last(
-    open_reported: OpenReported, peer: RtpPeer, reporter: RtcpPeer, ear: Ear
+    plane: MediaPlane, open_reported: OpenReported, peer: RtpPeer, reporter: RtcpPeer, ear: Ear
 ) -> None:
     """A peer that sends no audio any more, and its third packet from the end arrived."""
     stream = open_reported()
@@ -316,7 +316,9 @@ async def test_a_report_is_a_sign_of_the_peer_and_says_what_it_received_last(
     assert now.received_s is not None
     assert silent.heard_s < now.heard_s < time.monotonic()
     assert now.heard_s > sent_s - 0.002
-    assert now.received_s < sent_s - 0.2, "it left before those that arrived later"
+    # by how many have left since, as far as the machine lets the media thread keep time
+    late_s = plane.health().late_max_s
+    assert now.received_s < sent_s - 0.2 + late_s, "it left before those that arrived later"
     assert now.received_s > silent.heard_s
 
 
