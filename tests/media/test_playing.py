@@ -248,7 +248,7 @@ async def test_a_truncated_prompt_file_costs_frames_and_nothing_else(
 
 
 async def test_two_hundred_streams_at_once(peer: RtpPeer) -> None:
-    plane = MediaPlane(host="127.0.0.1", ports=free_ports(300))
+    plane = MediaPlane(host="127.0.0.1", ports=free_ports(201))
     plane.start(asyncio.get_running_loop())
     ears = [Ear() for _ in range(200)]
     clip = Clip(tone(10))

@@ -96,7 +96,8 @@ async def test_a_thread_is_used_once_those_before_have_enough(enough: int, busy:
         slept = {thread: wakings(thread) for thread in threads}
         peer.all_waiting()  # so that what is received next leaves from now on
         await peer.receive_all(50)
-        awake = [thread for thread in threads if wakings(thread) > slept[thread] + 1]
+        # ten rounds have passed; who sleeps may be woken by a page that was swapped out
+        awake = [thread for thread in threads if wakings(thread) > slept[thread] + 5]
     plane.close()
     assert len(threads) == 3
     assert len(awake) == busy
