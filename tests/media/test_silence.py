@@ -105,7 +105,8 @@ async def test_where_comfort_noise_was_agreed_it_is_sent_now_and_then(
     assert not any(packet.marker for packet in packets)
     for before, after in pairwise(packets):
         assert (after.sequence - before.sequence) % 2**16 == 1
-        assert (after.timestamp - before.timestamp) % 2**32 % 800 == 0
+        step = (after.timestamp - before.timestamp) % 2**32
+        assert step % 800 == 0 or (step % 160 == 0 and plane.health().skipped_rounds)
     stream.play([Clip(tone(3))], ear.on_played)
     message = await peer.receive_many(3)
     assert audio(message) == tone(3)
