@@ -58,7 +58,7 @@ class PlaneProcess:
     async def _receive(self) -> tuple[dict[str, Any], Sequence[int]]:
         async with asyncio.timeout(PATIENCE_S):
             heard = await asyncio.to_thread(self._channel.receive)
-        assert heard is not None, self.log()
+        assert heard is not None, f"it ended with {self._process.wait(PATIENCE_S)}: {self.log()}"
         return heard
 
     async def offer(self) -> PlaneLink:
