@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -246,6 +247,27 @@ async def test_a_switch_is_gone_and_another_one_comes(
         await ears[0].until_played()
     assert not peer.all_waiting()  # nothing more was sent to whom the first one called
     other.close()
+
+
+async def test_one_that_was_stopped_between_two_switches_goes_on(
+    process: PlaneProcess, ports: range
+) -> None:
+    """By whoever stops processes and has them go on: a debugger, a container that is paused."""
+    for _ in range(6):  # the more links in a row did not last, the longer it pauses
+        (await attached(process, ports)).detach()
+    await asyncio.sleep(0.1)
+    os.kill(process.pid, signal.SIGSTOP)
+    await asyncio.sleep(1.2)  # longer than any pause
+    os.kill(process.pid, signal.SIGCONT)
+    plane = await attached(process, ports)
+    assert plane.health().calls == 0
+    plane.close()
+
+
+async def test_it_is_asked_to_end_between_two_switches(process: PlaneProcess, ports: range) -> None:
+    for _ in range(6):
+        (await attached(process, ports)).detach()
+    assert await process.terminate() == 0
 
 
 async def test_it_is_asked_to_end(

@@ -89,7 +89,10 @@ def serve(member: Membership, plane: Any) -> int:
             keeping.stop()
         lasted = time.monotonic() - began_s > _LASTING_S
         pause_s = _SHORTEST_S if lasted else min(2 * pause_s, _LONGEST_S)
-        if signal.sigtimedwait({END}, pause_s) is not None:
+        # No sigtimedwait(): that of Python returns a signal, and it is none, where this process was stopped
+        # meanwhile and goes on when the time is over.
+        time.sleep(pause_s)
+        if END in signal.sigpending():
             keeping.stop()
             return 0
 
