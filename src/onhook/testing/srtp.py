@@ -49,6 +49,8 @@ class Encryption:
         """What was agreed; empty in the clear."""
         self.unreadable = 0
         """Packets received that were not encrypted by the other side's key."""
+        self.early = 0
+        """Packets received before that key was known, which nobody could read."""
         self.ours = [
             CryptoText(tag, suite, secrets.token_bytes(30)) for tag, suite in enumerate(suites, 1)
         ]
@@ -102,8 +104,11 @@ class Encryption:
             except self._library.Error:
                 continue
             return opened
+        if not self._inbound and self.policy != "require":
+            return data
         self.unreadable += bool(self._inbound)
-        return b"" if self._inbound else data
+        self.early += not self._inbound
+        return b""
 
     def _use(self, ours: CryptoText, theirs: CryptoText) -> None:
         before = self._keys
