@@ -394,6 +394,29 @@ async def test_a_room_outlives_whoever_cannot_be_taken_over(doomed: Doomed) -> N
         assert (last["ended_by"], last["cause"]) == ("caller", "hangup")
 
 
+async def test_a_recording_that_cannot_be_ended_ends_no_other_call(doomed: Doomed) -> None:
+    """Its call cannot be taken over, and then it cannot, either: it is finished with what there is of it."""
+    stage = doomed.stage
+    lost, told = await stage.customer.call()
+    session = told["session"]
+    told_at = stage.receiver.url("/monitor")
+    await stage.customer.block("middle/monitor", session, monitor_notify_url=told_at)
+    other, goes_on = await stage.waiting()
+    doomed.arm("failing-unadopted", f"{session}\nfailing-ending-recording")
+    async with stage.gap():
+        pass
+    assert not doomed.where.exists()
+    said = stage.server.log[stage.log_before :]
+    assert [said.count(f'"{each}"') for each in ("recording_not_taken_over", "ready")] == [1, 1]
+    assert (await lost.ended()).how is How.BYE_RECEIVED
+    last = await stage.receiver.next(session=session, ivr_block="monitor", call_state="ended")
+    assert last["cause"] == "crash"
+    await fetch(last["monitor_url"])
+    await next_is_heard(stage, other, goes_on)
+    stage.log_before = len(stage.server.log)
+    await stage.good_bye(other, goes_on)
+
+
 @pytest.mark.parametrize("point", slow_but(["committed"], POINTS))
 async def test_somebody_who_is_called_answers_once(doomed: Doomed, point: str) -> None:
     """Whoever answers in the instant says so again, until it is on disk."""

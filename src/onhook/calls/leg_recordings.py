@@ -51,7 +51,7 @@ def _only_logged(event: str) -> Iterator[None]:
         yield
     except OSError as error:  # not all of it: the path of the file is as secret as its link
         log.error(event, reason=error.strerror)
-    except MediaError as error:
+    except (MediaError, LookupError) as error:
         log.error(event, reason=str(error))
 
 
@@ -163,16 +163,16 @@ class LegRecordings:
             self._take_over_waiting(stream, prepared, found)
         tags = found.recordings.keys() - map(tag_of, (*began_s, prepared))
         if tags:
-            self._keep_nobodys(stream, tags)
+            self._keep_nobodys(stream, found, tags)
 
     def _take_over(
         self, stream: Stream, name: str, found: FoundStream, began_s: float | None
     ) -> None:
-        tag, spool = tag_of(name), self._spools.open_again(name)
-        if tag in found.recordings:
+        spool = self._spools.open_again(name)
+        recorder = self._adopted(stream, name, found, spool)
+        if recorder is not None:
+            self._going_on[name] = recorder
             self._spools.begin(name)
-            recorded = partial(self._recorded, name)
-            self._going_on[name] = stream.adopt_recording(tag, recorded, spool=spool)
         elif spool is not None:
             self._spools.begin(name)
             self._record(stream, name, spool, began_s)
@@ -183,27 +183,49 @@ class LegRecordings:
         spool = self._spools.open_again(name)
         if spool is None:
             return
-        if tag_of(name) in found.recordings:
-            self._adopt_waiting(stream, name, spool)
+        waits = self._spools.go_on(name)
+        recorder = self._adopted(stream, name, found, spool, waits=waits)
+        if recorder is not None:
+            self._waiting[name] = recorder
         else:
-            self._spools.go_on(name)
             self._prepare(stream, name, spool)
 
-    def _adopt_waiting(self, stream: Stream, name: str, spool: int | None) -> None:
-        waits, recorded = self._spools.go_on(name), partial(self._recorded, name)
-        self._waiting[name] = stream.adopt_recording(
-            tag_of(name), recorded, spool=spool, waits=waits
-        )
+    def _adopted(
+        self,
+        stream: Stream,
+        name: str,
+        found: FoundStream,
+        spool: int | None,
+        *,
+        waits: bool = False,
+    ) -> Recorder | None:
+        """What the plane records already; None where it does not, or it cannot be had, which is no reason to
+        end the call. The descriptor is the stream's only where there is one."""
+        tag, recorded = tag_of(name), partial(self._recorded, name)
+        if tag in found.recordings:
+            with _only_logged("recording_not_taken_over"):
+                return stream.adopt_recording(tag, recorded, spool=spool, waits=waits)
+        return None
 
-    def _keep_nobodys(self, stream: Stream, tags: Set[int]) -> None:
+    def _keep_nobodys(self, stream: Stream, found: FoundStream, tags: Set[int]) -> None:
         names: list[str] = []
         with _only_logged("recordings_not_found"):
             names = self._spools.spooled()
         for name in names:
             if tag_of(name) in tags:
-                self._nobodys.add(name)
-                self._adopt_waiting(stream, name, self._spools.open_again(name))
+                self._keep_one_of_nobody(stream, name, found)
         asyncio.get_running_loop().call_later(_WANTED_S, self._let_go_of_nobodys)
+
+    def _keep_one_of_nobody(self, stream: Stream, name: str, found: FoundStream) -> None:
+        spool, waits = self._spools.open_again(name), self._spools.go_on(name)
+        recorder = self._adopted(stream, name, found, spool, waits=waits)
+        if recorder is not None:
+            self._waiting[name] = recorder
+            self._nobodys.add(name)
+            return
+        if spool is not None:
+            os.close(spool)
+        self._spools.finish(name)
 
     def _let_go_of_nobodys(self) -> None:
         for name in self._nobodys & self._waiting.keys():

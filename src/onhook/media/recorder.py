@@ -4,6 +4,7 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,7 +133,9 @@ class Recorder:
     def take_spool(self, spool: int | None) -> None:
         """For the stream: an earlier switch began it, and this is its file."""
         self.spool = spool
-        self.began_s = self._written_since() or time.monotonic() - _WRITTEN_AFTER_S
+        self.began_s = time.monotonic() - _WRITTEN_AFTER_S
+        with suppress(OSError):  # nobody can say since when
+            self.began_s = self._written_since() or self.began_s
 
     def _written_since(self) -> float | None:
         return written_since(self.spool) if self.spool is not None else None

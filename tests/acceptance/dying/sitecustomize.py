@@ -4,7 +4,8 @@ PYTHONPATH.
 The test writes ``POINT SESSION`` into the file that ``TEST_DIES_AT`` names. The next switch that comes there
 for this session (without one: for any) deletes the file, and is dead by SIGKILL before it does anything else;
 with ``failing-POINT`` it fails there instead, and with ``plane-POINT`` the media plane dies that it has. With
-``second-POINT`` it is dead when it comes there for the second time.
+``second-POINT`` it is dead when it comes there for the second time. What stands in the lines behind comes
+after that.
 """
 
 import importlib.util
@@ -29,7 +30,8 @@ def no_plane(*_: object) -> int:
 def die_at(point: str, sessions: Sequence[str], plane: Callable[[], int]) -> None:
     """The end of this process, if a test says so."""
     try:
-        armed, *wanted = Path(WHERE).read_text().split()
+        now, _, later = Path(WHERE).read_text().partition("\n")
+        armed, *wanted = now.split()
     except (OSError, ValueError):
         return
     how = armed.removesuffix(point)
@@ -41,7 +43,10 @@ def die_at(point: str, sessions: Sequence[str], plane: Callable[[], int]) -> Non
         and armed == how + point
         and (not wanted or wanted[0] in sessions)
     ):
-        Path(WHERE).unlink()
+        if later:
+            Path(WHERE).write_text(later)
+        else:
+            Path(WHERE).unlink()
         if how == "failing-":
             raise RuntimeError("as a test wants it")
         os.kill(plane() if how else os.getpid(), signal.SIGKILL)
@@ -115,6 +120,12 @@ def _live_call(module: ModuleType) -> None:
     before(module.LiveCall, "save_dialog", "half-adopted", session)
 
 
+def _adoption(module: ModuleType) -> None:
+    """A call is to be taken over; or it was not, and its recording is to be ended with its stream."""
+    before(module.Adoption, "_adopt", "unadopted", lambda _, record, *__: [record.session])
+    before(module.Adoption, "_end", "ending-recording", lambda *_: [])
+
+
 def _call_media(module: ModuleType) -> None:
     """The beep was heard, as is known here and nowhere else; or the recording has begun, and nothing is
     written of it."""
@@ -141,6 +152,7 @@ CHANGES = {
     "onhook.calls.journal": _journal,
     "onhook.store.writer": _writer,
     "onhook.calls.live_call": _live_call,
+    "onhook.calls.adoption.adoption": _adoption,
     "onhook.calls.call_media": _call_media,
     "onhook.server.takeover": _takeover,
     "onhook.media.reviving": _reviving,

@@ -9,6 +9,7 @@ import structlog
 
 from calls.recordings.conftest import PATIENCE_S, Kept, loudness, tone, tone_s
 from onhook.calls.leg_recordings import LegRecordings
+from onhook.calls.playing import tag_of
 from onhook.media import Sound, Stream
 from onhook.media.found import FoundStream
 
@@ -191,3 +192,49 @@ async def test_one_that_was_not_renamed_goes_on_in_the_next_process(
     take_over(recordings, stream, name)
     recordings.stop(name)
     assert tone_s((await kept.finished(name)).path) == pytest.approx(1, abs=SLACK_S)
+
+
+def lost(stream: Stream, *names: str) -> FoundStream:
+    """The stream is said to have these recordings, and the plane knows nothing of them."""
+    recordings = {tag_of(name): handle for handle, name in enumerate(names, start=1)}
+    return FoundStream(stream.port, stream.handle, last_play=0, recordings=recordings)
+
+
+async def test_one_that_cannot_be_taken_over_is_recorded_on(
+    kept: Kept,
+    recordings: LegRecordings,
+    stream: Stream,
+    logs: list[structlog.typing.EventDict],
+) -> None:
+    """It costs neither its call nor what there is of it."""
+    name = kept.spool(tone(1).tobytes())
+    recordings.take_over(stream, lost(stream, name), {name: None})
+    await _play(stream)
+    recordings.stop(name)
+    assert tone_s((await kept.finished(name)).path) == pytest.approx(2, abs=SLACK_S)
+    assert [entry["event"] for entry in logs] == ["recording_not_taken_over"]
+    assert name not in str(logs)
+
+
+async def test_one_that_waits_and_cannot_be_taken_over_is_prepared_anew(
+    kept: Kept, recordings: LegRecordings, stream: Stream
+) -> None:
+    name = kept.spool(b"", waits=True)
+    recordings.take_over(stream, lost(stream, name), {}, prepared=name)
+    recordings.begin(stream, name)
+    await _play(stream)
+    recordings.stop(name)
+    assert tone_s((await kept.finished(name)).path) == pytest.approx(1, abs=SLACK_S)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_one_that_nobody_asked_for_and_cannot_be_taken_over_ends(
+    kept: Kept, recordings: LegRecordings, stream: Stream, waits: bool
+) -> None:
+    """Of one that had begun there is what was recorded."""
+    name = kept.spool(tone(1).tobytes(), waits=waits)
+    recordings.take_over(stream, lost(stream, name), {})
+    assert _open_files(name) == []
+    if not waits:
+        assert tone_s((await kept.finished(name)).path) == pytest.approx(1, abs=SLACK_S)
+    assert kept.files() == (set() if waits else {f"{name}.mp3"})

@@ -14,7 +14,7 @@ what was written before.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import Final, Protocol
 
@@ -329,17 +329,20 @@ class Adoption:
         for port, found in plane.found().items():
             known = [names[tag] for tag in found.recordings if tag in names]
             if known and port not in self._taken:
-                self._end(found, known, recordings)
+                try:
+                    self._end(found, known, recordings)
+                except Exception:  # whatever it is, the others go on; it ends with the rest
+                    log.exception("recording_not_taken_over")
         plane.let_go_of_rest()
 
     def _end(self, found: FoundStream, names: Sequence[str], recordings: Recordings) -> None:
         stream = self._services.plane.adopt(
             found, codec=Codec.PCMU, dtmf_payload_type=None, listener=Nobody()
         )
-        for name in names:
-            recordings.go_on(name)
-            stream.adopt_recording(tag_of(name), partial(recordings.finish, name))
-        stream.close()
+        with closing(stream):
+            for name in names:
+                stream.adopt_recording(tag_of(name), partial(recordings.finish, name))
+                recordings.go_on(name)
 
 
 def told_up_to(record: CallRecord) -> int:
