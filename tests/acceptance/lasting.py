@@ -58,6 +58,10 @@ LATELY_S = 0.5
 """What was read of the server within this is good enough for the beginning of a call,"""
 READ_AGAIN_S = 0.1
 """and nothing is read more often: it is the server's time."""
+LATE_S = 0.5
+"""By how much who counts may be late, before that is said beside what is lost:"""
+LATE_LOOKS = 200
+"""in the last 10 s."""
 LADDER = 14
 """Lines of what passed in a call that are shown, the last ones."""
 STRETCHES = 8
@@ -177,8 +181,10 @@ class Losses:
         if who is not None:
             who.lost = True
         named = " ".join([who.name if who is not None else "afterwards", *sessions])
-        lines = sentence.splitlines()
-        said = [f"{self.moment(time.monotonic())}, {named}: {lines[0]}", *lines[1:][-LADDER:]]
+        lines, late_s = sentence.splitlines(), max(self.late_s[-LATE_LOOKS:], default=0.0)
+        late = f" (who counts was late by {late_s:.2f} s)" if late_s > LATE_S else ""
+        said = [f"{self.moment(time.monotonic())}{late}, {named}: {lines[0]}"]
+        said += lines[1:][-LADDER:]
         self.trouble.append("\n    ".join(said))
         print(self.trouble[-1], flush=True)
 
@@ -630,10 +636,25 @@ class Life:
         ends = [event.at_s for event in self.call.events if event.name.startswith("bye_")]
         return min(ends, default=float("inf"))
 
-    def heard(self, pcm: Pcm) -> None:
+    async def heard_by_now(self) -> None:
+        """Returns once what has arrived is read: whoever counts may have stood still, and is told of the end
+        of a message before it has read that. A server goes on sending until the end of the call."""
+        now_s, packets = time.monotonic(), self.call.recording.packets
+        until_s = now_s + PATIENCE_S
+        while not self.call.is_over() and (not packets or packets[-1].at_s < now_s):
+            if time.monotonic() > until_s:
+                return  # it is counted as what it is
+            await asyncio.sleep(FRAME_MS / 1000)
+        before = -1
+        while self.call.is_over() and before != len(packets):
+            before = len(packets)
+            await asyncio.sleep(5 * FRAME_MS / 1000)
+
+    async def heard(self, pcm: Pcm) -> None:
         """A message was heard to the sample, once."""
         if not self.world.keeps_sound:
             return
+        await self.heard_by_now()
         said = payloads(self.call.recording.packets)
         heard_s = first_difference(said, pcm)
         if heard_s is None:

@@ -39,7 +39,7 @@ async def play(world: World) -> None:
     """A long message, heard to the sample; a while with nothing; hung up with another."""
     life = await Life.up(world, "middle/play", msg=says(world, LONG_S))
     await life.hears_of(ivr_block="play")
-    life.heard(message(LONG_S))
+    await life.heard(message(LONG_S))
     await world.moment(3.0)
     await life.good_bye(says(world, SHORT_S))
 
@@ -69,6 +69,7 @@ async def send_digits(world: World) -> None:
     digits = f"{keys[:2]},{keys[2:4]},,{keys[4:]}"
     life = await Life.up(world, "middle/send_digits", digits=digits)
     await life.hears_of(ivr_block="send_digits")
+    await life.heard_by_now()
     life.typed(keys, life.call.recording.digits())
     await life.leaves()
 
@@ -127,7 +128,7 @@ async def last_words(world: World) -> None:
     """A Hangup with a message, heard to its end."""
     life = await Life.up(world, "end/hangup", msg=says(world, LONG_S))
     await life.hung_up("hangup")
-    life.heard(message(LONG_S))
+    await life.heard(message(LONG_S))
 
 
 async def forced(world: World) -> None:
@@ -167,7 +168,7 @@ async def late_ack(world: World) -> None:
     await call.answered(PATIENCE_S)
     await life.begin()
     await life.hears_of(ivr_block="play")
-    life.heard(message(1.0))
+    await life.heard(message(1.0))
     await life.good_bye(says(world, SHORT_S))
 
 
@@ -183,7 +184,7 @@ async def dial(world: World) -> None:
     await life.begin()
     await life.block("middle/play", msg=says(world, LONG_S))
     await life.hears_of(ivr_block="play")
-    life.heard(message(LONG_S))
+    await life.heard(message(LONG_S))
     await life.leaves("callee")
 
 

@@ -1,11 +1,18 @@
 """What ``make crash`` counts is what is lost: nothing where nothing is, and something where something is."""
 
+import random
 import re
+import time
+from pathlib import Path
 
 import pytest
 
-from acceptance.lasting import Losses
+from acceptance.asking import heard
+from acceptance.files import FileServer
+from acceptance.harness import Callee, Customer
+from acceptance.lasting import Life, Losses, World
 from acceptance.lasting_rig import LastingRig
+from acceptance.unbroken import known
 
 
 @pytest.mark.slow
@@ -53,3 +60,19 @@ async def test_who_listens_to_a_plane_that_keeps_no_audio_is_counted() -> None:
         losses = await rig.run(1)
     assert not losses.clean
     assert losses.packets_lost + losses.calls_lost > 0, str(losses)
+
+
+@pytest.mark.slow
+async def test_what_has_arrived_is_counted_though_who_counts_stands_still(
+    customer: Customer, callee: Callee, files: FileServer, tmp_path: Path
+) -> None:
+    """It is told of the end of a message before it has read that: no more than 64 packets at a time."""
+    phones, message = {"udp": customer.phone}, known(12.0)
+    world = World(customer, callee, files, phones, random.Random(3), tmp_path)
+    life = await Life.up(world, "middle/play", msg=world.says("long", message))
+    await heard(life.call, 25)
+    time.sleep(12.5)  # noqa: ASYNC251 - nothing else may happen
+    await life.hears_of(ivr_block="play")
+    await life.heard(message)
+    await life.leaves()
+    assert world.losses.clean, str(world.losses)
