@@ -151,6 +151,36 @@ async def test_who_takes_over_waits_on(tmp_path: Path) -> None:
     await after.store.close()
 
 
+@pytest.mark.parametrize("still", [False, True])
+async def test_a_crash_loses_nothing_whose_file_could_not_be_renamed(
+    tmp_path: Path, still: bool
+) -> None:
+    """Samples were written, so it had begun; where it still cannot be renamed, that is tried again."""
+    async with keeping(tmp_path) as before:
+        name = before.spool(tone(1).tobytes(), waits=True)
+    in_its_place = tmp_path / f"{name}.pcm"
+    if still:
+        in_its_place.mkdir()
+    async with keeping(tmp_path) as after:
+        assert await after.store.find(name) is Missing.UNFINISHED
+        if still:
+            in_its_place.rmdir()
+        assert sum(loudness((await after.finished(name)).path) > 0.1) in (9, 10)
+        assert after.files() == {f"{name}.mp3"}
+
+
+async def test_who_takes_over_goes_on_with_one_that_cannot_be_renamed(tmp_path: Path) -> None:
+    """Also where nothing was written of it yet: it has just begun."""
+    async with keeping(tmp_path) as before:
+        name = before.spool(b"", waits=True)
+    after = Kept(tmp_path)
+    (tmp_path / f"{name}.pcm").mkdir()
+    after.store.begin(name)
+    assert after.store.left_over() == []
+    assert f"{name}.prepared" in after.files()
+    await after.store.close()
+
+
 async def test_a_crash_loses_nothing_that_was_written(tmp_path: Path) -> None:
     async with keeping(tmp_path) as before:  # killed in the middle of recording, and of encoding
         names = [before.spool(tone(1).tobytes()) for _ in range(3)]

@@ -57,9 +57,14 @@ class SpoolFiles:
 
     def begin(self, name: str) -> None:
         """One that waited has begun; nothing where an earlier process has said so. Raises ``OSError``."""
-        self._waited.discard(name)
-        with suppress(FileNotFoundError):
+        try:
             self._waiting(name).rename(self.path(name))
+        except FileNotFoundError:
+            pass
+        except OSError:
+            self._waited.add(name)  # it is known of, whatever it is called
+            raise
+        self._waited.discard(name)
 
     def delete(self, name: str) -> None:
         """One that waited never begins. Raises ``OSError``."""
@@ -71,14 +76,18 @@ class SpoolFiles:
         return [path.stem for path in self._all() if path.suffix in (_SPOOL, _PREPARED)]
 
     def left(self) -> list[str]:
-        """The names of those that have begun. What waits and nobody knows of, and what was not encoded to its
-        end, is deleted. Raises ``OSError``."""
-        paths = self._all()
-        for path in paths:
-            never_begins = path.suffix == _PREPARED and path.stem not in self._waited
-            if never_begins or path.suffix == SCRATCH_SUFFIX:
+        """The names of those that have begun: also of one that has samples and could not be renamed, as
+        nothing is written of what waits. What never began and nobody knows of, and what was not encoded to
+        its end, is deleted. Raises ``OSError``."""
+        names = []
+        for path in self._all():
+            if path.suffix == _PREPARED and path.stem in self._waited:
+                continue
+            if path.suffix == _SPOOL or (path.suffix == _PREPARED and path.stat().st_size):
+                names.append(path.stem)
+            elif path.suffix in (_PREPARED, SCRATCH_SUFFIX):
                 path.unlink(missing_ok=True)
-        return [path.stem for path in paths if path.suffix == _SPOOL]
+        return names
 
     def _all(self) -> list[Path]:
         with os.scandir(self._directory) as entries:

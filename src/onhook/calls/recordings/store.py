@@ -2,7 +2,8 @@
 
 Everything is in the names of one directory, so a crash leaves nothing to be reconciled::
 
-    NAME.prepared   a spool that waits for its recording to begin; of one that never does it is deleted
+    NAME.prepared   a spool that waits for its recording to begin; of one that never does it is deleted.
+                    One with samples in it has begun, and could not be renamed
     NAME.pcm        a spool: being recorded, or waiting to be encoded
     NAME.mp3.part   being encoded
     NAME.mp3        done; its time is that of its end, and its link is good until kept_s later
@@ -218,7 +219,7 @@ class RecordingStore:
         ``OSError``."""
         names = [name for name in self._spools.left() if name not in self._unfinished]
         for name in names:
-            self.go_on(name)
+            self._unfinished[name] = asyncio.Event()
         self._left.update(names)
         return names
 
