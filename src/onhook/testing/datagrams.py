@@ -66,6 +66,10 @@ class DatagramSocket:
         except OSError:
             self.unsent += 1
 
+    def repeat(self, data: bytes, to: Address) -> None:
+        """Send a datagram that may have been lost before."""
+        self.send(data, to)
+
     def close(self) -> None:
         """Stop receiving and free the port; may be called twice."""
         if self._sock.fileno() >= 0:

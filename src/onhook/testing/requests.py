@@ -77,6 +77,9 @@ class Socket(Protocol):
     def send(self, data: bytes, to: Address) -> None:
         """Send a message once."""
 
+    def repeat(self, data: bytes, to: Address) -> None:
+        """Send a message that may have been sent before: again only where it may have been lost."""
+
 
 class Wire:
     """The phone's SIP socket and the requests (other than INVITE) that wait for an answer."""
@@ -96,7 +99,7 @@ class Wire:
         self._socket.send(message.to_bytes(), to)
 
     def request(self, message: SipMessage, to: Address) -> asyncio.Future[SipMessage | None]:
-        """Send a request until it is answered; the future yields the final response.
+        """Send a request, over UDP until it is answered; the future yields the final response.
 
         It yields None if none came in 32 s, or when the wire is closed.
         """
@@ -107,7 +110,7 @@ class Wire:
         def give_up() -> None:
             self._finish(key, None)
 
-        repeater = Repeater(self.loop, lambda: self._socket.send(data, to), give_up, cap_s=T2_S)
+        repeater = Repeater(self.loop, lambda: self._socket.repeat(data, to), give_up, cap_s=T2_S)
         self._waiting[key] = (repeater, done)
         return done
 

@@ -86,13 +86,20 @@ class StreamSocket:
 
     def send(self, data: bytes, to: Address) -> None:
         """Send a message, once there is a connection for it."""
-        stream = self.connections.get((to[0], to[1])) or self._of_host(to[0])
+        stream = self._for(to)
         if stream is None:
             stream = self.connections[to[0], to[1]] = _Stream(self, (to[0], to[1]))
             task = asyncio.ensure_future(self._connect(stream, to))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         stream.send(data)
+
+    def repeat(self, data: bytes, to: Address) -> None:
+        """Send a message unless it was sent over the connection that there is: nothing gets lost there (RFC
+        3261 17.1.2.2)."""
+        stream = self._for(to)
+        if stream is None or data not in stream.carried:
+            self.send(data, to)
 
     def close(self) -> None:
         """End all connections and free the port; may be called twice."""
@@ -104,6 +111,9 @@ class StreamSocket:
         for stream in [*self.connections.values()]:
             stream.close()
         self.connections.clear()
+
+    def _for(self, to: Address) -> "_Stream | None":
+        return self.connections.get((to[0], to[1])) or self._of_host(to[0])
 
     def _of_host(self, host: str) -> "_Stream | None":
         found = [stream for (there, _), stream in self.connections.items() if there == host]
@@ -128,6 +138,8 @@ class _Stream(asyncio.Protocol):
 
     def __init__(self, owner: StreamSocket, peer: Address | None = None) -> None:
         self.waiting: list[bytes] = []
+        self.carried: set[bytes] = set()
+        """What was sent, or waits."""
         self._owner = owner
         self._peer = peer
         self._transport: asyncio.Transport | None = None
@@ -135,6 +147,7 @@ class _Stream(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Write, or wait for the connection."""
+        self.carried.add(data)
         if self._transport is None:
             self.waiting.append(data)
         else:
