@@ -3,21 +3,19 @@
 An exchange ends a call from which nothing comes, and learns from what comes where to send.
 """
 
-import asyncio
-import socket
 import time
 from itertools import pairwise
 
 from acceptance.asking import OK, undisturbed
 from acceptance.files import BEEP, FileServer
 from acceptance.harness import Customer
-from acceptance.talking import falls_quiet
+from acceptance.talking import falls_quiet, until
 from onhook.testing.call_leg import CallLeg
 from onhook.testing.call_log import How
+from onhook.testing.network import Network
 from onhook.testing.phone_call import PhoneCall
 
 FRAME = 160
-RECEIVER_REPORT = 201
 
 
 def assert_one_line(call: CallLeg) -> None:
@@ -59,25 +57,20 @@ async def test_from_the_answer_to_the_end(customer: Customer, files: FileServer)
 
 async def test_a_phone_that_holds_the_call_is_sent_reports_alone(customer: Customer) -> None:
     """RTCP, on the port above that of its audio: it learns from it that the call goes on."""
-    call, told = await customer.call()
-    host, port = call.audio.address
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as reports:
-        reports.setblocking(False)
-        reports.bind((host, port + 1))
-        await customer.block("middle/gather", told["session"], timeout="60")
-        await call.answered()
-        await call.hold()
-        await falls_quiet(call)
-        held_s = time.monotonic()
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(20):
-            kinds = [(await loop.sock_recv(reports, 1500))[1] for _ in range(3)]
-        assert kinds[-1] == RECEIVER_REPORT, "nothing was sent that a sender could report"
-        assert call.recording.since(held_s).packets == []
-        await call.hang_up()
-        async with asyncio.timeout(20):
-            while b"\x81\xcb" not in await loop.sock_recv(reports, 1500):
-                pass  # until the BYE
+    call, told = await customer.call(network=Network(reports_every_s=0))
+    assert call.audio.reports is not None
+    reports = call.audio.reports.told
+    await customer.block("middle/gather", told["session"], timeout="60")
+    await call.answered()
+    await call.hold()
+    await falls_quiet(call)
+    held_s = time.monotonic()
+    await until(
+        lambda: reports and not reports[-1].of_sender, "that there is nothing sent to report"
+    )
+    assert call.recording.since(held_s).packets == []
+    await call.hang_up()
+    await until(lambda: reports[-1].goodbye, "the last report")
 
 
 async def test_a_phone_that_knows_comfort_noise_is_sent_that(

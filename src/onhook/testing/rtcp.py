@@ -7,7 +7,7 @@ Written for the test phone alone. Errors: RtcpError (a ValueError).
 import struct
 from dataclasses import dataclass
 
-SENDER_REPORT, RECEIVER_REPORT, DESCRIPTION = 200, 201, 202
+SENDER_REPORT, RECEIVER_REPORT, DESCRIPTION, GOODBYE = 200, 201, 202, 203
 _NTP_UNIX_S = 2208988800
 _HEAD = struct.Struct("!BBH")
 _SENDER = struct.Struct("!IQIII")
@@ -39,11 +39,18 @@ class ReportBlock:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report: whose, the middle of its NTP timestamp if it is a sender's, and its blocks."""
+    """A report: whose, the middle of its NTP timestamp if it is a sender's, its blocks, and whether it is the
+    last one (BYE)."""
 
     ssrc: int
     ntp_middle: int | None
     blocks: tuple[ReportBlock, ...]
+    goodbye: bool = False
+
+    @property
+    def of_sender(self) -> bool:
+        """Whether it says how much was sent."""
+        return self.ntp_middle is not None
 
 
 class Reception:
@@ -100,7 +107,18 @@ def parse(data: bytes) -> Report:
         raise RtcpError("a report that is cut short")
     blocks = tuple(_block(body[at : at + 24]) for at in range(start, start + 24 * count, 24))
     ntp_middle = int.from_bytes(body[6:10], "big") if sender else None
-    return Report(int.from_bytes(body[:4], "big"), ntp_middle, blocks)
+    goodbye = _is_ended(data[4 + 4 * words :])
+    return Report(int.from_bytes(body[:4], "big"), ntp_middle, blocks, goodbye)
+
+
+def _is_ended(rest: bytes) -> bool:
+    """Whether one of the packets behind a report is a BYE."""
+    while len(rest) >= _HEAD.size:
+        _, kind, words = _HEAD.unpack_from(rest)
+        if kind == GOODBYE:
+            return True
+        rest = rest[4 + 4 * words :]
+    return False
 
 
 def _block(data: bytes) -> ReportBlock:
