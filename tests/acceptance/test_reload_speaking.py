@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from acceptance.asking import OK, heard
+from acceptance.files import BEEP, FileServer
 from acceptance.harness import Customer, Onhook
 from acceptance.reload_command import reloaded, seen
 from onhook.testing.call_log import How
@@ -57,7 +58,9 @@ async def speaking_slowly(
     install(site, "slow_voice", SLOW, "slow = slow_voice:voices")
     path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH", ""))))
     server = await asyncio.to_thread(
-        Onhook, environment={"PYTHONPATH": path, "SLOW_VOICE_GO": str(go_on)}
+        Onhook,
+        {"prepare_s": "60"},
+        environment={"PYTHONPATH": path, "SLOW_VOICE_GO": str(go_on)},
     )
     try:
         yield await Customer.make(server, receiver, phone)
@@ -65,17 +68,39 @@ async def speaking_slowly(
         server.close()
 
 
+async def hung_up_amid_a_reload(
+    customer: Customer, files: FileServer
+) -> tuple[PhoneCall, str, asyncio.Future[None]]:
+    """A call whose last message begins in the middle of a reload, its session, and the reload.
+
+    In the middle: a busy machine loads the next program for longer than a voice is waited for. The switch
+    does not hand over before a request is answered whose file is slow, so the message begins in time.
+    """
+    _, told_waiting = await customer.call()
+    call, told = await customer.call()
+    may_be_there, file = files.hold("slow.wav"), files.serve("slow.wav", BEEP)
+    waiting = {"session": told_waiting["session"], "notify_url": customer.receiver.url("/played")}
+    slow = asyncio.ensure_future(
+        customer.post("ivr/middle/play", msg=f"<url>{file}</url>", **waiting)
+    )
+    await files.asked_for("slow.wav")
+    reloading = asyncio.ensure_future(reloaded(customer.server))
+    await seen(customer.server, "requests_awaited")
+    end = customer.receiver.url("/end")
+    assert await customer.hangup(told["session"], msg=MSG, notify_url=end) == OK
+    may_be_there.set()
+    assert await slow == OK
+    await seen(customer.server, "messages_awaited")
+    return call, told["session"], reloading
+
+
 async def test_it_is_made_before_the_switch_hands_over(
-    tmp_path: Path, receiver: Receiver, phone: Phone
+    tmp_path: Path, receiver: Receiver, phone: Phone, files: FileServer
 ) -> None:
     go_on = tmp_path / "go"
     async with speaking_slowly(tmp_path, receiver, phone, go_on) as customer:
         server = customer.server
-        call, told = await customer.call()
-        reloading = asyncio.ensure_future(reloaded(server))
-        await seen(server, "reloading")
-        assert await customer.hangup(told["session"], msg=MSG) == OK
-        await seen(server, "messages_awaited")
+        call, _, reloading = await hung_up_amid_a_reload(customer, files)
         go_on.touch()
         await reloading
         assert (await call.ended(timeout_s=60)).how is How.BYE_RECEIVED
@@ -86,23 +111,15 @@ async def test_it_is_made_before_the_switch_hands_over(
 
 @pytest.mark.slow
 async def test_what_is_not_made_for_half_a_minute_is_left_out(
-    tmp_path: Path, receiver: Receiver, phone: Phone
+    tmp_path: Path, receiver: Receiver, phone: Phone, files: FileServer
 ) -> None:
     """The call hears what there is, and is hung up; everybody else has the next switch."""
     async with speaking_slowly(tmp_path, receiver, phone, tmp_path / "never") as customer:
-        server = customer.server
-        call, told = await customer.call()
-        reloading = asyncio.ensure_future(reloaded(server))
-        # Only now: a busy machine loads for longer than a worker is waited for.
-        await seen(server, "reloading")
-        assert (
-            await customer.hangup(told["session"], msg=MSG, notify_url=receiver.url("/end")) == OK
-        )
+        call, session, reloading = await hung_up_amid_a_reload(customer, files)
         await call.answered()
-        await seen(server, "messages_awaited")
         await reloading
-        await seen(server, "handed_over")
-        await broken_off(customer, call, told["session"])
+        await seen(customer.server, "handed_over")
+        await broken_off(customer, call, session)
 
 
 @pytest.mark.parametrize(
