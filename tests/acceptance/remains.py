@@ -28,6 +28,22 @@ def descendants(of: int) -> set[int]:
     return found - {of}
 
 
+def of_process(pid: int, what: str) -> str:
+    """A file of a process in /proc; empty for one that has ended."""
+    try:
+        return (PROC / str(pid) / what).read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+async def gone(*pids: int) -> None:
+    """Returns once these processes have ended: one that nobody has waited for has, too."""
+    async with asyncio.timeout(READY_S):
+        while any(of_process(pid, "stat").rpartition(")")[2].split()[:1] not in ([], ["Z"])
+                  for pid in pids):  # fmt: skip
+            await asyncio.sleep(0.02)
+
+
 def everybody() -> list[int]:
     """All processes of the machine."""
     return [int(each.name) for each in PROC.glob("[0-9]*")]

@@ -5,14 +5,13 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from acceptance.asking import OK, ask, assert_refused
 from acceptance.harness import Customer, Onhook
-from acceptance.test_speech_process import descendants, of_process
+from acceptance.remains import descendants, gone, of_process
 from briefly import slow_but
 from onhook.speech.installed import installed_voices
 from onhook.speech.voices import described
@@ -107,7 +106,7 @@ async def test_a_worker_that_hangs_is_killed_and_the_next_message_heard(
     os.kill(hung, signal.SIGSTOP)
     msg = '<speech language="de">Guten Tag, dies sagt niemand.</speech>'
     await assert_refused(customer, "error_msg_cannot_convert_text", msg=msg)
-    assert not running(hung)
+    await gone(hung)
     await is_heard(customer)
     assert hung not in workers_of_pico(customer.server)
 
@@ -119,24 +118,14 @@ async def test_the_voices_are_listed_by_http(customer: Customer) -> None:
         assert json.loads(reply.body) == described(catalogue.voices)
 
 
-def running(pid: int) -> bool:
-    """Whether a process still runs; one that nobody has waited for does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
 @pytest.mark.parametrize("end", slow_but([signal.SIGKILL], [signal.SIGTERM, signal.SIGKILL]))
 async def test_the_workers_end_with_the_server(
     start: Callable[..., Onhook], end: signal.Signals
 ) -> None:
     server = start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (workers := server.pids("speech")):  # they are started beside the first calls
             await asyncio.sleep(0.05)
-        server.process.send_signal(end)
-        await server.stopped()
-        while any(map(running, workers)):
-            await asyncio.sleep(0.05)
+    server.process.send_signal(end)
+    await server.stopped()
+    await gone(*workers)
