@@ -16,18 +16,20 @@ from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 from onhook.testing.tones import tone
 
+PATIENCE_S = 60.0
 SECONDS = "0.1 s"
 
 
-async def traced(server: Onhook, session: str, last: str) -> list[dict[str, Any]]:
-    """The steps of a call, once this is one of them: they are written a second later."""
-    async with asyncio.timeout(60):
-        while True:
-            ended = await asyncio.to_thread(run, server, "calls", "trace", session, "--json")
-            steps = json.loads(ended.stdout)["steps"] if ended.exit_code == 0 else []
-            if any(last in step["text"] for step in steps):
-                return list(steps)
-            await asyncio.sleep(0.2)
+async def traced(server: Onhook, session: str, *awaited: str) -> list[dict[str, Any]]:
+    """The steps of a call, once these are among them: they are written a second later, and what an attempt
+    came to is known later than what its receiver does then."""
+    steps: list[dict[str, Any]] = []
+    until_s = time.monotonic() + PATIENCE_S
+    while missing := [one for one in awaited if not any(one in step["text"] for step in steps)]:
+        assert time.monotonic() < until_s, f"{missing} are no steps of {steps}"
+        ended = await asyncio.to_thread(run, server, "calls", "trace", session, "--json")
+        steps = json.loads(ended.stdout)["steps"] if ended.exit_code == 0 else []
+    return steps
 
 
 async def passed_on(customer: Customer, callee: Callee) -> tuple[str, list[dict[str, Any]]]:
@@ -57,7 +59,7 @@ async def test_a_call_is_drawn_from_its_invite_to_its_bye(
     await call.send_digits("7")
     await call.hang_up()
     await customer.receiver.next(session=session, call_state="ended")
-    steps = await traced(server, session, "(BYE)")
+    steps = await traced(server, session, "(BYE)", "play ongoing: 200")
     said = [(step["of"], step["to"], step["text"]) for step in steps]
     for one in (
         ("caller", "Onhook", "INVITE"),
