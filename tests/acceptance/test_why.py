@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from html import unescape
 from typing import Any
 
@@ -23,10 +22,13 @@ from onhook.console.roles import Role
 from onhook.server.settings import load
 from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
-from onhook.testing.receiver import Receiver
+from onhook.testing.receiver import Notification, Receiver
+from ports import free_port
 
 IMPATIENT = {"ringing_s": "1", "idle_s": "1"}
 """Settings of servers that do not wait for applications."""
+HASTY = {"ringing_s": "5", "idle_s": "5"}
+"""Of those that wait for as long as a request takes on a busy machine, and then no longer."""
 NOWHERE = "http://10.0.0.1/"
 """A URL that no server of these tests may call."""
 
@@ -135,8 +137,8 @@ async def test_silence_from_the_first_moment_on(
     shared: Callable[..., Onhook], receiver: Receiver, files: FileServer
 ) -> None:
     """No audio ever comes from a phone, and it does not know the call when it is asked."""
-    server = shared(silence_s="0.5", **IMPATIENT)
-    async with Phone() as phone:
+    server = shared(silence_s="0.5")  # patient with the application: it may be late
+    async with Phone(port=free_port()) as phone:  # it stays its own while the phone is gone
         customer = await Customer.make(server, receiver, phone)
         call, told = await customer.call(talk=False)
         await customer.block("middle/gather", told["session"], timeout="60")
@@ -209,17 +211,21 @@ async def test_everything_of_the_server_died(
     assert_said(said, "system", "crash", "A process of Onhook died", advice="process_died")
 
 
-@asynccontextmanager
-async def impatient(
-    shared: Callable[..., Onhook], receiver: Receiver, phone: Phone
-) -> AsyncIterator[Customer]:
+async def impatient(shared: Callable[..., Onhook], receiver: Receiver, phone: Phone) -> Customer:
     """A customer of a server that does not wait for applications."""
-    yield await Customer.make(shared(silence_s="0.5", **IMPATIENT), receiver, phone)
+    return await Customer.make(shared(**IMPATIENT), receiver, phone)
+
+
+async def refused(customer: Customer, session: str, **params: str) -> str:
+    """The status of a Play that is refused."""
+    reply = await customer.post("ivr/middle/play", session=session, **params)
+    assert reply["status"] not in ("success_ok", "error_session_ended")
+    return reply["status"]
 
 
 async def session_of(customer: Customer) -> str:
     """The session of the last call to a customer of whom nobody was told."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             found = json.loads(
                 await command(customer.server, "calls", "find", customer.number, "--json")
@@ -232,7 +238,7 @@ async def test_the_notification_of_the_end_says_why_where_that_is_asked_for(
     shared: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
     """The same sentence as the command, by a number or by its application; nothing new for others."""
-    server = shared(silence_s="0.5", **IMPATIENT)
+    server = shared(**HASTY)
     customer = await Customer.make(server, receiver, phone)
     other = await accounts.create_application(server.data, "told why", detail="why")
     own = {
@@ -251,13 +257,14 @@ async def test_the_notification_of_the_end_says_why_where_that_is_asked_for(
         url = receiver.url("/answer")
         await accounts.add_number(server.data, number, one.app_id, url, detail=detail)
         callers.append(one)
-    ends = []
-    for one in callers:
+
+    async def end(one: Customer) -> Notification:
         call, told = await one.call()
-        reply = await one.post("ivr/middle/play", session=told["session"], msg="<speech")
-        assert reply["status"] == "error_msg_invalid_xml"
-        await call.ended(timeout_s=30)
-        ends.append(await receiver.next(session=told["session"], call_state="ended"))
+        assert await refused(one, told["session"], msg="<speech") == "error_msg_invalid_xml"
+        await call.ended()
+        return await receiver.next(session=told["session"], call_state="ended")
+
+    ends = await asyncio.gather(*map(end, callers))
     told_why = [end.get("detail") for end in ends]
     sentences = [(await explained(server, end["session"]))["sentence"] for end in ends]
     assert told_why == [None, sentences[1], sentences[2], None]
@@ -269,28 +276,28 @@ async def test_the_notification_of_the_end_says_why_where_that_is_asked_for(
 async def test_the_webhook_was_down(
     shared: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
-    async with impatient(shared, receiver, phone) as customer:
-        await receiver.close()
-        call = await phone.call(customer.number, server=customer.server.sip)
-        assert (await call.ended(timeout_s=30)).code == 480
-        said = await explained(customer.server, await session_of(customer))
-        assert_said(
-            said, "system", "ring_timeout", "The application did not act on the call",
-            "it could not be told: ", "rejected it (480)", "neither side",
-            advice="has to answer notifications with 200",
-        )  # fmt: skip
-        assert "The application does not know of the end" in said["advice"]
+    customer = await impatient(shared, receiver, phone)
+    await receiver.close()
+    call = await phone.call(customer.number, server=customer.server.sip)
+    assert (await call.ended()).code == 480
+    said = await explained(customer.server, await session_of(customer))
+    assert_said(
+        said, "system", "ring_timeout", "The application did not act on the call",
+        "it could not be told: ", "rejected it (480)", "neither side",
+        advice="has to answer notifications with 200",
+    )  # fmt: skip
+    assert "The application does not know of the end" in said["advice"]
 
 
 async def test_the_application_did_nothing(
     shared: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
-    async with impatient(shared, receiver, phone) as customer:
-        call, told = await customer.call()
-        await call.ended(timeout_s=30)
-        said = await explained(customer.server, told["session"])
-        advice = "was told and asked for nothing"
-        assert_said(said, "system", "ring_timeout", "did not act on the call", advice=advice)
+    customer = await impatient(shared, receiver, phone)
+    call, told = await customer.call()
+    await call.ended()
+    said = await explained(customer.server, told["session"])
+    advice = "was told and asked for nothing"
+    assert_said(said, "system", "ring_timeout", "did not act on the call", advice=advice)
 
 
 async def test_the_url_of_a_number_was_refused(
@@ -311,33 +318,31 @@ async def test_the_url_of_a_number_was_refused(
 async def test_the_notify_url_of_a_request_was_refused(
     shared: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
-    async with impatient(shared, receiver, phone) as customer:
-        call, told = await customer.call()
-        session = told["session"]
-        reply = await customer.post("ivr/middle/play", session=session, msg="x", notify_url=NOWHERE)
-        assert reply["status"] != "success_ok"
-        await call.ended(timeout_s=30)
-        said = await explained(customer.server, session)
-        refused = f"having refused its ivr/middle/play with {reply['status']}"
-        assert_said(said, "system", "ring_timeout", refused, advice="Mend the request")
+    customer = await Customer.make(shared(**HASTY), receiver, phone)
+    call, told = await customer.call()
+    status = await refused(customer, told["session"], msg="x", notify_url=NOWHERE)
+    await call.ended()
+    said = await explained(customer.server, told["session"])
+    why = f"having refused its ivr/middle/play with {status}"
+    assert_said(said, "system", "ring_timeout", why, advice="Mend the request")
 
 
 async def test_a_request_of_the_application_was_refused(
     shared: Callable[..., Onhook], receiver: Receiver, phone: Phone, files: FileServer
 ) -> None:
     """While it was the application's turn, after a first block that went well."""
-    async with impatient(shared, receiver, phone) as customer:
-        call, told = await customer.call()
-        session = told["session"]
-        await beeped(customer, files, session)
-        reply = await customer.post("ivr/middle/play", session=session, msg="<speech",
-                                    notify_url=receiver.url("/x"))  # fmt: skip
-        assert reply["status"] == "error_msg_invalid_xml"
-        await call.ended(timeout_s=30)
-        said = await explained(customer.server, session)
-        assert_said(
-            said, "system", "idle_timeout", "asked for nothing for too long",
-            "having refused its ivr/middle/play with error_msg_invalid_xml",
-            "the caller last heard the message of a Play, which was over",
-            advice="Mend the request",
-        )  # fmt: skip
+    customer = await Customer.make(shared(**HASTY), receiver, phone)
+    call, told = await customer.call()
+    session = told["session"]
+    await beeped(customer, files, session)
+    url = receiver.url("/x")
+    status = await refused(customer, session, msg="<speech", notify_url=url)
+    assert status == "error_msg_invalid_xml"
+    await call.ended()
+    said = await explained(customer.server, session)
+    assert_said(
+        said, "system", "idle_timeout", "asked for nothing for too long",
+        "having refused its ivr/middle/play with error_msg_invalid_xml",
+        "the caller last heard the message of a Play, which was over",
+        advice="Mend the request",
+    )  # fmt: skip
