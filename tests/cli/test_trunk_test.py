@@ -25,26 +25,35 @@ def usual_log() -> Iterator[None]:
 
 @contextmanager
 def carrier(*answers: str) -> Iterator[tuple[int, list[str]]]:
-    """A peer on UDP that answers each request with the next line and headers; "" says nothing."""
+    """A peer on UDP that answers each request with the next line and headers; "" says nothing.
+
+    One that comes again, where its answer was late, gets the same answer again.
+    """
     heard: list[str] = []
+    given: dict[str, str] = {}
+    left = iter(answers)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
         here.bind(("127.0.0.1", 0))
-        here.settimeout(30)
 
         def serve() -> None:
-            for answer in answers:
-                data, peer = here.recvfrom(65536)
-                heard.append(data.decode())
-                if answer:
+            while (came := here.recvfrom(65536))[0]:
+                request, peer = came[0].decode(), came[1]
+                if request not in given:
+                    heard.append(request)
+                    given[request] = next(left, "")
+                if answer := given[request]:
                     names = ("Via", "From", "To", "Call-ID", "CSeq")
-                    lines = [one for one in heard[-1].split("\r\n") if one.split(":")[0] in names]
+                    lines = [one for one in request.split("\r\n") if one.split(":")[0] in names]
                     text = "\r\n".join([*answer.split("\n"), *lines, "Content-Length: 0"])
                     here.sendto(f"{text}\r\n\r\n".encode(), peer)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield here.getsockname()[1], heard
-        thread.join(30)
+        try:
+            yield here.getsockname()[1], heard
+        finally:
+            here.sendto(b"", here.getsockname())
+            thread.join()
 
 
 def test_a_trunk_that_is_there(run: Run) -> None:
