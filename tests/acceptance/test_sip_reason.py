@@ -117,17 +117,21 @@ async def test_the_bye_after_a_crash_says_what_the_application_had_to_say(
     session = told["session"]
     msg = f"<url>{files.serve('beep.wav', BEEP)}</url>"
     await customer.hangup(session, msg=msg, **{"sip_header_X-Why": "enough"})
-    sent = len(await call.received("BYE", timeout_s=30))
+    await call.received("BYE")
     query = "SELECT state, facts FROM calls WHERE session = ?"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while rows(server, query, session)[0][0] != "closing":
             await asyncio.sleep(0.01)
     await kill(server)
     assert "enough" in rows(server, query, session)[0][1]
     customer.server = await asyncio.to_thread(again, server)
-    byes = await call.received("BYE", sent + 1)
+    byes = await call.received("BYE")
+    while f":{customer.server.sip[1]};" not in byes[-1].message.need(
+        "Via"
+    ):  # the one before repeats its own
+        byes = await call.received("BYE", len(byes) + 1)
     assert byes[-1].message.header("X-Why") == "enough"
     answer_the_bye(customer, call)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while "enough" in rows(server, query, session)[0][1]:
             await asyncio.sleep(0.01)

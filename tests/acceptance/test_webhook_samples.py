@@ -226,7 +226,7 @@ def run(
         input="".join(written(case) + "\n" for case in asked).encode(),
         capture_output=True,
         check=False,
-        timeout=300,
+        timeout=900,
         env={**os.environ, "PATH": path},
     )
     assert ended.returncode == 0, ended.stderr.decode()
@@ -268,11 +268,12 @@ async def test_an_application_is_told_in_json_also_of_calls_that_it_makes(
     call, ringing = await customer.call()
     assert json.loads(ringing.body)["ivr_block"] == "answer"
     await call.cancel()
+    number = callee.another()
     dialled = await customer.post(
-        "ivr/start/dial", dest=callee.another(), notify_url=customer.receiver.url("/dial")
+        "ivr/start/dial", dest=number, notify_url=customer.receiver.url("/dial")
     )
     assert dialled["status"] == "success_ok", dialled
-    (await callee.phone.incoming()).reject(486)
+    (await callee.phone.incoming(called=number)).reject(486)
     last = await customer.receiver.next(session=dialled["session"])
     assert (json.loads(last.body)["ivr_block"], last.raw_query) == ("dial", "")
 

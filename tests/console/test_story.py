@@ -151,6 +151,7 @@ async def test_what_strangers_write_is_shown_and_does_nothing(
     session = told["session"]
     await customer.post("ivr/middle/play", session=session, msg=HOSTILE, tag=HOSTILE)
     await customer.block("middle/gather", session, tag=HOSTILE)
+    await call.answered()
     await call.hang_up(headers=[("Reason", f'SIP;text="{HOSTILE[:40]}\u202e"')])
     await customer.receiver.next(session=session, call_state="ended")
     await traced(customer.server, session, "(BYE)")
