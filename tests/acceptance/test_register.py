@@ -12,7 +12,7 @@ import pytest
 
 from acceptance.asking import OK
 from acceptance.crashing import kill
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import Customer, Onhook, know_trunk
 from acceptance.registrar import PATIENCE_S, Registrar, registrar
 from briefly import slow_but
 from onhook.cli import trunks
@@ -144,6 +144,7 @@ async def test_a_call_to_the_registered_contact_comes_by_the_trunk(
     async with registrar() as at, Phone() as phone, Phone(host="127.0.0.2") as stranger:
         await add(server, at)
         user = await at.registered()
+        await asyncio.to_thread(know_trunk, server, "carrier", _seen[server.log_path])
         customer = await Customer.make(server, receiver, phone)
         where = f"sip:{user}@{at.bindings[user]}"
         called = (("P-Called-Party-ID", f"<sip:{customer.number}@carrier.example>"),)

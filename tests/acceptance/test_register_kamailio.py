@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from acceptance.asking import OK
-from acceptance.harness import Customer, Onhook
+from acceptance.harness import Customer, Onhook, know_trunk
 from acceptance.heard import fetch, tone_s
 from acceptance.kamailio import PASSWORD, Edge, kamailio
 from acceptance.registrar import PATIENCE_S
@@ -30,7 +30,8 @@ SAID = "Good morning. This is a message of a length at which it can be heard wel
 
 
 async def registered(server: Onhook) -> None:
-    """Returns once the trunk is up."""
+    """Returns once the trunk is up, and calls are taken from it."""
+    await asyncio.to_thread(know_trunk, server, "carrier")
     async with asyncio.timeout(PATIENCE_S):
         while not (await health_of_all(server.data)).get("carrier", {}).get("up"):
             await asyncio.sleep(0.05)

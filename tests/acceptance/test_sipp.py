@@ -33,7 +33,7 @@ PATIENCE_S = 60.0
 async def emptied(server: Onhook) -> AsyncIterator[None]:
     """No call, no stream and no port is left when the test is over."""
     yield
-    async with asyncio.timeout(30), aiohttp.ClientSession() as http:
+    async with asyncio.timeout(2 * PATIENCE_S), aiohttp.ClientSession() as http:
         while left := await _left(http, server):
             await asyncio.sleep(0.05)
             assert server.process.poll() is None, left
@@ -66,7 +66,7 @@ class Sessions:
 
     async def ended(self, calls: int) -> None:
         """Returns when so many sessions have ended."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while sum(told["call_state"] == "ended" for told in self.last.values()) < calls:
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.2)
@@ -243,7 +243,7 @@ async def dialled(customer: Customer, sessions: Sessions, scenario: str) -> str:
 
 async def until(sessions: Sessions, session: str, state: str) -> Notification:
     """What was told last of a session, once it is in this state."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while session not in sessions.last or sessions.last[session]["call_state"] != state:
             await asyncio.sleep(0.02)
     return sessions.last[session]
@@ -252,7 +252,7 @@ async def until(sessions: Sessions, session: str, state: str) -> Notification:
 async def up(callee: SippCallee, scenario: str) -> None:
     """The callee has nothing left to do but to hang up, or to be hung up on."""
     byes = 1 if scenario == "uas_forked_18x" else 0  # to the phone that answered second
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while callee.seen("ACK") < ANSWERED[scenario] or callee.answered("BYE") < byes:
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.2)  # in which it would be heard of, or be over

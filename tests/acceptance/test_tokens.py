@@ -18,7 +18,7 @@ async def status(customer: Customer, token: str) -> str:
 
 async def becomes(customer: Customer, token: str, wanted: str) -> None:
     """Returns once a request with the token is answered so: a running server takes a change over."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await status(customer, token) != wanted:
             await asyncio.sleep(0.05)
 
@@ -50,7 +50,7 @@ async def test_a_token_is_replaced_without_a_pause_and_signs_from_then_on(
     old, app_id = customer.access_token, customer.app_id
     new = await made(customer, "rotate", app_id, "--keep", "before")
     assert [await status(customer, token) for token in (old, new)] == ["success_ok"] * 2
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         call, told = await customer.call()
         while told.headers["x-hoiio-signature"] != signed_with(new, told.body):
             await call.cancel()

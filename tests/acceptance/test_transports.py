@@ -103,7 +103,7 @@ async def test_a_new_certificate_is_read_on_a_hangup_signal(
             ):
                 await asyncio.to_thread(copied, source, target)
             server.process.send_signal(signal.SIGHUP)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while "sip_certificate_read" not in server.log:
                     await asyncio.sleep(0.05)
             async with Phone(transport="tls", tls=PhoneTls(ca_file=new.file)) as another:

@@ -39,19 +39,19 @@ from onhook.server.occupancy import occupied
 from onhook.server.settings import load
 from onhook.store import TrunkRecord
 from onhook.store.trunk_states import TrunkState
-from ports import free_port
+from ports import free_port, free_ports
 
 LATER_MS = 10**14
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Installation:
-    first = free_port() & ~1
+    audio = free_ports(10)
     return Installation(
         load(
             sip=f"127.0.0.1:{free_port()}",
             http=f"127.0.0.1:{free_port()}",
-            rtp_ports=f"{first}-{first + 19}",
+            rtp_ports=f"{audio.start}-{audio.stop - 1}",
             data=tmp_path,
         ),
         running=False,
@@ -130,6 +130,7 @@ def test_the_port_of_the_api(here: Installation) -> None:
         assert "another program" in wrong(ports.http(here))
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(("status", "well"), [(200, True), (503, False)])
 def test_a_server_that_is_not_well(here: Installation, status: int, well: bool) -> None:
     class Answers(BaseHTTPRequestHandler):
@@ -345,10 +346,19 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ways_out, "PATIENCE_S", 0.5)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For as long as a busy machine takes."""
+    monkeypatch.setattr(self_call, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(ports, "_PATIENCE_S", 60.0)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_a_call_is_heard_both_ways(here: Installation) -> None:
     assert not await wrong_later(self_call.call(here))
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_call_by_ipv6(here: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     several = [Listening("tcp", "127.0.0.1", 1), Listening("udp", "::1", sip_port(here))]
     for module in (self_call, addresses):
