@@ -86,19 +86,20 @@ async def test_the_caller_hangs_up_while_it_records(customer: Customer) -> None:
 async def test_who_hangs_up_before_the_beep_leaves_no_recording(
     customer: Customer, files: FileServer
 ) -> None:
-    before = spools(customer.server)
+    kept = customer.server.data / "recordings"
+    before = set(kept.glob("*.prepared"))
     call, told = await customer.call()
     url = files.serve("long.wav", wav(tone(500, 20_000)))
     await customer.block(RECORD, told["session"], msg=f"<url>{url}</url>")
     await call.answered()
     await heard(call, 20)
-    [waiting] = spools(customer.server) - before
+    [waiting] = set(kept.glob("*.prepared")) - before
     await call.hang_up()
     over = await customer.receiver.next(ivr_block="record")
     assert over["call_state"] == "ended"
     assert "record_url" not in over.form
     await until(lambda: not waiting.exists(), "the end of what never began")
-    assert not set(waiting.parent.glob(f"{waiting.stem}.*"))
+    assert not set(kept.glob(f"{waiting.stem}.*"))
 
 
 async def test_a_forced_hangup_completes_the_recording(customer: Customer) -> None:
