@@ -41,7 +41,7 @@ async def test_the_first_application_of_the_readme_takes_the_first_call(newcomer
         async with Phone() as phone:
             call = await phone.call(NUMBER, server=("127.0.0.1", newcomer.server.sip[1]))
             await call.answered()
-            await call.ended(timeout_s=30)
+            await call.ended()
             assert speech_like(call.recording.pcm()).voiced_s > 0.5
         assert running.stdout is not None
         assert await running.stdout.readline() == b"it cost SGD 0.020\n"

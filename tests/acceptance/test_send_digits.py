@@ -160,7 +160,7 @@ async def test_whoever_was_called_gets_keys(customer: Customer, callee: Callee) 
 
 async def test_one_follows_upon_another(customer: Customer) -> None:
     call, session = await asked(customer, "1" * 64)
-    await customer.receiver.next(ivr_block="send_digits", timeout_s=30)
+    await customer.receiver.next(ivr_block="send_digits")
     await customer.block(SEND, session, digits="22")
     await customer.receiver.next(ivr_block="send_digits")
     await typed(call, "1" * 64 + "22")
@@ -188,7 +188,7 @@ async def test_nothing_else_may_come_in_between(customer: Customer) -> None:
     call, session = await asked(customer, ",,,,7")
     again = await customer.post("ivr/" + SEND, session=session, digits="8")
     assert again["status"] == "error_session_not_ready"
-    await customer.receiver.next(ivr_block="send_digits", timeout_s=30)
+    await customer.receiver.next(ivr_block="send_digits")
     await typed(call, "7")
 
 

@@ -40,7 +40,7 @@ async def heard_and_hung_up(
     assert (await customer.receiver.next(ivr_block="gather"))["digits"] == "7"
     msg = f"<url>{files.serve('beep.wav', BEEP)}</url>"
     assert await customer.hangup(session, msg=msg) == OK
-    ended = await call.ended(timeout_s=30)
+    ended = await call.ended()
     assert ended.how is How.BYE_RECEIVED
     assert len(call.recording.audio) >= len(BEEP) // 320 - 1
     assert call.complaints == []

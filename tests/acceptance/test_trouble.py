@@ -136,7 +136,7 @@ async def test_calls_outlive_a_disk_without_room(
     ringing, told_ringing = await customer.call()
     speaking = {"msg": LONG, "notify_url": receiver.url("/end")}
     assert await customer.hangup(told["session"], **speaking) == {"status": "success_ok"}
-    await playing.answered(30)
+    await playing.answered()
 
     with no_room(server):
         # Whatever is asked for cannot be promised, and is not.
@@ -148,7 +148,7 @@ async def test_calls_outlive_a_disk_without_room(
         found = await becomes(server, "degraded")
         assert {part["part"] for part in found["degraded"]} & {"database", "disk"}
         # What goes on goes on, to its last word.
-        assert (await playing.ended(timeout_s=30)).how is How.BYE_RECEIVED
+        assert (await playing.ended()).how is How.BYE_RECEIVED
         assert playing.recording.heard_s > 3
         assert playing.recording.lost == 0
         assert receiver.waiting() == []
@@ -159,7 +159,7 @@ async def test_calls_outlive_a_disk_without_room(
         }
 
     for one, cause in ((told, "hangup"), (told_ringing, "rejected")):
-        last = await receiver.next(session=one["session"], timeout_s=30)
+        last = await receiver.next(session=one["session"])
         assert (last["call_state"], last["cause"]) == ("ended", cause)
         assert last.headers["x-onhook-event"] == "2"
     assert (await ringing.ended()).how is How.REJECTED
@@ -210,13 +210,13 @@ async def test_a_phone_that_vanished_is_noticed(
             "ivr/middle/play",
             session=told["session"], msg="Hello.", notify_url=receiver.url("/played"),
         )  # fmt: skip
-        await receiver.next(session=told["session"], call_state="ongoing", timeout_s=30)
+        await receiver.next(session=told["session"], call_state="ongoing")
         where = phone.address
         call.vanish()
     loop = asyncio.get_running_loop()
     transport, gone = await loop.create_datagram_endpoint(Gone, local_addr=where)
     try:
-        last = await receiver.next(session=told["session"], timeout_s=30)
+        last = await receiver.next(session=told["session"])
     finally:
         transport.close()
     assert (last["ended_by"], last["cause"], last["debit"]) == ("network", "media_lost", "0.020")
@@ -233,7 +233,7 @@ async def test_a_caller_that_is_merely_silent_is_asked_again_and_stays(
     customer = await Customer.make(shared(silence_s="0.5"), receiver, phone)
     call, told = await customer.call(talk=False)
     await customer.hangup(told["session"], msg=LONG, notify_url=receiver.url("/end"))
-    await call.answered(30)
+    await call.answered()
     await call.received("OPTIONS", 3)
     assert call.is_up()
     last = await receiver.next(session=told["session"])
@@ -246,6 +246,6 @@ async def test_no_call_lasts_longer_than_a_session_may(
 ) -> None:
     customer = await Customer.make(start(session_s="1"), receiver, phone)
     call, told = await customer.call()
-    last = await receiver.next(session=told["session"], timeout_s=30)
+    last = await receiver.next(session=told["session"])
     assert (last["ended_by"], last["cause"]) == ("system", "session_timeout")
     assert (await call.ended()).code == 480

@@ -66,7 +66,7 @@ async def talking(customer: Customer, files: FileServer) -> tuple[PhoneCall, str
     url = customer.receiver.url("/end")
     msg = f"<url>{files.serve('long.wav', LONG)}</url>"
     await customer.hangup(told["session"], msg=msg, notify_url=url)
-    await call.answered(30)
+    await call.answered()
     return call, told["session"]
 
 
@@ -78,7 +78,7 @@ async def test_a_second_server_does_not_start_while_the_first_one_lives(
     call, told = await customer.call()
     session = told["session"]
     assert await customer.post("ivr/middle/hold", session=session) == OK
-    await call.answered(30)
+    await call.answered()
     data = Path(tempfile.mkdtemp(prefix="onhook-"))
     shutil.copy(first.data / "secret.key", data)
     second = await asyncio.to_thread(_serve, first.settings["database_url"], data)
@@ -91,7 +91,7 @@ async def test_a_second_server_does_not_start_while_the_first_one_lives(
     assert (await stored(first, session)).state != "ended"
     url = receiver.url("/end")
     assert await customer.hangup(session, force="enabled", notify_url=url) == OK
-    await call.ended(timeout_s=30)
+    await call.ended()
     last = await the_end(receiver, session)
     assert (last["ended_by"], last["cause"]) == ("application", "forced_hangup")
     assert await asyncio.to_thread(first.stop) == 0

@@ -82,7 +82,7 @@ async def on_the_phone(customer: Customer, gender: str, text: str) -> npt.NDArra
     call, told = await customer.call()
     msg = f'<speech language="en" gender="{gender}">{text}</speech>'
     assert await customer.hangup(told["session"], msg=msg) == OK
-    assert (await call.ended(timeout_s=30)).how is How.BYE_RECEIVED
+    assert (await call.ended()).how is How.BYE_RECEIVED
     return (call.recording.pcm() / 32768).astype(np.float32)
 
 

@@ -179,7 +179,7 @@ async def test_the_credit_was_used_up(server: Onhook, receiver: Receiver, phone:
 async def test_the_limit_of_its_request(customer: Customer, callee: Callee) -> None:
     call, reply = await dialled(customer, callee, max_duration="1")
     await call.answer()
-    await call.ended(timeout_s=30)
+    await call.ended()
     said = await explained(customer.server, reply["session"])
     assert_said(said, "system", "max_duration", "as long as its request said (max_duration)")
 
@@ -190,7 +190,7 @@ async def test_the_limit_of_every_call(
 ) -> None:
     customer = await Customer.make(start(session_s="1"), receiver, phone)
     call, told = await customer.call()
-    await call.ended(timeout_s=30)
+    await call.ended()
     said = await explained(customer.server, told["session"])
     assert_said(said, "system", "session_timeout", "as long as any may", advice="--session-s")
 
@@ -307,7 +307,7 @@ async def test_the_url_of_a_number_was_refused(
     customer.number = "+6531999002"
     await accounts.add_number(server.data, customer.number, customer.app_id, NOWHERE)
     call = await phone.call(customer.number, server=server.sip)
-    assert (await call.ended(timeout_s=30)).code == 480
+    assert (await call.ended()).code == 480
     said = await explained(server, await session_of(customer))
     assert_said(
         said, "system", "forward_to_refused", "The number's URL may not be called", "private",

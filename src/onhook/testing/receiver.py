@@ -27,7 +27,7 @@ from aiohttp import web
 log = structlog.get_logger()
 
 _HALF = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nhalf"
-WAIT_S = 30.0
+WAIT_S = 60.0
 """How long to wait for a notification where nothing else is said."""
 _SHUTDOWN_S = 0.1
 

@@ -16,7 +16,7 @@ from onhook.testing.recording import Recording
 
 _T = TypeVar("_T")
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 """How long to wait for the server where nothing else is said."""
 
 
