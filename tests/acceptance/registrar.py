@@ -144,9 +144,15 @@ class _Udp(asyncio.DatagramProtocol):
     def __init__(self, registrar: Registrar) -> None:
         self.registrar = registrar
 
+        self.given: dict[bytes, bytes] = {}
+
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """One that comes again, since its answer was late, is answered as before and not counted."""
         transport = self.registrar._transport
-        if data.strip() and transport is not None and (answer := self.registrar.answer(data)):
+        if not data.strip() or transport is None:
+            return
+        if answer := self.given.get(data) or self.registrar.answer(data):
+            self.given[data] = answer
             transport.sendto(answer, addr)
 
 

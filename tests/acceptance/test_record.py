@@ -35,15 +35,21 @@ def length_s(pcm: np.ndarray) -> float:
     return len(pcm) / 8000
 
 
-async def recording(customer: Customer, **params: str) -> tuple[PhoneCall, str]:
-    """A call that is being recorded, its beep heard; and its session."""
-    before = spools(customer.server)
+async def beeped(customer: Customer, **params: str) -> tuple[PhoneCall, str]:
+    """A call that is recorded behind the beep, which was heard; and its session."""
     call, told = await customer.call()
     await customer.block(RECORD, told["session"], **params)
     await call.answered()
     await heard(call, 10)
-    await records(customer.server, before)
     return call, told["session"]
+
+
+async def recording(customer: Customer, **params: str) -> tuple[PhoneCall, str]:
+    """A call that is being recorded, its beep heard; and its session."""
+    before = spools(customer.server)
+    call, session = await beeped(customer, **params)
+    await records(customer.server, before)
+    return call, session
 
 
 async def test_what_the_caller_says_is_recorded_until_the_hash(customer: Customer) -> None:
@@ -63,7 +69,7 @@ async def test_what_the_caller_says_is_recorded_until_the_hash(customer: Custome
 async def test_it_ends_when_the_time_is_over(customer: Customer) -> None:
     loop = asyncio.get_running_loop()
     asked_s = loop.time()
-    call, _ = await recording(customer, max_duration="1")
+    call, _ = await beeped(customer, max_duration="1")
     told = await customer.receiver.next(ivr_block="record")
     assert told["call_state"] == "ongoing"
     recorded_s = length_s(await fetched(told["record_url"]))
@@ -121,7 +127,7 @@ async def test_a_beep_is_heard_before_it_records(customer: Customer) -> None:
 
 
 async def test_a_link_that_was_never_given_finds_nothing(customer: Customer) -> None:
-    call, _ = await recording(customer, max_duration="1")
+    call, _ = await beeped(customer, max_duration="1")
     told = await customer.receiver.next(ivr_block="record")
     url = told["record_url"]
     async with aiohttp.ClientSession() as client:

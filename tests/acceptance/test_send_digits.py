@@ -185,11 +185,13 @@ async def test_without_a_notify_url_it_hangs_up_after_the_last_key(customer: Cus
 
 
 async def test_nothing_else_may_come_in_between(customer: Customer) -> None:
-    call, session = await asked(customer, ",,,,7")
+    call, session = await asked(customer, "7" + "," * 30 + "9")
     again = await customer.post("ivr/" + SEND, session=session, digits="8")
     assert again["status"] == "error_session_not_ready"
-    await customer.receiver.next(ivr_block="send_digits")
     await typed(call, "7")
+    await call.hang_up()
+    over = await customer.receiver.next()
+    assert (over["ivr_block"], over["call_state"]) == ("send_digits", "ended"), "it went on"
 
 
 async def test_a_forced_hangup_cuts_it_short(customer: Customer) -> None:

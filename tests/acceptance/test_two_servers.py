@@ -73,7 +73,7 @@ async def talking(customer: Customer, files: FileServer) -> tuple[PhoneCall, str
 async def test_a_second_server_does_not_start_while_the_first_one_lives(
     start: Callable[..., Onhook], receiver: Receiver, phone: Phone
 ) -> None:
-    first = await asyncio.to_thread(start, lease_s="3")  # it may stand still for two of them
+    first = await asyncio.to_thread(start, lease_s="12")  # it may stand still for most of them
     customer = await Customer.make(first, receiver, phone)
     call, told = await customer.call()
     session = told["session"]
@@ -99,7 +99,7 @@ async def test_a_second_server_does_not_start_while_the_first_one_lives(
 
 def _serve(url: str, data: Path) -> subprocess.CompletedProcess[str]:
     ports = ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", "--rtp-ports", "20000-59999"]
-    where = ["--database-url", url, "--data", str(data), "--lease-s", "3"]
+    where = ["--database-url", url, "--data", str(data), "--lease-s", "12"]
     return subprocess.run(
         [sys.executable, "-m", "onhook", "serve", *ports, *where],
         capture_output=True, text=True, timeout=READY_S, check=False,

@@ -20,7 +20,7 @@ from onhook.testing.call_log import How
 from onhook.testing.phone import Phone
 from onhook.testing.receiver import Receiver
 
-STARTED_S = 60.0
+STARTED_S = 120.0
 
 
 def workers(server: Onhook) -> dict[int, str]:

@@ -35,7 +35,7 @@ def simulated(name: str, typed: str, *options: str, **environment: str) -> list[
             input=typed,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
     finally:
