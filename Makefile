@@ -34,7 +34,7 @@ ALONE := tests/acceptance/test_flood.py tests/speech/engines/test_kokoro.py
 unexport PYTHONDONTWRITEBYTECODE
 
 # `make -k slow` goes on with the other parts where one has failed.
-.PHONY: help setup demo test slow slow-setup slow-tests slow-kills slow-soak slow-interop packages check crash soak budget interop bench voices counts docs site screenshots htmx lock wheel clean
+.PHONY: help setup demo test slow slow-setup slow-tests slow-kills slow-soak slow-interop slow-voices packages check crash soak budget interop bench recogniser voices counts docs site screenshots htmx lock wheel clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,7 +51,7 @@ test:  ## all tests
 	@$(PARALLEL) tests/media --ignore $(OWN_CLOCK); media=$$?; \
 	$(PARALLEL) $(OWN_CLOCK) $(BESIDE) && exit $$media
 
-slow: slow-tests slow-kills slow-soak slow-interop  ## what takes long: tests marked slow, 45 kills, two minutes of soak, softphones and an exchange
+slow: slow-tests slow-kills slow-soak slow-interop slow-voices  ## what takes long: tests marked slow, 45 kills, two minutes of soak, softphones and an exchange, a sentence a language
 
 slow-setup:
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(NETWORKS) $(SOFTPHONES) $(LANGUAGES) $(KAMAILIO) $(TSHARK) $(CHROMIUM)
@@ -73,6 +73,14 @@ slow-soak: slow-setup
 
 slow-interop: slow-setup
 	@ONHOOK_ASTERISK=$(ASTERISK) PYTHONPATH=tests $(PY) scripts/interop.py
+
+# What writes down what phones hear; in a lock of its own, since nothing runs on it and it is large.
+recogniser:
+	@scripts/set_up.sh --for-tests
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements-voices.lock
+
+slow-voices: recogniser
+	PYTHONPATH=tests:. $(PY) scripts/voices_briefly.py
 
 packages:  ## what is in deploy/: an image in its container, a system whose first process is systemd; the wheel for ARM; the first call
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(MACHINES)
@@ -113,9 +121,7 @@ bench:  ## all figures, within an hour; PEER=1 beside Asterisk 22, QUICK=1 in mi
 	@ONHOOK_ASTERISK=$(ASTERISK) $(PY) -m bench.table $(if $(PEER),--peer) $(if $(QUICK),--quick) \
 	    $(if $(ROUNDS),--rounds $(ROUNDS))
 
-voices:  ## every voice in a real call, written down by Whisper and graded: docs/voices-measured.md; ENGINES="pico espeak" only those
-	@scripts/set_up.sh --for-tests
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements-voices.lock
+voices: recogniser  ## every voice in a real call, written down by Whisper and graded: docs/voices-measured.md; ENGINES="pico espeak" only those
 	PYTHONPATH=tests:. nice $(PY) scripts/voices_measured.py $(if $(ENGINES),--engines $(ENGINES))
 
 counts:  ## modules, functions, circles; what a hangup, an INVITE, a digit and a notification pass

@@ -3,30 +3,33 @@
     PYTHONPATH=tests:. .venv/bin/python scripts/voices_measured.py [--engines pico espeak] [--missing]
 
 With `--engines` only their voices speak, with `--missing` only those without figures; those of the others
-stay as they are committed. With `--check` nothing is written. Status 1 where a voice misses its target and
-is not committed as missing it, or is worse than committed; those that are known to miss it are named.
+stay as they are committed. With `--check` nothing is written. Status 1 where voices miss their target or are
+graded worse than committed; they are named at the end.
 """
 
 import argparse
 import asyncio
-import shutil
+import datetime
+import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from onhook.speech.engines import kokoro, kokoro_install
 from onhook.speech.errors import InstallFailed
 from onhook.speech.installed import installed_voices
 from onhook.speech.voices import described
 from proof import calls, formant_beside, page
-from proof.figures import COMPARED, NOT_OFFERED, Figures, committed, faults, known, write
+from proof.briefly import BRIEF
+from proof.figures import COMPARED, NOT_OFFERED, Figures, Run, committed, faults, write
 from proof.grader import Grader
+from proof.kokoro import kokoro_aside, kokoro_for_now
 from proof.recogniser import NoRecogniser, Recogniser, weights
-from proof.scoring import rate
+from proof.scoring import rate, share_of_characters
 from proof.sentences import CANDIDATES
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "voices-measured.md"
@@ -34,7 +37,6 @@ PAGE: Final = Path(__file__).parents[1] / "docs" / "voices-measured.md"
 GRADED: Final = 2
 """So many lines of a voice are graded: a grade takes longer than a line."""
 
-_WRITTEN_AS: Final = {"nb": "no"}
 _EVERYTHING: Final = {"experimental_voices": "true", "prepare_s": "60", "speech_idle_s": "0"}
 _SLOW: Final = {**_EVERYTHING, "voice_wait_ms": "60000"}
 _AT_ONCE: Final = {**_EVERYTHING, "voice_wait_ms": "0"}
@@ -47,12 +49,7 @@ def speakers() -> list[calls.Speaker]:
         heard = list(catalogue.voices)
         beneath = [below for voice in heard if (below := catalogue.stand_in(voice)) is not None]
         rows = described([*heard, *beneath])
-    known = [
-        calls.Speaker(
-            *(str(row[name]) for name in ("language", "gender", "engine", "quality", "licence"))
-        )
-        for row in rows
-    ]
+    known = [calls.Speaker.of(row) for row in rows]
     unheard = [*dict.fromkeys(formant_beside.TAGS, COMPARED).items()]
     unheard += dict.fromkeys(CANDIDATES, NOT_OFFERED).items()
     tags = formant_beside.TAGS
@@ -64,30 +61,36 @@ def speakers() -> list[calls.Speaker]:
     return [*known, *beside]
 
 
+async def spoken(those: Sequence[calls.Speaker]) -> list[tuple[calls.Speaker, calls.Spoken]]:
+    """What each of one engine says, on a server of their own, so that memory is that engine's."""
+    slow = all(speaker.engine == "kokoro" for speaker in those)
+    async with calls.server(_SLOW if slow else _AT_ONCE) as customer:
+        return [(speaker, await calls.speak(customer, speaker)) for speaker in those]
+
+
 async def measured(
     those: Sequence[calls.Speaker], recogniser: Recogniser, grader: Grader
 ) -> AsyncIterator[Figures]:
-    """The figures of each; one server an engine, so that memory is that engine's."""
+    """The figures of each. While an engine speaks nothing is written down or graded, and where it is not
+    Kokoro's turn, Kokoro is not there: it would be at work beside the voices that stand in for it."""
     for engine in dict.fromkeys(speaker.engine for speaker in those):
-        settings = _SLOW if engine == "kokoro" else _AT_ONCE
-        async with calls.server(settings) as customer:
-            for speaker in those:
-                if speaker.engine == engine:
-                    spoken = await calls.speak(customer, speaker)
-                    yield await asyncio.to_thread(judged, speaker, spoken, recogniser, grader)
+        with nullcontext() if engine == "kokoro" else kokoro_aside():
+            said = await spoken([speaker for speaker in those if speaker.engine == engine])
+        for speaker, heard in said:
+            yield judged(speaker, heard, recogniser, grader)
 
 
 def judged(
     speaker: calls.Speaker, spoken: calls.Spoken, recogniser: Recogniser, grader: Grader
 ) -> Figures:
     """What the recogniser and the grader make of what the phone heard."""
-    primary = speaker.language.partition("-")[0]
     wrong = of = 0
-    for one in spoken.heard:
-        written = recogniser.written(one.pcm, 8000, _WRITTEN_AS.get(primary, primary))
-        line_wrong, line_of = rate(one.said, written, speaker.language)
+    texts = [(one.said, recogniser.heard(one.pcm, speaker.language)) for one in spoken.heard]
+    for said, written in texts:
+        line_wrong, line_of = rate(said, written, speaker.language)
         wrong, of = wrong + line_wrong, of + line_of
-        print(f"  {one.said}\n  {written}", flush=True)
+        print(f"  {said}\n  {written}", flush=True)
+    characters = share_of_characters(*texts[BRIEF], speaker.language)
     grades = [grader.grade(one.pcm, 8000) for one in spoken.heard[:GRADED]]
     seconds = sum(len(one.pcm) for one in spoken.heard) / 8000
     return Figures(
@@ -97,6 +100,7 @@ def judged(
         quality=speaker.quality,
         licence=speaker.licence,
         errors=round(wrong / of, 3),
+        sentence=round(characters, 3),
         grade=round(float(np.mean(grades)), 2),
         first_audio_ms=round(1000 * float(np.median([one.first_audio_s for one in spoken.heard]))),
         cpu=round(spoken.cpu_s / seconds, 3),
@@ -104,43 +108,41 @@ def judged(
     )
 
 
-@contextmanager
-def kokoro_for_now() -> Iterator[None]:
-    """Have Kokoro's voices installed; they go afterwards if they were not there: tests are without them."""
-    if kokoro.installed():
-        yield
-        return
-    try:
-        kokoro_install.install()
-        yield
-    finally:
-        shutil.rmtree(kokoro.VECTORS, ignore_errors=True)
-
-
 async def run(engines: Sequence[str], *, missing: bool, check: bool) -> int:
     """Measure, write, and say what is wrong."""
     before = committed()
-    those = [one for one in speakers() if not engines or one.engine in engines]
+    every = speakers()
+    those = [one for one in every if not engines or one.engine in engines]
     if missing:
         those = [one for one in those if one.key not in before]
     rows = dict(before) if engines or missing else {}
     wrong: list[str] = []
-    missing_still: list[str] = []
+    began_s, day, loads = time.monotonic(), datetime.date.today().isoformat(), []
     with weights() as directory:
-        recogniser, grader = Recogniser(directory), Grader()
+        recogniser, grader = Recogniser(directory, os.cpu_count() or 1), Grader()
         async for found in measured(those, recogniser, grader):
             rows[found.key] = found
+            loads.append(os.getloadavg()[0])
             print(f"{found.key}: {found.errors:.2f} wrong, graded {found.grade:.1f}", flush=True)
             wrong += faults(found, before)
-            missing_still += known(found, before)
             if not check:  # what takes long is kept as it comes
-                write(rows)
-                PAGE.write_text(page.page(list(rows.values())), "utf-8")
-    for sentence in missing_still:
-        print(f"known: {sentence}")
+                _keep(every, rows, None)
+    minutes = round((time.monotonic() - began_s) / 60)
+    if not check and len(those) == len(every):
+        _keep(
+            every, rows, Run(day, minutes, os.cpu_count() or 1, round(float(np.median(loads)), 1))
+        )
     for sentence in wrong:
         print(sentence)
+    print(f"{len(those)} voices in {minutes} minutes, {len(wrong)} faults")
     return 1 if wrong else 0
+
+
+def _keep(every: Sequence[calls.Speaker], rows: Mapping[str, Figures], run: Run | None) -> None:
+    """Write figures and page, in the order of the voices."""
+    known = {one.key: rows[one.key] for one in every if one.key in rows}
+    write({**known, **rows}, run)
+    PAGE.write_text(page.page(list(committed().values()), run), "utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

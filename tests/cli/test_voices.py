@@ -31,6 +31,7 @@ def test_the_voices_are_listed() -> None:
         "gender": "female",
         "engine": "hibari",
         "quality": "neural",
+        "understood": True,
         "licence": "Apache-2.0",
     }
     assert all("GPL-3.0-or-later" in row["licence"] for row in rows if row["engine"] == "espeak")
@@ -42,8 +43,21 @@ def test_the_voices_are_listed() -> None:
     errors = {(row["language"], row["engine"]): row.get("errors") for row in rows}
     assert errors["de", "pico"] < errors["nl", "espeak"]
     assert errors["hi", "espeak"] is None  # the recogniser does not know the language well enough
-    table = RUN.invoke(app, ["voices"]).stdout
+    table = RUN.invoke(app, ["voices"]).stdout.partition("\n\n")[0]
     assert len(table.splitlines()) == len(rows) + 1
+
+
+def test_who_is_not_understood_is_named_and_still_speaks(tmp_path: Path) -> None:
+    rows = json.loads(RUN.invoke(app, ["voices", "--json"]).stdout)
+    poor = [row for row in rows if row["understood"] is False]
+    assert {row["language"] for row in poor} >= {"ru"}  # by the committed figures
+    assert all(row["errors"] > 0.95 for row in poor)
+    assert {row["understood"] for row in rows if row["language"] == "hi"} == {None}
+    told = RUN.invoke(app, ["voices"]).stdout.partition("\n\n")[2]
+    for row in poor:
+        assert f"{row['language']} {row['gender']}" in told
+    said = RUN.invoke(app, ["say", "Добрый день", "--language", "ru", str(tmp_path / "out.wav")])
+    assert said.exit_code == 0, said.output
 
 
 def test_a_text_is_spoken_into_a_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from acceptance.asking import OK
 from acceptance.harness import Customer, Onhook
 from onhook.testing.phone import Phone
+from onhook.testing.phone_call import PhoneCall
 from onhook.testing.receiver import Receiver
 from proof import formant_beside
 from proof.sentences import lines
@@ -37,6 +38,13 @@ class Speaker:
     licence: str
     asked_as: str = ""
     """The language in a message, where that is another."""
+
+    @classmethod
+    def of(cls, row: Mapping[str, object]) -> Self:
+        """That of a row."""
+        return cls(
+            *(str(row[name]) for name in ("language", "gender", "engine", "quality", "licence"))
+        )
 
     @property
     def key(self) -> str:
@@ -75,24 +83,38 @@ async def server(settings: Mapping[str, str]) -> AsyncIterator[Customer]:
 
 
 async def speak(customer: Customer, speaker: Speaker) -> Spoken:
-    """Each line in a call of its own."""
+    """Each line in a call of its own. The next one is asked for when the one before is made, and plays."""
     pids = _speaking(customer.server)
     before = sum(map(_cpu_s, pids))
-    heard = []
-    for asked, said in lines(speaker.language):
-        heard.append(await _call(customer, speaker, asked, said))
+    playing = [
+        await _asked(customer, speaker, asked, said) for asked, said in lines(speaker.language)
+    ]
+    heard = tuple([await _heard(*one) for one in playing])
     pids = _speaking(customer.server)
     cpu_s = sum(map(_cpu_s, pids)) - before
-    return Spoken(tuple(heard), cpu_s, sum(map(_memory_mb, pids)))
+    return Spoken(heard, cpu_s, sum(map(_memory_mb, pids)))
 
 
-async def _call(customer: Customer, speaker: Speaker, asked: str, said: str) -> Heard:
+async def say_one(customer: Customer, those: Sequence[Speaker], line: int) -> list[Heard]:
+    """One line of each, which play side by side."""
+    playing = [await _asked(customer, speaker, *lines(speaker.language)[line]) for speaker in those]
+    return [await _heard(*one) for one in playing]
+
+
+async def _asked(
+    customer: Customer, speaker: Speaker, asked: str, said: str
+) -> tuple[PhoneCall, str, float]:
+    """The call that will hear it, what that is, and when it was asked for."""
     call, told = await customer.call()
     language = speaker.asked_as or speaker.language
     msg = f'<speech language="{language}" gender="{speaker.gender}">{asked}</speech>'
     began_s = time.monotonic()
     reply = await customer.hangup(told["session"], msg=msg)
-    assert reply == OK, reply
+    assert reply == OK, f"{speaker.key}: {reply}"
+    return call, said, began_s
+
+
+async def _heard(call: PhoneCall, said: str, began_s: float) -> Heard:
     await call.ended(timeout_s=WAIT_S)
     first_s = call.recording.first_packet_s
     assert first_s is not None

@@ -6,16 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from onhook.speech.measured import FILE, UNGRADED
-
-WORST: Final = {"neural": 0.15, "statistical": 0.30, "formant": 0.95}
-"""How many of the words (or characters) may be wrong, by kind of voice."""
+from onhook.speech.measured import FILE, TARGETS, UNGRADED, kind
 
 WORSE_BY: Final = 0.3
 """How far a grade may lie below the one that is committed."""
-
-NOISE: Final = 0.1
-"""How far two measurements of the same errors may be apart."""
 
 COMPARED: Final = "formant, not heard: Pico speaks"
 """The quality of the formant engine where it is measured for comparison only."""
@@ -34,6 +28,9 @@ class Figures:
     quality: str
     licence: str
     errors: float
+    sentence: float | None
+    """The share of the characters of one sentence, that of `briefly`, which were not understood; None where
+    only the words of all lines were counted."""
     grade: float
     first_audio_ms: float
     cpu: float
@@ -48,9 +45,7 @@ class Figures:
     @property
     def kind(self) -> str:
         """Neural, statistical or formant; what is experimental is a kind of its own."""
-        if "experimental" in self.quality:
-            return "experimental"
-        return self.quality.partition(",")[0]
+        return kind(self.quality)
 
     @property
     def heard(self) -> bool:
@@ -63,46 +58,52 @@ class Figures:
         return self.language in UNGRADED
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A whole run of `make voices`."""
+
+    day: str
+    minutes: int
+    cores: int
+    load: float
+    """The load average of the machine, the median over the voices."""
+
+
 def missed(found: Figures) -> str:
     """That a voice that is heard misses its target, in a sentence; else nothing."""
-    worst = WORST.get(found.kind)
-    if not found.heard or found.ungraded or worst is None or found.errors <= worst:
+    target = TARGETS.get(found.kind)
+    if not found.heard or found.ungraded or target is None or found.errors <= target:
         return ""
-    return f"{found.key}: {found.errors:.2f} is not understood, {worst} may be."
+    return f"{found.key}: {found.errors:.2f} is not understood, {target} may be."
 
 
 def faults(found: Figures, before: Mapping[str, Figures]) -> list[str]:
-    """What is wrong with a voice, in sentences: what it misses, unless it is `known`, and what got worse."""
+    """What is wrong with a voice, in sentences: the target that it misses, the grade that it lost."""
     if not found.heard:
         return []
-    wrong: list[str] = []
+    wrong = [sentence] if (sentence := missed(found)) else []
     earlier = before.get(found.key)
-    if (sentence := missed(found)) and not known(found, before):
-        if earlier is not None and missed(earlier):
-            sentence += f" It was {earlier.errors:.2f} before."
-        wrong.append(sentence)
     if earlier is not None and found.grade < earlier.grade - WORSE_BY:
         wrong.append(f"{found.key}: graded {found.grade:.1f}, and {earlier.grade:.1f} before.")
     return wrong
-
-
-def known(found: Figures, before: Mapping[str, Figures]) -> list[str]:
-    """What a voice misses as it did before, in sentences."""
-    sentence, earlier = missed(found), before.get(found.key)
-    if not sentence or earlier is None or not missed(earlier):
-        return []
-    return [sentence] if found.errors <= earlier.errors + NOISE else []
 
 
 def committed(path: Path = FILE) -> dict[str, Figures]:
     """Those of the last run that was committed."""
     if not path.exists():
         return {}
-    rows = (Figures(**row) for row in json.loads(path.read_text("utf-8")))
+    rows = (Figures(**row) for row in json.loads(path.read_text("utf-8"))["voices"])
     return {row.key: row for row in rows}
 
 
-def write(found: Mapping[str, Figures], path: Path = FILE) -> None:
+def run_of(path: Path = FILE) -> Run | None:
+    """The run that they are from, if it was one."""
+    run = json.loads(path.read_text("utf-8"))["run"]
+    return run and Run(**run)
+
+
+def write(found: Mapping[str, Figures], run: Run | None, path: Path = FILE) -> None:
     """Keep them for the next run, and for `onhook voices`."""
     rows = ",\n".join(json.dumps(asdict(row), ensure_ascii=False) for row in found.values())
-    path.write_text(f"[\n{rows}\n]\n", "utf-8")
+    about = json.dumps(run and asdict(run))
+    path.write_text(f'{{"run": {about}, "voices": [\n{rows}\n]}}\n', "utf-8")

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from proof.figures import COMPARED, NOISE, NOT_OFFERED, WORSE_BY, WORST, Figures, missed
+from onhook.speech.measured import TARGETS
+from proof.figures import COMPARED, NOT_OFFERED, WORSE_BY, Figures, Run, missed
 from proof.scoring import BY_CHARACTER
 
 _HEAD: Final = f"""\
@@ -22,13 +23,10 @@ down by Whisper base and graded by DistillMOS.
 - **CPU**: seconds a second of speech, of all processes that speak. **Memory**: of the same processes (PSS),
   after the voices of this engine up to here.
 
-Where Kokoro speaks the language, too, CPU and memory of the voice that stands in for it have Kokoro's in
-them, which was at work beside it; memory also in the rows that were measured after those. Times are those of
-two cores that had other work at the same time: for comparing. The target: at most
-{WORST["neural"]:.2f} of the words wrong for a neural voice, {WORST["statistical"]:.2f} for a statistical one,
-{WORST["formant"]:.2f} for a formant one. `make voices` fails for a voice that misses it and is not named
-[below](#who-misses-the-target) already, for one of those whose errors grew by more than {NOISE}, and for a
-grade that is {WORSE_BY} lower than the one here.
+The target: at most {TARGETS["neural"]:.2f} of the words wrong for a neural voice,
+{TARGETS["statistical"]:.2f} for a statistical one, {TARGETS["formant"]:.2f} for a formant one.
+`make voices` fails for each voice that [misses it](#who-misses-the-target), and for a grade that is
+{WORSE_BY} lower than the one here.
 
 """
 
@@ -37,11 +35,23 @@ _TABLE: Final = """\
 |---|---|---|---|---|---|---|---|---|
 """
 
+_SEVERAL_RUNS: Final = """\
+The figures were put together from several runs, on two cores that had other work at the same time: times are
+for comparing. Where Kokoro speaks the language, too, CPU and memory of the voice that stands in for it have
+Kokoro's in them; memory also in the rows that were measured after those.
 
-def page(found: Sequence[Figures]) -> str:
+"""
+
+_KEPT: Final = """
+These voices speak when they are asked for, since applications may ask for them already, but nobody should
+rely on them; `onhook voices` and `GET /voices` say so (`understood`).
+"""
+
+
+def page(found: Sequence[Figures], run: Run | None) -> str:
     """All of it, in Markdown."""
     heard = [one for one in found if one.heard and one.kind != "experimental"]
-    text = _HEAD + "## Who is heard\n\n" + _TABLE + "".join(map(_row, heard))
+    text = _HEAD + _about(run) + "## Who is heard\n\n" + _TABLE + "".join(map(_row, heard))
     if accented := [one for one in found if one.kind == "experimental"]:
         text += "\n## With a foreign accent (`--experimental-voices`)\n\n"
         text += _TABLE + "".join(map(_row, accented))
@@ -54,10 +64,22 @@ def page(found: Sequence[Figures]) -> str:
     return text + _missing(found)
 
 
+def _about(run: Run | None) -> str:
+    if run is None:
+        return _SEVERAL_RUNS
+    return (
+        f"All figures are from one run, of {run.minutes} minutes, on {run.cores} cores with a load average "
+        f"of {run.load:g} (median) on {run.day}. Each engine had a server of its own; Kokoro was not there "
+        "where another engine was measured.\n\n"
+    )
+
+
 def _missing(found: Sequence[Figures]) -> str:
-    wrong = filter(None, map(missed, found))
+    wrong = list(filter(None, map(missed, found)))
     text = "\n## Who misses the target\n\n"
-    return text + ("".join(f"- {sentence}\n" for sentence in wrong) or "Nobody.\n")
+    return text + (
+        "".join(f"- {sentence}\n" for sentence in wrong) + _KEPT if wrong else "Nobody.\n"
+    )
 
 
 def _row(one: Figures) -> str:

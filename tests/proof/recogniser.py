@@ -27,6 +27,9 @@ _FIRST_SPECIAL: Final = 50_257
 """Tokens from here on are no text, but commands such as the language."""
 
 
+_KNOWN_AS: Final = {"nb": "no"}
+
+
 class NoRecogniser(Exception):
     """The weights are not there; the message says what to do."""
 
@@ -82,6 +85,11 @@ class Recogniser:
             suppress_tokens=self._silent,
         )
         return self._text(found.sequences_ids[0])
+
+    def heard(self, sound: npt.NDArray[np.float32], tag: str) -> str:
+        """What a phone heard, at 8,000 Hz, in the language of a tag."""
+        primary = tag.partition("-")[0]
+        return self.written(sound, 8000, _KNOWN_AS.get(primary, primary))
 
     def _text(self, numbers: Sequence[int]) -> str:
         characters = "".join(self._tokens[number] for number in numbers if number < _FIRST_SPECIAL)

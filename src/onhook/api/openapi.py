@@ -222,9 +222,22 @@ _VOICES: Final[Json] = {
                 "description": "The share of words (in Chinese, Japanese and Korean of characters) that a "
                 "recogniser did not understand on the telephone; null where it was not measured.",
             },
+            "understood": {
+                "type": ["boolean", "null"],
+                "description": "Whether ``errors`` meets the target of its kind of voice; null where nobody "
+                "can tell. False: it speaks when it is asked for, as before, but do not rely on it.",
+            },
             "licence": {"type": "string"},
         },
-        "required": ["language", "gender", "engine", "quality", "errors", "licence"],
+        "required": [
+            "language",
+            "gender",
+            "engine",
+            "quality",
+            "errors",
+            "understood",
+            "licence",
+        ],
     },
 }
 

@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from onhook.cli.command_groups import group
 from onhook.cli.errors import CommandError
 from onhook.cli.running import Experimental, Json, VoicesDir, fail, settings_of
+
+_INSTEAD: Final = (
+    "They speak when they are asked for, as they always did, but do not rely on them: add a voice of Piper, "
+    "of a plugin or of Kokoro, or play recordings."
+)
 
 commands = group("Voices that are installed apart.")
 
@@ -44,7 +49,7 @@ def list_voices(
     as_json: Json = False,
 ) -> None:
     """List the voices: language, gender, engine, quality, the share of words that a recogniser did not
-    understand on the telephone, licence."""
+    understand on the telephone, whether that is good enough, licence."""
     from onhook.cli import voices  # with it come the engines
 
     try:
@@ -57,9 +62,16 @@ def list_voices(
         return
     from onhook.cli.tables import show_table
 
-    show_table(
-        list(rows[0]), [["" if one is None else one for one in row.values()] for row in rows]
-    )
+    show_table(list(rows[0]), [list(map(_cell, row.values())) for row in rows])
+    if poor := [row for row in rows if row["understood"] is False]:
+        who = ", ".join(f"{row['language']} {row['gender']}" for row in poor)
+        print(f"\nNot understood on the telephone: {who}.\n{_INSTEAD}")
+
+
+def _cell(value: str | float | None) -> str | float:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else value
 
 
 def say(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 from onhook.message import Gender as Gender
 from onhook.speech.errors import InvalidGender, InvalidLanguage
-from onhook.speech.measured import errors
+from onhook.speech.measured import errors, understood
 from onhook.speech.tags import looked_up
 
 if TYPE_CHECKING:
@@ -110,18 +110,22 @@ def character_s(voice: Voice) -> float:
 
 
 def described(voices: Iterable[Voice]) -> list[dict[str, str | float | None]]:
-    """What there is to know of each voice, for who chooses among them; `errors` is that of `measured`."""
-    return [
-        {
-            "language": voice.language,
-            "gender": voice.gender.value,
-            "engine": voice.engine,
-            "quality": quality(voice),
-            "errors": errors(voice.language, voice.gender.value, voice.engine),
-            "licence": licence(voice),
-        }
-        for voice in voices
-    ]
+    """What there is to know of each voice, for who chooses among them; `errors` and `understood` are those
+    of `measured`."""
+    return list(map(_described, voices))
+
+
+def _described(voice: Voice) -> dict[str, str | float | None]:
+    wrong = errors(voice.language, voice.gender.value, voice.engine)
+    return {
+        "language": voice.language,
+        "gender": voice.gender.value,
+        "engine": voice.engine,
+        "quality": quality(voice),
+        "errors": wrong,
+        "understood": understood(quality(voice), wrong),
+        "licence": licence(voice),
+    }
 
 
 class Catalogue:
