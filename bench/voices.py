@@ -1,7 +1,7 @@
 """The voices that are always there: how long callers wait in each language, what strangers' texts do to them.
 
     PYTHONPATH=tests:. .venv/bin/python -m bench.voices [--calls 20] [--messages 10000]
-        [--parts languages crowd hostile pico]
+        [--parts languages crowd hostile pico] [--page]
 
 `languages`: a ringing call is hung up with a sentence that nobody has said before, then with the same once
 more; from the moment before the request is written to the first RTP packet, in every language, by its
@@ -11,17 +11,20 @@ in others; how long the longest took, and which statuses came. `pico`: its worke
 and after `--messages`.
 
 Whoever installed Kokoro measures that instead: do not. Figures are printed, and written to
-bench/out/voices.json.
+bench/out/voices.json; all parts with `--page` also to docs/voices-timed.md.
 """
 
 import argparse
+import datetime
 import itertools
 import logging
+import os
 import random
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 import structlog
@@ -32,6 +35,7 @@ from bench.latency import Samples
 from bench.machine import busy_now
 from bench.rig import OUT, Rig, raise_file_limit, rig
 from bench.speech import first_packet, grown
+from bench.voices_page import page
 
 from onhook.blocks.declaration import MESSAGE_MAX
 from onhook.speech.engines.languages import LANGUAGES
@@ -45,6 +49,7 @@ _PATIENCE_S = 60.0
 _HOSTILE = 300
 _AT_ONCE = 8
 _LONG = 1000
+PAGE = Path(__file__).parents[1] / "docs" / "voices-timed.md"
 TAGS = ("en", *(language.tag for language in LANGUAGES))
 
 
@@ -149,7 +154,13 @@ def hostile(count: int) -> tuple[Figures, list[Row]]:
         ("a call afterwards, ms", number(samples.times["then"][0]) if samples.times else "none"),
     ]
     answers = {f"{kind}: {status}": n for kind, c in statuses.items() for status, n in c.items()}
-    return {"longest_s": longest_s, "answered": len(took), **answers}, rows
+    asked = {
+        "asked": count,
+        "answered": len(took),
+        "longest_s": longest_s,
+        "deadline_s": deadline_s,
+    }
+    return {**asked, **answers}, rows
 
 
 def _deadline_s(_: Rig) -> float:
@@ -217,16 +228,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=20, help="for each language")
     parser.add_argument("--messages", type=int, default=10_000, help="for Pico's workers")
     parser.add_argument("--parts", nargs="*", choices=list(parts), default=list(parts))
+    parser.add_argument("--page", action="store_true", help="write docs/voices-timed.md")
     options = parser.parse_args(arguments)
+    if options.page and list(parts) != options.parts:
+        parser.error("--page needs all parts")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     raise_file_limit()
-    result: dict[str, object] = {"busy_before": busy_now()}
+    began_s, loads = time.monotonic(), [os.getloadavg()[0]]
+    result: dict[str, Figures] = {}
+    busy = busy_now()
     for part in options.parts:
         title, measure = parts[part]
         figures, rows = measure(options)
         result[part] = figures
         print(table(title, rows), flush=True)
-    save(OUT / "voices.json", result)
+        loads.append(os.getloadavg()[0])
+    save(OUT / "voices.json", {"busy_before": busy, "load": loads, **result})
+    if options.page:
+        about = (
+            f"One run of {(time.monotonic() - began_s) / 60:.0f} minutes on {os.cpu_count()} cores, which "
+            f"the measuring shared, on {datetime.date.today().isoformat()}; load average {min(loads):.1f} to "
+            f"{max(loads):.1f}. A sentence was asked for {options.calls} times in each language."
+        )
+        PAGE.write_text(page(result, TAGS, about), "utf-8")
     return 0
 
 
