@@ -121,8 +121,8 @@ bench:  ## all figures, within an hour; PEER=1 beside Asterisk 22, QUICK=1 in mi
 	@ONHOOK_ASTERISK=$(ASTERISK) $(PY) -m bench.table $(if $(PEER),--peer) $(if $(QUICK),--quick) \
 	    $(if $(ROUNDS),--rounds $(ROUNDS))
 
-voices: recogniser  ## every voice in a real call, written down by Whisper and graded: docs/voices-measured.md; ENGINES="pico espeak" only those
-	PYTHONPATH=tests:. nice $(PY) scripts/voices_measured.py $(if $(ENGINES),--engines $(ENGINES))
+voices: recogniser  ## every voice in a real call, written down by Whisper and graded: docs/voices-measured.md; ENGINES="pico espeak" TAGS="ru tr" only those
+	PYTHONPATH=tests:. nice $(PY) scripts/voices_measured.py $(if $(ENGINES),--engines $(ENGINES)) $(if $(TAGS),--languages $(TAGS))
 
 counts:  ## modules, functions, circles; what a hangup, an INVITE, a digit and a notification pass
 	@scripts/set_up.sh

@@ -1,10 +1,11 @@
 """Writes docs/voices-measured.md: every voice in a real call, written down by a recogniser and graded.
 
-    PYTHONPATH=tests:. .venv/bin/python scripts/voices_measured.py [--engines pico espeak] [--missing]
+    PYTHONPATH=tests:. .venv/bin/python scripts/voices_measured.py [--engines pico espeak] [--languages ru tr]
+        [--missing]
 
-With `--engines` only their voices speak, with `--missing` only those without figures; those of the others
-stay as they are committed. With `--check` nothing is written. Status 1 where voices miss their target or are
-graded worse than committed; they are named at the end.
+With `--engines` and `--languages` only their voices speak, with `--missing` only those without figures; those
+of the others stay as they are committed. With `--check` nothing is written. Status 1 where voices miss their
+target or are graded worse than committed; they are named at the end.
 """
 
 import argparse
@@ -108,14 +109,20 @@ def judged(
     )
 
 
-async def run(engines: Sequence[str], *, missing: bool, check: bool) -> int:
+async def run(
+    engines: Sequence[str], languages: Sequence[str], *, missing: bool, check: bool
+) -> int:
     """Measure, write, and say what is wrong."""
     before = committed()
     every = speakers()
-    those = [one for one in every if not engines or one.engine in engines]
+    those = [
+        one
+        for one in every
+        if (not engines or one.engine in engines) and (not languages or one.language in languages)
+    ]
     if missing:
         those = [one for one in those if one.key not in before]
-    rows = dict(before) if engines or missing else {}
+    rows = dict(before) if len(those) < len(every) else {}
     wrong: list[str] = []
     began_s, day, loads = time.monotonic(), datetime.date.today().isoformat(), []
     with weights() as directory:
@@ -149,13 +156,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--engines", nargs="*", default=[], help="only the voices of these")
+    parser.add_argument("--languages", nargs="*", default=[], help="only these, by their tags")
     parser.add_argument("--missing", action="store_true", help="only those without figures")
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args(arguments)
     wanted = not options.engines or "kokoro" in options.engines
     try:
         with kokoro_for_now() if wanted else nullcontext():
-            return asyncio.run(run(options.engines, missing=options.missing, check=options.check))
+            return asyncio.run(
+                run(
+                    options.engines, options.languages, missing=options.missing, check=options.check
+                )
+            )
     except (NoRecogniser, ModuleNotFoundError, InstallFailed) as error:
         print(error, file=sys.stderr)
         return 2

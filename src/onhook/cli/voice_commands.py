@@ -68,7 +68,7 @@ def list_voices(
         print(f"\nNot understood on the telephone: {who}.\n{_INSTEAD}")
 
 
-def _cell(value: str | float | None) -> str | float:
+def _cell(value: str | float | bool | None) -> str | float:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else value

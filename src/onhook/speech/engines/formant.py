@@ -8,7 +8,6 @@ from onhook.speech.engines.languages import Language
 from onhook.speech.scripts import require_readable
 from onhook.speech.voices import Gender, Sound
 
-_SPEAKERS: Final = {Gender.MALE: "m3", Gender.FEMALE: "f3"}
 _GAIN: Final = 0.5  # the engine is twice as loud as the neural voices that it is mixed with
 _SILENCE: Final = 128 / 32768  # the loudest sample of what is no speech but a pause
 
@@ -25,7 +24,7 @@ class FormantVoice:
     def __init__(self, engine: Espeak, language: Language, gender: Gender) -> None:
         self._espeak = engine
         self._language = language
-        self.name = f"{language.voice}+{_SPEAKERS[gender]}"
+        self.name = f"{language.voice}+{language.speakers[gender is Gender.MALE]}"
         self.language = language.tag
         self.gender = gender
         self.quality = f"formant, {language.remark}" if language.remark else "formant"

@@ -31,6 +31,12 @@ class Language:
     voice: str
     scripts: tuple[str, ...] = (LATIN,)
     remark: str = ""
+    speakers: tuple[str, str] = ("f3", "m3")
+    """The engine's woman and man. Who is clearest on the telephone differs from language to language."""
+
+
+_LOUDER: Final = "f5"  # her consonants are
+_DEEPER: Final = "m7"
 
 
 # Of several tags of one language, the first is what the bare language means.
@@ -44,19 +50,19 @@ LANGUAGES: Final = (
     Language("fr", "fr"),
     Language("de", "de"),
     Language("it", "it"),
-    Language("pt-PT", "pt"),
+    Language("pt-PT", "pt", speakers=(_LOUDER, "m3")),
     Language("pt-BR", "pt-br"),
-    Language("ru", "ru", (CYRILLIC, LATIN)),
+    Language("ru", "ru", (CYRILLIC, LATIN), speakers=(_LOUDER, _DEEPER)),
     Language("ko", "ko", (HANGUL, LATIN)),
     Language("ms", "ms"),
     Language("id", "id"),
     Language("ta", "ta", (TAMIL, LATIN)),
     Language("hi", "hi", (DEVANAGARI, LATIN)),
     Language("vi", "vi"),
-    Language("tr", "tr"),
+    Language("tr", "tr", speakers=(_LOUDER, _DEEPER)),
     Language("nl", "nl"),
     Language("pl", "pl"),
-    Language("uk", "uk", (CYRILLIC, LATIN)),
+    Language("uk", "uk", (CYRILLIC, LATIN), speakers=(_LOUDER, _DEEPER)),
     Language("bn", "bn", (BENGALI, LATIN)),
     Language("fa", "fa", (ARABIC, LATIN)),
     Language("ar", "ar", (ARABIC, LATIN), "poor without vowel signs"),
