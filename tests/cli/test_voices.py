@@ -50,7 +50,7 @@ def test_the_voices_are_listed() -> None:
 def test_who_is_not_understood_is_named_and_still_speaks(tmp_path: Path) -> None:
     rows = json.loads(RUN.invoke(app, ["voices", "--json"]).stdout)
     poor = [row for row in rows if row["understood"] is False]
-    assert {row["language"] for row in poor} >= {"ru"}  # by the committed figures
+    assert "ru" in {row["language"] for row in poor}  # by the committed figures
     assert all(row["errors"] > 0.95 for row in poor)
     assert {row["understood"] for row in rows if row["language"] == "hi"} == {None}
     told = RUN.invoke(app, ["voices"]).stdout.partition("\n\n")[2]

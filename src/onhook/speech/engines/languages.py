@@ -59,7 +59,7 @@ LANGUAGES: Final = (
     Language("ta", "ta", (TAMIL, LATIN)),
     Language("hi", "hi", (DEVANAGARI, LATIN)),
     Language("vi", "vi"),
-    Language("tr", "tr", speakers=(_LOUDER, _DEEPER)),
+    Language("tr", "tr", speakers=(_LOUDER, "m3")),
     Language("nl", "nl"),
     Language("pl", "pl"),
     Language("uk", "uk", (CYRILLIC, LATIN), speakers=(_LOUDER, _DEEPER)),
