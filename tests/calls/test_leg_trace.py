@@ -20,7 +20,7 @@ SPEECH = Say("Your code is 1234", "en", Gender.FEMALE)
 FILE = Fetch("https://example.com/a.wav?key=secret")
 
 
-TWO_SECONDS = Sound(np.zeros(16_000, np.int16))
+TWO_SECONDS = Sound(2, lambda: np.zeros(16_000))
 
 
 class Stream:

@@ -184,7 +184,7 @@ async def test_a_prompt_plays_on_in_the_other_codec(
 async def test_a_loop_goes_on_in_the_other_codec(
     open_stream: OpenStream, peer: RtpPeer, settle: Settle
 ) -> None:
-    sound = Sound(np.arange(0, 32000, 100, dtype=np.int16))
+    sound = Sound(0.04, lambda: np.linspace(0, 1, 320))
     stream = open_stream()
     stream.loop([sound])
     await peer.receive_many(3)

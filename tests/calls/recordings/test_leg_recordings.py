@@ -45,7 +45,7 @@ def take_over(recordings: LegRecordings, stream: Stream, name: str) -> None:
 
 async def _play(stream: Stream) -> None:
     played = asyncio.Event()
-    stream.play([Sound(tone(1))], lambda _: played.set())
+    stream.play([Sound(1, lambda: tone(1) / 32767)], lambda _: played.set())
     async with asyncio.timeout(PATIENCE_S):
         await played.wait()
 
