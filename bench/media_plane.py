@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onhook.media import Codec, MediaPlane, Sound, Stream, StreamStats
+from onhook.media import Codec, MediaPlane, Prompt, Stream, StreamStats
 from onhook.media.g711 import SAMPLE_RATE
 
 SO_TIMESTAMPNS = 35
@@ -212,7 +212,7 @@ async def play(options: argparse.Namespace, remote: tuple[str, int], srtp: bool)
         host="127.0.0.1", ports=PORTS, threads=options.threads, one_by_one=options.one_by_one
     )
     plane.start(asyncio.get_running_loop())
-    clip = Sound(np.zeros((seconds + count // OPENED_A_SECOND) * SAMPLE_RATE, np.int16))
+    clip = Prompt.of(np.zeros((seconds + count // OPENED_A_SECOND) * SAMPLE_RATE, np.int16))
     playing = [Playing() for _ in range(count)]
     reservations = [plane.reserve() for _ in range(count)]
     talker, ours = None, None

@@ -28,7 +28,7 @@ import numpy as np
 from bench.media_plane import FRAMES_A_SECOND, PORTS, Playing, receive
 from bench.rig import OUT, raise_file_limit
 
-from onhook.media import Codec, MediaPlane, PortReservation, RecordingStats, Sound, Stream
+from onhook.media import Codec, MediaPlane, PortReservation, Prompt, RecordingStats, Stream
 from onhook.media.g711 import decode
 
 FRAME_BYTES = 160
@@ -75,7 +75,7 @@ class Calls:
     def __init__(self, plane: MediaPlane, frames: int) -> None:
         self._plane = plane
         level = decode(np.full(FRAME_BYTES * frames, PLAYED, np.uint8), Codec.PCMU)
-        self._level = Sound(level)
+        self._level = Prompt.of(level)
         self._playing: list[Playing] = []
         self.streams: list[Stream] = []
 

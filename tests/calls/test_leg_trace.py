@@ -12,15 +12,15 @@ from onhook.calls.player import Player
 from onhook.calls.playing import Playing, Sort
 from onhook.calls.resources import Resources
 from onhook.calls.speaking import PreparedMessage
+from onhook.media import Prompt
 from onhook.media.found import FoundStream
-from onhook.media.sounds import Sound
 from onhook.message import Fetch, Gender, Say
 
 SPEECH = Say("Your code is 1234", "en", Gender.FEMALE)
 FILE = Fetch("https://example.com/a.wav?key=secret")
 
 
-TWO_SECONDS = Sound(2, lambda: np.zeros(16_000))
+TWO_SECONDS = Prompt.of(np.zeros(16_000, np.int16))
 
 
 class Stream:

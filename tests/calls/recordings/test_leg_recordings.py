@@ -10,7 +10,7 @@ import structlog
 from calls.recordings.conftest import PATIENCE_S, Kept, loudness, tone, tone_s
 from onhook.calls.leg_recordings import LegRecordings
 from onhook.calls.playing import tag_of
-from onhook.media import Sound, Stream
+from onhook.media import Prompt, Stream
 from onhook.media.found import FoundStream
 
 Says = Callable[[LegRecordings, Stream, str], None]
@@ -45,7 +45,7 @@ def take_over(recordings: LegRecordings, stream: Stream, name: str) -> None:
 
 async def _play(stream: Stream) -> None:
     played = asyncio.Event()
-    stream.play([Sound(1, lambda: tone(1) / 32767)], lambda _: played.set())
+    stream.play([Prompt.of(tone(1))], lambda _: played.set())
     async with asyncio.timeout(PATIENCE_S):
         await played.wait()
 
