@@ -30,6 +30,7 @@ from onhook.calls.dialogs import OpenDialog
 from onhook.calls.first_leg import FirstLeg, IncomingLeg
 from onhook.calls.going_on import KeptCall, KeptLeg, NotAdoptable
 from onhook.calls.kept_resources import Find, message_of
+from onhook.calls.leg_recordings import Spools
 from onhook.calls.live_call import LiveCall
 from onhook.calls.outbound import KeptOutbound, OutboundLeg
 from onhook.calls.playing import tag_of
@@ -42,7 +43,6 @@ from onhook.calls.taken_over import LeftBehind
 from onhook.media.errors import NoPortLeft
 from onhook.media.found import FoundStream
 from onhook.media.g711 import Codec
-from onhook.media.recorder import RecordingStats
 from onhook.media.remains import NOTHING_LEFT, LeftDigit, Remains
 from onhook.phone.cause import SipCause
 from onhook.phone.dialog import DialogRecord
@@ -78,19 +78,6 @@ class Phone(Protocol):
         trunk: Trunk | None = None,
     ) -> None:
         """Ends a call of which nothing else is left."""
-
-
-class Recordings(Protocol):
-    """What is kept of recordings (recordings.store.RecordingStore)."""
-
-    def spooled(self) -> Sequence[str]:
-        """The names of those that are being recorded, or wait to be finished."""
-
-    def go_on(self, name: str) -> bool:
-        """It is being written since before this process. Whether it still waits to begin."""
-
-    def finish(self, name: str, stats: RecordingStats | None = None) -> None:
-        """All of it is written."""
 
 
 class Adoption:
@@ -319,7 +306,7 @@ class Adoption:
 
     # What is left -------------------------------------------------------------------------------
 
-    def let_go(self, recordings: Recordings) -> None:
+    def let_go(self, recordings: Spools) -> None:
         """Ends what nobody took over in the plane. What was recorded of it is finished when its last sample
         is written."""
         plane = self._services.plane
@@ -335,7 +322,7 @@ class Adoption:
                     log.exception("recording_not_taken_over")
         plane.let_go_of_rest()
 
-    def _end(self, found: FoundStream, names: Sequence[str], recordings: Recordings) -> None:
+    def _end(self, found: FoundStream, names: Sequence[str], recordings: Spools) -> None:
         stream = self._services.plane.adopt(
             found, codec=Codec.PCMU, dtmf_payload_type=None, listener=Nobody()
         )
