@@ -15,6 +15,32 @@ exec "$@"
 """
 """Unified cgroups; and a /dev/null which crun 1.8 may give to the user of a container."""
 
+DISK = """
+cd "$1"
+mount --bind . .
+cd "$1"
+mount -t proc proc proc
+mount -t tmpfs -o mode=0755 tmpfs run
+mount -t tmpfs -o mode=0755 tmpfs dev
+for device in null zero full random urandom tty; do
+    touch dev/$device
+    mount --bind /dev/$device dev/$device
+done
+ln -s /proc/self/fd dev/fd
+mkdir dev/shm dev/pts
+mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 none sys/fs/cgroup
+mkdir -p mnt
+"""
+"""Of a shell that is apart: the disk "$1" has what a machine mounts before anything else, and is the working
+directory. What follows is `BECOMES_ROOT`; there are no single quotes in it."""
+BECOMES_ROOT = """
+pivot_root . mnt
+umount -l mnt
+"""
+
 
 def apart(*command: str) -> list[str]:
     """The command, with mounts that nobody else sees, and which are gone with it."""

@@ -9,38 +9,21 @@ import time
 from pathlib import Path
 from typing import Self
 
-from deploy.apart import apart, beside, ran
+from deploy.apart import BECOMES_ROOT, DISK, apart, beside, ran
 from deploy.containerfile import DEPLOY
 
 PATIENCE_S = 120.0
 _GROUP = f"/sys/fs/cgroup/onhook-booted-{os.getpid()}"
-_BOOT = """
+_BOOT = f"""
 mkdir -p $2; echo $$ >$2/cgroup.procs
 exec unshare --cgroup --pid --fork --kill-child=KILL --uts --ipc --mount --propagation=private sh -ec '
-    cd "$1"
-    mount --bind . .
-    cd "$1"
-    mount -t proc proc proc
-    mount -t tmpfs -o mode=0755 tmpfs run
-    mount -t tmpfs -o mode=0755 tmpfs dev
-    for device in null zero full random urandom tty; do
-        touch dev/$device
-        mount --bind /dev/$device dev/$device
-    done
-    ln -s /proc/self/fd dev/fd
-    mkdir dev/shm dev/pts
-    mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
-    ln -s pts/ptmx dev/ptmx
-    mount -t sysfs -o ro sysfs sys
     umount /sys/fs/cgroup
-    mount -t cgroup2 none sys/fs/cgroup
-    mkdir -p opt/onhook
+    {DISK}
+    mkdir -p opt/onhook root/deploy
     mount --bind "$2" opt/onhook
     mount -o remount,bind,ro opt/onhook
-    mkdir -p mnt root/deploy
     mount --bind "$3" root/deploy
-    pivot_root . mnt
-    umount -l mnt
+    {BECOMES_ROOT}
     exec env -i container=test PATH=/usr/sbin:/usr/bin \\
         /lib/systemd/systemd --log-target=journal --show-status=no </dev/null
 ' sh "$1" "$3" "$4"

@@ -18,41 +18,23 @@ from typing import Final, Self
 
 import pytest
 
-from deploy.apart import apart, beside, ran
+from deploy.apart import BECOMES_ROOT, DISK, apart, beside, ran
 from deploy.image import index_roots, pip_config
 
 HOST: Final = "192.168.1.20"
 """Of the machine, on the pages."""
 PATIENCE_S: Final = 900.0
-_BOOT = """
+_BOOT = f"""
 ip link set lo up
 ip link add eth0 type veth peer name switch
 ip addr add $2/24 dev eth0
 ip link set eth0 up
 ip link set switch up
 ip route add default dev eth0
-cd "$1"
-mount --bind . .
-cd "$1"
-mount -t proc proc proc
-mount -t tmpfs -o mode=0755 tmpfs run
+{DISK}
 mount -t tmpfs -o mode=1777 tmpfs tmp
-mount -t tmpfs -o mode=0755 tmpfs dev
-for device in null zero full random urandom tty; do
-    touch dev/$device
-    mount --bind /dev/$device dev/$device
-done
-ln -s /proc/self/fd dev/fd
-mkdir dev/shm dev/pts
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
-mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
-ln -s pts/ptmx dev/ptmx
-mount -t sysfs -o ro sysfs sys
-umount -R sys/fs/cgroup 2>/dev/null || true
-mount -t cgroup2 none sys/fs/cgroup
-mkdir -p mnt
-pivot_root . mnt
-umount -l mnt
+{BECOMES_ROOT}
 echo up
 exec sleep infinity
 """
