@@ -347,7 +347,11 @@ class Callee:
 def lay_trunk(
     server: Onhook, *, host: str = "127.0.0.1", **options: Unpack[FurtherOptions]
 ) -> TrunkLine:
-    """A trunk to a port of loopback that nobody listens on yet; known to the server on return."""
+    """A trunk to a port of loopback that nobody listens on yet; known to the server on return.
+
+    On a server that tests share no two have the same prefix: calls would try that of a test that is over
+    first, and wait there for seconds.
+    """
     port = free_port()
     prefix = options.get("prefix") or "+6591"
     options["prefix"] = prefix

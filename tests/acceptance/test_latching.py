@@ -138,7 +138,7 @@ async def test_whoever_is_first_is_believed_where_that_is_wanted(
 async def test_a_trunk_whose_audio_comes_from_elsewhere(
     server: Onhook, customer: Customer, files: FileServer, stranger: Stranger
 ) -> None:
-    line = await asyncio.to_thread(lay_trunk, server, prefix="+6592", rtp_latching="any")
+    line = await asyncio.to_thread(lay_trunk, server, prefix="+6595", rtp_latching="any")
     async with Phone(port=line.port) as phone:
         callee = Callee(phone, line)
         number = callee.another()

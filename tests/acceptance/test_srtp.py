@@ -10,7 +10,7 @@ import pytest
 
 from acceptance.asking import heard
 from acceptance.files import LONG, FileServer
-from acceptance.harness import Callee, Customer, Onhook, lay_trunk
+from acceptance.harness import Callee, Customer, Onhook, TrunkLine, lay_trunk
 from acceptance.talking import assert_joined, typed, until
 from acceptance.test_operator_commands import command
 from briefly import slow_but
@@ -26,12 +26,17 @@ FAR = "127.0.0.2"
 """Where trunks are that want encryption: calls from there come by them."""
 
 
+@pytest.fixture(scope="module")
+def secured(server: Onhook) -> TrunkLine:
+    """A trunk that takes encrypted calls only; no other one of the server has its prefix."""
+    return lay_trunk(server, prefix="+6596", host=FAR, srtp="require")
+
+
 @pytest.fixture
-async def callee(server: Onhook) -> AsyncIterator[Callee]:
-    """Somebody behind a trunk that takes encrypted calls only."""
-    line = await asyncio.to_thread(lay_trunk, server, prefix="+6592", host=FAR, srtp="require")
-    async with Phone(host=FAR, port=line.port, srtp="prefer") as one:
-        yield Callee(one, line)
+async def callee(secured: TrunkLine) -> AsyncIterator[Callee]:
+    """Somebody behind that trunk."""
+    async with Phone(host=FAR, port=secured.port, srtp="prefer") as one:
+        yield Callee(one, secured)
 
 
 @pytest.fixture

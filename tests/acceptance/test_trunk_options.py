@@ -9,7 +9,7 @@ from onhook.testing.phone import Phone
 
 
 async def test_a_running_server_takes_a_change_over(customer: Customer) -> None:
-    line = await asyncio.to_thread(lay_trunk, customer.server, prefix="+6592")
+    line = await asyncio.to_thread(lay_trunk, customer.server, prefix="+6597")
     name = f"t{line.port}"
     changes = (
         *("--number-format", "e164", "--from-user", "shop", "--from-domain", "shop.example.com"),
