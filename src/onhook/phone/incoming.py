@@ -59,7 +59,8 @@ class IncomingCall(Leg):
     we_called = False
     listener: CallListener | None = None
     owes_refusal = False
-    """Whether the caller has given up, and its INVITE has no final response yet."""
+    """Whether its INVITE is refused, and the caller may not have heard that: it has not left, or there was no
+    ACK yet (RFC 3261 17.2.1)."""
 
     def __init__(
         self,
@@ -340,7 +341,7 @@ class IncomingCall(Leg):
         """CANCEL (RFC 3261 9.2), or BYE before the answer (15.1.2), to which `answer` says 200.
 
         That and the 487 leave when it is on disk: the caller asks no more then, and another process would
-        ring on. Until they have left it is on disk that they are owed.
+        ring on.
         """
         if not self._happens(CallEvent.WITHDRAWN):
             answer()
@@ -352,15 +353,10 @@ class IncomingCall(Leg):
         def leave() -> None:
             answer()
             if refusal is not None:
-                self._transaction.respond(487, refusal)
-            self._pending, self.owes_refusal = None, False
-            if self.listener:
-                self.listener.dialog_changed()
+                self._refuse(487, refusal)
 
         once_kept = self.once_kept  # the owner may let go of a call that is over
-        pending = self._pending
-        self._end()
-        self._pending, self.owes_refusal = pending, pending is not None
+        self._end(owes=refusal is not None)
         if self.listener:
             self.listener.cancelled(cause_of_request(request))
         self._waiting.until(once_kept, leave)
@@ -395,10 +391,32 @@ class IncomingCall(Leg):
         """The final response that refuses the INVITE."""
         if self._invite is not None:
             data = self._reply(self._invite, status, phrase, headers=with_reason(status, headers))
-            self._transaction.respond(status, data)
-        self._end()
+            self._refuse(status, data)
+            self._end(owes=True)
+        else:
+            self._end()
 
-    def _end(self) -> None:
+    def _refuse(self, status: int, data: bytes) -> None:
+        """It is repeated until the ACK, by another process if need be: so long it is on disk that it is
+        owed."""
+        self._transaction.on_refused = self._refusal_heard
+        self._transaction.on_unheard = self._refusal_unheard
+        self._transaction.respond(status, data)
+
+    def _refusal_heard(self) -> None:
+        """The caller knows; or nobody is there who would."""
+        self._pending, self.owes_refusal = None, False
+        if self.listener:
+            self.listener.dialog_changed()
+
+    def _refusal_unheard(self) -> None:
+        """Nothing came back for 64*T1."""
+        self._refusal_heard()
+
+    def _end(self, *, owes: bool = False) -> None:
         self._ringing.stop()
-        self._invite = self._offer = self._pending = None
+        self._invite = self._offer = None
+        self.owes_refusal = owes and self._pending is not None
+        if not owes:
+            self._pending = None
         super()._end()

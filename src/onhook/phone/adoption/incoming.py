@@ -41,7 +41,6 @@ class AdoptedIncoming(AdoptedLeg, IncomingCall):
         if mine.has("invite"):
             invite = invite_of(keys.get("invite") or mine.text("invite"), source)
             IncomingCall.__init__(self, invite, dialog, signalling, Origin(trunk))
-            self._transaction.on_unheard = self._refusal_unheard
         else:
             Leg.__init__(self, signalling)
             self._be_answered(signalling, dialog, trunk)
@@ -118,10 +117,10 @@ class AdoptedIncoming(AdoptedLeg, IncomingCall):
     def _refusal_unheard(self) -> None:
         """The caller does not acknowledge what refuses it: then it has a 2xx of the other process, which was
         about to write that it had answered. There is a call, which is to be ended."""
-        if self.state is CallState.ENDED:
-            self._signalling.requests.within(
-                self.dialog.record(), "BYE", (TEMPORARY_FAILURE.header, *self.parting_headers)
-            )
+        self._signalling.requests.within(
+            self.dialog.record(), "BYE", (TEMPORARY_FAILURE.header, *self.parting_headers)
+        )
+        super()._refusal_unheard()
 
     def _be_answered(
         self, signalling: AnsweringSignalling, dialog: SipDialog, trunk: Trunk | None
