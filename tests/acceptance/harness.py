@@ -287,7 +287,8 @@ class Customer:
     @property
     def api(self) -> ApiClient:
         """Requests with this application's credentials."""
-        return ApiClient(self.server.url, self.app_id, self.access_token)
+        where = self.server.url
+        return ApiClient(where, self.app_id, self.access_token, timeout_s=READY_S)
 
     async def call(self, **options: object) -> tuple[PhoneCall, Notification]:
         """The phone calls the number; returns the call and the answer notification of its session."""

@@ -84,7 +84,7 @@ async def test_calls_go_on(
     await customer.block("middle/play", told["session"], msg=msg)
     await heard(playing, 20)
     typing, told_typing = await customer.call()
-    await customer.block("middle/gather", told_typing["session"], max_digits="3", timeout="60")
+    await customer.block("middle/gather", told_typing["session"], max_digits="3", timeout="600")
     await typing.answered()
     for digit in "12":
         await typing.send_digits(digit)

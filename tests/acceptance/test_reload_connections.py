@@ -80,7 +80,7 @@ async def _typing(
     customer = await Customer.make(server, receiver, phone)
     call = await phone.call(customer.number, server=server.sip_over(transport))
     told = await receiver.next(to=customer.number, call_state="ringing")
-    await customer.block("middle/gather", told["session"], max_digits="3", timeout="60")
+    await customer.block("middle/gather", told["session"], max_digits="3", timeout="600")
     await call.answered()
     for digit in "12":
         assert (await call.info_digit(digit, timeout_s=60)).status == 200

@@ -28,7 +28,7 @@ async def test_a_call_outlives_its_switch(
     server = start(retry_schedule="0.2")
     customer = await Customer.make(server, receiver, phone)
     call, told = await customer.call()
-    await customer.block("middle/gather", told["session"], max_digits="2", timeout="60")
+    await customer.block("middle/gather", told["session"], max_digits="2", timeout="600")
     await call.answered()
     await call.send_digits("1")
     await server.kill_role("switch")

@@ -60,7 +60,7 @@ async def test_a_phone_that_holds_the_call_is_sent_reports_alone(customer: Custo
     call, told = await customer.call(network=Network(reports_every_s=0))
     assert call.audio.reports is not None
     reports = call.audio.reports.told
-    await customer.block("middle/gather", told["session"], timeout="60")
+    await customer.block("middle/gather", told["session"], timeout="600")
     await call.answered()
     await call.hold()
     await falls_quiet(call)
