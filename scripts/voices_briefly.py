@@ -18,8 +18,8 @@ from onhook.speech.engines.languages import LANGUAGES
 from onhook.speech.installed import installed_voices
 from onhook.speech.voices import described
 from proof import calls
-from proof.briefly import BRIEF, fault, limit
-from proof.figures import committed
+from proof.briefly import BRIEF, faults, judged
+from proof.figures import Figures, committed
 from proof.kokoro import kokoro_aside
 from proof.recogniser import NoRecogniser, Recogniser, weights
 from proof.scoring import share_of_characters
@@ -46,24 +46,24 @@ async def run() -> int:
     async with calls.server({}) as customer:
         heard = await calls.say_one(customer, those, BRIEF)
     wrong: list[str] = []
-    judged = 0
+    shares: list[tuple[Figures, float]] = []
     with weights() as directory:
         recogniser = Recogniser(directory)
         for speaker, one in zip(those, heard, strict=True):
             figures, length_s = before[speaker.key], len(one.pcm) / 8000
             if length_s < SHORTEST_S:
                 wrong.append(f"{speaker.key}: heard for {length_s:.1f} s only.")
-            if limit(figures) is None:
+            if not judged(figures):
                 print(f"{speaker.key}: heard for {length_s:.1f} s", flush=True)
                 continue
             written = recogniser.heard(one.pcm, speaker.language)
             found = share_of_characters(one.said, written, speaker.language)
             print(f"{speaker.key}: {found:.2f} wrong: {written}", flush=True)
-            wrong += filter(None, [fault(figures, found)])
-            judged += 1
+            shares.append((figures, found))
+    wrong += faults(shares)
     for sentence in wrong:
         print(sentence)
-    print(f"{len(those)} languages heard, {judged} judged, {len(wrong)} faults")
+    print(f"{len(those)} languages heard, {len(shares)} judged, {len(wrong)} faults")
     return 1 if wrong else 0
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from onhook.speech.measured import errors, understood
-from proof import page
-from proof.briefly import fault, limit
+from proof import briefly, page
 from proof.figures import (
     COMPARED,
     NOT_OFFERED,
@@ -162,16 +161,25 @@ def test_the_recogniser_is_given_the_spectrum_where_it_looks_for_it() -> None:
 
 
 def test_in_short_a_sentence_is_held_against_when_it_was_measured() -> None:
-    assert fault(VOICE, 0.29) == ""
-    assert "0.31 of the characters" in fault(VOICE, 0.31)
-    poor = replace(VOICE, sentence=0.7)  # so is a sentence in another language
-    assert limit(poor) is limit(replace(VOICE, language="hi")) is None
-    assert fault(poor, 1.0) == ""
-    assert limit(replace(VOICE, sentence=None)) is None
+    assert briefly.faults([(VOICE, 0.29)]) == []
+    (sentence,) = briefly.faults([(VOICE, 0.31)])
+    assert sentence.startswith("de female pico: 0.31")
+    robotic = replace(VOICE, language="nl", sentence=0.5)
+    assert briefly.faults([(robotic, 0.9), (robotic, 0.3)]) == []  # together they are as they were
+    (sentence,) = briefly.faults([(robotic, 0.9), (robotic, 0.5), (VOICE, 0.1)])
+    assert sentence.startswith("The other 2: 0.70")
+
+
+def test_in_short_nobody_is_judged_of_whom_the_recogniser_cannot_tell() -> None:
+    assert briefly.judged(VOICE)
+    for said in ({"sentence": 0.7}, {"sentence": None}, {"language": "hi"}):
+        assert not briefly.judged(replace(VOICE, **said))
 
 
 def test_the_short_form_judges_whoever_is_clear() -> None:
     found = committed()
     clear = [found[f"{tag} female pico"] for tag in ("de", "en-GB", "es-ES", "fr", "it")]
-    assert None not in map(limit, [*clear, found["en-US female hibari"]])
-    assert sum(limit(one) is not None for one in found.values() if one.kind == "formant") >= 5
+    for one in [*clear, found["en-US female hibari"]]:
+        assert briefly.judged(one)
+        assert one.sentence is not None and one.sentence <= briefly.CLEAR
+    assert sum(briefly.judged(one) for one in found.values() if one.kind == "formant") >= 5
