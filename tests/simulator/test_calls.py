@@ -143,6 +143,21 @@ def test_a_slow_webhook_is_told_again(phone: Phone) -> None:
     assert [one.status for one in call.notifications][:2] == [None, 200]
 
 
+def test_what_an_earlier_test_left_to_be_told_takes_no_trouble(
+    simulator: Simulator, phone: Phone
+) -> None:
+    phone.webhook_is_dead(times=20)
+    before = phone.call(NUMBER)
+    before.is_rejected()
+    simulator.begin_anew()
+    phone.webhook_is_slow(20)
+    before.waits(60)
+    call = phone.call(NUMBER)
+    call.hears("Welcome")
+    call.waits(30)
+    assert [one.status for one in call.notifications][:2] == [None, 200]
+
+
 def test_without_credit_nobody_is_let_in(phone: Phone) -> None:
     phone.has_credit("0.000")
     phone.call(NUMBER).is_rejected()

@@ -400,18 +400,14 @@ class IncomingCall(Leg):
         """It is repeated until the ACK, by another process if need be: so long it is on disk that it is
         owed."""
         self._transaction.on_refused = self._refusal_heard
-        self._transaction.on_unheard = self._refusal_unheard
+        self._transaction.on_unheard = self._refusal_heard
         self._transaction.respond(status, data)
 
     def _refusal_heard(self) -> None:
-        """The caller knows; or nobody is there who would."""
+        """The caller knows; or nothing came back for 64*T1, and nobody is there who would."""
         self._pending, self.owes_refusal = None, False
         if self.listener:
             self.listener.dialog_changed()
-
-    def _refusal_unheard(self) -> None:
-        """Nothing came back for 64*T1."""
-        self._refusal_heard()
 
     def _end(self, *, owes: bool = False) -> None:
         self._ringing.stop()

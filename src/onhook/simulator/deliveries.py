@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl
@@ -75,6 +75,14 @@ class Messenger:
         self.told: list[Told] = []
         """What was told, in this order."""
         self.trouble = Trouble()
+        self._past: Set[str] = frozenset()
+
+    def begin_anew(self, past: Set[str]) -> None:
+        """Forgets what was told and what was to go wrong. What is still told of these sessions is told as it
+        comes, and of no concern."""
+        self._past = past
+        self.trouble.clear()
+        self.told.clear()
 
     async def post(
         self, url: WebUrl, headers: Mapping[str, str], body: bytes, deadline_s: float
@@ -82,14 +90,15 @@ class Messenger:
         """Sends one, or has happen what was wished to go wrong."""
         fields, name = _fields(headers, body), _header(headers, "webhook-id")
         session = fields.get("session", "")
+        if session in self._past:
+            return await self._sent(url, headers, body, deadline_s)
         self._tell(session, f"is told of {_shown(fields)}")
         late_s = self.trouble.late_s.popleft() if self.trouble.late_s else 0.0
         if self.trouble.replies:
             result = _without_application(self.trouble.replies.popleft(), deadline_s)
             late_s = deadline_s if result.status is None else late_s
         else:
-            with self._stillness.held(f"a notification to {str(url).partition('?')[0]}"):
-                result = await self._client.post(url, headers, body, deadline_s)
+            result = await self._sent(url, headers, body, deadline_s)
         await asyncio.sleep(min(late_s, deadline_s))
         if late_s >= deadline_s:
             result = _without_application(None, deadline_s)
@@ -99,6 +108,12 @@ class Messenger:
             said = result.error if result.status is None else f"HTTP {result.status}"
             self._tell(session, f"answers that with {said}; it is told again later")
         return result
+
+    async def _sent(
+        self, url: WebUrl, headers: Mapping[str, str], body: bytes, deadline_s: float
+    ) -> PostResult:
+        with self._stillness.held(f"a notification to {str(url).partition('?')[0]}"):
+            return await self._client.post(url, headers, body, deadline_s)
 
 
 def _without_application(status: int | None, deadline_s: float) -> PostResult:

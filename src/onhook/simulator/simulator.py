@@ -181,12 +181,11 @@ class Simulator:
     def begin_anew(self) -> None:
         """Ends what is left of the test before, and forgets what was to go wrong."""
         self.run(self._switch.control.register.hang_up_all)
-        self.run(self._switch.messenger.trouble.clear)
+        self._known = set(self._switch.records)
+        self.run(lambda: self._switch.messenger.begin_anew(frozenset(self._known)))
         self.run(self._switch.manners.clear)
         self.run(self._switch.dialler.dialled.clear)
-        self.run(self._switch.messenger.told.clear)
         self._thread.do(self._switch.credit(None))
-        self._known = set(self._switch.records)
         self.run(self._story.begins)
 
     def happened_since(self, number: int) -> list[str]:
