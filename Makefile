@@ -32,6 +32,7 @@ ALONE := tests/acceptance/test_flood.py tests/speech/engines/test_kokoro.py
 
 # Without its bytecode a server takes three times as long to start, and tests start hundreds of them.
 unexport PYTHONDONTWRITEBYTECODE
+export ONHOOK_EXPLORE := $(EXPLORE)
 
 # `make -k slow` goes on with the other parts where one has failed.
 .PHONY: help setup demo test slow slow-setup slow-tests slow-kills slow-soak slow-interop slow-voices packages check crash soak budget interop bench recogniser voices counts docs site screenshots htmx lock wheel clean
@@ -46,7 +47,7 @@ demo:  ## one real call, from the first ring to the bill, in under a minute
 	@scripts/set_up.sh
 	@$(PY) scripts/demo.py
 
-test:  ## all tests
+test:  ## all tests; EXPLORE=1 has properties tried on other examples than always
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(NETWORKS)
 	@$(PARALLEL) tests/media --ignore $(OWN_CLOCK); media=$$?; \
 	$(PARALLEL) $(OWN_CLOCK) $(BESIDE) && exit $$media

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from onhook.phone import (
@@ -274,6 +274,7 @@ TEXT = (
     TEXT,
     st.sampled_from(["plus", "e164", "national:49", "national:1"]),
 )
+@example("_a.b_", "", "b_", "", "", "", "plus")
 def test_nothing_that_is_taken_for_a_trunk_breaks_its_invite(
     host: str, from_user: str, domain: str, proxy: str, name: str, value: str, form: str
 ) -> None:

@@ -7,7 +7,7 @@ call back at once.
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from onhook.phone import sdp
 from onhook.phone.addresses import listed
@@ -42,6 +42,10 @@ class AnsweringSignalling(Signalling, Protocol):
 
     trying: bool
     session_timer_s: int
+
+
+UNCONFIRMED: Final = (504, "the ringing was not acknowledged")
+"""No PRACK came within 64*T1 (RFC 3262 3)."""
 
 
 class IncomingCall(Leg):
@@ -94,6 +98,9 @@ class IncomingCall(Leg):
         # Last, because what is above raises ValueError for an INVITE that makes no call.
         self._transaction = signalling.transactions.serve_invite(invite)
         self._transaction.on_cancel = self._withdrawn
+        # What refuses it is repeated until the ACK, by another process if need be: so long it is on disk
+        # that it is owed.
+        self._transaction.on_refused = self._transaction.on_unheard = self._refusal_heard
         self._transaction.local_tag = dialog.local_tag
         self._ringing = ReliableRinging(
             invite, self._transaction, signalling.later, signalling.t1_s
@@ -185,7 +192,7 @@ class IncomingCall(Leg):
         if not self._ringing.possible or (self.offer is None and not offers):
             self._transaction.respond(180, written())
         elif not self._ringing.sent:
-            self._ringing.send(180, written, self._unconfirmed, describes=offers)
+            self._ringing.send(180, written, partial(self._fail, *UNCONFIRMED), describes=offers)
 
     def answer(self, *, ip: str, port: int) -> None:
         """Send 200; the media is at `ip` (numeric, of the family of the offer) and `port`.
@@ -299,10 +306,6 @@ class IncomingCall(Leg):
         if self.state is CallState.ANSWERED:
             self._answer_as_agreed()
 
-    def _unconfirmed(self) -> None:
-        """No PRACK came within 64*T1 (RFC 3262 3)."""
-        self._fail(504, "the ringing was not acknowledged")
-
     def _fail(self, status: int, why: str) -> None:
         """There can be no call: its INVITE is refused, whatever the owner did with it by then."""
         answered = self.state is CallState.ANSWERED
@@ -353,7 +356,7 @@ class IncomingCall(Leg):
         def leave() -> None:
             answer()
             if refusal is not None:
-                self._refuse(487, refusal)
+                self._transaction.respond(487, refusal)
 
         once_kept = self.once_kept  # the owner may let go of a call that is over
         self._end(owes=refusal is not None)
@@ -391,17 +394,10 @@ class IncomingCall(Leg):
         """The final response that refuses the INVITE."""
         if self._invite is not None:
             data = self._reply(self._invite, status, phrase, headers=with_reason(status, headers))
-            self._refuse(status, data)
+            self._transaction.respond(status, data)
             self._end(owes=True)
         else:
             self._end()
-
-    def _refuse(self, status: int, data: bytes) -> None:
-        """It is repeated until the ACK, by another process if need be: so long it is on disk that it is
-        owed."""
-        self._transaction.on_refused = self._refusal_heard
-        self._transaction.on_unheard = self._refusal_heard
-        self._transaction.respond(status, data)
 
     def _refusal_heard(self) -> None:
         """The caller knows; or nothing came back for 64*T1, and nobody is there who would."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from onhook.phone.adoption.leg import AdoptedLeg
 from onhook.phone.dialog import SipDialog
 from onhook.phone.errors import SdpError
 from onhook.phone.identity import Caller, PhoneUser
 from onhook.phone.inbound.sources import Origin
-from onhook.phone.incoming import AnsweringSignalling, IncomingCall
+from onhook.phone.incoming import UNCONFIRMED, AnsweringSignalling, IncomingCall
 from onhook.phone.kept.invite import invite_of
 from onhook.phone.kept.media import media_of
 from onhook.phone.kept.reading import Fields, KeptUnreadable
@@ -41,6 +42,7 @@ class AdoptedIncoming(AdoptedLeg, IncomingCall):
         if mine.has("invite"):
             invite = invite_of(keys.get("invite") or mine.text("invite"), source)
             IncomingCall.__init__(self, invite, dialog, signalling, Origin(trunk))
+            self._transaction.on_unheard = self._refusal_unheard
         else:
             Leg.__init__(self, signalling)
             self._be_answered(signalling, dialog, trunk)
@@ -78,7 +80,7 @@ class AdoptedIncoming(AdoptedLeg, IncomingCall):
         super().go_on()
         if self._invite is None:
             return
-        self._ringing.go_on(self._unconfirmed)
+        self._ringing.go_on(partial(self._fail, *UNCONFIRMED))
         if self.state is CallState.OFFERED and self.rings:
             ip, port = self._session.at
             self.ring(ip, port)
@@ -120,7 +122,7 @@ class AdoptedIncoming(AdoptedLeg, IncomingCall):
         self._signalling.requests.within(
             self.dialog.record(), "BYE", (TEMPORARY_FAILURE.header, *self.parting_headers)
         )
-        super()._refusal_unheard()
+        self._refusal_heard()
 
     def _be_answered(
         self, signalling: AnsweringSignalling, dialog: SipDialog, trunk: Trunk | None
