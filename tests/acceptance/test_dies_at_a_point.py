@@ -136,50 +136,6 @@ async def test_a_caller_who_gives_up_is_told_of(doomed: Doomed, point: str) -> N
     await stage.ended(told["session"], "caller", "cancelled")
 
 
-@pytest.mark.parametrize("gives_up", [False, True])
-async def test_a_refusal_that_was_lost_on_its_way_comes_again(
-    doomed: Doomed, gives_up: bool
-) -> None:
-    """It has left, which is on disk, and its switch has died before it would repeat it."""
-    stage = doomed.stage
-    call, told = await stage.customer.call(ignore_answers=1)
-    session = told["session"]
-    await call.ringing()
-    status = 487 if gives_up else 486
-    if gives_up:
-        given_up = asyncio.ensure_future(call.cancel(timeout_s=60))
-    else:
-        url = stage.receiver.url("/hangup")
-        await stage.customer.hangup(session, notify_url=url, reject="busy")
-    await until(lambda: call.log.received(status), "the refusal")
-    await stage.receiver.next(session=session, call_state="ended")
-    async with stage.gap():
-        pass
-    ended = await (given_up if gives_up else call.ended(60))
-    assert (ended.how, ended.code) == (How.CANCELLED if gives_up else How.REJECTED, status)
-    await until(lambda: not stage.column(session, "dialog"), "the ACK on disk")
-    assert call.complaints == []
-
-
-async def test_a_caller_who_knows_that_it_is_refused_is_left_alone(doomed: Doomed) -> None:
-    """Its ACK arrived, and is not on disk: it may be refused again, which means nothing to it."""
-    stage = doomed.stage
-    call, told = await stage.customer.call()
-    session = told["session"]
-    await call.ringing()
-    before = stage.server.pid("switch")
-    doomed.arm("second-done", session)
-    url = stage.receiver.url("/hangup")
-    with suppress(aiohttp.ClientError):
-        await stage.customer.hangup(session, notify_url=url, reject="busy")
-    assert (await call.ended(60)).how is How.REJECTED
-    await doomed.died(before)
-    last = await stage.receiver.next(session=session, call_state="ended")
-    assert (last["cause"], last["sip_code"]) == ("rejected", "486")
-    await until(lambda: not stage.column(session, "dialog"), "the end of its dialog")
-    assert call.complaints == []
-
-
 @pytest.mark.parametrize("point", ["beeped", "recording"])
 async def test_a_recording_that_has_just_begun_goes_on(doomed: Doomed, point: str) -> None:
     """Nothing is written of it, and what began it is told again: it is the same one, without a hole. It has

@@ -62,7 +62,7 @@ def server_invite(wire: Wire) -> ServerInvite:
         ("k",), PEER, state=TxState.PROCEEDING, send=wire.send, clock=wire.clock,
         timers=SipTimers(), owner=wire,
     )  # fmt: skip
-    made.on_cancel = made.on_refused = made.on_unheard = None
+    made.on_cancel = made.on_unheard = None
     made.on_unacknowledged = lambda: wire.told.append("unacknowledged")
     return made
 

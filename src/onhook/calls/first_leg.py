@@ -70,8 +70,7 @@ class FirstLeg(Protocol):
 
     @property
     def owes_refusal(self) -> bool:
-        """Whether a caller may not have heard yet that it is refused, or that it gave up: its call is over,
-        and its dialog is not."""
+        """Whether a caller who gave up has not been told so yet: its call is over, and its dialog is not."""
 
     def dialog(self) -> OpenDialog | None:
         """What it takes to end it after a restart."""
@@ -167,7 +166,7 @@ class IncomingLeg:
 
     @property
     def owes_refusal(self) -> bool:
-        """What refuses its INVITE has not left, or is not acknowledged."""
+        """The 487 to its INVITE has not left."""
         return self._call.owes_refusal
 
     def dialog(self) -> OpenDialog:

@@ -321,7 +321,7 @@ class LiveCall:
         """What it takes to end the call at the phones after a restart; None if nothing changed.
 
         Of a call that is over this can be its peer, the BYE or CANCEL to it being still under way, and a
-        caller who was refused, or gave up, and has not acknowledged that.
+        caller who gave up and is to be told so when that is on disk.
         """
         over = self.now.state is State.ENDED
         if not (self._dialog_changed or over):

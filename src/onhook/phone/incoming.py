@@ -7,7 +7,7 @@ call back at once.
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from onhook.phone import sdp
 from onhook.phone.addresses import listed
@@ -44,10 +44,6 @@ class AnsweringSignalling(Signalling, Protocol):
     session_timer_s: int
 
 
-UNCONFIRMED: Final = (504, "the ringing was not acknowledged")
-"""No PRACK came within 64*T1 (RFC 3262 3)."""
-
-
 class IncomingCall(Leg):
     """A call that somebody placed to us. ValueError if the INVITE cannot make one, `SdpError` if its
     description is of no use.
@@ -63,8 +59,7 @@ class IncomingCall(Leg):
     we_called = False
     listener: CallListener | None = None
     owes_refusal = False
-    """Whether its INVITE is refused, and the caller may not have heard that: it has not left, or there was no
-    ACK yet (RFC 3261 17.2.1)."""
+    """Whether the caller has given up, and its INVITE has no final response yet."""
 
     def __init__(
         self,
@@ -98,9 +93,6 @@ class IncomingCall(Leg):
         # Last, because what is above raises ValueError for an INVITE that makes no call.
         self._transaction = signalling.transactions.serve_invite(invite)
         self._transaction.on_cancel = self._withdrawn
-        # What refuses it is repeated until the ACK, by another process if need be: so long it is on disk
-        # that it is owed.
-        self._transaction.on_refused = self._transaction.on_unheard = self._refusal_heard
         self._transaction.local_tag = dialog.local_tag
         self._ringing = ReliableRinging(
             invite, self._transaction, signalling.later, signalling.t1_s
@@ -192,7 +184,7 @@ class IncomingCall(Leg):
         if not self._ringing.possible or (self.offer is None and not offers):
             self._transaction.respond(180, written())
         elif not self._ringing.sent:
-            self._ringing.send(180, written, partial(self._fail, *UNCONFIRMED), describes=offers)
+            self._ringing.send(180, written, self._unconfirmed, describes=offers)
 
     def answer(self, *, ip: str, port: int) -> None:
         """Send 200; the media is at `ip` (numeric, of the family of the offer) and `port`.
@@ -306,6 +298,10 @@ class IncomingCall(Leg):
         if self.state is CallState.ANSWERED:
             self._answer_as_agreed()
 
+    def _unconfirmed(self) -> None:
+        """No PRACK came within 64*T1 (RFC 3262 3)."""
+        self._fail(504, "the ringing was not acknowledged")
+
     def _fail(self, status: int, why: str) -> None:
         """There can be no call: its INVITE is refused, whatever the owner did with it by then."""
         answered = self.state is CallState.ANSWERED
@@ -344,7 +340,7 @@ class IncomingCall(Leg):
         """CANCEL (RFC 3261 9.2), or BYE before the answer (15.1.2), to which `answer` says 200.
 
         That and the 487 leave when it is on disk: the caller asks no more then, and another process would
-        ring on.
+        ring on. Until they have left it is on disk that they are owed.
         """
         if not self._happens(CallEvent.WITHDRAWN):
             answer()
@@ -357,9 +353,14 @@ class IncomingCall(Leg):
             answer()
             if refusal is not None:
                 self._transaction.respond(487, refusal)
+            self._pending, self.owes_refusal = None, False
+            if self.listener:
+                self.listener.dialog_changed()
 
         once_kept = self.once_kept  # the owner may let go of a call that is over
-        self._end(owes=refusal is not None)
+        pending = self._pending
+        self._end()
+        self._pending, self.owes_refusal = pending, pending is not None
         if self.listener:
             self.listener.cancelled(cause_of_request(request))
         self._waiting.until(once_kept, leave)
@@ -395,20 +396,9 @@ class IncomingCall(Leg):
         if self._invite is not None:
             data = self._reply(self._invite, status, phrase, headers=with_reason(status, headers))
             self._transaction.respond(status, data)
-            self._end(owes=True)
-        else:
-            self._end()
+        self._end()
 
-    def _refusal_heard(self) -> None:
-        """The caller knows; or nothing came back for 64*T1, and nobody is there who would."""
-        self._pending, self.owes_refusal = None, False
-        if self.listener:
-            self.listener.dialog_changed()
-
-    def _end(self, *, owes: bool = False) -> None:
+    def _end(self) -> None:
         self._ringing.stop()
-        self._invite = self._offer = None
-        self.owes_refusal = owes and self._pending is not None
-        if not owes:
-            self._pending = None
+        self._invite = self._offer = self._pending = None
         super()._end()

@@ -129,8 +129,7 @@ class TransactionLayer(TransactionOwner):
             timers=self._timers,
             owner=self,
         )
-        transaction.on_cancel = transaction.on_unacknowledged = None
-        transaction.on_refused = transaction.on_unheard = None
+        transaction.on_cancel = transaction.on_unacknowledged = transaction.on_unheard = None
         self._servers[key] = transaction
         transaction.local_tag = ""
         transaction.merge_key = merge_key

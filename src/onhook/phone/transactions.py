@@ -269,8 +269,7 @@ def _forget_message(transaction: Transaction) -> None:
     if isinstance(transaction, ClientTransaction):
         transaction.otherwise = None
     if isinstance(transaction, ServerInvite):
-        transaction.on_cancel = transaction.on_unacknowledged = None
-        transaction.on_refused = transaction.on_unheard = None
+        transaction.on_cancel = transaction.on_unacknowledged = transaction.on_unheard = None
 
 
 def _terminate(transaction: Transaction) -> None:
@@ -284,11 +283,6 @@ def _terminate(transaction: Transaction) -> None:
 def _unacknowledged(transaction: Transaction) -> None:
     if isinstance(transaction, ServerInvite) and transaction.on_unacknowledged is not None:
         transaction.on_unacknowledged()
-
-
-def _refused(transaction: Transaction) -> None:
-    if isinstance(transaction, ServerInvite) and transaction.on_refused is not None:
-        transaction.on_refused()
 
 
 def _unheard(transaction: Transaction) -> None:
@@ -332,20 +326,12 @@ class ServerInvite(Transaction):
     """A received INVITE (RFC 3261 17.2.1, RFC 6026 7.1).
 
     `on_unacknowledged` is called when no ACK came for a 2xx within 64*T1, `on_unheard` when none came for any
-    other final response, `on_refused` when one came for that; `on_cancel` is for the transaction user, who
-    looks the transaction up when a CANCEL arrives, and hands that over. `merge_key` is what an INVITE that
-    came by another path has in common with this one (RFC 3261 8.2.2.2). `local_tag` is ours in its responses,
-    empty if nobody has said so.
+    other final response; `on_cancel` is for the transaction user, who looks the transaction up when a CANCEL
+    arrives, and hands that over. `merge_key` is what an INVITE that came by another path has in common with
+    this one (RFC 3261 8.2.2.2). `local_tag` is ours in its responses, empty if nobody has said so.
     """
 
-    __slots__ = (
-        "local_tag",
-        "merge_key",
-        "on_cancel",
-        "on_refused",
-        "on_unacknowledged",
-        "on_unheard",
-    )
+    __slots__ = ("local_tag", "merge_key", "on_cancel", "on_unacknowledged", "on_unheard")
     table: ClassVar[Table] = {
         (TxState.PROCEEDING, TxEvent.REQUEST): (TxState.PROCEEDING, (_resend,)),
         (TxState.PROCEEDING, TxEvent.PROVISIONAL): (TxState.PROCEEDING, (_send,)),
@@ -362,7 +348,7 @@ class ServerInvite(Transaction):
         (TxState.COMPLETED, TxEvent.REQUEST): (TxState.COMPLETED, (_resend,)),
         (TxState.COMPLETED, TxEvent.REPEAT): (TxState.COMPLETED, (_resend, _repeat_later)),
         (TxState.COMPLETED, TxEvent.ACK): (
-            TxState.CONFIRMED, (_stop_repeating, _linger_briefly, _refused, _forget_message)),
+            TxState.CONFIRMED, (_stop_repeating, _forget_message, _linger_briefly)),
         (TxState.COMPLETED, TxEvent.GIVE_UP): (TxState.TERMINATED, (_terminate, _unheard)),
         (TxState.CONFIRMED, TxEvent.EXPIRED): (TxState.TERMINATED, (_terminate,)),
     }  # fmt: skip
@@ -370,7 +356,6 @@ class ServerInvite(Transaction):
     local_tag: str
     merge_key: MergeKey
     on_cancel: Callable[[Request, Callable[[], None]], None] | None
-    on_refused: Callable[[], None] | None
     on_unacknowledged: Callable[[], None] | None
     on_unheard: Callable[[], None] | None
 

@@ -208,7 +208,7 @@ class Phone:
         ack: with False no ACK is sent, but by `PhoneCall.acknowledge`.
         ack_delay_s: send the ACK so much after the first 200; repeated 200s until then stay
             unanswered.
-        ignore_answers: act as if the first so many 200s, or refusals, had been lost.
+        ignore_answers: act as if the first so many 200s had been lost.
         answer_bye: with False the server's BYEs stay unanswered. The call ends all the same.
         repeat_invite_after_s: send the INVITE again at these times, whatever came back by then.
         network: lose and delay what passes, and exchange RTCP; `PhoneCall.audio.reports` counts.

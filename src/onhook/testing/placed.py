@@ -105,9 +105,6 @@ class PlacedDialog(Dialog):
         """
         if self.answered.done() and self.answered.result() is not None:
             return
-        if self._answers_to_ignore > 0:
-            self._answers_to_ignore -= 1
-            return
         self._send(routing.ack_of_refusal(self._invite, message), self._peer)
         how = How.CANCELLED if self._cancelling and message.status == 487 else How.REJECTED
         self._finish(Ended(how, at_s, message.status, reason_of(message) or message.reason))

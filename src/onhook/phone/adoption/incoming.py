@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 from onhook.phone.adoption.leg import AdoptedLeg
 from onhook.phone.dialog import SipDialog
 from onhook.phone.errors import SdpError
 from onhook.phone.identity import Caller, PhoneUser
 from onhook.phone.inbound.sources import Origin
-from onhook.phone.incoming import UNCONFIRMED, AnsweringSignalling, IncomingCall
+from onhook.phone.incoming import AnsweringSignalling, IncomingCall
 from onhook.phone.kept.invite import invite_of
 from onhook.phone.kept.media import media_of
 from onhook.phone.kept.reading import Fields, KeptUnreadable
@@ -80,7 +79,7 @@ class AdoptedIncoming(AdoptedLeg, IncomingCall):
         super().go_on()
         if self._invite is None:
             return
-        self._ringing.go_on(partial(self._fail, *UNCONFIRMED))
+        self._ringing.go_on(self._unconfirmed)
         if self.state is CallState.OFFERED and self.rings:
             ip, port = self._session.at
             self.ring(ip, port)
@@ -119,10 +118,10 @@ class AdoptedIncoming(AdoptedLeg, IncomingCall):
     def _refusal_unheard(self) -> None:
         """The caller does not acknowledge what refuses it: then it has a 2xx of the other process, which was
         about to write that it had answered. There is a call, which is to be ended."""
-        self._signalling.requests.within(
-            self.dialog.record(), "BYE", (TEMPORARY_FAILURE.header, *self.parting_headers)
-        )
-        self._refusal_heard()
+        if self.state is CallState.ENDED:
+            self._signalling.requests.within(
+                self.dialog.record(), "BYE", (TEMPORARY_FAILURE.header, *self.parting_headers)
+            )
 
     def _be_answered(
         self, signalling: AnsweringSignalling, dialog: SipDialog, trunk: Trunk | None
