@@ -32,7 +32,7 @@ ALONE := tests/acceptance/test_flood.py tests/speech/engines/test_kokoro.py
 
 # Without its bytecode a server takes three times as long to start, and tests start hundreds of them.
 unexport PYTHONDONTWRITEBYTECODE
-export ONHOOK_EXPLORE := $(or $(EXPLORE),$(ONHOOK_EXPLORE))
+export EXPLORE
 
 # `make -k slow` goes on with the other parts where one has failed.
 .PHONY: help setup demo test slow slow-setup slow-tests slow-kills slow-soak slow-interop slow-voices packages check crash soak budget interop bench recogniser voices counts docs site screenshots htmx lock wheel clean

@@ -16,7 +16,7 @@ _SCRATCH = pytest.StashKey[Scratch]()
 
 # How long an example takes, or its making, is the machine's affair. The examples of a test are always the
 # same, so that a run says what has changed and nothing else; `make test EXPLORE=1` tries others.
-EXPLORES = bool(os.environ.get("ONHOOK_EXPLORE"))
+EXPLORES = bool(os.environ.get("EXPLORE"))
 settings.register_profile(
     "any machine",
     deadline=None,

@@ -99,22 +99,23 @@ async def hears_no_more(call: CallLeg) -> None:
 
 
 async def hear_each_other(*calls: CallLeg) -> None:
-    """Each says a tone of its own until it was heard, and hears that of every other but not its own."""
+    """Each says a tone of its own, one after another until all were heard, and hears that of every other but
+    not its own."""
     tones = dict(zip(calls, (800, 1100, 1400, 1700), strict=False))
 
-    async def speak(call: CallLeg, hz: float) -> None:
+    async def speak() -> None:
         while True:
-            await call.say(np.concatenate([tone(hz, 400), silence(400)]))
+            for call, hz in tones.items():
+                await call.say(np.concatenate([tone(hz, 400), silence(400)]))
 
     heard = [
         listening(call, hz) for call in calls for other, hz in tones.items() if other is not call
     ]
-    speaking = [asyncio.ensure_future(speak(call, hz)) for call, hz in tones.items()]
+    speaking = asyncio.ensure_future(speak())
     try:
         await until(lambda: all(one() for one in heard), "everybody by everybody else")
     finally:
-        for one in speaking:
-            one.cancel()
+        speaking.cancel()
     for call, hz in tones.items():
         assert find_tone(call.recording.pcm(), hz) is None
 
