@@ -4,8 +4,11 @@
         [--missing]
 
 With `--engines` and `--languages` only their voices speak, with `--missing` only those without figures; those
-of the others stay as they are committed. With `--check` nothing is written. Status 1 where voices miss their
-target or are graded worse than committed; they are named at the end.
+of the others stay as they are. With `--check` nothing is written.
+
+At the end it names the voices that miss their target as they did at the last commit, and what is new: other
+misses, errors that grew by more than 0.1, grades that fell by more than 0.3. Status 1 where something is new,
+2 where all of it is committed already, 3 where it could not be measured.
 """
 
 import argparse
@@ -17,7 +20,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import numpy as np
 
@@ -26,7 +29,19 @@ from onhook.speech.installed import installed_voices
 from onhook.speech.voices import described
 from proof import calls, formant_beside, page
 from proof.briefly import BRIEF
-from proof.figures import COMPARED, NOT_OFFERED, Figures, Run, committed, faults, write
+from proof.figures import (
+    COMPARED,
+    NOT_OFFERED,
+    Figures,
+    Run,
+    at_last_commit,
+    closing,
+    committed,
+    faults,
+    known,
+    status,
+    write,
+)
 from proof.grader import Grader
 from proof.kokoro import kokoro_aside, kokoro_for_now
 from proof.recogniser import NoRecogniser, Recogniser, weights
@@ -37,6 +52,9 @@ PAGE: Final = Path(__file__).parents[1] / "docs" / "voices-measured.md"
 
 GRADED: Final = 2
 """So many lines of a voice are graded: a grade takes longer than a line."""
+
+NOT_MEASURED: Final = 3
+"""The status of a run that did not come to its end."""
 
 _EVERYTHING: Final = {"experimental_voices": "true", "prepare_s": "60", "speech_idle_s": "0"}
 _SLOW: Final = {**_EVERYTHING, "voice_wait_ms": "60000"}
@@ -113,7 +131,7 @@ async def run(
     engines: Sequence[str], languages: Sequence[str], *, missing: bool, check: bool
 ) -> int:
     """Measure, write, and say what is wrong."""
-    before = committed()
+    before, kept = at_last_commit(), committed()
     every = speakers()
     those = [
         one
@@ -121,9 +139,10 @@ async def run(
         if (not engines or one.engine in engines) and (not languages or one.language in languages)
     ]
     if missing:
-        those = [one for one in those if one.key not in before]
-    rows = dict(before) if len(those) < len(every) else {}
-    wrong: list[str] = []
+        those = [one for one in those if one.key not in kept]
+    rows = dict(kept) if len(those) < len(every) else {}
+    new: list[str] = []
+    old: list[str] = []
     began_s, day, loads = time.monotonic(), datetime.date.today().isoformat(), []
     with weights() as directory:
         recogniser, grader = Recogniser(directory, os.cpu_count() or 1), Grader()
@@ -131,7 +150,8 @@ async def run(
             rows[found.key] = found
             loads.append(os.getloadavg()[0])
             print(f"{found.key}: {found.errors:.2f} wrong, graded {found.grade:.1f}", flush=True)
-            wrong += faults(found, before)
+            new += faults(found, before)
+            old += filter(None, [known(found, before)])
             if not check:  # what takes long is kept as it comes
                 _keep(every, rows, None)
     minutes = round((time.monotonic() - began_s) / 60)
@@ -139,10 +159,10 @@ async def run(
         _keep(
             every, rows, Run(day, minutes, os.cpu_count() or 1, round(float(np.median(loads)), 1))
         )
-    for sentence in wrong:
-        print(sentence)
-    print(f"{len(those)} voices in {minutes} minutes, {len(wrong)} faults")
-    return 1 if wrong else 0
+    for line in closing(new, old):
+        print(line)
+    print(f"{len(those)} voices in {minutes} minutes, faults: {len(new)} new, {len(old)} committed")
+    return status(new, old)
 
 
 def _keep(every: Sequence[calls.Speaker], rows: Mapping[str, Figures], run: Run | None) -> None:
@@ -152,9 +172,17 @@ def _keep(every: Sequence[calls.Speaker], rows: Mapping[str, Figures], run: Run 
     PAGE.write_text(page.page(list(committed().values()), run), "utf-8")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Whose status for options that it does not know is not that of faults which are known."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(NOT_MEASURED, f"{self.prog}: {message}\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = _Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engines", nargs="*", default=[], help="only the voices of these")
     parser.add_argument("--languages", nargs="*", default=[], help="only these, by their tags")
     parser.add_argument("--missing", action="store_true", help="only those without figures")
@@ -170,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
     except (NoRecogniser, ModuleNotFoundError, InstallFailed) as error:
         print(error, file=sys.stderr)
-        return 2
+        return NOT_MEASURED
 
 
 if __name__ == "__main__":

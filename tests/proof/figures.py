@@ -1,7 +1,8 @@
 """What was measured of each voice, and what is demanded of it."""
 
 import json
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,9 @@ from onhook.speech.measured import FILE, TARGETS, UNGRADED, kind
 
 WORSE_BY: Final = 0.3
 """How far a grade may lie below the one that is committed."""
+
+GREW_BY: Final = 0.1
+"""How far errors may lie above those that are committed: with so few lines they are good to about that."""
 
 COMPARED: Final = "formant, not heard: Pico speaks"
 """The quality of the formant engine where it is measured for comparison only."""
@@ -78,21 +82,73 @@ def missed(found: Figures) -> str:
 
 
 def faults(found: Figures, before: Mapping[str, Figures]) -> list[str]:
-    """What is wrong with a voice, in sentences: the target that it misses, the grade that it lost."""
+    """What is wrong with a voice and is not so `before`, in sentences: the target that it misses, errors that
+    grew, the grade that it lost."""
     if not found.heard:
         return []
-    wrong = [sentence] if (sentence := missed(found)) else []
     earlier = before.get(found.key)
-    if earlier is not None and found.grade < earlier.grade - WORSE_BY:
+    wrong: list[str] = []
+    if (sentence := missed(found)) and (earlier is None or not missed(earlier)):
+        wrong.append(sentence)
+    if earlier is None:
+        return wrong
+    if _grew(found, earlier):
+        wrong.append(
+            f"{found.key}: {found.errors:.2f} is not understood, and {earlier.errors:.2f} before."
+        )
+    if round(earlier.grade - found.grade, 2) > WORSE_BY:
         wrong.append(f"{found.key}: graded {found.grade:.1f}, and {earlier.grade:.1f} before.")
     return wrong
 
 
+def known(found: Figures, before: Mapping[str, Figures]) -> str:
+    """That a voice misses its target as it did `before`, in a sentence; else nothing."""
+    earlier = before.get(found.key)
+    as_before = earlier is not None and missed(earlier) and not _grew(found, earlier)
+    return missed(found) if as_before else ""
+
+
+def _grew(found: Figures, earlier: Figures) -> bool:
+    """Whether errors grew by more than they differ from run to run, where they say anything of the voice."""
+    return not found.ungraded and round(found.errors - earlier.errors, 3) > GREW_BY
+
+
+def closing(new: Sequence[str], old: Sequence[str]) -> list[str]:
+    """The lines at the end of a run: the misses that are committed already, then what is new."""
+    lines: list[str] = []
+    for title, sentences in (("Committed already:", old), ("New:", new)):
+        if sentences:
+            lines += [title, *(f"  {sentence}" for sentence in sentences)]
+    return lines
+
+
+def status(new: Sequence[str], old: Sequence[str]) -> int:
+    """The status that a run exits with: 1 for faults that are `new`, 2 where there are only `old` ones."""
+    if new:
+        return 1
+    return 2 if old else 0
+
+
 def committed(path: Path = FILE) -> dict[str, Figures]:
-    """Those of the last run that was committed."""
-    if not path.exists():
-        return {}
-    rows = (Figures(**row) for row in json.loads(path.read_text("utf-8"))["voices"])
+    """Those of the last run that was kept; of the last commit, unless there was a run since."""
+    return _read(path.read_text("utf-8")) if path.exists() else {}
+
+
+def at_last_commit(path: Path = FILE) -> dict[str, Figures]:
+    """Those of the last commit, whatever was kept since: who measures once more, to see whether a fault comes
+    again, has not accepted it. Those that were kept, where there is no commit with them."""
+    shown = subprocess.run(
+        ["git", "show", f"HEAD:./{path.name}"],
+        cwd=path.parent,
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    return _read(shown.stdout) if shown.returncode == 0 else committed(path)
+
+
+def _read(text: str) -> dict[str, Figures]:
+    rows = (Figures(**row) for row in json.loads(text)["voices"])
     return {row.key: row for row in rows}
 
 

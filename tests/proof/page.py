@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from onhook.speech.measured import TARGETS
-from proof.figures import COMPARED, NOT_OFFERED, WORSE_BY, Figures, Run, missed
+from proof.figures import COMPARED, GREW_BY, NOT_OFFERED, WORSE_BY, Figures, Run, missed
 from proof.scoring import BY_CHARACTER
 
 _HEAD: Final = f"""\
@@ -25,8 +25,9 @@ down by Whisper base and graded by DistillMOS.
 
 The target: at most {TARGETS["neural"]:.2f} of the words wrong for a neural voice,
 {TARGETS["statistical"]:.2f} for a statistical one, {TARGETS["formant"]:.2f} for a formant one.
-`make voices` fails for each voice that [misses it](#who-misses-the-target), and for a grade that is
-{WORSE_BY} lower than the one here.
+`make voices` fails for a voice that misses it, and says whether it is [named below](#who-misses-the-target)
+already; for errors that grew by more than {GREW_BY} since the last commit, and for a grade that is more
+than {WORSE_BY} lower than then.
 
 """
 

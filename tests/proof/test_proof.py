@@ -1,5 +1,6 @@
 """What the proof of the voices makes of what was heard; the recogniser itself is not in the tests."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,14 @@ from proof.figures import (
     NOT_OFFERED,
     Figures,
     Run,
+    at_last_commit,
+    closing,
     committed,
     faults,
+    known,
     missed,
     run_of,
+    status,
     write,
 )
 from proof.recogniser import RATE_HZ, features
@@ -97,11 +102,38 @@ def test_what_fails_is_told() -> None:
     assert faults(replace(VOICE, grade=2.5), before) == []
 
 
-def test_what_was_missed_before_is_missed_still() -> None:
+def test_errors_that_grew_are_a_fault_though_the_target_is_met() -> None:
+    before = {VOICE.key: replace(VOICE, errors=0.1)}
+    (sentence,) = faults(replace(VOICE, errors=0.29), before)
+    assert sentence == "de female pico: 0.29 is not understood, and 0.10 before."
+    for was, now in ((0.1, 0.2), (0.7, 0.8), (0.2, 0.1)):  # some of which floats make 0.1000000001
+        accented = replace(VOICE, quality="neural, experimental", errors=now)
+        assert faults(accented, {VOICE.key: replace(accented, errors=was)}) == []
+    untold = replace(VOICE, language="hi", errors=1.0)
+    assert faults(untold, {untold.key: replace(untold, errors=0.5)}) == []
+
+
+def test_a_miss_that_is_committed_is_known_until_it_gets_worse() -> None:
     poor = replace(VOICE, errors=0.5)
-    (sentence,) = faults(poor, {poor.key: poor})
-    assert sentence == "de female pico: 0.50 is not understood, 0.3 may be."
-    assert len(faults(replace(poor, grade=1.0), {poor.key: poor})) == 2
+    missing = "de female pico: 0.50 is not understood, 0.3 may be."
+    assert (faults(poor, {poor.key: poor}), known(poor, {poor.key: poor})) == ([], missing)
+    for before in ({}, {VOICE.key: replace(VOICE, errors=0.29)}):
+        assert known(poor, before) == ""
+        assert missing in faults(poor, before)
+    worse, before = replace(poor, errors=0.61), {poor.key: poor}
+    assert known(worse, before) == ""
+    assert faults(worse, before) == ["de female pico: 0.61 is not understood, and 0.50 before."]
+    hoarse = replace(poor, grade=1.0)
+    assert (len(faults(hoarse, before)), known(hoarse, before)) == (1, missing)
+    assert known(VOICE, before) == ""
+
+
+def test_a_run_says_which_faults_are_new_and_ends_accordingly() -> None:
+    assert (closing([], []), status([], [])) == ([], 0)
+    assert closing([], ["a: poor."]) == ["Committed already:", "  a: poor."]
+    assert closing(["b: worse."], ["a: poor."])[2:] == ["New:", "  b: worse."]
+    assert (status(["b: worse."], ["a: poor."]), status(["b: worse."], [])) == (1, 1)
+    assert status([], ["a: poor."]) == 2
 
 
 def test_figures_are_kept(tmp_path: Path) -> None:
@@ -111,6 +143,25 @@ def test_figures_are_kept(tmp_path: Path) -> None:
         assert committed(file) == {VOICE.key: VOICE}
         assert run_of(file) == run
     assert committed(tmp_path / "none.json") == {}
+
+
+def test_a_run_is_held_against_the_last_commit_and_not_against_the_run_before(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "measured.json"
+    write({VOICE.key: VOICE}, RUN, file)
+    somebody = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
+    for command in (
+        ["init", "-q"],
+        ["add", file.name],
+        [*somebody, "commit", "-q", "-m", "Measure"],
+    ):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    write({VOICE.key: replace(VOICE, errors=0.29)}, RUN, file)
+    assert at_last_commit(file) == {VOICE.key: VOICE}
+    fresh = tmp_path / "never-committed.json"
+    write({VOICE.key: VOICE}, None, fresh)
+    assert at_last_commit(fresh) == {VOICE.key: VOICE}
 
 
 def test_the_page_says_what_is_committed() -> None:
