@@ -3,32 +3,50 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from onhook.speech.engines import kokoro, kokoro_install
 
 
 @contextmanager
-def kokoro_for_now() -> Iterator[None]:
+def kokoro_for_now(vectors: Path = kokoro.VECTORS) -> Iterator[None]:
     """Have Kokoro's voices installed; they go afterwards if they were not there: tests are without them."""
-    if kokoro.installed():
+    _put_back(vectors)
+    if kokoro.installed(vectors):
         yield
         return
     try:
-        kokoro_install.install()
+        kokoro_install.install(target=vectors)
         yield
     finally:
-        shutil.rmtree(kokoro.VECTORS, ignore_errors=True)
+        shutil.rmtree(vectors, ignore_errors=True)
 
 
 @contextmanager
-def kokoro_aside() -> Iterator[None]:
+def kokoro_aside(vectors: Path = kokoro.VECTORS) -> Iterator[None]:
     """Have everything as it is where Kokoro's voices were never installed."""
-    if not kokoro.VECTORS.exists():
+    _put_back(vectors)
+    if not vectors.exists():
         yield
         return
-    aside = kokoro.VECTORS.with_name("kokoro-aside")
-    kokoro.VECTORS.rename(aside)
+    vectors.rename(_aside(vectors))
     try:
         yield
     finally:
-        aside.rename(kokoro.VECTORS)
+        _put_back(vectors)
+
+
+def _put_back(vectors: Path) -> None:
+    """Where voices are aside, by this process or by one that was killed, and none were installed since, they
+    are the installed ones again."""
+    aside = _aside(vectors)
+    if not aside.exists():
+        return
+    if vectors.exists():
+        shutil.rmtree(aside)
+    else:
+        aside.rename(vectors)
+
+
+def _aside(vectors: Path) -> Path:
+    return vectors.with_name("kokoro-aside")
