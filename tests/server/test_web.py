@@ -131,7 +131,7 @@ def test_the_switch_has_none_of_what_it_does_not_need() -> None:
     told = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
     *found, orm = told.stdout.split()
     unwanted = {
-        *("aiohttp", "aiosqlite", "alembic", "asyncpg", "babel", "click", "numpy", "onnxruntime"),
+        *("aiohttp", "alembic", "asyncpg", "babel", "click", "numpy", "onnxruntime"),
         *("pydantic", "pydantic_settings", "starlette", "typer"),
     }
     assert unwanted.isdisjoint(found)
