@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 from onhook.calls.why import known
 from onhook.store import CallRecord
-from onhook.store.reports import REPLAY, CallReport, NotificationReport
+from onhook.store.reports import WAITING, CallReport, NotificationReport
 
 KINDS = ("call", "notification", "request")
 _REMEMBERED = 10_000
-_WAITING = ("pending", REPLAY)
-"""States of notifications that are still to be delivered."""
 
 _Key = tuple[object, ...]
 
@@ -68,7 +66,7 @@ def _place(happened: tuple[_Key, Happening]) -> tuple[int, int, int]:
 
 def _settled_ms(report: CallReport) -> int | None:
     """When a call ended of which everything was told; None of another."""
-    waiting = any(one.notification.state in _WAITING for one in report.notifications)
+    waiting = any(one.notification.state in WAITING for one in report.notifications)
     return None if waiting else report.call.ended_ms
 
 

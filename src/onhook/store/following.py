@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 from onhook.call import State
 from onhook.store import schema
 from onhook.store.records import AttemptRecord, CallRecord, RefusedRequest, StoredNotification
-from onhook.store.reports import CallReport, NotificationReport, Wanted, narrowed_calls
+from onhook.store.reports import WAITING, CallReport, NotificationReport, Wanted, narrowed_calls
 
 if TYPE_CHECKING:
     from onhook.store.sql import Store
@@ -35,7 +35,7 @@ async def stirring(
     of_any = calls.app_id.in_(
         select(schema.applications.c.app_id)
     )  # whose index has the time behind it
-    waiting = select(told.session).where(told.state.in_(("pending", "replay")))
+    waiting = select(told.session).where(told.state.in_(WAITING))
     conditions: list[ColumnElement[bool]] = [
         calls.state.in_(_LIVE),
         of_any & (calls.began_ms >= since_ms),

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 REPLAY = "replay"
 """The state of a notification that was delivered or given up, and is wanted once more."""
+WAITING = ("pending", REPLAY)
+"""States of notifications that are still to be delivered."""
 
 _LONGEST_MS = 24 * 3_600_000
 """What is found of a stretch of time began at most so long before it."""
