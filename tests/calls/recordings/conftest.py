@@ -64,6 +64,10 @@ class Kept:
         os.close(descriptor)
         return name
 
+    def before(self) -> "Kept":
+        """Of the process before, which has the same directory and is dead."""
+        return Kept(self.directory)
+
     async def finished(self, name: str) -> FinishedRecording:
         found = await self.store.find(name, PATIENCE_S)
         assert isinstance(found, FinishedRecording), found

@@ -231,10 +231,17 @@ async def test_one_that_waits_and_cannot_be_taken_over_is_prepared_anew(
 async def test_one_that_nobody_asked_for_and_cannot_be_taken_over_ends(
     kept: Kept, recordings: LegRecordings, stream: Stream, waits: bool
 ) -> None:
-    """Of one that had begun there is what was recorded."""
-    name = kept.spool(tone(1).tobytes(), waits=waits)
+    """There is what was recorded of it, also where its file could not be renamed."""
+    name = kept.before().spool(tone(1).tobytes(), waits=waits)
     recordings.take_over(stream, lost(stream, name), {})
     assert _open_files(name) == []
-    if not waits:
-        assert tone_s((await kept.finished(name)).path) == pytest.approx(1, abs=SLACK_S)
-    assert kept.files() == (set() if waits else {f"{name}.mp3"})
+    assert tone_s((await kept.finished(name)).path) == pytest.approx(1, abs=SLACK_S)
+    assert kept.files() == {f"{name}.mp3"}
+
+
+async def test_of_one_that_nobody_asked_for_and_never_began_nothing_is_left(
+    kept: Kept, recordings: LegRecordings, stream: Stream
+) -> None:
+    name = kept.before().spool(b"", waits=True)
+    recordings.take_over(stream, lost(stream, name), {})
+    assert (_open_files(name), kept.files(), kept.store.unfinished) == ([], set(), 0)

@@ -169,6 +169,19 @@ async def test_a_crash_loses_nothing_whose_file_could_not_be_renamed(
         assert after.files() == {f"{name}.mp3"}
 
 
+@pytest.mark.parametrize("written", [False, True])
+async def test_one_that_was_not_renamed_ends_in_the_next_process(kept: Kept, written: bool) -> None:
+    """Nobody goes on with its call; what the plane had not written yet, it writes until then."""
+    second = tone(1).tobytes()
+    name = kept.before().spool(second if written else b"", waits=True)
+    assert kept.store.go_on(name) is not written
+    if not written:
+        (kept.directory / f"{name}.prepared").write_bytes(second)
+    kept.store.finish(name)
+    assert sum(loudness((await kept.finished(name)).path) > 0.1) in (9, 10)
+    assert kept.files() == {f"{name}.mp3"}
+
+
 async def test_who_takes_over_goes_on_with_one_that_cannot_be_renamed(tmp_path: Path) -> None:
     """Also where nothing was written of it yet: it has just begun."""
     async with keeping(tmp_path) as before:

@@ -24,6 +24,8 @@ class SpoolFiles:
         self._directory = directory
         self._waited: set[str] = set()
         """Those that wait, and that somebody here knows of."""
+        self._made: set[str] = set()
+        """Of these, those that were made here, and that nobody has said to have begun."""
 
     def path(self, name: str) -> Path:
         """Of a recording that has begun."""
@@ -39,6 +41,7 @@ class SpoolFiles:
             descriptor = os.open(path, _NEW, 0o600)
         if waits:
             self._waited.add(name)
+            self._made.add(name)
         return descriptor
 
     def append(self, name: str) -> int | None:
@@ -50,13 +53,23 @@ class SpoolFiles:
 
     def wait_on(self, name: str) -> bool:
         """Whether this is one that waits: it is known of from now on."""
-        waits = self._waiting(name).exists()
+        waits = self.waits(name)
         if waits:
             self._waited.add(name)
         return waits
 
+    def waits(self, name: str) -> bool:
+        """Whether this is one that has not begun. Of one that was made here that is known; one of an earlier
+        process has begun if there are samples in it, and could not be renamed."""
+        try:
+            samples = self._waiting(name).stat().st_size
+        except OSError:
+            return False
+        return name in self._made or not samples
+
     def begin(self, name: str) -> None:
         """One that waited has begun; nothing where an earlier process has said so. Raises ``OSError``."""
+        self._made.discard(name)
         try:
             self._waiting(name).rename(self.path(name))
         except FileNotFoundError:
@@ -69,6 +82,7 @@ class SpoolFiles:
     def delete(self, name: str) -> None:
         """One that waited never begins. Raises ``OSError``."""
         self._waited.discard(name)
+        self._made.discard(name)
         self._waiting(name).unlink(missing_ok=True)
 
     def names(self) -> list[str]:

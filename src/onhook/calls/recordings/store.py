@@ -3,7 +3,7 @@
 Everything is in the names of one directory, so a crash leaves nothing to be reconciled::
 
     NAME.prepared   a spool that waits for its recording to begin; of one that never does it is deleted.
-                    One with samples in it has begun, and could not be renamed
+                    One of an earlier process with samples in it has begun, and could not be renamed
     NAME.pcm        a spool: being recorded, or waiting to be encoded
     NAME.mp3.part   being encoded
     NAME.mp3        done; its time is that of its end, and its link is good until kept_s later
@@ -165,7 +165,7 @@ class RecordingStore:
         What was lost stands in the log, once. Without a spool it is an mp3 of silence. Of one that never
         began there is none.
         """
-        if name not in self._unfinished and self._spools.wait_on(name):
+        if name not in self._unfinished and self._spools.waits(name):
             with suppress(OSError):  # the next start deletes it
                 self._spools.delete(name)
             return
