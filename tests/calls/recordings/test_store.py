@@ -182,6 +182,14 @@ async def test_one_that_was_not_renamed_ends_in_the_next_process(kept: Kept, wri
     assert kept.files() == {f"{name}.mp3"}
 
 
+def test_one_that_goes_while_those_that_are_left_are_counted_is_none(tmp_path: Path) -> None:
+    """It is in the list, and not to be found: as a link that leads nowhere always is."""
+    before, after = Kept(tmp_path), Kept(tmp_path)
+    begun = before.spool(bytes(1600), waits=True)
+    (tmp_path / f"{before.store.new().name}.prepared").symlink_to(tmp_path / "gone")
+    assert after.store.left_over() == [begun]
+
+
 async def test_who_takes_over_goes_on_with_one_that_cannot_be_renamed(tmp_path: Path) -> None:
     """Also where nothing was written of it yet: it has just begun."""
     async with keeping(tmp_path) as before:

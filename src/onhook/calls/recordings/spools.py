@@ -97,10 +97,11 @@ class SpoolFiles:
         for path in self._all():
             if path.suffix == _PREPARED and path.stem in self._waited:
                 continue
-            if path.suffix == _SPOOL or (path.suffix == _PREPARED and path.stat().st_size):
-                names.append(path.stem)
-            elif path.suffix in (_PREPARED, SCRATCH_SUFFIX):
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # it was there when the directory was read
+                if path.suffix == _SPOOL or (path.suffix == _PREPARED and path.stat().st_size):
+                    names.append(path.stem)
+                elif path.suffix in (_PREPARED, SCRATCH_SUFFIX):
+                    path.unlink()
         return names
 
     def _all(self) -> list[Path]:
