@@ -408,6 +408,7 @@ async def test_a_recording_that_cannot_be_ended_ends_no_other_call(doomed: Doome
     assert not doomed.where.exists()
     said = stage.server.log[stage.log_before :]
     assert [said.count(f'"{each}"') for each in ("recording_not_taken_over", "ready")] == [1, 1]
+    assert '"reason": "RuntimeError"' in said
     assert (await lost.ended()).how is How.BYE_RECEIVED
     last = await stage.receiver.next(session=session, ivr_block="monitor", call_state="ended")
     assert last["cause"] == "crash"

@@ -318,8 +318,8 @@ class Adoption:
             if known and port not in self._taken:
                 try:
                     self._end(found, known, recordings)
-                except Exception:  # whatever it is, the others go on; it ends with the rest
-                    log.exception("recording_not_taken_over")
+                except Exception as error:  # noqa: BLE001  # whatever it is: it ends with the rest
+                    log.error("recording_not_taken_over", reason=_reason(error))
         plane.let_go_of_rest()
 
     def _end(self, found: FoundStream, names: Sequence[str], recordings: Spools) -> None:
@@ -336,6 +336,11 @@ def told_up_to(record: CallRecord) -> int:
     """The number up to which a record has what its media plane told."""
     event = record.going_on.values.get("event")
     return event if isinstance(event, int) else 0
+
+
+def _reason(error: Exception) -> str:
+    """Not all that it says: the path of a recording's file is as secret as its link."""
+    return (isinstance(error, OSError) and error.strerror) or type(error).__name__
 
 
 def _dropped(record: CallRecord, kept: KeptCall) -> Sequence[OpenDialog]:
