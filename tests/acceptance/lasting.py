@@ -257,7 +257,7 @@ class World:
     """By how they reach the server."""
     random: random.Random
     kept: Path
-    """A directory for what is known of calls in which something was lost."""
+    """The directory for what is known of calls in which something was lost; made for the first of them."""
     losses: Losses = field(default_factory=Losses)
     keeps_sound: bool = True
     """Whether the plane outlives the kills, so that not one packet may be missing."""
@@ -327,7 +327,12 @@ class World:
             for one in leg.recording.packets
         )
         name = "-".join([who.name, *who.sessions, leg.call_id.partition("@")[0]])
-        (self.kept / name).write_text(f"{leg.log.ladder()}\n\n{packets}")
+        self.keep(name, f"{leg.log.ladder()}\n\n{packets}")
+
+    def keep(self, name: str, text: str) -> None:
+        """Writes down what is known of a call in which something was lost."""
+        self.kept.mkdir(exist_ok=True)
+        (self.kept / name).write_text(text)
 
     def place_in_a_room(self) -> str:
         """The destination of the first room that is not full; `leaves_room` gives the place back."""

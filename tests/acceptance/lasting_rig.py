@@ -8,6 +8,7 @@ what it is told; and by the database, whose money has to add up.
 import asyncio
 import os
 import random
+import secrets
 import signal
 import sqlite3
 import tempfile
@@ -85,8 +86,8 @@ class LastingRig:
             **(settings or {}),
         }
         self._stack = AsyncExitStack()
-        self.kept = Path(tempfile.mkdtemp(prefix="onhook-lost-"))
-        """What is known of calls in which something was lost."""
+        self.kept = Path(tempfile.gettempdir()) / f"onhook-lost-{secrets.token_hex(4)}"
+        """What is known of calls in which something was lost; made for the first of them."""
         self.server: Onhook
         self._world: World
 
@@ -163,7 +164,7 @@ class LastingRig:
             ended = await asyncio.to_thread(run, self.server, "calls", "trace", session)
             said = [line for line in self.server.log.splitlines() if session in line]
             text = "\n".join([ended.stdout, ended.stderr, *said])
-            (self.kept / f"trace-{session}").write_text(text)
+            self._world.keep(f"trace-{session}", text)
         if self.losses.sessions:
             print(f"what is known of them: {self.kept}")
 

@@ -23,6 +23,7 @@ async def test_nothing_is_lost_by_a_switch_that_stands_still() -> None:
     assert losses.calls.total() > 12
     assert losses.packets > 1000
     assert len(losses.answered_s) == 4
+    assert not rig.kept.exists()
 
 
 @pytest.mark.slow
