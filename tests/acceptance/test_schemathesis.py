@@ -28,7 +28,7 @@ EXCLUDED = (
     "unsupported_method",  # by contract 200 with error_invalid_http_method: see the hooks
     "negative_data_rejection",  # by contract 200 with an error status
 )
-DEADLINE_S = 900
+DEADLINE_S = 300
 SOME = "^/open/(ivr/end|user)/"
 """Two blocks, and what is asked of an account: parameters of each kind are among theirs."""
 

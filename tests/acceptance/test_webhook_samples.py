@@ -226,7 +226,7 @@ def run(
         input="".join(written(case) + "\n" for case in asked).encode(),
         capture_output=True,
         check=False,
-        timeout=900,
+        timeout=300,
         env={**os.environ, "PATH": path},
     )
     assert ended.returncode == 0, ended.stderr.decode()

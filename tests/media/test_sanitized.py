@@ -81,7 +81,7 @@ def program(folder: Path, source: Path, flags: Sequence[str], linked: Sequence[P
 
 
 def run(*command: str) -> None:
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (ended.stdout, ended.returncode) == ("ok\n", 0), ended.stderr
 
 
