@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -241,6 +242,12 @@ class TcpPeer(Peer):
         loop = asyncio.get_running_loop()
         self.transport_name = "TCP" if tls is None else "TLS"
         self.listener = await loop.create_server(lambda: TcpSide(self), host, 0, ssl=tls)
+        self.address = self.listener.sockets[0].getsockname()[:2]
+
+    async def listen_at(self, place: socket.socket) -> None:
+        """At a socket that is bound, and refused everybody so far."""
+        loop = asyncio.get_running_loop()
+        self.listener = await loop.create_server(lambda: TcpSide(self), sock=place)
         self.address = self.listener.sockets[0].getsockname()[:2]
 
     async def connect(self, tls: ssl.SSLContext | None = None, host: str | None = None) -> None:

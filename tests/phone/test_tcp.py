@@ -190,7 +190,31 @@ async def test_the_trunk_is_gone_when_the_call_is_hung_up() -> None:
         trunk.connections[0].transport.abort()
         await trunk.gone()
         dialler.call.hangup()
+        for _ in range(8):
+            await on.disconnected()  # nobody is there
+            on.clock.advance(4)
         assert await dialler.until("hangup_done") == SipCause(408)
+
+
+async def test_the_trunk_is_there_again_a_moment_after_the_call_was_hung_up() -> None:
+    async with tcp_line() as (on, trunk):
+        dialler, callee = await dialled(on, trunk)
+        with socket.socket() as place:
+            place.bind(("127.0.0.1", 0))
+            callee.contact = f"<sip:127.0.0.1:{place.getsockname()[1]};transport=tcp>"
+            callee.respond(200, SDP)
+            await dialler.until("answered")
+            trunk.connections[0].transport.abort()
+            await on.disconnected()
+            dialler.call.hangup()
+            await on.disconnected()
+            assert "hangup_done" not in dialler.names
+            again = TcpPeer(trunk.server)
+            await again.listen_at(place)
+            on.clock.advance(4)
+            again.answer(await again.request("BYE"))
+            assert await dialler.until("hangup_done") == SipCause(200)
+            await again.close()
 
 
 async def test_a_call_is_taken_back_over_tcp() -> None:

@@ -312,7 +312,7 @@ def test_a_lost_connection_ends_what_waits_for_it(provisional: bool) -> None:
     there = SENT.towards(TcpAddress(*PEER))
     layer.invite(there, Written(there.destination, "h:5060", b"INVITE"), wire)
     layer.request(
-        Written(TcpAddress(*PEER), "h:5060", b"BYE"), branch="z9hG4bKx", method="BYE",
+        Written(TcpAddress(*PEER), "h:5060", b"OPTIONS"), branch="z9hG4bKx", method="OPTIONS",
         on_final=lambda final: wire.told.append(f"final {final}"),
     )  # fmt: skip
     layer.invite(SENT.again(), Written(PEER, "h:5060", b"over UDP"), wire)
@@ -324,6 +324,31 @@ def test_a_lost_connection_ends_what_waits_for_it(provisional: bool) -> None:
     assert sorted(wire.told) == [*(["180"] if provisional else []), "final None", "final unreached"]
     assert len(layer) == 1
     layer.close()
+
+
+@pytest.mark.parametrize("method", ["BYE", "CANCEL"])
+def test_what_ends_something_is_tried_again_while_there_is_time(method: str) -> None:
+    wire = Wire()
+    sent: list[float] = []
+    layer = TransactionLayer(
+        lambda data, peer: sent.append(wire.clock.now_s), User(), wire.clock, SipTimers(),
+        max_lingering=3,
+    )  # fmt: skip
+    layer.request(
+        Written(TcpAddress(*PEER), "h:5060", b"the end"), branch="z9hG4bKx", method=method,
+        on_final=lambda final: wire.told.append(f"final {final}"),
+    )  # fmt: skip
+    for _ in range(3):
+        layer.disconnected(TcpAddress(*PEER), TxEvent.UNREACHABLE)
+        wire.clock.advance(4)
+    assert sent == [0, 4, 8, 12]
+    wire.clock.advance(19.9)
+    assert sent == [0, 4, 8, 12]  # it is connected, and nothing is repeated
+    assert wire.told == []
+    layer.disconnected(TcpAddress(*PEER), TxEvent.UNREACHABLE)
+    wire.clock.advance(0.2)
+    assert wire.told == ["final None"]
+    assert wire.clock.pending == 0
 
 
 @pytest.mark.parametrize("reached", ["nothing", "a 100 and then nothing"])

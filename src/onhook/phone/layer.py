@@ -22,6 +22,7 @@ from onhook.phone.shares import Shares
 from onhook.phone.timer_queues import TimerQueues
 from onhook.phone.timers import Clock, SipTimers
 from onhook.phone.transactions import (
+    ClientEnding,
     ClientInvite,
     ClientNonInvite,
     ClientTransaction,
@@ -37,6 +38,7 @@ from onhook.phone.transactions import (
     Written,
 )
 
+_ENDING = frozenset({"BYE", "CANCEL"})
 _REFUSED = (TxState.COMPLETED, TxState.CONFIRMED)
 
 
@@ -178,7 +180,8 @@ class TransactionLayer(TransactionOwner):
     ) -> None:
         """Send a request of ours, not an INVITE, until it is answered; `otherwise` if there is no
         connection."""
-        transaction = ClientNonInvite(
+        kind = ClientEnding if method in _ENDING else ClientNonInvite
+        transaction = kind(
             (branch, method),
             way.peer,
             state=TxState.TRYING,

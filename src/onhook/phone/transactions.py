@@ -21,8 +21,9 @@ The timers of the RFC and what they are here:
     D, I, J, K, M  EXPIRED     the transaction has lingered long enough to absorb repetitions
 
 Over TCP nothing is repeated but a 2xx (RFC 3261 13.3.1.4), and a request whose connection was lost before
-anything came back: over a new one. The lingering stays, where RFC 3261 has no wait. A request that goes over
-TCP because of its size alone goes `otherwise`, by UDP, when there is no connection (18.1.1).
+anything came back: over a new one. A BYE and a CANCEL are also tried again where there is no connection. The
+lingering stays, where RFC 3261 has no wait. A request that goes over TCP because of its size alone goes
+`otherwise`, by UDP, when there is no connection (18.1.1).
 """
 
 from collections.abc import Callable, Mapping
@@ -225,6 +226,11 @@ def _repeat_slowly(transaction: Transaction) -> None:
     """Timer E in Proceeding: T2 (RFC 3261 17.1.2.2)."""
     transaction._interval_s = transaction._timers.t2_s
     _repeat_later(transaction)
+
+
+def _try_again_later(transaction: Transaction) -> None:
+    """T2 over any transport: there was no connection."""
+    _repeat_after(transaction, transaction._timers.t2_s)
 
 
 def _go_otherwise(transaction: Transaction) -> None:
@@ -481,6 +487,18 @@ class ClientNonInvite(ClientTransaction):
         on_final, self._on_final, self.response = self._on_final, None, None
         if on_final is not None:
             on_final(response)
+
+
+class ClientEnding(ClientNonInvite):
+    """A BYE or a CANCEL of ours. Should it not arrive, what it ends goes on at the peer, whose connection
+    may only have to be made anew: another is tried every T2 while there is time."""
+
+    __slots__ = ()
+    table: ClassVar[Table] = {
+        **ClientNonInvite.table,
+        (TxState.TRYING, TxEvent.UNREACHABLE): (TxState.TRYING, (_try_again_later,)),
+        (TxState.PROCEEDING, TxEvent.UNREACHABLE): (TxState.TRYING, (_try_again_later,)),
+    }
 
 
 class ClientInvite(ClientTransaction):
