@@ -11,7 +11,7 @@ import pytest
 from onhook.media.held import HeldSockets
 from onhook.media.sockets import Host, Pair, close_pairs
 from onhook.processes.channel import Channel
-from onhook.server.socket_keeping import SocketKeeping
+from onhook.server.socket_keeping import SOON_S, SocketKeeping
 
 HERE = Host("127.0.0.1")
 
@@ -50,6 +50,15 @@ class Kept:
             for each in descriptors:
                 os.close(each)
 
+    async def is_told(self) -> None:
+        """Waits until there is something to be heard."""
+        loop, told = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._theirs, told.set)
+        try:
+            await told.wait()
+        finally:
+            loop.remove_reader(self._theirs)
+
     def close(self) -> None:
         self.held.leave()
         close_pairs(self._bound)
@@ -76,7 +85,7 @@ async def test_what_began_in_the_last_moment_of_a_switch_is_kept(kept: Kept) -> 
     others = [os.open("/dev/null", os.O_RDONLY) for _ in range(4)]
     try:
         assert kept.told() == [("keep", [port], [port])]
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(1.5 * SOON_S)
         assert kept.told() == []
     finally:
         for each in others:
@@ -91,7 +100,7 @@ async def test_few_open_files_are_left_to_what_needs_them_more() -> None:
     try:
         ports = [one.opened() for _ in range(40)]
         assert one.held.again(ports[32]) is None
-        await asyncio.sleep(0.05)
+        await one.is_told()
         assert sorted(port for _, kept, _ in one.told() for port in kept) == sorted(ports[:32])
         one.held.let_go(ports[0])
         another = one.opened()
@@ -101,3 +110,19 @@ async def test_few_open_files_are_left_to_what_needs_them_more() -> None:
     finally:
         one.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+async def test_streams_that_begin_and_end_one_after_another_are_told_of_together(
+    kept: Kept,
+) -> None:
+    """Each time that the supervisor is told of something wakes it."""
+    over = kept.opened()
+    await kept.is_told()
+    kept.told()
+    began = []
+    kept.held.let_go(over)
+    for _ in range(3):
+        await asyncio.sleep(0)
+        began.append(kept.opened())
+    await kept.is_told()
+    assert kept.told() == [("let go", [over], []), ("keep", began, began)]

@@ -1,7 +1,7 @@
 """Has the supervisor keep the sockets of streams, should the switch and the media plane die at once.
 
-It is told of many at a time, some milliseconds late: a call whose switch and plane die so soon after its
-beginning has its port bound anew.
+It is told of many at a time, up to a tenth of a second late, as each time wakes it: a call whose switch and
+plane die so soon after its beginning has its port bound anew.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ from onhook.media.sockets import Pair
 from onhook.processes.channel import MAX_DESCRIPTORS, Channel
 from onhook.server.supervised import Supervised
 
-_SOON_S: Final = 0.02
+SOON_S: Final = 0.1
+"""How late the supervisor is told, at the most."""
 _AT_ONCE: Final = MAX_DESCRIPTORS // 2
 _PORTS_AT_ONCE: Final = 4096
 _ENOUGH_PORTS: Final = 8
@@ -58,7 +59,7 @@ class SocketKeeping:
         if self._tight() and self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._soon(0.0 if self._tight() else _SOON_S)
+        self._soon(0.0 if self._tight() else SOON_S)
 
     def leave(self) -> None:
         """What there is no room for now is never told: later the descriptors are those of something else."""
@@ -70,7 +71,7 @@ class SocketKeeping:
             self._timer = None
         self._new.clear()
 
-    def _soon(self, after_s: float = _SOON_S) -> None:
+    def _soon(self, after_s: float = SOON_S) -> None:
         if self._timer is None:
             self._timer = self._loop.call_later(after_s, self._tell)
 
