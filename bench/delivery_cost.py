@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from onhook.notify.attempt import Attempt, AttemptOutcome
 from onhook.notify.client import WebClient
 from onhook.notify.handover import Tried
 from onhook.notify.outbox import Outbox
-from onhook.notify.remote import RemoteOutbox
+from onhook.notify.remote import RemoteOutbox, Told
 from onhook.notify.resolver import AddressResolver
 from onhook.notify.signatures import AppSecrets
 from onhook.notify.tls import client_context
@@ -103,13 +104,17 @@ class _Counted:
         self._left = count
         self.done = asyncio.Event()
 
-    async def record_attempts(self, several: Sequence[Tried]) -> None:
-        await self._attempts.record_attempts(several)
+    def record_attempts(self, several: Sequence[Tried], told: Told) -> None:
+        self._attempts.record_attempts(several, partial(self._recorded, several, told))
+
+    def _recorded(self, several: Sequence[Tried], told: Told, error: Exception | None) -> None:
+        assert error is None, error
         for tried in several:
             assert tried.outcome is AttemptOutcome.DELIVERED, tried.attempt.error
         self._left -= len(several)
         if self._left == 0:
             self.done.set()
+        told(None)
 
     async def record_attempt(
         self,
@@ -119,7 +124,10 @@ class _Counted:
         next_at: float | None,
         awaited: bool = False,
     ) -> None:
-        await self.record_attempts([Tried(notification_id, attempt, outcome, next_at, awaited)])
+        recorded = asyncio.Event()
+        tried = Tried(notification_id, attempt, outcome, next_at, awaited)
+        self.record_attempts([tried], lambda _: recorded.set())
+        await recorded.wait()
 
 
 async def _alone(told: Sequence[Notification]) -> float:

@@ -1,6 +1,5 @@
 """What a process that delivers is handed over: read from the store, which may be away for a while."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
@@ -82,13 +81,11 @@ async def test_attempts_are_written_with_what_comes_next_unless_one_is_awaited(
         made = Attempt(1, 7.0, 200, None, 30.0, 1)
         return Tried(f"msg_S1_{number}", made, AttemptOutcome.DELIVERED, None, awaited)
 
-    waiting = asyncio.ensure_future(attempts.record_attempts([tried(0)]))
-    await asyncio.sleep(0)
-    await attempts.record_attempts([tried(1), tried(2, awaited=True)])  # takes the first along
+    waiting = attempts.recorded([tried(0)])
+    await attempts.recorded([tried(1), tried(2, awaited=True)])  # takes the first along
     await waiting
     assert counted == ["delivered"] * 3
-    last = asyncio.ensure_future(attempts.record_attempts([tried(3)]))
-    await asyncio.sleep(0)
+    last = attempts.recorded([tried(3)])
     await store.submit(Writes(calls=(call("S2"),)))
     await last
     assert [part async for part in deliveries.undelivered(store, "me")] == []

@@ -16,7 +16,7 @@ from onhook.notify import link as link_module
 from onhook.notify.attempt import UNTRIED, Attempt, AttemptOutcome, DeliveryProgress
 from onhook.notify.handover import Deliver, Tried, encode
 from onhook.notify.office import BELIEVED_S, NotAnswered, Office
-from onhook.notify.remote import RemoteOutbox
+from onhook.notify.remote import RemoteOutbox, Told
 from onhook.notify.replies import PostResult
 from onhook.notify.schedule import RetrySchedule
 from onhook.notify.signatures import AppSecrets
@@ -33,6 +33,7 @@ class Disk(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.pending: dict[str, tuple[Notification, DeliveryProgress]] = {}
+        self._writing: set[asyncio.Task[None]] = set()
         self.reads = 0
         self.writing = asyncio.Event()
         self.may_write = asyncio.Event()
@@ -61,9 +62,21 @@ class Disk(MemoryStore):
             progress = DeliveryProgress(attempt.at, attempt.number, next_at, attempt.scheduled)
             self.pending[notification_id] = (told, progress)
 
-    async def record_attempts(self, several: Sequence[Tried]) -> None:
-        for one in several:
-            await self.record_attempt(one.notification_id, one.attempt, one.outcome, one.next_at)
+    def record_attempts(self, several: Sequence[Tried], told: Told) -> None:
+        writing = asyncio.get_running_loop().create_task(self._record_all(several, told))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+
+    async def _record_all(self, several: Sequence[Tried], told: Told) -> None:
+        try:
+            for one in several:
+                await self.record_attempt(
+                    one.notification_id, one.attempt, one.outcome, one.next_at
+                )
+        except Exception as error:  # noqa: BLE001  # as a store may
+            told(error)
+        else:
+            told(None)
 
     async def undelivered(
         self,
@@ -280,12 +293,12 @@ async def test_what_is_told_together_is_written_together_and_one_that_cannot_be_
             super().__init__()
             self.batches: list[list[str]] = []
 
-        async def record_attempts(self, several: Sequence[Tried]) -> None:
+        def record_attempts(self, several: Sequence[Tried], told: Told) -> None:
             names = [one.notification_id for one in several]
             self.batches.append(names)
             if "a3" in names and self.batches.count(["a3"]) < 2:
                 raise ValueError("this one cannot be written")
-            await super().record_attempts(several)
+            super().record_attempts(several, told)
 
     switch = Switch()
     switch.disk = disk = Refusing()
@@ -317,9 +330,9 @@ async def test_an_attempt_is_awaited_if_a_notification_waits_behind_it() -> None
             super().__init__()
             self.awaited: dict[str, bool] = {}
 
-        async def record_attempts(self, several: Sequence[Tried]) -> None:
+        def record_attempts(self, several: Sequence[Tried], told: Told) -> None:
             self.awaited |= {one.notification_id: one.awaited for one in several}
-            await super().record_attempts(several)
+            super().record_attempts(several, told)
 
     switch = Switch()
     switch.disk = disk = Noting()

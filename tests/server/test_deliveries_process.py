@@ -16,7 +16,7 @@ from onhook import urls
 from onhook.notification import Notification
 from onhook.notify.attempt import AttemptOutcome, DeliveryProgress
 from onhook.notify.handover import Tried
-from onhook.notify.remote import RemoteOutbox
+from onhook.notify.remote import RemoteOutbox, Told
 from onhook.notify.signatures import AppSecrets, hoiio_signature
 from onhook.processes.channel import Channel
 from onhook.processes.membership import CHANNEL
@@ -84,9 +84,10 @@ class Store:
     def __init__(self) -> None:
         self.recorded: asyncio.Queue[tuple[str, AttemptOutcome]] = asyncio.Queue()
 
-    async def record_attempts(self, several: Sequence[Tried]) -> None:
+    def record_attempts(self, several: Sequence[Tried], told: Told) -> None:
         for one in several:
             self.recorded.put_nowait((one.notification_id, one.outcome))
+        told(None)
 
     async def undelivered(
         self,

@@ -40,24 +40,35 @@ class Attempts:
         self._count = count
         self._seen = seen
 
-    async def record_attempts(self, several: Sequence[Tried]) -> None:
+    def record_attempts(
+        self, several: Sequence[Tried], told: Callable[[Exception | None], None]
+    ) -> None:
         """Writes the attempts, and where their notifications stand now: with whatever is written next, unless
         another notification waits for one of them."""
         attempts = tuple(map(_attempt_record, several))
         writes = Writes(attempts=attempts, outcomes=tuple(map(_stands, several)))
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def told(error: Exception | None) -> None:
-            if not written.done():
-                written.set_result(None) if error is None else written.set_exception(error)
+        def written(error: Exception | None) -> None:
+            if error is None:
+                for tried in several:
+                    self._count(tried.outcome.value)
+                if self._seen is not None:
+                    self._seen(several)
+            told(error)
 
         awaited = any(tried.awaited for tried in several)
-        self._store.write(writes, told, patient=not awaited)
-        await written
-        for tried in several:
-            self._count(tried.outcome.value)
-        if self._seen is not None:
-            self._seen(several)
+        self._store.write(writes, written, patient=not awaited)
+
+    def recorded(self, several: Sequence[Tried]) -> asyncio.Future[None]:
+        """The same for whoever waits: done once they are written, or with what went wrong."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def told(error: Exception | None) -> None:
+            if not future.done():
+                future.set_result(None) if error is None else future.set_exception(error)
+
+        self.record_attempts(several, told)
+        return future
 
 
 def _attempt_record(tried: Tried) -> AttemptRecord:

@@ -26,11 +26,18 @@ MOST_WAITING_BYTES: Final = 32 * 1024 * 1024
 
 
 class Link(asyncio.Protocol):
-    """One end. `hear` is called with every message, `lost` once: when the other side is gone, or given up."""
+    """One end. `hear` is called with every message, and `heard` once all that has come together was heard;
+    `lost` once: when the other side is gone, or given up."""
 
-    def __init__(self, hear: Callable[[Message], None], lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        hear: Callable[[Message], None],
+        lost: Callable[[], None],
+        heard: Callable[[], None] = lambda: None,
+    ) -> None:
         self._hear = hear
         self._lost = lost
+        self._heard = heard
         self._frames = Frames()
         self._said: list[bytes] = []
         """What was sent in this turn of the loop."""
@@ -93,6 +100,8 @@ class Link(asyncio.Protocol):
             log.error("link_broken", reason=str(error))
             if self._transport is not None:
                 self._transport.abort()
+        finally:
+            self._heard()
 
     def pause_writing(self) -> None:
         """Asyncio: enough is on its way."""

@@ -40,6 +40,10 @@ MOST_MEANWHILE: Final = 20_000
 _ANSWER_S = 0.5  # beyond the deadline of a drain
 
 
+Told = Callable[[Exception | None], None]
+"""Hears that something is on disk, or why it is not."""
+
+
 class Undelivered(Protocol):
     """Reads what is undelivered."""
 
@@ -51,10 +55,11 @@ class Undelivered(Protocol):
 class AttemptStore(Protocol):
     """Where attempts are recorded."""
 
-    async def record_attempts(self, several: Sequence[Tried]) -> None:
+    def record_attempts(self, several: Sequence[Tried], told: Told) -> None:
         """Record attempts durably, all of them or none; soon, or at once if one of them is `awaited`.
 
-        May raise anything; what was not recorded comes again, so it has to take the same attempt twice.
+        `told` is called once with None, or with what went wrong. May raise anything instead; what was not
+        recorded comes again, so it has to take the same attempt twice.
         """
         ...
 
@@ -74,11 +79,14 @@ class RemoteOutbox:
         self._attending: asyncio.Task[None] | None = None
         self._meanwhile: list[Deliver] | None = None
         """What was committed while the disk is read; None when it is not."""
-        self._tried: list[tuple[Link, Tried]] = []
-        """Attempts that were told of in this turn of the loop: a task waits for it to be over."""
+        self._tried: list[Tried] = []
+        """Attempts that were told of in what is being read."""
         self._under_way: set[str] = set()
         """Notifications that were handed over, and of which no attempt was told of."""
-        self._recording: set[asyncio.Task[None]] = set()
+        self._recording = 0
+        """So many times it was asked to record some, and was not told yet."""
+        self._recorded: asyncio.Future[None] | None = None
+        """Done once that is nought."""
         self._answering: set[asyncio.Task[None]] = set()
         self._begun = asyncio.Event()
         self._drain_by: float | None = None  # loop time; set once the last round has begun
@@ -89,7 +97,7 @@ class RemoteOutbox:
     def settled(self) -> bool:
         """Whether no attempt is known to be under way, or to be written still: then another switch makes none
         of them once more."""
-        return not (self._under_way or self._tried or self._recording)
+        return not (self._under_way or self._recording)
 
     def take(self, end: socket.socket) -> None:
         """A process that delivers has started, or started anew: it has the other end of this socket."""
@@ -97,7 +105,7 @@ class RemoteOutbox:
             end.close()
             return
         self._let_go()
-        link = Link(self._hear, lambda: self._lose(link))
+        link = Link(self._hear, lambda: self._lose(link), lambda: self._record(link))
         self._link, self._meanwhile = link, []
         self._attending = asyncio.create_task(self._attend(link, end))
         self._attending.add_done_callback(lambda task: self._attended(link, task))
@@ -137,7 +145,7 @@ class RemoteOutbox:
         """Stop at once; attempts that were told of are still written."""
         self._closed = True
         self._let_go()
-        await asyncio.gather(*self._recording, return_exceptions=True)
+        await self._all_recorded()
 
     # The process comes and goes ------------------------------------------------------------------
 
@@ -145,7 +153,7 @@ class RemoteOutbox:
         await link.open(end)
         await self._begun.wait()
         # What is told of is written before the disk is read, so that it is not done twice.
-        await asyncio.gather(*self._recording, return_exceptions=True)
+        await self._all_recorded()
         sent: set[str] = set()
         async for part in self._undelivered():
             link.send(Resume(tuple(Deliver(*one) for one in part), last=False))
@@ -205,9 +213,7 @@ class RemoteOutbox:
         match message:
             case Tried():
                 self._under_way.discard(message.notification_id)
-                if not self._tried:
-                    _keep(self._recording, self._record())
-                self._tried.append((link, message))
+                self._tried.append(message)
             case SecretsWanted():
                 _keep(self._answering, self._answer(link, message.app_id))
             case Barred():
@@ -215,26 +221,39 @@ class RemoteOutbox:
             case Drained() if self._drained is not None and not self._drained.done():
                 self._drained.set_result(message.undelivered)
 
-    async def _record(self) -> None:
+    def _record(self, link: Link) -> None:
         """Written even if the process dies meanwhile: the attempts were made."""
         several, self._tried = self._tried, []
-        error = await self._write([tried for _, tried in several])
-        if error is None or len(several) == 1:
-            for link, tried in several:
-                link.send(Recorded(tried.notification_id, error))
-            return
-        for link, tried in several:  # so that only what cannot be written is not
-            link.send(Recorded(tried.notification_id, await self._write([tried])))
+        if several:
+            self._write(link, several)
 
-    async def _write(self, several: Sequence[Tried]) -> str | None:
-        """None, or the name of the exception because of which none of them is written."""
+    def _write(self, link: Link, several: Sequence[Tried]) -> None:
+        def told(failure: Exception | None) -> None:
+            error = None if failure is None else type(failure).__name__
+            if error is not None:
+                log.warning("attempts_not_recorded", attempts=len(several), error=error)
+            if error is None or len(several) == 1:
+                for tried in several:
+                    link.send(Recorded(tried.notification_id, error))
+            else:  # so that only what cannot be written is not
+                for tried in several:
+                    self._write(link, [tried])
+            self._recording -= 1
+            if not self._recording and self._recorded is not None:
+                self._recorded.set_result(None)
+                self._recorded = None
+
+        self._recording += 1
         try:
-            await self._store.record_attempts(several)
+            self._store.record_attempts(several, told)
         except Exception as failure:  # noqa: BLE001  # the process is told, and asks again
-            error = type(failure).__name__
-            log.warning("attempts_not_recorded", attempts=len(several), error=error)
-            return error
-        return None
+            told(failure)
+
+    async def _all_recorded(self) -> None:
+        if self._recording:
+            if self._recorded is None:
+                self._recorded = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._recorded)
 
     async def _answer(self, link: Link, app_id: str) -> None:
         try:

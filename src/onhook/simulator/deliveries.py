@@ -154,4 +154,4 @@ class AttemptBook:
     ) -> None:
         """Writes one."""
         tried = Tried(notification_id, attempt, outcome, next_at, awaited)
-        await self._attempts.record_attempts([tried])
+        await self._attempts.recorded([tried])
