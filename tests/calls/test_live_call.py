@@ -115,7 +115,7 @@ class Plane:
     agreed = None
     port = 20000
     signs = Signs()
-    stats_now = StreamStats(**dict.fromkeys(StreamStats.__slots__, 0))
+    stats_now = StreamStats(**dict.fromkeys(StreamStats._fields, 0))
 
 
 def services_of(plane: Plane, told: list[str], **others: object) -> CallServices:

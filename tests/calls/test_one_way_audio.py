@@ -9,9 +9,9 @@ from onhook.calls.one_way_audio import Cause, OneWayWatch, Seen, cause_of
 from onhook.media.stream import StreamStats
 from onhook.phone.sdp import Direction, RemoteMedia, SdpCodec
 
-NOTHING = StreamStats(**dict.fromkeys(StreamStats.__slots__, 0))
-SENT = replace(NOTHING, sent_packets=200)
-HEARD = replace(SENT, audio_packets=190, received_packets=190)
+NOTHING = StreamStats(**dict.fromkeys(StreamStats._fields, 0))
+SENT = NOTHING._replace(sent_packets=200)
+HEARD = SENT._replace(audio_packets=190, received_packets=190)
 PRIVATE = "192.168.7.9"
 OURS = "93.184.216.34"
 PHONE = RemoteMedia("9.9.9.9", 4000, (SdpCodec.PCMU,))
@@ -33,22 +33,22 @@ def seen(stats: StreamStats, remote: RemoteMedia = PHONE, told: str = OURS) -> S
             Seen(replace(PHONE, ip=PRIVATE), (PRIVATE,), "192.168.7.1", SENT),
             one_way_audio.FIREWALL,
         ),
-        (seen(replace(SENT, unauthentic=9)), one_way_audio.ENCRYPTION),
-        (seen(replace(SENT, foreign=9)), one_way_audio.UNEXPECTED_ADDRESS),
-        (seen(replace(SENT, foreign=9, noise_packets=9)), one_way_audio.COMFORT_NOISE),
-        (seen(replace(SENT, received_packets=9, other_packets=9)), one_way_audio.PAYLOAD_TYPE),
-        (seen(replace(SENT, sent_packets=99)), None),
+        (seen(SENT._replace(unauthentic=9)), one_way_audio.ENCRYPTION),
+        (seen(SENT._replace(foreign=9)), one_way_audio.UNEXPECTED_ADDRESS),
+        (seen(SENT._replace(foreign=9, noise_packets=9)), one_way_audio.COMFORT_NOISE),
+        (seen(SENT._replace(received_packets=9, other_packets=9)), one_way_audio.PAYLOAD_TYPE),
+        (seen(SENT._replace(sent_packets=99)), None),
         (seen(SENT, replace(PHONE, direction=Direction.SENDONLY)), None),
         (seen(SENT, replace(PHONE, direction=Direction.RECVONLY)), None),
         (seen(HEARD), None),
-        (seen(replace(HEARD, rtcp_packets=1)), None),
-        (seen(replace(HEARD, rtcp_packets=2)), one_way_audio.NOT_RECEIVED),
+        (seen(HEARD._replace(rtcp_packets=1)), None),
+        (seen(HEARD._replace(rtcp_packets=2)), one_way_audio.NOT_RECEIVED),
         (
-            seen(replace(HEARD, rtcp_packets=2, reports=1, reported_of=100, reported_lost=98)),
+            seen(HEARD._replace(rtcp_packets=2, reports=1, reported_of=100, reported_lost=98)),
             one_way_audio.NOT_RECEIVED,
         ),
-        (seen(replace(HEARD, rtcp_packets=2, reports=1, reported_of=99, reported_lost=99)), None),
-        (seen(replace(HEARD, rtcp_packets=9, reports=9, reported_of=190)), None),
+        (seen(HEARD._replace(rtcp_packets=2, reports=1, reported_of=99, reported_lost=99)), None),
+        (seen(HEARD._replace(rtcp_packets=9, reports=9, reported_of=190)), None),
     ],
 )
 def test_the_cause(one: Seen, cause: Cause | None) -> None:

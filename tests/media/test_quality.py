@@ -5,7 +5,7 @@ import pytest
 from onhook.media.quality import mos, quality_of
 from onhook.media.stream import StreamStats
 
-NOTHING = dict.fromkeys(StreamStats.__slots__, 0)
+NOTHING = dict.fromkeys(StreamStats._fields, 0)
 
 
 def stats(**known: int) -> StreamStats:

@@ -293,7 +293,7 @@ class RevivingPlane(Steering):
         return None
 
 
-_NOTHING = StreamStats(**dict.fromkeys(StreamStats.__slots__, 0))
+_NOTHING = StreamStats._make((0,) * len(StreamStats._fields))
 
 
 def _is_over(plane: Any) -> bool:

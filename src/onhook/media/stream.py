@@ -4,9 +4,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import Any, Protocol, Self
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol, Self
 
 from onhook.media._plane import ffi, lib
 from onhook.media.agreed import (
@@ -74,8 +75,7 @@ _OF_A_MOMENT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StreamStats:
+class StreamStats(NamedTuple):
     """What one stream sent and received. Bytes count RTP headers and payload."""
 
     sent_packets: int
@@ -146,15 +146,18 @@ class StreamStats:
             name: getattr(later, name)
             if name in _OF_A_MOMENT
             else getattr(self, name) + getattr(later, name)
-            for name in self.__slots__
+            for name in self._fields
             if name != "jitter_max"
         }
-        return replace(self, **figures, jitter_max=max(self.jitter_max, later.jitter_max))
+        return self._replace(**figures, jitter_max=max(self.jitter_max, later.jitter_max))
 
     @classmethod
     def read(cls, figures: Any) -> Self:
         """Of a `struct plane_stats`."""
-        return cls(**{name: getattr(figures, name) for name in cls.__slots__})
+        return cls._make(_figures(figures))
+
+
+_figures: Callable[[Any], tuple[int, ...]] = attrgetter(*StreamStats._fields)
 
 
 @dataclass(frozen=True, slots=True)

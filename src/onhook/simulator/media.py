@@ -25,7 +25,7 @@ _KEY_S: Final = 0.16
 _PAUSE_S: Final = 1.0
 """Of a comma among keys."""
 _PACKETS_A_SECOND: Final = 50
-_NO_FIGURES: Final = dict.fromkeys(StreamStats.__slots__, 0)
+_NO_FIGURES: Final = dict.fromkeys(StreamStats._fields, 0)
 
 
 @dataclass(slots=True, eq=False)
