@@ -73,6 +73,8 @@ class Metrics:
             ["direction"],
             registry=self.registry,
         )
+        self._of_attempts: dict[str, Counter] = {}
+        self._of_ends: dict[tuple[str, str, str, bool], tuple[Counter, Counter, Counter]] = {}
 
     def request(self, block: str, status: str, seconds: float) -> None:
         """Counts a request by its block and status; ``seconds`` from its arrival to the reply."""
@@ -90,7 +92,10 @@ class Metrics:
 
     def attempt(self, outcome: str) -> None:
         """Counts a try to deliver a notification, by what it came to."""
-        self._attempts.labels(outcome).inc()
+        count = self._of_attempts.get(outcome)
+        if count is None:  # there are as many as there are outcomes
+            count = self._of_attempts[outcome] = self._attempts.labels(outcome)
+        count.inc()
 
     def http_refused(self) -> None:
         """A connection to the HTTP port was cut off before it came to a request."""
@@ -102,9 +107,19 @@ class Metrics:
 
     def ended(self, ended_by: str, cause: str, direction: str, talked_s: float | None) -> None:
         """Counts a call that is over, by who ended it and why, and how long it was answered, if it was."""
-        self._ended.labels(ended_by, cause).inc()
-        self._by_answer.labels(direction, "no" if talked_s is None else "yes").inc()
-        self._talked.labels(direction).inc(talked_s or 0.0)
+        kind = ended_by, cause, direction, talked_s is not None
+        found = self._of_ends.get(kind)
+        if found is None:  # there are as many as there are causes, and few of them occur
+            found = self._of_ends[kind] = (
+                self._ended.labels(ended_by, cause),
+                self._by_answer.labels(direction, "no" if talked_s is None else "yes"),
+                self._talked.labels(direction),
+            )
+        ended, by_answer, talked = found
+        ended.inc()
+        by_answer.inc()
+        if talked_s:
+            talked.inc(talked_s)
 
     def watch_calls(self, states: Iterable[str], count: Callable[[], Mapping[str, int]]) -> None:
         """Adds a gauge of calls by state, counted when it is asked for."""
