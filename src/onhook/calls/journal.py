@@ -21,7 +21,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import structlog
 
@@ -49,11 +50,8 @@ class _Write:
     """Who is called when the try that is under way is over."""
 
 
-@dataclass(slots=True, eq=False)
-class _Lane:
-    """The writes of one call of which somebody has not heard yet that they are on disk."""
-
-    waiting: deque[_Write] = field(default_factory=deque)
+_Lane: TypeAlias = deque[_Write]
+"""The writes of one call of which somebody has not heard yet that they are on disk."""
 
 
 class Journal:
@@ -71,6 +69,8 @@ class Journal:
         """Who waits for everything up to a number."""
         self._timer: asyncio.TimerHandle | None = None
         self._tries = 0
+        self._refused = False
+        """Whether something may be owed: a try has failed since all was on disk."""
         self._retrying = False
         self._round = 0
         """How many tries of the present round are under way."""
@@ -79,9 +79,9 @@ class Journal:
     @property
     def owes(self) -> int:
         """How many calls have something that could not be written yet."""
-        return sum(
-            any(write.state == "owed" for write in lane.waiting) for lane in self._lanes.values()
-        )
+        if not self._refused:
+            return 0
+        return sum(any(write.state == "owed" for write in lane) for lane in self._lanes.values())
 
     @property
     def settled(self) -> bool:
@@ -91,10 +91,7 @@ class Journal:
     async def caught_up(self) -> bool:
         """Waits for what is being tried now; whether everything written so far is on disk then."""
         under_way = [
-            write
-            for lane in self._lanes.values()
-            for write in lane.waiting
-            if write.state == "trying"
+            write for lane in self._lanes.values() for write in lane if write.state == "trying"
         ]
         if under_way:
             await _all_tried(under_way)
@@ -122,8 +119,8 @@ class Journal:
         self._not_written[write.number] = None
         lane = self._lanes.get(session)
         if lane is None:
-            lane = self._lanes[session] = _Lane()
-        lane.waiting.append(write)
+            lane = self._lanes[session] = deque()
+        lane.append(write)
 
         def first(error: Exception | None) -> None:
             try:
@@ -149,7 +146,7 @@ class Journal:
     def forget(self, session: str) -> None:
         """The call is not to be written after all."""
         lane = self._lanes.pop(session, None)
-        for write in lane.waiting if lane is not None else ():
+        for write in lane or ():
             self._not_written.pop(write.number, None)
         self._tell_behind()
 
@@ -170,6 +167,7 @@ class Journal:
                 heard()
         lane = self._lanes.get(session)
         if lane is not None and error is not None:
+            self._refused = True
             log.error("write_failed", session=session, error=type(error).__name__)
             self._try_later()
         elif lane is not None:
@@ -178,9 +176,9 @@ class Journal:
 
     def _tell(self, session: str, lane: _Lane) -> None:
         """Tells, in order, of what is on disk; what is behind something owed has to wait."""
-        while lane.waiting and lane.waiting[0].state == "written":
-            lane.waiting.popleft().on_disk()
-        if not lane.waiting and self._lanes.get(session) is lane:
+        while lane and lane[0].state == "written":
+            lane.popleft().on_disk()
+        if not lane and self._lanes.get(session) is lane:
             del self._lanes[session]
 
     def _tell_behind(self) -> None:
@@ -210,8 +208,8 @@ class Journal:
             (session, owed)
             for session, lane in self._lanes.items()
             # A try under way holds a later state than what is owed, and must not be written before.
-            if not any(write.state == "trying" for write in lane.waiting)
-            and (owed := tuple(write for write in lane.waiting if write.state == "owed"))
+            if not any(write.state == "trying" for write in lane)
+            and (owed := tuple(write for write in lane if write.state == "owed"))
         ]
         if tries:
             self._retrying = True
@@ -222,7 +220,7 @@ class Journal:
             self._try_later()
 
     def _write_again(self, session: str, owed: tuple[_Write, ...]) -> None:
-        last = self._lanes[session].waiting[-1].writes
+        last = self._lanes[session][-1].writes
         for write in owed:
             write.state = "trying"
 
@@ -241,7 +239,7 @@ class Journal:
         if self.owes:
             self._try_later()
         else:
-            self._tries = 0
+            self._tries, self._refused = 0, False
             log.info("writes_caught_up")
 
 
