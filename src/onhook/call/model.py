@@ -34,6 +34,8 @@ class State(enum.Enum):
     ENDED = "ended"
     """Over. The application was told, and nothing happens any more."""
 
+    __hash__ = object.__hash__  # there is one object of each: that of Enum takes a call in Python
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -166,18 +166,26 @@ def begin(call: Call, event: ev.Prepared) -> Step:
     job = call.job
     if job is None or job.request_id != event.request_id:
         return call, ()
-    if not job.work.keeps_contact:
-        call = later(call, contact=_contact(job))
+    contact = call.contact if job.work.keeps_contact else _contact(job)
     if not job.answers:
         cause = "hangup" if call.answered else "rejected"
-        return _close(call, End(event.at, EndedBy.APPLICATION, cause), job)
+        end = End(event.at, EndedBy.APPLICATION, cause)
+        return _close(later(call, contact=contact), end, job)
     effects: tuple[Effect, ...] = (Accept(job.request_id),)
-    if not call.answered:
-        call = later(call, answered_at=event.at)
+    answered_at = call.answered_at
+    if answered_at is None:
+        answered_at = event.at
         recording = job.work.records if job.work.records_at_once(job) else ""
         effects = (*effects, Answer(recording))
     state = State.ENDING if job.hangs_up else State.RUNNING
-    call = later(call, state=state, held=False, held_due_at=None)
+    call = later(
+        call,
+        contact=contact,
+        answered_at=answered_at,
+        state=state,
+        held=False,
+        held_due_at=None,
+    )
     return _then(effects, _start(call, event.at) if call.acknowledged else (call, ()))
 
 
@@ -490,7 +498,8 @@ def _close(call: Call, end: End, accepted: Job | None = None, reject_code: int =
     code = reject_code or (job and job.reject) or call.limits.reject_code
     if job:
         by = job.operator if end.by is EndedBy.APPLICATION else ""
-        end = replace(end, headers=job.sip_headers, operator=by)
+        if by or job.sip_headers:
+            end = replace(end, headers=job.sip_headers, operator=by)
     if not (call.answered or call.outgoing):
         end = replace(end, sip_code=code)
     leave = _leave(call, code, end.headers)

@@ -6,6 +6,7 @@ when it is on disk do those leave.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -109,11 +110,12 @@ class CallBook:
         if record.ended_ms is not None and record.direction == "out":
             record = _left_by(record, str(self._owner.logged.get("trunk", "")))
         self.record = record
-        self._note_end(before)
-        notifications = [
+        if record.state == _ENDED and before.state != _ENDED:
+            self._note_end()
+        notifications = tuple(
             notices.notification(record, effect.contact, effect.call_state, sequence)
             for sequence, effect in enumerate(told, before.sequence + 1)
-        ]
+        )
         replies = tuple(
             reply
             for pending in accepted
@@ -122,15 +124,15 @@ class CallBook:
         ended = call.state is State.ENDED
         writes = Writes(
             calls=(record,),
-            notifications=tuple(notifications),
+            notifications=notifications,
             debits=bills.debits(record) if ended else (),
             replies=replies,
         )
         self._journal.write(
             record.session,
             writes,
-            on_disk=lambda: self._on_disk(notifications, record.state, then),
-            tried=lambda error: self._tried(error, accepted),
+            on_disk=partial(self._on_disk, notifications, record.state, then),
+            tried=partial(self._tried, accepted),
             # Of an ACK, say. What has become of the call is not kept waiting, though nobody asks for it.
             patient=self._known
             and record.state == before.state
@@ -156,14 +158,12 @@ class CallBook:
             facts = replace(facts, peer_media=media) if of_peer else replace(facts, media=media)
             self.record = self.record.changed({"facts": facts})
 
-    def _note_end(self, before: CallRecord) -> None:
+    def _note_end(self) -> None:
         """The end is logged and counted once it is known: the answer to our BYE may show it to be another.
 
         It is the one line of a call that nothing went wrong with, so it says all that there is.
         """
         record = self.record
-        if record.state != _ENDED or before.state == _ENDED:
-            return
         log.info(
             "call_ended",
             session=record.session,
@@ -181,7 +181,7 @@ class CallBook:
         talked_s = None if record.answered_ms is None else record.duration_ms / 1000
         self._metrics.ended(record.ended_by, record.cause, record.direction, talked_s)
 
-    def _tried(self, error: Exception | None, accepted: Sequence[PendingRequest]) -> None:
+    def _tried(self, accepted: Sequence[PendingRequest], error: Exception | None) -> None:
         """Requests get their reply: what could not be written at once was not accepted."""
         for pending in accepted:
             if error is None:
@@ -237,9 +237,7 @@ def _left_by(record: CallRecord, trunk: str) -> CallRecord:
 
 def _changed(record: CallRecord, changes: dict[str, object]) -> CallRecord:
     """The record as of now; a call that has ended needs no other clock than that of people."""
-    now_s = clock.now_s()
-    changes["written_ms"] = clock.wall_ms(now_s)
-    changes["written_mono_ms"] = clock.mono_ms(now_s)
+    changes["written_ms"], changes["written_mono_ms"] = clock.now_ms()
     ended_ms = changes.get("ended_ms", record.ended_ms)
     changes["boot_id"] = clock.boot_id() if ended_ms is None else ""
     return record.changed(changes)

@@ -109,12 +109,12 @@ class CallMedia:
     @property
     def reserved(self) -> bool:
         """Whether there is a port."""
-        return self._port is not None or self.stream is not None
+        return self._port is not None or self.player.stream is not None
 
     @property
     def port(self) -> int:
         """The port that the other side is told."""
-        holder = self._port or self.stream
+        holder = self._port or self.player.stream
         if holder is None:
             raise AssertionError("a leg gets its port before anybody is told of it")
         return holder.port
@@ -127,9 +127,10 @@ class CallMedia:
     @property
     def audio(self) -> KeptAudio:
         """What another process needs to open its stream anew, should the media plane be gone as well."""
-        playing = self.player.playing
+        player = self.player
+        playing = player.playing
         return KeptAudio.of(
-            self.stream,
+            player.stream,
             self._remote,
             playing.id if playing else _FIRST,
             self._recordings.going_on,
@@ -144,7 +145,8 @@ class CallMedia:
     @property
     def signs(self) -> Signs | None:
         """What is known of its phone; None while there is no stream."""
-        return self.stream.signs if self.stream is not None and self.stream.is_open else None
+        stream = self.player.stream
+        return stream.signs if stream is not None and stream.is_open else None
 
     def seen(self, told: Callable[[str], str]) -> Seen | None:
         """What there is to be seen of both directions; ``told`` gives the address of ours that a peer at
@@ -245,13 +247,14 @@ class CallMedia:
         """
         self._listener = None
         self.player.forget()
-        if self.stream is not None:
-            self._trace.closed(self.stream)
-            stats = self.stream.stats_now if self.stream.is_open else self.stream.stats
+        stream = self.player.stream
+        if stream is not None:
+            self._trace.closed(stream)
+            stats = stream.stats_now if stream.is_open else stream.stats
             if stats is not None:
                 self.figures, self.carried = figures(stats), carried(stats)
-            self.stream.close(self._when_written)
-            self.stream = None
+            stream.close(self._when_written)
+            self.player.stream = None
         if self._port is not None:
             self._port.release()
             self._port = None

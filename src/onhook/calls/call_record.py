@@ -1,11 +1,15 @@
 """What is stored of a call, read off its state as it is now."""
 
 from dataclasses import replace
+from typing import Final
 
 from onhook.billing import bill
-from onhook.call import Call, Contact, Fields, State
+from onhook.call import Call, Contact, End, Fields, State
 from onhook.calls import bills, clock
 from onhook.store import NOT_GOING_ON, CallRecord, NotificationContext, StoredDialogs
+
+_WRITTEN: Final = {state: state.value for state in State}
+"""The states as they are stored."""
 
 
 def changes(
@@ -18,7 +22,9 @@ def changes(
     suite by which it is encrypted, empty where it is not, or not any more because it is over.
     """
     now: dict[str, object] = {}
-    facts, state = _context(record.facts, call, srtp), _stored_state(call).value
+    # A reservation is not stored: it does not survive a restart.
+    state = _WRITTEN[call.rest if call.state is State.PREPARING else call.state]
+    facts = _context(record.facts, call, srtp)
     if facts is not record.facts:
         now["facts"] = facts
     if state != record.state:
@@ -29,10 +35,11 @@ def changes(
     _answer(record, _billed_from(call), now)
     if dialog is not None and dialog != record.dialog:
         now["dialog"] = dialog
-    if _ends_anew(record, call):
-        now |= _ending(record, call)
-    if call.end is not None and record.going_on is not NOT_GOING_ON:
-        now["going_on"] = NOT_GOING_ON
+    if call.end is not None:
+        if _ends_anew(record, call.end):
+            now |= _ending(record, call, call.end)
+        if record.going_on is not NOT_GOING_ON:
+            now["going_on"] = NOT_GOING_ON
     return now
 
 
@@ -49,10 +56,13 @@ def _contact(record: CallRecord, contact: Contact | None, now: dict[str, object]
 def _context(known: NotificationContext, call: Call, srtp: str) -> NotificationContext:
     """The very same object if nothing of it is another now."""
     end = call.end
-    fields, received_s, srtp = _fields(call), _received_s(call), srtp or known.srtp
-    reason = (end.sip_reason if end is not None else "") or known.sip_reason
-    operator = (end.operator if end is not None else "") or known.operator
-    parting = end.headers if end is not None and call.state is State.CLOSING else ()
+    fields, srtp, received_s = _fields(call), srtp or known.srtp, ""
+    parting: Fields = ()
+    reason, operator = known.sip_reason, known.operator
+    if end is not None:
+        received_s = _received_s(call, end)
+        reason, operator = end.sip_reason or reason, end.operator or operator
+        parting = end.headers if call.state is State.CLOSING else ()
     if (
         fields == known.fields
         and call.monitor == known.monitor
@@ -85,18 +95,14 @@ def _answer(record: CallRecord, answered_at: float | None, now: dict[str, object
         now["answered_mono_ms"] = clock.mono_ms(answered_at)
 
 
-def _ends_anew(record: CallRecord, call: Call) -> bool:
-    """Whether there is an end to be written: the first, or what our BYE showed it to have been."""
-    end = call.end
-    return end is not None and (
-        record.ended_ms is None or (record.ended_by, record.cause) != (end.by.value, end.cause)
-    )
+def _ends_anew(record: CallRecord, end: End) -> bool:
+    """Whether its end is to be written: the first, or what our BYE showed it to have been."""
+    return record.ended_ms is None or (record.ended_by, record.cause) != (end.by.value, end.cause)
 
 
-def _received_s(call: Call) -> str:
+def _received_s(call: Call, end: End) -> str:
     """Seconds from the answer to what the far end received last; empty if that is not known."""
-    end = call.end
-    if end is None or end.received_at is None or call.answered_at is None:
+    if end.received_at is None or call.answered_at is None:
         return ""
     return f"{max(0.0, end.received_at - call.answered_at):.3f}"
 
@@ -104,11 +110,6 @@ def _received_s(call: Call) -> str:
 def _billed_from(call: Call) -> float | None:
     """When it was answered. What ended unacknowledged was never heard: it counts as not answered."""
     return call.answered_at if call.end is None or call.acknowledged else None
-
-
-def _stored_state(call: Call) -> State:
-    """A reservation is not stored: it does not survive a restart."""
-    return call.rest if call.state is State.PREPARING else call.state
 
 
 def _fields(call: Call) -> Fields:
@@ -119,14 +120,12 @@ def _fields(call: Call) -> Fields:
     return call.contact.fields if call.contact is not None else call.untold
 
 
-def _ending(record: CallRecord, call: Call) -> dict[str, object]:
-    if call.end is None:
-        return {}
+def _ending(record: CallRecord, call: Call, end: End) -> dict[str, object]:
     return {
-        "ended_ms": clock.wall_ms(call.end.at),
-        "ended_by": call.end.by.value,
-        "cause": call.end.cause,
-        "sip_cause": call.end.sip_cause,
-        "sip_code": record.sip_code if call.end.sip_code is None else call.end.sip_code,
-        **bills.came_to(bill(bills.rate_of(record), _billed_from(call), call.end.at)),
+        "ended_ms": clock.wall_ms(end.at),
+        "ended_by": end.by.value,
+        "cause": end.cause,
+        "sip_cause": end.sip_cause,
+        "sip_code": record.sip_code if end.sip_code is None else end.sip_code,
+        **bills.came_to(bill(bills.rate_of(record), _billed_from(call), end.at)),
     }

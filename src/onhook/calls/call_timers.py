@@ -11,27 +11,30 @@ from onhook.calls import clock
 class CallTimers:
     """Feeds ``Due`` and ``SessionExpired`` to one call when it is time; at once, where that is past."""
 
-    __slots__ = ("_due", "_expiry", "_feed", "_loop", "_set_for")
+    __slots__ = ("_due", "_due_at", "_expires_at", "_expiry", "_feed", "_loop")
 
     def __init__(self, feed: Callable[[machine.Event], None]) -> None:
         self._feed = feed
         self._loop = asyncio.get_running_loop()
         self._due: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._set_for: tuple[float | None, float | None] = (None, None)
+        self._due_at: float | None = None
+        self._expires_at: float | None = None
 
     def follow(self, call: Call) -> None:
         """The call is like this now."""
-        due_at, expires_at = self._set_for
-        if call.due_at != due_at:
+        if call.due_at != self._due_at:
+            self._due_at = call.due_at
             self._due = self._set(self._due, call.due_at, machine.Due)
-        if call.expires_at != expires_at:
+        if call.expires_at != self._expires_at:
+            self._expires_at = call.expires_at
             self._expiry = self._set(self._expiry, call.expires_at, machine.SessionExpired)
-        self._set_for = call.due_at, call.expires_at
 
     def leave(self) -> None:
         """It is on its way out: it has no longest life any more."""
-        self._expiry = self._set(self._expiry, None, machine.SessionExpired)
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
 
     def stop(self) -> None:
         """Nothing is waited for."""

@@ -31,6 +31,11 @@ def wall_ms(at_s: float) -> int:
     return round((_wall() - (_monotonic() - at_s)) * 1000)
 
 
+def now_ms() -> tuple[int, int]:
+    """This moment, by the wall and by the monotonic clock, in whole milliseconds of each."""
+    return round(_wall() * 1000), round(_monotonic() * 1000)
+
+
 @contextmanager
 def kept_by(monotonic: Callable[[], float], wall: Callable[[], float]) -> Iterator[None]:
     """Within this context the time of the process is told by these two: for a simulator, whose time stands

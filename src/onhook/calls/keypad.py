@@ -66,6 +66,8 @@ class Keypad:
 
     def kept(self) -> tuple["KeptPress", ...]:
         """What one way told, and the other may still tell of, for another process."""
+        if not self._in_rtp and not self._by_info:
+            return ()
         return (*_kept(self._in_rtp, IN_RTP), *_kept(self._by_info, BY_INFO))
 
     def resume(self, kept: Iterable["KeptPress"]) -> None:
@@ -84,8 +86,7 @@ class Keypad:
 
 
 def _kept(presses: deque[_Press], way: str) -> list[KeptPress]:
-    if presses:
-        _forget_old(presses)
+    _forget_old(presses)
     return [(way, press.digit, press.at_s) for press in presses]
 
 

@@ -76,6 +76,7 @@ class LiveCall:
         self.now = call
         self.held = ExitStack()
         """Gives back what it has of others, once it is over."""
+        self._session = record.session
         self._number = at_hand.number(record.session)
         self._leg = leg
         self._meter = meter
@@ -197,7 +198,7 @@ class LiveCall:
         at_hand_before = at_hand.begins(self._number + KINDS[type(event)])
         try:
             if self._happened is not None:
-                self._happened(self.record.session, event)
+                self._happened(self._session, event)
             before = self.now
             self.now, effects = machine.step(before, event)
             if self.now is not before or effects:
@@ -324,7 +325,7 @@ class LiveCall:
         caller who gave up and is to be told so when that is on disk.
         """
         over = self.now.state is State.ENDED
-        if not (self._dialog_changed or over):
+        if not self._dialog_changed and not over:
             return None
         self._dialog_changed = False
         peer = self._performer.peer

@@ -1,5 +1,7 @@
 """Notifications: what is said in them, as the API writes it. Pure but for the ids."""
 
+from typing import Final
+
 from onhook.billing import money
 from onhook.blocks import CALL
 from onhook.call import Contact, EndedBy, Fields, Notification, State
@@ -7,6 +9,9 @@ from onhook.calls import bills, clock, media_figures
 from onhook.calls.explaining import WANTED
 from onhook.calls.identifiers import new_notification_id
 from onhook.store import CallRecord
+
+_ENDED: Final = State.ENDED.value
+_BY_NETWORK: Final = EndedBy.NETWORK.value
 
 
 def fields(record: CallRecord, contact: Contact, call_state: str) -> dict[str, str]:
@@ -83,7 +88,7 @@ def _sip_fields(record: CallRecord) -> dict[str, str]:
 
 def lost_fields(record: CallRecord) -> dict[str, str]:
     """Of a call that the network ended: when its phone was last known to be there, and what that received."""
-    if record.ended_by != EndedBy.NETWORK.value or record.ended_ms is None:
+    if record.ended_by != _BY_NETWORK or record.ended_ms is None:
         return {}
     received_s = record.facts.received_s
     seen = {"last_seen": clock.api_date(record.ended_ms)}
@@ -95,7 +100,7 @@ def notification(
 ) -> Notification:
     """What is to be told of a call. ``record`` is of the same moment."""
     told = fields(record, contact, call_state)
-    if record.state == State.ENDED.value:
+    if record.state == _ENDED:
         told |= ended_fields(record)
         if record.facts.tells_why:
             told |= WANTED

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -168,7 +167,7 @@ class Player:
         sent = self.stream.send_digits(
             digits, lambda at_s: self._through(sent, on_sent, at_s), done=done, tag=tag
         )
-        self.playing = replace(sending, id=sent)
+        self.playing = sending._replace(id=sent)
 
     @property
     def _told(self) -> LegTrace:
@@ -236,8 +235,7 @@ class Player:
         if speaking is not self._speaking:
             return
         known, parts = self.playing, tuple(speaking.parts)
-        self.playing = replace(
-            playing,
+        self.playing = playing._replace(
             id=speaking.last_id,
             rest=not speaking.complete,
             parts=parts if len(parts) > 1 else (),
@@ -261,10 +259,10 @@ class Player:
         self._prompts = ()
         if self.stream is None:
             return
-        looping, tag = replace(playing, message=digests_of(prompts)), tag_of_sound(playing, prompts)
+        looping, tag = playing._replace(message=digests_of(prompts)), tag_of_sound(playing, prompts)
         again = partial(self._repeat, playing, prompts)
         if not self._plays_already(looping, tag, nobody_waits, again):
-            self.playing = replace(looping, id=self.stream.loop(prompts, done=done, tag=tag))
+            self.playing = looping._replace(id=self.stream.loop(prompts, done=done, tag=tag))
 
     def _repeat_now(self, playing: Playing, prompts: Sequence[Playable]) -> None:
         """Behind what was said, of which nobody else is told."""
@@ -288,7 +286,7 @@ class Player:
             unrecorded.cut()
             return False
         number = unrecorded.number
-        self.playing = replace(playing, id=number)
+        self.playing = playing._replace(id=number)
         unrecorded.go_on(
             lambda at_s: self._through(number, on_played, at_s),
             lambda play_id, progress: again(progress if play_id == number else 0),
@@ -329,7 +327,7 @@ class Player:
         last_id = found.last_play if playing.rest else playing.id
         if self.stream is None or not 0 < last_id <= found.last_play:
             return False
-        self.playing = known = replace(playing, id=last_id)
+        self.playing = known = playing._replace(id=last_id)
         self._trace.resumes()
         through = partial(self._through, last_id, on_played)
         self.stream.adopt_play(

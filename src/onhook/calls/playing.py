@@ -2,10 +2,9 @@
 anew."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from onhook.media.play_queue import Playable
 from onhook.media.sounds import Sound
@@ -26,8 +25,7 @@ class Sort(Enum):
     """Keys that are sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Playing:
+class Playing(NamedTuple):
     """Something that plays, and whose ``request`` it is of. ``id`` is what the stream calls the last of it; 0
     where there was nothing to be queued.
 

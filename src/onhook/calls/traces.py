@@ -247,7 +247,8 @@ class Recorder:
         trace.size += length
         if trace.count < MOST_ENTRIES and trace.size < MOST_BYTES:
             trace.met.append((at_ns or time_ns(), kind, whom, said))
-            self._tell(trace)
+            if not trace.told:
+                self._tell(trace)
 
     def _tell(self, trace: _Trace) -> None:
         """What there is of it is written with what is next."""

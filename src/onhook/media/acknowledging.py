@@ -23,22 +23,22 @@ class Acknowledging:
     def taken(self, number: int) -> Callable[[], None]:
         """All events up to this one were told: the function that is returned is to be called when what came
         of them is on disk."""
-        return partial(self._of_plane, self._planes, partial(self._is_on_disk, number))
+        return partial(self._of_plane, self._planes, self._is_on_disk, number)
 
     def hold(self, number: int) -> Callable[[], None]:
         """Of this event, which is being told, there is nothing yet that could be on disk: until the function
         that is returned is called, it and all behind it are told again to the next switch."""
         self._held.add(number)
-        return partial(self._of_plane, self._planes, partial(self._let_go, number))
+        return partial(self._of_plane, self._planes, self._let_go, number)
 
-    def _of_plane(self, plane: int, then: Callable[[], None]) -> None:
+    def _of_plane(self, plane: int, then: Callable[[int], None], number: int) -> None:
         """Numbers of one that is gone are nothing to the next."""
         if plane == self._planes:
-            then()
+            then(number)
 
     def _is_on_disk(self, number: int) -> None:
         self._on_disk = max(self._on_disk, number)
-        self._acknowledge(min((self._on_disk, *(each - 1 for each in self._held))))
+        self._acknowledge(min(self._on_disk, min(self._held) - 1) if self._held else self._on_disk)
 
     def _let_go(self, number: int) -> None:
         if number in self._held:

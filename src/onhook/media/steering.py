@@ -58,6 +58,8 @@ class Steering(ABC):
     def __init__(self) -> None:
         self._plane: Any = None  # a PlaneHandle, but while there is none
         self._pid = 0
+        self._bell = -1
+        """What the plane rings; -1 while nobody hears it."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
         self._events = ffi.new("struct plane_event[]", _EVENTS_AT_ONCE)
@@ -125,7 +127,8 @@ class Steering(ABC):
             self._loop.call_soon(self._tell_owed)
         plane = self._running()
         if self._loop is not None:
-            self._loop.add_reader(plane(lib.plane_event_fd), self._on_readable)
+            self._bell = int(plane(lib.plane_event_fd))
+            self._loop.add_reader(self._bell, self._on_readable)
             self._loop.call_soon(self._take_events)  # nobody rings for what is there already
 
     def owe(self, number: int, tell: Callable[[], None]) -> None:
@@ -168,7 +171,9 @@ class Steering(ABC):
         """Of the plane; it ends, if it is in this process, or hears of it."""
         if self._plane is None or self._loop is None:
             return
-        self._loop.remove_reader(self._plane(lib.plane_event_fd))
+        if self._bell >= 0:
+            self._loop.remove_reader(self._bell)
+            self._bell = -1
         self._loop.remove_reader(self._plane(lib.plane_control_fd))
         if self._flush_timer is not None:
             self._flush_timer.cancel()
@@ -181,12 +186,16 @@ class Steering(ABC):
         result: int = self._running()(command, *arguments)
         if result > 0 and result & lib.PLANE_HELD:
             self._flush_soon()
-        elif result == -errno.EPIPE:
+        elif result < 0:
+            return self._not_done(result, command, *arguments)
+        return result
+
+    def _not_done(self, result: int, command: Any, *arguments: Any) -> int:
+        if result == -errno.EPIPE:
             return self._cannot_ask(command, *arguments)
-        elif result == -errno.EINVAL:
+        if result == -errno.EINVAL:
             raise BadRemote("not a unicast address in digits with a port")
-        else:
-            raise_for(result)
+        raise_for(result)
         return result
 
     def _cannot_ask(self, _command: Any, *_arguments: Any) -> int:
@@ -213,7 +222,7 @@ class Steering(ABC):
 
     def _on_readable(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            os.read(self._plane(lib.plane_event_fd), _BELLS_AT_ONCE)
+            os.read(self._bell, _BELLS_AT_ONCE)
         self._take_events()
 
     def _on_end(self) -> None:
