@@ -184,18 +184,14 @@ class Steering(ABC):
     def _ask(self, command: Any, *arguments: Any) -> int:
         """Give the thread a command, and return what that does."""
         result: int = self._running()(command, *arguments)
-        if result > 0 and result & lib.PLANE_HELD:
+        if result < 0:
+            if result == -errno.EPIPE:
+                return self._cannot_ask(command, *arguments)
+            if result == -errno.EINVAL:
+                raise BadRemote("not a unicast address in digits with a port")
+            raise_for(result)
+        elif result & lib.PLANE_HELD:
             self._flush_soon()
-        elif result < 0:
-            return self._not_done(result, command, *arguments)
-        return result
-
-    def _not_done(self, result: int, command: Any, *arguments: Any) -> int:
-        if result == -errno.EPIPE:
-            return self._cannot_ask(command, *arguments)
-        if result == -errno.EINVAL:
-            raise BadRemote("not a unicast address in digits with a port")
-        raise_for(result)
         return result
 
     def _cannot_ask(self, _command: Any, *_arguments: Any) -> int:
