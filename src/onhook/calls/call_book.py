@@ -17,7 +17,7 @@ from onhook.calls import bills, call_record, clock, kept_replies, notices
 from onhook.calls.call_metrics import CallMetrics
 from onhook.calls.journal import Journal
 from onhook.calls.pending_request import PendingRequest
-from onhook.store import CallRecord, StoredDialogs, StoredGoingOn, Writes
+from onhook.store import CallRecord, IdempotentReply, StoredDialogs, StoredGoingOn, Writes
 
 log = structlog.get_logger()
 
@@ -93,11 +93,12 @@ class CallBook:
 
         ``then`` is called when it is on disk.
         """
-        srtp = self._owner.srtp
         for pending in accepted:
             if pending.request.media:
                 self.record = _tells_media(self.record)
-        changes = call_record.changes(self.record, call, told=len(told), dialog=dialog, srtp=srtp)
+        changes = call_record.changes(
+            self.record, call, told=len(told), dialog=dialog, srtp=self._owner.srtp
+        )
         if going_on is not None and call.end is None:
             changes["going_on"] = going_on
         if self._abandoned or not (changes or accepted or told):
@@ -112,21 +113,16 @@ class CallBook:
         self.record = record
         if record.state == _ENDED and before.state != _ENDED:
             self._note_end()
-        notifications = tuple(
+        notifications = [
             notices.notification(record, effect.contact, effect.call_state, sequence)
             for sequence, effect in enumerate(told, before.sequence + 1)
-        )
-        replies = tuple(
-            reply
-            for pending in accepted
-            for reply in kept_replies.accepted(record.app_id, pending.request.key, pending.reply)
-        )
+        ]
         ended = call.state is State.ENDED
         writes = Writes(
             calls=(record,),
-            notifications=notifications,
+            notifications=tuple(notifications),
             debits=bills.debits(record) if ended else (),
-            replies=replies,
+            replies=_replies(record.app_id, accepted) if accepted else (),
         )
         self._journal.write(
             record.session,
@@ -215,6 +211,15 @@ class CallBook:
         log.error("call_abandoned", session=self.record.session)
         self._journal.forget(self.record.session)
         self._owner.unrecorded()
+
+
+def _replies(app_id: str, accepted: Sequence[PendingRequest]) -> tuple[IdempotentReply, ...]:
+    """What is written of the requests, so that each is answered the same when it is repeated."""
+    return tuple(
+        reply
+        for pending in accepted
+        for reply in kept_replies.accepted(app_id, pending.request.key, pending.reply)
+    )
 
 
 def _numbers(record: CallRecord) -> dict[str, str]:

@@ -89,6 +89,8 @@ class CallMedia:
         """What the log says of its stream; known once it is closed, if there was one."""
         self._remote: RemoteMedia | None = None
         self._latching = Latching()
+        self.srtp = ""
+        """The suite by which it is encrypted; empty in the clear."""
         self._before: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -99,12 +101,6 @@ class CallMedia:
     @stream.setter
     def stream(self, stream: Stream | None) -> None:
         self.player.stream = stream
-
-    @property
-    def srtp(self) -> str:
-        """The suite by which it is encrypted; empty in the clear."""
-        agreed = self._remote.srtp if self._remote is not None else None
-        return agreed.suite if agreed is not None else ""
 
     @property
     def reserved(self) -> bool:
@@ -172,8 +168,8 @@ class CallMedia:
 
     def open(self, media: RemoteMedia, latching: Latching) -> None:
         """The other side has said where it wants audio; the second time, that it is elsewhere now."""
-        self._remote, self._latching = media, latching
-        if self.stream is not None:
+        self._agree(media, latching)
+        if self.player.stream is not None:
             self.move(media, latching)
         elif self._port is not None and self._listener is not None:
             self.stream = self._plane.open(
@@ -193,7 +189,7 @@ class CallMedia:
         """
         if self.stream is None:
             return
-        self._remote, self._latching = media, latching
+        self._agree(media, latching)
         if media.srtp is not None:
             self.stream.protect(media.srtp)
         self.stream.agree(
@@ -259,6 +255,10 @@ class CallMedia:
             self._port.release()
             self._port = None
 
+    def _agree(self, media: RemoteMedia | None, latching: Latching) -> None:
+        self._remote, self._latching = media, latching
+        self.srtp = media.srtp.suite if media is not None and media.srtp is not None else ""
+
     def _when_written(self, close: Callable[[], None]) -> None:
         """What ends it is written at the end of the step that it is ended in."""
         loop = asyncio.get_running_loop()
@@ -316,7 +316,7 @@ class CallMedia:
     ) -> None:
         if self._listener is None:
             return
-        self._remote, self._latching = media, latching
+        self._agree(media, latching)
         agreed = None
         if media is not None:
             agreed = agreement(**self._agreed_then(media, latching, audio))
@@ -337,7 +337,7 @@ class CallMedia:
     ) -> FoundStream:
         if self._port is None or self._listener is None:
             raise LookupError("the media plane does not have its audio, and nobody its port")
-        self._remote, self._latching = media, latching
+        self._agree(media, latching)
         before = Before(audio.ssrc, left.last_play, left.reached)
         self.stream = self._plane.open(
             self._port,

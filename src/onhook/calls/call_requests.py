@@ -107,8 +107,10 @@ class CallRequests:
 
     def drop_answered(self) -> None:
         """Of the answered requests only those whose block is in progress, or loops, are still needed."""
+        if not self._by_id:
+            return
         job = self._call.now.job
-        for request_id, pending in list(self._by_id.items()):
+        for request_id, pending in tuple(self._by_id.items()):
             if pending.answer.done() and (job is None or job.request_id != request_id):
                 pending.resources.release()
                 del self._by_id[request_id]

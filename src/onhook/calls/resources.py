@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from onhook.billing import LegsDiffer, Rate
@@ -82,12 +81,13 @@ class Allocator:
         Returns early, with what there is, when ``given_up`` is done: then the call went to its end.
         Raises :class:`Refused`.
         """
-        with ExitStack() as held:
-            resources = Resources(message=await self._preparation.prepare(request, given_up))
-            held.callback(resources.release)
-            if isinstance(request, TransferRequest) and not given_up.done():
+        resources = Resources(message=await self._preparation.prepare(request, given_up))
+        if isinstance(request, TransferRequest) and not given_up.done():
+            try:
                 await self._add(resources, request, record)
-            held.pop_all()
+            except BaseException:
+                resources.release()
+                raise
         return resources
 
     async def _add(

@@ -61,7 +61,6 @@ def configure_logs(role: str, *, private: bool = False) -> None:
     as_json = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             Spared(),
             *(() if private else (_without_private,)),
             *both,
