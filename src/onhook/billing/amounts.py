@@ -75,8 +75,10 @@ def money(value: Decimal) -> str:
     return f"{value.quantize(_MILL, rounding=ROUND_HALF_UP, context=_EXACT):f}"
 
 
+@lru_cache(maxsize=1024)
 def exact(value: Decimal) -> str:
-    """An amount as it is stored: at least three decimals, and as many more as it takes, to six.
+    """An amount as it is stored: at least three decimals, and as many more as it takes, to six. Calls of a
+    server come to few amounts.
 
     Raises :class:`FinerThanMicro`.
     """

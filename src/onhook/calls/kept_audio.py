@@ -46,7 +46,9 @@ class KeptAudio(NamedTuple):
             agreed.ssrc if agreed is not None else 0,
             stream.skipped(playing_id),
             agreed.remote if agreed is not None and nowhere else None,
-            tuple(round(recorder.began_s * _MS) for recorder in recorders.values()),
+            tuple([round(recorder.began_s * _MS) for recorder in recorders.values()])
+            if recorders
+            else (),
             before,
         )
 

@@ -183,7 +183,8 @@ class Steering(ABC):
 
     def _ask(self, command: Any, *arguments: Any) -> int:
         """Give the thread a command, and return what that does."""
-        result: int = self._running()(command, *arguments)
+        plane = self._plane or self._running()
+        result: int = plane(command, *arguments)
         if result < 0:
             if result == -errno.EPIPE:
                 return self._cannot_ask(command, *arguments)
