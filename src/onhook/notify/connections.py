@@ -11,7 +11,6 @@ from typing import Final
 
 import structlog
 
-from onhook.notify.addresses import IPAddress
 from onhook.notify.connection import Connection
 from onhook.notify.errors import ClientClosed, NoReply, NotConnected
 from onhook.notify.kept_connections import KeptConnections
@@ -68,7 +67,7 @@ class Connections:
             connection.abort()
 
     async def _send(
-        self, url: WebUrl, address: IPAddress, request: bytes, connect_s: float | None
+        self, url: WebUrl, address: str, request: bytes, connect_s: float | None
     ) -> Connection:
         """Send, and once more on a new connection if a kept one turned out to be closed, or spoilt.
 
@@ -92,8 +91,8 @@ class Connections:
     async def _connect(
         self,
         url: WebUrl,
-        address: IPAddress,
-        key: tuple[str, str, int, IPAddress],
+        address: str,
+        key: tuple[str, str, int, str],
         connect_s: float | None,
     ) -> Connection:
         secure = url.scheme == "https"
@@ -101,7 +100,7 @@ class Connections:
             async with asyncio.timeout(connect_s):
                 _, connection = await asyncio.get_running_loop().create_connection(
                     lambda: Connection(key, self._forget),
-                    str(address),
+                    address,
                     url.port,
                     ssl=self._tls if secure else None,
                     server_hostname=url.host if secure else None,

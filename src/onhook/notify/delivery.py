@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from onhook.notification import Notification
 from onhook.notify.attempt import Attempt, AttemptOutcome
@@ -31,8 +31,7 @@ SecretsOf: TypeAlias = Callable[[str], Awaitable[AppSecrets | None]]
 """Looks up an application's secrets by `app_id`; None if there is no such application any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What an attempt came to, ready to be recorded."""
 
     attempt: Attempt
@@ -47,8 +46,7 @@ class Result:
     """Its address may not be called."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptPlan:
+class AttemptPlan(NamedTuple):
     """Which attempt it is: the `number`th in all, after which `scheduled` of the schedule have been made.
 
     Times are monotonic.

@@ -37,6 +37,7 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 
 _LENGTH: Final = struct.Struct(">I")
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_read: Final = json.JSONDecoder().raw_decode
 
 
 class BrokenMessage(ValueError):
@@ -137,7 +138,10 @@ def encode(message: Message) -> bytes:
 def decode(data: bytes | bytearray) -> Message:
     """The message in what followed its length. Raises `BrokenMessage`."""
     try:
-        name, *values = json.loads(data.decode("utf-8", "surrogatepass"))
+        text = data.decode("utf-8", "surrogatepass")
+        (name, *values), end = _read(text)
+        if end != len(text):
+            raise ValueError
         message: Message = _READ[name](*values)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise BrokenMessage(type(error).__name__) from None

@@ -26,7 +26,7 @@ USER_AGENT = f"Onhook/{__version__}"
 """How requests to customers' servers name themselves."""
 
 
-_UNSAFE = re.compile(r"[^0-9A-Za-z_.~-]")
+_unsafe = re.compile(r"[^0-9A-Za-z_.~-]").search
 _ESCAPES = {code: quote_plus(chr(code)) for code in range(128)}
 
 
@@ -72,7 +72,12 @@ def encode(own_query: str | None, fields: Mapping[str, str]) -> str:
     own = own_query or ""
     if own:
         own = "&".join(pair for pair in own.split("&") if _name(pair) not in fields)
-    encoded = "&".join([f"{_quoted_name(name)}={_quoted(text)}" for name, text in fields.items()])
+    encoded = "&".join(
+        [
+            f"{_quoted_name(name)}={_quoted(text) if _unsafe(text) else text}"
+            for name, text in fields.items()
+        ]
+    )
     separator = "&" if own and encoded and not own.endswith("&") else ""
     return own + separator + encoded
 
@@ -84,9 +89,7 @@ def as_json(fields: Mapping[str, str]) -> bytes:
 
 
 def _quoted(text: str) -> str:
-    """As `urlencode` writes it. Most of ours can stand as they are, and nearly all are ASCII."""
-    if not _UNSAFE.search(text):
-        return text
+    """As `urlencode` writes it. Nearly all of ours are ASCII, and most can stand as they are."""
     return text.translate(_ESCAPES) if text.isascii() else quote_plus(text, errors="replace")
 
 

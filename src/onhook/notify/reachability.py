@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 
 from onhook.flights import Flights
-from onhook.notify.addresses import IPAddress
 from onhook.notify.errors import (
     AddressRefused,
     NotResolved,
@@ -87,7 +86,7 @@ class Reachability:
         self._reached.put(url.origin, True)
         return None
 
-    async def _shake_hands(self, url: WebUrl, addresses: tuple[IPAddress, ...]) -> str | None:
+    async def _shake_hands(self, url: WebUrl, addresses: tuple[str, ...]) -> str | None:
         """Return None after one address completed a handshake, else what the last one said."""
         failure = "the host was not reachable"
         # Each gets a fair part of the time, so that a silent address does not hide a good one.
@@ -104,11 +103,11 @@ class Reachability:
                 return None
         return failure
 
-    async def _connect(self, url: WebUrl, address: IPAddress) -> None:
+    async def _connect(self, url: WebUrl, address: str) -> None:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_connection(
             asyncio.Protocol,
-            str(address),
+            address,
             url.port,
             ssl=self._tls,
             server_hostname=url.host,

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import structlog
 
 from onhook.flights import Flights
-from onhook.notify.addresses import AddressPolicy, IPAddress, canonical
+from onhook.notify.addresses import AddressPolicy, canonical
 from onhook.notify.errors import AddressRefused, NotResolved
 from onhook.notify.memory import TimedMemory
 from onhook.urls import WebUrl
@@ -35,7 +35,7 @@ _REMEMBER_S = 5.0
 _REMEMBER_NAMES = 4096
 
 
-_Result: TypeAlias = tuple[IPAddress, ...] | NotResolved | AddressRefused
+_Result: TypeAlias = tuple[str, ...] | NotResolved | AddressRefused
 
 
 def system_lookup(host: str) -> Sequence[str]:
@@ -70,13 +70,13 @@ class AddressResolver:
         self._deadline_s = deadline_s
         self._lookup = lookup
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="onhook-resolve")
-        self._remembered: TimedMemory[str, tuple[IPAddress, ...]] = TimedMemory(
+        self._remembered: TimedMemory[str, tuple[str, ...]] = TimedMemory(
             _REMEMBER_S, _REMEMBER_NAMES, clock
         )
         self._flights: Flights[_Result] = Flights()
 
-    async def resolve(self, url: WebUrl) -> tuple[IPAddress, ...]:
-        """Return the allowed addresses of a URL's host: at least one, best first, at most eight.
+    async def resolve(self, url: WebUrl) -> tuple[str, ...]:
+        """Return the allowed addresses of a URL's host, as texts: at least one, best first, at most eight.
 
         If some addresses of a name are refused, the others are returned. Raises `NotResolved`, and
         `AddressRefused` if no address of the name may be called.
@@ -86,7 +86,7 @@ class AddressResolver:
             return remembered
         if url.literal is not None:
             self._policy.check(url.literal)
-            address = (canonical(url.literal),)
+            address = (str(canonical(url.literal)),)
             self._remembered.put(url.host, address)
             return address
         if len(self._flights) >= _MAX_LOOKUPS:
@@ -121,7 +121,7 @@ class AddressResolver:
         return result
 
     def _allowed(self, found: Sequence[str]) -> _Result:
-        allowed: list[IPAddress] = []
+        allowed: list[str] = []
         refusal: AddressRefused | None = None
         for text in found:
             try:
@@ -129,7 +129,7 @@ class AddressResolver:
             except AddressRefused as refused:
                 refusal = refusal or refused
             else:
-                allowed.append(canonical(text))
+                allowed.append(str(canonical(text)))
         if allowed:
             return tuple(allowed[:_MAX_ADDRESSES])
         return refusal or NotResolved("the name has no address")

@@ -49,10 +49,8 @@ def webhook_headers(
     headers = {"webhook-id": message_id, "webhook-timestamp": str(timestamp_s)}
     if secrets:
         signed = b"%s.%d.%s" % (message_id.encode(), timestamp_s, body)
-        headers["webhook-signature"] = " ".join(
-            "v1," + base64.b64encode(_mac(secret_key(secret), signed)).decode()
-            for secret in secrets
-        )
+        made = [base64.b64encode(_mac(secret_key(secret), signed)).decode() for secret in secrets]
+        headers["webhook-signature"] = " ".join([f"v1,{signature}" for signature in made])
     return headers
 
 
