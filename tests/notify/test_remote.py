@@ -14,7 +14,7 @@ from notify.loops import on_both_loops
 from onhook.notification import Notification
 from onhook.notify import link as link_module
 from onhook.notify.attempt import UNTRIED, Attempt, AttemptOutcome, DeliveryProgress
-from onhook.notify.handover import Deliver, Tried, encode
+from onhook.notify.handover import Deliver, Frames, Recorded, Tried, encode
 from onhook.notify.office import BELIEVED_S, NotAnswered, Office
 from onhook.notify.remote import RemoteOutbox, Told
 from onhook.notify.replies import PostResult
@@ -555,3 +555,56 @@ async def test_what_is_no_message_ends_the_link_and_the_next_one_works() -> None
         assert switch.sent == ["a1"]
         await switch.outbox.close()
     ours.close()
+
+
+@on_both_loops
+async def test_that_an_attempt_is_recorded_leaves_with_what_is_said_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link_module, "PATIENCE_S", 600.0)
+    chunks: list[int] = []
+    heard = link_module.Link.data_received
+
+    def data_received(link: link_module.Link, data: bytes) -> None:
+        messages = [*Frames().feed(data)]
+        if any(isinstance(message, Recorded) for message in messages):
+            chunks.append(len(messages))
+        heard(link, data)
+
+    monkeypatch.setattr(link_module.Link, "data_received", data_received)
+    switch = Switch()
+    switch.outbox.resume()
+    async with switch.process():
+        switch.tell("a1")
+        await switch.disk.wait_for(1)
+        assert chunks == []
+        switch.tell("a2")
+        await switch.disk.wait_for(2)
+        assert switch.sent == ["a1", "a2"]
+        assert chunks == [2]
+        await switch.outbox.close()
+
+
+@on_both_loops
+async def test_nothing_waits_where_a_notification_waits_behind_an_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link_module, "PATIENCE_S", 600.0)
+    switch = Switch()
+    switch.outbox.resume()
+    async with switch.process():
+        switch.tell("a1", "a2", "a3")
+        await switch.disk.wait_for(3)
+        assert switch.sent == ["a1", "a2", "a3"]
+        await switch.outbox.close()
+
+
+@on_both_loops
+async def test_that_an_attempt_is_recorded_leaves_by_itself_in_the_end() -> None:
+    switch = Switch()
+    switch.outbox.resume()
+    async with switch.process() as office:
+        switch.tell("a1")
+        await switch.disk.wait_for(1)
+        await until(lambda: office._outbox.lanes == 0)
+        await switch.outbox.close()

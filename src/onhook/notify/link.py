@@ -1,7 +1,8 @@
 """A link between the switch and the process that delivers: messages over a pair of connected sockets.
 
 What is said in one turn of the loop leaves at its end, in one write: most is said by what a commit or a read
-of a socket set off, several at a time, and a system call costs more than a message.
+of a socket set off, several at a time, and a system call costs more than a message. What nobody waits for
+(`patient`) leaves with what is said next, or after a moment: it wakes the other side for nothing.
 
 What is sent waits for the other side, up to a bound: a side that reads no more is given up, as if it had
 died, and finds out when it goes on. Nothing is lost by that: the disk has everything that is undelivered.
@@ -20,6 +21,9 @@ log = structlog.get_logger()
 
 SEND_AHEAD_BYTES: Final = 1024 * 1024
 """Beyond it `drained` waits."""
+
+PATIENCE_S = 0.02
+"""How long a message that nobody waits for may wait for company."""
 
 MOST_WAITING_BYTES: Final = 32 * 1024 * 1024
 """Beyond it the other side is given up."""
@@ -40,7 +44,10 @@ class Link(asyncio.Protocol):
         self._heard = heard
         self._frames = Frames()
         self._said: list[bytes] = []
-        """What was sent in this turn of the loop."""
+        """What was sent in this turn of the loop, and what nobody waits for."""
+        self._flushing: asyncio.Handle | None = None
+        self._patient = False
+        """Whether nobody waits for any of it."""
         self._transport: asyncio.Transport | None = None
         self._room: asyncio.Future[None] | None = None
         """Set while more is on its way than `SEND_AHEAD_BYTES`."""
@@ -50,14 +57,22 @@ class Link(asyncio.Protocol):
         end.setblocking(False)
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=end)
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, *, patient: bool = False) -> None:
         """Send it after what was sent before; nothing happens while the link is not open."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if not self._said:
-            asyncio.get_running_loop().call_soon(self._flush)
         self._said.append(encode(message))
+        if self._flushing is None:
+            loop = asyncio.get_running_loop()
+            self._patient = patient
+            self._flushing = (
+                loop.call_later(PATIENCE_S, self._flush) if patient else loop.call_soon(self._flush)
+            )
+        elif self._patient and not patient:
+            self._flushing.cancel()
+            self._patient = False
+            self._flushing = asyncio.get_running_loop().call_soon(self._flush)
 
     async def drained(self) -> None:
         """Return once there is room for more, or the link is lost."""
@@ -76,6 +91,9 @@ class Link(asyncio.Protocol):
 
     def _flush(self) -> None:
         said, self._said = self._said, []
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
         transport = self._transport
         if not said or transport is None or transport.is_closing():
             return

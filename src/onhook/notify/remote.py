@@ -234,7 +234,7 @@ class RemoteOutbox:
                 log.warning("attempts_not_recorded", attempts=len(several), error=error)
             if error is None or len(several) == 1:
                 for tried in several:
-                    link.send(Recorded(tried.notification_id, error))
+                    link.send(Recorded(tried.notification_id, error), patient=not tried.awaited)
             else:  # so that only what cannot be written is not
                 for tried in several:
                     self._write(link, [tried])
