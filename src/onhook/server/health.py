@@ -77,7 +77,7 @@ class Health:
         """A commit went well, or the database could not make it."""
         if error is not None:
             self._note("database", f"it cannot be written ({type(error).__name__})")
-        elif not self._owes():
+        elif "database" in self._failing and not self._owes():
             self._works("database")
 
     async def _try_database(self) -> None:

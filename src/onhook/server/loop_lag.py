@@ -56,13 +56,13 @@ class LoopLag:
     def start(self) -> None:
         """Begin to measure, from within the thread of the loop."""
         self._every_s = EVERY_S
-        self._wait()
+        self._wait(self._loop.time(), self._busy_s())
 
     def attend(self) -> None:
         """Something comes that there may be too much of: look as often as there is work."""
         if self._timer is not None and self._every_s > EVERY_S:
             self._timer.cancel()
-            self._average_s = self._averaged(self._late_s())
+            self._average_s = self.seconds
             self.start()
 
     def stop(self) -> None:
@@ -75,25 +75,28 @@ class LoopLag:
     @property
     def seconds(self) -> float:
         """The average, with what is to be said of now: the next look may be long in coming."""
-        return self._average_s if self._timer is None else self._averaged(self._late_s())
+        if self._timer is None:
+            return self._average_s
+        now_s = self._loop.time()
+        return self._averaged(now_s, self._late_s(now_s, self._busy_s()))
 
-    def _wait(self) -> None:
-        self._busy_before_s, self._looked_s = self._busy_s(), self._loop.time()
+    def _wait(self, now_s: float, busy_s: float) -> None:
+        self._looked_s, self._busy_before_s = now_s, busy_s
         self._timer = self._loop.call_later(self._every_s, self._look)
 
-    def _late_s(self) -> float:
-        late_s = self._loop.time() - self._looked_s - self._every_s
-        return max(0.0, min(late_s, self._busy_s() - self._busy_before_s))
+    def _late_s(self, now_s: float, busy_s: float) -> float:
+        late_s = now_s - self._looked_s - self._every_s
+        return max(0.0, min(late_s, busy_s - self._busy_before_s))
 
-    def _averaged(self, late_s: float) -> float:
-        share = 1 - math.exp((self._looked_s - self._loop.time()) / AVERAGED_S)
+    def _averaged(self, now_s: float, late_s: float) -> float:
+        share = 1 - math.exp((self._looked_s - now_s) / AVERAGED_S)
         return self._average_s + share * (late_s - self._average_s)
 
     def _look(self) -> None:
-        late_s = self._late_s()
-        self._average_s = self._averaged(late_s)
+        now_s, busy_s = self._loop.time(), self._busy_s()  # which is a system call
+        late_s = self._late_s(now_s, busy_s)
+        self._average_s = self._averaged(now_s, late_s)
         self._observe(late_s)
-        busy_s = self._busy_s() - self._busy_before_s
-        idle = busy_s < _IDLE * (self._loop.time() - self._looked_s)
+        idle = busy_s - self._busy_before_s < _IDLE * (now_s - self._looked_s)
         self._every_s = min(2 * self._every_s, SELDOM_S) if idle else EVERY_S
-        self._wait()
+        self._wait(now_s, busy_s)
