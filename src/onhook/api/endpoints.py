@@ -189,17 +189,13 @@ class Api:
         preflight = self._origins.preflight(request, permission)
         if preflight is not None:
             return written(preflight, permission.items())
-        answer = await self._answer(service, request)
-        seconds = clock.now_s() - request.arrived_s
-        self._metrics.request(service.name, answer.status, seconds)
-        return written(answer, permission.items())
-
-    async def _answer(self, service: Service, request: ApiRequest) -> Answer:
         given: dict[str, str] = {}
         answer = await self._attempt(service, request, given)
         if answer.status != statuses.SUCCESS:
             self._refusals.note(given, service.declared.path, answer, request.arrived_s)
-        return answer
+        seconds = clock.now_s() - request.arrived_s
+        self._metrics.request(service.name, answer.status, seconds)
+        return written(answer, permission.items())
 
     async def _attempt(
         self, service: Service, request: ApiRequest, given: dict[str, str]

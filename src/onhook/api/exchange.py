@@ -41,6 +41,9 @@ class Connection(Protocol):
     def run(self, exchange: "Exchange") -> None:
         """Have :meth:`Exchange.run` run, and held on to."""
 
+    def ran(self) -> None:
+        """The task that runs it is through, and need not be held on to."""
+
     async def may_write(self) -> bool:
         """Wait until the other side has read on; whether it is there, and may be told anything."""
 
@@ -127,6 +130,12 @@ class Exchange:
 
     async def run(self) -> None:
         """Answers."""
+        try:
+            await self._answer()
+        finally:
+            self._connection.ran()
+
+    async def _answer(self) -> None:
         try:
             status_line, reply = _OK, await self._service.reply(self.request)
         except (

@@ -241,9 +241,11 @@ class _GuardedHttp(HttpToolsProtocol):
 
     def run(self, exchange: Exchange) -> None:
         """See :class:`onhook.api.exchange.Connection`. The end of the server waits for it."""
-        task = self.loop.create_task(exchange.run())
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(self.loop.create_task(exchange.run()))
+
+    def ran(self) -> None:
+        """See :class:`onhook.api.exchange.Connection`."""
+        self.tasks.discard(asyncio.current_task())
 
     async def may_write(self) -> bool:
         """See :class:`onhook.api.exchange.Connection`."""

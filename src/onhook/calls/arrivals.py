@@ -111,10 +111,14 @@ class Arrivals:
     def arrive(self, leg: IncomingCall) -> CallListener:
         """An INVITE came in, and nothing was sent. Looks its number up, then rings or rejects it."""
         arrival = _Arrival()
-        task = asyncio.create_task(self._arrive(leg, arrival))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.add(asyncio.create_task(self._arrived(leg, arrival)))
         return arrival
+
+    async def _arrived(self, leg: IncomingCall, arrival: _Arrival) -> None:
+        try:
+            await self._arrive(leg, arrival)
+        finally:
+            self._tasks.discard(asyncio.current_task())
 
     async def _arrive(self, leg: IncomingCall, arrival: _Arrival) -> None:
         session = new_session()
@@ -170,7 +174,7 @@ class Arrivals:
             _refuse(leg, 404, "unknown number", _UNKNOWN)
             return
         try:
-            if leg.origin.trunk is None:
+            if leg.origin.trunk is None and self._srtp != "prefer":  # which is how a leg begins
                 leg.secure(self._srtp)
         except SdpError as error:
             _refuse(leg, error.status, str(error), _SRTP)

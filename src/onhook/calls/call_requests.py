@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from onhook import call as machine
+from onhook.billing import Rate
 from onhook.blocks import BlockRequest, Refused
 from onhook.call import Job
 from onhook.call.works import job_of
@@ -147,7 +148,8 @@ class CallRequests:
                 pending.request, self._call.record, pending.answer
             )
             pending.reply = pending.resources.reply
-            await self._afford(pending.resources)
+            if pending.resources.rate is not None:
+                await self._afford(pending.resources, pending.resources.rate)
         except BaseException:
             # Whatever went wrong, the reservation must not outlive its request.
             self._call.feed(machine.PreparationFailed(clock.now_s(), request_id))
@@ -156,11 +158,8 @@ class CallRequests:
         if not pending.answer.done():
             self._call.feed(machine.Prepared(clock.now_s(), request_id))
 
-    async def _afford(self, resources: Resources) -> None:
+    async def _afford(self, resources: Resources, rate: Rate) -> None:
         """Whom the call is passed on to makes it dearer: the account must be able to pay for that."""
-        rate = resources.rate
-        if rate is None:
-            return
         if not await self._meter.reserve(rate):
             raise Refused("error_insufficient_credit")
         resources.on_release = self._meter.drop
