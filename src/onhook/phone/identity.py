@@ -92,22 +92,28 @@ def caller_of(request: Request, header: str = "p-asserted-identity") -> Caller:
     """
     if _withheld(request):
         return Caller()
+    if header not in request.headers or header == "from":
+        return _sender(request)
     try:
         asserted = _identities(request, header)
-        identities = [(value, grammar.name_addr(value).uri) for value in asserted]
+        uris = [grammar.name_addr(value).uri for value in asserted]
         if header in _WITH_PRIVACY and any(map(_is_private, asserted)):
             return Caller()
     except ValueError:
         return Caller()  # an identity that cannot be read is no reason to believe From instead
-    sender = (request.first("from"), request.sender.uri)
-    if any(_is_anonymous(uri) for _, uri in identities):
+    if any(map(_is_anonymous, uris)):
         return Caller()
-    users = _users([uri for _, uri in identities])
-    from_anonymous = _is_anonymous(sender[1])
-    if not users:
-        users = () if from_anonymous else _users([sender[1]])
-    named = [value for value, _ in identities] + ([] if from_anonymous else [sender[0]])
-    return Caller(users, next(filter(None, map(display_name, named)), ""))
+    sender = _sender(request)
+    name = next(filter(None, map(display_name, asserted)), sender.name)
+    return Caller(_users(uris) or sender.users, name)
+
+
+def _sender(request: Request) -> Caller:
+    """Whom From names."""
+    uri = request.sender.uri
+    if _is_anonymous(uri):
+        return Caller()
+    return Caller(_users([uri]), display_name(request.first("from")))
 
 
 def custom_headers(request: Request) -> tuple[tuple[str, str], ...]:
@@ -141,9 +147,7 @@ def display_name(value: str) -> str:
 
 
 def _identities(request: Request, header: str) -> list[str]:
-    """The values of a header that say who calls; none of From, which is read for want of them."""
-    if header == "from" or header not in request.headers:
-        return []
+    """The values of a header that say who calls."""
     values = [*request.values(header)]
     if header == "diversion":
         return values[:1]

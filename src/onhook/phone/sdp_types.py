@@ -82,7 +82,9 @@ class RemoteMedia:
         """How much audio it wants in a packet that it is sent: the longest of `PTIMES_MS` that is no more
         than it asks for, or takes."""
         asked_ms = min(self.ptime_ms or USUAL_PTIME_MS, self.maxptime_ms or PTIMES_MS[-1])
-        return max((ms for ms in PTIMES_MS if ms <= asked_ms), default=PTIMES_MS[0])
+        if asked_ms in PTIMES_MS:
+            return asked_ms
+        return max((ms for ms in PTIMES_MS if ms < asked_ms), default=PTIMES_MS[0])
 
     @property
     def on_hold(self) -> bool:

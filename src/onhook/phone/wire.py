@@ -142,7 +142,7 @@ class MessagePath(ABC):
 
         They are the endpoint's from now on; calls can be adopted, dialled and hung up.
         """
-        clock = self._running_clock
+        clock = self._clock = self._running_clock
         self._layer = TransactionLayer(
             self._send, self, clock, self._timers, max_lingering=self._max_lingering
         )
