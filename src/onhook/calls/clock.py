@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 
@@ -68,8 +68,7 @@ def boot_id() -> str:
 
 def api_date(at_ms: int) -> str:
     """A moment as the API writes it: ``YYYY-MM-DD HH:mm:SS`` in GMT+8."""
-    moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(SINGAPORE)
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(at_ms / 1000, SINGAPORE).isoformat(" ", "seconds")[:19]
 
 
 class SettledClock:

@@ -1,5 +1,6 @@
 """Notifications: what is said in them, as the API writes it. Pure but for the ids."""
 
+from decimal import Decimal
 from typing import Final
 
 from onhook.billing import money
@@ -58,13 +59,12 @@ def both_outcomes(record: CallRecord, told: Fields) -> tuple[str, str]:
 
 def ended_fields(record: CallRecord) -> dict[str, str]:
     """What the terminal notification carries besides, read off the record of a call that ended."""
-    bill = bills.bill_of(record)
     return {
         "date": clock.api_date(record.began_ms),
-        "duration": str(bill.minutes),
-        "currency": bill.rate.currency,
-        "rate": money(bill.rate.per_minute),
-        "debit": money(bill.debit),
+        "duration": str(record.minutes),
+        "currency": record.currency,
+        "rate": money(bills.rate_of(record).per_minute),
+        "debit": money(Decimal(record.debit)),
         "ended_by": record.ended_by,
         "cause": record.cause,
         **({"sip_cause": record.sip_cause} if record.sip_cause else {}),
