@@ -83,7 +83,7 @@ recogniser:
 slow-voices: recogniser
 	PYTHONPATH=tests:. $(PY) scripts/voices_briefly.py
 
-packages:  ## what is in deploy/: an image in its container, a system whose first process is systemd; the wheel for ARM; the first call
+packages:  ## what is in deploy/: an image in its container, and beside PostgreSQL; a system whose first process is systemd; the wheel for ARM; the first call
 	@scripts/set_up.sh --for-tests $(SIPP) $(POSTGRESQL) $(MACHINES)
 	@$(SLOW) tests/deploy
 

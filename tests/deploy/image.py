@@ -30,6 +30,11 @@ def index_roots() -> Path:
     return given[0] if given else Path("/etc/ssl/certs/ca-certificates.crt")
 
 
+def files_to_open() -> int:
+    """As many as docs/deploying.md has for a container, or what this machine allows."""
+    return min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+
+
 def pip_config(roots: str) -> str:
     """This machine's way to its package index, for a system that has those roots in this file."""
     said = ran([sys.executable, "-m", "pip", "config", "list"])
@@ -83,6 +88,30 @@ class Image:
         config.write_text(pip_config(roots))
         return [f"--volume={index_roots()}:{roots}:ro", f"--volume={config}:/etc/pip.conf:ro"]
 
+    def podman(self, *arguments: str) -> str:
+        """What a command of podman printed that looks at this store."""
+        return ran([*self._store, *arguments])
+
+    def variables(self, where: Path) -> dict[str, str]:
+        """An environment in which whoever calls podman does so as `start` has it; its files are put there."""
+        storage, containers = where / "storage.conf", where / "containers.conf"
+        storage.write_text(
+            '[storage]\ndriver = "vfs"\n'
+            f'runroot = "{self._volatile}"\ngraphroot = "{self._home}/store"\n'
+        )
+        files = files_to_open()
+        containers.write_text(
+            '[containers]\ncgroups = "disabled"\n'
+            f'default_ulimits = ["nofile={files}:{files}", "nproc=4096:4096"]\n'
+            '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+        )
+        return {
+            **os.environ,
+            "CONTAINERS_STORAGE_CONF": str(storage),
+            "CONTAINERS_CONF": str(containers),
+            "DISABLE_HC_SYSTEMD": "true",  # nobody asks for its health where systemd is not there
+        }
+
     def size_bytes(self) -> int:
         """Of all its layers, unpacked."""
         return int(ran([*self._store, "image", "inspect", "--format={{.Size}}", _IMAGE]))
@@ -101,7 +130,7 @@ class Image:
         Where systemd is not there, podman has nobody who would ask for its health.
         """
         name = f"onhook-{uuid.uuid4().hex[:8]}"
-        files = min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        files = files_to_open()
         variables = [f"--env=ONHOOK_{key.upper()}={value}" for key, value in settings.items()]
         command = [
             *(*self._store, "run", "--rm", f"--name={name}", "--network=host", "--read-only"),
