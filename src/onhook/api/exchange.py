@@ -7,7 +7,7 @@ the body is passed on whole, and the reply is one write.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
 
@@ -37,12 +37,9 @@ class Connection(Protocol):
     """What an exchange asks of its connection."""
 
     transport: asyncio.Transport
-
-    def run(self, exchange: "Exchange") -> None:
-        """Have :meth:`Exchange.run` run, and held on to."""
-
-    def ran(self) -> None:
-        """The task that runs it is through, and need not be held on to."""
+    loop: asyncio.AbstractEventLoop
+    tasks: "set[asyncio.Task[None]]"
+    """For them the end of the server waits."""
 
     async def may_write(self) -> bool:
         """Wait until the other side has read on; whether it is there, and may be told anything."""
@@ -126,14 +123,14 @@ class Exchange:
         elif not self.disconnected:
             return
         self._running = True
-        self._connection.run(self)
+        self._connection.tasks.add(self._connection.loop.create_task(self._run()))
 
-    async def run(self) -> None:
-        """Answers."""
+    async def _run(self) -> None:
+        """Lets go of itself: a callback for that would take another turn of the loop."""
         try:
             await self._answer()
         finally:
-            self._connection.ran()
+            self._connection.tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _answer(self) -> None:
         try:

@@ -239,14 +239,6 @@ class _GuardedHttp(HttpToolsProtocol):
             self._others = cycle
             super()._start_asgi_task(cycle, app)
 
-    def run(self, exchange: Exchange) -> None:
-        """See :class:`onhook.api.exchange.Connection`. The end of the server waits for it."""
-        self.tasks.add(self.loop.create_task(exchange.run()))
-
-    def ran(self) -> None:
-        """See :class:`onhook.api.exchange.Connection`."""
-        self.tasks.discard(asyncio.current_task())
-
     async def may_write(self) -> bool:
         """See :class:`onhook.api.exchange.Connection`."""
         if self.flow.write_paused:

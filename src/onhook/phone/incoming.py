@@ -17,7 +17,7 @@ from onhook.phone.dialog import DialogRecord, SipDialog
 from onhook.phone.dialog_client import Signalling
 from onhook.phone.errors import CallStateError, SdpError
 from onhook.phone.first_offer import FirstOffer
-from onhook.phone.identity import PhoneUser, addressed, custom_headers
+from onhook.phone.identity import addressed, custom_headers
 from onhook.phone.inbound.parties import called_by, caller_by
 from onhook.phone.inbound.sources import Origin
 from onhook.phone.kept.invite import text_of
@@ -49,9 +49,9 @@ class IncomingCall(Leg):
     description is of no use.
 
     `origin` is by which trunk it came. `called` is who is called and `caller` who calls, by the headers
-    that the trunk has it in, as they are written. `offer` is the caller's media in its order of preference,
-    None when the INVITE had none; the first codec is the one that `answer` takes. `source` is the address
-    the INVITE came from.
+    that the trunk has it in, `addressed` whom P-Called-Party-ID and To name, all of them as they are
+    written. `offer` is the caller's media in its order of preference, None when the INVITE had none; the
+    first codec is the one that `answer` takes. `source` is the address the INVITE came from.
     `custom_headers` are its X- headers and User-to-User (RFC 7433).
     """
 
@@ -73,6 +73,7 @@ class IncomingCall(Leg):
         self.sip_call_id = invite.call_id
         self.origin = origin
         self.called = called_by(invite, origin)
+        self.addressed = addressed(invite)
         self.caller = caller_by(invite, origin)
         self.custom_headers = custom_headers(invite)
         srtp: Policy = origin.trunk.srtp if origin.trunk is not None else "prefer"
@@ -153,11 +154,6 @@ class IncomingCall(Leg):
             media = replace(media, cryptos=keys, srtp=agreed, packet_ms=packet_ms)
             self._offer = replace(self._offer, media=media)
         self.offer = media
-
-    @property
-    def addressed(self) -> tuple[PhoneUser, ...]:
-        """Whom P-Called-Party-ID and To name, as they are written; nobody, once it is answered."""
-        return addressed(self._invite) if self._invite is not None else ()
 
     @property
     def offers_while_ringing(self) -> bool:
