@@ -8,11 +8,13 @@ import json
 import os
 import pty
 import re
+import resource
 import shutil
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -40,7 +42,6 @@ exec sleep infinity
 """
 _ENVIRONMENT = {
     "BUILDAH_ISOLATION": "chroot",
-    "BUILDAH_LAYERS": "false",
     "HOME": "/root",
     "LANG": "C.UTF-8",
     "LOGNAME": "root",
@@ -67,9 +68,8 @@ class Fresh:
         self._debian = debian
         self.here = root / _HERE.removeprefix("/")
         self._terminals: list[Terminal] = []
-        self.typed: list[str] = []
-        """Every line, in whichever terminal, in order."""
-        self.began_s = 0.0
+        self._typed: list[tuple[str, float]] = []
+        self._began_s = self._began_cpu_s = 0.0
 
     def __enter__(self) -> Self:
         self.root.mkdir()
@@ -85,7 +85,7 @@ class Fresh:
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "up\n"
         self._init = _only_child(self._process.pid)
-        self.began_s = time.monotonic()
+        self._began_s, self._began_cpu_s = time.monotonic(), _cpu_s()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,15 +101,10 @@ class Fresh:
         return made
 
     def lets_containers_run(self) -> None:
-        """Where there is no systemd, and layers cannot lie upon one another; what is built there knows the
-        package index."""
+        """Where there is no systemd; what is built there knows the package index."""
         config = self.root / "etc/containers"
         config.mkdir(exist_ok=True)
         volumes = [f"/etc/{name}:/etc/{name}:ro" for name in ("index-roots.pem", "pip.conf")]
-        (config / "storage.conf").write_text(
-            '[storage]\ndriver = "vfs"\n'
-            'runroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
-        )
         (config / "containers.conf").write_text(
             f'[containers]\ncgroups = "disabled"\nvolumes = {json.dumps(volumes)}\n'
             '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
@@ -117,23 +112,36 @@ class Fresh:
 
     def has_image(self, tar: Path, name: str) -> None:
         """In place of what would be fetched from a registry of images; nobody types that."""
-        before_s = time.monotonic()
+        before_s, before_cpu_s = time.monotonic(), _cpu_s()
         shutil.copy(tar, self.root / "image.tar")
         self.installs(f"podman import --quiet /image.tar {name}")
-        self.began_s += time.monotonic() - before_s
+        self._began_s += time.monotonic() - before_s
+        self._began_cpu_s += _cpu_s() - before_cpu_s
 
     def saves(self, name: str, text: str) -> None:
         """A file that is written by an editor, there where all is typed."""
         (self.here / name).write_text(text)
 
+    @contextmanager
+    def typing(self, line: str, answers: str = "") -> Iterator[None]:
+        """A line, in whichever terminal, and what its command asks, for as long as one waits for it."""
+        begun_s = time.monotonic()
+        yield
+        self._typed.append((line, time.monotonic() - begun_s))
+        self._typed += [("", 0.0) for _ in answers.splitlines()]
+
     def prints(self, capsys: pytest.CaptureFixture[str], what: str) -> None:
-        """How much was typed by now, and how long ago the first of it was."""
-        answers = sum(not line for line in self.typed)
-        took_s = time.monotonic() - self.began_s
+        """How much was typed by now, how long ago the first of it was, and what took a second or more.
+
+        How long it took is of what else the machine did, too; the CPU of what was installed is not.
+        """
+        took_s, cpu_s = time.monotonic() - self._began_s, _cpu_s() - self._began_cpu_s
+        lines = [(line.partition("\n")[0], line_s) for line, line_s in self._typed if line]
+        answers = len(self._typed) - len(lines)
+        long = [f"{line_s:6.1f} s  {line}" for line, line_s in lines if line_s >= 1]
+        said = f"{what}: {len(lines)} lines, {answers} times Enter, {took_s:.0f} s"
         with capsys.disabled():
-            print(
-                f"\n{what}: {len(self.typed) - answers} lines, {answers} times Enter, {took_s:.0f} s"
-            )
+            print("", f"{said}; installing had {cpu_s:.0f} s of CPU", *long, sep="\n")
 
     def installs(self, line: str) -> str:
         """A line of which no other needs to know."""
@@ -168,21 +176,21 @@ class Terminal:
 
     def types(self, line: str, answers: str = "") -> str:
         """A line, and what its command asks; returns what it printed, once it has ended well."""
-        self._machine.typed += [line, *answers.splitlines()]
-        before = len(self._said)
-        if _INSTALLS.match(line):
-            return self._machine.installs(line)
-        self._writes(f'{line}\n{answers}echo "ended with $?."\n')
-        said = self.reads(r"ended with (\d+)\.\n", before)
+        with self._machine.typing(line, answers):
+            if _INSTALLS.match(line):
+                return self._machine.installs(line)
+            before = len(self._said)
+            self._writes(f'{line}\n{answers}echo "ended with $?."\n')
+            said = self.reads(r"ended with (\d+)\.\n", before)
         assert said.endswith("ended with 0.\n"), f"{line}\n{said}"
         return said.removesuffix("ended with 0.\n")
 
     def starts(self, line: str, until: str) -> str:
         """A line whose command goes on; what it printed until it has said this, a pattern."""
-        self._machine.typed.append(line)
-        before = len(self._said)
-        self._writes(f"{line}\n")
-        return self.reads(until, before)
+        with self._machine.typing(line):
+            before = len(self._said)
+            self._writes(f"{line}\n")
+            return self.reads(until, before)
 
     def presses(self, key: str) -> None:
         """A key, for the command that runs."""
@@ -210,6 +218,12 @@ class Terminal:
                 with self._grew:
                     self._said += got.decode(errors="replace")
                     self._grew.notify_all()
+
+
+def _cpu_s() -> float:
+    """Of all that this process has started and waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _only_child(pid: int) -> int:

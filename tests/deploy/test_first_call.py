@@ -80,7 +80,8 @@ def softphone(machine: Fresh, install: str, call: str) -> Terminal:
     [settings] = blocks(section(FIRST_CALL, "### baresip"), "sh")[1:]
     phone = machine.terminal()
     phone.types(install)
-    phone.types(settings.rstrip("\n"))
+    for command in settings.rstrip("\n").split("\n", 1):
+        phone.types(command)
     phone.starts(call, "Call established")
     return phone
 
