@@ -80,6 +80,9 @@ class LastingRig:
             "max_calls": "0",
             "status_rate_limit": "0",
             "sip": "127.0.0.1:0,tls:127.0.0.1:0",
+            # As an operator's, below those that the system gives away: of a call that has no audio yet
+            # the port is nobody's between two switches.
+            "rtp_ports": "20000-32767",
             "trusted_peers": ",".join(f"{host}/32" for host in TRUSTED),
             **({"database_url": database_url} if database_url else {}),
             **(SILENT if listening else {}),

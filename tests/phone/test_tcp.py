@@ -185,15 +185,19 @@ async def test_a_request_that_was_on_a_lost_connection_is_sent_once_more() -> No
 
 async def test_the_trunk_is_gone_when_the_call_is_hung_up() -> None:
     async with tcp_line() as (on, trunk):
-        dialler, _ = await talking(on, trunk)
-        trunk.listener.close()
-        trunk.connections[0].transport.abort()
-        await trunk.gone()
-        dialler.call.hangup()
-        for _ in range(8):
-            await on.disconnected()  # nobody is there
-            on.clock.advance(4)
-        assert await dialler.until("hangup_done") == SipCause(408)
+        dialler, callee = await dialled(on, trunk)
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            callee.contact = f"<sip:127.0.0.1:{nobody.getsockname()[1]};transport=tcp>"
+            callee.respond(200, SDP)
+            await dialler.until("answered")
+            trunk.connections[0].transport.abort()
+            await on.disconnected()
+            dialler.call.hangup()
+            for _ in range(8):
+                await on.disconnected()
+                on.clock.advance(4)
+            assert await dialler.until("hangup_done") == SipCause(408)
 
 
 async def test_the_trunk_is_there_again_a_moment_after_the_call_was_hung_up() -> None:

@@ -351,6 +351,37 @@ def test_what_ends_something_is_tried_again_while_there_is_time(method: str) -> 
     assert wire.clock.pending == 0
 
 
+def test_more_of_them_than_wait_for_a_connection_all_leave_once_there_is_one() -> None:
+    wire, most = Wire(), 200
+    sent: list[bytes] = []
+    queued: list[bytes] = []
+    peer_is_there = connected = False
+
+    def send(data: bytes, peer: tuple[str, int]) -> None:
+        """One more than so many that wait spoils the connection that is being made."""
+        if connected:
+            sent.append(data)
+        elif peer_is_there and len(queued) < most:
+            queued.append(data)
+        else:
+            queued.clear()
+            layer.disconnected(TcpAddress(*PEER), TxEvent.UNREACHABLE)
+
+    layer = TransactionLayer(send, User(), wire.clock, SipTimers(), max_lingering=3)
+    for number in range(250):
+        layer.request(
+            Written(TcpAddress(*PEER), "h:5060", b"%d" % number), branch=f"z9hG4bK{number}",
+            method="BYE", on_final=lambda final: None,
+        )  # fmt: skip
+    peer_is_there = True
+    wire.clock.advance(4)
+    connected = bool(queued)
+    sent += queued
+    wire.clock.advance(4)
+    assert sorted(map(int, sent)) == list(range(250))
+    layer.close()
+
+
 @pytest.mark.parametrize("reached", ["nothing", "a 100 and then nothing"])
 def test_what_was_moved_to_tcp_goes_by_udp_where_there_is_none_with_all_its_time(
     reached: str,

@@ -149,6 +149,11 @@ class Connection(asyncio.Protocol):
         self._write(data)
         return True
 
+    def read_on(self) -> None:
+        """Read what was kept while the owner was `paused`."""
+        if not self.over:
+            self._read(b"")
+
     def pause(self) -> None:
         """Read no more."""
         if self._transport is not None and not self._transport.is_closing():

@@ -90,8 +90,8 @@ class TcpTransport:
         self._unreadable = OnceAMinute()
         """Whoever connects to us can begin anew as often as it likes."""
         self._open = False
-        self.paused = False
-        """Set by whoever leaves the connections to another process."""
+        self.paused = True
+        """What comes is kept unread: until we `accept`, and once connections are left to another process."""
         self.dropped = 0
         """Messages not sent because there was no connection for them, or no room."""
 
@@ -119,7 +119,10 @@ class TcpTransport:
         self.servers.append(server)
 
     async def accept(self) -> None:
-        """Take them from now on."""
+        """Take them from now on, and read what has come over those that we have made meanwhile."""
+        self.paused = False
+        for connection in [*self.connections.values()]:
+            connection.read_on()
         for server in self.servers:
             await server.start_serving()
 

@@ -229,8 +229,9 @@ def _repeat_slowly(transaction: Transaction) -> None:
 
 
 def _try_again_later(transaction: Transaction) -> None:
-    """T2 over any transport: there was no connection."""
-    _repeat_after(transaction, transaction._timers.t2_s)
+    """T2 over any transport: there was no connection. Who waits already is not put off by others."""
+    if transaction._repeat is None:
+        _repeat_after(transaction, transaction._timers.t2_s)
 
 
 def _go_otherwise(transaction: Transaction) -> None:
@@ -496,6 +497,10 @@ class ClientEnding(ClientNonInvite):
     __slots__ = ()
     table: ClassVar[Table] = {
         **ClientNonInvite.table,
+        (TxState.TRYING, TxEvent.REPEAT): (
+            TxState.TRYING,
+            (_stop_repeating, _resend, _repeat_later),
+        ),
         (TxState.TRYING, TxEvent.UNREACHABLE): (TxState.TRYING, (_try_again_later,)),
         (TxState.PROCEEDING, TxEvent.UNREACHABLE): (TxState.TRYING, (_try_again_later,)),
     }

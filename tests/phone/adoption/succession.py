@@ -1,6 +1,7 @@
 """Processes that follow one another at the same sockets: each is gone without a word, and the next one has
 what was kept of its calls, through JSON."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from onhook.listeners import ListenAddress, listen_addresses
 from onhook.phone import IncomingCall, OutgoingCall, SipEndpoint, Trunk
 from onhook.phone.binding import BoundListener, adopt, bind
 from onhook.phone.tls.contexts import ServerCertificate
-from phone.peer import LOOPBACK, Dialler, Line, Owner, Settings, answer_at_once
+from phone.peer import LOOPBACK, PATIENCE_S, Dialler, Line, Owner, Settings, answer_at_once
 
 Kept = Mapping[str, Any]
 
@@ -58,6 +59,12 @@ class Succession(Line):
         """Another one is there, and does not read yet."""
         self.endpoint = SipEndpoint(on_call=self._on_call, clock=self.clock, **self._settings)
         await self.endpoint.stand_at(self.sockets(), self._certificate)
+
+    async def keeps_unread(self) -> None:
+        """It has something of a peer, which it does not read yet."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(each._framer.unread for each in self.endpoint._tcp.connections.values()):
+                await asyncio.sleep(0.001)
 
     def take_in(self, kept: Kept, trunk: Trunk | None = None) -> Owner:
         """Adopt a call to us."""

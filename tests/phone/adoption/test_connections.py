@@ -4,7 +4,7 @@ import pytest
 
 from onhook.phone import Trunk
 from onhook.phone.tls.contexts import ServerCertificate
-from phone.adoption.succession import kept_of, succession
+from phone.adoption.succession import Kept, kept_of, succession
 from phone.authority import Authority
 from phone.peer import Callee, Caller, TcpPeer
 
@@ -101,3 +101,31 @@ async def test_a_connection_that_is_made_while_nobody_reads_waits() -> None:
         await on.endpoint.serve()
         await phone.status(200)
         await phone.close()
+
+
+async def test_what_comes_over_a_connection_of_ours_waits_until_all_is_taken_over() -> None:
+    async with succession() as on:
+        trunk = await on.tcp_peer()
+        named = Trunk(*trunk.address, transport="tcp")
+        called: list[tuple[Kept, Callee]] = []
+        for _ in range(2):
+            dialler = on.dial(host=named.host, port=named.port, transport="tcp")
+            callee = Callee(trunk, await trunk.request("INVITE"))
+            callee.contact = f"<sip:callee@127.0.0.1:{trunk.address[1]};transport=tcp>"
+            await callee.answer()
+            await dialler.until("answered")
+            called.append((kept_of(dialler.call), callee))
+        await on.die()
+        await trunk.gone()
+        await on.stand()
+        (first, _), (second, hangs_up) = called
+        on.take_out(first, named).call.hangup()
+        bye = await trunk.request("BYE")  # over a connection that is there before anything is read
+        hangs_up.within("BYE")
+        await on.keeps_unread()
+        after = on.take_out(second, named)
+        await on.endpoint.serve()
+        await after.until("hung_up")
+        await trunk.status(200)
+        trunk.answer(bye)
+        await trunk.close()
