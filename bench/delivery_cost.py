@@ -97,24 +97,28 @@ async def _secrets(_: str) -> AppSecrets | None:
 
 
 class _Counted:
-    """Attempts of a store; `done` once there were so many."""
+    """Attempts of a store; `done` once there were so many, or with what went wrong."""
 
     def __init__(self, store: Store, count: int) -> None:
         self._attempts = Attempts(store, lambda _: None)
         self._left = count
-        self.done = asyncio.Event()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def record_attempts(self, several: Sequence[Tried], told: Told) -> None:
         self._attempts.record_attempts(several, partial(self._recorded, several, told))
 
     def _recorded(self, several: Sequence[Tried], told: Told, error: Exception | None) -> None:
-        assert error is None, error
-        for tried in several:
-            assert tried.outcome is AttemptOutcome.DELIVERED, tried.attempt.error
+        failed = [each for each in several if each.outcome is not AttemptOutcome.DELIVERED]
         self._left -= len(several)
-        if self._left == 0:
-            self.done.set()
-        told(None)
+        if self.done.done():
+            pass
+        elif error is not None:
+            self.done.set_exception(error)
+        elif failed:
+            self.done.set_exception(RuntimeError(f"not delivered: {failed[0].attempt.error}"))
+        elif self._left == 0:
+            self.done.set_result(None)
+        told(error)
 
     async def record_attempt(
         self,
@@ -145,6 +149,7 @@ async def _alone(told: Sequence[Notification]) -> float:
                 )
 
         await asyncio.gather(*map(one, told))
+        await counted.done
         return time.process_time() - began_s
 
 
@@ -158,7 +163,7 @@ async def _inside(told: Sequence[Notification]) -> tuple[float, float]:
             began = time.process_time(), time.monotonic()
             for each in told:
                 outbox.deliver(each)
-            await counted.done.wait()
+            await counted.done
             spent = time.process_time() - began[0], time.monotonic() - began[1]
             await outbox.close()
         resolver.close()
@@ -199,7 +204,7 @@ async def _outside(told: Sequence[Notification]) -> tuple[float, float, float]:
         began = time.process_time(), time.monotonic(), _cpu_s(process.pid)
         for each in told:
             outbox.deliver(each)
-        await counted.done.wait()
+        await counted.done
         spent = time.process_time() - began[0], time.monotonic() - began[1]
         theirs_s = _cpu_s(process.pid) - began[2]
         await outbox.close()

@@ -1,5 +1,6 @@
 """What a process that delivers is handed over: read from the store, which may be away for a while."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from onhook.store import (
 )
 from onhook.store.database import StoreError
 from store.samples import ACCOUNT, APPLICATION, call, notification
+
+PATIENCE_S = 30.0
 
 
 async def test_all_that_is_undelivered_is_read_in_its_order_and_with_how_far_it_came(
@@ -41,6 +44,30 @@ async def test_all_that_is_undelivered_is_read_in_its_order_and_with_how_far_it_
     progress = found[101][1]
     assert (progress.first_attempt_at, progress.next_at, progress.attempts) == (7.0, 9.0, 1)
     assert [part async for part in deliveries.undelivered(store, "another")] == []
+    await store.close()
+
+
+async def test_whoever_waits_for_attempts_is_told_although_a_listener_fails(tmp_path: Path) -> None:
+    """Deliveries stood still, as nobody answered them."""
+    store = await Store.open(tmp_path)
+    await store.add_account(ACCOUNT)
+    await store.add_application(APPLICATION)
+    await store.submit(Writes(calls=(call("S1"),), notifications=(notification("S1", 0),)))
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: failures.append(context["exception"])
+    )
+
+    def fails(_: object) -> None:
+        raise ZeroDivisionError
+
+    made = Attempt(1, 7.0, 200, None, 30.0, 1)
+    tried = Tried("msg_S1_0", made, AttemptOutcome.DELIVERED, None, awaited=True)
+    async with asyncio.timeout(PATIENCE_S):
+        await deliveries.Attempts(store, fails).recorded([tried])
+        await deliveries.Attempts(store, lambda _: None, fails).recorded([tried])
+    assert [type(failure) for failure in failures] == [ZeroDivisionError] * 2
+    assert [part async for part in deliveries.undelivered(store, "me")] == []
     await store.close()
 
 

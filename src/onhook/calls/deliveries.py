@@ -49,12 +49,14 @@ class Attempts:
         writes = Writes(attempts=attempts, outcomes=tuple(map(_stands, several)))
 
         def written(error: Exception | None) -> None:
-            if error is None:
-                for tried in several:
-                    self._count(tried.outcome.value)
-                if self._seen is not None:
-                    self._seen(several)
-            told(error)
+            try:
+                if error is None:
+                    for tried in several:
+                        self._count(tried.outcome.value)
+                    if self._seen is not None:
+                        self._seen(several)
+            finally:  # whatever becomes of a listener, what is behind these waits for it
+                told(error)
 
         awaited = any(tried.awaited for tried in several)
         self._store.write(writes, written, patient=not awaited)
