@@ -347,6 +347,29 @@ async def test_an_attempt_is_awaited_if_a_notification_waits_behind_it() -> None
 
 
 @on_both_loops
+async def test_a_notification_that_comes_while_an_attempt_is_written_does_not_wait_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody waited for the attempt when it was told of."""
+    monkeypatch.setattr(link_module, "PATIENCE_S", 2 * PATIENCE_S)
+    switch = Switch()
+    switch.outbox.resume()
+    switch.disk.may_write.clear()
+    async with switch.process():
+        await until(lambda: switch.outbox._meanwhile is None)
+        switch.tell("a1")
+        await switch.disk.writing.wait()
+        switch.tell("a2")
+        await asyncio.sleep(0)  # it has left
+        switch.disk.may_write.set()
+        await switch.disk.wait_for(2)
+        assert switch.sent == ["a1", "a2"]
+        await until(lambda: switch.outbox.settled)
+        assert not switch.outbox._under_way_of
+        await switch.outbox.close()
+
+
+@on_both_loops
 async def test_a_retry_is_signed_with_the_secret_of_its_moment() -> None:
     signatures: list[str] = []
 
@@ -575,6 +598,7 @@ async def test_that_an_attempt_is_recorded_leaves_with_what_is_said_next(
     switch = Switch()
     switch.outbox.resume()
     async with switch.process():
+        await until(lambda: switch.outbox._meanwhile is None)
         switch.tell("a1")
         await switch.disk.wait_for(1)
         assert chunks == []

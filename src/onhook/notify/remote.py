@@ -9,6 +9,7 @@ none is forgotten. Attempts that were told of but are not yet written are waited
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol
@@ -79,10 +80,12 @@ class RemoteOutbox:
         self._attending: asyncio.Task[None] | None = None
         self._meanwhile: list[Deliver] | None = None
         """What was committed while the disk is read; None when it is not."""
-        self._tried: list[Tried] = []
-        """Attempts that were told of in what is being read."""
-        self._under_way: set[str] = set()
-        """Notifications that were handed over, and of which no attempt was told of."""
+        self._tried: list[tuple[Tried, str | None]] = []
+        """Attempts that were told of in what is being read, with the session where that is known."""
+        self._under_way: dict[str, str] = {}
+        """Notifications that were handed over, and of which no attempt was told of; and their sessions."""
+        self._under_way_of: Counter[str] = Counter()
+        """How many of those each session has."""
         self._recording = 0
         """So many times it was asked to record some, and was not told yet."""
         self._recorded: asyncio.Future[None] | None = None
@@ -175,7 +178,10 @@ class RemoteOutbox:
 
     def _pass_on(self, link: Link, one: Deliver) -> None:
         if self._meanwhile is None:
-            self._under_way.add(one.notification.notification_id)
+            told = one.notification
+            if told.notification_id not in self._under_way:
+                self._under_way[told.notification_id] = told.session
+                self._under_way_of[told.session] += 1
             link.send(one)
             return
         self._meanwhile.append(one)
@@ -198,6 +204,7 @@ class RemoteOutbox:
         """Whoever had the other end reads that this is over. The disk has what it had not delivered."""
         link, self._link, self._meanwhile = self._link, None, None
         self._under_way.clear()
+        self._under_way_of.clear()
         if link is not None:
             link.close()
         for task in (self._attending, *self._answering):
@@ -212,8 +219,7 @@ class RemoteOutbox:
         assert link is not None  # a link that was let go hears nothing
         match message:
             case Tried():
-                self._under_way.discard(message.notification_id)
-                self._tried.append(message)
+                self._tried.append((message, self._came_back(message.notification_id)))
             case SecretsWanted():
                 _keep(self._answering, self._answer(link, message.app_id))
             case Barred():
@@ -221,23 +227,33 @@ class RemoteOutbox:
             case Drained() if self._drained is not None and not self._drained.done():
                 self._drained.set_result(message.undelivered)
 
+    def _came_back(self, notification_id: str) -> str | None:
+        """It is not under way any more; its session, of one that was."""
+        session = self._under_way.pop(notification_id, None)
+        if session is not None:
+            self._under_way_of[session] -= 1
+            if not self._under_way_of[session]:
+                del self._under_way_of[session]
+        return session
+
     def _record(self, link: Link) -> None:
         """Written even if the process dies meanwhile: the attempts were made."""
         several, self._tried = self._tried, []
         if several:
             self._write(link, several)
 
-    def _write(self, link: Link, several: Sequence[Tried]) -> None:
+    def _write(self, link: Link, several: Sequence[tuple[Tried, str | None]]) -> None:
         def told(failure: Exception | None) -> None:
             error = None if failure is None else type(failure).__name__
             if error is not None:
                 log.warning("attempts_not_recorded", attempts=len(several), error=error)
             if error is None or len(several) == 1:
-                for tried in several:
-                    link.send(Recorded(tried.notification_id, error), patient=not tried.awaited)
+                for tried, session in several:
+                    patient = not (tried.awaited or self._may_be_awaited(session))
+                    link.send(Recorded(tried.notification_id, error), patient=patient)
             else:  # so that only what cannot be written is not
-                for tried in several:
-                    self._write(link, [tried])
+                for one in several:
+                    self._write(link, [one])
             self._recording -= 1
             if not self._recording and self._recorded is not None:
                 self._recorded.set_result(None)
@@ -245,9 +261,14 @@ class RemoteOutbox:
 
         self._recording += 1
         try:
-            self._store.record_attempts(several, told)
+            self._store.record_attempts([tried for tried, _ in several], told)
         except Exception as failure:  # noqa: BLE001  # the process is told, and asks again
             told(failure)
+
+    def _may_be_awaited(self, session: str | None) -> bool:
+        """Whether another notification may have come behind one since its attempt was told of. Of a retry the
+        session is not known any more: then it may."""
+        return session is None or session in self._under_way_of
 
     async def _all_recorded(self) -> None:
         if self._recording:
