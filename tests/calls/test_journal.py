@@ -100,6 +100,28 @@ async def test_what_is_refused_is_told_at_once_and_written_later() -> None:
     assert disk.replies == []  # whoever asked was told of the failure
 
 
+async def test_a_call_that_was_turned_away_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is refused next is tried again as soon as if it were the first."""
+    monkeypatch.setattr(journals, "_AGAIN_S", (0.0, 3600.0))
+    disk = Disk(iter([True, False, True]))
+    journal = journal_on(disk)
+    with pytest.raises(Refused):
+        await write(journal, "S1", writes("S1", 1), lambda: None)
+    journal.forget("S1")
+    going_on = write(journal, "S2", writes("S2", 1), lambda: None)  # nothing is owed of it
+    async with asyncio.timeout(30):
+        while journal._timer is not None:
+            await asyncio.sleep(0)
+    assert not journal._refused
+    await going_on
+    with pytest.raises(Refused):
+        await write(journal, "S2", writes("S2", 2), lambda: None)
+    await caught_up(journal)
+    assert disk.records == {"S2": call("S2", sequence=2)}
+
+
 async def test_a_later_write_that_succeeds_is_told_after_the_earlier_one() -> None:
     disk = Disk(iter([True, False]))
     journal = journal_on(disk)

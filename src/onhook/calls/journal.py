@@ -216,8 +216,10 @@ class Journal:
             self._round = len(tries)
             for session, owed in tries:
                 self._write_again(session, owed)
-        elif self._lanes:
+        elif self.owes:
             self._try_later()
+        else:  # what was refused is not to be written after all
+            self._tries, self._refused = 0, False
 
     def _write_again(self, session: str, owed: tuple[_Write, ...]) -> None:
         last = self._lanes[session][-1].writes
