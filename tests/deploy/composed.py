@@ -81,9 +81,11 @@ class Composed:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.compose("down", "--volumes")
-        self._mounts.kill()
-        self._mounts.communicate()
+        try:
+            self.compose("down", "--volumes")
+        finally:
+            self._mounts.kill()
+            self._mounts.communicate()
 
     def starts(self) -> None:
         """Both of them, from the images that are there."""
@@ -99,9 +101,11 @@ class Composed:
 
     def compose(self, *arguments: str) -> str:
         """What podman-compose printed."""
-        done = self._tried(*self._command(*arguments))
-        assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        return self._printed(*self._command(*arguments))
+
+    def podman(self, *arguments: str) -> str:
+        """What podman printed, where both run."""
+        return self._printed("podman", *arguments)
 
     def onhook(self, *arguments: str) -> str:
         """What a command of Onhook printed in its container."""
@@ -117,6 +121,11 @@ class Composed:
         files = ("--file=deploy/compose.yaml", "--file=more.yaml")
         return [str(_PROGRAM), *files, *arguments]
 
+    def _printed(self, *command: str) -> str:
+        done = self._tried(*command)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
     def _tried(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             beside(self._mounts.pid, "sh", "-c", 'cd "$1"; shift; exec "$@"', "sh",
@@ -126,4 +135,5 @@ class Composed:
             capture_output=True,
             text=True,
             check=False,
+            timeout=PATIENCE_S,
         )  # fmt: skip

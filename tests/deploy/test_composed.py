@@ -18,6 +18,10 @@ from ports import free_port
 pytestmark = pytest.mark.slow  # two images are made
 
 HEADING = "### With PostgreSQL: compose"
+OURS = "--filter=label=io.podman.compose.project=onhook"
+"""podman-compose marks so what it makes, by the name that stands in the file."""
+CONTAINERS = ("ps", "--all", "--quiet", OURS)
+VOLUMES = ("volume", "ls", "--quiet", OURS)
 
 
 def typed() -> list[str]:
@@ -49,6 +53,8 @@ async def test_calls_are_taken_and_kept_in_postgresql_which_may_start_again(
     ran(["sh", "-ec", "\n".join([f"cd {tmp_path}", *typed()])])
     with composed:
         composed.starts()
+        assert composed.podman(*CONTAINERS) != ""
+        assert composed.podman(*VOLUMES) != ""
         async with Receiver() as receiver, Phone() as phone:
             made = an_application(composed.onhook, receiver)
             called = await call(phone, where, f"http://{http}", made, receiver)
@@ -59,6 +65,5 @@ async def test_calls_are_taken_and_kept_in_postgresql_which_may_start_again(
             assert (await called.hang_up())["debit"] == "0.020"
         assert len(json.loads(composed.onhook("calls", "list", "--json"))) == 2
         assert composed.in_postgresql("SELECT count(*) FROM calls") == "2"
-    ours = "--filter=label=io.podman.compose.project=onhook"
-    assert image.podman("ps", "--all", "--quiet", ours) == ""
-    assert image.podman("volume", "ls", "--quiet", ours) == ""
+    assert image.podman(*CONTAINERS) == ""
+    assert image.podman(*VOLUMES) == ""
