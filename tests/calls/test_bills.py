@@ -6,6 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calls.computed_bills import bill_of
 from onhook.billing import Rate, bill, from_micros, micros
 from onhook.calls import bills
 from onhook.store import CallRecord, Debit
@@ -38,7 +39,7 @@ def test_the_record_of_a_call_says_what_it_cost_and_why(rate: Rate, talked_ms: i
     record = bills.billed(bills.priced(RECORD, rate), came_to)
     record = replace(record, answered_ms=2000, ended_ms=2000 + talked_ms)
     assert bills.rate_of(record) == rate
-    assert bills.bill_of(record) == came_to
+    assert bill_of(record) == came_to
     assert Decimal(record.debit) == came_to.debit
     paid = sum(debit.amount_micros for debit in bills.debits(record))
     assert paid == micros(came_to.debit)
@@ -46,8 +47,8 @@ def test_the_record_of_a_call_says_what_it_cost_and_why(rate: Rate, talked_ms: i
 
 def test_a_call_that_was_not_answered_takes_nothing() -> None:
     record = replace(bills.priced(RECORD, Rate("SGD", Decimal("0.020"))), ended_ms=99_000)
-    assert bills.bill_of(record) == bill(bills.rate_of(record), None, 99.0)
-    assert bills.debits(bills.billed(record, bills.bill_of(record))) == ()
+    assert bill_of(record) == bill(bills.rate_of(record), None, 99.0)
+    assert bills.debits(bills.billed(record, bill_of(record))) == ()
 
 
 def test_a_call_that_goes_on_takes_nothing_yet() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calls.computed_bills import bill_of
 from calls.swift import run_swiftly
 from calls.test_credit import Listener, answered
 from onhook.billing import LegsDiffer, Rate, bill, from_micros, sum_of
@@ -236,7 +237,7 @@ def test_no_call_costs_more_than_there_is_and_each_can_be_computed_again(
         )
         assert purse.micros >= 0
         for record in filter(None, records):
-            again = bills.bill_of(record)
+            again = bill_of(record)
             assert (again.debit, again.billed_s) == (Decimal(record.debit), record.billed_s)
         assert await credit.hold("main", "afterwards", purse.micros), "something is still held"
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 
-from onhook.billing import Bill, Rate, bill_ms, exact, micros
+from onhook.billing import Bill, Rate, exact, micros
 from onhook.store import CallRecord, Debit
 
 
@@ -47,12 +47,6 @@ def came_to(bill: Bill) -> dict[str, object]:
         "minutes": bill.minutes,
         "debit": exact(bill.debit),
     }
-
-
-def bill_of(record: CallRecord) -> Bill:
-    """The bill of a call that ended, computed anew from its record."""
-    answered = record.answered_ms is not None
-    return bill_ms(rate_of(record), record.duration_ms if answered else None)
 
 
 def debits(record: CallRecord) -> tuple[Debit, ...]:

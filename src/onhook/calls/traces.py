@@ -247,8 +247,7 @@ class Recorder:
         trace.size += length
         if trace.count < MOST_ENTRIES and trace.size < MOST_BYTES:
             trace.met.append((at_ns or time_ns(), kind, whom, said))
-            if not trace.told:
-                self._tell(trace)
+            self._tell(trace)
 
     def _tell(self, trace: _Trace) -> None:
         """What there is of it is written with what is next."""

@@ -37,7 +37,7 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 
 _LENGTH: Final = struct.Struct(">I")
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_read: Final = json.JSONDecoder().raw_decode
+_parsed: Final = json.JSONDecoder().raw_decode
 
 
 class BrokenMessage(ValueError):
@@ -139,7 +139,7 @@ def decode(data: bytes | bytearray) -> Message:
     """The message in what followed its length. Raises `BrokenMessage`."""
     try:
         text = data.decode("utf-8", "surrogatepass")
-        (name, *values), end = _read(text)
+        (name, *values), end = _parsed(text)
         if end != len(text):
             raise ValueError
         message: Message = _READ[name](*values)

@@ -128,7 +128,7 @@ class AdoptedIncoming(AdoptedLeg, IncomingCall):
     ) -> None:
         """What `IncomingCall` has of its INVITE, without that."""
         self.sip_call_id, self.origin, self.dialog = dialog.call_id, Origin(trunk), dialog
-        self.called, self.caller = PhoneUser(""), Caller()
+        self.called, self.addressed, self.caller = PhoneUser(""), (), Caller()
         self.custom_headers = ()
         self._invite = self._offer = self._kept_offer = None
         self._kept_invite, self.rings = "", False
