@@ -149,11 +149,6 @@ class Connection(asyncio.Protocol):
         self._write(data)
         return True
 
-    def read_on(self) -> None:
-        """Read what was kept while the owner was `paused`."""
-        if not self.over:
-            self._read(b"")
-
     def pause(self) -> None:
         """Read no more."""
         if self._transport is not None and not self._transport.is_closing():
@@ -211,7 +206,7 @@ class Connection(asyncio.Protocol):
             return
         if self._was_open:
             self._begin()
-            self._read(b"")
+            self.read(b"")
             return
         _watch_peer(transport.get_extra_info("socket"))
         if self.accepted:
@@ -240,7 +235,7 @@ class Connection(asyncio.Protocol):
             self._pinged = False
             self._owner.ponged(self.peer)
         if data and not self.over:
-            self._read(data)
+            self.read(data)
         if self._tls is not None and self._tls.closed and not self.over:
             self._owner.drop(self, flush=True)
 
@@ -302,7 +297,8 @@ class Connection(asyncio.Protocol):
         kind = TcpAddress if self._certificate is None else TlsAddress
         return kind(*address).heard_by(self._local)
 
-    def _read(self, data: bytes) -> None:
+    def read(self, data: bytes = b"") -> None:
+        """Read on, from where the owner was `paused`; while it is, nothing is read."""
         if self._owner.paused:
             self._framer.keep(data)
             return

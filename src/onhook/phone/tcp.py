@@ -122,7 +122,7 @@ class TcpTransport:
         """Take them from now on, and read what has come over those that we have made meanwhile."""
         self.paused = False
         for connection in [*self.connections.values()]:
-            connection.read_on()
+            connection.read()
         for server in self.servers:
             await server.start_serving()
 
