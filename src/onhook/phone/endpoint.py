@@ -481,7 +481,9 @@ class SipEndpoint(MessagePath):
             self.refuse(cancel, 481)
             return
         tag = transaction.local_tag or self._tag(cancel)
-        answer = partial(self.transactions.answer, cancel, response(cancel, 200, to_tag=tag))
+        # From now on it is known: when it is repeated before it is answered, that is no second one.
+        served = self.transactions.serve(cancel)
+        answer = partial(served.respond, response(cancel, 200, to_tag=tag))
         if transaction.on_cancel is not None:
             transaction.on_cancel(cancel, answer)
         else:

@@ -95,6 +95,19 @@ async def test_a_cancel_is_answered_when_it_is_written() -> None:
         await on.peer.status(487)
 
 
+async def test_a_cancel_that_is_repeated_is_answered_no_sooner() -> None:
+    async with succession(ring) as on:
+        caller, _ = await rung(on)
+        disk = Disk(on.owner.call)
+        cancel = caller.cancel()
+        await on.owner.until("cancelled")
+        on.peer.send(cancel)  # the disk is slow
+        await on.peer.quiet()
+        disk.write()
+        await on.peer.status(200)
+        await on.peer.status(487)
+
+
 async def test_a_cancel_that_was_not_written_is_answered_by_the_next_process() -> None:
     async with succession(ring) as on:
         caller, _ = await rung(on)
