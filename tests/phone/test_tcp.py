@@ -183,42 +183,41 @@ async def test_a_request_that_was_on_a_lost_connection_is_sent_once_more() -> No
         assert await dialler.until("hangup_done") == SipCause(200)
 
 
+@asynccontextmanager
+async def hung_up_with_nobody_there(
+    on: Line, trunk: TcpPeer
+) -> AsyncIterator[tuple[Dialler, socket.socket]]:
+    """A call whose peer is gone when it is hung up, and the place where it could be there again."""
+    dialler, callee = await dialled(on, trunk)
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        callee.contact = f"<sip:127.0.0.1:{place.getsockname()[1]};transport=tcp>"
+        callee.respond(200, SDP)
+        await dialler.until("answered")
+        trunk.connections[0].transport.abort()
+        await on.disconnected()
+        dialler.call.hangup()
+        await on.disconnected()
+        assert "hangup_done" not in dialler.names
+        yield dialler, place
+
+
 async def test_the_trunk_is_gone_when_the_call_is_hung_up() -> None:
-    async with tcp_line() as (on, trunk):
-        dialler, callee = await dialled(on, trunk)
-        with socket.socket() as nobody:
-            nobody.bind(("127.0.0.1", 0))
-            callee.contact = f"<sip:127.0.0.1:{nobody.getsockname()[1]};transport=tcp>"
-            callee.respond(200, SDP)
-            await dialler.until("answered")
-            trunk.connections[0].transport.abort()
+    async with tcp_line() as (on, trunk), hung_up_with_nobody_there(on, trunk) as (dialler, _):
+        for _ in range(8):
             await on.disconnected()
-            dialler.call.hangup()
-            for _ in range(8):
-                await on.disconnected()
-                on.clock.advance(4)
-            assert await dialler.until("hangup_done") == SipCause(408)
+            on.clock.advance(4)
+        assert await dialler.until("hangup_done") == SipCause(408)
 
 
 async def test_the_trunk_is_there_again_a_moment_after_the_call_was_hung_up() -> None:
-    async with tcp_line() as (on, trunk):
-        dialler, callee = await dialled(on, trunk)
-        with socket.socket() as place:
-            place.bind(("127.0.0.1", 0))
-            callee.contact = f"<sip:127.0.0.1:{place.getsockname()[1]};transport=tcp>"
-            callee.respond(200, SDP)
-            await dialler.until("answered")
-            trunk.connections[0].transport.abort()
-            await on.disconnected()
-            dialler.call.hangup()
-            await on.disconnected()
-            assert "hangup_done" not in dialler.names
-            again = TcpPeer(trunk.server)
-            await again.listen_at(place)
-            on.clock.advance(4)
-            again.answer(await again.request("BYE"))
-            assert await dialler.until("hangup_done") == SipCause(200)
-            await again.close()
+    async with tcp_line() as (on, trunk), hung_up_with_nobody_there(on, trunk) as (dialler, place):
+        again = TcpPeer(trunk.server)
+        await again.listen_at(place)
+        on.clock.advance(4)
+        again.answer(await again.request("BYE"))
+        assert await dialler.until("hangup_done") == SipCause(200)
+        await again.close()
 
 
 async def test_a_call_is_taken_back_over_tcp() -> None:
