@@ -32,10 +32,11 @@ _EVERY_S = 0.05  # of the calls of part 4, which last for about 2.5 s
 
 
 class NewMessages:
-    """Messages of ten words; with 50 words to draw from, none comes twice."""
+    """Messages of ten words; with 50 words to draw from, none comes twice. They are other ones each time, but
+    for a ``seed``."""
 
-    def __init__(self) -> None:
-        self._random = random.Random()
+    def __init__(self, seed: int | None = None) -> None:
+        self._random = random.Random(seed)
         self._words = _VOCABULARY.split()
 
     def one(self) -> str:

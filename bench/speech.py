@@ -63,10 +63,10 @@ WORDS = (10, 60)
 
 
 class Speech:
-    """Messages in a voice, in sentences of ten words; none comes twice."""
+    """Messages in a voice, in sentences of ten words; none comes twice. ``seed`` is that of `NewMessages`."""
 
-    def __init__(self) -> None:
-        self._new = NewMessages()
+    def __init__(self, seed: int | None = None) -> None:
+        self._new = NewMessages(seed)
 
     def text(self, words: int) -> str:
         """The next text."""
