@@ -34,6 +34,7 @@ time.sleep(1000)
 """
 PATIENCE_S = 30.0
 SENTENCE_S = 1.5
+PAGES_A_MB = 2**20 // os.sysconf("SC_PAGE_SIZE")
 
 
 def synthesiser(idle_s: float = 0.0) -> Synthesiser:
@@ -63,6 +64,21 @@ def eventually(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def of(apart: Synthesiser) -> int:
+    """The process that speaks."""
+    assert apart.process_id is not None
+    return apart.process_id
+
+
+def faults(pid: int) -> int:
+    """How many pages it has got from the kernel."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])
+
+
+def resident_mb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) / PAGES_A_MB
+
+
 def runs(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
@@ -75,6 +91,16 @@ def test_a_text_sounds_as_if_it_were_spoken_here(apart: Synthesiser) -> None:
         assert np.array_equal(there.piece(), here.piece())
     assert there.over
     assert np.array_equal(there.whole(), here.whole())
+
+
+def test_what_a_sentence_needed_is_kept_for_the_next_and_given_back_after_a_rest(
+    apart: Synthesiser,
+) -> None:
+    spoken_s(apart, "work 100")
+    pid, before = of(apart), faults(of(apart))
+    spoken_s(apart, "work 100")
+    assert faults(pid) - before < 100 * PAGES_A_MB / 2
+    eventually(lambda: resident_mb(pid) < 100)
 
 
 def test_a_long_text_does_not_hold_up_a_short_one(apart: Synthesiser, tmp_path: Path) -> None:
